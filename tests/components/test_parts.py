@@ -1,0 +1,114 @@
+"""The outside systems that the tests stand on do what the tests expect of them, real or embedded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+from paho.mqtt import publish, subscribe
+
+from pipeline.demo.process import Server, ServerError, free_port, listens
+from tests.parts.part import KafkaPart, MqttPart, S3Part
+
+
+@pytest.mark.real
+def test_kafka_keeps_its_records_over_a_kill(kafka: KafkaPart) -> None:
+    """What Kafka acknowledged is there after SIGKILL and a start on the same port."""
+    where = {"bootstrap.servers": kafka.bootstrap_servers}
+    admin = AdminClient(where)
+    admin.create_topics([NewTopic("parts", 1, 1)])["parts"].result(20)
+    producer = Producer({**where, "acks": "all"})
+    producer.produce("parts", b"value")
+    assert producer.flush(20) == 0
+
+    kafka.kill()
+    kafka.start()
+
+    consumer = Consumer({**where, "group.id": "parts"})
+    consumer.assign([TopicPartition("parts", 0, 0)])
+    record = consumer.poll(30)
+    consumer.close()
+    assert record is not None
+    assert record.value() == b"value"
+
+
+def test_the_mqtt_broker_carries_a_message(mqtt_broker: MqttPart) -> None:
+    """A retained message published by one client is received by another."""
+    where = {"hostname": mqtt_broker.host, "port": mqtt_broker.port_311}
+    publish.single("parts/topic", b"hello", qos=1, retain=True, **where)
+
+    received = subscribe.simple("parts/topic", qos=1, **where)
+
+    assert received.payload == b"hello"
+
+
+def test_the_store_gives_back_what_was_put(s3: S3Part) -> None:
+    """An object that was put is read back unchanged."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3.endpoint_url,
+        aws_access_key_id=s3.access_key_id,
+        aws_secret_access_key=s3.secret_access_key,
+        region_name=s3.region,
+        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )
+    client.create_bucket(Bucket="parts")
+    client.put_object(Bucket="parts", Key="a/b", Body=b"content")
+
+    assert client.get_object(Bucket="parts", Key="a/b")["Body"].read() == b"content"
+
+
+def test_a_server_that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> None:
+    """The error of a server that does not start says with what status it ended and what it printed last."""
+    command = [sys.executable, "-c", "print('no such file'); raise SystemExit(3)"]
+    server = Server("the server", command, tmp_path / "log", lambda: False)
+
+    with pytest.raises(ServerError, match=r"(?s)the server ended with status 3.*no such file"):
+        server.start()
+
+
+def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
+    """A server that is not ready in time is an error, and does not stay."""
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    server = Server("the server", command, tmp_path / "log", lambda: False, ready_seconds=0.3)
+
+    with pytest.raises(ServerError, match=r"not ready after 0\.3 s"):
+        server.start()
+
+    assert not server.running
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_no_server_outlives_a_killed_parent(tmp_path: Path) -> None:
+    """When the process that started a server is killed with SIGKILL, the server is gone too."""
+    port = free_port()
+    parent = textwrap.dedent(f"""
+        import sys, time
+        from pathlib import Path
+        from pipeline.demo.process import Server, listens
+        command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
+        server = Server("web", command, Path({str(tmp_path / "log")!r}), listens({port}))
+        server.start()
+        print(server.pid, flush=True)
+        time.sleep(60)
+    """)
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        assert listens(port)()
+        os.kill(process.pid, signal.SIGKILL)
+
+    deadline = time.monotonic() + 10
+    while listens(port)() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not listens(port)(), f"process {child} still listens"

@@ -1,0 +1,77 @@
+"""What a test sees of an outside system: where it is, whether it is real, and the verbs that make it fail.
+
+The ports and the folder outlive a restart; what was stored does too on real parts, and does not on embedded ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.demo.process import HOST, Server
+
+
+class UnavailableError(Exception):
+    """The real part cannot be had here; the text says why, and goes into the summary of the run."""
+
+
+@dataclass
+class Part:
+    """A running outside system. `stop` is orderly, `kill` is SIGKILL, `pause` is SIGSTOP; `start` brings it back."""
+
+    server: Server
+    real: bool
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    def start(self) -> None:
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.stop()
+
+    def kill(self) -> None:
+        self.server.kill()
+
+    def pause(self) -> None:
+        self.server.pause()
+
+    def resume(self) -> None:
+        self.server.resume()
+
+
+@dataclass
+class KafkaPart(Part):
+    port: int
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"{HOST}:{self.port}"
+
+
+@dataclass
+class MqttPart(Part):
+    """`port` speaks MQTT 5, `port_311` 3.1.1 (the same one on mosquitto); `events` are adapters that it can feed."""
+
+    port: int
+    port_311: int
+    events: tuple[str, ...] = ()
+    host: str = HOST
+
+    @property
+    def server_address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass
+class S3Part(Part):
+    port: int
+    host: str = HOST
+    access_key_id: str = "tidegate-tests"
+    secret_access_key: str = "secret-of-the-tests"
+    region: str = "us-east-1"
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://{self.host}:{self.port}"
