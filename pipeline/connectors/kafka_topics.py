@@ -1,0 +1,213 @@
+"""Kafka from outside its topics: made when they are missing, checked when they exist, and what an error of Kafka means.
+
+Works on Apache Kafka and on servers that know less (no configuration to describe, no default replication factor).
+
+This file produces and consumes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from pipeline.config.model import KafkaConfig
+from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
+
+log: Final = structlog.get_logger("tidegate.kafka")
+
+RETRY_SECONDS_MAX: Final = 5.0
+REQUEST_SECONDS: Final = 10.0
+# What a batch of one record may add around it: a topic's limit is on the batch, the producer's on the record.
+BATCH_OVERHEAD_BYTES: Final = 512
+
+# The record itself is at fault: Kafka will never take it.
+REFUSED: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError._INVALID_ARG,
+    }
+)
+# A person has to mend something first: a permission, a topic that was deleted, a certificate.
+OPERATOR: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._AUTHENTICATION,
+        KafkaError._SSL,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.INVALID_REPLICATION_FACTOR,
+        KafkaError.UNSUPPORTED_VERSION,
+    }
+)
+
+
+def failure(error: KafkaError, doing: str) -> ConnectorError:
+    """The type of ConnectorError that `error` is, with a message that begins with what was being done."""
+    message = f"{doing}: {error.str()} ({error.name()})"
+    reason = error.name().lower().lstrip("_")
+    if error.code() in REFUSED:
+        return RefusedError(message, reason=reason)
+    if error.code() in OPERATOR:
+        return OperatorError(message, reason=reason)
+    return RetryableError(message, reason=reason)
+
+
+def ensure_topics(kafka: KafkaConfig, *, keep_trying: Callable[[], bool] = lambda: True) -> None:
+    """Create the topics that are missing, and check those that exist. Blocks; waits while Kafka does not answer.
+
+    Messages and events get `kafka.partitions` both, so that the two records of one client stand in the same partition
+    number. Raises ConfigError when existing ones differ, OperatorError when Kafka forbids it; returns early when
+    `keep_trying` says no.
+    """
+    admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
+    waited = False
+    pause = 0.25
+    while keep_trying():
+        try:
+            _create_missing(admin, kafka)
+        except KafkaException as error:
+            problem = failure(error.args[0], f"cannot prepare the topics at {kafka.bootstrap_servers}")
+            if not isinstance(problem, RetryableError):
+                raise problem from None
+            if not waited:
+                log.warning("kafka.waiting", servers=kafka.bootstrap_servers, reason=str(problem))
+            waited = True
+            time.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS_MAX)
+        else:
+            if waited:
+                log.info("kafka.connected", servers=kafka.bootstrap_servers)
+            return
+
+
+def _create_missing(admin: AdminClient, kafka: KafkaConfig) -> None:
+    found = _partitions(admin)
+    wanted = _topics(kafka)
+    pair = [found[name] for name in (kafka.messages_topic, kafka.events_topic) if name in found]
+    # A topic that joins an existing one takes its partition count, else the two would never agree.
+    partitions = pair[0] if pair else kafka.partitions
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        _create(admin, kafka, missing, partitions)
+        _wait_until_known(admin, missing)
+        log.info("kafka.topics_created", topics=missing, partitions=partitions)
+        found = _partitions(admin)
+    counts = found[kafka.messages_topic], found[kafka.events_topic]
+    if counts[0] != counts[1]:
+        raise ConfigError(
+            f"expected {kafka.messages_topic} and {kafka.events_topic} with the same number of partitions, "
+            f"found {counts[0]} and {counts[1]}; a client's messages and events must meet in one partition",
+            where="kafka",
+        )
+
+
+def _topics(kafka: KafkaConfig) -> list[str]:
+    return list(dict.fromkeys((kafka.messages_topic, kafka.events_topic, kafka.dead_letter_topic)))
+
+
+def _partitions(admin: AdminClient) -> dict[str, int]:
+    """Partition counts of the topics that exist. All are listed: asking by name creates them on some servers."""
+    topics = admin.list_topics(timeout=REQUEST_SECONDS).topics
+    return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
+
+
+def _create(admin: AdminClient, kafka: KafkaConfig, names: Sequence[str], partitions: int) -> None:
+    replicas = kafka.replication_factor
+    limit = str(kafka.max_message_bytes + BATCH_OVERHEAD_BYTES)
+    for attempt_replicas in (replicas, 1):
+        wanted = [
+            NewTopic(
+                name,
+                num_partitions=partitions,
+                replication_factor=attempt_replicas,
+                config={"max.message.bytes": limit},
+            )
+            for name in names
+        ]
+        errors = [
+            _creation_error(each) for each in admin.create_topics(wanted, request_timeout=REQUEST_SECONDS).values()
+        ]
+        bad = [error for error in errors if error and error.code() != KafkaError.TOPIC_ALREADY_EXISTS]
+        if not bad:
+            return
+        # Some servers do not know "the broker's default" (-1).
+        if replicas != -1 or bad[0].code() != KafkaError.INVALID_REPLICATION_FACTOR or attempt_replicas == 1:
+            raise KafkaException(bad[0])
+
+
+def _creation_error(future: Any) -> KafkaError | None:
+    try:
+        future.result(timeout=REQUEST_SECONDS)
+    except KafkaException as error:
+        found = error.args[0]
+        return found if isinstance(found, KafkaError) else KafkaError(KafkaError._FAIL, str(found))
+    return None
+
+
+def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
+    """A new topic takes a moment until every broker tells of it."""
+    give_up = time.monotonic() + REQUEST_SECONDS
+    while not set(names) <= _partitions(admin).keys():
+        if time.monotonic() > give_up:
+            raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+        time.sleep(0.05)
+
+
+def record_bytes_max(kafka: KafkaConfig) -> int:
+    """The largest record that all our topics take: the smallest of the setting and the topics' own limits. Blocks."""
+    admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
+    limits = [kafka.max_message_bytes]
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in _topics(kafka)]
+    for resource, future in admin.describe_configs(asked, request_timeout=REQUEST_SECONDS).items():
+        try:
+            entry = future.result(timeout=REQUEST_SECONDS).get("max.message.bytes")
+        except (KafkaException, TimeoutError):
+            continue  # a server that does not tell, or a user without the right to ask: the setting counts
+        if entry is None or not str(entry.value).isdigit():
+            continue
+        limit = int(entry.value) - BATCH_OVERHEAD_BYTES
+        if limit < kafka.max_message_bytes:
+            log.warning(
+                "kafka.topic_limit", topic=resource.name, limit=limit, max_message_bytes=kafka.max_message_bytes
+            )
+        limits.append(limit)
+    return max(1024, min(limits))
+
+
+def client_settings(kafka: KafkaConfig, client_id: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "client.id": client_id,
+        "log.connection.close": False,
+        "reconnect.backoff.max.ms": int(RETRY_SECONDS_MAX * 1000),
+        "socket.keepalive.enable": True,
+    }
+
+
+def silence() -> logging.Logger:
+    """librdkafka writes a line at each attempt, to standard error if nobody takes it; our state comes by callback."""
+    silent = logging.getLogger("tidegate.librdkafka")
+    silent.propagate = False
+    if not silent.handlers:
+        silent.addHandler(logging.NullHandler())
+    return silent
