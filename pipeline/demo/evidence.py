@@ -1,0 +1,112 @@
+"""Where the proof's evidence comes from: the objects of the bucket and, when something needs explaining, Kafka's log.
+
+Both readers remember what they have read, so that asking again while data still arrives costs only what is new. They
+use clients of their own, and nothing of the pipeline's connectors: a mistake there must not hide itself here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config as BotoConfig
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from pipeline import record
+from pipeline.config.model import KafkaConfig
+from pipeline.demo.proof import Arrival, DeadLetter
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+_PARALLEL_READS: Final = 8
+_QUIET_SECONDS: Final = 1.0  # Kafka's log has been read to its end when it gives nothing for so long
+
+
+class Bucket:
+    """The objects of one bucket, as they are now."""
+
+    def __init__(self, endpoint_url: str, access_key_id: str, secret_access_key: str, bucket: str) -> None:
+        self.objects: dict[str, bytes] = {}
+        self._tags: dict[str, str] = {}
+        self._bucket = bucket
+        self._client: S3Client = boto3.client(
+            "s3",
+            endpoint_url=endpoint_url,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret_access_key,
+            region_name="us-east-1",
+            config=BotoConfig(s3={"addressing_style": "path"}, max_pool_connections=_PARALLEL_READS),
+        )
+
+    def create(self) -> None:
+        self._client.create_bucket(Bucket=self._bucket)
+
+    def refresh(self) -> None:
+        """Read every object that is new, or has another content than when it was last read."""
+        listed = dict(self._list())
+        changed = [key for key, tag in listed.items() if self._tags.get(key) != tag]
+        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            self.objects.update(zip(changed, pool.map(self._read, changed), strict=True))
+        self.objects = {key: body for key, body in self.objects.items() if key in listed}
+        self._tags = listed
+
+    def _list(self) -> Iterator[tuple[str, str]]:
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):
+            for each in page.get("Contents", ()):
+                yield each["Key"], each["ETag"]
+
+    def _read(self, key: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
+
+class Log:
+    """The records of the messages topic and of the dead letter topic."""
+
+    def __init__(self, kafka: KafkaConfig) -> None:
+        self.arrivals: dict[tuple[int, int], Arrival] = {}
+        self.dead_letters: dict[tuple[bytes, ...], DeadLetter] = {}
+        self._kafka = kafka
+        self._next: dict[tuple[str, int], int] = {}
+
+    def refresh(self) -> None:
+        """Read on to the end of both topics. The end is where nothing comes for a second: the embedded Kafka does not
+        tell its end offsets right."""
+        topics = (self._kafka.messages_topic, self._kafka.dead_letter_topic)
+        consumer = Consumer({"bootstrap.servers": self._kafka.bootstrap_servers, "group.id": "tidegate-demo-proof"})
+        try:
+            known = consumer.list_topics(timeout=10).topics
+            places = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]
+            consumer.assign([TopicPartition(*place, self._next.get(place, 0)) for place in places])
+            while batch := consumer.consume(1000, _QUIET_SECONDS):
+                for message in batch:
+                    self._add(message)
+        finally:
+            consumer.close()
+
+    def _add(self, message: Message) -> None:
+        topic, partition, offset = str(message.topic()), int(message.partition() or 0), int(message.offset() or 0)
+        if message.error() is not None:
+            return
+        self._next[topic, partition] = offset + 1
+        headers: dict[str, bytes] = dict(message.headers() or ())  # type: ignore[arg-type]  # stubs allow a dict too
+        clientid = (message.key() or b"").decode(errors="replace")
+        value = _json_object(message.value() or b"")
+        if topic == self._kafka.messages_topic:
+            arrival = Arrival((clientid, value.get("seq", -1)), message.timestamp()[1], offset, record.DUP in headers)
+            self.arrivals[partition, offset] = arrival
+        else:
+            origin = tuple(headers.get(f"dead_letter.{name}", b"") for name in ("rule", "topic", "partition", "offset"))
+            what = headers[record.EVENT].decode() if record.EVENT in headers else value.get("seq", -1)
+            self.dead_letters[origin] = DeadLetter(origin[0].decode(), (clientid, what))
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

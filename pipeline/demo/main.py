@@ -1,0 +1,155 @@
+"""The life of the demo: start everything, let the devices publish, stop them, wait for the last object, prove.
+
+`run` is what `tidegate demo` calls. Whatever happens, it stops every process that it started before it returns; when it
+is killed and cannot, Linux does (see process.py).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final, Literal
+
+from rich.console import Console
+
+from pipeline.demo.evidence import Bucket, Log
+from pipeline.demo.fleet import Fleet
+from pipeline.demo.live import Show
+from pipeline.demo.proof import Evidence, Proof, prove
+from pipeline.demo.report import print_directions, print_json, print_objects, print_proof
+from pipeline.demo.stack import Stack
+from pipeline.errors import TidegateError
+
+_TICK_SECONDS: Final = 0.1
+_PATIENCE_SECONDS: Final = 30.0  # the waiting for the last objects ends when nothing new has come for so long
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person can choose. `rate` is messages per second of each device."""
+
+    devices: int = 40
+    rate: float = 2.5
+    duration_seconds: float = 20.0
+    output: Literal["text", "json"] = "text"
+    keep: bool = False
+
+
+class Interrupted(BaseException):
+    """SIGINT, SIGTERM or SIGHUP arrived. No error, and not caught as one, as KeyboardInterrupt is not."""
+
+
+def run(options: Options) -> int:
+    """Run the demo; the exit status: 0 proved, 1 not proved or not started, 130 interrupted before the proof.
+
+    With output json, standard output gets nothing but the one line of JSON; everything else goes to standard error.
+    """
+    console = Console(stderr=options.output == "json", force_terminal=False if options.output == "json" else None)
+    status = INTERRUPTED
+    with _interruptible():
+        try:
+            with Stack() as stack:
+                status = _prove(stack, options, console)
+                if options.keep:
+                    print_directions(console, stack)
+                    _idle(stack)
+        except Interrupted:
+            console.print("stopped")
+        except TidegateError as error:
+            console.print(f"tidegate demo: {error}", style="red", markup=False, soft_wrap=True)
+            status = FAILED
+    return status
+
+
+def _prove(stack: Stack, options: Options, console: Console) -> int:
+    console.print(f"started Kafka, MQTT, S3, ingress and worker; logs in {stack.folder}", soft_wrap=True)
+    fleet = Fleet(options.devices, options.rate, stack.mqtt_5, stack.mqtt_311)
+    began = time.monotonic()
+    with Show(console, fleet.account, stack.ingress_metrics, stack.worker_metrics) as show:
+        _publish(stack, fleet, show, options.duration_seconds)
+        bucket = stack.bucket()
+        proof, reason = _wait(stack, fleet, show, bucket)
+    seconds = time.monotonic() - began
+    stack.keep_logs = not proof.holds
+    print_objects(console, bucket.objects)
+    print_proof(console, proof, reason)
+    if options.output == "json":
+        print_json(proof, seconds, reason)
+    return 0 if proof.holds else FAILED
+
+
+def _publish(stack: Stack, fleet: Fleet, show: Show, seconds: float) -> None:
+    fleet.start()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        stack.check()
+        fleet.check()
+        show.tick("publishing")
+        time.sleep(min(_TICK_SECONDS, max(0.0, deadline - time.monotonic())))
+    fleet.stop()
+
+
+def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof, str]:
+    """Read the bucket until all that was published has arrived; or, with the reason, until nothing comes any more."""
+    log = stack.log()
+    most, since = -1, time.monotonic()
+    while True:
+        stack.check()
+        show.tick("arriving")
+        proof = _look(fleet, bucket, log)
+        if not proof.total.lost:
+            return _look(fleet, bucket, log), ""
+        if proof.total.stored > most:
+            most, since = proof.total.stored, time.monotonic()
+        if time.monotonic() - since > _PATIENCE_SECONDS:
+            return proof, f"{proof.total.lost:,} had not arrived when nothing new had come for {_PATIENCE_SECONDS:g} s"
+        time.sleep(_TICK_SECONDS)
+
+
+def _look(fleet: Fleet, bucket: Bucket, log: Log) -> Proof:
+    """Prove with the objects; when that leaves a question, with Kafka's log too."""
+    bucket.refresh()
+    proof = prove(Evidence(fleet.account, bucket.objects))
+    if proof.total.lost or proof.total.duplicated:
+        log.refresh()
+        proof = prove(Evidence(fleet.account, bucket.objects, log.arrivals.values(), log.dead_letters.values()))
+    return proof
+
+
+def _idle(stack: Stack) -> None:
+    while True:
+        stack.check()
+        time.sleep(1)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn the first signal into Interrupted, and ignore those that follow, so that the stopping is not interrupted.
+
+    Set explicitly, because a shell starts background jobs with SIGINT ignored.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted
+
+    before = [(each, signal.signal(each, interrupt)) for each in _SIGNALS]
+    try:
+        yield
+    finally:
+        for each, action in before:
+            signal.signal(each, action)
+
+
+if __name__ == "__main__":
+    sys.exit(run(Options()))

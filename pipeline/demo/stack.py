@@ -1,0 +1,121 @@
+"""The demo's processes: three embedded servers, the ingress and the worker, on ports that are free now.
+
+Ingress and worker are started as a user would start them, with `-c FILE`; the file is examples/demo.yaml with the
+addresses put in. Nothing listens outside 127.0.0.1, and everything ends with the `with` block.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from pipeline.config.load import parse
+from pipeline.demo import embedded
+from pipeline.demo.evidence import Bucket, Log
+from pipeline.demo.process import HOST, Server, free_port
+from pipeline.errors import ConfigError
+
+BUCKET: Final = "iot-data"
+EXAMPLE: Final = Path(__file__).with_name("demo.yaml")  # a link to examples/demo.yaml, so that a wheel has it too
+
+_SECRET_VARIABLE = "TIDEGATE_DEMO_S3_SECRET"
+_PLACEHOLDER = re.compile(r"\$\{(TIDEGATE_DEMO_[A-Z0-9_]+)\}")
+
+
+class Stack:
+    """Everything that runs. `logs` is a folder of its own, which stays when `keep_logs` is set."""
+
+    def __init__(self, example: Path = EXAMPLE) -> None:
+        self.keep_logs = False
+        os.environ[_SECRET_VARIABLE] = secrets.token_urlsafe(16)  # ingress and worker inherit it
+        self.mqtt_5, self.mqtt_311 = free_port(), free_port()
+        kafka, s3 = free_port(), free_port()
+        self.ingress_metrics, self.worker_metrics = free_port(), free_port()
+        self.s3_url = f"http://{HOST}:{s3}"
+        values = {
+            "TIDEGATE_DEMO_KAFKA": f"{HOST}:{kafka}",
+            "TIDEGATE_DEMO_MQTT": f"{HOST}:{self.mqtt_5}",
+            "TIDEGATE_DEMO_S3_HOST": HOST,
+            "TIDEGATE_DEMO_S3_PORT": str(s3),
+            "TIDEGATE_DEMO_INGRESS_METRICS": str(self.ingress_metrics),
+            "TIDEGATE_DEMO_WORKER_METRICS": str(self.worker_metrics),
+        }
+        text = _fill(example, values)
+        self.config = parse(text, name=str(example))
+        self.folder = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
+        self.config_file = self.folder / "demo.yaml"
+        self.config_file.write_text(text, encoding="utf-8")
+        self.servers = [
+            embedded.kafka(kafka, self.folder),
+            embedded.s3(s3, self.folder),
+            embedded.mqtt(self.mqtt_5, self.mqtt_311, self.folder),
+        ]
+        self.processes = [
+            self._tidegate("ingress", self.ingress_metrics),
+            self._tidegate("worker", self.worker_metrics),
+        ]
+
+    def __enter__(self) -> Self:
+        """Start everything, in the order in which one needs the other. Raises ServerError or ConfigError."""
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def start(self) -> None:
+        for server in self.servers:
+            server.start()
+        self.bucket().create()
+        for process in self.processes:
+            process.start()
+
+    def close(self) -> None:
+        """Stop everything, the last one first."""
+        for process in reversed([*self.servers, *self.processes]):
+            process.stop()
+        if not self.keep_logs:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def check(self) -> None:
+        """Raises ServerError when one of the processes has ended."""
+        for process in [*self.servers, *self.processes]:
+            process.check()
+
+    def bucket(self) -> Bucket:
+        return Bucket(self.s3_url, "demo", os.environ[_SECRET_VARIABLE], BUCKET)
+
+    def log(self) -> Log:
+        return Log(self.config.kafka)
+
+    def _tidegate(self, command: str, metrics_port: int) -> Server:
+        return Server(
+            f"tidegate {command}",
+            [sys.executable, "-m", "pipeline.cli", command, "-c", str(self.config_file)],
+            self.folder / f"{command}.log",
+            embedded.answers(f"http://{HOST}:{metrics_port}/metrics"),
+            environment={"PYTHONUNBUFFERED": "1"},
+        )
+
+
+def _fill(example: Path, values: dict[str, str]) -> str:
+    """The text of the example with its placeholders filled; the secret's stays, for ingress and worker to resolve."""
+
+    def value(found: re.Match[str]) -> str:
+        return values.get(found[1], found[0])
+
+    try:
+        return _PLACEHOLDER.sub(value, example.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the demo's configuration: {error.strerror}", where=str(example)) from None
