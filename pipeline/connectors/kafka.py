@@ -80,8 +80,7 @@ class Producer:
             self._waiting.append((topic, record, on_delivery))
         else:
             self._hand_over(topic, record, on_delivery)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+        self.wake()
 
     def produce_alone(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
         """Hand over a record in a batch of its own: Kafka refuses whole batches, and the others are not at fault."""
@@ -91,6 +90,10 @@ class Producer:
             _produce(self._alone, topic, record, on_delivery)
         except (KafkaException, BufferError) as error:
             on_delivery(_kafka_error(error), None)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look for answers soon, and run what `after_poll` was given, even if nothing is outstanding."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
@@ -170,8 +173,8 @@ class Producer:
             pass
         for action in self._after_poll:
             action()
-        if self._timer is None and self.outstanding():
-            self._timer = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+        if self.outstanding():
+            self.wake()
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's own events. Only what changes our state is told: it repeats itself at each attempt."""

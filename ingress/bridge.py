@@ -1,0 +1,204 @@
+"""From an MQTT message to a Kafka record to the acknowledgement: what happens to each message of one source.
+
+1. receive: `on_batch` gets a run of messages as the connection parsed them;
+2. produce: each becomes a record, and events where an adapter knows its topic, in the order of arrival;
+3. ack: after each look for Kafka's answers, `sweep` acknowledges the front of the window that is done.
+
+What Kafka refuses for good goes to the dead letter topic, else it would hold up every acknowledgement behind it. What
+it does not take for another reason ends the connection: the broker delivers all that is unacknowledged again, in order.
+
+This file has no await and no lock, and does not know how a connection comes about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+
+from ingress.clientid import Resolver
+from ingress.dead_letter import dead_letter, record_bytes
+from ingress.events import Adapter
+from ingress.metrics import SourceMetrics
+from ingress.route import Route, Router
+from ingress.window import Delivery, Window
+from pipeline.config.model import KafkaConfig, MqttSource
+from pipeline.connectors.kafka import Producer, failure
+from pipeline.connectors.mqtt import Connection
+from pipeline.connectors.mqtt_parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties
+from pipeline.errors import RefusedError
+from pipeline.record import Outgoing, event_record
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+WINDOW_BYTES_MAX: Final = 64 << 20  # payloads held for a source, whatever the window's number of messages
+QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of QoS 0 are dropped
+
+
+class Bridge:
+    """One source's way into Kafka. `attach` before a connection opens, `detach` after it ended, and so on."""
+
+    def __init__(
+        self, name: str, source: MqttSource, adapters: Sequence[Adapter], kafka: KafkaConfig, producer: Producer
+    ) -> None:
+        self._name = name
+        self._kafka = kafka
+        self._producer = producer
+        self._router = Router(source.topics, adapters, Resolver(source.clientid_from))
+        self._window_max = source.window
+        self._connection: Connection | None = None
+        self.window = Window(source.window, WINDOW_BYTES_MAX)
+        self.empty = asyncio.Event()
+        self.metrics = SourceMetrics(name)
+        self._dead_letters: set[str] = set()
+        producer.after_poll(self.sweep)
+
+    def attach(self, connection: Connection) -> None:
+        """Take messages of `connection` from now on. The window before it must be empty."""
+        assert not self.window, "records of the last connection are still under way"
+        self.empty.set()
+        self._connection = connection
+        self.window = Window(self._window_max, WINDOW_BYTES_MAX)
+
+    def detach(self) -> None:
+        """The connection is gone, and with it the right to acknowledge. `empty` tells when Kafka has answered."""
+        self._connection = None
+
+    # 1. receive, 2. produce
+
+    def on_batch(self, batch: Sequence[Received]) -> None:
+        """The hot path: everything that one topic's messages have in common was prepared at the first of them."""
+        now_ms = int(time.time() * 1000)
+        routes = self._router.routes
+        add, produce, topic_name = self.window.add, self._producer.produce, self._kafka.messages_topic
+        room = QOS0_QUEUE_MAX - len(self.window)
+        dropped = redelivered = 0
+        for message in batch:
+            topic, payload, flags, mid, properties = message
+            if not mid:
+                room -= 1
+                if room < 0:
+                    dropped += 1
+                    continue
+            elif flags & DUP_FLAG:
+                redelivered += 1
+            route = routes.get(topic) or self._router.route(topic)
+            prepared = None if properties else route.prepared.get(flags)
+            if prepared is None:
+                self._produce_unprepared(message, route, now_ms)
+                continue
+            record = Outgoing(prepared[0], payload, prepared[1], now_ms)
+            produce(topic_name, record, add(mid, topic_name, record))
+        self.empty.clear()
+        self._count(len(batch), redelivered, dropped)
+        if self.window.full and self._connection is not None:
+            self._connection.pause()
+
+    def _produce_unprepared(self, message: Received, route: Route, now_ms: int) -> None:
+        """A first message of its kind, one with properties or a clientid in its payload, or one for an adapter.
+
+        Several records of one message stand in the window one after the other; the last carries its acknowledgement.
+        """
+        topic, payload, flags, mid, properties = message
+        records: list[tuple[str, Outgoing]] = []
+        for event in route.events(topic, payload, retained=bool(flags & RETAIN_FLAG), now_ms=now_ms):
+            record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
+            records.append((self._kafka.events_topic, record))
+        self.metrics.events.inc(len(records))
+        if route.forwarded:
+            decoded = decode_properties(properties) if properties else ()
+            records.append((self._kafka.messages_topic, route.record(message, decoded, now_ms)))
+        elif not route.adapters:
+            self.metrics.dropped("unsubscribed")
+        if not records:
+            self.window.add(mid, "", Outgoing(b"", b"", [], now_ms)).done = True
+            self._producer.wake()
+            return
+        last = len(records) - 1
+        for index, (kafka_topic, record) in enumerate(records):
+            delivery = self.window.add(mid if index == last else 0, kafka_topic, record)
+            self._producer.produce(kafka_topic, record, delivery)
+
+    def _count(self, received: int, redelivered: int, dropped: int) -> None:
+        self.metrics.received.inc(received)
+        if redelivered:
+            self.metrics.redelivered.inc(redelivered)
+        if dropped:
+            self.metrics.dropped("queue_full", dropped)
+
+    # 3. ack
+
+    def sweep(self) -> None:
+        """After each look for Kafka's answers: acknowledge what can be, deal with what Kafka did not take."""
+        window = self.window
+        if window.failed:
+            for delivery, error in window.take_failed():
+                self._failed(delivery, error)
+        count, mids = window.settle()
+        if not count:
+            return
+        self._producer.delivered()
+        self.metrics.produced.inc(count)
+        if not window:
+            self.empty.set()
+        if self._connection is None:
+            return
+        self._connection.acknowledge(mids)
+        self.metrics.acknowledged.inc(len(mids))
+        if not window.full:
+            self._connection.resume()
+
+    def observe(self, now_ms: int) -> None:
+        """Set the gauges; called now and then."""
+        oldest = self.window.oldest
+        self.metrics.window.set(len(self.window))
+        self.metrics.ack_lag.set((now_ms - oldest.record.timestamp_ms) / 1000 if oldest else 0)
+
+    def _failed(self, delivery: Delivery, error: Any) -> None:
+        problem = failure(error, f"cannot write to {delivery.topic}")
+        connection = self._connection
+        if connection is None:
+            # The broker still has it and will deliver it again; only QoS 0 ends here.
+            delivery.done = True
+            if not delivery.mid:
+                self.metrics.dropped("not_delivered")
+        elif isinstance(problem, RefusedError) and self._second_way(delivery, problem):
+            pass
+        else:
+            connection.abort(problem)
+            self.detach()
+            self._failed(delivery, error)
+
+    def _second_way(self, delivery: Delivery, problem: RefusedError) -> bool:
+        """Send a refused record again, differently each time; False when nothing is left to try.
+
+        Kafka refuses a whole batch for one record in it, so the record is judged alone before it is a dead letter.
+        """
+        delivery.tries += 1
+        limit = self._producer.record_bytes_max
+        source = f"mqtt:{self._name}"
+        ways: dict[int, Callable[[], tuple[str, Outgoing]]] = {
+            1: lambda: (delivery.topic, delivery.record),
+            2: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, limit)),
+            3: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, 0)),
+        }
+        if delivery.tries == 1 and record_bytes(delivery.record) > limit:
+            delivery.tries = 2
+        if delivery.tries not in ways:
+            return False
+        if delivery.tries == 2:
+            self._note_dead_letter(problem)
+        topic, record = ways[delivery.tries]()
+        self._producer.produce_alone(topic, record, delivery)
+        return True
+
+    def _note_dead_letter(self, problem: RefusedError) -> None:
+        self.metrics.dead_letter(problem.reason)
+        if problem.reason not in self._dead_letters:
+            self._dead_letters.add(problem.reason)
+            log.warning(
+                "ingress.dead_letters", source=self._name, topic=self._kafka.dead_letter_topic, reason=str(problem)
+            )

@@ -1,0 +1,48 @@
+"""A record that Kafka refuses, as a dead letter: what it was, why it was refused and where it came from.
+
+Pure. This file does not decide which records become dead letters, and writes none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+from pipeline.errors import RefusedError
+from pipeline.record import Outgoing
+
+CAUSE: Final = "dead_letter.cause"
+ERROR: Final = "dead_letter.error"
+SOURCE: Final = "dead_letter.source"
+SIZE: Final = "dead_letter.size"  # bytes of the original value, when it was cut
+SHA256: Final = "dead_letter.sha256"  # hexadecimal digest of the original value, when it was cut
+
+FIELD_BYTES_SHORT: Final = 200  # of the key and of each header, in a dead letter that must be small
+ROOM_BYTES: Final = 1024  # for our own headers and Kafka's bytes around each part
+
+
+def record_bytes(record: Outgoing) -> int:
+    """Size of a record, without the few bytes that Kafka adds around each part."""
+    return len(record.key) + len(record.value) + sum(len(name) + len(value) for name, value in record.headers)
+
+
+def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_bytes: int) -> Outgoing:
+    """The dead letter of `record`, of at most `limit_bytes`: its value is cut to fit, then size and digest say so.
+
+    With 0 it is as small as can be: no value, and key and headers are cut too.
+    """
+    headers = [
+        (CAUSE, problem.reason.encode()),
+        (ERROR, str(problem).encode()[:512]),
+        (SOURCE, source.encode()),
+        *record.headers,
+    ]
+    key, value = record.key, record.value
+    if not limit_bytes:
+        headers = [(name, text[:FIELD_BYTES_SHORT]) for name, text in headers]
+        key = key[:FIELD_BYTES_SHORT]
+    room = max(0, limit_bytes - ROOM_BYTES - record_bytes(record) + len(value))
+    if len(value) > room:
+        headers += [(SIZE, b"%d" % len(value)), (SHA256, hashlib.sha256(value).hexdigest().encode())]
+        value = value[:room]
+    return Outgoing(key, value, headers, record.timestamp_ms)

@@ -1,0 +1,85 @@
+"""What the ingress counts, and the page on which Prometheus and load balancers read it.
+
+Counters move once for each batch, never for each message. The page answers `/metrics` and `/healthz`.
+
+This file decides nothing: what is healthy is asked of its caller.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from typing import Any, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import Counter, Gauge, make_wsgi_app
+
+RECEIVED: Final = Counter("tidegate_ingress_messages_received", "Messages read from the broker.", ["source"])
+ACKNOWLEDGED: Final = Counter("tidegate_ingress_messages_acknowledged", "Messages acknowledged to it.", ["source"])
+PRODUCED: Final = Counter("tidegate_ingress_records_produced", "Records that Kafka acknowledged.", ["source"])
+REDELIVERED: Final = Counter("tidegate_ingress_messages_redelivered", "Messages with the DUP flag.", ["source"])
+EVENTS: Final = Counter("tidegate_ingress_events", "Client events made by adapters.", ["source"])
+DROPPED: Final = Counter("tidegate_ingress_messages_dropped", "Messages let go of, by reason.", ["source", "reason"])
+DEAD_LETTERS: Final = Counter(
+    "tidegate_ingress_dead_letters", "Records that Kafka refused, by reason.", ["source", "reason"]
+)
+CONNECTIONS: Final = Counter("tidegate_ingress_connections", "Connections to the broker that came about.", ["source"])
+CONNECTED: Final = Gauge("tidegate_ingress_connected", "1 while connected and subscribed.", ["source"])
+WINDOW: Final = Gauge("tidegate_ingress_window_messages", "Messages received and not yet acknowledged.", ["source"])
+ACK_LAG: Final = Gauge("tidegate_ingress_acknowledgement_lag_seconds", "Age of the oldest of these.", ["source"])
+
+
+class SourceMetrics:
+    """The metrics of one source, looked up once."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self.received = RECEIVED.labels(source)
+        self.acknowledged = ACKNOWLEDGED.labels(source)
+        self.produced = PRODUCED.labels(source)
+        self.redelivered = REDELIVERED.labels(source)
+        self.events = EVENTS.labels(source)
+        self.connections = CONNECTIONS.labels(source)
+        self.connected = CONNECTED.labels(source)
+        self.window = WINDOW.labels(source)
+        self.ack_lag = ACK_LAG.labels(source)
+
+    def dropped(self, reason: str, count: int = 1) -> None:
+        """`reason`: queue_full, unsubscribed or not_delivered."""
+        DROPPED.labels(self._source, reason).inc(count)
+
+    def dead_letter(self, reason: str) -> None:
+        """`reason` is Kafka's word for the refusal."""
+        DEAD_LETTERS.labels(self._source, reason).inc()
+
+
+def serve(bind: str, port: int, healthy: Callable[[], bool]) -> Callable[[], None]:
+    """Open the page in a thread of its own; returns what closes it. Raises OSError when the port is taken."""
+    metrics: Any = make_wsgi_app()
+
+    def page(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") != "/healthz":
+            answer: Iterable[bytes] = metrics(environ, start_response)
+            return answer
+        ok = healthy()
+        start_response("200 OK" if ok else "503 Service Unavailable", [("Content-Type", "text/plain")])
+        return [b"ok\n" if ok else b"not connected\n"]
+
+    server = make_server(bind, port, page, server_class=_Server, handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return close
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """A scrape is normal operation, and that is silent."""

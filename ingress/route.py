@@ -1,0 +1,133 @@
+"""What is the same for all messages of one MQTT topic name, worked out at the first of them and remembered.
+
+Whether the topic is one of ours, which adapters want it, what of the clientid chain is left, and the finished key and
+headers for each combination of flags. A message whose clientid is in its topic costs one look-up after that.
+
+Pure, but for its memory, which is bounded. This file does not know what becomes of a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from ingress.clientid import Chain, Resolver
+from ingress.events import Adapter, ClientEvent
+from pipeline.connectors.mqtt_parser import (
+    DUP_FLAG,
+    PUBLISH_PROPERTIES,
+    QOS_MASK,
+    RETAIN_FLAG,
+    USER_PROPERTY,
+    Received,
+)
+from pipeline.record import PROPERTIES, Headers, Outgoing, message_record
+from pipeline.topics import matches
+
+ROUTES_MAX: Final = 50_000
+TOPIC_BYTES_REMEMBERED_MAX: Final = 1024
+
+# Properties that concern one hop only and say nothing about the message.
+HOP_PROPERTIES: Final = frozenset({"Subscription-Identifier", "Topic-Alias"})
+
+Properties = Sequence[tuple[int, Any]]
+
+
+class Route:
+    """How messages of one topic name go on."""
+
+    __slots__ = ("_chain", "adapters", "forwarded", "prepared")
+
+    def __init__(self, *, forwarded: bool, adapters: tuple[Adapter, ...], chain: Chain) -> None:
+        self.forwarded = forwarded
+        self.adapters = adapters
+        self._chain = chain
+        # First byte of the packet → key and headers; only for messages that need no second look.
+        self.prepared: dict[int, tuple[bytes, list[tuple[str, bytes]]]] = {}
+
+    def events(self, topic: bytes, payload: bytes, *, retained: bool, now_ms: int) -> Iterator[ClientEvent]:
+        """The client events that a message tells of."""
+        for adapter in self.adapters:
+            yield from adapter.events(topic.decode("utf-8", "replace"), payload, retained=retained, now_ms=now_ms)
+
+    def record(self, message: Received, properties: Properties, now_ms: int) -> Outgoing:
+        """The record of a message; remembers key and headers when the next one with the same flags has the same."""
+        topic, payload, flags, _, _ = message
+        users: Mapping[bytes, bytes] = {value[0]: value[1] for each, value in properties if each == USER_PROPERTY}
+        clientid, clientid_from = self._chain.resolve(payload, users)
+        record = message_record(
+            topic=topic,
+            payload=payload,
+            qos=(flags & QOS_MASK) >> 1,
+            retain=bool(flags & RETAIN_FLAG),
+            dup=bool(flags & DUP_FLAG),
+            clientid=clientid,
+            clientid_from=clientid_from,
+            timestamp_ms=now_ms,
+            extra=_extra(properties),
+        )
+        if not properties and not self.adapters and self._chain.is_fixed_without_properties:
+            self.prepared[flags] = record.key, record.headers
+        return record
+
+
+class Router:
+    """Routes by topic name."""
+
+    def __init__(self, filters: Sequence[str], adapters: Sequence[Adapter], resolver: Resolver) -> None:
+        self._filters = [_unshared(each) for each in filters]
+        self._adapters = adapters
+        self._resolver = resolver
+        self.routes: dict[bytes, Route] = {}
+
+    def route(self, topic: bytes) -> Route:
+        """The route of `topic`. The memory starts afresh when it is full: cheaper than to keep an order in it."""
+        name = topic.decode("utf-8", "replace")
+        route = Route(
+            forwarded=any(matches(each, name) for each in self._filters),
+            adapters=tuple(each for each in self._adapters if any(matches(wanted, name) for wanted in each.filters)),
+            chain=self._resolver.chain(topic),
+        )
+        if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
+            if len(self.routes) >= ROUTES_MAX:
+                self.routes.clear()
+            self.routes[topic] = route
+        return route
+
+
+def _unshared(topic_filter: str) -> str:
+    """What a shared subscription subscribes to: `$share/<group>/<filter>` (MQTT 5.0 section 4.8.2)."""
+    if topic_filter.startswith("$share/"):
+        return topic_filter.split("/", 2)[2]
+    return topic_filter
+
+
+def _extra(properties: Properties) -> Headers:
+    """The PROPERTIES header, when there is something to say in it."""
+    told = properties_object(properties)
+    return [(PROPERTIES, orjson.dumps(told))] if told else []
+
+
+def properties_object(properties: Properties) -> dict[str, Any]:
+    """Publish properties under MQTT 5's names, as rules see them: of equal user properties the last one wins.
+
+    All of them, in order, are in User-Property-Pairs. Bytes that are not UTF-8 (in Correlation-Data) are replaced.
+    """
+    told: dict[str, Any] = {}
+    pairs = []
+    for identifier, value in properties:
+        name = PUBLISH_PROPERTIES[identifier][0]
+        if identifier == USER_PROPERTY:
+            pairs.append({"key": _text(value[0]), "value": _text(value[1])})
+        elif name not in HOP_PROPERTIES:
+            told[name] = _text(value) if isinstance(value, bytes) else value
+    if pairs:
+        told["User-Property"] = {pair["key"]: pair["value"] for pair in pairs}
+        told["User-Property-Pairs"] = pairs
+    return told
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

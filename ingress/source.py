@@ -1,0 +1,182 @@
+"""The life of one source: connect, subscribe, carry messages until the connection ends, wait, begin again, for ever.
+
+A new connection begins only when Kafka has answered for every record of the one before: so what is under way stays
+within one window, and redelivered messages come after their first delivery. The broker keeps our session meanwhile.
+
+State is told when it changes: connecting, connected, disconnected with the reason. The same reason again is silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from ingress.bridge import Bridge
+from ingress.events import Adapter
+from ingress.events.emqx_sys import EmqxSysAdapter
+from ingress.events.mosquitto_log import MosquittoLogAdapter
+from ingress.events.status_topic import StatusTopicAdapter
+from pipeline.config.model import KafkaConfig, MqttSource
+from pipeline.connectors.kafka import Producer
+from pipeline.connectors.mqtt import Connection
+from pipeline.errors import ConnectorError, OperatorError
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+RETRY_SECONDS: Final = 0.5
+RETRY_SECONDS_MAX: Final = 30.0
+STABLE_SECONDS: Final = 10.0  # a connection that lived so long was a good one: the next wait is short again
+OBSERVE_SECONDS: Final = 1.0
+
+ADAPTERS: Final[dict[str, Callable[[], Adapter]]] = {
+    "mosquitto_log": MosquittoLogAdapter,
+    "emqx_sys": EmqxSysAdapter,
+}
+
+
+def retry_seconds(attempt: int, chance: float) -> float:
+    """Full jitter: anything from 0 to a limit that doubles with each attempt. `chance` is 0 to 1, `attempt` from 0."""
+    return chance * min(RETRY_SECONDS_MAX, RETRY_SECONDS * float(1 << min(attempt, 16)))
+
+
+def adapters_of(source: MqttSource) -> list[Adapter]:
+    """The event adapters that a source is configured with."""
+    adapters = [ADAPTERS[name]() for name in source.events]
+    if source.status_topic is not None:
+        adapters.append(StatusTopicAdapter(source.status_topic))
+    return adapters
+
+
+class Source:
+    """One broker. `run` returns after `stop` was called; nothing that the broker does makes it raise."""
+
+    def __init__(self, name: str, source: MqttSource, *, pipeline: str, kafka: KafkaConfig, producer: Producer) -> None:
+        self._name = name
+        self._source = source
+        self._clientid = source.clientid or f"tidegate-{pipeline}-{name}"
+        adapters = adapters_of(source)
+        self._filters = _distinct([*source.topics, *(each for adapter in adapters for each in adapter.filters)])
+        self._bridge = Bridge(name, source, adapters, kafka, producer)
+        self._stopping = asyncio.Event()
+        self._stop_before = 0.0
+        self._said: str | None = None
+        self.connected_once = asyncio.Event()
+        self.connected = False
+
+    async def run(self) -> None:
+        """Carry messages until `stop`."""
+        observer = asyncio.create_task(self._observe())
+        attempt = 0
+        try:
+            while not self._stopping.is_set():
+                began = time.monotonic()
+                error = await self._one_connection()
+                await self._drain_old_window()
+                attempt = 0 if time.monotonic() - began > STABLE_SECONDS else attempt + 1
+                self._say_disconnected(error)
+                pause = retry_seconds(attempt + 3 if isinstance(error, OperatorError) else attempt, random.random())
+                await _wait(self._stopping, pause)
+        finally:
+            observer.cancel()
+
+    def stop(self, deadline_seconds: float) -> None:
+        """Ask `run` to stop reading, to wait for Kafka, to acknowledge and to leave, within the deadline."""
+        self._stop_before = time.monotonic() + deadline_seconds
+        self._stopping.set()
+
+    async def _one_connection(self) -> ConnectorError | None:
+        """A connection from CONNECT to its end. None: it ended because we stop."""
+        connection = Connection(self._source, self._clientid, self._bridge.on_batch)
+        self._bridge.attach(connection)
+        try:
+            if not await self._opened(connection):
+                return None
+            self._say_connected(connection.session_present)
+            await _first(connection.ended.wait(), self._stopping.wait())
+            if not connection.ended.is_set():
+                await self._leave(connection)
+                return None
+        except ConnectorError as error:
+            return error
+        finally:
+            self.connected = False
+            self._bridge.metrics.connected.set(0)
+            self._bridge.detach()
+            connection.abort()
+        return connection.error
+
+    async def _opened(self, connection: Connection) -> bool:
+        """Open `connection`; False when we are asked to stop first."""
+        opening = asyncio.ensure_future(connection.open(self._filters))
+        await _first(opening, self._stopping.wait())
+        if not opening.done():
+            opening.cancel()
+            return False
+        opening.result()
+        return True
+
+    async def _leave(self, connection: Connection) -> None:
+        """The graceful end: 1. read no more; 2. wait until Kafka has the window; 3. acknowledge; 4. DISCONNECT."""
+        connection.hold()
+        await _first(self._bridge.empty.wait(), connection.ended.wait(), asyncio.sleep(self._seconds_left()))
+        if self._bridge.window:
+            log.warning("mqtt.stopped_early", source=self._name, unacknowledged=len(self._bridge.window))
+        await connection.close()
+
+    async def _drain_old_window(self) -> None:
+        """Wait until Kafka answered for what the last connection brought. Stopping ends the wait at its deadline."""
+        if self._bridge.window:
+            await _first(self._bridge.empty.wait(), self._stopping.wait())
+        if self._bridge.window:
+            await _first(self._bridge.empty.wait(), asyncio.sleep(self._seconds_left()))
+
+    def _seconds_left(self) -> float:
+        return max(0.0, self._stop_before - time.monotonic())
+
+    async def _observe(self) -> None:
+        while True:
+            self._bridge.observe(int(time.time() * 1000))
+            await asyncio.sleep(OBSERVE_SECONDS)
+
+    def _say_connected(self, session_present: bool) -> None:
+        self._said = None
+        self.connected = True
+        self.connected_once.set()
+        self._bridge.metrics.connected.set(1)
+        self._bridge.metrics.connections.inc()
+        log.info("mqtt.connected", source=self._name, server=self._source.server, session_present=session_present)
+
+    def _say_disconnected(self, error: ConnectorError | None) -> None:
+        if error is None:
+            log.info("mqtt.disconnected", source=self._name, reason="stopped")
+        elif str(error) != self._said:
+            self._said = str(error)
+            tell = log.error if isinstance(error, OperatorError) else log.warning
+            tell("mqtt.disconnected", source=self._name, reason=self._said)
+
+
+def _distinct(filters: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(filters))
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    """Return when the first of `waits` is over. Coroutines among them are cancelled then, futures are left alone."""
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, given in zip(tasks, waits, strict=True):
+            if task is not given:
+                task.cancel()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -1,0 +1,90 @@
+"""The window: messages that were received and are not yet acknowledged, in the order of arrival.
+
+Kafka answers partition by partition and so out of order; MQTT wants its acknowledgements in the order of arrival
+[MQTT-4.6.0-2]. So a message leaves the window when everything before it has left. Pure: no I/O, no clock.
+
+This file knows neither what a record holds nor why Kafka refused one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from pipeline.record import Outgoing
+
+
+class Delivery:
+    """One message on its way; called by the producer with the outcome. `mid` is 0 for QoS 0: nobody waits for it."""
+
+    __slots__ = ("done", "mid", "record", "topic", "tries", "window")
+
+    def __init__(self, window: Window, mid: int, topic: str, record: Outgoing) -> None:
+        self.window = window
+        self.mid = mid
+        self.topic = topic  # Kafka's
+        self.record = record
+        self.done = False
+        self.tries = 0  # how often Kafka refused it
+
+    def __call__(self, error: Any, message: Any) -> None:
+        if error is None:
+            self.done = True
+        else:
+            self.window.failed.append((self, error))
+
+
+class Window:
+    """Deliveries in order of arrival, bounded by number and by bytes.
+
+    `full` is when nothing more should be read. It is a wish and not a wall: what one read brought is taken whole, so
+    the window can exceed its limits by a read.
+    """
+
+    __slots__ = ("_bytes", "_bytes_max", "_messages_max", "_pending", "failed")
+
+    def __init__(self, messages_max: int, bytes_max: int) -> None:
+        self._messages_max = messages_max
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._pending: deque[Delivery] = deque()
+        self.failed: list[tuple[Delivery, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    @property
+    def full(self) -> bool:
+        """Whether reading should pause."""
+        return len(self._pending) >= self._messages_max or self._bytes >= self._bytes_max
+
+    @property
+    def oldest(self) -> Delivery | None:
+        """The message that all others wait for."""
+        return self._pending[0] if self._pending else None
+
+    def add(self, mid: int, topic: str, record: Outgoing) -> Delivery:
+        """Take a message in. `mid` 0: it counts, and is never acknowledged."""
+        delivery = Delivery(self, mid, topic, record)
+        self._pending.append(delivery)
+        self._bytes += len(record[1])
+        return delivery
+
+    def settle(self) -> tuple[int, list[int]]:
+        """Let go of the messages at the front that are done: how many, and the packet identifiers to acknowledge."""
+        pending = self._pending
+        mids: list[int] = []
+        count = freed = 0
+        while pending and pending[0].done:
+            delivery = pending.popleft()
+            count += 1
+            freed += len(delivery.record[1])
+            if delivery.mid:
+                mids.append(delivery.mid)
+        self._bytes -= freed
+        return count, mids
+
+    def take_failed(self) -> list[tuple[Delivery, Any]]:
+        """The deliveries that Kafka did not take since the last call, with their errors."""
+        failed, self.failed = self.failed, []
+        return failed

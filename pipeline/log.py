@@ -1,0 +1,93 @@
+"""How the processes write their log: one line for each change of state, JSON or coloured text, never a secret.
+
+Normal operation is silent. Everything comes out of one place, the libraries' own lines too, so a line of aiokafka looks
+like ours and is redacted like ours. This file knows no other part of Tidegate.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+# Values of these names are never written, wherever they stand in a line.
+SECRET_NAMES: Final = re.compile(
+    r"pass(word|wd|phrase)?$|secret|token|credential|private_?key|authorization", re.IGNORECASE
+)
+# Credentials inside an address, such as mqtt://user:password@host.
+ADDRESS_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
+REDACTED: Final = "[redacted]"
+
+# Libraries that tell more than changes of state at INFO.
+QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "botocore", "aiobotocore", "urllib3", "asyncio", "uvicorn.access")
+
+
+def configure(*, json: bool | None = None, level: str = "info", stream: TextIO | None = None) -> None:
+    """Set the log of this process up. `json` defaults to true unless `stream` (standard error) is a terminal."""
+    stream = stream or sys.stderr
+    as_json = not stream.isatty() if json is None else json
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    last: Processor = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    )
+    _route(shared, last, threshold, stream)
+
+
+def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put `[redacted]` in place of whatever is named like a secret, and of credentials inside addresses."""
+    for name, value in event.items():
+        event[name] = REDACTED if SECRET_NAMES.search(name) else _redacted(value)
+    return event
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, str):
+        return ADDRESS_CREDENTIALS.sub(REDACTED, value)
+    if isinstance(value, dict):
+        return {key: REDACTED if SECRET_NAMES.search(str(key)) else _redacted(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(each) for each in value]
+    return value
+
+
+def _route(shared: list[Processor], last: Processor, threshold: int, stream: TextIO) -> None:
+    """One handler on the root logger renders every line, ours and the libraries'."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(threshold)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
