@@ -58,8 +58,8 @@ class Stack:
             embedded.mqtt(self.mqtt_5, self.mqtt_311, self.folder),
         ]
         self.processes = [
-            self._tidegate("ingress", self.ingress_metrics),
-            self._tidegate("worker", self.worker_metrics),
+            self._tidegate("ingress", self.ingress_metrics, "/healthz"),
+            self._tidegate("worker", self.worker_metrics, "/metrics"),
         ]
 
     def __enter__(self) -> Self:
@@ -99,12 +99,12 @@ class Stack:
     def log(self) -> Log:
         return Log(self.config.kafka)
 
-    def _tidegate(self, command: str, metrics_port: int) -> Server:
+    def _tidegate(self, command: str, metrics_port: int, ready: str) -> Server:
         return Server(
             f"tidegate {command}",
             [sys.executable, "-m", "pipeline.cli", command, "-c", str(self.config_file)],
             self.folder / f"{command}.log",
-            embedded.answers(f"http://{HOST}:{metrics_port}/metrics"),
+            embedded.answers(f"http://{HOST}:{metrics_port}{ready}"),
             environment={"PYTHONUNBUFFERED": "1"},
         )
 
