@@ -1,0 +1,136 @@
+"""Integers as bits, and the bits of a binary."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any, Final
+
+from pipeline.sql.functions.registry import as_binary, as_integer, function
+from pipeline.sql.values import UNDEFINED, BadValueError, Bits, octets, refuse, text_of
+
+SHIFT_MAX: Final = 1_000_000
+
+
+@function("bitnot(i: integer) -> integer", example=("bitnot(10)", "-11"))
+def bitnot(i: int) -> int:
+    """All bits turned over, in two's complement."""
+    return ~i
+
+
+@function("bitand(a: integer, b: integer) -> integer", example=("bitand(-10, -8)", "-16"))
+def bitand(a: int, b: int) -> int:
+    """Bits set in both."""
+    return a & b
+
+
+@function("bitor(a: integer, b: integer) -> integer", example=("bitor(10, 8)", "10"))
+def bitor(a: int, b: int) -> int:
+    """Bits set in either."""
+    return a | b
+
+
+@function("bitxor(a: integer, b: integer) -> integer", example=("bitxor(10, 8)", "2"))
+def bitxor(a: int, b: int) -> int:
+    """Bits set in exactly one."""
+    return a ^ b
+
+
+@function("bitsl(i: integer, places: integer) -> integer", example=("bitsl(8, 2)", "32"))
+def bitsl(i: int, places: int) -> int:
+    """Shifted to the left without bound; negative places shift to the right. Raises beyond a million places."""
+    if places > SHIFT_MAX:
+        raise BadValueError(f"a shift goes at most {SHIFT_MAX} places, found {places}")
+    return i << places if places >= 0 else i >> -places
+
+
+@function("bitsr(i: integer, places: integer) -> integer", example=("bitsr(-8, 1)", "-4"))
+def bitsr(i: int, places: int) -> int:
+    """Shifted to the right, keeping the sign; negative places shift to the left."""
+    return bitsl(i, -places)
+
+
+@function("bitsize(b: any) -> integer", example=("bitsize('abc')", "24"))
+def bitsize(b: Any) -> int:
+    """The number of bits."""
+    return b.size if isinstance(b, Bits) else 8 * len(octets(as_binary(b)))
+
+
+@function("bytesize(b: any) -> integer", example=("bytesize('你好')", "6"))
+def bytesize(b: Any) -> int:
+    """The number of bytes; a started byte counts."""
+    return -(-b.size // 8) if isinstance(b, Bits) else len(octets(as_binary(b)))
+
+
+@function(
+    "subbits(b: any, length: integer) -> any",
+    "subbits(b: any, start: integer, length: integer[, type: any, sign: any, endian: any]) -> any",
+    examples=(
+        ("subbits(hexstr2bin('9F4E58'), 9, 8)", "78"),
+        ("subbits(hexstr2bin('9F4E58'), 1, 16, 'integer', 'signed', 'big')", "-24754"),
+        ("bin2hexstr(subbits(hexstr2bin('9F4E58'), 9, 8, 'bits'))", "'4E'"),
+    ),
+)
+def subbits(b: Any, *options: Any) -> Any:
+    """`length` bits from the 1-based bit position `start`, 1 if it is not given, read as `type` ('integer', 'float' or
+    'bits'), `sign` ('unsigned' or 'signed') and `endian` ('big' or 'little'). `undefined` when the start is outside;
+    fewer bits when the binary ends before. Raises for other options, and for a float that is not of 16, 32 or 64
+    bits."""
+    whole = len(options) == 1
+    start, length = (1, as_integer(options[0])) if whole else (as_integer(options[0]), as_integer(options[1]))
+    given: list[Any] = list(options[2:])
+    kind, sign, endian = given + ["integer", "unsigned", "big"][len(given) :]
+    if (
+        kind not in ("integer", "float", "bits")
+        or sign not in ("unsigned", "signed")
+        or endian not in ("big", "little")
+    ):
+        refuse(
+            "subbits() options 'integer', 'float' or 'bits'; 'unsigned' or 'signed'; 'big' or 'little'",
+            [kind, sign, endian],
+        )
+    value, size = _bits_of(b)
+    if not 1 <= start <= size:
+        return UNDEFINED
+    if length < 0:
+        refuse("a length of at least 0", length)
+    length = min(length, size - start + 1)
+    found = (value >> (size - start + 1 - length)) & ((1 << length) - 1)
+    if kind == "integer":
+        return _as_integer(found, length, sign == "signed", endian == "little")
+    if kind == "float":
+        return _as_float(found, length, endian)
+    return text_of(found.to_bytes(length // 8, "big")) if length % 8 == 0 else Bits(found, length)
+
+
+def _bits_of(b: Any) -> tuple[int, int]:
+    if isinstance(b, Bits):
+        return b.value, b.size
+    raw = octets(as_binary(b))
+    return int.from_bytes(raw, "big"), 8 * len(raw)
+
+
+def _as_integer(found: int, length: int, signed: bool, little: bool) -> int:
+    if little:
+        found = _little(found, length)
+    if signed and length and found >> (length - 1):
+        found -= 1 << length
+    return found
+
+
+def _little(found: int, length: int) -> int:
+    """Bytes in reverse order; a last piece of fewer than 8 bits is the most significant one."""
+    whole, rest = divmod(length, 8)
+    head, tail = found >> rest, found & ((1 << rest) - 1)
+    return int.from_bytes(head.to_bytes(whole, "big"), "little") | tail << (8 * whole)
+
+
+def _as_float(found: int, length: int, endian: str) -> float:
+    formats = {16: "e", 32: "f", 64: "d"}
+    if length not in formats:
+        raise BadValueError(f"a float has 16, 32 or 64 bits, found {length}")
+    order = ">" if endian == "big" else "<"
+    value = struct.unpack(order + formats[length], found.to_bytes(length // 8, "big"))[0]
+    if not math.isfinite(value):
+        raise BadValueError("these bits are no finite float")
+    return float(value)

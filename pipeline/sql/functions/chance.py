@@ -1,0 +1,26 @@
+"""Chance that can be replayed: drawn from the record's place in Kafka, never from the machine."""
+
+from __future__ import annotations
+
+import uuid
+
+from pipeline.sql.event import Event
+from pipeline.sql.functions.registry import function
+
+
+@function("random() -> float", example=("random() < 1", "true"), reads="event")
+def random(event: Event) -> float:
+    """A float from 0 up to, not including, 1. The same record gives the same number, also when it is replayed."""
+    return (int.from_bytes(event.draw()[:8], "big") >> 11) / (1 << 53)
+
+
+@function("uuid_v4() -> string", example=("strlen(uuid_v4())", "36"), reads="event")
+def uuid_v4(event: Event) -> str:
+    """A random UUID in lower case with hyphens; the same record gives the same one."""
+    return str(uuid.UUID(bytes=event.draw()[:16], version=4))
+
+
+@function("uuid_v4_no_hyphen() -> string", example=("strlen(uuid_v4_no_hyphen())", "32"), reads="event")
+def uuid_v4_no_hyphen(event: Event) -> str:
+    """As `uuid_v4()`, without the hyphens."""
+    return uuid_v4(event).replace("-", "")

@@ -1,0 +1,77 @@
+"""Compressed binaries: gzip, raw deflate, and zlib. What is unpacked is bounded, so a small payload cannot fill
+memory."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from pipeline.sql.functions.registry import function
+from pipeline.sql.values import BadValueError, Text, octets, text_of
+
+UNPACKED_BYTES_MAX: Final = 67_108_864
+GZIP: Final = 31
+RAW: Final = -15
+ZLIB: Final = 15
+
+
+def _packed(text: Text, window: int) -> Text:
+    packer = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, window)
+    return text_of(packer.compress(octets(text)) + packer.flush())
+
+
+def _unpacked(text: Text, window: int) -> Text:
+    """One whole stream, or for gzip several; anything else raises."""
+    rest, out = octets(text), bytearray()
+    while True:
+        unpacker = zlib.decompressobj(window)
+        try:
+            out += unpacker.decompress(rest, UNPACKED_BYTES_MAX - len(out) + 1)
+        except zlib.error as error:
+            raise BadValueError(f"not compressed data of this kind: {error}") from None
+        if len(out) > UNPACKED_BYTES_MAX:
+            raise BadValueError(f"the data unpacks to more than {UNPACKED_BYTES_MAX} bytes")
+        if not unpacker.eof:
+            raise BadValueError("the compressed data ends too early")
+        rest = unpacker.unused_data
+        if not rest or window != GZIP:
+            return text_of(bytes(out))
+
+
+@function("gzip(data: string) -> string", example=("gunzip(gzip('hello'))", "'hello'"))
+def gzip(data: Text) -> Text:
+    """Compressed as a gzip file (RFC 1952), without a time."""
+    return _packed(data, GZIP)
+
+
+@function("gunzip(data: binary) -> string", example=("gunzip(gzip('hello'))", "'hello'"))
+def gunzip(data: Text) -> Text:
+    """The content of a gzip file. Raises for other data, and beyond 64 MiB."""
+    return _unpacked(data, GZIP)
+
+
+@function("zip(data: string) -> string", example=("bin2hexstr(zip('hello'))", "'CB48CDC9C90700'"))
+def zip_(data: Text) -> Text:
+    """Compressed as a raw deflate stream (RFC 1951)."""
+    return _packed(data, RAW)
+
+
+@function("unzip(data: binary) -> string", example=("unzip(zip('hello'))", "'hello'"))
+def unzip(data: Text) -> Text:
+    """The content of a raw deflate stream. Raises for other data, and beyond 64 MiB."""
+    return _unpacked(data, RAW)
+
+
+@function(
+    "zip_compress(data: string) -> string",
+    example=("bin2hexstr(zip_compress('hello'))", "'789CCB48CDC9C90700062C0215'"),
+)
+def zip_compress(data: Text) -> Text:
+    """Compressed as a zlib stream (RFC 1950)."""
+    return _packed(data, ZLIB)
+
+
+@function("zip_uncompress(data: binary) -> string", example=("zip_uncompress(zip_compress('hello'))", "'hello'"))
+def zip_uncompress(data: Text) -> Text:
+    """The content of a zlib stream. Raises for other data, and beyond 64 MiB."""
+    return _unpacked(data, ZLIB)

@@ -1,0 +1,269 @@
+"""Time: epochs in four units, RFC 3339, and dates after a pattern.
+
+"Now" is the arrival of the record, to the millisecond. The zone of the system is read from the process (TZ). Dates are
+computed here rather than with `datetime`, which ends at microseconds and the year 9999.
+
+Source: the dialect's date functions; RFC 3339.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Final
+
+from pipeline.sql.event import Event
+from pipeline.sql.functions.registry import function
+from pipeline.sql.values import UNDEFINED, BadValueError, Text, refuse
+
+# Units of time as ticks a second, and as digits of a fraction.
+UNITS: Final = {"second": 1, "millisecond": 1_000, "microsecond": 1_000_000, "nanosecond": 1_000_000_000}
+DIGITS: Final = {"second": 0, "millisecond": 3, "microsecond": 6, "nanosecond": 9}
+SECONDS_MAX: Final = 253_402_300_799  # the end of the year 9999
+SECONDS_MIN: Final = -62_167_219_200  # the beginning of the year 0
+DAY: Final = 86_400
+NANOSECONDS: Final = 1_000_000_000
+
+_OFFSET: Final = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})|([+-])([0-9]{2}):([0-9]{2}):([0-9]{2})", re.ASCII)
+_RFC3339: Final = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+
+
+def _ticks(unit: Any) -> int:
+    if type(unit) is not str or unit not in UNITS:
+        refuse("a unit: 'second', 'millisecond', 'microsecond' or 'nanosecond'", unit)
+    return UNITS[unit]
+
+
+def _now(event: Event, ticks: int) -> int:
+    return event.now_ms * ticks // 1000
+
+
+def _local_offset(seconds: int) -> int:
+    """Seconds east of Greenwich in the system's zone at that time."""
+    return time.localtime(max(SECONDS_MIN, min(seconds, SECONDS_MAX))).tm_gmtoff
+
+
+def _offset(zone: Any, seconds: int) -> int:
+    """The seconds that an offset means."""
+    if zone is UNDEFINED:
+        return 0
+    if type(zone) is int:
+        return zone
+    if zone in ("Z", "z"):
+        return 0
+    if zone == "local":
+        return _local_offset(seconds)
+    match = _OFFSET.fullmatch(zone) if type(zone) is str else None
+    if match is None:
+        refuse("an offset such as '+08:00', 'Z', 'local' or a number of seconds", zone)
+    sign, hours, minutes, rest = (
+        (match[1], match[2], match[3], "0") if match[1] else (match[4], match[5], match[6], match[7])
+    )
+    if int(hours) > 23 or int(minutes) > 59 or int(rest) > 59:
+        refuse("an offset of at most 23:59:59", zone)
+    size = int(hours) * 3600 + int(minutes) * 60 + int(rest)
+    return -size if sign == "-" else size
+
+
+def _offset_text(offset: int, form: str) -> str:
+    """An offset as %z, %:z or %::z."""
+    sign, size = "-" if offset < 0 else "+", abs(offset)
+    hours, minutes, seconds = size // 3600, size // 60 % 60, size % 60
+    if form == "%z":
+        return f"{sign}{hours:02d}{minutes:02d}"
+    text = f"{sign}{hours:02d}:{minutes:02d}"
+    return text if form == "%:z" else f"{text}:{seconds:02d}"
+
+
+def days_from_date(year: int, month: int, day: int) -> int:
+    """Days since 1970-01-01. Raises for a date that does not exist."""
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    lengths = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    if not (1 <= month <= 12 and 1 <= day <= lengths[month - 1]):
+        raise BadValueError(f"there is no date {year:04d}-{month:02d}-{day:02d}")
+    shifted = year - (month <= 2)
+    era_year = shifted % 400
+    day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
+    return shifted // 400 * 146_097 + era_year * 365 + era_year // 4 - era_year // 100 + day_of_year - 719_468
+
+
+def date_from_days(days: int) -> tuple[int, int, int]:
+    """Year, month and day of a number of days since 1970-01-01."""
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
+    month = (5 * day_of_year + 2) // 153
+    day = day_of_year - (153 * month + 2) // 5 + 1
+    month = month + 3 if month < 10 else month - 9
+    return year + era * 400 + (month <= 2), month, day
+
+
+def _fields(seconds: int) -> tuple[int, int, int, int, int, int]:
+    if not SECONDS_MIN <= seconds <= SECONDS_MAX:
+        refuse("a time between the years 0 and 9999", seconds)
+    days, rest = divmod(seconds, DAY)
+    return (*date_from_days(days), rest // 3600, rest // 60 % 60, rest % 60)
+
+
+@function(
+    "now_timestamp([unit: any]) -> integer", example=("now_timestamp('millisecond')", "1708671600123"), reads="event"
+)
+def now_timestamp(event: Event, unit: Any = "second") -> int:
+    """The arrival of the record, as an integer since 1970 in seconds or another unit."""
+    return _now(event, _ticks(unit))
+
+
+@function("now_rfc3339([unit: any]) -> string", example=("strlen(now_rfc3339())", "25"), reads="event")
+def now_rfc3339(event: Event, unit: Any = "second") -> str:
+    """The arrival of the record in RFC 3339, in the zone of the system."""
+    return unix_ts_to_rfc3339(_now(event, _ticks(unit)), unit)
+
+
+@function(
+    "unix_ts_to_rfc3339(time: integer[, unit: any]) -> string",
+    example=("rfc3339_to_unix_ts(unix_ts_to_rfc3339(1708671600))", "1708671600"),
+)
+def unix_ts_to_rfc3339(time_: int, unit: Any = "second") -> str:
+    """A time as RFC 3339 in the zone of the system, with 0, 3, 6 or 9 digits of a fraction after the unit."""
+    seconds, fraction = divmod(time_, _ticks(unit))
+    offset = _local_offset(seconds)
+    text = "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}".format(*_fields(seconds + offset))
+    digits = DIGITS[unit]
+    return text + (f".{fraction:0{digits}d}" if digits else "") + _offset_text(offset, "%:z")
+
+
+@function(
+    "rfc3339_to_unix_ts(text: any[, unit: any]) -> integer",
+    example=("rfc3339_to_unix_ts('2024-02-23T15:56:30.87Z', 'millisecond')", "1708703790870"),
+)
+def rfc3339_to_unix_ts(text: Any, unit: Any = "second") -> int:
+    """The integer of an RFC 3339 time with its offset. For seconds the fraction is dropped, for finer units rounded.
+    Raises for other text."""
+    ticks = _ticks(unit)
+    match = _RFC3339.fullmatch(text) if type(text) is str else None
+    if match is None:
+        refuse("a time such as '2024-02-23T15:56:30Z'", text)
+    year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))
+    seconds = _seconds(year, month, day, hour, minute, second) - _offset(match[8], 0)
+    if ticks == 1 or not match[7]:
+        return seconds * ticks
+    digits = match[7][:18]
+    return int(seconds * ticks + (2 * int(digits) * ticks + 10 ** len(digits)) // (2 * 10 ** len(digits)))
+
+
+def _seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
+    if hour > 23 or minute > 59 or second > 59:
+        raise BadValueError(f"there is no time {hour:02d}:{minute:02d}:{second:02d}")
+    return days_from_date(year, month, day) * DAY + hour * 3600 + minute * 60 + second
+
+
+_DIRECTIVE: Final = re.compile(r"%(?:[YmdHMSN]|[36]N|:{0,2}z)")
+
+
+@function(
+    "format_date(unit: any, offset: any, format: binary[, time: integer]) -> string",
+    example=("format_date('second', '+08:00', '%Y-%m-%d %H:%M:%S%:z', 1708671600)", "'2024-02-23 15:00:00+08:00'"),
+    reads="event",
+)
+def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int | None = None) -> str:
+    """A time, in `unit`, or the record's arrival, written after a pattern: %Y %m %d %H %M %S, %N %6N %3N for a
+    fraction of 9, 6 or 3 digits, %z %:z %::z for the offset. All else stands for itself."""
+    ticks = _ticks(unit)
+    seconds, rest = divmod(_now(event, ticks) if time_ is None else time_, ticks)
+    shift = _offset(offset, seconds)
+    values = dict(zip(("%Y", "%m", "%d", "%H", "%M", "%S"), _fields(seconds + shift), strict=True))
+    nanoseconds = f"{rest * (NANOSECONDS // ticks):09d}"
+
+    def written(match: re.Match[str]) -> str:
+        directive = match.group()
+        if directive in values:
+            return f"{values[directive]:0{4 if directive == '%Y' else 2}d}"
+        if directive.endswith("N"):
+            return nanoseconds[: int(directive[1]) if directive != "%N" else 9]
+        return _offset_text(shift, directive)
+
+    return _DIRECTIVE.sub(written, pattern if type(pattern) is str else refuse("a pattern in UTF-8", pattern))
+
+
+_WIDTHS: Final = {
+    "%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2, "%N": 9, "%6N": 6, "%3N": 3, "%z": 5, "%:z": 6, "%::z": 9,
+}  # fmt: skip
+
+
+@function(
+    "date_to_unix_ts(unit: any, format: binary, text: binary) -> integer",
+    "date_to_unix_ts(unit: any, offset: any, format: binary, text: binary) -> integer",
+    example=("date_to_unix_ts('second', '+08:00', '%Y-%m-%d %H-%M-%S', '2024-03-01 10:30:38')", "1709260238"),
+)
+def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
+    """The integer, in `unit`, of a time written after a pattern with the directives of `format_date()`. Directives
+    have fixed widths; other characters are counted, not compared; what follows the pattern is ignored. The offset is
+    subtracted, and so is one in the text. Raises for text that is too short, not numeric or no date, and when the
+    pattern lacks one of year, month, day, hour, minute and second."""
+    ticks = _ticks(unit)
+    offset, pattern, text = arguments if len(arguments) == 3 else (0, *arguments)
+    found = _scanned(str(pattern), str(text))
+    missing = [name for name in ("%Y", "%m", "%d", "%H", "%M", "%S") if name not in found]
+    if missing:
+        raise BadValueError(f"the pattern lacks {' '.join(missing)}")
+    seconds = _seconds(*(int(found[name]) for name in ("%Y", "%m", "%d", "%H", "%M", "%S")))
+    seconds -= _offset(offset, seconds)
+    for name in ("%z", "%:z", "%::z"):
+        if name in found:
+            seconds -= _offset(found[name], seconds)
+    fraction = sum(int(found[name]) * 10 ** (9 - _WIDTHS[name]) for name in ("%N", "%6N", "%3N") if name in found)
+    return int((seconds * NANOSECONDS + fraction) // (NANOSECONDS // ticks))
+
+
+def _scanned(pattern: str, text: str) -> dict[str, str]:
+    """The text of each directive."""
+    found: dict[str, str] = {}
+    position = end = 0
+    for match in _DIRECTIVE.finditer(pattern):
+        position += match.start() - end
+        end = match.end()
+        name = match.group()
+        piece = text[position : position + _WIDTHS[name]]
+        if len(piece) < _WIDTHS[name]:
+            refuse(f"text as long as the pattern {pattern!r}", text)
+        if not name.endswith("z") and not (piece.isascii() and piece.isdigit()):
+            refuse(f"digits for {name}", piece)
+        found[name] = piece
+        position += len(piece)
+    if position + len(pattern) - end > len(text):
+        refuse(f"text as long as the pattern {pattern!r}", text)
+    return found
+
+
+@function(
+    "timezone_to_offset_seconds(offset: any) -> integer",
+    example=("timezone_to_offset_seconds('+08:00')", "28800"),
+    reads="event",
+)
+def timezone_to_offset_seconds(event: Event, offset: Any) -> int:
+    """The seconds that an offset means: 'Z', '+08:00', '+0800', '+08:00:00', 'local', or seconds. Raises for other
+    text."""
+    return _offset(offset, event.now_ms // 1000)
+
+
+@function(
+    "timezone_to_second(offset: any) -> integer", example=("timezone_to_second('-0330')", "-12600"), reads="event"
+)
+def timezone_to_second(event: Event, offset: Any) -> int:
+    """The same as `timezone_to_offset_seconds()`."""
+    return _offset(offset, event.now_ms // 1000)
+
+
+@function(
+    "mongo_date([time: integer, unit: any]) -> string",
+    example=("mongo_date(1708671600123)", "'ISODate(2024-02-23T07:00:00.123Z)'"),
+    reads="event",
+)
+def mongo_date(event: Event, time_: int | None = None, unit: Any = "millisecond") -> str:
+    """A time, or the record's arrival, as the text of a MongoDB date."""
+    ticks = _ticks(unit)
+    milliseconds = event.now_ms if time_ is None else time_ * 1000 // ticks
+    text = "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}".format(*_fields(milliseconds // 1000))
+    return f"ISODate({text}.{milliseconds % 1000:03d}Z)"

@@ -1,0 +1,273 @@
+"""sprintf: Erlang's io:format over the values of the language.
+
+Source: erlang.org/doc/man/io.html#format-3 and io_lib's way of writing terms. A directive is `~F.P.PadModC`: field
+width (negative: on the left), precision, padding character, `t` for Unicode, and the control character.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from pipeline.sql.functions.registry import as_list, function
+from pipeline.sql.values import UNDEFINED, BadValueError, Text, is_printable, octets, refuse, shown, text_of
+
+RESULT_BYTES_MAX: Final = 16_777_216
+_DIRECTIVE: Final = re.compile(
+    rb"~(?P<width>-?[0-9]+|\*)?(?:\.(?P<precision>[0-9]+|\*)?)?(?:\.(?P<pad>.))?(?P<mods>[tlkK]*)(?P<control>.)",
+    re.DOTALL,
+)
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@function(
+    "sprintf(format: binary, …: any) -> string",
+    examples=(("sprintf('~s is ~b', 'x', 5)", "'x is 5'"), ("sprintf('~3..0b', 7)", "'007'")),
+)
+def sprintf(pattern: Text, *arguments: Any) -> Text:
+    """Text after an Erlang format: ~s text, ~p and ~w any value, ~b an integer (~.16b in base 16), ~f ~e ~g floats, ~c
+    a character, ~n a line end, ~~ a tilde. Raises for a wrong type and for a wrong number of arguments."""
+    return _formatted(octets(pattern), list(arguments))
+
+
+@function("sprintf_s(format: binary, arguments: list) -> string", example=("sprintf_s('~s-~s', ['a', 'b'])", "'a-b'"))
+def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
+    """As `sprintf()`, with the arguments in a list."""
+    return _formatted(octets(pattern), list(as_list(arguments)))
+
+
+def _formatted(pattern: bytes, arguments: list[Any]) -> Text:
+    pieces, end = [], 0
+    waiting = iter(arguments)
+    while (start := pattern.find(b"~", end)) >= 0:
+        match = _DIRECTIVE.match(pattern, start)
+        if match is None:
+            raise BadValueError(f"the format ends inside a directive: {shown(text_of(pattern))}")
+        pieces += [pattern[end:start], _directive(match, waiting)]
+        end = match.end()
+    if next(waiting, _directive) is not _directive:
+        raise BadValueError("the format has fewer directives than arguments")
+    return text_of(b"".join(pieces) + pattern[end:])
+
+
+def _next(waiting: Any) -> Any:
+    value = next(waiting, _directive)
+    return value if value is not _directive else _too_few()
+
+
+def _too_few() -> Any:
+    raise BadValueError("the format has more directives than arguments")
+
+
+def _number(text: bytes | None, waiting: Any) -> int | None:
+    if text is None:
+        return None
+    value = _next(waiting) if text == b"*" else int(text)
+    if type(value) is not int or abs(value) > RESULT_BYTES_MAX:
+        refuse("a field width", value)
+    return value
+
+
+def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
+    width = _number(match["width"], waiting)
+    precision = _number(match["precision"], waiting)
+    pad = match["pad"] or b" "
+    control = match["control"].decode("latin-1")
+    if control in "~n":
+        return (b"~" if control == "~" else b"\n") * (width or 1)
+    writer = _WRITERS.get(control)
+    if writer is None:
+        raise BadValueError(f"~{control} is no directive")
+    value = _next(waiting)
+    if control == "i":
+        return b""
+    if control == "c":
+        return _character(value, width, precision, pad)
+    if control == "s":
+        return _string(value, width, precision, pad, unicode=b"t" in match["mods"])
+    raw = writer(value, precision, b"t" in match["mods"]).encode("utf-8" if control in "pw" else "latin-1")
+    return _field(raw, width, pad)
+
+
+def _field(raw: bytes, width: int | None, pad: bytes) -> bytes:
+    """Filled up to the width; a text that does not fit becomes stars, as in Erlang."""
+    if width is None:
+        return raw
+    size = abs(width)
+    if len(raw) > size:
+        return b"*" * size
+    return raw.ljust(size, pad) if width < 0 else raw.rjust(size, pad)
+
+
+def _string(value: Any, width: int | None, precision: int | None, pad: bytes, *, unicode: bool) -> bytes:
+    if type(value) is list and (not value or is_printable(value)):
+        raw = bytes(value)
+    elif value is UNDEFINED or value is None or type(value) is bool:
+        raw = _atom(value).encode()
+    elif type(value) in (str, bytes):
+        raw = octets(value)
+    else:
+        refuse("a string for ~s", value)
+    if unicode:
+        raw = _latin(raw)
+    if precision is not None:
+        raw = raw[:precision].rjust(precision, pad) if (width or 0) >= 0 else raw[:precision].ljust(precision, pad)
+    if width is None:
+        return raw
+    size = abs(width)
+    raw = raw[:size]
+    return raw.ljust(size, pad) if width < 0 else raw.rjust(size, pad)
+
+
+def _latin(raw: bytes) -> bytes:
+    """What ~ts leaves: characters as single bytes, because the result is a binary again."""
+    try:
+        return raw.decode().encode("latin-1")
+    except UnicodeError:
+        raise BadValueError(f"~ts gives characters that have no single byte: {shown(text_of(raw))}") from None
+
+
+def _character(value: Any, width: int | None, precision: int | None, pad: bytes) -> bytes:
+    if type(value) is not int or not 0 <= value <= 255:
+        refuse("a character code up to 255 for ~c", value)
+    raw = bytes([value]) * (precision if precision is not None else abs(width) if width else 1)
+    return _field(raw, width, pad) if precision is not None else raw
+
+
+def _integer(value: Any, base: int | None, _unicode: bool, digits: str = _DIGITS) -> str:
+    if type(value) is not int:
+        refuse("an integer for ~b", value)
+    base = 10 if base is None else base
+    if not 2 <= base <= 36:
+        refuse("a base from 2 to 36", base)
+    if base == 10:
+        return str(value)
+    size, text = abs(value), ""
+    while size:
+        size, digit = divmod(size, base)
+        text = digits[digit] + text
+    return ("-" if value < 0 else "") + (text or "0")
+
+
+def _integer_upper(value: Any, base: int | None, unicode: bool) -> str:
+    return _integer(value, base, unicode, _DIGITS.upper())
+
+
+def _float(value: Any) -> float:
+    return float(value) if type(value) in (int, float) else refuse("a number", value)
+
+
+def _fixed(value: Any, precision: int | None, _unicode: bool) -> str:
+    if precision is not None and precision < 1:
+        refuse("a precision of at least 1 for ~f", precision)
+    return f"{_float(value):.{6 if precision is None else precision}f}"
+
+
+def _exponent(value: Any, precision: int | None, _unicode: bool) -> str:
+    digits = 6 if precision is None else precision
+    if digits < 2:
+        refuse("a precision of at least 2 for ~e", digits)
+    mantissa, _, power = f"{_float(value):.{digits - 1}e}".partition("e")
+    return f"{mantissa}e{int(power):+d}"
+
+
+def _general(value: Any, precision: int | None, unicode: bool) -> str:
+    number, digits = _float(value), 6 if precision is None else precision
+    size = abs(number)
+    if not 0.1 <= size < 10_000:
+        return _exponent(value, digits, unicode)
+    whole = 0 if size < 1 else 1 if size < 10 else 2 if size < 100 else 3 if size < 1000 else 4
+    if digits <= 1 or digits + 1 <= whole + 1:
+        return _exponent(value, max(2, digits), unicode)
+    return _fixed(value, digits - max(1, whole) if size >= 1 else digits, unicode)
+
+
+def _pretty(value: Any, _precision: int | None, unicode: bool) -> str:
+    return term_text(value, unicode=unicode, pretty=True)
+
+
+def _written(value: Any, _precision: int | None, unicode: bool) -> str:
+    return term_text(value, unicode=unicode, pretty=False)
+
+
+_WRITERS: Final[dict[str, Any]] = {
+    "s": None.__class__, "c": None.__class__, "i": None.__class__, "b": _integer, "B": _integer_upper, "f": _fixed,
+    "e": _exponent, "g": _general, "p": _pretty, "w": _written,
+}  # fmt: skip
+
+
+def _atom(value: Any) -> str:
+    return "undefined" if value is UNDEFINED else "null" if value is None else "true" if value else "false"
+
+
+def term_text(value: Any, *, unicode: bool, pretty: bool) -> str:
+    """A value as Erlang writes it: `<<"a">>`, `[1,2]`, `#{<<"k">> => 1}`."""
+    if value is UNDEFINED or value is None or type(value) is bool:
+        return _atom(value)
+    if type(value) is int:
+        return str(value)
+    if type(value) is float:
+        return shortest(value)
+    if type(value) is list:
+        if pretty and value and is_printable(value):
+            return '"' + _quoted("".join(map(chr, value))) + '"'
+        return "[" + ",".join(term_text(v, unicode=unicode, pretty=pretty) for v in value) + "]"
+    if type(value) is dict:
+        pairs = (
+            f"{term_text(k, unicode=unicode, pretty=pretty)} => {term_text(value[k], unicode=unicode, pretty=pretty)}"
+            for k in sorted(value)
+        )
+        return "#{" + ",".join(pairs) + "}"
+    return _binary(octets(value), unicode, pretty)
+
+
+def _binary(raw: bytes, unicode: bool, pretty: bool) -> str:
+    if pretty and is_printable(list(raw)) and (raw.isascii() or not unicode):
+        return f'<<"{_quoted(raw.decode("latin-1"))}">>' if raw else "<<>>"
+    if pretty and unicode and type(text := text_of(raw)) is str and text.isprintable():
+        return f'<<"{_quoted(text)}"/utf8>>'
+    return f"<<{','.join(map(str, raw))}>>"
+
+
+def _quoted(text: str) -> str:
+    names = {
+        '"': '\\"',
+        "\\": "\\\\",
+        "\n": "\\n",
+        "\r": "\\r",
+        "\t": "\\t",
+        "\v": "\\v",
+        "\b": "\\b",
+        "\f": "\\f",
+        "\x1b": "\\e",
+    }
+    return "".join(names.get(c, c) for c in text)
+
+
+def shortest(value: float) -> str:
+    """The shortest digits that mean this float, with an exponent where that is shorter."""
+    sign = "-" if repr(value).startswith("-") else ""
+    mantissa, _, power = f"{abs(value)!r}".partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits = (whole + ("" if fraction == "0" else fraction)).lstrip("0")
+    if not digits:
+        return sign + "0.0"
+    leading = len(whole) if whole != "0" else -(len(fraction) - len(fraction.lstrip("0")))
+    place = leading + int(power or 0)
+    return sign + _placed(place, digits.rstrip("0"))
+
+
+def _placed(place: int, digits: str) -> str:
+    """`digits` with the point after `place` of them, or as a power of ten."""
+    if place == 0:
+        return "0." + digits
+    count = len(digits)
+    if 0 < place < count:
+        return f"{digits[:place]}.{digits[place:]}"
+    power = str(place - 1)
+    cost = len(power) + 1 + (2 if count == 1 else 1)
+    if place < 0 and 2 - place <= cost:
+        return "0." + "0" * -place + digits
+    if place > 0 and place - count + 2 <= cost:
+        return digits + "0" * (place - count) + ".0"
+    return f"{digits[0]}.{digits[1:] or '0'}e{power}"

@@ -1,0 +1,35 @@
+"""jq programs, in a child process with a time limit.
+
+A jq program can run for ever and can ask for files and the environment. So it never runs here: `sandbox` owns a child
+process that has neither, and ends it when the time is over.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.sql import sandbox
+from pipeline.sql.functions.registry import function
+from pipeline.sql.jsontext import from_json, to_json
+from pipeline.sql.values import Text, octets, refuse
+
+TIME_LIMIT_MS: Final = 1_000
+TIME_LIMIT_MS_MAX: Final = 10_000
+
+
+@function(
+    "jq(program: binary, json: any[, timeout_ms: integer]) -> list",
+    examples=(("jq('.a+1', '{\"a\":5}')", "[6]"), ("jq('.[]', payload.list)", "[1, 2, 300]")),
+)
+def jq(program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
+    """All outputs of a jq program on JSON text, or on any other value. Raises for a bad program, for text that is not
+    JSON, for an error inside the program, and after the time limit: 1 second, or `timeout_ms` up to 10 seconds."""
+    if not 0 < timeout_ms <= TIME_LIMIT_MS_MAX:
+        refuse(f"a time limit of 1 to {TIME_LIMIT_MS_MAX} ms", timeout_ms)
+    if type(json) is str or type(json) is bytes:
+        from_json(json)
+        document = octets(json)
+    else:
+        document = to_json(json)
+    answer = sandbox.run_jq(octets(program), document, timeout_ms / 1000)
+    return from_json(answer)  # type: ignore[no-any-return]

@@ -1,0 +1,114 @@
+"""Maps: by dotted path (`map_get`, `map_put`) and by literal key (`mget`, `mput`)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.sql.functions.registry import as_map, function
+from pipeline.sql.jsontext import NotJsonError, to_text
+from pipeline.sql.paths import opened, put, read
+from pipeline.sql.values import UNDEFINED, BadValueError, Text, float_text, refuse
+
+REDIS_MARKER: Final = "map_to_redis_hset_args"
+
+
+def _steps(path: Text) -> tuple[str, ...]:
+    return tuple(path.split(".")) if type(path) is str else refuse("a path in valid UTF-8", path)
+
+
+def _key(key: Text) -> str:
+    return key if type(key) is str else refuse("a key in valid UTF-8", key)
+
+
+@function("map_new() -> map", example=("map_new()", "json_decode('{}')"))
+def map_new() -> dict[str, Any]:
+    """An empty map."""
+    return {}
+
+
+@function(
+    "map_get(path: string, m: any[, default: any]) -> any",
+    examples=(("map_get('a.b', '{\"a\":{\"b\":1}}')", "1"), ("map_get('zz', map_new(), 'd')", "'d'")),
+)
+def map_get(path: Text, m: Any, default: Any = UNDEFINED) -> Any:
+    """The value at a path of keys joined by dots, in a map or in JSON text; the default, or `undefined`, where there is
+    none. JSON's null is a value. Keys with a dot in them need `mget()`."""
+    found = read(m, _steps(path), UNDEFINED)
+    return default if found is UNDEFINED else found
+
+
+@function(
+    "map_put(path: string, value: any, m: any) -> map",
+    example=("map_put('a.b', 2, map_new())", 'json_decode(\'{"a":{"b":2}}\')'),
+)
+def map_put(path: Text, value: Any, m: Any) -> dict[str, Any]:
+    """The map with a value written at a path of keys joined by dots; missing levels are made, other values in the way
+    are replaced, and so is `m` itself when it is JSON text."""
+    return put(m, _steps(path), value, UNDEFINED)  # type: ignore[no-any-return]
+
+
+@function(
+    "mget(key: string, m: map[, default: any]) -> any",
+    example=("mget('a.b', '{\"a.b\":5}')", "5"),
+)
+def mget(key: Text, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
+    """The value of exactly this key, in a map or in the text of a JSON object; the default, or `undefined`, without
+    it."""
+    return m.get(_key(key), default)
+
+
+@function(
+    "mput(key: string, value: any, m: map) -> map",
+    example=("mput('a.b', 2, '{\"c\":1}')", 'json_decode(\'{"c":1,"a.b":2}\')'),
+)
+def mput(key: Text, value: Any, m: dict[str, Any]) -> dict[str, Any]:
+    """The map with a value under exactly this key; `m` may be the text of a JSON object."""
+    return {**m, _key(key): value}
+
+
+@function("map_keys(m: map) -> list", example=('map_keys(\'{"b":1,"a":2}\')', "['a', 'b']"))
+def map_keys(m: dict[str, Any]) -> list[str]:
+    """The keys in ascending order."""
+    return sorted(m)
+
+
+@function("map_values(m: map) -> list", example=('map_values(\'{"b":1,"a":2}\')', "[2, 1]"))
+def map_values(m: dict[str, Any]) -> list[Any]:
+    """The values, in the order of their keys."""
+    return [m[key] for key in sorted(m)]
+
+
+@function("map_size(m: map) -> integer", example=("map_size('{\"a\":1}')", "1"))
+def map_size(m: dict[str, Any]) -> int:
+    """The number of keys."""
+    return len(m)
+
+
+@function(
+    "map_to_entries(m: map) -> list",
+    example=("map_to_entries('{\"a\":1}')", 'json_decode(\'[{"key":"a","value":1}]\')'),
+)
+def map_to_entries(m: dict[str, Any]) -> list[dict[str, Any]]:
+    """A list with a map of `key` and `value` for each key, in the order of the keys."""
+    return [{"key": key, "value": m[key]} for key in sorted(m)]
+
+
+@function(
+    "map_to_redis_hset_args(m: any) -> list",
+    example=("sublist(2, 2, map_to_redis_hset_args('{\"a\":1}'))", "['a', '1']"),
+)
+def map_to_redis_hset_args(m: Any) -> list[Text]:
+    """A marker, then field and value in turn, all text, for a Redis HSET command. Values that are lists, maps or null
+    are left out; floats have up to six decimals. Anything that is no map gives the marker alone."""
+    try:
+        pairs = as_map(opened(m))
+    except (BadValueError, NotJsonError):
+        return [REDIS_MARKER]
+    arguments: list[Text] = []
+    for key in sorted(pairs, reverse=True):
+        value = pairs[key]
+        if type(value) in (str, bytes, bool, int):
+            arguments += [key, to_text(value)]
+        elif type(value) is float:
+            arguments += [key, float_text(value, 6, compact=True)]
+    return [REDIS_MARKER, *arguments]

@@ -1,0 +1,144 @@
+"""Regular expressions over bytes, Perl's syntax, in time that no pattern can blow up.
+
+RE2 runs a pattern in linear time and takes most of them. What it cannot do (look-around, back references) or does not
+do alike (`$` before a final line end) goes to a backtracking engine with a time limit: a pattern that explodes fails
+its record and stalls nobody.
+
+Sources: github.com/google/re2/wiki/Syntax; the `regex` package's `timeout`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re as python_re
+from contextlib import suppress
+from typing import Any, Final
+
+import re2
+import regex
+
+from pipeline.sql.functions.registry import function
+from pipeline.sql.values import BadValueError, Text, octets, text_of
+
+TIME_LIMIT_SECONDS: Final = 0.1
+PATTERN_BYTES_MAX: Final = 10_000
+PATTERNS_CACHED_MAX: Final = 1_000
+RESULT_BYTES_MAX: Final = 16_777_216
+# \s of RE2 leaves out the vertical tab; \Z, \K, \h and the like it does not know and refuses by itself.
+_DIFFERS: Final = python_re.compile(rb"\\[sS]")
+
+
+class Pattern:
+    """A pattern compiled for both engines; `search` and `finditer` choose per subject."""
+
+    def __init__(self, source: bytes) -> None:
+        options = re2.Options()
+        options.encoding = re2.Options.Encoding.LATIN1
+        options.log_errors = False
+        self._ends_line = b"$" in source
+        self._vertical_tab = bool(_DIFFERS.search(source))
+        self._linear: Any = None
+        with suppress(re2.error):
+            self._linear = re2.compile(source, options)
+        try:
+            self._backtracking = regex.compile(source, regex.VERSION0 | regex.ASCII)
+        except (regex.error, RecursionError, OverflowError) as error:
+            raise BadValueError(f"not a regular expression: {error}") from None
+
+    def linear(self, subject: bytes) -> bool:
+        """Whether RE2 gives the answer that Perl gives."""
+        same_end = not (self._ends_line and subject.endswith(b"\n"))
+        return self._linear is not None and same_end and not (self._vertical_tab and b"\v" in subject)
+
+    def search(self, subject: bytes) -> Any:
+        if self.linear(subject):
+            return self._linear.search(subject)
+        return _within_time(lambda: self._backtracking.search(subject, timeout=TIME_LIMIT_SECONDS))
+
+    def matches(self, subject: bytes) -> list[Any]:
+        """All matches, from left to right."""
+        if self.linear(subject):
+            return list(self._linear.finditer(subject))
+        return list(_within_time(lambda: [*self._backtracking.finditer(subject, timeout=TIME_LIMIT_SECONDS)]))
+
+
+def _within_time(search: Any) -> Any:
+    try:
+        return search()
+    except TimeoutError:
+        raise BadValueError(f"the regular expression took longer than {TIME_LIMIT_SECONDS} seconds") from None
+
+
+@functools.lru_cache(PATTERNS_CACHED_MAX)
+def _compiled(source: bytes) -> Pattern:
+    if len(source) > PATTERN_BYTES_MAX:
+        raise BadValueError(f"a regular expression has at most {PATTERN_BYTES_MAX} bytes, found {len(source)}")
+    return Pattern(source)
+
+
+@function(
+    "regex_match(text: binary, pattern: binary) -> boolean",
+    examples=((r"regex_match('abc123', '\d+')", "true"), (r"regex_match('a23', '^\d+$')", "false")),
+)
+def regex_match(text: Text, pattern: Text) -> bool:
+    """Whether the pattern matches anywhere in the text."""
+    return _compiled(octets(pattern)).search(octets(text)) is not None
+
+
+@function(
+    "regex_replace(text: binary, pattern: binary, replacement: binary) -> string",
+    examples=(
+        (r"regex_replace('a;b; c', ';\s*', ',')", "'a,b,c'"),
+        (r"regex_replace('john smith', '(\w+) (\w+)', '\2 \1')", "'smith john'"),
+    ),
+)
+def regex_replace(text: Text, pattern: Text, replacement: Text) -> Text:
+    r"""With all matches replaced. In the replacement & stands for the match, \1 and so on for its groups, \& for a
+    plain &. Raises for a bad pattern, and when the search takes too long."""
+    subject, parts = octets(text), _replacement(octets(replacement))
+    pieces: list[bytes] = []
+    end = size = 0
+    for match in _compiled(octets(pattern)).matches(subject):
+        piece = subject[end : match.start()] + b"".join(p if type(p) is bytes else _group(match, p) for p in parts)
+        pieces.append(piece)
+        end, size = match.end(), size + len(piece)
+        if size > RESULT_BYTES_MAX:
+            raise BadValueError(f"the result would have more than {RESULT_BYTES_MAX} bytes")
+    return text_of(b"".join(pieces) + subject[end:])
+
+
+def _group(match: Any, number: Any) -> bytes:
+    return match.group(number) or b"" if number <= match.re.groups else b""
+
+
+_REPLACEMENT: Final = python_re.compile(rb"\\([0-9])|\\g\{?([0-9]+)\}?|(&)|\\(.)|([^&\\]+|\\$)", python_re.DOTALL)
+
+
+@functools.lru_cache(PATTERNS_CACHED_MAX)
+def _replacement(source: bytes) -> tuple[bytes | int, ...]:
+    """Literal bytes and group numbers; 0 is the whole match."""
+    parts: list[bytes | int] = []
+    for digit, number, whole, escaped, plain in _REPLACEMENT.findall(source):
+        if digit or number:
+            parts.append(int(digit or number))
+        else:
+            parts.append(0 if whole else escaped or plain)
+    return tuple(parts)
+
+
+@function(
+    "regex_extract(text: binary, pattern: binary) -> list",
+    examples=(
+        (r"regex_extract('Number: 12345', '(\d+)')", "['12345']"),
+        (r"regex_extract('k: v', '(\w+): (\w+)')", "['k', 'v']"),
+    ),
+)
+def regex_extract(text: Text, pattern: Text) -> list[Text]:
+    """The groups of the first match, '' for a group that took no part; an empty list without match or groups."""
+    match = _compiled(octets(pattern)).search(octets(text))
+    if match is None:
+        return []
+    groups = list(match.groups())
+    while groups and groups[-1] is None:
+        groups.pop()
+    return [text_of(bytes(group or b"")) for group in groups]

@@ -1,0 +1,74 @@
+"""Values that live as long as the process: environment, and two tables of keys.
+
+Rules that use the tables do not give the same rows on a replay. Each table holds a bounded number of keys.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.sql.event import Context
+from pipeline.sql.functions.registry import function
+from pipeline.sql.jsontext import to_text
+from pipeline.sql.values import UNDEFINED, BadValueError, Text
+
+KEYS_MAX: Final = 100_000
+
+
+def _put(table: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(table) >= KEYS_MAX and key not in table:
+        raise BadValueError(f"the table is full: it holds {KEYS_MAX} keys")
+    table[key] = value
+
+
+def _key(value: Any) -> tuple[str, Text]:
+    return type(value).__name__, to_text(value)
+
+
+@function("getenv(name: string) -> string", example=("getenv('MISSING')", "''"), reads="context")
+def getenv(context: Context, name: Text) -> str:
+    """The environment variable called `EMQXVAR_` and the name, read once and then remembered; '' when it is not set. No
+    other variable can be read."""
+    return context.variable(str(name))
+
+
+@function("kv_store_put(key: any, value: any) -> boolean", example=("kv_store_put('k', 1)", "true"), reads="context")
+def kv_store_put(context: Context, key: Any, value: Any) -> bool:
+    """Keeps a value under a key for all rules of this process. Lost when it ends."""
+    _put(context.store, _key(key), value)
+    return True
+
+
+@function("kv_store_get(key: any[, default: any]) -> any", example=("kv_store_get('missing', 0)", "0"), reads="context")
+def kv_store_get(context: Context, key: Any, default: Any = UNDEFINED) -> Any:
+    """The value under a key, else the default, else `undefined`."""
+    return context.store.get(_key(key), default)
+
+
+@function("kv_store_del(key: any) -> boolean", example=("kv_store_del('k')", "true"), reads="context")
+def kv_store_del(context: Context, key: Any) -> bool:
+    """Forgets a key."""
+    context.store.pop(_key(key), None)
+    return True
+
+
+@function(
+    "proc_dict_put(key: any, value: any) -> any", example=("is_null(proc_dict_put('new', 1))", "true"), reads="context"
+)
+def proc_dict_put(context: Context, key: Any, value: Any) -> Any:
+    """Keeps a value under a key in a second table; gives the one that was there before."""
+    before = context.process.get(_key(key), UNDEFINED)
+    _put(context.process, _key(key), value)
+    return before
+
+
+@function("proc_dict_get(key: any) -> any", example=("is_null(proc_dict_get('missing'))", "true"), reads="context")
+def proc_dict_get(context: Context, key: Any) -> Any:
+    """The value under a key of the second table, else `undefined`."""
+    return context.process.get(_key(key), UNDEFINED)
+
+
+@function("proc_dict_del(key: any) -> any", example=("is_null(proc_dict_del('missing'))", "true"), reads="context")
+def proc_dict_del(context: Context, key: Any) -> Any:
+    """Forgets a key of the second table; gives the value that was there."""
+    return context.process.pop(_key(key), UNDEFINED)

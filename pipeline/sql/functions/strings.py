@@ -1,0 +1,269 @@
+"""Text: cutting, joining, searching. Characters are what a reader sees as one (grapheme clusters); positions count
+from 0."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import regex
+
+from pipeline.sql.functions.registry import as_binary, as_list, function
+from pipeline.sql.jsontext import concat as concat_two
+from pipeline.sql.jsontext import join, to_json, to_text
+from pipeline.sql.values import UNDEFINED, BadValueError, Text, number_text, octets, refuse, shown, text_of
+
+RESULT_CHARACTERS_MAX: Final = 16_777_216
+WHITE_SPACE: Final = "\t\n\v\f\r \x85\u200e\u200f\u2028\u2029"
+_CLUSTER: Final = regex.compile(r"\X")
+
+
+def _unicode(text: Text) -> str:
+    return text if type(text) is str else refuse("valid UTF-8", text)
+
+
+def clusters(text: Text) -> list[str] | str:
+    """The characters of a text; the text itself when each code point is one."""
+    text = _unicode(text)
+    return text if text.isascii() and "\r\n" not in text else _CLUSTER.findall(text)
+
+
+@function("lower(text: string) -> string", example=("lower('HeLLo')", "'hello'"))
+def lower(text: Text) -> str:
+    """In lower case."""
+    return _unicode(text).lower()
+
+
+@function("upper(text: string) -> string", example=("upper('straße')", "'STRASSE'"))
+def upper(text: Text) -> str:
+    """In upper case."""
+    return _unicode(text).upper()
+
+
+@function("trim(text: string) -> string", example=("trim('  a ')", "'a'"))
+def trim(text: Text) -> str:
+    """Without white space, tabs and line ends at both ends."""
+    return _unicode(text).strip(WHITE_SPACE)
+
+
+@function("ltrim(text: string) -> string", example=("ltrim('  a ')", "'a '"))
+def ltrim(text: Text) -> str:
+    """Without white space at the beginning."""
+    return _unicode(text).lstrip(WHITE_SPACE)
+
+
+@function(
+    "rtrim(text: string[, characters: binary]) -> string",
+    examples=(("rtrim(' a  ')", "' a'"), ("rtrim('xaxx', 'x')", "'xa'")),
+)
+def rtrim(text: Text, characters: Text = WHITE_SPACE) -> str:
+    """Without white space, or any of the given characters, at the end."""
+    return _unicode(text).rstrip(_unicode(characters)) if characters else _unicode(text)
+
+
+@function("rm_prefix(text: string, prefix: binary) -> string", example=("rm_prefix('foo/bar', 'foo/')", "'bar'"))
+def rm_prefix(text: Text, prefix: Text) -> Text:
+    """Without `prefix`, if the text begins with it."""
+    return text_of(octets(text).removeprefix(octets(prefix)))
+
+
+@function("reverse(text: string) -> string", example=("reverse('hello')", "'olleh'"))
+def reverse(text: Text) -> Text:
+    """The characters in reverse order. Meant for ASCII: characters up to U+00FF come out as single bytes, others
+    raise."""
+    turned = "".join(reversed(clusters(text)))
+    try:
+        return text_of(turned.encode("latin-1"))
+    except UnicodeEncodeError:
+        refuse("characters up to U+00FF", text)
+
+
+@function("strlen(text: string) -> integer", example=("strlen('你好')", "2"))
+def strlen(text: Text) -> int:
+    """The number of characters."""
+    return len(clusters(text))
+
+
+@function(
+    "substr(text: string, start: integer[, length: integer]) -> string",
+    examples=(("substr('hello world!', 6)", "'world!'"), ("substr('hello world!', 6, 5)", "'world'")),
+)
+def substr(text: Text, start: int, length: int | None = None) -> str:
+    """The characters from `start` on, at most `length` of them. Raises when either is negative."""
+    if start < 0 or (length is not None and length < 0):
+        refuse("a start and a length of at least 0", start if start < 0 else length)
+    return "".join(clusters(text)[start : None if length is None else start + length])
+
+
+@function(
+    "concat(a: any, b: any) -> string",
+    "concat(items: list) -> string",
+    examples=(("concat('a', 1)", "'a1'"), ("concat(['a', 'b', 'c'])", "'abc'")),
+)
+def concat(*items: Any) -> Text:
+    """Values as text, as `str()` gives it, joined."""
+    return concat_two(*items) if len(items) == 2 else join([to_text(item) for item in as_list(items[0])], "")
+
+
+@function(
+    "split(text: binary, separator: binary[, option: any]) -> list",
+    examples=(
+        ("split(';a;;b', ';')", "['a', 'b']"),
+        ("split('a;b;c', ';', 'leading')", "['a', 'b;c']"),
+        ("split('a;;b', ';', 'notrim')", "['a', '', 'b']"),
+    ),
+)
+def split(text: Text, separator: Text, option: Any = "trim") -> list[Text]:
+    """The parts between separators; empty parts are dropped. Options: 'notrim' keeps empty parts; 'leading' and
+    'trailing' split once, at the first or last separator; 'leading_notrim' and 'trailing_notrim' keep empty parts too.
+    Other options raise."""
+    raw, mark = octets(text), octets(separator)
+    if option not in ("trim", "notrim", "leading", "leading_notrim", "trailing", "trailing_notrim"):
+        refuse("'notrim', 'leading', 'leading_notrim', 'trailing' or 'trailing_notrim'", option)
+    if not mark:
+        parts = [raw]
+    elif option in ("trim", "notrim"):
+        parts = raw.split(mark)
+    else:
+        parts = raw.split(mark, 1) if option.startswith("leading") else raw.rsplit(mark, 1)
+    return [text_of(part) for part in parts if part or option.endswith("notrim")]
+
+
+@function(
+    "tokens(text: binary, separators: binary[, option: any]) -> list",
+    example=("tokens(' a b ;c', ' ;')", "['a', 'b', 'c']"),
+)
+def tokens(text: Text, separators: Text, option: Any = None) -> list[str]:
+    """The parts between any of the separator characters, none of them empty. The option 'nocrlf' also separates at line
+    ends. Other options raise."""
+    if option not in (None, "nocrlf"):
+        refuse("'nocrlf'", option)
+    marks = set(clusters(separators)) | ({"\r", "\n", "\r\n"} if option else set())
+    parts, part = [], ""
+    for character in clusters(text):
+        if character not in marks:
+            part += character
+        elif part:
+            parts.append(part)
+            part = ""
+    return [*parts, part] if part else parts
+
+
+@function(
+    "pad(text: string, length: integer[, direction: any, fill: binary]) -> string",
+    examples=(
+        ("pad('abc', 5)", "'abc  '"),
+        ("pad('7', 3, 'leading', '0')", "'007'"),
+        ("pad('a', 4, 'both')", "' a  '"),
+    ),
+)
+def pad(text: Text, length: int, direction: Any = "trailing", fill: Text = " ") -> str:
+    """Filled up to `length` characters: 'trailing', 'leading' or 'both' (the odd one at the end). `fill` stands once
+    for each missing character, whatever its own length. Raises for other directions."""
+    if direction not in ("trailing", "leading", "both"):
+        refuse("'trailing', 'leading' or 'both'", direction)
+    missing = max(0, length - len(clusters(text)))
+    if missing * len(fill) > RESULT_CHARACTERS_MAX:
+        raise BadValueError(f"the result would have more than {RESULT_CHARACTERS_MAX} characters")
+    before = {"trailing": 0, "leading": missing, "both": missing // 2}[direction]
+    return _unicode(fill) * before + _unicode(text) + _unicode(fill) * (missing - before)
+
+
+@function(
+    "replace(text: string, pattern: binary, replacement: binary[, where: any]) -> string",
+    examples=(
+        ("replace('ab..cd..ef', '..', '**')", "'ab**cd**ef'"),
+        ("replace('a.a.a', 'a', 'b', 'trailing')", "'a.a.b'"),
+    ),
+)
+def replace(text: Text, pattern: Text, replacement: Text, where: Any = "all") -> Text:
+    """`pattern`, as plain text, replaced: 'all', or only the first ('leading') or last ('trailing') time. Raises for
+    another `where`."""
+    raw, mark, new = octets(text), octets(pattern), octets(replacement)
+    if where not in ("all", "leading", "trailing"):
+        refuse("'all', 'leading' or 'trailing'", where)
+    if not mark:
+        return text
+    if where == "trailing":
+        head, found, tail = raw.rpartition(mark)
+        return text_of(head + new + tail) if found else text
+    count = 1 if where == "leading" else -1
+    if where == "all" and raw.count(mark) * len(new) > RESULT_CHARACTERS_MAX:
+        raise BadValueError(f"the result would have more than {RESULT_CHARACTERS_MAX} bytes")
+    return text_of(raw.replace(mark, new, count))
+
+
+@function("ascii(text: string) -> integer", example=("ascii('a')", "97"))
+def ascii_(text: Text) -> int:
+    """The first byte as a number. Raises for the empty string."""
+    return octets(text)[0] if text else refuse("a string that is not empty", text)
+
+
+@function(
+    "find(text: string, pattern: binary[, direction: any]) -> string",
+    examples=(("find('a/b/c', '/')", "'/b/c'"), ("find('a/b/c', '/', 'trailing')", "'/c'")),
+)
+def find(text: Text, pattern: Text, direction: Any = "leading") -> Text:
+    """The rest of the text from the first ('leading') or last ('trailing') occurrence of `pattern` on; '' if there is
+    none. Raises for another direction."""
+    if direction not in ("leading", "trailing"):
+        refuse("'leading' or 'trailing'", direction)
+    raw, mark = octets(text), octets(pattern)
+    if not mark:
+        return text
+    position = raw.find(mark) if direction == "leading" else raw.rfind(mark)
+    return text_of(raw[position:]) if position >= 0 else ""
+
+
+@function(
+    "join_to_string(items: list) -> string",
+    "join_to_string(separator: binary, items: list) -> string",
+    examples=(("join_to_string(['a', 1])", "'a, 1'"), ("join_to_string('-', ['a', 'b'])", "'a-b'")),
+)
+def join_to_string(*arguments: Any) -> Text:
+    """The elements as text, joined by the separator, which is ', ' if it is not given."""
+    separator = as_binary(arguments[0]) if len(arguments) == 2 else ", "
+    return join([to_text(item) for item in as_list(arguments[-1])], separator)
+
+
+@function(
+    "join_to_sql_values_string(items: list) -> string", example=("join_to_sql_values_string([1, null()])", "'1, NULL'")
+)
+def join_to_sql_values_string(items: list[Any]) -> Text:
+    """The elements as SQL literals, joined by ', ': text in quotes with ' and \\ escaped by \\, numbers bare,
+    `undefined` as NULL, all else quoted as `str()` gives it."""
+    return join([_sql_literal(item) for item in items], ", ")
+
+
+def _sql_literal(value: Any) -> Text:
+    if value is UNDEFINED:
+        return "NULL"
+    if type(value) in (int, float):
+        return number_text(value)
+    raw = octets(to_json(value).decode() if type(value) is list else to_text(value))
+    return text_of(b"'" + raw.replace(b"\\", b"\\\\").replace(b"'", b"\\'") + b"'")
+
+
+_ESCAPES: Final = {
+    "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "'": "'", '"': '"', "\\": "\\",
+    "?": "?",
+}  # fmt: skip
+_ESCAPE: Final = regex.compile(r"\\(?:x([0-9A-Fa-f]+)|(.))", regex.DOTALL)
+
+
+@function(
+    "unescape(text: binary) -> string", example=(r"unescape('a\tb\x41')", "concat(concat('a', hexstr2bin('09')), 'bA')")
+)
+def unescape(text: Text) -> str:
+    r"""With C escapes replaced: \n \t \r \b \f \v \a \' \" \\ \? and \x with all hexadecimal digits that follow as one
+    code point. Raises for other escapes and for code points that do not exist; a single \ at the end stays."""
+    return str(_ESCAPE.sub(_unescaped, _unicode(text)))
+
+
+def _unescaped(match: Any) -> str:
+    digits, letter = match.groups()
+    if digits is None and letter in _ESCAPES:
+        return _ESCAPES[letter]
+    code = int(digits, 16) if digits is not None and len(digits.lstrip("0")) <= 6 else -1
+    if not 0 <= code <= 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        raise BadValueError(f"unknown escape {shown(match.group())}")
+    return chr(code)

@@ -1,0 +1,178 @@
+"""The syntax tree of a statement, and its text again.
+
+Nodes are frozen dataclasses; `span` (offsets in the text) takes no part in equality, so `parse(print(tree)) == tree`
+can be tested. Conditions and expressions share one union, because a comparison is both; the parser decides what may
+stand where.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    span: Span = field(default=(0, 0), compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Node):
+    """A string, integer, float or boolean."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RangeLiteral(Node):
+    """`[A..B]` on its own: the list A, A+1, …, B."""
+
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One step of a path into a map."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One step of a path into a list, 1-based. `from_end` with 0 is the `[-0]` of an assignment: append."""
+
+    number: int
+    from_end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PathIndex:
+    """An index that is itself a path."""
+
+    path: Path
+
+
+Step = Key | Index | PathIndex
+
+
+@dataclass(frozen=True, slots=True)
+class Path(Node):
+    """A name (no steps) or a path."""
+
+    root: str
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Node):
+    """`path[A..B]`."""
+
+    path: Path
+    begin: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf(Node):
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Node):
+    name: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Node):
+    operator: str
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Node):
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Node):
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Node):
+    """`x IN (…)`."""
+
+    operand: Expression
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Node):
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Both(Node):
+    """`left AND right`."""
+
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Either(Node):
+    """`left OR right`."""
+
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    when: Expression
+    then: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Node):
+    """`subject` is None in the searched form."""
+
+    subject: Expression | None
+    branches: tuple[Branch, ...]
+    otherwise: Expression | None
+
+
+Condition = Comparison | Member | Not | Both | Either
+Expression = Literal | RangeLiteral | Path | Slice | ListOf | Call | Unary | Arithmetic | Case | Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Star(Node):
+    """`*`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field(Node):
+    value: Expression
+    alias: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Node):
+    """`collect` is FOREACH's: then `fields` are its fields, the last the collection, and `do` and `incase` may be
+    given."""
+
+    fields: tuple[Field | Star, ...]
+    sources: tuple[str, ...]
+    where: Expression | None = None
+    collect: bool = False
+    do: tuple[Field | Star, ...] | None = None
+    incase: Expression | None = None

@@ -1,0 +1,133 @@
+"""From statement text to a Program, and a Program's life: `evaluate`, once per record.
+
+A program is a pure function of an Event and of its Context. It reads no clock and draws no chance of its own, so a
+replay of the same records gives the same rows.
+"""
+
+from __future__ import annotations
+
+import ast
+import zlib
+from types import TracebackType
+from typing import Any, Final
+
+from pipeline.errors import EvaluationError, SqlError
+from pipeline.sql import functions as _functions
+from pipeline.sql import operators, ordering, paths
+from pipeline.sql.codegen import compiled
+from pipeline.sql.compiler import Compiler
+from pipeline.sql.event import DEFAULT_CONTEXT, Context, Event
+from pipeline.sql.functions.registry import CHECKS
+from pipeline.sql.jsontext import from_json
+from pipeline.sql.lexer import error_at
+from pipeline.sql.nodes import Span, Statement
+from pipeline.sql.parser import parse
+from pipeline.sql.statements import StatementCompiler
+from pipeline.sql.values import UNDEFINED, BadValueError, Row
+
+TEXT: Final = (str, bytes)
+
+
+def decoded(value: Any) -> Any:
+    """A string as the JSON that it must hold; all else as it is."""
+    return from_json(value) if type(value) in TEXT else value
+
+
+_NAMESPACE: Final[dict[str, Any]] = {
+    "U": UNDEFINED,
+    "TEXT": TEXT,
+    "decoded": decoded,
+    **{name: getattr(paths, name) for name in ("element", "member", "put", "read", "sliced")},
+    **{name: getattr(ordering, name) for name in ("is_in", "same")},
+    **{f"compare_{name}": getattr(ordering, f"compare_{name}") for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    **{
+        name: getattr(operators, name)
+        for name in (
+            "add", "divide", "multiply", "negate", "quotient", "remainder", "subtract", "topic_matches", "truth",
+        )
+    },
+    **{f"as_{name}": check for name, check in CHECKS.items()},
+}  # fmt: skip
+
+
+class Program:
+    """A compiled statement.
+
+    `text`: the statement. `topics`: its FROM sources, to be matched by the caller. `columns`: the event columns that it
+    may read, None for all; leaving others out of an Event changes nothing. `tree`: the syntax tree. `source`: the
+    Python that runs, for people.
+    """
+
+    __slots__ = ("_run", "_spans", "columns", "source", "text", "topics", "tree")
+
+    def __init__(self, text: str, tree: Statement, context: Context) -> None:
+        namespace = {**_NAMESPACE, "SALT": zlib.crc32(text.encode())}
+        compiler = Compiler(text, tree, context, namespace)
+        body: list[ast.stmt] = StatementCompiler(compiler, tree).body()
+        self.text = text
+        self.tree = tree
+        self.topics = tree.sources
+        self.columns = None if compiler.columns is None else frozenset(compiler.columns)
+        self._spans: list[Span] = compiler.labels.spans
+        self._run, self.source = compiled(body, namespace)
+
+    def evaluate(self, event: Event) -> list[Row] | None:
+        """The rows of one event: one for SELECT, any number for FOREACH, None where WHERE is false.
+
+        Raises EvaluationError. Whether the event belongs to FROM is the caller's question. Rows share values with the
+        event and with each other: read them, do not change them.
+        """
+        try:
+            return self._run(event)  # type: ignore[no-any-return]
+        except Exception as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> EvaluationError:
+        """The error with the expression in which it happened."""
+        start, end = self._spans[_label(error.__traceback__)]
+        expression = " ".join(self.text[start:end].split())
+        if len(expression) > 200:
+            expression = expression[:200] + "…"
+        return EvaluationError(f"in {expression}: {_reason(error)}")
+
+
+def _label(traceback: TracebackType | None) -> int:
+    """The label of the innermost instruction of the rule."""
+    label = 1
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == "<rule>":
+            label = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return label
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadValueError):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "the value is nested too deeply"
+    if isinstance(error, MemoryError):
+        return "the value is too large"
+    if isinstance(error, OverflowError):
+        return "the result is out of range"
+    return f"{type(error).__name__}: {error}"
+
+
+def compile_statement(text: str, context: Context | None = None) -> Program:
+    """The program of a statement. Raises SqlError, with line, column and caret, for what will never work."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise error_at(
+            text.encode(errors="replace").decode(), error.start, "the statement is not valid Unicode"
+        ) from None
+    if not text.strip(" \t\r\n"):
+        raise SqlError("the statement is empty", line=1, column=1)
+    tree = parse(text)
+    try:
+        return Program(text, tree, context or DEFAULT_CONTEXT)
+    except RecursionError:
+        raise error_at(text, 0, "the statement nests too deeply") from None
+
+
+assert _functions.FUNCTIONS

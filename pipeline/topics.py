@@ -1,0 +1,120 @@
+"""MQTT topic names against topic filters: one pair, or one name against many filters at once.
+
+`TopicIndex` is a trie over filter levels with a bounded memory of what it answered, so a hundred rules share one match
+per topic name. It keeps the order in which values were added and names each value once, however many filters lead to
+it.
+
+Source: MQTT 5.0 section 4.7. This file knows nothing of rules or brokers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Generic, TypeVar
+
+CACHED_TOPICS_MAX: Final = 10_000
+TOPIC_BYTES_MAX: Final = 65_535
+
+Value = TypeVar("Value")
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a message published to `topic` reaches a subscription to `topic_filter`. Bytewise, empty levels count."""
+    if topic_filter == topic:
+        return "#" not in topic and "+" not in topic
+    if topic[:1] == "$" and topic_filter[:1] in ("+", "#"):
+        return False
+    filter_levels, topic_levels = topic_filter.split("/"), topic.split("/")
+    if filter_levels[-1] == "#":
+        filter_levels.pop()
+        if len(topic_levels) < len(filter_levels):
+            return False
+    elif len(topic_levels) != len(filter_levels):
+        return False
+    return all(level in ("+", name) for level, name in zip(filter_levels, topic_levels, strict=False))
+
+
+def validate_filter(topic_filter: str) -> None:
+    """Raises ValueError, with the reason, for a text that is not a topic filter."""
+    if not topic_filter:
+        raise ValueError("a topic filter cannot be empty")
+    if "\0" in topic_filter:
+        raise ValueError("a topic filter cannot contain the null character")
+    if len(topic_filter.encode()) > TOPIC_BYTES_MAX:
+        raise ValueError(f"a topic filter has at most {TOPIC_BYTES_MAX} bytes, found {len(topic_filter.encode())}")
+    levels = topic_filter.split("/")
+    for position, level in enumerate(levels):
+        if "#" in level and (level != "#" or position != len(levels) - 1):
+            raise ValueError(f"'#' must be the whole last level of a topic filter, found {topic_filter!r}")
+        if "+" in level and level != "+":
+            raise ValueError(f"'+' must be a whole level of a topic filter, found {topic_filter!r}")
+
+
+class _Level(Generic[Value]):
+    """One level of the trie: what follows it, what ends here, and what ends here with `#`."""
+
+    __slots__ = ("any_depth", "children", "values")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Level[Value]] = {}
+        self.values: list[tuple[int, Value]] = []
+        self.any_depth: list[tuple[int, Value]] = []
+
+
+class TopicIndex(Generic[Value]):
+    """Many topic filters, each with a value; `match` gives the values of all filters that a topic name fits."""
+
+    def __init__(self, cached_topics_max: int = CACHED_TOPICS_MAX) -> None:
+        self._root: _Level[Value] = _Level()
+        self._added = 0
+        self._cached_topics_max = cached_topics_max
+        self._answers: dict[str, tuple[Value, ...]] = {}
+
+    def add(self, topic_filter: str, value: Value) -> None:
+        """Raises ValueError for what is not a topic filter."""
+        validate_filter(topic_filter)
+        levels = topic_filter.split("/")
+        ends_open = levels[-1] == "#"
+        node = self._root
+        for level in levels[:-1] if ends_open else levels:
+            node = node.children.setdefault(level, _Level())
+        (node.any_depth if ends_open else node.values).append((self._added, value))
+        self._added += 1
+        self._answers.clear()
+
+    def match(self, topic: str) -> tuple[Value, ...]:
+        """The values in the order in which they were added, each once. Costs one dictionary look-up when asked
+        before."""
+        found = self._answers.get(topic)
+        if found is None:
+            if len(self._answers) >= self._cached_topics_max:
+                self._answers.clear()
+            found = self._answers[topic] = self._search(topic)
+        return found
+
+    def _search(self, topic: str) -> tuple[Value, ...]:
+        hits = sorted(_walk(self._root, topic.split("/"), topic[:1] == "$"), key=lambda hit: hit[0])
+        values: list[Value] = []
+        for _, value in hits:
+            if value not in values:
+                values.append(value)
+        return tuple(values)
+
+
+def _walk(root: _Level[Value], levels: list[str], reserved: bool) -> Iterator[tuple[int, Value]]:
+    """Breadth first: all trie nodes that the levels so far can reach. `reserved`: the name begins with `$`."""
+    nodes = [root]
+    for depth, level in enumerate(levels):
+        wildcards = not (reserved and depth == 0)
+        reached = []
+        for node in nodes:
+            if wildcards:
+                yield from node.any_depth
+            for name in (level, "+") if wildcards and level != "+" else (level,):
+                child = node.children.get(name)
+                if child is not None:
+                    reached.append(child)
+        nodes = reached
+    for node in nodes:
+        yield from node.values
+        yield from node.any_depth
