@@ -12,10 +12,12 @@ This file knows nothing of brokers, rules or S3.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 import orjson
+
+from pipeline.errors import RecordError
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -107,3 +109,102 @@ def event_record(event: str, fields: Mapping[str, Any], *, clientid: str, timest
     """The record of one client event; `fields` as EMQX's rule engine names them, without the common ones."""
     value = orjson.dumps({"clientid": clientid, **fields})
     return Outgoing(clientid.encode(), value, [(EVENT, event.encode())], timestamp_ms)
+
+
+# --- Reading: the columns that rules see ---------------------------------------------------------------------------------
+
+
+def columns(
+    record: KafkaRecord, headers: Mapping[str, bytes], wanted: frozenset[str] | None, node: str
+) -> dict[str, Any]:
+    """The fields of a record's event, for `SELECT *` (`wanted` None) or only those that a rule reads.
+
+    A field that is unknown is left out, which rules see as undefined. Raises RecordError if an event's value is no JSON object.
+    """
+    if EVENT in headers:
+        return _event_columns(record, headers, node)
+    if wanted is None:
+        wanted = MESSAGE_COLUMNS
+    found = {}
+    for name in wanted:
+        reader = _READERS.get(name)
+        if reader is not None:
+            value = reader(record, headers)
+            if value is not None:
+                found[name] = value
+        elif name == "node":
+            found[name] = node
+    return found
+
+
+def routing_topics(headers: Mapping[str, bytes]) -> tuple[str, ...]:
+    """What FROM is matched against: the topic name of a message, or the names of an event's topic."""
+    event = headers.get(EVENT)
+    if event is None:
+        return (headers.get(TOPIC, b"").decode("utf-8", "surrogateescape"),)
+    return EVENT_TOPICS.get(event.decode("utf-8", "replace"), ())
+
+
+def message_id(record: KafkaRecord) -> str:
+    """32 upper-case hex digits, the same at every replay: partition and offset name a record of a topic for ever."""
+    return f"{record.timestamp & 0xFFFFFFFFFFFF:012X}{record.partition & 0xFFFFFFFF:08X}{record.offset & 0xFFFFFFFFFFFF:012X}"
+
+
+def _event_columns(record: KafkaRecord, headers: Mapping[str, bytes], node: str) -> dict[str, Any]:
+    try:
+        fields = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError as error:
+        raise RecordError(f"the value of a client event is not JSON: {error}") from None
+    if not isinstance(fields, dict):
+        raise RecordError(f"the value of a client event must be a JSON object, found {type(fields).__name__}")
+    fields["event"] = _text(headers[EVENT])
+    fields["timestamp"] = record.timestamp
+    fields["node"] = node
+    return fields
+
+
+def _text(value: bytes) -> str | bytes:
+    """Text where it is UTF-8, the bytes themselves where it is not."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
+
+
+def _header(name: str) -> Callable[[KafkaRecord, Mapping[str, bytes]], Any]:
+    def read(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
+        value = headers.get(name)
+        return None if value is None else _text(value)
+
+    return read
+
+
+def _clientid(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
+    """The key, unless the ingress did not know who published and took the topic as the key."""
+    if record.key is None or headers.get(CLIENTID_FROM) == UNKNOWN:
+        return None
+    return _text(record.key)
+
+
+def _properties(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
+    text = headers.get(PROPERTIES)
+    return orjson.loads(text) if text else {"User-Property": {}}
+
+
+_READERS: Final[Mapping[str, Callable[[KafkaRecord, Mapping[str, bytes]], Any]]] = {
+    "payload": lambda record, headers: record.value if record.value is not None else b"",
+    "clientid": _clientid,
+    "topic": lambda record, headers: _text(headers.get(TOPIC, b"")),
+    "qos": lambda record, headers: int(headers.get(QOS, b"0")),
+    "timestamp": lambda record, headers: record.timestamp,
+    "publish_received_at": lambda record, headers: record.timestamp,
+    "id": lambda record, headers: _text(headers[ID]) if ID in headers else message_id(record),
+    "username": _header(USERNAME),
+    "peerhost": _header(PEERHOST),
+    "event": lambda record, headers: MESSAGE_EVENT,
+    "flags": lambda record, headers: {"retain": RETAIN in headers, "dup": DUP in headers},
+    "pub_props": _properties,
+    "client_attrs": lambda record, headers: {},
+}
+
+MESSAGE_COLUMNS: Final = frozenset(_READERS) | {"node"}

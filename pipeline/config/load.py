@@ -24,7 +24,9 @@ def load_file(path: Path | str) -> Config:
     except OSError as error:
         raise ConfigError(f"cannot read the configuration: {error.strerror}", where=str(path)) from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"expected UTF-8 text, found byte {error.object[error.start]:#04x}", where=str(path)) from None
+        raise ConfigError(
+            f"expected UTF-8 text, found byte {error.object[error.start]:#04x}", where=str(path)
+        ) from None
     return parse(text, name=str(path))
 
 
@@ -39,7 +41,7 @@ def parse(text: str, *, name: str = "<config>") -> Config:
         raise ConfigError(f"not YAML: {error.problem}", where=where) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"not YAML: {error}", where=name) from None
-    if not isinstance(document, dict):
+    if root is None or not isinstance(document, dict):
         raise ConfigError(f"expected a mapping with pipeline, kafka, …; found {type(document).__name__}", where=name)
     try:
         return Config.model_validate(document)
@@ -49,7 +51,9 @@ def parse(text: str, *, name: str = "<config>") -> Config:
 
 
 def _problem(error: Any, root: yaml.Node, name: str) -> str:
-    path = [part for part in error["loc"] if part not in {"function-before", "DirectParameters", "AggregatedParameters"}]
+    path = [
+        part for part in error["loc"] if part not in {"function-before", "DirectParameters", "AggregatedParameters"}
+    ]
     mark = _find(root, path)
     where = f"{name}:{mark.line + 1}:{mark.column + 1}"
     return f"{where}: {'.'.join(map(str, path)) or 'configuration'}: {_message(error)}"

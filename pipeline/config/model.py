@@ -28,11 +28,17 @@ class KafkaConfig(Section):
     events_topic: str = Field("mqtt.events", description="Topic of the client events; may be the messages topic.")
     dead_letter_topic: str = Field("tidegate.dead-letter", description="Topic of records that could not be handled.")
     partitions: int = Field(8, ge=1, le=10_000, description="Partitions of topics that have to be created.")
-    replication_factor: int = Field(-1, ge=-1, description="Replicas of topics that have to be created; -1: the broker's.")
-    max_message_bytes: Bytes = Field(
-        16 << 20, ge=1024, description="Largest record: of the ingress's producer and of topics that have to be created."
+    replication_factor: int = Field(
+        -1, ge=-1, description="Replicas of topics that have to be created; -1: the broker's."
     )
-    session_timeout: Seconds = Field(30.0, ge=1, description="A worker that is silent for so long loses its partitions.")
+    max_message_bytes: Bytes = Field(
+        16 << 20,
+        ge=1024,
+        description="Largest record: of the ingress's producer and of topics that have to be created.",
+    )
+    session_timeout: Seconds = Field(
+        30.0, ge=1, description="A worker that is silent for so long loses its partitions."
+    )
     commit_interval: Seconds = Field(1.0, gt=0, description="How often durable offsets are committed.")
 
 
@@ -41,7 +47,9 @@ class ClientidFrom(Section):
 
     user_property: str | None = Field(None, description="Name of an MQTT 5 user property that the broker sets.")
     topic: str | None = Field(None, description="Topic template with {clientid} as one level, such as t/{clientid}/up.")
-    payload: str | None = Field(None, description="Dotted path of a field in a JSON payload. A device can claim any id.")
+    payload: str | None = Field(
+        None, description="Dotted path of a field in a JSON payload. A device can claim any id."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -88,7 +96,9 @@ class MqttSource(Section):
     password: Secret | None = Field(None, description="Password, file:// or ${ENVIRONMENT} reference.")
     ssl: Tls = Field(default_factory=Tls, description="TLS to the broker.")
     keepalive: Seconds = Field(60.0, ge=1, description="MQTT keep-alive.")
-    session_expiry: Seconds = Field(86400.0, ge=0, description="How long the broker keeps our session while we are away.")
+    session_expiry: Seconds = Field(
+        86400.0, ge=0, description="How long the broker keeps our session while we are away."
+    )
     window: int = Field(1000, ge=1, le=65535, description="Messages received and not yet acknowledged, at most.")
     clientid_from: list[ClientidFrom] = Field(
         default_factory=list, description="Ways to learn who published, tried in turn; none: the topic is the key."
@@ -96,7 +106,9 @@ class MqttSource(Section):
     events: list[Literal["mosquitto_log", "emqx_sys"]] = Field(
         default_factory=list, description="Adapters that turn what this broker publishes about its clients into events."
     )
-    status_topic: StatusTopic | None = Field(None, description="A birth and last-will convention, read as client events.")
+    status_topic: StatusTopic | None = Field(
+        None, description="A birth and last-will convention, read as client events."
+    )
 
     @field_validator("topics")
     @classmethod
@@ -201,7 +213,9 @@ class AggregatedParameters(Section):
     container: JsonLines = Field(default_factory=JsonLines, description="File format of the objects.")
     compression: Literal["none", "gzip"] = Field("none", description="Compression of the objects.")
     bucket: str = Field(min_length=1, description="Bucket.")
-    key: str = Field(min_length=1, description="Object key; a template. Partition, offset and epoch are added if absent.")
+    key: str = Field(
+        min_length=1, description="Object key; a template. Partition, offset and epoch are added if absent."
+    )
     acl: Acl | None = Field(None, description="Canned ACL of the objects.")
     headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
     missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
@@ -216,7 +230,9 @@ class ResourceOpts(Section):
     """What an action may use."""
 
     inflight_window: int = Field(100, ge=1, le=10_000, description="PUTs under way at once, per partition (direct).")
-    max_buffer_bytes: Bytes = Field(256 << 20, ge=1 << 20, description="Bytes held by the action in one worker, at most.")
+    max_buffer_bytes: Bytes = Field(
+        256 << 20, ge=1 << 20, description="Bytes held by the action in one worker, at most."
+    )
 
 
 class S3Action(Section):
@@ -236,7 +252,7 @@ class S3Action(Section):
         """Pick the mode first, so that an error speaks of one shape and not of both."""
         if not isinstance(value, dict):
             return value
-        models = {"direct": DirectParameters, "aggregated": AggregatedParameters}
+        models: dict[str, type[DirectParameters] | type[AggregatedParameters]] = {"direct": DirectParameters, "aggregated": AggregatedParameters}
         mode = value.get("mode", "direct")
         if mode not in models:
             raise ValueError(f'expected mode "direct" or "aggregated", found {mode!r}')
@@ -288,7 +304,9 @@ class Config(Section):
         for name, action in self.actions.s3.items():
             if action.connector not in self.connectors.s3:
                 known = ", ".join(self.connectors.s3) or "none"
-                raise ValueError(f"actions.s3.{name}.connector: no S3 connector {action.connector!r}; there are: {known}")
+                raise ValueError(
+                    f"actions.s3.{name}.connector: no S3 connector {action.connector!r}; there are: {known}"
+                )
         for name, rule in self.rules.items():
             for reference in rule.actions:
                 kind, _, action_name = reference.partition(":")

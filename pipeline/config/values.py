@@ -46,7 +46,9 @@ def parse_size(value: Any) -> int:
 
 def _check_name(value: str) -> str:
     if not _NAME.fullmatch(value) or len(value) > 255:
-        raise ValueError(f"expected a name of letters, digits, - and _ that begins with a letter or digit, found {value!r}")
+        raise ValueError(
+            f"expected a name of letters, digits, - and _ that begins with a letter or digit, found {value!r}"
+        )
     return value
 
 

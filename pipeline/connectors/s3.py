@@ -212,7 +212,9 @@ class S3Store:
 def _check_key(key: str) -> None:
     size = len(key.encode())
     if not 0 < size <= KEY_BYTES_MAX:
-        raise RefusedError(f"an object key has 1 to {KEY_BYTES_MAX} bytes, found {size}: {key[:80]!r}…", reason="key_length")
+        raise RefusedError(
+            f"an object key has 1 to {KEY_BYTES_MAX} bytes, found {size}: {key[:80]!r}…", reason="key_length"
+        )
 
 
 def _classify(error: Any, verb: str, arguments: Mapping[str, Any], endpoint: str) -> ConnectorError:

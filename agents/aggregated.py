@@ -1,0 +1,471 @@
+"""Aggregated upload, exactly once: one lane's life from the ledger's end to the next entry, again and again.
+
+1. Resume: the chain of ledger entries tells the first offset that is not durable, the epoch, and the version to go on under.
+2. Append: rows go to the open chunks of their groups. A chunk that is full is stored while reading goes on.
+3. Cut: when the interval has passed, memory is short or the worker stops, all open chunks are stored.
+4. Store: an object is created, never overwritten. If its key is taken, another writer met the same rows before us (or an
+   earlier try of ours did): theirs is compared with ours and adopted. A *shorter* one means that the other has cut there;
+   this cut then ends at its furthest object. For a *longer* one we read on to its end.
+5. Ledger: one entry, created likewise, names the objects and counts the records. Who finds it taken has lost the partition.
+6. Only then is the offset given to Kafka's commit.
+
+Any number of owners, zombies and kills thus make one chain of objects that holds every row once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from agents.attempts import Attempts
+from agents.dead_letter import DeadLetters
+from agents.lane import Lane, LaneError, Partition
+from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
+from agents.version import Version, from_text
+from pipeline import ledger
+from pipeline.buffer import Buffer, Chunk, Group
+from pipeline.connectors.s3 import Head, S3Store
+from pipeline.errors import RecordError
+from pipeline.ledger import Entry, Place, Start, StoredObject
+from pipeline.rule import DeadLetter, RowBatch
+from pipeline.sql import to_json
+from pipeline.tally import DEAD, WRITTEN, Tally
+
+# A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
+FILTERED_SECONDS: Final = 600.0
+# Records of one cut, which cost a byte each to count.
+CUT_RECORDS_MAX: Final = 20_000_000
+STORES_AT_ONCE_MAX: Final = 16
+# Encoding more than this is done in a thread, which compression does not share the interpreter with.
+ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
+
+log = structlog.get_logger("tidegate.aggregated")
+
+
+class FenceLostError(LaneError):
+    """Another worker wrote the entry that was ours to write."""
+
+
+class ConflictError(LaneError):
+    """An object under our key holds other rows: two actions share a key, or a bucket was tampered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatedWriter:
+    """What all lanes of one aggregated action share."""
+
+    action: str
+    bucket: str
+    settings: Mapping[str, Any]
+    version: Version
+    store: S3Store
+    dead_letters: DeadLetters
+    attempts: Attempts
+    events_topic: str  # in keys its partitions are told from those of the messages
+    end_offset: Callable[[Partition], Awaitable[int]]
+
+    def partition_name(self, partition: Partition) -> str:
+        """What `${partition}` renders."""
+        return f"e{partition.partition}" if partition.topic == self.events_topic else str(partition.partition)
+
+
+class AggregatedLane(Lane):
+    """One partition of an aggregated action."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room)
+        self._writer = writer
+        self._ledger = _Ledger(writer, partition)
+        self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
+        self._reading_on = asyncio.Lock()
+        self._rolls: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+        self._place: Place | None = None
+        self._position = 0  # the next offset to take
+        self._catch_up_to = 0  # under an older version: the end of what its writer can have read
+        self._begin(writer.version)
+
+    def _begin(self, version: Version) -> None:
+        """Forget the last cut."""
+        self.version = version
+        self._buffer = Buffer(version.limits)
+        self._tally = Tally()
+        self._objects: list[StoredObject] = []
+        self._crossing = 0  # the end of the furthest object of this cut
+        self._cut_short = False  # a shorter object was met: this cut ends at `_crossing`
+        self._cut_wanted = False
+        self._opened_at: float | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits and what the open chunks hold."""
+        return self.queued_bytes + self._buffer.size_bytes
+
+    @property
+    def settled(self) -> int | None:
+        """Where the first row begins that is not in an object; everything before it needs nothing more."""
+        first = self._buffer.first
+        return (self._position or None) if first is None else first
+
+    def relieve(self) -> None:
+        """Cut at the next opportunity."""
+        if self._buffer.groups and not self._cut_wanted:
+            self._cut_wanted = True
+            self._arrived.set()
+
+    async def run(self) -> None:
+        """From the ledger's end to cancellation or drain: the steps at the top of this file."""
+        await self._resume()
+        self.ready = True
+        self._on_room()
+        try:
+            while True:
+                taken = await self._next(self._seconds_to_cut())
+                self._check_rolls()
+                if taken is not None:
+                    await self._append(*taken)
+                if self._cut_due() or (taken is None and self.draining and self.idle and self._tally.records):
+                    await self._cut()
+                if self.draining and self.idle:
+                    self.drained.set()
+                    return
+        finally:
+            for task in self._rolls:
+                task.cancel()
+
+    # --- 1. Resume
+
+    async def _resume(self) -> None:
+        place = await self._ledger.end()
+        if place is None:
+            return
+        await self._go_on(place)
+        if self._outdated:
+            # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
+            self._catch_up_to = await self._writer.end_offset(self.partition)
+            if self._position >= self._catch_up_to:
+                await self._write_entry(self._position)
+
+    async def _go_on(self, place: Place) -> None:
+        """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
+        self._place = place
+        self._position = place.first
+        self.durable = place.first
+        if place.version != self.version.digest:
+            self._begin(await self._ledger.version(place.version))
+
+    @property
+    def _outdated(self) -> bool:
+        """Whether this cut goes on under an older version than the one configured."""
+        return self.version.digest != self._writer.version.digest
+
+    # --- 2. Append
+
+    async def _append(self, batch: RowBatch, size_bytes: int) -> None:
+        if self._place is None:
+            await self._go_on(await self._ledger.begin(batch.records[0].offset))
+        if batch.rules != self.version.rules.digest:
+            batch = self.version.rules.evaluate(batch.records)
+        dead = self._add_rows(batch)
+        await self._writer.dead_letters.send(dead)
+        self._release(size_bytes)
+        if self._outdated and self._position >= self._catch_up_to:
+            self._cut_wanted = True
+
+    def _add_rows(self, batch: RowBatch) -> list[DeadLetter]:
+        """Rows into chunks. Records before our place are another's work, and done."""
+        begin, records = self._position, batch.records
+        if batch.next_offset <= begin:
+            return []
+        outcomes = bytearray(len(records))
+        dead = [letter for letter in batch.dead if letter.record.offset >= begin]
+        group_of, add = self.version.key.group, self._buffer.add
+        at = 0
+        for row, origin in zip(batch.rows, batch.origins, strict=True):
+            offset = origin.offset
+            if offset < begin:
+                continue
+            while records[at] is not origin:
+                at += 1
+            try:
+                line = to_json(row, strict=True) + b"\n"
+                rolled = add(group_of(row, origin.timestamp), line, offset)
+            except RecordError as error:
+                dead.append(DeadLetter(origin, error.cause, str(error)))
+                continue
+            outcomes[at] = WRITTEN
+            if rolled is not None:
+                self._roll(rolled)
+        self._count(records, outcomes, dead, begin)
+        return dead
+
+    def _count(self, records: Sequence[Any], outcomes: bytearray, dead: list[DeadLetter], begin: int) -> None:
+        offsets: Sequence[int] = range(records[0].offset, records[-1].offset + 1)
+        if len(offsets) != len(records):  # compacted, or with markers of transactions
+            offsets = [record.offset for record in records]
+        for letter in dead:
+            outcomes[offsets.index(letter.record.offset)] = DEAD
+        skipped = sum(1 for offset in offsets if offset < begin) if offsets[0] < begin else 0
+        self._tally.add(offsets[skipped:], bytes(outcomes[skipped:]))
+        self._position = offsets[-1] + 1
+        if self._opened_at is None:
+            self._opened_at = _now()
+
+    def _roll(self, group: Group) -> None:
+        """Store what is full while reading goes on. Rolls of one group follow each other: an adopted object moves the next."""
+        if group.storing or self._cut_wanted:
+            return
+        group.storing = True
+        task = asyncio.create_task(self._store_rolled(group))
+        self._rolls.add(task)
+        task.add_done_callback(self._rolls.discard)
+        task.add_done_callback(self._roll_ended)
+
+    async def _store_rolled(self, group: Group) -> None:
+        try:
+            while group.rolled and not self._cut_short:
+                await self._store(group)
+        finally:
+            group.storing = False
+
+    def _roll_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception():
+            self._failure = task.exception()
+        if self._failure or self._cut_short:
+            self._cut_wanted = True
+            self._arrived.set()
+
+    def _check_rolls(self) -> None:
+        if self._failure:
+            raise self._failure
+
+    # --- 3. Cut
+
+    def _seconds_to_cut(self) -> float | None:
+        if self._opened_at is None:
+            return None
+        limit = self.version.interval_seconds if self._buffer.groups or self._objects else FILTERED_SECONDS
+        return max(0.0, self._opened_at + limit - _now())
+
+    def _cut_due(self) -> bool:
+        return self._cut_wanted or self._tally.records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
+
+    async def _cut(self) -> None:
+        """Store all open chunks, then write the entry. With a shorter object met, only what begins before the cut's end."""
+        assert self._place is not None
+        self._cut_wanted = True
+        await asyncio.gather(*self._rolls)
+        while groups := self._buffer.open_groups(before=self._crossing if self._cut_short else None):
+            await _all(self._store(group) for group in groups)
+        left = self._buffer.first
+        end = self._position if left is None else left
+        await self._write_entry(end)
+
+    async def _write_entry(self, end: int) -> None:
+        assert self._place is not None
+        place, newest = self._place, self._writer.version
+        # Changed where nothing of the older version is left: neither rows here nor, perhaps, objects of another writer.
+        changes = self._outdated and end == self._position >= self._catch_up_to
+        counts = self._tally.counts(end)
+        entry = Entry(
+            first=place.first,
+            next=end,
+            epoch=place.epoch,
+            version=self.version.digest,
+            next_epoch=place.epoch + 1 if changes else place.epoch,
+            next_version=newest.digest if changes else self.version.digest,
+            records=counts.records,
+            filtered=counts.filtered,
+            dead_lettered=counts.dead_lettered,
+            rows=sum(each.rows for each in self._objects),
+            objects=tuple(sorted(self._objects, key=lambda each: (each.first, each.key))),
+            previous=place.previous,
+        )
+        if changes:
+            await self._ledger.keep_version(newest)
+        await self._ledger.append(entry)
+        CUTS.labels(self._writer.action).inc()
+        self._after(entry, newest if changes else self.version)
+
+    def _after(self, entry: Entry, version: Version) -> None:
+        """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
+        self._place = ledger.place_after(entry)
+        self.durable = entry.next
+        buffer, tally = self._buffer, self._tally
+        self._begin(version)
+        tally.drop(entry.next)
+        if tally.records:
+            self._buffer, self._tally = buffer, tally
+            self._opened_at = _now()
+        self._on_room()
+
+    # --- 4. Store
+
+    async def _store(self, group: Group) -> None:
+        """The first chunk of a group becomes an object, or is found to be one already."""
+        async with self._stores:
+            chunk = group.chunks[0]
+            assert self._place is not None
+            key = self.version.key.key(
+                group.name,
+                partition=self._writer.partition_name(self.partition),
+                offset=chunk.first,
+                epoch=self._place.epoch,
+            )
+            rows, digest, size_bytes = await self._create(key, chunk)
+        if rows is None:
+            rows, digest = await self._adopt(key, group)
+        else:
+            OBJECTS.labels(self._writer.action).inc()
+            OBJECT_BYTES.labels(self._writer.action).inc(size_bytes)
+        last = chunk.offsets[rows - 1]
+        self._objects.append(StoredObject(key, rows, chunk.first, last, digest))
+        self._crossing = max(self._crossing, last + 1)
+        self._buffer.stored(group, rows)
+
+    async def _create(self, key: str, chunk: Chunk) -> tuple[int | None, str, int]:
+        """Create the object of a chunk as it is now: (rows, digest, bytes); rows None if the key is taken."""
+        writer, rows = self._writer, chunk.rows
+        data = bytes(chunk.data)
+        digest = chunk.digest(rows)
+        inline = len(data) <= ENCODE_INLINE_BYTES_MAX
+        body = self.version.encode(data) if inline else await asyncio.to_thread(self.version.encode, data)
+        metadata = {
+            **writer.settings.get("Metadata", {}),
+            "tidegate-rows": str(rows),
+            "tidegate-last": str(chunk.offsets[rows - 1]),
+            "tidegate-digest": digest,
+            "tidegate-version": self.version.digest,
+        }
+        settings = {**writer.settings, "Metadata": metadata}
+        created = await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, body, settings))
+        return rows if created else None, digest, len(body)
+
+    async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
+        """The object under our key, compared with our rows: how many of them it holds."""
+        writer = self._writer
+        head = await writer.attempts.until_done(lambda: writer.store.head(writer.bucket, key))
+        if head is None:
+            raise ConflictError(
+                f"{writer.bucket}/{key} was there and is gone: something deletes objects of a cut under way"
+            )
+        found_rows, found_last, found_digest = _facts(head, key)
+        if found_last >= self._position and not group.rolled:
+            await self._read_on(found_last)
+        chunk = group.chunks[0]
+        rows = chunk.rows_until(found_last)
+        if rows != found_rows or chunk.digest(rows) != found_digest:
+            raise ConflictError(
+                f"{writer.bucket}/{key} holds {found_rows} rows up to offset {found_last} that are not ours; "
+                f"expected {rows}: does another action write under this key, or was the object replaced?"
+            )
+        if rows < chunk.rows:
+            self._cut_short = True
+        return rows, found_digest
+
+    async def _read_on(self, last: int) -> None:
+        """Append until everything up to offset `last` is here. Another writer has read it, so it is in Kafka."""
+        async with self._reading_on:
+            self.must_read = True
+            try:
+                while self._position <= last:
+                    taken = await self._next(None)
+                    if taken is None:
+                        raise LaneError(f"stopped before offset {last}, which an object of another writer needs")
+                    await self._append(*taken)
+            finally:
+                self.must_read = False
+
+
+class _Ledger:
+    """The ledger of one partition in the bucket."""
+
+    def __init__(self, writer: AggregatedWriter, partition: Partition) -> None:
+        self._writer = writer
+        self._place = (writer.action, partition.topic, partition.partition)
+
+    async def end(self) -> Place | None:
+        """Where the chain ends; None if there is none."""
+        return await self._writer.attempts.until_done(self._end)
+
+    async def _end(self) -> Place | None:
+        writer = self._writer
+        newest, start = None, ledger.start_key(*self._place)
+        async for key in writer.store.keys(writer.bucket, ledger.partition_prefix(*self._place)):
+            if key != start:
+                newest = key
+        if newest is not None:
+            content = await writer.store.get(writer.bucket, newest)
+            return ledger.place_after(ledger.decode_entry(content or b""))
+        content = await writer.store.get(writer.bucket, start)
+        return ledger.place_at(ledger.decode_start(content)) if content is not None else None
+
+    async def begin(self, first: int) -> Place:
+        """Begin a chain at `first`, or find that another has begun it elsewhere."""
+        writer = self._writer
+        await self.keep_version(writer.version)
+        start = Start(first, writer.version.digest)
+        if not await self._create(ledger.start_key(*self._place), start.encode()):
+            place = await self.end()
+            assert place is not None
+            return place
+        return ledger.place_at(start)
+
+    async def append(self, entry: Entry) -> None:
+        """Write the entry of a cut. Raises FenceLostError if another writer did."""
+        key = ledger.entry_key(*self._place, entry.first, entry.epoch)
+        content = entry.encode()
+        if await self._create(key, content):
+            return
+        writer = self._writer
+        found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
+        if found != content:
+            raise FenceLostError(f"{writer.bucket}/{key} was written by another worker: this partition is theirs")
+
+    async def version(self, digest: str) -> Version:
+        """The version that the chain goes on under."""
+        writer = self._writer
+        if digest == writer.version.digest:
+            return writer.version
+        key = ledger.version_key(writer.action, digest)
+        text = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
+        if text is None:
+            raise LaneError(f"{writer.bucket}/{key} is missing: the ledger needs it to finish a cut")
+        return from_text(text, bucket=writer.bucket)
+
+    async def keep_version(self, version: Version) -> None:
+        """Put a version's text beside the ledger, once."""
+        await self._create(ledger.version_key(self._writer.action, version.digest), version.text)
+
+    async def _create(self, key: str, content: bytes) -> bool:
+        writer = self._writer
+        settings = {"ContentType": "application/json"}
+        return await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, settings))
+
+
+def _facts(head: Head, key: str) -> tuple[int, int, str]:
+    """Rows, last offset and digest that an object's metadata tells."""
+    try:
+        return (
+            int(head.metadata["tidegate-rows"]),
+            int(head.metadata["tidegate-last"]),
+            head.metadata["tidegate-digest"],
+        )
+    except (KeyError, ValueError) as error:
+        raise ConflictError(f"{key} is there and is not ours: its metadata lacks {error}") from None
+
+
+def _now() -> float:
+    """Seconds on the loop's clock, which a simulation may run."""
+    return asyncio.get_running_loop().time()
+
+
+async def _all(calls: Any) -> None:
+    """Run coroutines side by side; if one fails, the others are cancelled and its error raised."""
+    async with asyncio.TaskGroup() as group:
+        for call in calls:
+            group.create_task(call)

@@ -1,0 +1,67 @@
+"""A version of an action: its rules and every setting that decides which bytes land under which key.
+
+Two workers with the same version make the same objects of the same records. The ledger names the version of each cut, and its
+text lies beside the ledger, so that a successor finishes a cut as it was begun, under the rules of then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.buffer import RollLimits
+from pipeline.config import AggregatedParameters
+from pipeline.errors import ConfigError
+from pipeline.formats import encode
+from pipeline.object_key import KeyTemplate
+from pipeline.rule import RuleSet
+
+# Settings that say where and when to write, and nothing about the bytes or the key.
+_NOT_CONTENT = {"bucket", "acl", "headers"}
+
+
+class Version:
+    """Rules, key, container and limits, compiled. `digest` names them."""
+
+    def __init__(self, action: str, node: str, rules: Mapping[str, str], parameters: AggregatedParameters) -> None:
+        """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
+        settings = {name: value for name, value in parameters.model_dump().items() if name not in _NOT_CONTENT}
+        self.text = orjson.dumps(
+            {"action": action, "node": node, "rules": dict(rules), "parameters": settings},
+            option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
+        )
+        self.digest = hashlib.sha256(self.text).hexdigest()
+        self.rules = RuleSet(rules, node=node)
+        self.key = KeyTemplate(
+            parameters.key,
+            action=action,
+            node=node,
+            interval_seconds=parameters.aggregation.time_interval,
+            missing=parameters.missing,
+        )
+        self.limits = RollLimits(parameters.aggregation.max_records, parameters.aggregation.max_bytes)
+        self.interval_seconds = parameters.aggregation.time_interval
+        self._container = parameters.container.type
+        self._compression = parameters.compression
+
+    def encode(self, rows: bytes) -> bytes:
+        """An object's bytes from a chunk's rows."""
+        return encode(rows, container=self._container, compression=self._compression)
+
+
+def from_text(text: bytes, *, bucket: str) -> Version:
+    """The version whose `text` this is. Raises ConfigError if it is none, or one that this program does not know."""
+    try:
+        fields: dict[str, Any] = orjson.loads(text)
+        settings = dict(fields["parameters"])
+        # Durations are seconds in the text and would be taken for milliseconds.
+        aggregation = dict(settings["aggregation"])
+        aggregation["time_interval"] = f"{aggregation['time_interval']}s"
+        settings["aggregation"] = aggregation
+        parameters = AggregatedParameters.model_validate({**settings, "bucket": bucket})
+        return Version(fields["action"], fields["node"], fields["rules"], parameters)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"a version beside the ledger cannot be used: {error}") from None

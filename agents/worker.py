@@ -1,0 +1,233 @@
+"""The worker process, in the order of its life: connect, start the actions, watch over them, drain, stop.
+
+Each action runs on its own: if it cannot go on (its ledger's fence was lost, its objects are not ours), it is started afresh
+from what is durable, and the others do not notice. A stop drains: what was read is written, the ledger and the offsets follow,
+within a deadline; what is left is read again by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any, Final
+
+import structlog
+from prometheus_client import start_http_server
+
+from agents import app as wiring
+from agents.aggregated import AggregatedLane, AggregatedWriter
+from agents.app import ActionApp
+from agents.attempts import Attempts
+from agents.dead_letter import DeadLetters
+from agents.direct import DirectLane, DirectWriter
+from agents.lane import Lane, Partition
+from agents.metrics import RESTARTS
+from agents.version import Version
+from pipeline.config import AggregatedParameters, Config, S3Action
+from pipeline.connectors.kafka import Producer, ensure_topics
+from pipeline.connectors.s3 import S3Store, put_settings
+from pipeline.errors import ConfigError, TidegateError
+from pipeline.formats import CONTENT_ENCODINGS, CONTENT_TYPES
+from pipeline.rule import RuleSet
+
+DRAIN_SECONDS: Final = 20.0
+RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+log = structlog.get_logger("tidegate.worker")
+OpenLane = Callable[[Partition, Callable[[], None]], Lane]
+
+
+class ActionRunner:
+    """One action of the configuration, run until told to stop."""
+
+    def __init__(self, name: str, config: Config, store: S3Store, producer: Producer) -> None:
+        """Compile everything the action needs. Raises ConfigError that names the rule or setting."""
+        self.name = name
+        self._config = config
+        self._action: S3Action = config.actions.s3[name]
+        self._statements = {
+            rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{name}" in rule.actions
+        }
+        attempts = Attempts(name)
+        dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, Attempts(name))
+        self.app: ActionApp | None = None
+        self.rules, self._open_lane = self._build(store, dead_letters, attempts)
+
+    @property
+    def group(self) -> str:
+        """The action's consumer group."""
+        return f"{self._config.pipeline}.{self.name}"
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run the app; start it afresh when its lanes cannot go on; drain and stop it when told to."""
+        failures = 0
+        while not stop.is_set():
+            try:
+                async with self._running() as app:
+                    await self._watch(app, stop)
+            except Exception as error:
+                RESTARTS.labels(self.name).inc()
+                wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
+                failures += 1
+                known = isinstance(error, TidegateError) or type(error).__module__.startswith("agents.")
+                log.error(
+                    "action stopped and will start again from what is durable",
+                    action=self.name,
+                    error=str(error) or repr(error),
+                    in_seconds=wait,
+                    exc_info=None if known else error,
+                )
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await stop.wait()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[ActionApp]:
+        app = wiring.build(
+            self.group,
+            self.name,
+            self._config.kafka,
+            self.rules,
+            self._open_lane,
+            self._action.resource_opts.max_buffer_bytes,
+        )
+        self.app = app
+        app.finalize()
+        await app.start()
+        log.info("action started", action=self.name, group=self.group, rules=sorted(self._statements))
+        try:
+            yield app
+        finally:
+            await app.stop()
+            await app.lanes.close()
+
+    async def _watch(self, app: ActionApp, stop: asyncio.Event) -> None:
+        """Until told to stop, or until a lane or Faust itself fails."""
+        stopping = asyncio.create_task(stop.wait())
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        try:
+            waited: set[asyncio.Future[Any]] = {stopping, crashed, app.lanes.failed}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if app.lanes.failed.done():
+                app.lanes.failed.result()
+            if not stop.is_set():
+                raise ConfigError(f"Faust stopped: {app.crash_reason!r}")
+            if not await app.lanes.drain(DRAIN_SECONDS):
+                log.warning("stopped before everything was written; it will be read again", action=self.name)
+            await app.consumer.commit()
+        finally:
+            stopping.cancel()
+            crashed.cancel()
+
+    def _build(self, store: S3Store, dead_letters: DeadLetters, attempts: Attempts) -> tuple[RuleSet, OpenLane]:
+        parameters, where = self._action.parameters, f"actions.s3.{self.name}"
+        try:
+            if isinstance(parameters, AggregatedParameters):
+                version = Version(self.name, self._config.pipeline, self._statements, parameters)
+                aggregated = AggregatedWriter(
+                    action=self.name,
+                    bucket=parameters.bucket,
+                    settings=put_settings(_headers(parameters), parameters.acl),
+                    version=version,
+                    store=store,
+                    dead_letters=dead_letters,
+                    attempts=attempts,
+                    events_topic=self._events_topic(version.rules),
+                    end_offset=self._end_offset,
+                )
+                return version.rules, lambda partition, on_room: AggregatedLane(partition, on_room, aggregated)
+            rules = RuleSet(self._statements, node=self._config.pipeline)
+            window = self._action.resource_opts.inflight_window
+            direct = DirectWriter(self.name, parameters, store, dead_letters, attempts, window)
+            return rules, lambda partition, on_room: DirectLane(partition, on_room, direct)
+        except (TidegateError, ValueError) as error:
+            raise ConfigError(str(error), where=where) from error
+
+    def _events_topic(self, rules: RuleSet) -> str:
+        """The topic whose partitions need a name of their own in keys: the events', if messages are read as well."""
+        kafka = self._config.kafka
+        both = rules.reads_messages and rules.reads_events and kafka.messages_topic != kafka.events_topic
+        return kafka.events_topic if both else ""
+
+    async def _end_offset(self, partition: Partition) -> int:
+        assert self.app is not None
+        return await wiring.end_offset(self.app, partition)
+
+
+async def serve(
+    config: Config,
+    *,
+    actions: Sequence[str] = (),
+    stop: asyncio.Event | None = None,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Run a worker until SIGTERM, SIGINT or `stop`. `actions` names those to run; all that have rules by default.
+
+    Raises ConfigError before anything is started if the configuration cannot be run.
+    """
+    stop = stop or asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if config.metrics.worker_port:
+        start_http_server(config.metrics.worker_port, config.metrics.bind)
+    async with AsyncExitStack() as stack:
+        producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")
+        runners = await _runners(config, _chosen(config, actions), producer, stack)
+        await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
+        await producer.connect()
+        stack.push_async_callback(producer.close, 5.0)
+        if ready:
+            ready()
+        async with asyncio.TaskGroup() as group:
+            for runner in runners:
+                group.create_task(runner.run(stop))
+    log.info("worker stopped")
+
+
+def check(config: Config) -> None:
+    """Compile every rule and action. Raises ConfigError with the first problem."""
+    store = object()
+    for name in config.actions.s3:
+        ActionRunner(name, config, store, None)  # type: ignore[arg-type]
+    for name, rule in config.rules.items():
+        try:
+            RuleSet({name: rule.sql}, node=config.pipeline)
+        except TidegateError as error:
+            raise ConfigError(str(error), where=f"rules.{name}.sql") from error
+
+
+def _chosen(config: Config, actions: Sequence[str]) -> list[str]:
+    unknown = [name for name in actions if name.removeprefix("s3:") not in config.actions.s3]
+    if unknown:
+        raise ConfigError(f"no action {unknown[0]!r}; there are: {', '.join(config.actions.s3) or 'none'}")
+    wanted = {name.removeprefix("s3:") for name in actions} or set(config.actions.s3)
+    used = {reference for rule in config.rules.values() if rule.enable for reference in rule.actions}
+    chosen = [
+        name
+        for name, action in config.actions.s3.items()
+        if name in wanted and action.enable and f"s3:{name}" in used and config.connectors.s3[action.connector].enable
+    ]
+    if not chosen:
+        raise ConfigError("nothing to do: no enabled rule feeds an enabled action with an enabled connector")
+    return chosen
+
+
+async def _runners(
+    config: Config, names: Sequence[str], producer: Producer, stack: AsyncExitStack
+) -> list[ActionRunner]:
+    stores: dict[str, S3Store] = {}
+    for name in names:
+        connector = config.actions.s3[name].connector
+        if connector not in stores:
+            stores[connector] = await stack.enter_async_context(S3Store(config.connectors.s3[connector]))
+    return [ActionRunner(name, config, stores[config.actions.s3[name].connector], producer) for name in names]
+
+
+def _headers(parameters: AggregatedParameters) -> dict[str, str]:
+    """Configured headers over those that the container and the compression imply."""
+    headers = {"content-type": CONTENT_TYPES[parameters.container.type]}
+    if parameters.compression in CONTENT_ENCODINGS:
+        headers["content-encoding"] = CONTENT_ENCODINGS[parameters.compression]
+    return headers | {name.lower(): value for name, value in parameters.headers.items()}

@@ -1,0 +1,168 @@
+"""Open chunks of one partition: rows by group, closed by their content, cut by the caller.
+
+A group's rows form one sequence; chunks are cut off its front. A chunk that reaches `rows_max` or `bytes_max` at the end of a
+record is *rolled*: that depends on the rows alone, so a replay rolls at the same place. Everything else that closes chunks (the
+interval, memory, shutdown) is a cut and the caller's decision. Rows are held as the JSON Lines they become, with the offset and
+the end of each, so that a chunk can be compared with, and split at, an object that another writer made of the same rows.
+
+Pure: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_right
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+# What a group and a chunk cost besides their rows, for the memory bound: objects, dictionary entries, the key. Bytes.
+CHUNK_OVERHEAD_BYTES: Final = 1024
+ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
+
+
+class Chunk:
+    """Rows that become one object. `data` holds the rows' JSON lines; `offsets[i]` and `ends[i]` are row i's."""
+
+    __slots__ = ("data", "ends", "offsets")
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.offsets = array("q")
+        self.ends = array("q")
+
+    def append(self, line: bytes, offset: int) -> None:
+        """One row, its line break included."""
+        self.data += line
+        self.offsets.append(offset)
+        self.ends.append(len(self.data))
+
+    @property
+    def first(self) -> int:
+        """Offset of the first row."""
+        return self.offsets[0]
+
+    @property
+    def last(self) -> int:
+        """Offset of the last row."""
+        return self.offsets[-1]
+
+    @property
+    def rows(self) -> int:
+        return len(self.offsets)
+
+    def rows_until(self, last: int) -> int:
+        """How many rows come from offsets up to and including `last`."""
+        return bisect_right(self.offsets, last)
+
+    def digest(self, rows: int | None = None) -> str:
+        """SHA-256 of the first `rows` rows, all by default."""
+        count = self.rows if rows is None else rows
+        end = self.ends[count - 1] if count else 0
+        return hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
+
+    def lines(self, start: int = 0) -> list[tuple[bytes, int]]:
+        """Rows from number `start` on, each with its offset."""
+        begin = self.ends[start - 1] if start else 0
+        found = []
+        for end, offset in zip(self.ends[start:], self.offsets[start:], strict=True):
+            found.append((bytes(self.data[begin:end]), offset))
+            begin = end
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class RollLimits:
+    """When a chunk closes by itself, at the end of a record."""
+
+    rows_max: int
+    bytes_max: int
+
+
+class Group:
+    """The row sequence of one group: chunks that are rolled and wait, then the open one."""
+
+    __slots__ = ("chunks", "name", "storing")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.chunks: deque[Chunk] = deque([Chunk()])
+        self.storing = False  # a roll of this group is on its way: its successors wait for it
+
+    @property
+    def rolled(self) -> bool:
+        """Whether the first chunk is closed by its content."""
+        return len(self.chunks) > 1
+
+    @property
+    def first(self) -> int | None:
+        """Offset of the first row that is not yet in an object; None without rows."""
+        return self.chunks[0].first if self.chunks[0].rows else None
+
+    def add(self, line: bytes, offset: int, limits: RollLimits) -> bool:
+        """Append a row; True if that rolled the chunk before it.
+
+        The roll is noticed with the first row of the next record: only then is the last record known to be whole.
+        """
+        chunk = self.chunks[-1]
+        rolled = False
+        if (chunk.rows >= limits.rows_max or len(chunk.data) >= limits.bytes_max) and offset != chunk.last:
+            chunk = Chunk()
+            self.chunks.append(chunk)
+            rolled = True
+        chunk.append(line, offset)
+        return rolled
+
+    def remove_first(self, rows: int, limits: RollLimits) -> None:
+        """The first `rows` rows of the first chunk are durable. What is left begins a new chunk and may roll elsewhere."""
+        chunk = self.chunks.popleft()
+        if rows == chunk.rows:
+            if not self.chunks:
+                self.chunks.append(Chunk())
+            return
+        left = [chunk.lines(rows), *(each.lines() for each in self.chunks)]
+        self.chunks = deque([Chunk()])
+        for lines in left:
+            for line, offset in lines:
+                self.add(line, offset, limits)
+
+
+class Buffer:
+    """All groups of one partition."""
+
+    def __init__(self, limits: RollLimits) -> None:
+        self.limits = limits
+        self.groups: dict[str, Group] = {}
+        self.size_bytes = 0
+
+    def add(self, group: str, line: bytes, offset: int) -> Group | None:
+        """Append a row; the group if that rolled a chunk."""
+        found = self.groups.get(group)
+        if found is None:
+            found = self.groups[group] = Group(group)
+            self.size_bytes += CHUNK_OVERHEAD_BYTES
+        self.size_bytes += len(line) + ROW_OVERHEAD_BYTES
+        return found if found.add(line, offset, self.limits) else None
+
+    def stored(self, group: Group, rows: int) -> None:
+        """The first `rows` rows of the group's first chunk are durable."""
+        chunk = group.chunks[0]
+        self.size_bytes -= chunk.ends[rows - 1] + rows * ROW_OVERHEAD_BYTES
+        group.remove_first(rows, self.limits)
+        if group.first is None and not group.rolled:
+            del self.groups[group.name]
+            self.size_bytes -= CHUNK_OVERHEAD_BYTES
+
+    def open_groups(self, before: int | None = None) -> list[Group]:
+        """Groups with rows that are not durable; with `before`, only those whose first such row is below that offset."""
+        return [
+            group
+            for group in self.groups.values()
+            if group.first is not None and (before is None or group.first < before)
+        ]
+
+    @property
+    def first(self) -> int | None:
+        """The lowest offset with a row that is not durable; None if there is none."""
+        return min((group.first for group in self.groups.values() if group.first is not None), default=None)

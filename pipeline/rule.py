@@ -1,0 +1,138 @@
+"""The rules of one action, compiled: a batch of Kafka records in, rows out.
+
+FROM is matched first, for all rules at once, before anything is decoded; a record that no rule wants costs the look-up of its
+topic. Rules that want the same record share its decoded payload. A record that a rule cannot be evaluated on becomes a value,
+a DeadLetter, and the batch goes on. Evaluation is a pure function of the record: "now" is its arrival, chance is seeded by its
+place in Kafka, so a replay gives the same rows.
+
+This file knows nothing of Faust, S3 or time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from pipeline import record as fields
+from pipeline.errors import RecordError
+from pipeline.record import KafkaRecord
+from pipeline.sql import Event, Program, Row, compile_statement
+from pipeline.topics import TopicIndex
+
+
+@dataclass(slots=True)
+class DeadLetter:
+    """A record that could not be handled, with the reason. `rule` is empty when no rule is to blame."""
+
+    record: KafkaRecord
+    cause: str
+    error: str
+    rule: str = ""
+
+
+@dataclass(slots=True)
+class RowBatch:
+    """What one record batch of one partition became. `rows[i]` came from `origins[i]`; both are in order of offset.
+
+    `rules` is the digest of the rule set that made the rows.
+    """
+
+    records: Sequence[KafkaRecord]
+    rules: str = ""
+    rows: list[Row] = field(default_factory=list)
+    origins: list[KafkaRecord] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+
+    @property
+    def next_offset(self) -> int:
+        """The offset after the batch's last record."""
+        return self.records[-1].offset + 1
+
+
+class RuleSet:
+    """All rules that feed one action. `digest` names exactly these rules: any change of a statement changes it."""
+
+    def __init__(self, rules: Mapping[str, str], *, node: str) -> None:
+        """Compile `rules`, statements by rule id. `node` is what rules see in that column. Raises SqlError."""
+        self.statements = dict(rules)
+        self.node = node
+        self.digest = hashlib.sha256(orjson.dumps(sorted(rules.items()))).hexdigest()
+        self._index: TopicIndex[tuple[str, Program]] = TopicIndex()
+        self.topics: set[str] = set()
+        programs = []
+        for rule_id, statement in rules.items():
+            program = compile_statement(statement)
+            programs.append(program)
+            for topic_filter in program.topics:
+                self.topics.add(topic_filter)
+                self._index.add(topic_filter, (rule_id, program))
+        self._columns = _union(programs)
+        self._metadata = self._columns is None or "metadata" in self._columns
+
+    @property
+    def reads_events(self) -> bool:
+        """Whether any FROM names a client event."""
+        return any(topic.startswith("$events/") for topic in self.topics)
+
+    @property
+    def reads_messages(self) -> bool:
+        """Whether any FROM names a topic filter of messages."""
+        return any(not topic.startswith("$events/") for topic in self.topics)
+
+    def evaluate(self, records: Sequence[KafkaRecord]) -> RowBatch:
+        """The rows of a record batch. Never raises for a record."""
+        batch = RowBatch(records, self.digest)
+        match, wanted, node = self._index.match, self._columns, self.node
+        rows, origins = batch.rows, batch.origins
+        for record in records:
+            headers = dict(record.headers)
+            topics = fields.routing_topics(headers)
+            found = match(topics[0]) if len(topics) == 1 else _match_all(match, topics)
+            if not found:
+                continue
+            try:
+                event = Event(
+                    fields.columns(record, headers, wanted, node),
+                    record.timestamp,
+                    (record.topic, record.partition, record.offset),
+                )
+            except RecordError as error:
+                batch.dead.append(DeadLetter(record, error.cause, str(error)))
+                continue
+            for rule_id, program in found:
+                if self._metadata:
+                    event.columns["metadata"] = {"rule_id": rule_id}
+                try:
+                    result = program.evaluate(event)
+                except RecordError as error:
+                    batch.dead.append(DeadLetter(record, error.cause, str(error), rule_id))
+                    continue
+                if result:
+                    for row in result:
+                        rows.append(row)
+                        origins.append(record)
+        return batch
+
+
+def _match_all(match: Any, topics: Sequence[str]) -> Sequence[tuple[str, Program]]:
+    """Programs of all spellings of an event, each once."""
+    found = []
+    for topic in topics:
+        for each in match(topic):
+            if each not in found:
+                found.append(each)
+    return found
+
+
+def _union(programs: Sequence[Program]) -> frozenset[str] | None:
+    """The columns that any of the programs reads; None for all."""
+    wanted: frozenset[str] = frozenset()
+    for program in programs:
+        if program.columns is None:
+            return None
+        wanted |= program.columns
+    return wanted
