@@ -16,8 +16,8 @@ from pipeline.sql import nodes as n
 from pipeline.sql.codegen import Code, Labels, call, constant, mapping, py, sequence
 from pipeline.sql.event import Context
 from pipeline.sql.functions.registry import CHECKS, FITS, Declaration, Signature, find, near
+from pipeline.sql.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.lexer import error_at
-from pipeline.sql.paths import APPEND
 from pipeline.sql.scope import Scope, tree_code
 from pipeline.sql.values import BadValueError
 
@@ -29,8 +29,6 @@ COMPARE: Final = {
 ARITHMETIC: Final = {
     "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "div": "quotient", "mod": "remainder",
 }  # fmt: skip
-ARITHMETIC_TYPES: Final = {"-": "number", "*": "number", "/": "float", "div": "integer", "mod": "integer"}
-BOOLEAN: Final = n.Comparison | n.Member | n.Not | n.Both | n.Either
 
 
 class Compiler:
@@ -116,25 +114,6 @@ class Compiler:
             source = f"t {node.operator} r if type(t := x) is int else f(t, r)"
             return py(source, self.label, t=self.local(), x=left, r=number, f=ARITHMETIC[node.operator])
         return call(ARITHMETIC[node.operator], [left, right], self.label)
-
-    def type_of(self, node: n.Expression) -> str:
-        """The static type, or `any`."""
-        match node:
-            case n.Literal(value):
-                return {bool: "boolean", int: "integer", float: "float", str: "string"}[type(value)]
-            case n.RangeLiteral() | n.Slice() | n.ListOf():
-                return "list"
-            case n.Unary("-", operand):
-                found = self.type_of(operand)
-                return found if found in ("integer", "float") else "number"
-            case n.Arithmetic(operator):
-                return ARITHMETIC_TYPES.get(operator, "any")
-            case n.Call(name, arguments):
-                declared = find(name)
-                overload = declared.overload(len(arguments)) if declared else None
-                message = declared is not None and declared.message and self.in_condition
-                return overload.result if overload and not message else "any"
-        return "boolean" if isinstance(node, BOOLEAN) else "any"
 
     # ── names and paths ──
 
@@ -274,7 +253,7 @@ class Compiler:
                 return self.comparison(node)
             case n.Member():
                 return self.member(node)
-            case n.Not(operand) if isinstance(operand, BOOLEAN) or self.type_of(operand) == "boolean":
+            case n.Not(operand) if isinstance(operand, BOOLEAN) or type_of(operand, self.in_condition) == "boolean":
                 return py("not x", self.label, x=self.condition(operand))
             case n.Not(operand):
                 # Only false negates to true; what is no boolean negates to false.
@@ -283,7 +262,7 @@ class Compiler:
                 return self.expression(node)
             case n.Path() | n.Call():
                 value = self.expression(node)
-                return value if self.type_of(node) == "boolean" else py("truth(x)", self.label, x=value)
+                return value if type_of(node, self.in_condition) == "boolean" else py("truth(x)", self.label, x=value)
         raise self.error(node, "expected a condition, such as a comparison, found a value that is never true or false")
 
     def either_way(self, source: str, left: n.Expression, right: n.Expression) -> Code:
@@ -355,7 +334,7 @@ class Compiler:
         parameter = overload.parameters[min(position, len(overload.parameters) - 1)]
         code = self.expression(argument)
         check = CHECKS.get(parameter.type)
-        if check is None or self.type_of(argument) in FITS[parameter.type]:
+        if check is None or type_of(argument, self.in_condition) in FITS[parameter.type]:
             return code
         if isinstance(argument, n.Literal):
             try:
@@ -371,35 +350,6 @@ MESSAGE_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "payload": ("payload",), "clientip": ("peerhost",), "peerhost": ("peerhost",), "flags": ("flags",),
     "flag": ("flags",),
 }  # fmt: skip
-
-
-def literal_type(node: n.Expression) -> type | None:
-    """The Python type of a literal, a negative number included."""
-    if isinstance(node, n.Unary) and node.operator == "-" and literal_type(node.operand) in (int, float):
-        return literal_type(node.operand)
-    return type(node.value) if isinstance(node, n.Literal) else None
-
-
-def literal_value(node: n.Expression) -> Any:
-    """The value of a node that has a `literal_type`."""
-    if isinstance(node, n.Unary):
-        return -literal_value(node.operand)
-    return node.value if isinstance(node, n.Literal) else None
-
-
-def path_steps(path: n.Path) -> tuple[Any, ...]:
-    """A whole path, its root included, as the steps of `paths.read`."""
-    return (path.root, *map(step_value, path.steps))
-
-
-def step_value(step: n.Step) -> Any:
-    if isinstance(step, n.Key):
-        return step.name
-    if isinstance(step, n.PathIndex):
-        return path_steps(step.path)
-    if step.from_end:
-        return -step.number if step.number else APPEND
-    return step.number
 
 
 def _wrong_count(declared: Declaration, count: int) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 from pipeline.errors import SqlError
 from pipeline.sql import nodes as n
 from pipeline.sql.lexer import Token, error_at, tokenize
+from pipeline.topics import validate_filter
 
 DEPTH_MAX: Final = 100
 COMPARISONS: Final = frozenset(["=", "!=", "<>", "<", ">", "<=", ">=", "=~", "~="])
@@ -109,8 +110,10 @@ class _Parser:
         token = self.accept("NAME", "QUOTED", "STRING")
         if token is None:
             raise self.unexpected('a topic filter in quotes, as in FROM "t/#"')
-        if not token.value:
-            raise error_at(self.text, token.start, "a topic filter cannot be empty")
+        try:
+            validate_filter(token.value)
+        except ValueError as error:
+            raise error_at(self.text, token.start, str(error)) from None
         return str(token.value)
 
     def fields(self) -> tuple[n.Field | n.Star, ...]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from pipeline.sql import nodes as n
 from pipeline.sql.codegen import Code, do, py
-from pipeline.sql.compiler import Compiler, step_value
+from pipeline.sql.compiler import Compiler
+from pipeline.sql.inference import step_value
 from pipeline.sql.scope import Scope, grow, tree_code
 
 DEFAULT_ITEM = "item"
