@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import json
 import random
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -121,9 +122,9 @@ class Device:
     def cut_off(self) -> None:
         """Lose the connection without a word: the broker publishes the last will."""
         self.wait_for_acks(_ACK_SECONDS)
-        self._client.loop_stop()
-        if (socket := self._client.socket()) is not None:
-            socket.close()
+        connection = self._client.socket()
+        if connection is not None:
+            connection.shutdown(socket.SHUT_RDWR)  # paho's thread sees the end, and ends
         self._account.events.append(Event(self.clientid, DISCONNECTED))
 
     def leave(self) -> None:
@@ -219,7 +220,7 @@ class Fleet:
                 at += _AWAY_SECONDS
             else:
                 device.publish(time.time_ns() // 1_000_000)
-                at += period
+                at = max(at, time.monotonic() - period) + period  # after a stall nobody sends twice at once
             heapq.heappush(due, (at, number, device))
         for _, _, device in due:
             if id(device) in away:

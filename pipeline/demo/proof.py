@@ -35,7 +35,7 @@ _HOT_KEY = re.compile(
     r"hot/day=\d{4}-\d\d-\d\d/type=(?P<type>\w+)/part-(?P<partition>\d+)-(?P<offset>\d+)\b.*\.jsonl\.gz"
 )
 _EVENT_KEY = re.compile(r"events/(?P<clientid>[^/]+)/(?P<event>client\.\w+)_(?P<timestamp>\d+)\.json")
-_INTERNAL_PREFIX = "_tidegate/"
+INTERNAL_PREFIX: Final = "_tidegate/"
 
 Place = TypeVar("Place")
 Message = tuple[str, int]  # clientid and seq: what tells one message from all others
@@ -112,7 +112,7 @@ class Proof:
 
 def prove(evidence: Evidence) -> Proof:
     """Account for everything that the devices sent."""
-    objects = {key: body for key, body in evidence.objects.items() if not key.startswith(_INTERNAL_PREFIX)}
+    objects = {key: body for key, body in evidence.objects.items() if not key.startswith(INTERNAL_PREFIX)}
     rules = {
         DIRECT: _prove_direct(evidence, _below("msgs/", objects)),
         AGGREGATED: _prove_aggregated(evidence, _below("hot/", objects)),

@@ -14,20 +14,23 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from pipeline.demo.proof import DIRECT, Proof, RuleProof
+from pipeline.demo.proof import DIRECT, INTERNAL_PREFIX, Proof, RuleProof
 from pipeline.demo.stack import BUCKET, Stack
 
 _SHOWN_PER_FOLDER: Final = 3
 _SAMPLES: Final = ("msgs/", "hot/", "events/")
 _SAMPLE_CHARACTERS: Final = 300
-_COLUMNS: Final = ("published", "stored", "filtered", "dead_lettered", "overwritten", "lost", "duplicated", "altered")
+_FIGURES: Final = ("published", "stored", "filtered", "dead_lettered", "overwritten", "lost", "duplicated", "altered")
 
 
 def print_objects(console: Console, objects: Mapping[str, bytes]) -> None:
     """The bucket as a tree, the first few objects of each folder, and one content of each kind."""
     root = Tree(f"[bold]{BUCKET}[/bold]  {len(objects):,} objects")
     folders: dict[str, Any] = {}
-    for key in sorted(objects):
+    ledger = [key for key in objects if key.startswith(INTERNAL_PREFIX)]
+    if ledger:
+        root.add(f"[blue]{INTERNAL_PREFIX}[/blue]  [dim]the ledger: {len(ledger):,} objects[/dim]")
+    for key in sorted(objects.keys() - set(ledger)):
         *path, name = key.split("/")
         folder = folders
         for part in path:
@@ -42,22 +45,25 @@ def print_objects(console: Console, objects: Mapping[str, bytes]) -> None:
 
 def print_proof(console: Console, proof: Proof, reason: str) -> None:
     """The proof as a table and in one sentence. `reason` says why the waiting ended early, if it did."""
-    table = Table("rule", *_COLUMNS, "order kept", title="What the devices sent, against what is in the bucket")
-    for name, rule in [*proof.rules.items(), ("total", proof.total)]:
-        table.add_row(name, *(f"{getattr(rule, column):,}" for column in _COLUMNS), "yes" if rule.order_kept else "NO")
+    rules = {**proof.rules, "total": proof.total}
+    table = Table("", *rules, title="What the devices sent, against what is in the bucket", title_justify="left")
+    for figure in _FIGURES:
+        table.add_row(figure, *(f"{getattr(rule, figure):,}" for rule in rules.values()))
+    table.add_row("order_kept", *("yes" if rule.order_kept else "[red]NO[/red]" for rule in rules.values()))
     for column in table.columns[1:]:
         column.justify = "right"
     console.print(table)
     if overwritten := proof.rules[DIRECT].overwritten:
         console.print(
             f"overwritten: the key of {DIRECT} holds no more than client and millisecond; {overwritten:,} messages "
-            "met a later one of the same client in the same millisecond"
+            "met a later one of the same client in the same millisecond",
+            soft_wrap=True,
         )
     if redelivered := proof.total.redelivered:
         console.print(f"duplicated: MQTT had announced {redelivered:,} of these as possibly delivered before")
     if reason:
         console.print(f"[red]{escape(reason)}[/red]")
-    console.print(_sentence(proof))
+    console.print(_sentence(proof), soft_wrap=True)
 
 
 def print_json(proof: Proof, seconds: float, reason: str) -> None:

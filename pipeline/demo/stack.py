@@ -66,12 +66,13 @@ class Stack:
         """Start everything, in the order in which one needs the other. Raises ServerError or ConfigError."""
         try:
             self.start()
-        except BaseException:
-            self.close()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.keep_logs = self.keep_logs or (kind is not None and issubclass(kind, Exception))
         self.close()
 
     def start(self) -> None:
