@@ -21,6 +21,8 @@ from typing import Final
 CHUNK_OVERHEAD_BYTES: Final = 1024
 ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
 
+GroupName = tuple[str, ...]  # what the rows of a group have in common: see object_key.py
+
 
 class Chunk:
     """Rows that become one object. `data` holds the rows' JSON lines; `offsets[i]` and `ends[i]` are row i's."""
@@ -85,7 +87,7 @@ class Group:
 
     __slots__ = ("chunks", "name", "storing")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: GroupName) -> None:
         self.name = name
         self.chunks: deque[Chunk] = deque([Chunk()])
         self.storing = False  # a roll of this group is on its way: its successors wait for it
@@ -133,10 +135,10 @@ class Buffer:
 
     def __init__(self, limits: RollLimits) -> None:
         self.limits = limits
-        self.groups: dict[str, Group] = {}
+        self.groups: dict[GroupName, Group] = {}
         self.size_bytes = 0
 
-    def add(self, group: str, line: bytes, offset: int) -> Group | None:
+    def add(self, group: GroupName, line: bytes, offset: int) -> Group | None:
         """Append a row; the group if that rolled a chunk."""
         found = self.groups.get(group)
         if found is None:

@@ -16,34 +16,44 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pipeline.buffer import GroupName
 from pipeline.errors import ConfigError
-from pipeline.template import Template
+from pipeline.template import Missing, Template
 
-# Stand for the chunk's facts inside a group. Control characters that no placeholder renders: see _clean.
-_MARKS: Final = {"partition": "\x01p", "offset": "\x01o", "epoch": "\x01e"}
-_RESERVED: Final = {"action", "node", "datetime", "datetime_until", "sequence", *_MARKS}
+_CHUNK: Final = ("partition", "offset", "epoch")
+_CHUNK_PLACEHOLDER: Final = re.compile(r"\$\{\.?(partition|offset|sequence|epoch)\}")
+_RESERVED: Final = frozenset({"action", "node", "datetime", "datetime_until"})
 _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "DOY": "%j"}
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
 _GROUPS_CACHED_MAX: Final = 10_000
+_WINDOWS_CACHED_MAX: Final = 1_000
 
 
 class KeyTemplate:
-    """A key template of one action. Raises ConfigError for a time format that does not exist."""
+    """A key template of one action. Raises ConfigError for a time format that does not exist.
 
-    def __init__(self, text: str, *, action: str, node: str, interval_seconds: float, missing: str) -> None:
+    The template is taken apart at the chunk's facts, and a group is the texts between them: no value of a row can pass for
+    an offset, whatever a device puts into it.
+    """
+
+    def __init__(self, text: str, *, action: str, node: str, interval_seconds: float, missing: Missing) -> None:
         _check_times(text)
         self.text = _complete(text)
-        self._template = Template(self.text, missing=missing)
-        self._row_names = tuple(sorted(self._template.names - _RESERVED))
-        self._fixed = {"action": action, "node": node, **_MARKS, "sequence": _MARKS["offset"]}
+        parts = _CHUNK_PLACEHOLDER.split(self.text)
+        self._templates = [Template(part, missing=missing) for part in parts[::2]]
+        self._chunk_facts = ["offset" if fact == "sequence" else fact for fact in parts[1::2]]
+        self._row_names = _row_names(self._templates)
+        self._fixed = {"action": action, "node": node}
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}
-        self._groups: dict[tuple[int, tuple[Any, ...]], str] = {}
+        self._groups: dict[tuple[int, tuple[Any, ...]], GroupName] = {}
 
-    def group(self, row: Mapping[str, Any], timestamp_ms: int) -> str:
+    def group(self, row: Mapping[str, Any], timestamp_ms: int) -> GroupName:
         """The group of a row that arrived at `timestamp_ms`. Raises RenderError."""
         window = timestamp_ms // self._interval_ms
+        if self._row_names is None:
+            return self._render(row, window)
         values = tuple([row.get(name) for name in self._row_names])
         for value in values:
             if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
@@ -56,21 +66,22 @@ class KeyTemplate:
             group = self._groups[key] = self._render(row, window)
         return group
 
-    def key(self, group: str, *, partition: str, offset: int, epoch: int) -> str:
+    def key(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> str:
         """The object key of the chunk of `group` whose first row came from `offset`."""
-        return (
-            group.replace(_MARKS["partition"], partition)
-            .replace(_MARKS["offset"], str(offset))
-            .replace(_MARKS["epoch"], str(epoch))
-        )
+        facts = {"partition": partition, "offset": str(offset), "epoch": str(epoch)}
+        pieces = [group[0]]
+        for fact, text in zip(self._chunk_facts, group[1:], strict=True):
+            pieces += facts[fact], text
+        return "".join(pieces)
 
-    def _render(self, row: Mapping[str, Any], window: int) -> str:
+    def _render(self, row: Mapping[str, Any], window: int) -> GroupName:
         times = self._windows.get(window)
         if times is None:
-            if len(self._windows) >= 1000:
+            if len(self._windows) >= _WINDOWS_CACHED_MAX:
                 self._windows.clear()
             times = self._windows[window] = self._times(window)
-        return self._template.render_text({**_clean(row, self._row_names), **self._fixed, **times})
+        values = {**row, **self._fixed, **times}
+        return tuple([template.render_text(values) for template in self._templates])
 
     def _times(self, window: int) -> dict[str, Any]:
         start = window * self._interval_ms // 1000
@@ -80,14 +91,14 @@ class KeyTemplate:
         }
 
 
-def _clean(row: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The row's values that the key uses; a text that holds our marks loses them, or a device could forge an offset."""
-    found = {}
-    for name in names:
-        if name in row:
-            value = row[name]
-            found[name] = value.replace("\x01", "_") if isinstance(value, str) else value
-    return found
+def _row_names(templates: list[Template]) -> tuple[str, ...] | None:
+    """Names that are read from the row; None if any may be."""
+    names: set[str] = set()
+    for template in templates:
+        if template.names is None:
+            return None
+        names |= template.names
+    return tuple(sorted(names - _RESERVED))
 
 
 def _formats(unix_seconds: int) -> dict[str, Any]:
@@ -114,11 +125,8 @@ def _check_times(text: str) -> None:
 
 def _complete(text: str) -> str:
     """Put what the template lacks of partition, first offset and epoch before its extension."""
-    lacking = [
-        f"${{{name}}}"
-        for name in _MARKS
-        if f"${{{name}}}" not in text and not (name == "offset" and "${sequence}" in text)
-    ]
+    there = {"offset" if fact == "sequence" else fact for fact in _CHUNK_PLACEHOLDER.findall(text)}
+    lacking = [f"${{{fact}}}" for fact in _CHUNK if fact not in there]
     if not lacking:
         return text
     masked = re.sub(r"\$\{[^}]*\}", lambda found: "x" * len(found[0]), text)
