@@ -33,6 +33,7 @@ PAUSE_SECONDS: Final = 0.004
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
 MISC_SECONDS: Final = 0.5
+DISCONNECT_PACKET: Final = b"\xe0\x00"  # "normal disconnection" in both versions
 
 OnBatch = Callable[[Sequence[Received]], None]
 
@@ -91,6 +92,15 @@ class BatchClient(paho.Client):
     def acknowledge(self, mids: list[int]) -> None:
         """Queue the PUBACKs of `mids` as one write."""
         self._packet_queue(paho.PUBACK, acknowledgements(mids), 0, 1)
+
+    def leave(self) -> None:
+        """Queue a DISCONNECT and wait for the broker to close, passing over what it still sends.
+
+        paho would close as soon as the packet has left. Unread bytes then make TCP answer with a reset, which can take
+        our last acknowledgements along: the broker would deliver again what it was told not to.
+        """
+        self._on_batch = lambda batch: None
+        self._packet_queue(paho.PUBACK, DISCONNECT_PACKET, 0, 1)
 
     def excuse_silence(self) -> None:
         """While reading is paused nobody sees the broker's PINGRESP; that is no reason to leave."""
@@ -195,9 +205,11 @@ class Connection:
         self.pause()
 
     async def close(self, deadline_seconds: float = 2.0) -> None:
-        """Send what is queued, then DISCONNECT, and wait until it has left."""
+        """Send what is queued, then DISCONNECT, and wait until the broker has closed."""
         if not self.ended.is_set() and self._sock is not None:
-            self._client.disconnect()
+            self._client.leave()
+            self._held = False
+            self.resume()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(deadline_seconds):
                     await self.ended.wait()

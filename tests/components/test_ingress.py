@@ -1,0 +1,385 @@
+"""The ingress as a process of its own, between a real broker and a real Kafka: what was acknowledged is in Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Message, TopicPartition
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from pipeline.demo.process import Server, free_port
+from tests.components.mqtt_publisher import Publisher
+from tests.parts.part import KafkaPart, MqttPart
+
+RUN = """
+import sys, uvloop
+from ingress.service import run
+from pipeline import log
+from pipeline.config.load import load_file
+log.configure(json=True)
+uvloop.run(run(load_file(sys.argv[1]), ready=lambda: open(sys.argv[2], "w").close()))
+"""
+
+
+@dataclass
+class Ingress:
+    """One ingress process with topics of its own in the shared Kafka."""
+
+    name: str
+    folder: Path
+    kafka: KafkaPart
+    broker: MqttPart
+    source: dict[str, Any] = field(default_factory=dict)
+    kafka_settings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.messages, self.events, self.dead = (f"{self.name}.{each}" for each in ("messages", "events", "dead"))
+        config = self.folder / "ingress.yaml"
+        config.write_text(json.dumps(self._config()), encoding="utf-8")
+        self._ready = self.folder / "ready"
+        command = [sys.executable, "-c", RUN, str(config), str(self._ready)]
+        self.server = Server(
+            "ingress", command, self.folder / "ingress.log", self._ready.exists, folder=Path.cwd(), stop_seconds=25
+        )
+
+    def start(self) -> None:
+        self._ready.unlink(missing_ok=True)
+        self.server.start()
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The log, a dictionary for each line."""
+        return [json.loads(line) for line in self.server.log.read_text().splitlines()]
+
+    def _config(self) -> dict[str, Any]:
+        return {
+            "pipeline": self.name,
+            "kafka": {
+                "bootstrap_servers": self.kafka.bootstrap_servers,
+                "messages_topic": self.messages,
+                "events_topic": self.events,
+                "dead_letter_topic": self.dead,
+                "partitions": 4,
+                **self.kafka_settings,
+            },
+            "sources": {
+                "mqtt": {
+                    "plant": {
+                        "server": self.broker.server_address,
+                        "topics": [f"{self.name}/#"],
+                        "clientid_from": [{"topic": f"{self.name}/{{clientid}}/#"}],
+                        **self.source,
+                    }
+                }
+            },
+        }
+
+
+@pytest.fixture
+def ingress(
+    request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
+) -> Iterator[Ingress]:
+    """A started ingress; a test's `pytest.mark.parametrize("ingress", [{…}], indirect=True)` adds to its source."""
+    given = dict(getattr(request, "param", {}))
+    kafka_settings = given.pop("kafka", {})
+    name = f"ingress{time.time_ns()}"
+    process = Ingress(name, tmp_path, kafka, mqtt_broker, given, kafka_settings)
+    process.start()
+    yield process
+    process.server.stop()
+
+
+def read(kafka: KafkaPart, topic: str, expected: int, *, seconds: float = 30) -> list[Message]:
+    """All records of a topic, in order per partition: waits for `expected` at least, then reads what else there is."""
+    settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "reader", "fetch.message.max.bytes": 1 << 25}
+    consumer = Consumer(settings)
+    partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+    consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
+    found: list[Message] = []
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        fresh = [each for each in consumer.consume(10_000, timeout=1.0) if each.error() is None]
+        found += fresh
+        if not fresh and len(found) >= expected:
+            break
+    consumer.close()
+    return found
+
+
+def first_sequences(records: list[Message]) -> dict[str, list[int]]:
+    """Sequence numbers by clientid, each at its first delivery, in Kafka's order."""
+    seen: dict[str, dict[int, None]] = {}
+    for each in records:
+        clientid, _, number = (each.value() or b"").decode().partition(":")
+        seen.setdefault(clientid, {}).setdefault(int(number.strip()))
+    return {clientid: list(numbers) for clientid, numbers in seen.items()}
+
+
+async def publish_load(ingress: Ingress, *, devices: int, messages: int, rate: float) -> dict[str, int]:
+    """`devices` publish `messages` each; how many of each got their PUBACK."""
+    port = ingress.broker.port_311
+
+    async def device(clientid: str) -> int:
+        publisher = await Publisher.connect(ingress.broker.host, port, clientid)
+        topic = f"{ingress.name}/{clientid}/up"
+        await publisher.publish(topic, (f"{clientid}:{n}".ljust(100).encode() for n in range(messages)), rate=rate)
+        return await publisher.finish()
+
+    names = [f"d{n}" for n in range(devices)]
+    return dict(zip(names, await asyncio.gather(*map(device, names)), strict=True))
+
+
+@contextmanager
+def under_load(ingress: Ingress, *, devices: int, messages: int, rate: float) -> Iterator[Future[dict[str, int]]]:
+    """Publish in a thread while the body does harm. Servers have to be started from the main thread: see process.py."""
+    with ThreadPoolExecutor(1) as pool:
+        load = pool.submit(asyncio.run, publish_load(ingress, devices=devices, messages=messages, rate=rate))
+        yield load
+        load.result()
+
+
+def assert_all_there(ingress: Ingress, acknowledged: dict[str, int], *, seconds: float = 60) -> list[Message]:
+    """Every acknowledged message is in Kafka, first deliveries in the order of publishing."""
+    records = read(ingress.kafka, ingress.messages, sum(acknowledged.values()), seconds=seconds)
+    found = first_sequences(records)
+    for clientid, count in acknowledged.items():
+        missing = set(range(count)) - set(found.get(clientid, []))
+        assert not missing, f"{clientid}: {len(missing)} of {count} acknowledged messages are not in Kafka"
+        assert found[clientid] == list(range(count)), f"{clientid}: out of order"
+    return records
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("ingress", [{}, {"protocol": "3.1.1"}, {"window": 50}], indirect=True, ids=str)
+def test_killed_in_mid_stream_again_and_again_it_loses_nothing(ingress: Ingress) -> None:
+    """SIGKILL five times under load: whatever a publisher got an acknowledgement for is in Kafka, in order."""
+    with under_load(ingress, devices=8, messages=5000, rate=400) as load:
+        for _ in range(5):
+            time.sleep(1.7)
+            ingress.server.kill()
+            ingress.start()
+
+    assert load.result() == {f"d{n}": 5000 for n in range(8)}
+    records = assert_all_there(ingress, load.result())
+    again = [each for each in records if ("dup", b"1") in (each.headers() or [])]
+    assert len(records) - 40_000 <= len(again), "a message came twice without the dup header"
+
+
+@pytest.mark.real
+def test_a_graceful_stop_leaves_nothing_to_deliver_again(ingress: Ingress) -> None:
+    """SIGTERM under load: what Kafka has is acknowledged before the process goes, so a restart repeats nothing."""
+    with under_load(ingress, devices=4, messages=3000, rate=800) as load:
+        for _ in range(2):
+            time.sleep(1)
+            ingress.server.stop()
+            ingress.start()
+
+    records = assert_all_there(ingress, load.result())
+    assert len(records) == 12_000
+    assert [line["event"] for line in ingress.lines()].count("ingress.stopped") == 2
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["frozen", "killed"])
+def test_kafka_away_is_waited_for(ingress: Ingress, how: str) -> None:
+    """Kafka frozen or killed under load: the ingress lives on, reads no more than its window, and loses nothing."""
+    with under_load(ingress, devices=4, messages=4000, rate=500) as load:
+        time.sleep(1)
+        if how == "frozen":
+            ingress.kafka.pause()
+            time.sleep(8)
+            ingress.kafka.resume()
+        else:
+            ingress.kafka.kill()
+            time.sleep(5)
+            ingress.kafka.start()
+
+    assert_all_there(ingress, load.result())
+    assert ingress.server.running
+
+
+@pytest.mark.real
+async def test_it_comes_back_to_a_broker_that_was_restarted(ingress: Ingress) -> None:
+    """The broker goes and comes: the ingress connects again and carries what is published then."""
+    ingress.broker.stop()
+    ingress.broker.start()
+    await wait_for_line(ingress, "mqtt.connected", count=2)
+
+    acknowledged = await publish_load(ingress, devices=2, messages=100, rate=0)
+
+    await asyncio.to_thread(assert_all_there, ingress, acknowledged)
+
+
+async def test_odd_messages_arrive_as_they_were_sent(ingress: Ingress) -> None:
+    """Empty, binary, large and non-JSON payloads and odd topics pass, byte for byte."""
+    name = ingress.name
+    sent = {
+        f"{name}/empty/up": b"",
+        f"{name}/binary/up": bytes(range(256)),
+        f"{name}/large/up": bytes(1 << 20),
+        f"{name}/text/up": b"not { json",
+        f"{name}/π/☃//x": b"unicode and an empty level",
+        f"{name}/": b"no clientid",
+        f"{name}/{'l' * (65_535 - len(name) - 3)}/z": b"long topic",
+    }
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "odd")
+    for topic, payload in sent.items():
+        await publisher.publish(topic, [payload])
+    await publisher.finish()
+
+    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, len(sent))
+
+    found = {dict(each.headers())["topic"].decode(): each.value() for each in records}
+    assert found == sent
+    keys = {dict(each.headers())["topic"].decode(): each.key() for each in records}
+    assert keys[f"{name}/π/☃//x"] == "π".encode()
+    assert keys[f"{name}/"] == f"{name}/".encode()
+
+
+@pytest.mark.parametrize("ingress", [{"kafka": {"max_message_bytes": 10_000}}], indirect=True, ids=["10 kB"])
+async def test_what_kafka_refuses_becomes_a_dead_letter_and_holds_nothing_up(ingress: Ingress) -> None:
+    """A message that is too large goes to the dead letter topic with its cause; those around it arrive."""
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "big")
+    await publisher.publish(f"{ingress.name}/big/up", [b"before", bytes(50_000), b"after"])
+    await publisher.finish()
+
+    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, 2)
+    dead = await asyncio.to_thread(read, ingress.kafka, ingress.dead, 1)
+
+    assert [each.value() for each in records] == [b"before", b"after"]
+    headers = dict(dead[0].headers())
+    assert headers["dead_letter.cause"] == b"msg_size_too_large"
+    assert headers["dead_letter.source"] == b"mqtt:plant"
+    assert headers["dead_letter.size"] == b"50000"
+    assert headers["topic"] == f"{ingress.name}/big/up".encode()
+    assert dead[0].key() == b"big"
+
+
+@pytest.mark.parametrize("ingress", [{"clientid_from": [{"user_property": "clientid"}]}], indirect=True, ids=["v5"])
+async def test_user_properties_name_the_client_and_are_kept(ingress: Ingress) -> None:
+    """A user property names the publisher, and all publish properties are in one header."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.connect(ingress.broker.host, ingress.broker.port)
+    client.loop_start()
+    properties = Properties(PacketTypes.PUBLISH)
+    properties.UserProperty = [("clientid", "truck-7"), ("site", "north")]
+    properties.ContentType = "text/plain"
+    client.publish(f"{ingress.name}/x", b"hello", qos=1, properties=properties).wait_for_publish(10)
+    client.disconnect()
+    client.loop_stop()
+
+    (record,) = await asyncio.to_thread(read, ingress.kafka, ingress.messages, 1)
+
+    headers = dict(record.headers())
+    told = json.loads(headers["pub_props"])
+    assert (record.key(), headers["clientid_from"]) == (b"truck-7", b"user_property")
+    assert told["User-Property"] == {"clientid": "truck-7", "site": "north"}
+    assert told["Content-Type"] == "text/plain"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("ingress", [{"events": ["mosquitto_log"]}], indirect=True, ids=["log"])
+async def test_the_brokers_log_becomes_client_events(ingress: Ingress) -> None:
+    """A client that comes and goes makes one event each, in order, in the partition of its messages."""
+    clientid = f"device-{ingress.name}"
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, clientid)
+    await publisher.publish(f"{ingress.name}/{clientid}/up", [b"hello"])
+    await publisher.finish()
+
+    ours = await asyncio.to_thread(_events_of, ingress, clientid)
+    (message,) = await asyncio.to_thread(read, ingress.kafka, ingress.messages, 1)
+
+    assert [event["event"] for event in ours] == ["client.connected", "client.disconnected"]
+    assert ours[0]["proto_ver"] == 4
+    assert ours[0]["keepalive"] == 600
+    assert ours[1]["reason"] == "normal"
+    assert ours[1]["connected_at"] == ours[0]["connected_at"] <= ours[1]["disconnected_at"]
+    assert {event["partition"] for event in ours} == {message.partition()}
+
+
+@pytest.mark.parametrize("ingress", [{"status_topic": {"topic": "status/{clientid}"}}], indirect=True, ids=["will"])
+async def test_birth_and_will_become_client_events(ingress: Ingress) -> None:
+    """The birth message and the last will of a device are its events; they are not messages."""
+    clientid = f"d{ingress.name}"
+    device = paho.Client(CallbackAPIVersion.VERSION2, clientid)
+    device.will_set(f"status/{clientid}", "offline", qos=1, retain=True)
+    device.connect(ingress.broker.host, ingress.broker.port_311)
+    device.loop_start()
+    device.publish(f"status/{clientid}", "online", qos=1, retain=True).wait_for_publish(10)
+    device._sock_close()  # no DISCONNECT: the broker publishes the will
+    device.loop_stop()
+
+    ours = await asyncio.to_thread(_events_of, ingress, clientid)
+
+    assert [event["event"] for event in ours] == ["client.connected", "client.disconnected"]
+    assert not read(ingress.kafka, ingress.messages, 0, seconds=3)
+
+
+async def test_a_refusal_of_the_broker_is_told_in_its_words(tmp_path: Path, kafka: KafkaPart) -> None:
+    """A wrong password: one line that says so, the password in no line, and further attempts instead of an end."""
+    attempts = 0
+    twice = asyncio.Event()
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 2:
+            twice.set()
+        await reader.read(1000)
+        writer.write(b"\x20\x03\x00\x86\x00")
+        await writer.drain()
+        writer.close()
+
+    port = free_port()
+    broker = MqttPart(Server("refusing", [], tmp_path / "x"), real=False, port=port, port_311=port)
+    credentials = {"username": "anna", "password": "swordfish"}
+    ingress = Ingress(f"refused{time.time_ns()}", tmp_path, kafka, broker, credentials)
+    ingress.server.ready = lambda: True
+    async with await asyncio.start_server(refuse, broker.host, port):
+        ingress.start()
+        line = await wait_for_line(ingress, "mqtt.disconnected")
+        await twice.wait()
+        ingress.server.stop()
+
+    assert line["reason"] == f"127.0.0.1:{port} refused the connection as 'anna': Bad user name or password"
+    assert Counter(each["event"] for each in ingress.lines())["mqtt.disconnected"] <= 2
+    assert "swordfish" not in ingress.server.log.read_text()
+
+
+async def wait_for_line(ingress: Ingress, event: str, *, count: int = 1, seconds: float = 40) -> dict[str, Any]:
+    """The `count`th log line of `event`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = [line for line in ingress.lines() if line["event"] == event]
+            if len(found) >= count:
+                return found[count - 1]
+            await asyncio.sleep(0.1)
+
+
+def _events_of(ingress: Ingress, clientid: str) -> list[dict[str, Any]]:
+    give_up = time.monotonic() + 15
+    ours: list[dict[str, Any]] = []
+    while len(ours) < 2 and time.monotonic() < give_up:
+        records = read(ingress.kafka, ingress.events, 2, seconds=5)
+        ours = [
+            json.loads(each.value() or b"")
+            | {"event": dict(each.headers())["event"].decode(), "partition": each.partition()}
+            for each in records
+            if each.key() == clientid.encode()
+        ]
+    return ours

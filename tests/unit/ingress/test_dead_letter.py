@@ -1,0 +1,57 @@
+"""Dead letters of the ingress: whole when they fit, else cut, with size and digest of what they were."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ingress.dead_letter import dead_letter, record_bytes
+from ingress.source import RETRY_SECONDS_MAX, retry_seconds
+from pipeline.errors import RefusedError
+from pipeline.record import Outgoing
+
+PROBLEM = RefusedError("cannot write to m: too large", reason="msg_size_too_large")
+
+
+def record(size: int) -> Outgoing:
+    return Outgoing(b"d", b"x" * size, [("topic", b"t/d")], 7)
+
+
+def test_one_that_fits_is_whole() -> None:
+    """Cause, error and source come before the original headers; the value is untouched."""
+    letter = dead_letter(record(5), PROBLEM, "mqtt:plant", 10_000)
+
+    assert letter == (
+        b"d",
+        b"xxxxx",
+        [
+            ("dead_letter.cause", b"msg_size_too_large"),
+            ("dead_letter.error", b"cannot write to m: too large"),
+            ("dead_letter.source", b"mqtt:plant"),
+            ("topic", b"t/d"),
+        ],
+        7,
+    )
+
+
+def test_one_that_does_not_fit_is_cut() -> None:
+    """It says how long the value was and what its digest is, and is below the limit with room for its headers."""
+    letter = dead_letter(record(50_000), PROBLEM, "mqtt:plant", 10_000)
+    headers = dict(letter.headers)
+
+    assert headers["dead_letter.size"] == b"50000"
+    assert headers["dead_letter.sha256"] == hashlib.sha256(b"x" * 50_000).hexdigest().encode()
+    assert 8_000 < record_bytes(letter) < 10_000
+
+
+def test_the_last_way_is_small_whatever_the_record_was() -> None:
+    """Without a limit that is known, value, key and headers are cut so far that any Kafka takes it."""
+    odd = Outgoing(b"k" * 60_000, b"v" * 60_000, [("topic", b"t" * 60_000)], 7)
+
+    assert record_bytes(dead_letter(odd, PROBLEM, "mqtt:plant", 0)) < 1024
+
+
+def test_waiting_doubles_up_to_a_limit() -> None:
+    """Full jitter: chance decides between nothing and the limit of the attempt."""
+    assert [retry_seconds(attempt, 1.0) for attempt in (0, 1, 2, 3)] == [0.5, 1.0, 2.0, 4.0]
+    assert retry_seconds(1000, 1.0) == RETRY_SECONDS_MAX
+    assert retry_seconds(5, 0.0) == 0

@@ -1,0 +1,71 @@
+"""Routes: what is worked out once for a topic gives the same record as working it out for each message."""
+
+from __future__ import annotations
+
+from ingress.clientid import Resolver
+from ingress.events.status_topic import StatusTopicAdapter
+from ingress.route import ROUTES_MAX, Router, properties_object
+from pipeline.config.model import ClientidFrom, StatusTopic
+
+
+def router(*ways: ClientidFrom, filters: tuple[str, ...] = ("t/#",)) -> Router:
+    adapter = StatusTopicAdapter(StatusTopic(topic="t/{clientid}/status"))
+    return Router(filters, [adapter], Resolver(ways))
+
+
+def test_a_topic_that_settles_everything_is_prepared() -> None:
+    """Key and headers are kept for each combination of flags, and a dup keeps its header."""
+    route = router(ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
+
+    record = route.record((b"t/d/up", b"x", 0x3A, 1, b""), (), 5)
+
+    assert record == (b"d", b"x", [("topic", b"t/d/up"), ("clientid_from", b"topic"), ("qos", b"1"), ("dup", b"1")], 5)
+    assert route.prepared == {0x3A: (record.key, record.headers)}
+
+
+def test_a_payload_that_is_asked_first_is_never_prepared() -> None:
+    """The next message of the topic may name another client."""
+    route = router(ClientidFrom(payload="id"), ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
+
+    route.record((b"t/d/up", b'{"id":"x"}', 0x32, 1, b""), (), 5)
+
+    assert route.prepared == {}
+
+
+def test_without_any_way_the_topic_is_the_key() -> None:
+    """The order of the topic is kept, and the record says that the clientid is unknown."""
+    record = router().route(b"t/x").record((b"t/x", b"", 0x30, 0, b""), (), 5)
+
+    assert record == (b"t/x", b"", [("topic", b"t/x"), ("clientid_from", b"unknown")], 5)
+
+
+def test_adapters_and_filters_are_matched_by_themselves() -> None:
+    """An adapter's topic is forwarded as a message only when a filter of the source matches too."""
+    ours, other = router(), router(filters=("$share/group/u/#",))
+
+    assert (ours.route(b"t/d/status").forwarded, len(ours.route(b"t/d/status").adapters)) == (True, 1)
+    assert (other.route(b"t/d/status").forwarded, len(other.route(b"t/d/status").adapters)) == (False, 1)
+    assert (other.route(b"u/x").forwarded, other.route(b"u/x").adapters) == (True, ())
+    assert (other.route(b"stale").forwarded, other.route(b"stale").adapters) == (False, ())
+
+
+def test_the_memory_is_bounded() -> None:
+    """Very many topics and very long ones are forgotten again."""
+    some = router()
+    for n in range(ROUTES_MAX + 10):
+        some.route(b"t/%d" % n)
+    some.route(b"t/" + b"x" * 2000)
+
+    assert len(some.routes) == 10
+
+
+def test_properties_are_told_as_rules_see_them() -> None:
+    """The last of equal user properties wins, all are in the pairs, and what concerns one hop is left out."""
+    decoded = [(0x26, (b"a", b"1")), (0x26, (b"a", b"2")), (0x03, b"text"), (0x0B, 9), (0x23, 1), (0x02, 60)]
+
+    assert properties_object(decoded) == {
+        "Content-Type": "text",
+        "Message-Expiry-Interval": 60,
+        "User-Property": {"a": "2"},
+        "User-Property-Pairs": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}],
+    }

@@ -1,0 +1,77 @@
+"""The window: acknowledgements leave in the order of arrival, in whatever order Kafka answers."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingress.window import Delivery, Window
+from pipeline.record import Outgoing
+
+RECORD = Outgoing(b"k", b"12345", [], 0)
+
+
+def filled(mids: list[int], *, messages_max: int = 100, bytes_max: int = 1000) -> tuple[Window, list[Delivery]]:
+    window = Window(messages_max, bytes_max)
+    return window, [window.add(mid, "t", RECORD) for mid in mids]
+
+
+@given(st.permutations(range(1, 9)), st.data())
+def test_acknowledgements_leave_in_the_order_of_arrival(order: list[int], data: st.DataObject) -> None:
+    """Kafka answers in any order, and the window is looked at in between: the order of arrival is kept."""
+    window, deliveries = filled(list(range(1, 9)))
+    acknowledged: list[int] = []
+    for position in order:
+        deliveries[position - 1](None, None)
+        if data.draw(st.booleans()):
+            acknowledged += window.settle()[1]
+    acknowledged += window.settle()[1]
+
+    assert acknowledged == list(range(1, 9))
+    assert len(window) == 0
+
+
+def test_nothing_overtakes_a_message_that_is_not_done() -> None:
+    """The front holds back what is done behind it."""
+    window, deliveries = filled([1, 2, 3])
+    deliveries[1](None, None)
+    deliveries[2](None, None)
+
+    assert window.settle() == (0, [])
+    assert window.oldest is deliveries[0]
+
+
+def test_qos_0_counts_and_is_never_acknowledged() -> None:
+    """A message without a packet identifier takes its place in the order and leaves silently."""
+    window, deliveries = filled([0, 7, 0])
+    for each in deliveries:
+        each(None, None)
+
+    assert window.settle() == (3, [7])
+
+
+def test_it_is_full_by_number_and_by_bytes() -> None:
+    """Either limit pauses reading; settling makes room again."""
+    by_number, (first, _) = filled([1, 2], messages_max=2)
+    by_bytes, _ = filled([1, 2], bytes_max=10)
+    assert by_number.full
+    assert by_bytes.full
+
+    first(None, None)
+    by_number.settle()
+
+    assert not by_number.full
+
+
+def test_a_failure_is_kept_with_its_error_and_holds_its_place() -> None:
+    """Who failed is told once; it stays at the front until someone decides."""
+    window, (first, second) = filled([1, 2])
+    second(None, None)
+    first("refused", None)
+
+    assert window.take_failed() == [(first, "refused")]
+    assert window.take_failed() == []
+    assert window.settle() == (0, [])
+
+    first(None, None)
+    assert window.settle() == (2, [1, 2])
