@@ -1,0 +1,38 @@
+"""The example configurations are good: settings, rules and templates."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agents.worker import check
+from pipeline.config import load_file
+from pipeline.demo.stack import EXAMPLE, Stack
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_demo_can_be_run() -> None:
+    """examples/demo.yaml, with the demo's addresses in it, passes every check; and it is the file that the demo reads."""
+    stack = Stack()
+    try:
+        check(stack.config)
+    finally:
+        stack.close()
+
+    assert EXAMPLE.resolve() == ROOT / "examples" / "demo.yaml"
+
+
+def test_the_compose_example_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """examples/compose.yaml passes every check with the environment that docker-compose.yml gives it."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    for name, value in services["worker-1"]["environment"].items():
+        monkeypatch.setenv(name, value)
+
+    config = load_file(ROOT / "examples" / "compose.yaml")
+
+    check(config)
+    used = {config.kafka.bootstrap_servers, config.sources.mqtt["broker"].server, config.connectors.s3["lake"].host}
+    assert {address.partition(":")[0] for address in used} <= services.keys()

@@ -1,0 +1,112 @@
+"""The rules of the house that a machine can check: sizes, docstrings, names, and that ARCHITECTURE.md tells the truth."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINES_PER_FILE_MAX = 400
+LINES_PER_FUNCTION_MAX = 60
+NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "util", "utils", "handler", "data", "misc", "common"}
+
+PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = [
+    *PRODUCT,
+    *sorted(path for folder in ("tests", "benchmarks", "deploy") for path in (ROOT / folder).rglob("*.py")),
+]
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_file_can_be_read_in_one_go(path: Path) -> None:
+    """No file is longer than 400 lines, and none holds a function longer than 60."""
+    text = path.read_text(encoding="utf-8")
+
+    long_functions = [
+        f"{node.name} has {length} lines"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := (node.end_lineno or 0) - node.lineno + 1) > LINES_PER_FUNCTION_MAX
+    ]
+    assert text.count("\n") <= LINES_PER_FILE_MAX
+    assert not long_functions
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_file_says_why_it_exists(path: Path) -> None:
+    """Each module begins with a docstring, unless it is an empty marker of a package."""
+    text = path.read_text(encoding="utf-8")
+
+    assert not text.strip() or ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=_name)
+def test_a_file_has_a_name_that_says_something(path: Path) -> None:
+    """No file is called helper, utils, manager or the like."""
+    assert not NAMES_THAT_SAY_NOTHING & set(path.stem.split("_"))
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.name.startswith("test_")], ids=_name)
+def test_a_test_is_a_sentence(path: Path) -> None:
+    """Each test says in its docstring what must hold."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+
+    silent = [
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+    ]
+    assert not silent
+
+
+def test_architecture_names_what_exists() -> None:
+    """Each file that ARCHITECTURE.md names exists, and so does each name that its tables give with a file.
+
+    A table row names them as `path/file.py` followed by `function`, `Class` or `Class.method`, or as `path/file.py: name`.
+    """
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+    missing = [f"{path}: {name}" for path, name in _named(text) if not _exists(ROOT / path, name)]
+    assert not missing
+
+
+def _named(text: str) -> Iterator[tuple[str, str]]:
+    """Pairs of file and name, line by line; the name is empty where only the file is named."""
+    for line in text.splitlines():
+        path = ""
+        for quoted in re.findall(r"`([^`]+)`", line):
+            found = re.fullmatch(r"((?:pipeline|ingress|agents|tests)/[\w/]+\.py)(?:: ?([\w.]+))?", quoted)
+            if found:
+                path = found[1]
+                yield path, found[2] or ""
+            elif path and line.lstrip().startswith("|") and re.fullmatch(r"[A-Za-z_][\w.]*(\(\))?", quoted):
+                yield path, quoted.removesuffix("()")
+
+
+def _exists(path: Path, name: str) -> bool:
+    if not path.is_file():
+        return False
+    body: list[ast.stmt] = ast.parse(path.read_text(encoding="utf-8")).body
+    for part in filter(None, name.split(".")):
+        found = next((node for node in body if part in _defines(node)), None)
+        if found is None:
+            return False
+        body = getattr(found, "body", [])
+    return True
+
+
+def _defines(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
