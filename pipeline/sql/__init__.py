@@ -7,10 +7,10 @@
 
 from pipeline.sql.event import Context, Event
 from pipeline.sql.jsontext import from_json, to_json, to_text
-from pipeline.sql.program import Program, compile_statement
+from pipeline.sql.program import Program, compile_statement, share_payload
 from pipeline.sql.values import UNDEFINED, Bits, Row, Text, Undefined
 
 __all__ = [
     "UNDEFINED", "Bits", "Context", "Event", "Program", "Row", "Text", "Undefined",
-    "compile_statement", "from_json", "to_json", "to_text",
+    "compile_statement", "from_json", "share_payload", "to_json", "to_text",
 ]  # fmt: skip

@@ -19,6 +19,7 @@ from pipeline.sql.functions.registry import CHECKS, FITS, Declaration, Signature
 from pipeline.sql.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.lexer import error_at
 from pipeline.sql.scope import Scope, tree_code
+from pipeline.sql.shape import attribute
 from pipeline.sql.values import BadValueError
 
 RANGE_ITEMS_MAX: Final = 100_000
@@ -42,7 +43,8 @@ class Compiler:
         self.scope = Scope()
         self.columns: set[str] | None = set()
         self.loaded = False
-        self.uses_getter = self.uses_chance = False
+        self.uses_chance = False
+        self.keys: set[str] = set()
         self.in_condition = False
         self.label = 1
         self._locals = 0
@@ -196,16 +198,17 @@ class Compiler:
         first = node.steps[0]
         if not isinstance(first, n.Key):
             return self.steps(py("event.document()", self.label), node, lambda: py("event.document()", self.label))
-        value = py("g(k, U)", self.label, g=self.getter(), k=constant(first.name, self.label))
+        self.keys.add(first.name)
+        source = f"x.{attribute(first.name)}"
+        value = py(source, self.label, x=self.narrowed())
         return self.steps(value, node, lambda: py("event.document()", self.label), skip=1)
 
-    def getter(self) -> Code:
-        """The getter of the decoded payload, decoding it unless that has surely happened."""
-        self.uses_getter = True
+    def narrowed(self) -> Code:
+        """The struct of the decoded payload, decoding it unless that has surely happened."""
         if self.loaded:
-            return py("g", self.label)
+            return py("p", self.label)
         self.loaded = True
-        return py("g or (g := event.getter())", self.label)
+        return py("p or (p := event.narrow(SHAPE))", self.label)
 
     # ── CASE and conditions ──
 

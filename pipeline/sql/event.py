@@ -9,41 +9,41 @@ kv_store and proc_dict, the zone of local time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from pipeline.sql.jsontext import NotJsonError, from_json
-from pipeline.sql.paths import member
+from pipeline.sql.shape import Shape
 from pipeline.sql.values import UNDEFINED, Row, text_of
 
 _UNREAD: Final[Any] = object()
 GETENV_PREFIX: Final = "EMQXVAR_"
-
-Getter = Callable[[str, Any], Any]
 
 
 class PayloadNotJsonError(NotJsonError):
     """A path into the payload was read, and the payload is not JSON."""
 
 
-class Event:
+class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
     """One message or client event.
 
     `columns`: the event's fields by name; `payload` as the bytes that arrived. `now_ms`: arrival, the rule's "now".
     `seed`: Kafka topic, partition and offset. Do not change `columns` once a program has run on the event.
     """
 
-    __slots__ = ("_document", "_payload", "columns", "draws", "now_ms", "seed")
-
-    def __init__(self, columns: dict[str, Any], now_ms: int, seed: tuple[str, int, int]) -> None:
-        self.columns = columns
-        self.now_ms = now_ms
-        self.seed = seed
-        self._payload = _UNREAD
-        self._document = _UNREAD
+    columns: dict[str, Any]
+    now_ms: int
+    seed: tuple[str, int, int]
+    _payload: Any = _UNREAD
+    _document: Any = _UNREAD
+    _narrow: Any = None
+    draws: int = 0
 
     def payload(self) -> Any:
         """The payload as a string of the language; `undefined` when the event has none."""
@@ -68,21 +68,34 @@ class Event:
             self._document = found
         return found
 
-    def getter(self) -> Getter:
-        """`dict.get` of the decoded payload, or what acts like it when the payload is no map."""
-        found = self._document
-        if found is _UNREAD:
-            found = self.document()
-        if type(found) is dict:
-            return found.get
-        return lambda key, _default: member(found, key)
+    def narrow(self, shape: Shape) -> Any:
+        """The top of the decoded payload as a struct of `shape`, decoded once. Raises PayloadNotJsonError."""
+        found = self._narrow
+        if found is not None and type(found) is shape.struct:
+            return found
+        payload = self.columns.get("payload")
+        if (
+            found is None
+            and self._document is _UNREAD
+            and type(payload) is bytes
+            and (payload.isascii() or type(self.payload()) is str)
+        ):
+            try:
+                self._narrow = found = shape.decode(payload)
+                return found
+            except (msgspec.DecodeError, RecursionError):
+                pass  # no JSON, or no object: the general way says which
+        self._narrow = found = shape.of(self.document())
+        return found
 
     def row(self) -> Row:
         """A new map of all columns, as `*` selects them."""
-        columns = self.columns
-        if "payload" in columns:
-            return {**columns, "payload": self.payload()}
-        return columns.copy()
+        row = self.columns.copy()
+        found = row.get("payload")
+        if type(found) is bytes:
+            with contextlib.suppress(UnicodeDecodeError):
+                row["payload"] = found.decode()
+        return row
 
     def draw(self) -> bytes:
         """The next 32 bytes of chance: a function of the seed, the program (see `start_draws`) and the count of

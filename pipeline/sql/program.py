@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import zlib
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from pipeline.sql.jsontext import from_json
 from pipeline.sql.lexer import error_at
 from pipeline.sql.nodes import Span, Statement
 from pipeline.sql.parser import parse
+from pipeline.sql.shape import KEYS_MAX, Shape, shape_of
 from pipeline.sql.statements import StatementCompiler
 from pipeline.sql.values import UNDEFINED, BadValueError, Row
 
@@ -56,31 +58,32 @@ class Program:
     `text`: the statement. `topics`: its FROM sources, to be matched by the caller. `columns`: the event columns that it
     may read, None for all; leaving others out of an Event changes nothing. `tree`: the syntax tree. `source`: the
     Python that runs, for people.
+
+    `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None where WHERE is false. It
+    raises EvaluationError. Whether the event belongs to FROM is the caller's question. Rows share values with the
+    event and with each other: read them, do not change them.
     """
 
-    __slots__ = ("_run", "_spans", "columns", "source", "text", "topics", "tree")
+    __slots__ = ("_namespace", "_spans", "columns", "evaluate", "keys", "source", "text", "topics", "tree")
+
+    evaluate: Callable[[Event], list[Row] | None]
 
     def __init__(self, text: str, tree: Statement, context: Context) -> None:
-        namespace = {**_NAMESPACE, "SALT": zlib.crc32(text.encode())}
-        compiler = Compiler(text, tree, context, namespace)
+        self._namespace = {**_NAMESPACE, "SALT": zlib.crc32(text.encode()), "EXPLAIN": self._explained}
+        compiler = Compiler(text, tree, context, self._namespace)
         body: list[ast.stmt] = StatementCompiler(compiler, tree).body()
         self.text = text
         self.tree = tree
         self.topics = tree.sources
         self.columns = None if compiler.columns is None else frozenset(compiler.columns)
+        self.keys = frozenset(compiler.keys)
         self._spans: list[Span] = compiler.labels.spans
-        self._run, self.source = compiled(body, namespace)
+        self.read_with(shape_of(self.keys))
+        self.evaluate, self.source = compiled(body, self._namespace)
 
-    def evaluate(self, event: Event) -> list[Row] | None:
-        """The rows of one event: one for SELECT, any number for FOREACH, None where WHERE is false.
-
-        Raises EvaluationError. Whether the event belongs to FROM is the caller's question. Rows share values with the
-        event and with each other: read them, do not change them.
-        """
-        try:
-            return self._run(event)  # type: ignore[no-any-return]
-        except Exception as error:
-            raise self._explained(error) from error
+    def read_with(self, shape: Shape) -> None:
+        """Decode payloads by this shape, which has at least the program's own `keys`."""
+        self._namespace["SHAPE"] = shape
 
     def _explained(self, error: Exception) -> EvaluationError:
         """The error with the expression in which it happened."""
@@ -128,6 +131,15 @@ def compile_statement(text: str, context: Context | None = None) -> Program:
         return Program(text, tree, context or DEFAULT_CONTEXT)
     except RecursionError:
         raise error_at(text, 0, "the statement nests too deeply") from None
+
+
+def share_payload(programs: Iterable[Program]) -> None:
+    """Lets programs that see the same events decode the payload once for all of them. Results stay the same."""
+    programs = list(programs)
+    keys = frozenset().union(*(program.keys for program in programs))
+    if len(keys) <= KEYS_MAX:
+        for program in programs:
+            program.read_with(shape_of(keys))
 
 
 assert _functions.FUNCTIONS

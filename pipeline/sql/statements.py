@@ -40,6 +40,7 @@ class StatementCompiler:
     def __init__(self, compiler: Compiler, tree: n.Statement) -> None:
         self.c = compiler
         self.tree = tree
+        self.certain = False
 
     def body(self) -> list[ast.stmt]:
         body = self.foreach() if self.tree.collect else self.select()
@@ -53,8 +54,8 @@ class StatementCompiler:
             start += do("event.start_draws(SALT)", 1)
         if "get" in names:
             start += do("get = event.columns.get", 1)
-        if "g" in names:
-            start += do("g = None", 1)
+        if "p" in names and not self.certain:
+            start += do("p = None", 1)
         return start
 
     # ── SELECT ──
@@ -63,8 +64,8 @@ class StatementCompiler:
         total = self.tree.where is not None and all(map(_cannot_raise, self.tree.fields))
         load: list[ast.stmt] = []
         if total and any(map(_reads_payload, self.tree.fields)):
-            load = do("g = event.getter()", 1)
-            self.c.loaded = True
+            load = do("p = event.narrow(SHAPE)", 1)
+            self.c.loaded = self.certain = True
         fields = self.fields(self.tree.fields)
         where = self.where()
         needed, rest = _split(fields, where) if total else (fields, [])

@@ -8,6 +8,7 @@ Source: the dialect's date functions; RFC 3339.
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from typing import Any, Final
@@ -89,22 +90,10 @@ def days_from_date(year: int, month: int, day: int) -> int:
     return shifted // 400 * 146_097 + era_year * 365 + era_year // 4 - era_year // 100 + day_of_year - 719_468
 
 
-def date_from_days(days: int) -> tuple[int, int, int]:
-    """Year, month and day of a number of days since 1970-01-01."""
-    era, day_of_era = divmod(days + 719_468, 146_097)
-    year = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
-    day_of_year = day_of_era - (365 * year + year // 4 - year // 100)
-    month = (5 * day_of_year + 2) // 153
-    day = day_of_year - (153 * month + 2) // 5 + 1
-    month = month + 3 if month < 10 else month - 9
-    return year + era * 400 + (month <= 2), month, day
-
-
 def _fields(seconds: int) -> tuple[int, int, int, int, int, int]:
     if not SECONDS_MIN <= seconds <= SECONDS_MAX:
         refuse("a time between the years 0 and 9999", seconds)
-    days, rest = divmod(seconds, DAY)
-    return (*date_from_days(days), rest // 3600, rest // 60 % 60, rest % 60)
+    return time.gmtime(seconds)[:6]
 
 
 @function(
@@ -173,18 +162,29 @@ def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int 
     ticks = _ticks(unit)
     seconds, rest = divmod(_now(event, ticks) if time_ is None else time_, ticks)
     shift = _offset(offset, seconds)
-    values = dict(zip(("%Y", "%m", "%d", "%H", "%M", "%S"), _fields(seconds + shift), strict=True))
-    nanoseconds = f"{rest * (NANOSECONDS // ticks):09d}"
+    shown, values, plain = _layout(pattern if type(pattern) is str else refuse("a pattern in UTF-8", pattern))
+    fields: tuple[Any, ...] = _fields(seconds + shift)
+    if not plain:
+        nanoseconds = f"{rest * (NANOSECONDS // ticks):09d}"
+        offsets = (_offset_text(shift, form) for form in ("%z", "%:z", "%::z"))
+        fields = (*fields, nanoseconds, nanoseconds[:6], nanoseconds[:3], *offsets)
+    return shown % tuple([fields[i] for i in values])
 
-    def written(match: re.Match[str]) -> str:
-        directive = match.group()
-        if directive in values:
-            return f"{values[directive]:0{4 if directive == '%Y' else 2}d}"
-        if directive.endswith("N"):
-            return nanoseconds[: int(directive[1]) if directive != "%N" else 9]
-        return _offset_text(shift, directive)
 
-    return _DIRECTIVE.sub(written, pattern if type(pattern) is str else refuse("a pattern in UTF-8", pattern))
+_NAMES: Final = ("%Y", "%m", "%d", "%H", "%M", "%S", "%N", "%6N", "%3N", "%z", "%:z", "%::z")
+
+
+@functools.lru_cache(1_000)
+def _layout(pattern: str) -> tuple[str, tuple[int, ...], bool]:
+    """A pattern as Python's: the text, which fields stand in it, and whether these are only of date and time."""
+    shown, values, end = "", [], 0
+    for match in _DIRECTIVE.finditer(pattern):
+        position = _NAMES.index(match.group())
+        shown += pattern[end : match.start()].replace("%", "%%")
+        shown += "%04d" if position == 0 else "%02d" if position < 6 else "%s"
+        values.append(position)
+        end = match.end()
+    return shown + pattern[end:].replace("%", "%%"), tuple(values), all(value < 6 for value in values)
 
 
 _WIDTHS: Final = {

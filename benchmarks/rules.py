@@ -1,0 +1,188 @@
+"""What rules cost, against the same logic written by hand in Python with orjson, side by side in one run.
+
+    python benchmarks/rules.py [--seconds 0.4]
+
+Each line is one rule on a payload of about 150 bytes. "rule" is building an Event and evaluating the program, "hand"
+is a function that does the same to the same bytes. The ratio is what to look at; the times are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from pipeline.sql import Event, compile_statement
+from pipeline.topics import TopicIndex, matches
+
+TOPIC = "plant/7/up"
+NOW_MS = 1_708_671_600_123
+PAYLOAD = orjson.dumps(
+    {
+        "temp": 23.5, "humidity": 40, "id": "dev-17", "ts": 1_708_671_600, "status": "ok", "level": 3,
+        "place": {"lat": 48.1, "lon": 11.5}, "note": "spare text that no rule here reads",
+    }
+)  # fmt: skip
+LIST_PAYLOAD = orjson.dumps({"sensors": [{"name": f"s{i}", "value": i * 1.5} for i in range(10)]})
+SEED = ("mqtt.messages", 0, 1)
+
+
+def columns(payload: bytes) -> dict[str, Any]:
+    """The fields of a message as the worker builds them."""
+    return {
+        "event": "message.publish", "topic": TOPIC, "clientid": "dev-17", "qos": 1, "payload": payload,
+        "timestamp": NOW_MS, "publish_received_at": NOW_MS, "flags": {"retain": False, "dup": False},
+    }  # fmt: skip
+
+
+Hand = Callable[[dict[str, Any]], Any]
+
+
+def pass_through(message: dict[str, Any]) -> Any:
+    return [{**message, "payload": message["payload"].decode()}]
+
+
+def rejecting(message: dict[str, Any]) -> Any:
+    document = orjson.loads(message["payload"])
+    if document.get("temp", 0) > 100:
+        return [{"temp": document.get("temp"), "id": document.get("id")}]
+    return None
+
+
+def five_fields(message: dict[str, Any]) -> Any:
+    document = orjson.loads(message["payload"])
+    if not document.get("temp", 0) > 20:
+        return None
+    place = document.get("place") or {}
+    return [
+        {
+            "temp": document.get("temp"),
+            "id": document.get("id"),
+            "lat": place.get("lat"),
+            "client": message["clientid"],
+            "at": message["timestamp"],
+        }
+    ]
+
+
+def foreach(message: dict[str, Any]) -> Any:
+    document = orjson.loads(message["payload"])
+    sensors = document.get("sensors")
+    return [
+        {"name": sensor.get("name"), "value": sensor.get("value"), "client": message["clientid"]}
+        for sensor in (sensors if isinstance(sensors, list) else ())
+        if sensor.get("value", 0) > 3
+    ]
+
+
+def case(message: dict[str, Any]) -> Any:
+    document = orjson.loads(message["payload"])
+    level = document.get("level", 0)
+    word = "low" if level < 2 else "middle" if level < 5 else "high"
+    return [{"level": word, "id": document.get("id")}]
+
+
+def date(message: dict[str, Any]) -> Any:
+    document = orjson.loads(message["payload"])
+    return [
+        {"day": datetime.fromtimestamp(document["ts"], UTC).strftime("%Y-%m-%d %H:%M:%S"), "id": document.get("id")}
+    ]
+
+
+SIMPLE = [
+    ("pass through", 'SELECT * FROM "plant/#"', PAYLOAD, pass_through),
+    ("filter that rejects", 'SELECT payload.temp AS temp, payload.id AS id FROM "plant/#" WHERE payload.temp > 100',
+     PAYLOAD, rejecting),
+    ("filter and five fields",
+     'SELECT payload.temp AS temp, payload.id AS id, payload.place.lat AS lat, clientid AS client, timestamp AS at '
+     'FROM "plant/#" WHERE payload.temp > 20', PAYLOAD, five_fields),
+    ("FOREACH over ten",
+     'FOREACH payload.sensors AS s DO s.name AS name, s.value AS value, clientid AS client INCASE s.value > 3 '
+     'FROM "plant/#"', LIST_PAYLOAD, foreach),
+    ("CASE",
+     "SELECT CASE WHEN payload.level < 2 THEN 'low' WHEN payload.level < 5 THEN 'middle' ELSE 'high' END AS level, "
+     'payload.id AS id FROM "plant/#"', PAYLOAD, case),
+    ("date formatting",
+     "SELECT format_date('second', 'Z', '%Y-%m-%d %H:%M:%S', payload.ts) AS day, payload.id AS id FROM \"plant/#\"",
+     PAYLOAD, date),
+]  # fmt: skip
+
+
+def best(call: Callable[[], Any], seconds: float) -> float:
+    """Microseconds a call: the best of five rounds."""
+    rounds = []
+    count = 1
+    while True:
+        start = time.perf_counter()
+        for _ in range(count):
+            call()
+        spent = time.perf_counter() - start
+        if spent > seconds / 20:
+            break
+        count *= 2
+    for _ in range(5):
+        start = time.perf_counter()
+        for _ in range(count):
+            call()
+        rounds.append((time.perf_counter() - start) / count)
+    return min(rounds) * 1e6
+
+
+def compare(name: str, rule: Callable[[], Any], hand: Callable[[], Any], seconds: float) -> None:
+    if rule() != hand():
+        raise SystemExit(f"{name}: the two disagree:\n{rule()}\n{hand()}")
+    ours, theirs = best(rule, seconds), best(hand, seconds)
+    print(f"{name:28} {ours:8.2f} µs {theirs:8.2f} µs {ours / theirs:7.2f}")
+
+
+def one_rule(statement: str, payload: bytes, hand: Hand) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    program = compile_statement(statement)
+    message = columns(payload)
+    return lambda: program.evaluate(Event(message, NOW_MS, SEED)), lambda: hand(message)
+
+
+def hundred_rules() -> tuple[Callable[[], Any], Callable[[], Any]]:
+    """A hundred rules on as many filters, three of which want the message."""
+    filters = [f"site/{i}/+" for i in range(97)] + ["plant/7/+", "plant/+/up", "plant/#"]
+    index: TopicIndex[Any] = TopicIndex()
+    for topic_filter in filters:
+        index.add(
+            topic_filter, compile_statement(f'SELECT payload.temp AS t FROM "{topic_filter}" WHERE payload.temp > 0')
+        )
+    message = columns(PAYLOAD)
+
+    def rules() -> Any:
+        event = Event(message, NOW_MS, SEED)
+        return [row for program in index.match(TOPIC) for row in program.evaluate(event) or ()]
+
+    def hand() -> Any:
+        rows = []
+        document = None
+        for topic_filter in filters:
+            if matches(topic_filter, TOPIC):
+                document = document if document is not None else orjson.loads(PAYLOAD)
+                if document.get("temp", 0) > 0:
+                    rows.append({"t": document.get("temp")})
+        return rows
+
+    return rules, hand
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--seconds", type=float, default=0.4, help="time for each measurement")
+    seconds = arguments.parse_args().seconds
+    print(f"Python {platform.python_version()}, {platform.machine()}, payload of {len(PAYLOAD)} bytes")
+    print(f"{'':28} {'rule':>11} {'hand':>11} {'ratio':>7}")
+    for name, statement, payload, hand in SIMPLE:
+        compare(name, *one_rule(statement, payload, hand), seconds)
+    compare("100 rules, 3 match", *hundred_rules(), seconds)
+
+
+if __name__ == "__main__":
+    main()
