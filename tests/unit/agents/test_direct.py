@@ -1,0 +1,204 @@
+"""Direct upload: order per client, progress, dead letters, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import pytest
+
+from agents.attempts import Attempts
+from agents.dead_letter import DeadLetters
+from agents.direct import DirectLane, DirectWriter
+from agents.lane import Partition
+from agents.metrics import OVERWRITTEN
+from pipeline.config import DirectParameters
+from pipeline.errors import RefusedError, RetryableError
+from pipeline.rule import RuleSet
+from tests.faults.simulation.world import Letters, Record, VirtualLoop
+
+
+class Store:
+    """Takes puts in its own time, fails now and then, and remembers the order of what it confirmed."""
+
+    def __init__(self, seed: int = 0, failing: float = 0.2) -> None:
+        self.chance = random.Random(seed)
+        self.failing = failing
+        self.confirmed: list[tuple[str, bytes]] = []
+        self.under_way = 0
+        self.most_under_way = 0
+        self.refused: set[str] = set()
+
+    async def put(self, bucket: str, key: str, body: bytes, settings: Mapping[str, Any]) -> None:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(self.chance.random())
+            if key in self.refused:
+                raise RefusedError("never", reason="key_length")
+            if self.chance.random() < self.failing:
+                raise RetryableError("later", reason="simulated")
+        finally:
+            self.under_way -= 1
+        self.confirmed.append((key, body))
+
+
+class Bench:
+    """A lane of partition 0 on a store, fed with messages of some clients."""
+
+    def __init__(self, store: Store, *, window: int = 10, action: str = "d", **parameters: Any) -> None:
+        self.store = store
+        self.letters = Letters()
+        settings = {"bucket": "b", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
+        writer = DirectWriter(
+            action,
+            DirectParameters.model_validate(settings),
+            store,  # type: ignore[arg-type]
+            DeadLetters(self.letters, "dead", action, Attempts(action)),
+            Attempts(action),
+            window,
+        )
+        self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
+        self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)
+
+    def feed(self, records: list[Record]) -> None:
+        self.lane.reserve(sum(len(record.value) for record in records))
+        self.lane.offer(self.rules.evaluate(records))
+
+    async def finish(self) -> None:
+        """Drain; fails if the lane does not end."""
+        self.lane.drain()
+        await self.lane.run()
+
+
+def messages(count: int, clients: int = 5, seed: int = 1) -> list[Record]:
+    chance = random.Random(seed)
+    return [Record(offset, b"c%d" % chance.randrange(clients), b"%d" % offset) for offset in range(count)]
+
+
+def in_virtual_time(story: Coroutine[Any, Any, None]) -> None:
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(story)
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_client_is_written_in_order_and_many_at_once(seed: int) -> None:
+    """Failures and slow answers do not let a later row of a client pass an earlier one."""
+    store = Store(seed)
+    log = messages(200, seed=seed)
+
+    async def story() -> None:
+        bench = Bench(store)
+        bench.feed(log[:120])
+        bench.feed(log[120:])
+        await bench.finish()
+        assert bench.lane.durable == 200
+        assert bench.lane.held_bytes == 0
+
+    in_virtual_time(story())
+
+    for client in {record.key for record in log}:
+        wrote = [body for key, body in store.confirmed if key.startswith(client.decode() + "/")]
+        assert wrote == [record.value for record in log if record.key == client]
+    assert store.most_under_way > 1
+
+
+def test_the_window_bounds_what_is_under_way() -> None:
+    """`inflight_window` is the number of PUTs at once, per partition."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, window=3)
+        bench.feed(messages(60, clients=20))
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert store.most_under_way == 3
+
+
+def test_durable_never_passes_a_row_that_is_not_written() -> None:
+    """Looked at after every confirmation."""
+    store = Store(seed=3)
+
+    async def story() -> None:
+        bench = Bench(store)
+        bench.feed(messages(100))
+        running = asyncio.create_task(bench.finish())
+        while not running.done():
+            await asyncio.sleep(0.05)
+            written = {int(body) for _, body in store.confirmed}
+            durable = bench.lane.durable or 0
+            assert set(range(durable)) <= written
+        await running
+
+    in_virtual_time(story())
+
+
+def test_what_s3_never_accepts_is_a_dead_letter_and_the_client_goes_on() -> None:
+    """The letter keeps the payload and tells the reason."""
+    store = Store(failing=0)
+    store.refused.add("c0/first")
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}/${payload}")
+        bench.feed([Record(0, b"c0", b"first"), Record(1, b"c0", b"second")])
+        await bench.finish()
+        assert bench.lane.durable == 2
+        headers = dict(bench.letters.records[0].headers)
+        assert (bench.letters.records[0].value, headers["dead_letter.cause"]) == (b"first", b"key_length")
+
+    in_virtual_time(story())
+
+    assert [key for key, _ in store.confirmed] == ["c0/second"]
+
+
+def test_a_row_that_cannot_be_rendered_is_a_dead_letter() -> None:
+    """With the policy dead_letter a missing value is an error; the bucket's is always."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, bucket="${nowhere}")
+        bench.feed([Record(0, b"c0", b"x")])
+        await bench.finish()
+        headers = dict(bench.letters.records[0].headers)
+        assert (bench.lane.durable, headers["dead_letter.cause"]) == (1, b"render")
+
+    in_virtual_time(story())
+
+    assert store.confirmed == []
+
+
+def test_two_rows_with_one_key_are_counted_as_overwritten() -> None:
+    """A replay of the same record is not."""
+    store = Store(failing=0)
+    before = OVERWRITTEN.labels("over")._value.get()
+
+    async def story() -> None:
+        bench = Bench(store, action="over", key="${clientid}")
+        bench.feed([Record(0, b"c0", b"1"), Record(1, b"c0", b"2"), Record(2, b"c1", b"3")])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert OVERWRITTEN.labels("over")._value.get() - before == 1
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff\x00\xfe", b"not json"])
+def test_content_is_the_payloads_very_bytes(payload: bytes) -> None:
+    """Empty, binary, anything."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store)
+        bench.feed([Record(0, b"c0", payload)])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert [body for _, body in store.confirmed] == [payload]

@@ -1,0 +1,111 @@
+"""A configuration file, right and wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import AggregatedParameters, DirectParameters, load_file, parse
+from pipeline.errors import ConfigError
+
+GOOD = """\
+pipeline: plant7
+kafka:
+  bootstrap_servers: 127.0.0.1:9092
+sources:
+  mqtt:
+    plant: {server: "127.0.0.1:1883", topics: ["t/#"], clientid_from: [{topic: "t/{clientid}"}]}
+connectors:
+  s3:
+    lake: {host: 127.0.0.1, port: 7070, access_key_id: key, secret_access_key: sesame}
+actions:
+  s3:
+    raw: {connector: lake, parameters: {bucket: iot-data, key: "${clientid}.json", acl: private}}
+    rows: {connector: lake, parameters: {mode: aggregated, bucket: iot-data, key: rows.jsonl, aggregation: {max_bytes: 5mb}}}
+rules:
+  my_rule: {sql: 'SELECT * FROM "t/#"', actions: ["s3:raw", "s3:rows"]}
+"""
+
+
+def refusal(wrong: str, by: str) -> str:
+    """The message for the good file with one thing replaced."""
+    assert wrong in GOOD
+    with pytest.raises(ConfigError) as caught:
+        parse(GOOD.replace(wrong, by), name="c.yaml")
+    return str(caught.value)
+
+
+def test_reads_a_file(tmp_path: Path) -> None:
+    """Defaults are filled in; without a mode an upload is direct."""
+    path = tmp_path / "c.yaml"
+    path.write_text(GOOD)
+
+    config = load_file(path)
+
+    raw, rows = config.actions.s3["raw"].parameters, config.actions.s3["rows"].parameters
+    assert isinstance(raw, DirectParameters)
+    assert raw.content == "${.}"
+    assert isinstance(rows, AggregatedParameters)
+    assert (rows.aggregation.max_bytes, rows.aggregation.time_interval) == (5 << 20, 1800.0)
+    assert config.kafka.messages_topic == "mqtt.messages"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by", "expected"),
+    [
+        ("acl: private", "acl: privat", ["c.yaml:12:", "actions.s3.raw.parameters.acl", "'privat'", "'private'"]),
+        ("mode: aggregated", "mode: heap", ["c.yaml:13:", "actions.s3.rows.parameters", '"aggregated"', "'heap'"]),
+        ("port: 7070", "prt: 7070", ["c.yaml:9:", "connectors.s3.lake.prt: unknown setting"]),
+        ("port: 7070", "port: 99999", ["connectors.s3.lake.port", "65535"]),
+        ("pipeline: plant7\n", "", ["pipeline: required"]),
+        ("pipeline: plant7", "pipeline: _x", ["c.yaml:1:", "letter or digit", "'_x'"]),
+        ("connector: lake, parameters: {bucket", "connector: sea, parameters: {bucket", ["'sea'", "there are: lake"]),
+        ('"s3:rows"]', '"s3:row"]', ["rules.my_rule.actions", "'s3:row'", "s3:raw, s3:rows"]),
+        ('topics: ["t/#"]', 'topics: ["t/#/x"]', ["sources.mqtt.plant.topics", "c.yaml:6:"]),
+        ('server: "127.0.0.1:1883"', 'server: "nowhere"', ["expected host:port", "'nowhere'"]),
+        ('{topic: "t/{clientid}"}', '{topic: "t/x"}', ["{clientid}", "'t/x'"]),
+        ('{topic: "t/{clientid}"}', "{}", ["exactly one of user_property, topic, payload"]),
+        ("max_bytes: 5mb", "max_bytes: much", ["5mb", "'much'"]),
+        (", secret_access_key: sesame", "", ["together"]),
+        ("pipeline: plant7", "pipeline: [", ["not YAML", "c.yaml:"]),
+        (GOOD, "- a list", ["expected a mapping"]),
+    ],
+)
+def test_says_what_is_wrong_and_where(wrong: str, by: str, expected: list[str]) -> None:
+    """Each message has the place, what was found and what was expected."""
+    message = refusal(wrong, by)
+
+    assert [part for part in expected if part not in message] == []
+
+
+def test_tells_all_problems_at_once() -> None:
+    """Nobody has to run a check five times for five mistakes."""
+    message = refusal("port: 7070, access_key_id: key", "port: x, access_key: key")
+
+    assert len(message.splitlines()) == 2 + ("together" in message)
+
+
+@pytest.mark.parametrize("wrong", ["{a: sesame}", "[sesame]", "true"])
+def test_a_secret_in_a_wrong_shape_is_not_shown(wrong: str) -> None:
+    """The message tells the type only."""
+    message = refusal("secret_access_key: sesame", f"secret_access_key: {wrong}")
+
+    assert "sesame" not in message
+    assert "secret_access_key" in message
+
+
+def test_a_secret_is_not_in_the_text_of_a_configuration() -> None:
+    """Neither repr nor a dump shows it."""
+    config = parse(GOOD)
+
+    assert "sesame" not in repr(config) + str(config.model_dump()) + config.model_dump_json()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Missing, or not text."""
+    with pytest.raises(ConfigError, match=r"gone\.yaml"):
+        load_file(tmp_path / "gone.yaml")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="0xff"):
+        load_file(tmp_path / "binary")

@@ -1,0 +1,76 @@
+"""Small pure parts: back-off, containers, the ledger's shapes."""
+
+from __future__ import annotations
+
+import gzip
+from itertools import islice
+
+import pytest
+
+from pipeline import ledger
+from pipeline.formats import encode
+from pipeline.retry import delays
+
+
+def test_back_off_doubles_to_its_cap() -> None:
+    """With the worst luck each wait is twice the one before, up to the cap."""
+    assert list(islice(delays(lambda: 1.0, base_seconds=1, cap_seconds=5), 5)) == [1, 2, 4, 5, 5]
+
+
+def test_back_off_is_spread_over_the_whole_range() -> None:
+    """Full jitter: with the best luck nobody waits."""
+    assert list(islice(delays(lambda: 0.0), 3)) == [0, 0, 0]
+
+
+def test_gzip_gives_the_same_bytes_whenever_it_runs() -> None:
+    """No time stands in the header, or a replay would not compare equal."""
+    rows = b'{"a":1}\n' * 100
+    packed = encode(rows, container="json_lines", compression="gzip")
+
+    assert packed == encode(rows, container="json_lines", compression="gzip")
+    assert packed[4:8] == bytes(4)
+    assert gzip.decompress(packed) == rows
+
+
+def entry(**changes: object) -> ledger.Entry:
+    fields: dict[str, object] = {
+        "first": 10,
+        "next": 20,
+        "epoch": 0,
+        "version": "v",
+        "next_epoch": 1,
+        "next_version": "w",
+        "records": 10,
+        "filtered": 7,
+        "dead_lettered": 1,
+        "rows": 2,
+        "objects": (ledger.StoredObject("k", 2, 11, 15, "d"),),
+        "previous": "p",
+    }
+    return ledger.Entry(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def test_an_entry_survives_its_encoding() -> None:
+    """And the same entry always has the same digest."""
+    assert ledger.decode_entry(entry().encode()) == entry()
+    assert entry().digest == entry().digest != entry(rows=3).digest
+
+
+def test_the_chain_goes_on_where_an_entry_ends() -> None:
+    """Under the epoch and version that the entry names for the next cut."""
+    assert ledger.place_after(entry()) == ledger.Place(20, 1, "w", entry().digest)
+
+
+def test_keys_sort_as_offsets_do() -> None:
+    """The newest entry is the last key, and the chain's start comes after all of them."""
+    keys = [ledger.entry_key("a", "t", 0, first, epoch) for first, epoch in ((9, 0), (10, 0), (10, 1), (1 << 40, 0))]
+
+    assert sorted(keys) == keys
+    assert max([*keys, ledger.start_key("a", "t", 0)]) == ledger.start_key("a", "t", 0)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"first": 1}'])
+def test_what_is_no_entry_is_refused(content: bytes) -> None:
+    """A ledger that somebody wrote over is an error, and not an empty one."""
+    with pytest.raises(ValueError, match=r"."):
+        ledger.decode_entry(content)

@@ -1,0 +1,142 @@
+"""A message's record: what the ingress writes is what rules read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pytest
+
+from pipeline import record
+from pipeline.errors import RecordError
+
+
+@dataclass
+class Consumed:
+    """A record as a consumer returns it."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
+    timestamp: int = 1_700_000_000_123
+    topic: str = "mqtt.messages"
+    partition: int = 3
+    offset: int = 42
+
+
+def consumed(outgoing: record.Outgoing) -> Consumed:
+    return Consumed(outgoing.key, outgoing.value, outgoing.headers, outgoing.timestamp_ms)
+
+
+def columns(found: Consumed, wanted: frozenset[str] | None = None) -> dict[str, Any]:
+    return record.columns(found, dict(found.headers), wanted, "node")
+
+
+def message(**changes: Any) -> Consumed:
+    fields: dict[str, Any] = {
+        "topic": b"t/1",
+        "payload": b"{}",
+        "qos": 1,
+        "retain": False,
+        "dup": False,
+        "clientid": b"dev-1",
+        "clientid_from": b"topic",
+        "timestamp_ms": 1_700_000_000_123,
+    }
+    return consumed(record.message_record(**{**fields, **changes}))
+
+
+def test_the_common_message_has_three_headers() -> None:
+    """Each costs time at both ends: what has its default is left out."""
+    assert [name for name, _ in message().headers] == ["topic", "clientid_from", "qos"]
+
+
+def test_every_fact_of_a_message_comes_back() -> None:
+    """Columns are those of EMQX's message.publish event."""
+    extra = [
+        (record.USERNAME, b"alice"),
+        (record.PEERHOST, b"10.0.0.7"),
+        (record.PROPERTIES, orjson.dumps({"User-Property": {"a": "b"}})),
+    ]
+
+    found = columns(message(qos=2, retain=True, dup=True, extra=extra))
+
+    assert found == {
+        "payload": b"{}",
+        "clientid": "dev-1",
+        "topic": "t/1",
+        "qos": 2,
+        "flags": {"retain": True, "dup": True},
+        "username": "alice",
+        "peerhost": "10.0.0.7",
+        "pub_props": {"User-Property": {"a": "b"}},
+        "client_attrs": {},
+        "event": "message.publish",
+        "timestamp": 1_700_000_000_123,
+        "publish_received_at": 1_700_000_000_123,
+        "id": record.message_id(message()),
+        "node": "node",
+    }
+
+
+def test_only_wanted_columns_are_read() -> None:
+    """A rule that reads two fields pays for two."""
+    assert columns(message(), frozenset({"clientid", "qos", "nonsense"})) == {"clientid": "dev-1", "qos": 1}
+
+
+def test_an_unknown_client_is_undefined_and_its_topic_keeps_the_order() -> None:
+    """The key is the topic then; nobody takes it for a clientid."""
+    found = message(clientid=None, clientid_from=record.UNKNOWN)
+
+    assert found.key == b"t/1"
+    assert "clientid" not in columns(found)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"x" * (1 << 20)])
+def test_a_payload_is_untouched(payload: bytes) -> None:
+    """Empty, binary or large: the value is the payload."""
+    assert message(payload=payload).value == payload
+    assert columns(message(payload=payload))["payload"] == payload
+
+
+def test_a_clientid_that_is_not_utf_8_is_kept() -> None:
+    """MQTT forbids it and some brokers let it pass; the bytes are then the value."""
+    assert columns(message(clientid=b"\xff"))["clientid"] == b"\xff"
+
+
+def test_an_id_is_the_same_at_every_replay_and_differs_between_records() -> None:
+    """32 hexadecimal digits from the record's place."""
+    other = message()
+    other.offset += 1
+
+    assert record.message_id(message()) == record.message_id(message())
+    assert record.message_id(message()) != record.message_id(other)
+    assert len(record.message_id(message())) == 32
+
+
+def test_an_event_comes_back_with_its_fields() -> None:
+    """Both spellings of its topic select it."""
+    outgoing = record.event_record("client.connected", {"keepalive": 30}, clientid="dev-1", timestamp_ms=5)
+    found = consumed(outgoing)
+
+    assert record.routing_topics(dict(found.headers)) == ("$events/client/connected", "$events/client_connected")
+    assert columns(found) == {
+        "clientid": "dev-1",
+        "keepalive": 30,
+        "event": "client.connected",
+        "timestamp": 5,
+        "node": "node",
+    }
+
+
+@pytest.mark.parametrize("value", [b"", b"nonsense", b"[1]", None])
+def test_an_event_that_is_no_object_is_a_record_error(value: bytes | None) -> None:
+    """It goes to the dead letter topic, and the batch goes on."""
+    with pytest.raises(RecordError):
+        columns(Consumed(b"k", value, [("event", b"client.connected")]))
+
+
+def test_a_record_of_another_producer_matches_no_rule() -> None:
+    """Without headers there is no topic name, and an empty one is none."""
+    assert record.routing_topics({}) == ("",)

@@ -1,0 +1,95 @@
+"""The rules of an action on batches of records."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import SqlError
+from pipeline.record import event_record, message_record
+from pipeline.rule import RuleSet
+from tests.unit.test_record import Consumed, consumed
+
+
+def message(offset: int, payload: bytes, topic: bytes = b"t/1") -> Consumed:
+    outgoing = message_record(
+        topic=topic,
+        payload=payload,
+        qos=1,
+        retain=False,
+        dup=False,
+        clientid=b"dev",
+        clientid_from=b"topic",
+        timestamp_ms=1000,
+    )
+    found = consumed(outgoing)
+    found.offset = offset
+    return found
+
+
+def test_rows_come_with_the_records_they_came_from() -> None:
+    """In order; what no rule wants leaves no trace."""
+    rules = RuleSet({"hot": 'SELECT payload.t AS t FROM "t/#" WHERE t > 20'}, node="n")
+    batch = [
+        message(1, b'{"t":30}'),
+        message(2, b'{"t":10}'),
+        message(3, b'{"t":40}'),
+        message(4, b"x", topic=b"other"),
+    ]
+
+    result = rules.evaluate(batch)
+
+    assert result.rows == [{"t": 30}, {"t": 40}]
+    assert [origin.offset for origin in result.origins] == [1, 3]
+    assert (result.dead, result.next_offset, result.rules) == ([], 5, rules.digest)
+
+
+def test_a_record_that_cannot_be_evaluated_is_a_dead_letter_and_the_others_go_on() -> None:
+    """The letter names the rule and the reason."""
+    rules = RuleSet({"r": 'SELECT payload.t + 1 AS t FROM "t/#"'}, node="n")
+
+    result = rules.evaluate([message(1, b"not json"), message(2, b'{"t":1}')])
+
+    assert result.rows == [{"t": 2}]
+    assert [(letter.record.offset, letter.rule, letter.cause) for letter in result.dead] == [(1, "r", "evaluation")]
+    assert result.dead[0].error
+
+
+def test_two_rules_may_make_rows_of_one_record() -> None:
+    """Each sees its own id in metadata."""
+    statement = 'SELECT metadata.rule_id AS id FROM "t/#"'
+
+    result = RuleSet({"a": statement, "b": statement}, node="n").evaluate([message(7, b"{}")])
+
+    assert [row["id"] for row in result.rows] == ["a", "b"]
+
+
+def test_events_are_matched_by_their_topic() -> None:
+    """Once, even if the rule names both spellings."""
+    rules = RuleSet(
+        {"r": 'SELECT clientid, event FROM "$events/client_connected", "$events/client/connected"'}, node="n"
+    )
+    connected = consumed(event_record("client.connected", {}, clientid="dev", timestamp_ms=1))
+
+    assert rules.evaluate([connected, message(1, b"{}")]).rows == [{"clientid": "dev", "event": "client.connected"}]
+    assert (rules.reads_events, rules.reads_messages) == (True, False)
+
+
+def test_a_wildcard_does_not_match_events() -> None:
+    """`#` is about messages."""
+    rules = RuleSet({"r": 'SELECT * FROM "#"'}, node="n")
+    connected = consumed(event_record("client.connected", {}, clientid="dev", timestamp_ms=1))
+
+    assert rules.evaluate([connected]).rows == []
+
+
+def test_the_digest_changes_with_the_statement() -> None:
+    """It decides whether a ledger's next cut is made under a new version."""
+    assert (
+        RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n").digest != RuleSet({"r": 'SELECT * FROM "t/+"'}, node="n").digest
+    )
+
+
+def test_a_statement_that_does_not_parse_is_refused() -> None:
+    """With its place."""
+    with pytest.raises(SqlError, match="line 1"):
+        RuleSet({"r": "SELECT FROM"}, node="n")
