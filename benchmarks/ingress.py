@@ -1,0 +1,282 @@
+"""CPU per MQTT message in one run: paho as it is, a bare loop, and the ingress, on the same broker with the same load.
+
+    python benchmarks/ingress.py [--messages 100000] [--broker HOST:PORT] [--kafka HOST:PORT]
+
+Without addresses it starts mosquitto and Apache Kafka as the tests do. The publisher is a process of its own, each
+contestant too: what is reported is its CPU time (user and system, all threads) from before the first message to after the last,
+divided by the messages. Contestants take turns, and the best of the rounds counts: other work on the machine only adds.
+
+- paho: `loop_forever`, `on_message` counts, acknowledged automatically, nothing produced. What most programs do.
+- bare: the ingress's connection with nothing behind it: parse, count, acknowledge.
+- ingress: everything, acknowledged after Kafka (acks=all), a clientid from the topic, three headers at QoS 1.
+
+Latency from PUBLISH to PUBACK of the publisher is the broker's, not ours; measured here is the ingress's own lag: from the
+arrival of a message to its acknowledgement, at 1,000 and 10,000 messages a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+DEVICES = 8
+PAYLOAD_BYTES = 105
+CONTESTANTS = ("paho", "bare", "ingress")
+
+
+def cpu_seconds() -> float:
+    """User and system time of this process, all threads."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+class Meter:
+    """Counts messages; the clock runs from the first to the last of them."""
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self.count = 0
+        self._cpu = self._began = 0.0
+        self.result: dict[str, float] = {}
+
+    def add(self, count: int) -> bool:
+        """Whether the last message has come."""
+        if not self.count:
+            self._cpu, self._began = cpu_seconds(), time.monotonic()
+        self.count += count
+        return self.count >= self.expected
+
+    def stop(self) -> None:
+        seconds = time.monotonic() - self._began
+        cpu = cpu_seconds() - self._cpu
+        self.result = {"us": cpu / self.count * 1e6, "per_second": self.count / seconds}
+
+
+# --- the contestants, each in a process of its own --------------------------------------------------------------------
+
+
+def run_paho(broker: str, qos: int, expected: int, ready: Any) -> dict[str, float]:
+    from paho.mqtt import client as paho
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    meter = Meter(expected)
+    client = paho.Client(CallbackAPIVersion.VERSION2, "bench-paho", protocol=paho.MQTTv5)
+
+    def on_message(client: Any, userdata: Any, message: Any) -> None:
+        if meter.add(1):
+            meter.stop()
+            client.disconnect()
+
+    client.on_message = on_message
+    client.on_subscribe = lambda *args: ready()
+    host, _, port = broker.rpartition(":")
+    client.connect(host, int(port))
+    client.subscribe("bench/#", qos)
+    client.loop_forever()
+    return meter.result
+
+
+async def run_bare(broker: str, qos: int, expected: int, ready: Any) -> dict[str, float]:
+    from pipeline.config.model import MqttSource
+    from pipeline.connectors.mqtt import Connection
+
+    meter, done = Meter(expected), asyncio.Event()
+
+    def on_batch(batch: Sequence[Any]) -> None:
+        connection.acknowledge([message[3] for message in batch if message[3]])
+        if meter.add(len(batch)):
+            meter.stop()
+            done.set()
+
+    source = MqttSource(server=broker, topics=["bench/#"], qos=1 if qos else 0, window=65535)
+    connection = Connection(source, "bench-bare", on_batch)
+    await connection.open(source.topics)
+    ready()
+    await done.wait()
+    await connection.close()
+    return meter.result
+
+
+async def run_ingress(broker: str, qos: int, expected: int, ready: Any, kafka: str, window: int) -> dict[str, float]:
+    from ingress import bridge, service
+    from pipeline.config.model import Config
+
+    meter, lags = Meter(expected), []
+    receive, sweep = bridge.Bridge.on_batch, bridge.Bridge.sweep
+    state: dict[str, Any] = {"settled": 0}
+
+    def on_batch(self: Any, batch: Sequence[Any]) -> None:
+        meter.add(len(batch))
+        receive(self, batch)
+
+    def counted_sweep(self: Any) -> None:
+        oldest, before = self.window.oldest, len(self.window)
+        sweep(self)
+        if before > len(self.window) and oldest is not None:
+            lags.append(time.time() - oldest.record.timestamp_ms / 1000)
+        if meter.count >= expected and not self.window and not meter.result:
+            meter.stop()
+            os.kill(os.getpid(), 15)
+
+    bridge.Bridge.on_batch, bridge.Bridge.sweep = on_batch, counted_sweep  # type: ignore[method-assign]
+    state["config"] = Config.model_validate(
+        {
+            "pipeline": f"bench{time.time_ns()}",
+            "kafka": {"bootstrap_servers": kafka, "messages_topic": "bench", "events_topic": "bench.events"},
+            "sources": {
+                "mqtt": {
+                    "plant": {
+                        "server": broker,
+                        "topics": ["bench/#"],
+                        "qos": qos,
+                        "window": window,
+                        "clientid_from": [{"topic": "bench/{clientid}/up"}],
+                    }
+                }
+            },
+        }
+    )
+    await service.run(state["config"], ready=ready)
+    lags.sort()
+    return {**meter.result, "lag_p50_ms": lags[len(lags) // 2] * 1e3, "lag_p99_ms": lags[len(lags) * 99 // 100] * 1e3}
+
+
+async def run_publisher(broker: str, qos: int, expected: int, rate: float) -> None:
+    from tests.components.mqtt_publisher import Publisher
+
+    host, _, port = broker.rpartition(":")
+    payload = b'{"temperature": 21.5}'.ljust(PAYLOAD_BYTES)
+
+    async def device(name: str) -> None:
+        publisher = await Publisher.connect(host, int(port), name)
+        each = expected // DEVICES
+        await publisher.publish(f"bench/{name}/up", (payload for _ in range(each)), qos=qos, rate=rate / DEVICES)
+        await publisher.finish()
+
+    await asyncio.gather(*(device(f"device-{n}") for n in range(DEVICES)))
+
+
+# --- the run ------------------------------------------------------------------------------------------------------------
+
+
+def one_round(name: str, args: argparse.Namespace, qos: int, expected: int, rate: float) -> dict[str, float]:
+    """One contestant under one load; the publisher starts when it has subscribed."""
+    common = ["--broker", args.broker, "--kafka", args.kafka, "--qos", str(qos), "--messages", str(expected)]
+    command = [sys.executable, __file__, *common, "--window", str(args.window)]
+    with tempfile.TemporaryFile("w+") as log:
+        contestant = subprocess.Popen([*command, "--child", name], stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            assert contestant.stdout is not None
+            if contestant.stdout.readline().strip() != "ready":
+                log.seek(0)
+                raise SystemExit(f"{name} did not start:\n{log.read()}")
+            subprocess.run([*command, "--child", "publisher", "--rate", str(rate)], check=True, timeout=300)
+            told, _ = contestant.communicate(timeout=120)
+        finally:
+            contestant.kill()
+    found: dict[str, float] = json.loads(told.splitlines()[-1])
+    return found
+
+
+def child(args: argparse.Namespace) -> None:
+    """The other side of `one_round`."""
+    import uvloop
+
+    from pipeline import log
+
+    log.configure(level="warning")
+
+    def ready() -> None:
+        print("ready", flush=True)
+
+    if args.child == "publisher":
+        asyncio.run(run_publisher(args.broker, args.qos, args.messages, args.rate))
+        return
+    if args.child == "paho":
+        result = run_paho(args.broker, args.qos, args.messages, ready)
+    elif args.child == "bare":
+        result = uvloop.run(run_bare(args.broker, args.qos, args.messages, ready))
+    else:
+        result = uvloop.run(run_ingress(args.broker, args.qos, args.messages, ready, args.kafka, args.window))
+    print(json.dumps(result), flush=True)
+
+
+def report(args: argparse.Namespace) -> None:
+    for qos in (0, 1):
+        best: dict[str, dict[str, float]] = {}
+        for _ in range(args.rounds):
+            for name in CONTESTANTS:
+                # At QoS 0 nothing holds the publisher back, so its rate has to: the broker drops what is not fetched.
+                found = one_round(name, args, qos, args.messages, 0 if qos else args.qos0_rate)
+                if name not in best or found["us"] < best[name]["us"]:
+                    best[name] = found
+        for name, found in best.items():
+            ratio = best["paho"]["us"] / found["us"]
+            print(
+                f"QoS {qos}  {name:8} {found['us']:6.1f} us CPU/message  {found['per_second']:8.0f}/s  paho/this = {ratio:.1f}"
+            )
+    for rate in (1000, 10_000):
+        found = one_round("ingress", args, 1, rate * 5, rate)
+        print(
+            f"at {rate:6}/s QoS 1: {found['us']:.1f} us CPU/message, lag of acknowledgement "
+            f"p50 {found['lag_p50_ms']:.1f} ms, p99 {found['lag_p99_ms']:.1f} ms"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--window", type=int, default=10_000)
+    parser.add_argument("--qos0-rate", type=float, default=30_000)
+    parser.add_argument("--broker", default="")
+    parser.add_argument("--kafka", default="")
+    parser.add_argument("--qos", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--rate", type=float, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--child", default="", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.child:
+        child(args)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        parts = _start_parts(args, Path(folder))
+        try:
+            print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Python {sys.version.split()[0]}", flush=True)
+            report(args)
+        finally:
+            for part in parts:
+                part.stop()
+
+
+def _start_parts(args: argparse.Namespace, folder: Path) -> list[Any]:
+    from tests.parts import apache_kafka, mosquitto
+
+    parts: list[Any] = []
+    if not args.broker:
+        (folder / "mqtt").mkdir()
+        broker = mosquitto.start(folder / "mqtt")
+        parts.append(broker)
+        args.broker = broker.server_address
+    if not args.kafka:
+        (folder / "kafka").mkdir()
+        kafka = apache_kafka.start(folder / "kafka")
+        parts.append(kafka)
+        args.kafka = kafka.bootstrap_servers
+    return parts
+
+
+if __name__ == "__main__":
+    main()
