@@ -123,7 +123,7 @@ class Device:
         """Lose the connection without a word: the broker publishes the last will."""
         self.wait_for_acks(_ACK_SECONDS)
         connection = self._client.socket()
-        if connection is not None:
+        if isinstance(connection, socket.socket):
             connection.shutdown(socket.SHUT_RDWR)  # paho's thread sees the end, and ends
         self._account.events.append(Event(self.clientid, DISCONNECTED))
 

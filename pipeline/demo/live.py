@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import urllib.request
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self
 
@@ -68,7 +69,8 @@ class Show:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
-            self._live.stop()
+            with suppress(OSError):  # the terminal may be gone: that is one of the ways to stop the demo
+                self._live.stop()
 
     def tick(self, what: str) -> None:
         """Show the numbers, under the word for what is going on."""

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final, Literal
@@ -63,7 +63,8 @@ def run(options: Options) -> int:
                     print_directions(console, stack)
                     _idle(stack)
         except Interrupted:
-            console.print("stopped")
+            with suppress(OSError):  # the terminal may be gone
+                console.print("stopped")
         except TidegateError as error:
             console.print(f"tidegate demo: {error}", style="red", markup=False, soft_wrap=True)
             status = FAILED

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,8 +47,7 @@ def test_the_demo_proves_that_nothing_was_lost() -> None:
 def test_an_interrupted_demo_stops_everything(number: signal.Signals) -> None:
     """After Ctrl-C, and the signals that are like it, no process and no folder of the demo is left."""
     with _running("publishing") as (demo, children):
-        folder = Path(_command(children[-1]).split()[-1]).parent
-        assert folder.name.startswith("tidegate-demo-")
+        folder = _folder(children)
 
         demo.send_signal(number)
 
@@ -102,10 +103,12 @@ def _running(word: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
     """A demo that has printed `word`, and the processes that it has started; all of them ended afterwards."""
     command = [*_DEMO, *(options or ("--duration", "60")), "--output", "json"]
     children: list[int] = []
+    folder = Path("not-known-yet")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         try:
             _read_until(demo, word)
             children = _descendants(demo.pid)
+            folder = _folder(children)
             commands = " ".join(map(_command, children))
             assert all(each in commands for each in _PROCESSES.values()), commands
             yield demo, children
@@ -113,6 +116,7 @@ def _running(word: str, *options: str) -> Iterator[tuple[subprocess.Popen[str], 
             for pid in [demo.pid, *children] if demo.poll() is None else children:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_until(demo: subprocess.Popen[str], word: str) -> list[str]:
@@ -134,6 +138,13 @@ def _descendants(pid: int) -> list[int]:
             for child in map(int, (task / "children").read_text().split()):
                 found += [child, *_descendants(child)]
     return found
+
+
+def _folder(pids: list[int]) -> Path:
+    """The demo's folder: its worker is told the configuration in it."""
+    found = re.search(r"\S+/tidegate-demo-[^/]+", " ".join(map(_command, pids)))
+    assert found is not None
+    return Path(found[0])
 
 
 def _command(pid: int) -> str:
