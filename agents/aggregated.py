@@ -15,22 +15,20 @@ Any number of owners, zombies and kills thus make one chain of objects that hold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import structlog
 
-from agents.attempts import Attempts
-from agents.dead_letter import DeadLetters
+from agents.chain import AggregatedWriter, Chain
 from agents.lane import Lane, LaneError, Partition
 from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
-from agents.version import Version, from_text
+from agents.version import Version
 from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
-from pipeline.connectors.s3 import Head, S3Store
+from pipeline.connectors.s3 import Head
 from pipeline.errors import RecordError
-from pipeline.ledger import Entry, Place, Start, StoredObject
+from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import to_json
 from pipeline.tally import DEAD, WRITTEN, Tally
@@ -46,31 +44,8 @@ ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 log = structlog.get_logger("tidegate.aggregated")
 
 
-class FenceLostError(LaneError):
-    """Another worker wrote the entry that was ours to write."""
-
-
 class ConflictError(LaneError):
     """An object under our key holds other rows: two actions share a key, or a bucket was tampered with."""
-
-
-@dataclass(frozen=True, slots=True)
-class AggregatedWriter:
-    """What all lanes of one aggregated action share."""
-
-    action: str
-    bucket: str
-    settings: Mapping[str, Any]
-    version: Version
-    store: S3Store
-    dead_letters: DeadLetters
-    attempts: Attempts
-    events_topic: str  # in keys its partitions are told from those of the messages
-    end_offset: Callable[[Partition], Awaitable[int]]
-
-    def partition_name(self, partition: Partition) -> str:
-        """What `${partition}` renders."""
-        return f"e{partition.partition}" if partition.topic == self.events_topic else str(partition.partition)
 
 
 class AggregatedLane(Lane):
@@ -79,7 +54,7 @@ class AggregatedLane(Lane):
     def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
         super().__init__(partition, on_room)
         self._writer = writer
-        self._ledger = _Ledger(writer, partition)
+        self._chain = Chain(writer, partition)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._reading_on = asyncio.Lock()
         self._rolls: set[asyncio.Task[None]] = set()
@@ -140,7 +115,7 @@ class AggregatedLane(Lane):
     # --- 1. Resume
 
     async def _resume(self) -> None:
-        place = await self._ledger.end()
+        place = await self._chain.end()
         if place is None:
             return
         await self._go_on(place)
@@ -156,7 +131,7 @@ class AggregatedLane(Lane):
         self._position = place.first
         self.durable = place.first
         if place.version != self.version.digest:
-            self._begin(await self._ledger.version(place.version))
+            self._begin(await self._chain.version(place.version))
 
     @property
     def _outdated(self) -> bool:
@@ -167,7 +142,7 @@ class AggregatedLane(Lane):
 
     async def _append(self, batch: RowBatch, size_bytes: int) -> None:
         if self._place is None:
-            await self._go_on(await self._ledger.begin(batch.records[0].offset))
+            await self._go_on(await self._chain.begin(batch.records[0].offset))
         if batch.rules != self.version.rules.digest:
             batch = self.version.rules.evaluate(batch.records)
         dead = self._add_rows(batch)
@@ -286,8 +261,8 @@ class AggregatedLane(Lane):
             previous=place.previous,
         )
         if changes:
-            await self._ledger.keep_version(newest)
-        await self._ledger.append(entry)
+            await self._chain.keep_version(newest)
+        await self._chain.append(entry)
         CUTS.labels(self._writer.action).inc()
         self._after(entry, newest if changes else self.version)
 
@@ -379,72 +354,6 @@ class AggregatedLane(Lane):
                     await self._append(*taken)
             finally:
                 self.must_read = False
-
-
-class _Ledger:
-    """The ledger of one partition in the bucket."""
-
-    def __init__(self, writer: AggregatedWriter, partition: Partition) -> None:
-        self._writer = writer
-        self._place = (writer.action, partition.topic, partition.partition)
-
-    async def end(self) -> Place | None:
-        """Where the chain ends; None if there is none."""
-        return await self._writer.attempts.until_done(self._end)
-
-    async def _end(self) -> Place | None:
-        writer = self._writer
-        newest, start = None, ledger.start_key(*self._place)
-        async for key in writer.store.keys(writer.bucket, ledger.partition_prefix(*self._place)):
-            if key != start:
-                newest = key
-        if newest is not None:
-            content = await writer.store.get(writer.bucket, newest)
-            return ledger.place_after(ledger.decode_entry(content or b""))
-        content = await writer.store.get(writer.bucket, start)
-        return ledger.place_at(ledger.decode_start(content)) if content is not None else None
-
-    async def begin(self, first: int) -> Place:
-        """Begin a chain at `first`, or find that another has begun it elsewhere."""
-        writer = self._writer
-        await self.keep_version(writer.version)
-        start = Start(first, writer.version.digest)
-        if not await self._create(ledger.start_key(*self._place), start.encode()):
-            place = await self.end()
-            assert place is not None
-            return place
-        return ledger.place_at(start)
-
-    async def append(self, entry: Entry) -> None:
-        """Write the entry of a cut. Raises FenceLostError if another writer did."""
-        key = ledger.entry_key(*self._place, entry.first, entry.epoch)
-        content = entry.encode()
-        if await self._create(key, content):
-            return
-        writer = self._writer
-        found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
-        if found != content:
-            raise FenceLostError(f"{writer.bucket}/{key} was written by another worker: this partition is theirs")
-
-    async def version(self, digest: str) -> Version:
-        """The version that the chain goes on under."""
-        writer = self._writer
-        if digest == writer.version.digest:
-            return writer.version
-        key = ledger.version_key(writer.action, digest)
-        text = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
-        if text is None:
-            raise LaneError(f"{writer.bucket}/{key} is missing: the ledger needs it to finish a cut")
-        return from_text(text, bucket=writer.bucket)
-
-    async def keep_version(self, version: Version) -> None:
-        """Put a version's text beside the ledger, once."""
-        await self._create(ledger.version_key(self._writer.action, version.digest), version.text)
-
-    async def _create(self, key: str, content: bytes) -> bool:
-        writer = self._writer
-        settings = {"ContentType": "application/json"}
-        return await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, settings))
 
 
 def _facts(head: Head, key: str) -> tuple[int, int, str]:

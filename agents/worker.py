@@ -17,9 +17,10 @@ import structlog
 from prometheus_client import start_http_server
 
 from agents import app as wiring
-from agents.aggregated import AggregatedLane, AggregatedWriter
+from agents.aggregated import AggregatedLane
 from agents.app import ActionApp
 from agents.attempts import Attempts
+from agents.chain import AggregatedWriter
 from agents.dead_letter import DeadLetters
 from agents.direct import DirectLane, DirectWriter
 from agents.lane import Lane, Partition

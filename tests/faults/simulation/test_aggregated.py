@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agents.aggregated import FenceLostError
+from agents.chain import FenceLostError
 from pipeline.config import AggregatedParameters
 from tests.faults import checkers
 from tests.faults.simulation.world import Faults, Record, VirtualLoop, World

@@ -13,8 +13,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.aggregated import AggregatedLane, AggregatedWriter
+from agents.aggregated import AggregatedLane
 from agents.attempts import Attempts
+from agents.chain import AggregatedWriter
 from agents.dead_letter import DeadLetters
 from agents.lane import Partition
 from agents.version import Version

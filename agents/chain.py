@@ -1,0 +1,108 @@
+"""The ledger of one partition, in the bucket: read at the start, and one entry longer after each cut.
+
+What entries mean and how they are named is pipeline/ledger.py's; here they are read and created, with as many attempts as it
+takes. Creating is the fence: of two writers that have the same place in the chain, one finds its entry taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.attempts import Attempts
+from agents.dead_letter import DeadLetters
+from agents.lane import LaneError, Partition
+from agents.version import Version, from_text
+from pipeline import ledger
+from pipeline.connectors.s3 import S3Store
+from pipeline.ledger import Entry, Place, Start
+
+
+class FenceLostError(LaneError):
+    """Another worker wrote the entry that was ours to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatedWriter:
+    """What all lanes of one aggregated action share."""
+
+    action: str
+    bucket: str
+    settings: Mapping[str, Any]
+    version: Version
+    store: S3Store
+    dead_letters: DeadLetters
+    attempts: Attempts
+    events_topic: str  # in keys its partitions are told from those of the messages
+    end_offset: Callable[[Partition], Awaitable[int]]
+
+    def partition_name(self, partition: Partition) -> str:
+        """What `${partition}` renders."""
+        return f"e{partition.partition}" if partition.topic == self.events_topic else str(partition.partition)
+
+
+class Chain:
+    """The ledger of one partition in the bucket."""
+
+    def __init__(self, writer: AggregatedWriter, partition: Partition) -> None:
+        self._writer = writer
+        self._place = (writer.action, partition.topic, partition.partition)
+
+    async def end(self) -> Place | None:
+        """Where the chain ends; None if there is none."""
+        return await self._writer.attempts.until_done(self._end)
+
+    async def _end(self) -> Place | None:
+        writer = self._writer
+        newest, start = None, ledger.start_key(*self._place)
+        async for key in writer.store.keys(writer.bucket, ledger.partition_prefix(*self._place)):
+            if key != start:
+                newest = key
+        if newest is not None:
+            content = await writer.store.get(writer.bucket, newest)
+            return ledger.place_after(ledger.decode_entry(content or b""))
+        content = await writer.store.get(writer.bucket, start)
+        return ledger.place_at(ledger.decode_start(content)) if content is not None else None
+
+    async def begin(self, first: int) -> Place:
+        """Begin a chain at `first`, or find that another has begun it elsewhere."""
+        writer = self._writer
+        await self.keep_version(writer.version)
+        start = Start(first, writer.version.digest)
+        if not await self._create(ledger.start_key(*self._place), start.encode()):
+            place = await self.end()
+            assert place is not None
+            return place
+        return ledger.place_at(start)
+
+    async def append(self, entry: Entry) -> None:
+        """Write the entry of a cut. Raises FenceLostError if another writer did."""
+        key = ledger.entry_key(*self._place, entry.first, entry.epoch)
+        content = entry.encode()
+        if await self._create(key, content):
+            return
+        writer = self._writer
+        found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
+        if found != content:
+            raise FenceLostError(f"{writer.bucket}/{key} was written by another worker: this partition is theirs")
+
+    async def version(self, digest: str) -> Version:
+        """The version that the chain goes on under."""
+        writer = self._writer
+        if digest == writer.version.digest:
+            return writer.version
+        key = ledger.version_key(writer.action, digest)
+        text = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
+        if text is None:
+            raise LaneError(f"{writer.bucket}/{key} is missing: the ledger needs it to finish a cut")
+        return from_text(text, bucket=writer.bucket)
+
+    async def keep_version(self, version: Version) -> None:
+        """Put a version's text beside the ledger, once."""
+        await self._create(ledger.version_key(self._writer.action, version.digest), version.text)
+
+    async def _create(self, key: str, content: bytes) -> bool:
+        writer = self._writer
+        settings = {"ContentType": "application/json"}
+        return await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, settings))
