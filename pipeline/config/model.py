@@ -103,12 +103,22 @@ class MqttSource(Section):
     clientid_from: list[ClientidFrom] = Field(
         default_factory=list, description="Ways to learn who published, tried in turn; none: the topic is the key."
     )
-    events: list[Literal["mosquitto_log", "emqx_sys"]] = Field(
+    strict_clientid: bool = Field(False, description="Refuse ways that let a device name itself: no payload fields.")
+    retained: Literal["first", "always", "never"] = Field(
+        "first", description="Retained messages: when the session is new, at each connection, or not at all."
+    )
+    events: list[Literal["mosquitto_log", "emqx_sys", "nanomq_status", "aws_presence"]] = Field(
         default_factory=list, description="Adapters that turn what this broker publishes about its clients into events."
     )
     status_topic: StatusTopic | None = Field(
         None, description="A birth and last-will convention, read as client events."
     )
+
+    @model_validator(mode="after")
+    def _trustworthy(self) -> Self:
+        if self.strict_clientid and any(way.payload is not None for way in self.clientid_from):
+            raise ValueError("clientid_from: a payload field is what the device claims; strict_clientid forbids it")
+        return self
 
     @field_validator("topics")
     @classmethod
@@ -252,7 +262,10 @@ class S3Action(Section):
         """Pick the mode first, so that an error speaks of one shape and not of both."""
         if not isinstance(value, dict):
             return value
-        models: dict[str, type[DirectParameters] | type[AggregatedParameters]] = {"direct": DirectParameters, "aggregated": AggregatedParameters}
+        models: dict[str, type[DirectParameters] | type[AggregatedParameters]] = {
+            "direct": DirectParameters,
+            "aggregated": AggregatedParameters,
+        }
         mode = value.get("mode", "direct")
         if mode not in models:
             raise ValueError(f'expected mode "direct" or "aggregated", found {mode!r}')

@@ -1,0 +1,133 @@
+"""The manual's page of settings, made from the model: `python -m pipeline.config.manual > docs/configuration.md`.
+
+A test fails when the page in docs/ is not what this prints.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from pipeline.config import values
+from pipeline.config.model import Config
+
+_INTRODUCTION = """\
+# Configuration
+
+One YAML file tells the whole pipeline; `tidegate check -c FILE` checks it without opening a connection. Unknown settings are
+refused, with the line they stand on.
+
+Durations are `500ms`, `15s`, `1h30m` or a number of milliseconds. Sizes are `64kb`, `5mb`, `1gb` or a number of bytes, in binary
+multiples. A secret is a text, `${ENVIRONMENT_VARIABLE}` or `file:///path`; it is read when the process starts and shown nowhere.
+Templates are described in [rule-language.md](rule-language.md), delivery in [delivery.md](delivery.md).
+"""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    return _INTRODUCTION + "".join(_sections(Config, ""))
+
+
+def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
+    nested: list[tuple[type[BaseModel], str]] = []
+    rows = []
+    for name, field in model.model_fields.items():
+        where = f"{path}.{name}" if path else name
+        inner = list(_models(field.annotation, where))
+        nested += inner
+        if not inner or field.description:
+            rows.append(
+                f"| `{name}` | {_kind(field, inner)} | {_default(field, inner)} | {field.description or ''} |\n"
+            )
+    title = f"## `{path}`" if path else "## Top level"
+    if rows:
+        yield f"\n{title}\n\n{(model.__doc__ or '').splitlines()[0]}\n\n"
+        yield "| setting | value | default | meaning |\n|---|---|---|---|\n"
+        yield from rows
+    for each, where in nested:
+        yield from _sections(each, where)
+
+
+def _models(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
+    """Models behind an annotation, with the path under which they stand in a file."""
+    origin = get_origin(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, path
+    elif origin is dict:
+        yield from _models(get_args(annotation)[1], f"{path}.<name>")
+    elif origin is list:
+        yield from _models(get_args(annotation)[0], f"{path}[]")
+    elif origin is Annotated:
+        yield from _models(get_args(annotation)[0], path)
+    elif origin in {Union, types.UnionType}:
+        members = [each for each in get_args(annotation) if each is not type(None)]
+        for each in members:
+            mode = getattr(each, "model_fields", {}).get("mode")
+            label = f"{path} (mode: {get_args(mode.annotation)[0]})" if mode is not None else path
+            yield from _models(each, label)
+
+
+def _kind(field: FieldInfo, inner: list[Any]) -> str:
+    if inner:
+        return "section"
+    text = _type_name(field.annotation)
+    limits = [
+        f"{sign} {getattr(each, name)}"
+        for each in field.metadata
+        for kind, name, sign in _LIMITS
+        if isinstance(each, kind)
+    ]
+    special = next((name for marker, name in _SPECIAL.items() if marker in map(id, field.metadata)), "")
+    return (special or text) + (f", {', '.join(limits)}" if limits else "")
+
+
+_LIMITS = [(Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<")]
+
+
+def _special() -> Mapping[int, str]:
+    named = {"duration": values.Seconds, "size": values.Bytes, "name": values.Name, "secret": values.Secret}
+    return {id(get_args(kind)[1]): name for name, kind in named.items()}
+
+
+_SPECIAL = _special()
+
+
+def _type_name(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return " \\| ".join(f"`{each}`" for each in get_args(annotation))
+    if origin in {Union, types.UnionType}:
+        return _type_name(next(each for each in get_args(annotation) if each is not type(None)))
+    if origin is Annotated:
+        return next((name for marker, name in _SPECIAL.items() if marker in map(id, get_args(annotation))), "text")
+    if origin is list:
+        return f"list of {_type_name(get_args(annotation)[0])}"
+    if origin is dict:
+        return f"map of {_type_name(get_args(annotation)[1])}"
+    return {str: "text", int: "number", float: "number", bool: "true \\| false", SecretStr: "secret"}.get(
+        annotation, getattr(annotation, "__name__", str(typing.cast(Any, annotation)))
+    )
+
+
+def _default(field: FieldInfo, inner: list[Any]) -> str:
+    if inner:
+        return ""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None or value is PydanticUndefined or value in ("", [], {}):
+        return ""
+    if any(id(each) == id(get_args(values.Seconds)[1]) for each in field.metadata):
+        return f"`{value:g}s`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,33 @@
+"""The manual's page of settings is what the model says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from pipeline.config import manual, model
+
+PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
+
+
+def test_the_page_is_current() -> None:
+    """After a change of the model: python -m pipeline.config.manual > docs/configuration.md."""
+    assert PAGE.read_text(encoding="utf-8") == manual.page()
+
+
+def test_every_setting_has_help() -> None:
+    """A setting without a description would be one that nobody can use."""
+    silent = [
+        f"{section.__name__}.{name}"
+        for section in vars(model).values()
+        if isinstance(section, type) and issubclass(section, BaseModel)
+        for name, field in section.model_fields.items()
+        if not field.description and name not in {"mode", "type"} and not _is_section(field.annotation)
+    ]
+
+    assert silent == []
+
+
+def _is_section(annotation: object) -> bool:
+    return bool(list(manual._models(annotation, "")))
