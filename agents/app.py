@@ -86,7 +86,8 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
             if message.generation_id != app.consumer_generation_id:
                 continue  # fetched before a rebalance: whoever has the partition now reads it again
             fetched = message.value
-            batch = rules.evaluate(fetched.records)
+            with app.lanes.failing():
+                batch = rules.evaluate(fetched.records)
             records_total.inc(len(fetched.records))
             rows_total.inc(len(batch.rows))
             filtered_total.inc(_filtered(batch))
@@ -97,7 +98,8 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
         """Sink: the rows of a partition go to its lane, which writes them to S3 in its own time."""
         async for tp, generation, end_offset, batch in stream:
             if generation == app.consumer_generation_id:
-                app.lanes.offer(tp, batch, end_offset)
+                with app.lanes.failing():
+                    app.lanes.offer(tp, batch, end_offset)
 
 
 def _filtered(batch: RowBatch) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from agents.metrics import HELD_BYTES, LAG
@@ -173,6 +174,16 @@ class Lanes:
         if found:
             found[0].end_offset = end_offset
             found[0].offer(batch)
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """An error in here ends the action. Faust would count the batch as done, start the agent again and lose it."""
+        try:
+            yield
+        except Exception as error:
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            raise
 
     def lane(self, partition: tuple[str, int]) -> Lane | None:
         """The lane of a partition."""

@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import faust
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -96,14 +98,26 @@ class Consumer(driver.Consumer):
         if self.should_stop or not records:
             return
         if not self.flow_active:
-            # The fetcher's position moved, but nobody will see these records: back to where we were.
-            await self.perform_seek()
+            await self._rewind()
             return
         for tp, batch in records.items():
             if not self.flow_active or self.app.consumer_generation_id != generation:
+                await self._rewind()
                 break
             lanes.reserve(tp, sum(len(record.value or b"") for record in batch))
             yield tp, _message(tp, RecordBatch(batch, self.highwater(tp) or 0), generation)
+
+    async def _rewind(self) -> None:
+        """Read again from what is committed: a rebalance came while we waited for records that nobody will see.
+
+        It may have gone already, and they may be the first of the new assignment. Faust's own seek leaves a partition
+        without a commit where it is, which loses them.
+        """
+        with suppress(IllegalStateError, AssertionError):  # the next rebalance is here, and resets all positions
+            await self.perform_seek()
+            fresh = [driver.ensure_aiokafka_TP(tp) for tp in self.assignment() if not self._read_offset[tp]]
+            if fresh:
+                await self._thread.seek_to_beginning(*fresh)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: see rule 2 above."""
