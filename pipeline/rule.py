@@ -90,11 +90,11 @@ class RuleSet:
         rows, origins = batch.rows, batch.origins
         for record in records:
             headers = dict(record.headers)
-            topics = fields.routing_topics(headers)
-            found = match(topics[0]) if len(topics) == 1 else _match_all(match, topics)
-            if not found:
-                continue
             try:
+                topics = fields.routing_topics(headers)
+                found = match(topics[0]) if len(topics) == 1 else _match_all(match, topics)
+                if not found:
+                    continue
                 event = Event(
                     fields.columns(record, headers, wanted, node),
                     record.timestamp,
@@ -102,6 +102,10 @@ class RuleSet:
                 )
             except RecordError as error:
                 batch.dead.append(DeadLetter(record, error.cause, str(error)))
+                continue
+            except (ValueError, TypeError, AttributeError) as error:  # a null header, a qos that is no number
+                found_error = f"the headers are not those that the ingress writes: {error}"
+                batch.dead.append(DeadLetter(record, RecordError.cause, found_error))
                 continue
             for rule_id, program in found:
                 if self._metadata:
