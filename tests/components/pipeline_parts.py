@@ -1,0 +1,266 @@
+"""A pipeline of its own in the shared Kafka and S3: topics, buckets, workers as processes, and what a test looks at.
+
+Records go into Kafka straight from here, in the shape that the ingress writes, so that each test decides what they look
+like. Everything that a test compares comes from the outside: objects from the bucket, offsets from Kafka, lines from the log.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config as BotoConfig
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from pipeline.demo.process import Server
+from pipeline.record import Outgoing, message_record
+from tests.parts.part import KafkaPart, S3Part
+
+POLL_SECONDS = 0.1
+Offsets = dict[int, int]
+
+
+def wait_until(true: Callable[[], Any], seconds: float, what: Callable[[], str]) -> None:
+    """Ask until it is true; fail after `seconds` with what is the case instead."""
+    give_up = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < give_up, f"not within {seconds:g} s: {what()}"
+        time.sleep(POLL_SECONDS)
+
+
+def message(clientid: str, payload: bytes, *, topic: str = "", at_ms: int = 0, **facts: Any) -> Outgoing:
+    """The record of a message that `clientid` published, to t/<clientid> by default."""
+    return message_record(
+        topic=(topic or f"t/{clientid}").encode(),
+        payload=payload,
+        qos=facts.get("qos", 1),
+        retain=False,
+        dup=False,
+        clientid=clientid.encode(),
+        clientid_from=b"topic",
+        timestamp_ms=at_ms or int(time.time() * 1000),
+    )
+
+
+def direct(bucket: str, key: str, **parameters: Any) -> dict[str, Any]:
+    """A direct action."""
+    return {"connector": "lake", "parameters": {"mode": "direct", "bucket": bucket, "key": key, **parameters}}
+
+
+def aggregated(bucket: str, key: str, *, seconds: float = 2, rows_max: int = 500, **parameters: Any) -> dict[str, Any]:
+    """An aggregated action with small chunks."""
+    aggregation = {"time_interval": f"{seconds}s", "max_records": rows_max}
+    shape = {"mode": "aggregated", "bucket": bucket, "key": key, "aggregation": aggregation, **parameters}
+    return {"connector": "lake", "parameters": shape}
+
+
+@dataclass
+class Pipeline:
+    """One pipeline: its configuration, its workers, its data. `rules` maps a statement's id to (SQL, action names)."""
+
+    name: str
+    folder: Path
+    kafka: KafkaPart
+    s3: S3Part
+    actions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rules: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
+    kafka_settings: dict[str, Any] = field(default_factory=dict)
+    transport_options: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
+    partitions: int = 4
+    workers: list[Server] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.topic, self.dead_topic = f"{self.name}.messages", f"{self.name}.dead"
+        self._servers = {"bootstrap.servers": self.kafka.bootstrap_servers}
+        self._producer = Producer({**self._servers, "partitioner": "murmur2_random", "message.max.bytes": 16 << 20})
+        self._admin = AdminClient(self._servers)
+        self.store = boto3.client(
+            "s3",
+            endpoint_url=self.s3.endpoint_url,
+            aws_access_key_id=self.s3.access_key_id,
+            aws_secret_access_key=self.s3.secret_access_key,
+            region_name=self.s3.region,
+            config=BotoConfig(retries={"max_attempts": 8}, s3={"addressing_style": "path"}),
+        )
+
+    # --- the outside systems
+
+    def prepare(self, *buckets: str) -> None:
+        """Make the topics, with their partitions, and the buckets."""
+        large = {"max.message.bytes": str(16 << 20)}
+        new = [NewTopic(name, self.partitions, 1, config=large) for name in (self.topic, self.dead_topic)]
+        for future in self._admin.create_topics(new).values():
+            future.result(20)
+        for bucket in buckets:
+            self.store.create_bucket(Bucket=bucket)
+
+    def add_partitions(self, count: int) -> None:
+        """Let the topic have `count` partitions from now on."""
+        self._admin.create_partitions([NewPartitions(self.topic, count)])[self.topic].result(20)
+        self.partitions = count
+
+    def produce(self, records: Iterable[Outgoing], *, partition: int | None = None) -> list[tuple[int, int]]:
+        """Write records; (partition, offset) of each, when all are acknowledged."""
+        places: list[tuple[int, int]] = []
+
+        def delivered(error: Any, found: Message) -> None:
+            assert error is None, error
+            places.append((found.partition() or 0, found.offset() or 0))
+
+        for key, value, headers, timestamp in records:
+            given = {} if partition is None else {"partition": partition}
+            while True:
+                try:
+                    self._producer.produce(
+                        self.topic, value, key, headers=headers, timestamp=timestamp, on_delivery=delivered, **given
+                    )
+                    break
+                except BufferError:
+                    self._producer.poll(0.1)
+            self._producer.poll(0)
+        assert self._producer.flush(60) == 0
+        return places
+
+    def ends(self) -> Offsets:
+        """The end offset of each partition."""
+        asking = Consumer({**self._servers, "group.id": "ends"})
+        try:
+            return {
+                number: asking.get_watermark_offsets(TopicPartition(self.topic, number), timeout=10)[1]
+                for number in range(self.partitions)
+            }
+        finally:
+            asking.close()
+
+    def committed(self, action: str) -> Offsets:
+        """The committed offset of each partition that has one."""
+        asked = [TopicPartition(self.topic, number) for number in range(self.partitions)]
+        group = f"{self.name}.{action}"
+        found = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, asked)])[group].result(20)
+        return {each.partition: each.offset for each in found.topic_partitions if each.offset >= 0}
+
+    def members(self, action: str) -> int:
+        """Workers in the action's consumer group."""
+        group = f"{self.name}.{action}"
+        return len(self._admin.describe_consumer_groups([group])[group].result(20).members)
+
+    def lag(self, action: str) -> int:
+        """Records that are not committed."""
+        committed = self.committed(action)
+        return sum(end - committed.get(number, 0) for number, end in self.ends().items())
+
+    def wait_for_no_lag(self, action: str, seconds: float = 40) -> None:
+        """Until everything that is in the topic now is committed."""
+        wait_until(
+            lambda: self.lag(action) == 0, seconds, lambda: f"lag of {action}: {self.lag(action)}\n{self.tails()}"
+        )
+
+    def dead_letters(self) -> list[Message]:
+        """All records of the dead letter topic."""
+        reader = Consumer({**self._servers, "group.id": "dead", "fetch.message.max.bytes": 16 << 20})
+        found = []
+        try:
+            for number in range(self.partitions):
+                place = TopicPartition(self.dead_topic, number, 0)
+                end = reader.get_watermark_offsets(place, timeout=10)[1]
+                reader.assign([place])
+                while len([each for each in found if each.partition() == number]) < end:
+                    letter = reader.poll(10)
+                    assert letter is not None, "dead letters cannot be read"
+                    assert letter.error() is None, letter.error()
+                    found.append(letter)
+        finally:
+            reader.close()
+        return found
+
+    def keys(self, bucket: str) -> list[str]:
+        """All keys of a bucket."""
+        pages = self.store.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        return [each["Key"] for page in pages for each in page.get("Contents", ())]
+
+    def objects(self, bucket: str, keys: Iterable[str] | None = None) -> dict[str, bytes]:
+        """Contents by key."""
+        wanted = self.keys(bucket) if keys is None else keys
+        return {key: self.store.get_object(Bucket=bucket, Key=key)["Body"].read() for key in wanted}
+
+    # --- the processes
+
+    def config(self) -> Path:
+        """Write the configuration as it is now; its path."""
+        path = self.folder / "pipeline.yaml"
+        path.write_text(json.dumps(self.settings()), encoding="utf-8")
+        return path
+
+    def settings(self) -> dict[str, Any]:
+        """The configuration as it is now."""
+        return {
+            "pipeline": self.name,
+            "kafka": {
+                "bootstrap_servers": self.kafka.bootstrap_servers,
+                "messages_topic": self.topic,
+                "events_topic": self.topic,
+                "dead_letter_topic": self.dead_topic,
+                "partitions": self.partitions,
+                "session_timeout": "3s",
+                "commit_interval": "200ms",
+                **self.kafka_settings,
+            },
+            "sources": self.sources,
+            "connectors": {
+                "s3": {
+                    "lake": {
+                        "host": self.s3.host,
+                        "port": self.s3.port,
+                        "access_key_id": self.s3.access_key_id,
+                        "secret_access_key": self.s3.secret_access_key,
+                        "transport_options": {
+                            "ssl": {"enable": False},
+                            "connect_timeout": "2s",
+                            "request_timeout": "5s",
+                            **self.transport_options,
+                        },
+                    }
+                }
+            },
+            "actions": {"s3": self.actions},
+            "rules": {
+                name: {"sql": sql, "actions": [f"s3:{each}" for each in actions]}
+                for name, (sql, actions) in self.rules.items()
+            },
+        }
+
+    def worker(self, *, wait: bool = True) -> Server:
+        """Start one more worker; when this returns its actions have started, unless `wait` is false."""
+        number = len(self.workers)
+        log = self.folder / f"worker-{number}.log"
+        command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", str(self.config()), "--log", "json"]
+
+        def started() -> bool:
+            return not wait or log.read_text(errors="replace").count("action started") >= len(self.actions)
+
+        server = Server(f"worker {number}", command, log, started, folder=Path.cwd(), stop_seconds=30)
+        self.workers.append(server)
+        server.start()
+        return server
+
+    def stop(self) -> None:
+        """Stop all workers."""
+        for server in self.workers:
+            server.stop()
+
+    def tails(self) -> str:
+        """The end of each worker's log."""
+        return "\n".join(f"{server.name}\n{server.tail()}" for server in self.workers)
+
+
+def lines(server: Server) -> list[Mapping[str, Any]]:
+    """A worker's log, line by line; fails if a line is not JSON, as a traceback is not."""
+    return [json.loads(line) for line in server.log.read_text().splitlines()]
