@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import boto3
@@ -18,7 +19,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from paho.mqtt import publish, subscribe
 
 from pipeline.demo.process import Server, ServerError, free_port, listens
-from tests.parts.part import KafkaPart, MqttPart, S3Part
+from tests.parts import cache
+from tests.parts.part import KafkaPart, MqttPart, S3Part, UnavailableError
 
 
 @pytest.mark.real
@@ -66,6 +68,37 @@ def test_the_store_gives_back_what_was_put(s3: S3Part) -> None:
     client.put_object(Bucket="parts", Key="a/b", Body=b"content")
 
     assert client.get_object(Bucket="parts", Key="a/b")["Body"].read() == b"content"
+
+
+def test_a_part_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs that need the same part at the same time wait for the one that fetches it; half a part is never seen."""
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
+    fetched = []
+
+    def build(folder: Path) -> None:
+        fetched.append(folder)
+        (folder / "first").touch()
+        time.sleep(0.2)
+        (folder / "second").touch()
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda _: sorted(cache.obtain("part", build).iterdir()), range(4)))
+
+    assert len(fetched) == 1
+    assert folders == [[tmp_path / "part" / "first", tmp_path / "part" / "second"]] * 4
+
+
+def test_a_part_that_cannot_be_fetched_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed download says why, and the next run tries again."""
+    monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
+
+    def build(folder: Path) -> None:
+        cache.fetch([sys.executable, "-c", "raise SystemExit('no network')"], folder=folder)
+
+    with pytest.raises(UnavailableError, match="no network"):
+        cache.obtain("part", build)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["part.lock"]
 
 
 def test_a_server_that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> None:

@@ -29,8 +29,7 @@ def obtain(name: str, build: Callable[[Path], None]) -> Path:
     folder = root() / name
     if folder.exists():
         return folder
-    root().mkdir(parents=True, exist_ok=True)
-    with _lock(root() / f"{name}.lock"):
+    with locked(name):
         if not folder.exists():
             partial = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=root()))
             try:
@@ -65,7 +64,9 @@ def fetch(command: Sequence[str], *, folder: Path, environment: Mapping[str, str
 
 
 @contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
+def locked(name: str) -> Iterator[None]:
+    """Whatever is done under one name is done by one run of the tests at a time."""
+    root().mkdir(parents=True, exist_ok=True)
+    with (root() / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -40,10 +40,11 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 def program() -> str:
     """The path of mosquitto. Raises UnavailableError."""
+    if _find() is None:
+        with cache.locked("mosquitto"):
+            if _find() is None:
+                _install()
     found = _find()
-    if found is None:
-        _install()
-        found = _find()
     if found is None:
         raise UnavailableError("mosquitto was installed and cannot be found")
     return found
@@ -82,7 +83,8 @@ def _install() -> None:
         _POLICY.chmod(0o755)
     try:
         cache.fetch(["apt-get", "-q", "update"], folder=Path("/"), environment=quiet)
-        install = ["apt-get", "-q", "-y", "install", "--no-install-recommends", "mosquitto"]
+        install = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install"]
+        install += ["--no-install-recommends", "mosquitto"]
         cache.fetch(install, folder=Path("/"), environment=quiet)
     finally:
         if ours:
