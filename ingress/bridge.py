@@ -35,6 +35,7 @@ from pipeline.record import Outgoing, event_record
 log: Final = structlog.get_logger("tidegate.ingress")
 
 WINDOW_BYTES_MAX: Final = 64 << 20  # payloads held for a source, whatever the window's number of messages
+UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
 QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of QoS 0 are dropped
 
 
@@ -54,6 +55,7 @@ class Bridge:
         self.empty = asyncio.Event()
         self.metrics = SourceMetrics(name)
         self._dead_letters: set[str] = set()
+        self._unwanted: set[bytes] = set()
         producer.after_poll(self.sweep)
 
     def attach(self, connection: Connection) -> None:
@@ -108,11 +110,15 @@ class Bridge:
             record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
             records.append((self._kafka.events_topic, record))
         self.metrics.events.inc(len(records))
-        if route.forwarded:
+        if self._unwanted_retained(flags):
+            self.metrics.dropped("retained")
+        elif route.forwarded:
             decoded = decode_properties(properties) if properties else ()
             records.append((self._kafka.messages_topic, route.record(message, decoded, now_ms)))
         elif not route.adapters:
             self.metrics.dropped("unsubscribed")
+            if len(self._unwanted) < UNWANTED_MAX:
+                self._unwanted.add(topic)
         if not records:
             self.window.add(mid, "", Outgoing(b"", b"", [], now_ms)).done = True
             self._producer.wake()
@@ -121,6 +127,15 @@ class Bridge:
         for index, (kafka_topic, record) in enumerate(records):
             delivery = self.window.add(mid if index == last else 0, kafka_topic, record)
             self._producer.produce(kafka_topic, record, delivery)
+
+    def _unwanted_retained(self, flags: int) -> bool:
+        """A copy that the broker keeps, which the configuration does not want; a redelivery was wanted at its first."""
+        connection = self._connection
+        return (
+            flags & (RETAIN_FLAG | DUP_FLAG) == RETAIN_FLAG
+            and connection is not None
+            and not connection.retained_wanted
+        )
 
     def _count(self, received: int, redelivered: int, dropped: int) -> None:
         self.metrics.received.inc(received)
@@ -150,6 +165,11 @@ class Bridge:
         self.metrics.acknowledged.inc(len(mids))
         if not window.full:
             self._connection.resume()
+
+    def take_unwanted(self) -> list[str]:
+        """Topic names since the last call that a subscription of an earlier configuration brought."""
+        topics, self._unwanted = self._unwanted, set()
+        return [topic.decode("utf-8", "replace") for topic in topics]
 
     def observe(self, now_ms: int) -> None:
         """Set the gauges; called now and then."""

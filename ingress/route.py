@@ -68,7 +68,7 @@ class Route:
             timestamp_ms=now_ms,
             extra=_extra(properties),
         )
-        if not properties and not self.adapters and self._chain.is_fixed_without_properties:
+        if not properties and not flags & RETAIN_FLAG and not self.adapters and self._chain.is_fixed_without_properties:
             self.prepared[flags] = record.key, record.headers
         return record
 

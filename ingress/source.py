@@ -19,9 +19,12 @@ import structlog
 
 from ingress.bridge import Bridge
 from ingress.events import Adapter
+from ingress.events.aws_presence import AwsPresenceAdapter
 from ingress.events.emqx_sys import EmqxSysAdapter
 from ingress.events.mosquitto_log import MosquittoLogAdapter
+from ingress.events.nanomq_status import NanomqStatusAdapter
 from ingress.events.status_topic import StatusTopicAdapter
+from ingress.reconcile import filters_matching
 from pipeline.config.model import KafkaConfig, MqttSource
 from pipeline.connectors.kafka import Producer
 from pipeline.connectors.mqtt import Connection
@@ -35,8 +38,10 @@ STABLE_SECONDS: Final = 10.0  # a connection that lived so long was a good one: 
 OBSERVE_SECONDS: Final = 1.0
 
 ADAPTERS: Final[dict[str, Callable[[], Adapter]]] = {
-    "mosquitto_log": MosquittoLogAdapter,
+    "aws_presence": AwsPresenceAdapter,
     "emqx_sys": EmqxSysAdapter,
+    "mosquitto_log": MosquittoLogAdapter,
+    "nanomq_status": NanomqStatusAdapter,
 }
 
 
@@ -98,7 +103,11 @@ class Source:
             if not await self._opened(connection):
                 return None
             self._say_connected(connection.session_present)
-            await _first(connection.ended.wait(), self._stopping.wait())
+            reconciling = asyncio.create_task(self._reconcile(connection))
+            try:
+                await _first(connection.ended.wait(), self._stopping.wait())
+            finally:
+                reconciling.cancel()
             if not connection.ended.is_set():
                 await self._leave(connection)
                 return None
@@ -138,6 +147,14 @@ class Source:
 
     def _seconds_left(self) -> float:
         return max(0.0, self._stop_before - time.monotonic())
+
+    async def _reconcile(self, connection: Connection) -> None:
+        """Unsubscribe from what a persistent session still has and we no longer want."""
+        while True:
+            for topic in self._bridge.take_unwanted():
+                log.info("mqtt.unsubscribed", source=self._name, topic=topic)
+                connection.unsubscribe(filters_matching(topic))
+            await asyncio.sleep(OBSERVE_SECONDS)
 
     async def _observe(self) -> None:
         while True:

@@ -1,8 +1,7 @@
-"""One connection to an MQTT broker, from CONNECT to its end: paho-mqtt with a faster reader, on the event loop.
+"""One connection to an MQTT broker, from CONNECT to its end, on the event loop.
 
-paho does the handshake, TLS, keep-alive and subscriptions. `BatchClient` overrides what costs it 47 µs a message: whole
-reads go through `Parser`, and acknowledgements leave joined, in one write. `Connection` ties it to asyncio. A new
-connection is a new object: an acknowledgement cannot leave on another connection than its message came by.
+Ties `BatchClient`, which is paho-mqtt with a faster reader, to asyncio. A new connection is a new object: so an
+acknowledgement cannot leave on another connection than its message came by.
 
 This file knows no Kafka, keeps no window and never reconnects; see ingress/source.py for that.
 """
@@ -12,30 +11,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from paho.mqtt import client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.config.model import MqttSource
-from pipeline.connectors.mqtt_parser import Parser, ProtocolError, Received, acknowledgements
+from pipeline.connectors.mqtt_client import BatchClient, OnBatch
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 
-READ_BYTES: Final = 262_144
-TLS_RECORDS_MAX: Final = 256  # decrypted in one go; one record is at most 16 kB, and some brokers make one per packet
 SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next waits, so that more of them come at once
 PAUSE_SECONDS: Final = 0.004
 CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
 MISC_SECONDS: Final = 0.5
-DISCONNECT_PACKET: Final = b"\xe0\x00"  # "normal disconnection" in both versions
-
-OnBatch = Callable[[Sequence[Received]], None]
+FILTERS_MAX: Final = 200  # in one UNSUBSCRIBE
+RETAIN_HANDLING: Final = {
+    "first": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB,
+    "always": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
+    "never": SubscribeOptions.RETAIN_DO_NOT_SEND,
+}
 
 # What a person can mend: the words for CONNACK codes that say so (MQTT 5.0 table 2-6, MQTT 3.1.1 section 3.2.2.3).
 OPERATOR_REASONS: Final = frozenset(
@@ -49,89 +46,6 @@ OPERATOR_REASONS: Final = frozenset(
         "Unsupported protocol version",
     }
 )
-
-
-class BatchClient(paho.Client):
-    """paho's client with `loop_read` for whole reads. What it overrides and calls is listed in a test.
-
-    `on_batch` gets runs of PUBLISH packets; paho's own `on_message` is never called.
-    """
-
-    def __init__(self, on_batch: OnBatch, *, v5: bool, **settings: Any) -> None:
-        super().__init__(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5 if v5 else paho.MQTTv311, **settings)
-        self._on_batch = on_batch
-        self._parser = Parser(v5=v5)
-        self.read_messages = 0  # of the latest loop_read
-        self.protocol_error: ProtocolError | None = None
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read once, hand on what is whole. `max_packets` is paho's and means nothing here."""
-        sock = self._sock
-        if sock is None:
-            return MQTTErrorCode.MQTT_ERR_NO_CONN
-        self.read_messages = 0
-        try:
-            chunk = self._read_tls(sock) if self._ssl else sock.recv(READ_BYTES)
-        except (BlockingIOError, ssl.SSLWantReadError):
-            return MQTTErrorCode.MQTT_ERR_SUCCESS
-        except ssl.SSLWantWriteError:
-            self._call_socket_register_write()
-            return MQTTErrorCode.MQTT_ERR_SUCCESS
-        except OSError:
-            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-        if not chunk:
-            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-        self._last_bytes_received = time.monotonic()
-        try:
-            code = self._take(chunk)
-        except ProtocolError as error:
-            self.protocol_error = error
-            code = MQTTErrorCode.MQTT_ERR_PROTOCOL
-        return self._loop_rc_handle(code) if code else MQTTErrorCode.MQTT_ERR_SUCCESS
-
-    def acknowledge(self, mids: list[int]) -> None:
-        """Queue the PUBACKs of `mids` as one write."""
-        self._packet_queue(paho.PUBACK, acknowledgements(mids), 0, 1)
-
-    def leave(self) -> None:
-        """Queue a DISCONNECT and wait for the broker to close, passing over what it still sends.
-
-        paho would close as soon as the packet has left. Unread bytes then make TCP answer with a reset, which can take
-        our last acknowledgements along: the broker would deliver again what it was told not to.
-        """
-        self._on_batch = lambda batch: None
-        self._packet_queue(paho.PUBACK, DISCONNECT_PACKET, 0, 1)
-
-    def excuse_silence(self) -> None:
-        """While reading is paused nobody sees the broker's PINGRESP; that is no reason to leave."""
-        self._ping_t = 0.0
-        self._last_bytes_received = time.monotonic()
-
-    def _read_tls(self, sock: Any) -> bytes:
-        """One read of TLS gives at most one record. What is decrypted already would not wake the event loop again."""
-        chunks = [sock.recv(READ_BYTES)]
-        with contextlib.suppress(ssl.SSLWantReadError):
-            while chunks[-1] and (len(chunks) < TLS_RECORDS_MAX or sock.pending()):
-                chunks.append(sock.recv(READ_BYTES))
-        return b"".join(chunks)
-
-    def _take(self, chunk: bytes) -> MQTTErrorCode:
-        for found in self._parser.feed(chunk):
-            if isinstance(found, list):
-                self.read_messages += len(found)
-                self._on_batch(found)
-                continue
-            packet: Any = self._in_packet
-            packet.update(
-                command=found.first_byte, packet=bytearray(found.body), remaining_length=len(found.body), pos=0
-            )
-            try:
-                code = self._packet_handle()
-            finally:
-                packet.update(command=0, packet=bytearray())
-            if code or self._sock is None:
-                return code
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
 
 
 class Connection:
@@ -157,11 +71,21 @@ class Connection:
         self._subscribed: asyncio.Future[list[Any]] = self._loop.create_future()
         self._sock: Any = None
         self._reading = self._writing = self._paused = self._held = False
+        self._new_to_us = True
         self._rest: asyncio.TimerHandle | None = None
         self._misc: asyncio.TimerHandle | None = None
         self.ended = asyncio.Event()
         self.error: ConnectorError | None = None
         self.session_present = False
+
+    @property
+    def retained_wanted(self) -> bool:
+        """Whether a message with the RETAIN flag is to be passed on.
+
+        MQTT 5 brokers do not send the others. With 3.1.1 they come at each SUBSCRIBE, and "first" means: unless the
+        broker had kept our session.
+        """
+        return self._source.retained == "always" or (self._source.retained == "first" and self._new_to_us)
 
     async def open(self, filters: Sequence[str]) -> None:
         """Connect and subscribe; see the class."""
@@ -281,11 +205,16 @@ class Connection:
     def _subscribe(self, filters: Sequence[str]) -> None:
         qos: int = self._source.qos
         if self._v5:
-            # Retain handling 1: retained messages come when the subscription is new, not at each reconnect.
-            options = SubscribeOptions(qos=qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            options = SubscribeOptions(qos=qos, retainHandling=RETAIN_HANDLING[self._source.retained])
             self._client.subscribe([(each, options) for each in filters])
         else:
             self._client.subscribe([(each, qos) for each in filters])
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Ask to be sent no more of what `filters` match; the answer is not waited for."""
+        for start in range(0, len(filters), FILTERS_MAX):
+            if not self.ended.is_set():
+                self._client.unsubscribe(list(filters[start : start + FILTERS_MAX]))
 
     def _check_granted(self, filters: Sequence[str], codes: Sequence[Any]) -> None:
         for topic_filter, code in zip(filters, codes, strict=False):
@@ -302,6 +231,7 @@ class Connection:
             self._end(_refusal(self._source, str(code)))
             return
         self.session_present = flags.session_present
+        self._new_to_us = self._v5 or not flags.session_present
         if not self._connected.done():
             self._connected.set_result(None)
 

@@ -39,7 +39,9 @@ class Publisher:
         publisher._listening = asyncio.create_task(publisher._listen())
         return publisher
 
-    async def publish(self, topic: str, payloads: Iterable[bytes], *, rate: float = 0, qos: int = 1) -> None:
+    async def publish(
+        self, topic: str, payloads: Iterable[bytes], *, rate: float = 0, qos: int = 1, retain: bool = False
+    ) -> None:
         """Publish in order, at most `rate` messages a second (0: as fast as the broker acknowledges)."""
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -47,7 +49,7 @@ class Publisher:
             while qos and self._sent - self.acknowledged >= INFLIGHT_MAX:
                 self._room.clear()
                 await self._room.wait()
-            self._write(_text(topic.encode()), payload, qos)
+            self._write(_text(topic.encode()), payload, qos << 1 | retain)
             if count % 20 == 0:
                 await self.writer.drain()
                 ahead = count / rate - (loop.time() - began) if rate else 0
@@ -66,13 +68,13 @@ class Publisher:
             self._listening.cancel()
         return self.acknowledged
 
-    def _write(self, topic: bytes, payload: bytes, qos: int) -> None:
+    def _write(self, topic: bytes, payload: bytes, flags: int) -> None:
         mid = b""
-        if qos:
+        if flags & 6:
             mid = (self._sent % 65535 + 1).to_bytes(2, "big")
             self._sent += 1
         body = topic + mid + payload
-        self.writer.write(bytes([0x30 | qos << 1]) + _length(len(body)) + body)
+        self.writer.write(bytes([0x30 | flags]) + _length(len(body)) + body)
 
     async def _listen(self) -> None:
         while True:

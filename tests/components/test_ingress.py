@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
@@ -48,13 +49,18 @@ class Ingress:
 
     def __post_init__(self) -> None:
         self.messages, self.events, self.dead = (f"{self.name}.{each}" for each in ("messages", "events", "dead"))
-        config = self.folder / "ingress.yaml"
-        config.write_text(json.dumps(self._config()), encoding="utf-8")
+        self._config_file = self.folder / "ingress.yaml"
+        self.reconfigure()
         self._ready = self.folder / "ready"
-        command = [sys.executable, "-c", RUN, str(config), str(self._ready)]
+        command = [sys.executable, "-c", RUN, str(self._config_file), str(self._ready)]
         self.server = Server(
             "ingress", command, self.folder / "ingress.log", self._ready.exists, folder=Path.cwd(), stop_seconds=25
         )
+
+    def reconfigure(self, **source: Any) -> None:
+        """Other settings of the source, from the next start on."""
+        self.source = {**self.source, **source}
+        self._config_file.write_text(json.dumps(self._config()), encoding="utf-8")
 
     def start(self) -> None:
         self._ready.unlink(missing_ok=True)
@@ -270,6 +276,27 @@ async def test_what_kafka_refuses_becomes_a_dead_letter_and_holds_nothing_up(ing
     assert dead[0].key() == b"big"
 
 
+@pytest.mark.real
+async def test_a_limit_lowered_at_run_time_costs_only_the_large_message(ingress: Ingress) -> None:
+    """Kafka refuses whole batches: those who share one with a large message are sent again and arrive."""
+    limit = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ResourceType.TOPIC, ingress.messages, incremental_configs=[limit])
+    admin = AdminClient({"bootstrap.servers": ingress.kafka.bootstrap_servers})
+    for future in admin.incremental_alter_configs([topic]).values():
+        future.result(10)
+    small = [b"small %d" % n for n in range(20)]
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "mixed")
+    await publisher.publish(f"{ingress.name}/mixed/up", [*small[:10], bytes(5000), *small[10:]])
+    await publisher.finish()
+
+    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, len(small))
+    dead = await asyncio.to_thread(read, ingress.kafka, ingress.dead, 1)
+
+    assert {each.value() for each in records} == set(small)
+    assert [each.value() for each in dead] == [bytes(5000)]
+    await wait_until_acknowledged(ingress)
+
+
 @pytest.mark.parametrize("ingress", [{"clientid_from": [{"user_property": "clientid"}]}], indirect=True, ids=["v5"])
 async def test_user_properties_name_the_client_and_are_kept(ingress: Ingress) -> None:
     """A user property names the publisher, and all publish properties are in one header."""
@@ -290,6 +317,57 @@ async def test_user_properties_name_the_client_and_are_kept(ingress: Ingress) ->
     assert (record.key(), headers["clientid_from"]) == (b"truck-7", b"user_property")
     assert told["User-Property"] == {"clientid": "truck-7", "site": "north"}
     assert told["Content-Type"] == "text/plain"
+
+
+@pytest.mark.real
+async def test_a_subscription_that_is_no_longer_wanted_is_ended(ingress: Ingress) -> None:
+    """The persistent session keeps what an earlier configuration subscribed to; the next start gets rid of it."""
+    old = f"old{ingress.name}"
+    await asyncio.to_thread(ingress.server.stop)
+    ingress.reconfigure(topics=[f"{ingress.name}/#", f"{old}/+/#"])
+    ingress.start()
+    await asyncio.to_thread(ingress.server.stop)
+    ingress.reconfigure(topics=[f"{ingress.name}/#"])
+    ingress.start()
+
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "d")
+    await publisher.publish(f"{old}/d/x", [b"one"])
+    line = await wait_for_line(ingress, "mqtt.unsubscribed")
+    await asyncio.sleep(1)
+    await publisher.publish(f"{old}/d/y", [b"two"])
+    await publisher.publish(f"{ingress.name}/d/z", [b"three"])
+    await publisher.finish()
+
+    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, 1)
+    assert [each.value() for each in records] == [b"three"]
+    assert line["topic"] == f"{old}/d/x"
+    await wait_until_acknowledged(ingress)
+    assert [each["event"] for each in ingress.lines()].count("mqtt.unsubscribed") == 1
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("ingress", "times"),
+    [
+        ({"protocol": protocol, "retained": retained}, times)
+        for protocol in ("5", "3.1.1")
+        for retained, times in (("first", 1), ("always", 2), ("never", 1))
+    ],
+    indirect=["ingress"],
+    ids=str,
+)
+async def test_retained_messages_come_as_often_as_configured(ingress: Ingress, times: int) -> None:
+    """Live it comes once; after a restart, with the session kept, only "always" gets the broker's copy again."""
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "d")
+    await publisher.publish(f"{ingress.name}/d/up", [b"state"], retain=True)
+    await publisher.finish()
+    await asyncio.to_thread(read, ingress.kafka, ingress.messages, 1)
+    await asyncio.to_thread(ingress.server.stop)
+    ingress.start()
+
+    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, times)
+
+    assert len(records) == times
 
 
 @pytest.mark.real
@@ -369,6 +447,12 @@ async def wait_for_line(ingress: Ingress, event: str, *, count: int = 1, seconds
             if len(found) >= count:
                 return found[count - 1]
             await asyncio.sleep(0.1)
+
+
+async def wait_until_acknowledged(ingress: Ingress) -> None:
+    """A graceful stop tells when something was left over."""
+    await asyncio.to_thread(ingress.server.stop)
+    assert not [line for line in ingress.lines() if line["event"] == "mqtt.stopped_early"]
 
 
 def _events_of(ingress: Ingress, clientid: str) -> list[dict[str, Any]]:

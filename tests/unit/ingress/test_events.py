@@ -6,8 +6,10 @@ import orjson
 import pytest
 
 from ingress.events import ClientEvent
+from ingress.events.aws_presence import AwsPresenceAdapter
 from ingress.events.emqx_sys import EmqxSysAdapter
 from ingress.events.mosquitto_log import MosquittoLogAdapter
+from ingress.events.nanomq_status import NanomqStatusAdapter
 from ingress.events.status_topic import StatusTopicAdapter
 from pipeline.config.model import StatusTopic
 
@@ -187,3 +189,83 @@ def test_birth_and_will() -> None:
     assert event(b"1") == [ClientEvent("client.connected", "d", {"connected_at": NOW})]
     assert event(b"0") == [ClientEvent("client.disconnected", "d", {"disconnected_at": NOW})]
     assert event(b"x") == event(b"") == event(b"1", retained=True) == []
+
+
+def test_nanomq_tells_both() -> None:
+    """Payloads of NanoMQ 0.24; its way to say that there is no user name is not one."""
+    adapter = NanomqStatusAdapter()
+    topic = "$SYS/brokers/client_status/mqttui-3a97c5cc"
+    online = (
+        b'{"status":"online", "username":"(null)", "ts":1787636726019,"proto_name":"MQTT","keepalive":60,'
+        b'"return_code":"0","proto_ver":4,"client_id":"mqttui-3a97c5cc","clean_start":1, "IPv4":"127.0.0.1"}'
+    )
+    offline = (
+        b'{"status":"offline", "username":"anna","ts":1787636727000,"reason_code":"8d",'
+        b'"client_id":"mqttui-3a97c5cc","IPv4":"127.0.0.1"}'
+    )
+
+    (came,) = adapter.events(topic, online, retained=False, now_ms=NOW)
+    (went,) = adapter.events(topic, offline, retained=False, now_ms=NOW)
+
+    address = {"peername": "127.0.0.1", "peerhost": "127.0.0.1"}
+    came_fields = {"proto_name": "MQTT", "proto_ver": 4, "keepalive": 60, "clean_start": True}
+    assert came == (
+        "client.connected",
+        "mqttui-3a97c5cc",
+        {**address, **came_fields, "connected_at": 1787636726019},
+    )
+    assert went == (
+        "client.disconnected",
+        "mqttui-3a97c5cc",
+        {**address, "username": "anna", "reason": "keepalive_timeout", "disconnected_at": 1787636727000},
+    )
+    assert adapter.events(topic, online, retained=True, now_ms=NOW) == []
+    assert adapter.events(topic, online.replace(b'"0"', b'"5"'), retained=False, now_ms=NOW) == []
+
+
+def test_an_older_nanomq_has_a_topic_for_each() -> None:
+    """Before 0.24.1 the topic says what the payload does not."""
+    payload = b'{"username":"undefined","ts":1650536832226,"reason_code":"0","client_id":"c"}'
+
+    (event,) = NanomqStatusAdapter().events("$SYS/brokers/disconnected", payload, retained=False, now_ms=NOW)
+
+    assert event == ("client.disconnected", "c", {"reason": "normal", "disconnected_at": 1650536832226})
+
+
+def test_aws_tells_both() -> None:
+    """The lifecycle events of AWS IoT Core, with the number that puts them in order."""
+    adapter = AwsPresenceAdapter()
+    common = (
+        b'"clientId":"186b5","sessionIdentifier":"a4666d2a","principalIdentifier":"12345","ipAddress":"192.0.2.0",'
+        b'"versionNumber":0,'
+    )
+    connected = b"{" + common + b'"timestamp":1573002230757,"eventType":"connected"}'
+    disconnected = (
+        b"{" + common + b'"timestamp":1573002340451,"eventType":"disconnected","clientInitiatedDisconnect":true,'
+        b'"disconnectReason":"CLIENT_INITIATED_DISCONNECT"}'
+    )
+
+    (came,) = adapter.events("$aws/events/presence/connected/186b5", connected, retained=False, now_ms=NOW)
+    (went,) = adapter.events("$aws/events/presence/disconnected/186b5", disconnected, retained=False, now_ms=NOW)
+
+    told = {"session_id": "a4666d2a", "principal": "12345", "version": 0, "peername": "192.0.2.0"}
+    told["peerhost"] = "192.0.2.0"
+    assert came == ("client.connected", "186b5", {**told, "connected_at": 1573002230757})
+    assert went == ("client.disconnected", "186b5", {**told, "reason": "normal", "disconnected_at": 1573002340451})
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ('"disconnectReason":"DUPLICATE_CLIENTID"', "takenover"),
+        ('"disconnectReason":"WEBSOCKET_TTL_EXPIRATION"', "websocket_ttl_expiration"),
+        ('"clientInitiatedDisconnect":false', "tcp_closed"),
+    ],
+)
+def test_reasons_of_aws(told: str, reason: str) -> None:
+    """EMQX's word where there is one, AWS's own in small letters where there is none."""
+    payload = f'{{"clientId":"c","eventType":"disconnected",{told}}}'.encode()
+
+    (event,) = AwsPresenceAdapter().events("$aws/events/presence/disconnected/c", payload, retained=False, now_ms=NOW)
+
+    assert event.fields["reason"] == reason

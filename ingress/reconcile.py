@@ -1,0 +1,39 @@
+"""Subscriptions that a persistent session still has and the configuration no longer wants.
+
+A broker does not tell which subscriptions a session holds. But a topic name has finitely many filters that match it, so
+when a message comes that no filter of ours wants, unsubscribing from all of them ends whichever brought it. The message
+itself was wanted once and is no more: it is acknowledged and counted, not forwarded.
+
+Pure. This file sends nothing.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Final
+
+from pipeline.topics import TOPIC_BYTES_MAX
+
+LEVELS_MAX: Final = 9  # 3 filters times 2 to this power
+TOPIC_CHARACTERS_MAX: Final = 1000
+
+
+def filters_matching(topic: str) -> list[str]:
+    """Every topic filter that matches `topic` (MQTT 5.0 section 4.7); only the simple ones when it has many levels.
+
+    Shared subscriptions are not among them: their group's name cannot be guessed.
+    """
+    levels = topic.split("/")
+    if len(levels) > LEVELS_MAX or len(topic) > TOPIC_CHARACTERS_MAX:
+        prefixes = ["/".join(levels[:count]) for count in range(1, LEVELS_MAX + 1)]
+        simple = [topic, *(f"{prefix}/#" for prefix in prefixes), *([] if topic.startswith("$") else ["#"])]
+        return [each for each in simple if len(each.encode()) <= TOPIC_BYTES_MAX]
+    choices = [(level, "+") for level in levels]
+    if topic.startswith("$"):
+        choices[0] = (levels[0], levels[0])  # a wildcard in the first level does not reach $ topics (4.7.2)
+    found = dict.fromkeys("/".join(each) for each in product(*choices))
+    for count in range(len(levels) + 1):
+        found.update(dict.fromkeys("/".join((*each, "#")) for each in product(*choices[:count])))
+    if topic.startswith("$"):
+        found.pop("#")
+    return list(found)
