@@ -42,6 +42,12 @@ dynamic_filters = true
 """
 
 
+def check_installed() -> None:
+    """Raises ServerError when a package of the embedded servers is missing, and says how to get it."""
+    for part in _PACKAGES:
+        _package(part)
+
+
 def kafka(port: int, folder: Path) -> Server:
     """Tansu. It forgets everything when it ends, and knows no idempotent producer; LATEST offsets lag behind."""
     package = _package("kafka")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
 _PARALLEL_READS: Final = 8
+_READS_PER_REFRESH: Final = 300
 _QUIET_SECONDS: Final = 1.0  # Kafka's log has been read to its end when it gives nothing for so long
 
 
@@ -45,14 +46,20 @@ class Bucket:
     def create(self) -> None:
         self._client.create_bucket(Bucket=self._bucket)
 
-    def refresh(self) -> None:
-        """Read every object that is new, or has another content than when it was last read."""
+    def refresh(self) -> int:
+        """Read objects that are new, or have another content than when they were last read, up to a limit.
+
+        Returns how many are still to be read: call again until it is 0.
+        """
         listed = dict(self._list())
         changed = [key for key, tag in listed.items() if self._tags.get(key) != tag]
+        now = changed[:_READS_PER_REFRESH]
         with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-            self.objects.update(zip(changed, pool.map(self._read, changed), strict=True))
-        self.objects = {key: body for key, body in self.objects.items() if key in listed}
-        self._tags = listed
+            self.objects.update(zip(now, pool.map(self._read, now), strict=True))
+        self._tags.update((key, listed[key]) for key in now)
+        for gone in self.objects.keys() - listed.keys():
+            del self.objects[gone], self._tags[gone]
+        return len(changed) - len(now)
 
     def _list(self) -> Iterator[tuple[str, str]]:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket):

@@ -27,6 +27,7 @@ from pipeline.errors import TidegateError
 
 _TICK_SECONDS: Final = 0.1
 _PATIENCE_SECONDS: Final = 30.0  # the waiting for the last objects ends when nothing new has come for so long
+_OBJECTS_PER_SECOND: Final = 200  # what the embedded S3 stores
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FAILED: Final = 1
@@ -73,6 +74,8 @@ def run(options: Options) -> int:
 
 def _prove(stack: Stack, options: Options, console: Console) -> int:
     console.print(f"started Kafka, MQTT, S3, ingress and worker; logs in {stack.folder}", soft_wrap=True)
+    if options.devices * options.rate > _OBJECTS_PER_SECOND:
+        console.print(f"the embedded S3 stores about {_OBJECTS_PER_SECOND} objects a second: the rest waits in Kafka")
     fleet = Fleet(options.devices, options.rate, stack.mqtt_5, stack.mqtt_311)
     began = time.monotonic()
     with Show(console, fleet.account, stack.ingress_metrics, stack.worker_metrics) as show:
@@ -105,20 +108,22 @@ def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof
     most, since = -1, time.monotonic()
     while True:
         stack.check()
-        show.tick("arriving")
-        proof = _look(fleet, bucket, log)
-        if not proof.total.lost:
-            return _look(fleet, bucket, log), ""
-        if proof.total.stored > most:
-            most, since = proof.total.stored, time.monotonic()
-        if time.monotonic() - since > _PATIENCE_SECONDS:
-            return proof, f"{proof.total.lost:,} had not arrived when nothing new had come for {_PATIENCE_SECONDS:g} s"
+        unread = bucket.refresh()
+        show.tick(f"reading {unread:,} objects" if unread else "arriving")
+        if len(bucket.objects) > most:
+            most, since = len(bucket.objects), time.monotonic()
+        elif not unread:  # nothing new: all has arrived, or something needs explaining
+            proof = _look(fleet, bucket, log)
+            if not proof.total.lost:
+                return proof, ""
+            if time.monotonic() - since > _PATIENCE_SECONDS:
+                missing = f"{proof.total.lost:,} had not arrived"
+                return proof, f"{missing} when nothing new had come for {_PATIENCE_SECONDS:g} s"
         time.sleep(_TICK_SECONDS)
 
 
 def _look(fleet: Fleet, bucket: Bucket, log: Log) -> Proof:
-    """Prove with the objects; when that leaves a question, with Kafka's log too."""
-    bucket.refresh()
+    """Prove with the objects alone; when that leaves a question, with Kafka's log too."""
     proof = prove(Evidence(fleet.account, bucket.objects))
     if proof.total.lost or proof.total.duplicated:
         log.refresh()

@@ -33,6 +33,7 @@ class Stack:
     """Everything that runs. `logs` is a folder of its own, which stays when `keep_logs` is set."""
 
     def __init__(self, example: Path = EXAMPLE) -> None:
+        embedded.check_installed()
         self.keep_logs = False
         os.environ[_SECRET_VARIABLE] = secrets.token_urlsafe(16)  # ingress and worker inherit it
         self.mqtt_5, self.mqtt_311 = free_port(), free_port()
