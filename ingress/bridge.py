@@ -199,10 +199,11 @@ class Bridge:
         """
         delivery.tries += 1
         limit = self._producer.record_bytes_max
+        room = self._producer.dead_letter_bytes_max
         source = f"mqtt:{self._name}"
         ways: dict[int, Callable[[], tuple[str, Outgoing]]] = {
             1: lambda: (delivery.topic, delivery.record),
-            2: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, limit)),
+            2: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, room)),
             3: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, 0)),
         }
         if delivery.tries == 1 and record_bytes(delivery.record) > limit:

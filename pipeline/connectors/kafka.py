@@ -59,13 +59,15 @@ class Producer:
         self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._after_poll: list[Callable[[], None]] = []
-        self.record_bytes_max = kafka.max_message_bytes
+        self.record_bytes_max = self.dead_letter_bytes_max = kafka.max_message_bytes
         self.down_since: float | None = None  # time.monotonic() when the last broker was lost
 
     async def connect(self) -> None:
         """Learn the topics' limits and open. Kafka need not be up, but then the limits are those of the settings."""
         try:
-            self.record_bytes_max = await asyncio.to_thread(record_bytes_max, self._kafka)
+            limits = await asyncio.to_thread(record_bytes_max, self._kafka)
+            self.record_bytes_max = min(limits[self._kafka.messages_topic], limits[self._kafka.events_topic])
+            self.dead_letter_bytes_max = min(self.record_bytes_max, limits[self._kafka.dead_letter_topic])
         except KafkaException as error:
             log.warning("kafka.limits_unknown", reason=str(failure(error.args[0], "cannot describe the topics")))
         self._shared = self._open()

@@ -30,6 +30,7 @@ RETRY_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS: Final = 10.0
 # What a batch of one record may add around it: a topic's limit is on the batch, the producer's on the record.
 BATCH_OVERHEAD_BYTES: Final = 512
+RECORD_BYTES_MIN: Final = 1024
 
 # The record itself is at fault: Kafka will never take it.
 REFUSED: Final = frozenset(
@@ -173,11 +174,11 @@ def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
-def record_bytes_max(kafka: KafkaConfig) -> int:
-    """The largest record that all our topics take: the smallest of the setting and the topics' own limits. Blocks."""
+def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
+    """The largest record that each of our topics takes: its own limit, or the setting if that is smaller. Blocks."""
     admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
-    limits = [kafka.max_message_bytes]
-    asked = [ConfigResource(ResourceType.TOPIC, name) for name in _topics(kafka)]
+    limits = dict.fromkeys(_topics(kafka), kafka.max_message_bytes)
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in limits]
     for resource, future in admin.describe_configs(asked, request_timeout=REQUEST_SECONDS).items():
         try:
             entry = future.result(timeout=REQUEST_SECONDS).get("max.message.bytes")
@@ -185,13 +186,13 @@ def record_bytes_max(kafka: KafkaConfig) -> int:
             continue  # a server that does not tell, or a user without the right to ask: the setting counts
         if entry is None or not str(entry.value).isdigit():
             continue
-        limit = int(entry.value) - BATCH_OVERHEAD_BYTES
+        limit = max(RECORD_BYTES_MIN, int(entry.value) - BATCH_OVERHEAD_BYTES)
         if limit < kafka.max_message_bytes:
             log.warning(
                 "kafka.topic_limit", topic=resource.name, limit=limit, max_message_bytes=kafka.max_message_bytes
             )
-        limits.append(limit)
-    return max(1024, min(limits))
+            limits[resource.name] = limit
+    return limits
 
 
 def client_settings(kafka: KafkaConfig, client_id: str) -> dict[str, Any]:
