@@ -131,6 +131,7 @@ def main() -> None:
 
     import jq
 
+    os.environ.clear()  # Python itself sets LC_CTYPE
     for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
         resource.setrlimit(limit, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))

@@ -1,0 +1,75 @@
+"""MQTT topic filters: the rule for one pair, and the index for many."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.topics import TopicIndex, matches, validate_filter
+
+LEVELS = st.sampled_from(["", "a", "b", "$x", "ü"])
+TOPICS = st.lists(LEVELS, min_size=1, max_size=4).map("/".join)
+FILTERS = st.tuples(st.lists(st.one_of(LEVELS, st.just("+")), min_size=1, max_size=4), st.booleans()).map(
+    lambda drawn: "/".join([*drawn[0], "#"] if drawn[1] else drawn[0]) or "a"
+)
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic", "expected"),
+    [
+        ("t", "t", True),
+        ("t/#", "t", True),
+        ("t/#", "t/a/b", True),
+        ("t/#", "tt", False),
+        ("+/a", "/a", True),
+        ("t/+", "t/", True),
+        ("t/+", "t", False),
+        ("#", "a/b", True),
+        ("#", "$SYS/a", False),
+        ("+/a", "$SYS/a", False),
+        ("$SYS/#", "$SYS/a", True),
+        ("t/a", "t/a/", False),
+        ("T", "t", False),
+    ],
+)
+def test_a_filter_matches_as_mqtt_says(topic_filter: str, topic: str, expected: bool) -> None:
+    """`+` is one level, `#` the rest with its parent, and neither reaches a first level with a dollar sign."""
+    assert matches(topic_filter, topic) is expected
+
+
+@pytest.mark.parametrize("bad", ["", "a/#/b", "a#", "a+/b", "#/a", "a\0"])
+def test_what_is_no_filter_is_refused(bad: str) -> None:
+    """Wildcards stand alone in a level, and `#` only in the last."""
+    with pytest.raises(ValueError, match="topic filter"):
+        validate_filter(bad)
+
+
+@given(st.lists(FILTERS, max_size=6), st.lists(TOPICS, min_size=1, max_size=4))
+def test_the_index_answers_as_the_single_rule_does(filters: list[str], topics: list[str]) -> None:
+    """All values of matching filters, in the order of adding; also when it is asked again."""
+    index: TopicIndex[int] = TopicIndex(cached_topics_max=2)
+    for number, topic_filter in enumerate(filters):
+        index.add(topic_filter, number)
+
+    for topic in [*topics, *topics]:
+        assert index.match(topic) == tuple(i for i, f in enumerate(filters) if matches(f, topic))
+
+
+def test_a_value_with_two_matching_filters_is_named_once() -> None:
+    """A rule whose FROM names a topic twice runs once."""
+    index: TopicIndex[str] = TopicIndex()
+    index.add("t/#", "rule")
+    index.add("t/a", "rule")
+
+    assert index.match("t/a") == ("rule",)
+
+
+def test_a_filter_added_later_counts_for_topics_asked_before() -> None:
+    """The memory of answers never outlives the filters."""
+    index: TopicIndex[str] = TopicIndex()
+    assert index.match("t") == ()
+
+    index.add("t", "rule")
+
+    assert index.match("t") == ("rule",)
