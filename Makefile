@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO_ARGS ?=
 TEST_ARGS ?=
+BENCH ?= transport rules ingress
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -32,8 +33,8 @@ format: $(VENV)/.installed-dev ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## compare with a stock Faust agent (BENCH_ARGS)
-	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress (BENCH=transport BENCH_ARGS="--output json")
+	@set -e; for each in $(BENCH); do $(BIN)/python -m benchmarks.$$each $(BENCH_ARGS); done
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
