@@ -92,7 +92,10 @@ class Connection:
         try:
             self._prepare()
             await asyncio.to_thread(self._connect)
-        except (ssl.SSLCertVerificationError, FileNotFoundError) as error:
+        except FileNotFoundError:
+            what = f"no file {self._source.ssl.cacertfile}"
+            raise OperatorError(f"TLS to {self._source.server}: {what}", reason="certificate") from None
+        except ssl.SSLCertVerificationError as error:
             raise OperatorError(f"TLS to {self._source.server}: {error}", reason="certificate") from None
         except (OSError, ValueError) as error:
             raise RetryableError(f"cannot reach {self._source.server}: {error}", reason="unreachable") from None

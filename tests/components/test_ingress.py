@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -23,75 +17,21 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from pipeline.demo.process import Server, free_port
+from tests.components.ingress_process import (
+    Ingress,
+    assert_all_there,
+    certificate,
+    events_of,
+    get,
+    publish_load,
+    pump,
+    read,
+    under_load,
+    wait_for_line,
+    wait_until_acknowledged,
+)
 from tests.components.mqtt_publisher import Publisher
 from tests.parts.part import KafkaPart, MqttPart
-
-RUN = """
-import sys, uvloop
-from ingress.service import run
-from pipeline import log
-from pipeline.config.load import load_file
-log.configure(json=True)
-uvloop.run(run(load_file(sys.argv[1]), ready=lambda: open(sys.argv[2], "w").close()))
-"""
-
-
-@dataclass
-class Ingress:
-    """One ingress process with topics of its own in the shared Kafka."""
-
-    name: str
-    folder: Path
-    kafka: KafkaPart
-    broker: MqttPart
-    source: dict[str, Any] = field(default_factory=dict)
-    kafka_settings: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.messages, self.events, self.dead = (f"{self.name}.{each}" for each in ("messages", "events", "dead"))
-        self._config_file = self.folder / "ingress.yaml"
-        self.reconfigure()
-        self._ready = self.folder / "ready"
-        command = [sys.executable, "-c", RUN, str(self._config_file), str(self._ready)]
-        self.server = Server(
-            "ingress", command, self.folder / "ingress.log", self._ready.exists, folder=Path.cwd(), stop_seconds=25
-        )
-
-    def reconfigure(self, **source: Any) -> None:
-        """Other settings of the source, from the next start on."""
-        self.source = {**self.source, **source}
-        self._config_file.write_text(json.dumps(self._config()), encoding="utf-8")
-
-    def start(self) -> None:
-        self._ready.unlink(missing_ok=True)
-        self.server.start()
-
-    def lines(self) -> list[dict[str, Any]]:
-        """The log, a dictionary for each line."""
-        return [json.loads(line) for line in self.server.log.read_text().splitlines()]
-
-    def _config(self) -> dict[str, Any]:
-        return {
-            "pipeline": self.name,
-            "kafka": {
-                "bootstrap_servers": self.kafka.bootstrap_servers,
-                "messages_topic": self.messages,
-                "events_topic": self.events,
-                "dead_letter_topic": self.dead,
-                "partitions": 4,
-                **self.kafka_settings,
-            },
-            "sources": {
-                "mqtt": {
-                    "plant": {
-                        "server": self.broker.server_address,
-                        "topics": [f"{self.name}/#"],
-                        "clientid_from": [{"topic": f"{self.name}/{{clientid}}/#"}],
-                        **self.source,
-                    }
-                }
-            },
-        }
 
 
 @pytest.fixture
@@ -106,66 +46,6 @@ def ingress(
     process.start()
     yield process
     process.server.stop()
-
-
-def read(kafka: KafkaPart, topic: str, expected: int, *, seconds: float = 30) -> list[Message]:
-    """All records of a topic, in order per partition: waits for `expected` at least, then reads what else there is."""
-    settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "reader", "fetch.message.max.bytes": 1 << 25}
-    consumer = Consumer(settings)
-    partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
-    found: list[Message] = []
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        fresh = [each for each in consumer.consume(10_000, timeout=1.0) if each.error() is None]
-        found += fresh
-        if not fresh and len(found) >= expected:
-            break
-    consumer.close()
-    return found
-
-
-def first_sequences(records: list[Message]) -> dict[str, list[int]]:
-    """Sequence numbers by clientid, each at its first delivery, in Kafka's order."""
-    seen: dict[str, dict[int, None]] = {}
-    for each in records:
-        clientid, _, number = (each.value() or b"").decode().partition(":")
-        seen.setdefault(clientid, {}).setdefault(int(number.strip()))
-    return {clientid: list(numbers) for clientid, numbers in seen.items()}
-
-
-async def publish_load(ingress: Ingress, *, devices: int, messages: int, rate: float) -> dict[str, int]:
-    """`devices` publish `messages` each; how many of each got their PUBACK."""
-    port = ingress.broker.port_311
-
-    async def device(clientid: str) -> int:
-        publisher = await Publisher.connect(ingress.broker.host, port, clientid)
-        topic = f"{ingress.name}/{clientid}/up"
-        await publisher.publish(topic, (f"{clientid}:{n}".ljust(100).encode() for n in range(messages)), rate=rate)
-        return await publisher.finish()
-
-    names = [f"d{n}" for n in range(devices)]
-    return dict(zip(names, await asyncio.gather(*map(device, names)), strict=True))
-
-
-@contextmanager
-def under_load(ingress: Ingress, *, devices: int, messages: int, rate: float) -> Iterator[Future[dict[str, int]]]:
-    """Publish in a thread while the body does harm. Servers have to be started from the main thread: see process.py."""
-    with ThreadPoolExecutor(1) as pool:
-        load = pool.submit(asyncio.run, publish_load(ingress, devices=devices, messages=messages, rate=rate))
-        yield load
-        load.result()
-
-
-def assert_all_there(ingress: Ingress, acknowledged: dict[str, int], *, seconds: float = 60) -> list[Message]:
-    """Every acknowledged message is in Kafka, first deliveries in the order of publishing."""
-    records = read(ingress.kafka, ingress.messages, sum(acknowledged.values()), seconds=seconds)
-    found = first_sequences(records)
-    for clientid, count in acknowledged.items():
-        missing = set(range(count)) - set(found.get(clientid, []))
-        assert not missing, f"{clientid}: {len(missing)} of {count} acknowledged messages are not in Kafka"
-        assert found[clientid] == list(range(count)), f"{clientid}: out of order"
-    return records
 
 
 @pytest.mark.real
@@ -379,7 +259,7 @@ async def test_the_brokers_log_becomes_client_events(ingress: Ingress) -> None:
     await publisher.publish(f"{ingress.name}/{clientid}/up", [b"hello"])
     await publisher.finish()
 
-    ours = await asyncio.to_thread(_events_of, ingress, clientid)
+    ours = await asyncio.to_thread(events_of, ingress, clientid)
     (message,) = await asyncio.to_thread(read, ingress.kafka, ingress.messages, 1)
 
     assert [event["event"] for event in ours] == ["client.connected", "client.disconnected"]
@@ -402,10 +282,63 @@ async def test_birth_and_will_become_client_events(ingress: Ingress) -> None:
     device._sock_close()  # no DISCONNECT: the broker publishes the will
     device.loop_stop()
 
-    ours = await asyncio.to_thread(_events_of, ingress, clientid)
+    ours = await asyncio.to_thread(events_of, ingress, clientid)
 
     assert [event["event"] for event in ours] == ["client.connected", "client.disconnected"]
     assert not read(ingress.kafka, ingress.messages, 0, seconds=3)
+
+
+async def test_two_sources_and_the_page_that_tells_of_them(
+    tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
+) -> None:
+    """Each source has its own connection and its own counters; the page says that both are well."""
+    ingress = Ingress(f"two{time.time_ns()}", tmp_path, kafka, mqtt_broker)
+    port = free_port()
+    ingress.settings = {"metrics": {"ingress_port": port}}
+    ingress.more_sources = {"hall": {"server": mqtt_broker.server_address, "topics": [f"hall{ingress.name}/#"]}}
+    ingress.reconfigure()
+    ingress.start()
+    publisher = await Publisher.connect(mqtt_broker.host, mqtt_broker.port_311, "two")
+    await publisher.publish(f"{ingress.name}/d/up", [b"1", b"2"])
+    await publisher.publish(f"hall{ingress.name}/d", [b"3"])
+    await publisher.finish()
+
+    records = await asyncio.to_thread(read, kafka, ingress.messages, 3)
+    health = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/healthz")
+    page = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
+    ingress.server.stop()
+
+    assert sorted(each.value() or b"" for each in records) == [b"1", b"2", b"3"]
+    assert health == "ok\n"
+    assert 'tidegate_ingress_messages_acknowledged_total{source="plant"} 2.0' in page
+    assert 'tidegate_ingress_messages_acknowledged_total{source="hall"} 1.0' in page
+
+
+async def test_over_tls_nothing_waits_in_the_decrypted_bytes(
+    tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
+) -> None:
+    """A server that puts many packets into one TLS record and then says nothing: all of them arrive at once."""
+    server_side = certificate(tmp_path)
+
+    async def splice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ours = await asyncio.open_connection(mqtt_broker.host, mqtt_broker.port)
+        await asyncio.gather(pump(reader, ours[1]), pump(ours[0], writer), return_exceptions=True)
+
+    port = free_port()
+    behind = MqttPart(mqtt_broker.server, real=mqtt_broker.real, port=port, port_311=port)
+    tls = {"ssl": {"enable": True, "cacertfile": str(tmp_path / "cert.pem")}}
+    ingress = Ingress(f"tls{time.time_ns()}", tmp_path, kafka, behind, tls)
+    async with await asyncio.start_server(splice, "127.0.0.1", port, ssl=server_side):
+        ingress.server.ready = lambda: True
+        ingress.start()
+        await wait_for_line(ingress, "mqtt.connected")
+        publisher = await Publisher.connect(mqtt_broker.host, mqtt_broker.port_311, "tls")
+        await publisher.publish(f"{ingress.name}/d/up", [b"%d" % n for n in range(500)] + [bytes(1 << 20)])
+        await publisher.finish()
+        records = await asyncio.to_thread(read, kafka, ingress.messages, 501)
+        await asyncio.to_thread(ingress.server.stop)
+
+    assert [each.value() for each in records] == [b"%d" % n for n in range(500)] + [bytes(1 << 20)]
 
 
 async def test_a_refusal_of_the_broker_is_told_in_its_words(tmp_path: Path, kafka: KafkaPart) -> None:
@@ -437,33 +370,3 @@ async def test_a_refusal_of_the_broker_is_told_in_its_words(tmp_path: Path, kafk
     assert line["reason"] == f"127.0.0.1:{port} refused the connection as 'anna': Bad user name or password"
     assert Counter(each["event"] for each in ingress.lines())["mqtt.disconnected"] <= 2
     assert "swordfish" not in ingress.server.log.read_text()
-
-
-async def wait_for_line(ingress: Ingress, event: str, *, count: int = 1, seconds: float = 40) -> dict[str, Any]:
-    """The `count`th log line of `event`."""
-    async with asyncio.timeout(seconds):
-        while True:
-            found = [line for line in ingress.lines() if line["event"] == event]
-            if len(found) >= count:
-                return found[count - 1]
-            await asyncio.sleep(0.1)
-
-
-async def wait_until_acknowledged(ingress: Ingress) -> None:
-    """A graceful stop tells when something was left over."""
-    await asyncio.to_thread(ingress.server.stop)
-    assert not [line for line in ingress.lines() if line["event"] == "mqtt.stopped_early"]
-
-
-def _events_of(ingress: Ingress, clientid: str) -> list[dict[str, Any]]:
-    give_up = time.monotonic() + 15
-    ours: list[dict[str, Any]] = []
-    while len(ours) < 2 and time.monotonic() < give_up:
-        records = read(ingress.kafka, ingress.events, 2, seconds=5)
-        ours = [
-            json.loads(each.value() or b"")
-            | {"event": dict(each.headers())["event"].decode(), "partition": each.partition()}
-            for each in records
-            if each.key() == clientid.encode()
-        ]
-    return ours
