@@ -20,8 +20,6 @@ Value = TypeVar("Value")
 
 def matches(topic_filter: str, topic: str) -> bool:
     """Whether a message published to `topic` reaches a subscription to `topic_filter`. Bytewise, empty levels count."""
-    if topic_filter == topic:
-        return "#" not in topic and "+" not in topic
     if topic[:1] == "$" and topic_filter[:1] in ("+", "#"):
         return False
     filter_levels, topic_levels = topic_filter.split("/"), topic.split("/")

@@ -15,7 +15,7 @@ from pipeline.errors import SqlError
 from pipeline.sql import nodes as n
 from pipeline.sql.codegen import Code, Labels, call, constant, mapping, py, sequence
 from pipeline.sql.event import Context
-from pipeline.sql.functions.registry import CHECKS, FITS, Declaration, Signature, find, near
+from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Declaration, Signature, find, near
 from pipeline.sql.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.lexer import error_at
 from pipeline.sql.scope import Scope, tree_code
@@ -327,7 +327,7 @@ class Compiler:
         return call(f"call_{declared.name}", arguments, self.label)
 
     def _unknown(self, name: str) -> str:
-        if "." in name and not name.startswith(("emqx_rule_funcs.", "EmqxRuleFuncs.")):
+        if "." in name and not name.startswith(f"{MODULE}."):
             return f"unknown function {name}: functions are called by their plain name"
         suggestion = near(name)
         return f"unknown function {name}()" + (f": did you mean {suggestion}()?" if suggestion else "")

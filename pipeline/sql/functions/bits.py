@@ -92,10 +92,9 @@ def subbits(b: Any, *options: Any) -> Any:
     value, size = _bits_of(b)
     if not 1 <= start <= size:
         return UNDEFINED
-    if length < 0:
-        refuse("a length of at least 0", length)
-    length = min(length, size - start + 1)
-    found = (value >> (size - start + 1 - length)) & ((1 << length) - 1)
+    rest = size - start + 1
+    length = length if 0 <= length <= rest else rest
+    found = (value >> (rest - length)) & ((1 << length) - 1)
     if kind == "integer":
         return _as_integer(found, length, sign == "signed", endian == "little")
     if kind == "float":

@@ -38,7 +38,7 @@ def _unpacked(text: Text, window: int) -> Text:
             return text_of(bytes(out))
 
 
-@function("gzip(data: string) -> string", example=("gunzip(gzip('hello'))", "'hello'"))
+@function("gzip(data: binary) -> string", example=("gunzip(gzip('hello'))", "'hello'"))
 def gzip(data: Text) -> Text:
     """Compressed as a gzip file (RFC 1952), without a time."""
     return _packed(data, GZIP)
@@ -50,7 +50,7 @@ def gunzip(data: Text) -> Text:
     return _unpacked(data, GZIP)
 
 
-@function("zip(data: string) -> string", example=("bin2hexstr(zip('hello'))", "'CB48CDC9C90700'"))
+@function("zip(data: binary) -> string", example=("bin2hexstr(zip('hello'))", "'CB48CDC9C90700'"))
 def zip_(data: Text) -> Text:
     """Compressed as a raw deflate stream (RFC 1951)."""
     return _packed(data, RAW)
@@ -63,7 +63,7 @@ def unzip(data: Text) -> Text:
 
 
 @function(
-    "zip_compress(data: string) -> string",
+    "zip_compress(data: binary) -> string",
     example=("bin2hexstr(zip_compress('hello'))", "'789CCB48CDC9C90700062C0215'"),
 )
 def zip_compress(data: Text) -> Text:

@@ -19,7 +19,7 @@ _ALPHABET: Final = {
 
 
 @function(
-    "base64_encode(data: string[, option: any, option: any]) -> string",
+    "base64_encode(data: binary[, option: any, option: any]) -> string",
     examples=(("base64_encode('a')", "'YQ=='"), ("base64_encode('a', 'no_padding')", "'YQ'")),
 )
 def base64_encode(data: Text, *options: Any) -> str:

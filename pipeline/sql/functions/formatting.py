@@ -85,7 +85,10 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
         return _character(value, width, precision, pad)
     if control == "s":
         return _string(value, width, precision, pad, unicode=b"t" in match["mods"])
-    raw = writer(value, precision, b"t" in match["mods"]).encode("utf-8" if control in "pw" else "latin-1")
+    try:
+        raw = writer(value, precision, b"t" in match["mods"]).encode("latin-1")
+    except UnicodeEncodeError:
+        raise BadValueError(f"~t{control} gives characters that have no single byte: {shown(value)}") from None
     return _field(raw, width, pad)
 
 
@@ -128,9 +131,9 @@ def _latin(raw: bytes) -> bytes:
 
 
 def _character(value: Any, width: int | None, precision: int | None, pad: bytes) -> bytes:
-    if type(value) is not int or not 0 <= value <= 255:
-        refuse("a character code up to 255 for ~c", value)
-    raw = bytes([value]) * (precision if precision is not None else abs(width) if width else 1)
+    if type(value) is not int:
+        refuse("a character code for ~c", value)
+    raw = bytes([value & 255]) * (precision if precision is not None else abs(width) if width else 1)
     return _field(raw, width, pad) if precision is not None else raw
 
 
@@ -154,7 +157,7 @@ def _integer_upper(value: Any, base: int | None, unicode: bool) -> str:
 
 
 def _float(value: Any) -> float:
-    return float(value) if type(value) in (int, float) else refuse("a number", value)
+    return value if type(value) is float else refuse("a float", value)
 
 
 def _fixed(value: Any, precision: int | None, _unicode: bool) -> str:

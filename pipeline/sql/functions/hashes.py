@@ -35,20 +35,20 @@ def _digest(algorithm: str, text: Text) -> str:
     return hashlib.new("sha1" if algorithm == "sha" else algorithm, octets(text), usedforsecurity=False).hexdigest()
 
 
-@function("md5(text: string) -> string", example=("md5('')", "'d41d8cd98f00b204e9800998ecf8427e'"))
+@function("md5(text: binary) -> string", example=("md5('')", "'d41d8cd98f00b204e9800998ecf8427e'"))
 def md5(text: Text) -> str:
     """MD5."""
     return _digest("md5", text)
 
 
-@function("sha(text: string) -> string", example=("sha('hello')", "'aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d'"))
+@function("sha(text: binary) -> string", example=("sha('hello')", "'aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d'"))
 def sha(text: Text) -> str:
     """SHA-1."""
     return _digest("sha1", text)
 
 
 @function(
-    "sha256(text: string) -> string",
+    "sha256(text: binary) -> string",
     example=("sha256('')", "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'"),
 )
 def sha256(text: Text) -> str:
@@ -57,7 +57,7 @@ def sha256(text: Text) -> str:
 
 
 @function(
-    "hash(algorithm: any, text: string) -> string", example=("hash('md4', 'abc')", "'a448017aaf21d8525fc10ae87aa6729d'")
+    "hash(algorithm: any, text: binary) -> string", example=("hash('md4', 'abc')", "'a448017aaf21d8525fc10ae87aa6729d'")
 )
 def hash_(algorithm: Text, text: Text) -> str:
     """Any of md4, md5, sha, sha1, sha224, sha256, sha384, sha512, sha3_224, sha3_256, sha3_384, sha3_512, blake2b and

@@ -48,13 +48,13 @@ def map_put(path: Text, value: Any, m: Any) -> dict[str, Any]:
 
 
 @function(
-    "mget(key: string, m: map[, default: any]) -> any",
+    "mget(key: any, m: map[, default: any]) -> any",
     example=("mget('a.b', '{\"a.b\":5}')", "5"),
 )
-def mget(key: Text, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
+def mget(key: Any, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
     """The value of exactly this key, in a map or in the text of a JSON object; the default, or `undefined`, without
     it."""
-    return m.get(_key(key), default)
+    return m.get(key, default) if type(key) is str else default
 
 
 @function(

@@ -67,6 +67,9 @@ class Declaration:
         return next((s for s in self.signatures if s.takes(count)), None)
 
 
+# The module that the original dialect lets a call name.
+MODULE: Final = "emqx_rule_funcs"
+
 FUNCTIONS: Final[dict[str, Declaration]] = {}
 
 _SIGNATURE: Final = re.compile(r"(\w+)\((.*)\) -> (\w+)")
@@ -107,7 +110,7 @@ def _parse(text: str) -> Signature:
 def find(name: str) -> Declaration | None:
     """The function called `name`, which may carry the original's module name in front."""
     module, _, bare = name.rpartition(".")
-    if module and not module.startswith(("emqx_rule_funcs", "EmqxRuleFuncs")):
+    if module not in ("", MODULE):
         return None
     return FUNCTIONS.get(bare)
 

@@ -25,7 +25,7 @@ def _key(value: Any) -> tuple[str, Text]:
     return type(value).__name__, to_text(value)
 
 
-@function("getenv(name: string) -> string", example=("getenv('MISSING')", "''"), reads="context")
+@function("getenv(name: binary) -> string", example=("getenv('MISSING')", "''"), reads="context")
 def getenv(context: Context, name: Text) -> str:
     """The environment variable called `EMQXVAR_` and the name, read once and then remembered; '' when it is not set. No
     other variable can be read."""

@@ -230,12 +230,12 @@ def join_to_string(*arguments: Any) -> Text:
 )
 def join_to_sql_values_string(items: list[Any]) -> Text:
     """The elements as SQL literals, joined by ', ': text in quotes with ' and \\ escaped by \\, numbers bare,
-    `undefined` as NULL, all else quoted as `str()` gives it."""
+    `undefined` and null as NULL, all else quoted as `str()` gives it."""
     return join([_sql_literal(item) for item in items], ", ")
 
 
 def _sql_literal(value: Any) -> Text:
-    if value is UNDEFINED:
+    if value is UNDEFINED or value is None:
         return "NULL"
     if type(value) in (int, float):
         return number_text(value)
