@@ -26,7 +26,7 @@ from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
 from agents.version import Version
 from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
-from pipeline.connectors.s3 import Head
+from pipeline.connectors.s3 import METADATA_PREFIX, Head
 from pipeline.errors import RecordError
 from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
@@ -309,16 +309,17 @@ class AggregatedLane(Lane):
         digest = chunk.digest(rows)
         inline = len(data) <= ENCODE_INLINE_BYTES_MAX
         body = self.version.encode(data) if inline else await asyncio.to_thread(self.version.encode, data)
-        metadata = {
-            **writer.settings.get("Metadata", {}),
-            "tidegate-rows": str(rows),
-            "tidegate-last": str(chunk.offsets[rows - 1]),
-            "tidegate-digest": digest,
-            "tidegate-version": self.version.digest,
+        headers = {
+            **writer.headers,
+            f"{METADATA_PREFIX}tidegate-rows": str(rows),
+            f"{METADATA_PREFIX}tidegate-last": str(chunk.offsets[rows - 1]),
+            f"{METADATA_PREFIX}tidegate-digest": digest,
+            f"{METADATA_PREFIX}tidegate-version": self.version.digest,
         }
-        settings = {**writer.settings, "Metadata": metadata}
-        created = await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, body, settings))
-        return rows if created else None, digest, len(body)
+        created = await writer.attempts.until_done(
+            lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=writer.part_bytes)
+        )
+        return None if created is None else rows, digest, len(body)
 
     async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
         """The object under our key, compared with our rows: how many of them it holds."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agents.attempts import Attempts
 from agents.dead_letter import DeadLetters
@@ -29,13 +28,14 @@ class AggregatedWriter:
 
     action: str
     bucket: str
-    settings: Mapping[str, Any]
+    headers: Mapping[str, str]
     version: Version
     store: S3Store
     dead_letters: DeadLetters
     attempts: Attempts
     events_topic: str  # in keys its partitions are told from those of the messages
     end_offset: Callable[[Partition], Awaitable[int]]
+    part_bytes: int = 5 << 20  # larger objects are uploaded in parts
 
     def partition_name(self, partition: Partition) -> str:
         """What `${partition}` renders."""
@@ -104,5 +104,6 @@ class Chain:
 
     async def _create(self, key: str, content: bytes) -> bool:
         writer = self._writer
-        settings = {"ContentType": "application/json"}
-        return await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, settings))
+        headers = {"content-type": "application/json"}
+        created = await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, headers))
+        return created is not None

@@ -5,45 +5,64 @@
 3. A PUT is repeated until S3 confirmed it. What S3 will never accept is a dead letter.
 4. The partition is durable up to the lowest offset that still has work.
 
-Writing again what was written gives the same object, so a replay changes nothing that is not newer. Two rows with one key meet
-in one object, the later one wins; that is counted, and said once.
+Writes are *fenced*, so that a worker that was frozen and wakes up puts no old value over a newer one, and a replay changes
+nothing: each object carries its row's place (topic, partition, offset, number in the record). A new key is created; where the
+key is taken, or was written before, the object is replaced only if it is still the one that was seen. Who finds the same or a
+later place of the same partition there is done. A unique key thus costs one request. An object that is not ours is replaced.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import structlog
-from pipeline.template import Template
 
 from agents.attempts import Attempts
 from agents.dead_letter import DeadLetters
 from agents.lane import Lane, Partition
 from agents.metrics import OBJECT_BYTES, OBJECTS, OVERWRITTEN
 from pipeline.config import DirectParameters
-from pipeline.connectors.s3 import S3Store, put_settings
+from pipeline.connectors.s3 import METADATA_PREFIX, Head, S3Store, put_headers
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.progress import Progress
 from pipeline.record import KafkaRecord
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
+from pipeline.template import Template
 
-KEYS_REMEMBERED_MAX: Final = 100_000
+KEYS_REMEMBERED_MAX: Final = 50_000
+PLACE: Final = "tidegate-place"
 
 log = structlog.get_logger("tidegate.direct")
 
 
-@dataclass(slots=True)
-class Put:
+class Place(NamedTuple):
+    """Where a row came from: of two rows of one partition, the later one is the greater."""
+
+    topic: str
+    partition: int
+    offset: int
+    number: int  # of the row among those of its record
+
+    def text(self) -> str:
+        """As the object's metadata has it."""
+        return f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
+
+    def is_settled_by(self, other: Place | None) -> bool:
+        """Whether an object of `other` leaves nothing to write for this row."""
+        return other is not None and self[:2] == other[:2] and self[2:] <= other[2:]
+
+
+class Put(NamedTuple):
     """One object to write."""
 
     bucket: str
     key: str
     content: bytes
+    place: Place
     origin: KafkaRecord
 
 
@@ -59,50 +78,88 @@ class DirectWriter:
         attempts: Attempts,
         inflight_window: int,
     ) -> None:
-        self.action = action
         self.store = store
         self.dead_letters = dead_letters
         self.attempts = attempts
         self.inflight_window = inflight_window
+        self._action = action
         self._bucket = Template(parameters.bucket, missing="dead_letter")
         self._key = Template(parameters.key, missing=parameters.missing)
         self._content = Template(parameters.content, missing=parameters.missing)
-        self._settings: Mapping[str, Any] = put_settings(parameters.headers, parameters.acl)
-        self._written: OrderedDict[tuple[str, str], tuple[str, int, int]] = OrderedDict()
+        self._headers = put_headers(parameters.headers, parameters.acl)
+        self._fenced = parameters.write == "fenced"
+        self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
         self._said_overwrite = False
+        self._objects, self._bytes = OBJECTS.labels(action), OBJECT_BYTES.labels(action)
+        self._overwritten = OVERWRITTEN.labels(action)
 
-    def render(self, row: Row, origin: KafkaRecord) -> Put:
+    def render(self, row: Row, origin: KafkaRecord, number: int) -> Put:
         """The object of a row. Raises RenderError."""
         key = self._key.render_text(row)
         if not key:
             raise RenderError("the object key is empty")
-        return Put(self._bucket.render_text(row), key, self._content.render(row), origin)
+        place = Place(origin.topic, origin.partition, origin.offset, number)
+        return Put(self._bucket.render_text(row), key, self._content.render(row), place, origin)
 
     async def put(self, put: Put) -> None:
         """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
-        await self.attempts.until_done(lambda: self.store.put(put.bucket, put.key, put.content, self._settings))
-        OBJECTS.labels(self.action).inc()
-        OBJECT_BYTES.labels(self.action).inc(len(put.content))
-        self._remember(put)
+        until_done, store = self.attempts.until_done, self.store
+        if not self._fenced or not await until_done(lambda: store.conditional(put.bucket)):
+            etag = await until_done(lambda: store.put(put.bucket, put.key, put.content, self._headers))
+            self._wrote(put, etag, self._written.get((put.bucket, put.key), ("", None))[1])
+            return
+        headers = {**self._headers, METADATA_PREFIX + PLACE: put.place.text()}
+        there = self._written.get((put.bucket, put.key))
+        while not put.place.is_settled_by(there[1] if there else None):
+            etag_seen = there[0] if there else None
+            wrote = await until_done(lambda etag=etag_seen: self._write(put, headers, etag))  # type: ignore[misc]
+            if wrote is not None:
+                self._wrote(put, wrote, there[1] if there else None)
+                return
+            head = await until_done(lambda: store.head(put.bucket, put.key))
+            there = (head.etag, _place(head)) if head else None
+        if there and there[1] != put.place:
+            self._count_overwritten(put)
 
-    def _remember(self, put: Put) -> None:
-        """Count keys that are written by more than one record. A repetition of the same record is none."""
-        name, place = (put.bucket, put.key), (put.origin.topic, put.origin.partition, put.origin.offset)
-        before = self._written.pop(name, None)
-        self._written[name] = place
+    async def _write(self, put: Put, headers: dict[str, str], etag: str | None) -> str | None:
+        """Create the object, or replace the one with `etag`. None: what is there is not what was expected."""
+        if etag is None:
+            return await self.store.create(put.bucket, put.key, put.content, headers)
+        return await self.store.replace(put.bucket, put.key, put.content, headers, etag)
+
+    def _wrote(self, put: Put, etag: str, before: Place | None) -> None:
+        self._objects.inc()
+        self._bytes.inc(len(put.content))
+        name = (put.bucket, put.key)
+        self._written.pop(name, None)
+        self._written[name] = etag, put.place
         if len(self._written) > KEYS_REMEMBERED_MAX:
             self._written.popitem(last=False)
-        if before is None or before == place:
-            return
-        OVERWRITTEN.labels(self.action).inc()
+        if before is not None and before != put.place:
+            self._count_overwritten(put)
+
+    def _count_overwritten(self, put: Put) -> None:
+        """Two records met in one key. A repetition of the same record is none."""
+        self._overwritten.inc()
         if not self._said_overwrite:
             self._said_overwrite = True
             log.warning(
-                "two rows have one key: the later one replaced the earlier; counted from now on, not said again",
-                action=self.action,
+                "two rows have one key: the later one stays; counted from now on, not said again",
+                action=self._action,
                 key=put.key[:200],
                 help="add ${id} to the key to keep both",
             )
+
+
+def _place(head: Head) -> Place | None:
+    """The place of the row that an object was made of; None if the object is not ours."""
+    topic, _, rest = head.metadata.get(PLACE, "").rpartition("/")
+    topic, _, partition = topic.rpartition("/")
+    offset, _, number = rest.partition(".")
+    try:
+        return Place(topic, int(partition), int(offset), int(number))
+    except ValueError:
+        return None
 
 
 class DirectLane(Lane):
@@ -136,9 +193,12 @@ class DirectLane(Lane):
     async def _take(self, batch: RowBatch) -> None:
         """Render all rows and line them up by client."""
         refused = []
+        before, number = None, 0
         for row, origin in zip(batch.rows, batch.origins, strict=True):
+            number = number + 1 if origin is before else 0
+            before = origin
             try:
-                put = self._writer.render(row, origin)
+                put = self._writer.render(row, origin, number)
             except RecordError as error:
                 refused.append(DeadLetter(origin, error.cause, str(error)))
                 continue

@@ -20,7 +20,7 @@ from pipeline.object_key import KeyTemplate
 from pipeline.rule import RuleSet
 
 # Settings that say where and when to write, and nothing about the bytes or the key.
-_NOT_CONTENT = {"bucket", "acl", "headers"}
+_NOT_CONTENT = {"bucket", "acl", "headers", "min_part_size"}
 
 
 class Version:

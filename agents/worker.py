@@ -28,7 +28,7 @@ from agents.metrics import RESTARTS
 from agents.version import Version
 from pipeline.config import AggregatedParameters, Config, S3Action
 from pipeline.connectors.kafka import Producer, ensure_topics
-from pipeline.connectors.s3 import S3Store, put_settings
+from pipeline.connectors.s3 import S3Store, put_headers
 from pipeline.errors import ConfigError, TidegateError
 from pipeline.formats import CONTENT_ENCODINGS, CONTENT_TYPES
 from pipeline.rule import RuleSet
@@ -130,13 +130,14 @@ class ActionRunner:
                 aggregated = AggregatedWriter(
                     action=self.name,
                     bucket=parameters.bucket,
-                    settings=put_settings(_headers(parameters), parameters.acl),
+                    headers=put_headers(_headers(parameters), parameters.acl),
                     version=version,
                     store=store,
                     dead_letters=dead_letters,
                     attempts=attempts,
                     events_topic=self._events_topic(version.rules),
                     end_offset=self._end_offset,
+                    part_bytes=parameters.min_part_size,
                 )
                 return version.rules, lambda partition, on_room: AggregatedLane(partition, on_room, aggregated)
             rules = RuleSet(self._statements, node=self._config.pipeline)

@@ -199,6 +199,9 @@ class DirectParameters(Section):
     acl: Acl | None = Field(None, description="Canned ACL of the objects.")
     headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
     missing: Missing = Field("undefined", description="What a template prints for a value that is not there.")
+    write: Literal["fenced", "overwrite"] = Field(
+        "fenced", description="fenced: no older row replaces a newer one, and a replay changes nothing; overwrite: plain PUTs."
+    )
 
 
 class Aggregation(Section):
@@ -225,6 +228,9 @@ class AggregatedParameters(Section):
     bucket: str = Field(min_length=1, description="Bucket.")
     key: str = Field(
         min_length=1, description="Object key; a template. Partition, offset and epoch are added if absent."
+    )
+    min_part_size: Bytes = Field(
+        5 << 20, ge=5 << 20, le=5 << 30, description="Larger objects are uploaded in parts of this size."
     )
     acl: Acl | None = Field(None, description="Canned ACL of the objects.")
     headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")

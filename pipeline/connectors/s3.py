@@ -1,52 +1,45 @@
 """The S3 connector: connect, check, a few verbs, close.
 
-A narrow face over aioboto3. Each verb makes one request and answers with a value, or raises one of three errors that say what
-to do: RetryableError (call again), OperatorError (a person has to mend something; call again later), RefusedError (this object
-will never be accepted). Retrying is the caller's. A request that timed out may have been carried out: `create` answers False
-when the key exists, and the caller compares what is there with what it wanted.
+Each verb makes one request and answers with a value, or raises one of three errors that say what to do: RetryableError (call
+again), OperatorError (a person has to mend something; call again later), RefusedError (this object will never be accepted).
+Retrying is the caller's. A request that timed out may have been carried out: a later `create` then answers None, and the caller
+compares what is there with what it wanted. All verbs may run in parallel.
 
-Nothing here knows rows, rules or Kafka.
+Writing goes through aiohttp with a signer of our own, an eighth of what aioboto3's put_object costs; credentials, listing and
+administration are aioboto3's. Nothing here knows rows, rules or Kafka.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, NamedTuple
 
 import aioboto3
+import aiohttp
 import botocore.exceptions
 from aiobotocore.config import AioConfig
-from botocore import handlers
+from yarl import URL
 
 from pipeline.config import S3Connector
+from pipeline.connectors.s3_errors import classify, describe
+from pipeline.connectors.s3_signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
 KEY_BYTES_MAX: Final = 1024
-
-# Error codes of S3 by what helps. What is in no set is judged by its HTTP status.
-_RETRY = {
-    "InternalError", "OperationAborted", "ConditionalRequestConflict", "RequestTimeout", "ServiceUnavailable", "SlowDown",
-    "Throttling", "ThrottlingException", "RequestTimeTooSkewed", "ExpiredToken", "TokenRefreshRequired", "BadDigest",
-    "IncompleteBody", "503", "500", "502", "504",
-}  # fmt: skip
-_REFUSED = {"KeyTooLongError", "EntityTooLarge", "InvalidURI", "XMinioInvalidObjectName", "KeyTooLong", "InvalidTag"}
-_SETTINGS = {  # headers that put_object takes by name; every other header becomes metadata or is refused
-    "content-type": "ContentType",
-    "content-encoding": "ContentEncoding",
-    "content-disposition": "ContentDisposition",
-    "content-language": "ContentLanguage",
-    "cache-control": "CacheControl",
-    "expires": "Expires",
-    "x-amz-storage-class": "StorageClass",
-    "x-amz-tagging": "Tagging",
-    "x-amz-server-side-encryption": "ServerSideEncryption",
-    "x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
-}
-_METADATA_PREFIX = "x-amz-meta-"
+PARTS_AT_ONCE_MAX: Final = 4
+METADATA_PREFIX: Final = "x-amz-meta-"
+# Answers that say "the condition does not hold".
+_TAKEN: Final = {"PreconditionFailed", "412"}
+_GONE: Final = {"404", "NoSuchKey", "NotFound"}
+# Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
+_SKEW_SECONDS_MIN: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,57 +51,74 @@ class Head:
     metadata: Mapping[str, str]
 
 
-def put_settings(headers: Mapping[str, str], acl: str | None) -> dict[str, Any]:
-    """Arguments of put_object for configured headers. Raises ValueError for a header that S3 does not store."""
-    settings: dict[str, Any] = {}
-    metadata = {}
+class _Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def put_headers(headers: Mapping[str, str], acl: str | None) -> dict[str, str]:
+    """Headers of a PUT from the configured ones. Raises ValueError for one that would break the request."""
+    found = {}
     for name, value in headers.items():
         lower = name.lower()
-        if lower.startswith(_METADATA_PREFIX):
-            metadata[lower.removeprefix(_METADATA_PREFIX)] = value
-        elif lower in _SETTINGS:
-            settings[_SETTINGS[lower]] = value
-        else:
-            raise ValueError(f"header {name!r} is not stored by S3; known: {', '.join(_SETTINGS)}, {_METADATA_PREFIX}*")
-    if metadata:
-        settings["Metadata"] = metadata
+        if lower in {"host", "authorization", "content-length", "x-amz-date", "x-amz-content-sha256"}:
+            raise ValueError(f"header {name!r} is the request's own and cannot be set")
+        if not lower.isascii() or not value.isprintable() or not all(each.isalnum() or each in "-_" for each in lower):
+            raise ValueError(f"header {name!r} or its value has characters that HTTP does not allow")
+        found[lower] = value
     if acl:
-        settings["ACL"] = acl.replace("_", "-")
-    return settings
+        found["x-amz-acl"] = acl.replace("_", "-")
+    return found
 
 
 class S3Store:
-    """One S3-compatible endpoint. Use as `async with S3Store(config) as store`; all verbs may run in parallel."""
+    """One S3-compatible endpoint. Use as `async with S3Store(config) as store`."""
 
     def __init__(self, config: S3Connector) -> None:
         self._config = config
         self._stack = AsyncExitStack()
         self._client: Any = None
+        self._session: aiohttp.ClientSession
+        self._credentials: Any = None
+        self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
+        self._regions: dict[str, str] = {}  # of buckets that told us theirs
+        self._skew_seconds = 0.0
+        self._conditional: dict[str, bool] = {}
 
     async def __aenter__(self) -> S3Store:
         options = self._config.transport_options
-        client = aioboto3.Session().client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=self.region,
+        session = aioboto3.Session(
             aws_access_key_id=self._config.access_key_id,
             aws_secret_access_key=self._config.secret_access_key and self._config.secret_access_key.get_secret_value(),
-            verify=_verify(self._config),
-            config=AioConfig(
-                connect_timeout=options.connect_timeout,
-                read_timeout=options.request_timeout,
-                max_pool_connections=options.pool_size,
-                # Retries are ours: botocore's would hide how long a store has been away and whose fault it is.
-                retries={"total_max_attempts": 1, "mode": "standard"},
-                s3={"addressing_style": "virtual" if self._config.access_method == "vhost" else "path"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                parameter_validation=False,
-            ),
         )
-        self._client = await self._stack.enter_async_context(client)
-        # A body of bytes makes botocore ask for `100 Continue`: a round trip for each small object.
-        self._client.meta.events.unregister("before-call.s3", handlers.add_expect_header)
+        self._credentials = await session.get_credentials()
+        self._client = await self._stack.enter_async_context(
+            session.client(
+                "s3",
+                endpoint_url=self.endpoint,
+                region_name=self.region,
+                verify=_verify(self._config),
+                config=AioConfig(
+                    connect_timeout=options.connect_timeout,
+                    read_timeout=options.request_timeout,
+                    # Retries are ours: botocore's would hide how long a store has been away and whose fault it is.
+                    retries={"total_max_attempts": 1, "mode": "standard"},
+                    s3={"addressing_style": "virtual" if self._config.access_method == "vhost" else "path"},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
+        )
+        self._session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=_context(self._config)),
+                timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+            )
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -117,10 +127,7 @@ class S3Store:
     @property
     def endpoint(self) -> str:
         """URL of the endpoint, without bucket."""
-        scheme = "https" if self._config.transport_options.ssl.enable else "http"
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        default = 443 if scheme == "https" else 80
-        return f"{scheme}://{host}" + ("" if self._config.port == default else f":{self._config.port}")
+        return f"{'https' if self._config.transport_options.ssl.enable else 'http'}://{self._host()}"
 
     @property
     def region(self) -> str:
@@ -134,51 +141,89 @@ class S3Store:
 
     async def check(self, bucket: str) -> None:
         """Ask for the bucket. Returns if it can be used; 403 passes, since a key may be allowed to write and no more."""
-        try:
+        with _passing("403"):
             await self._call("head_bucket", Bucket=bucket)
-        except OperatorError as error:
-            if error.reason != "403":
-                raise
 
-    async def put(self, bucket: str, key: str, body: bytes, settings: Mapping[str, Any]) -> None:
-        """Write an object, replacing what is there. `settings` as `put_settings` gives them."""
-        _check_key(key)
-        await self._call("put_object", Bucket=bucket, Key=key, Body=body, **settings)
+    async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
+        """Write an object, replacing what is there; its ETag. `headers` as `put_headers` gives them."""
+        return _etag(await self._request("PUT", bucket, key, body, headers))
 
-    async def create(self, bucket: str, key: str, body: bytes, settings: Mapping[str, Any]) -> bool:
-        """Write an object if its key is free. False: something is there, perhaps by an earlier try of this very call."""
-        _check_key(key)
+    async def create(
+        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
+    ) -> str | None:
+        """Write an object if its key is free; its ETag. None: something is there, perhaps by an earlier try of this call.
+
+        Bodies of more than `part_bytes`, if given, go up in parts of that size; an upload that fails is aborted.
+        """
+        condition = {"if-none-match": "*"} if await self.conditional(bucket) else {}
+        if not condition and await self.head(bucket, key) is not None:
+            return None
         try:
-            await self._call("put_object", Bucket=bucket, Key=key, Body=body, IfNoneMatch="*", **settings)
+            if part_bytes and len(body) > part_bytes:
+                return await self._create_in_parts(bucket, key, body, headers, condition, part_bytes)
+            return _etag(await self._request("PUT", bucket, key, body, {**headers, **condition}))
         except OperatorError as error:
-            if error.reason in {"PreconditionFailed", "412"}:
-                return False
+            if error.reason in _TAKEN:
+                return None
             raise
-        return True
+
+    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
+        """Write an object over the one with this ETag; the new ETag. None: another one is there, or none."""
+        try:
+            return _etag(await self._request("PUT", bucket, key, body, {**headers, "if-match": etag}))
+        except OperatorError as error:
+            if error.reason in _TAKEN or error.reason in _GONE:
+                return None
+            raise
+
+    async def conditional(self, bucket: str) -> bool:
+        """Whether the store refuses to create what exists. Tried once for each bucket, on an object of our own."""
+        known = self._conditional.get(bucket)
+        if known is None:
+            known = True
+            try:
+                for _ in range(2):
+                    await self._request("PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"})
+                known = False
+            except OperatorError as error:
+                # 403: a key that may not write there says nothing about conditions, and AWS, MinIO and others have them.
+                if error.reason not in _TAKEN and error.reason not in {"AccessDenied", "403"}:
+                    raise
+            except RetryableError as error:
+                if error.reason not in {"NotImplemented", "501"}:
+                    raise
+                known = False
+            self._conditional[bucket] = known
+        return known
 
     async def head(self, bucket: str, key: str) -> Head | None:
         """What is known of an object; None if there is none."""
         try:
-            answer = await self._call("head_object", Bucket=bucket, Key=key)
+            answer = await self._request("HEAD", bucket, key, b"", {})
         except OperatorError as error:
-            if error.reason in {"404", "NoSuchKey", "NotFound"}:
+            if error.reason in _GONE:
                 return None
             raise
-        return Head(answer["ContentLength"], answer["ETag"], answer.get("Metadata") or {})
+        metadata = {
+            name.lower().removeprefix(METADATA_PREFIX): value
+            for name, value in answer.headers.items()
+            if name.lower().startswith(METADATA_PREFIX)
+        }
+        return Head(int(answer.headers.get("Content-Length", 0)), answer.headers.get("ETag", ""), metadata)
 
     async def get(self, bucket: str, key: str) -> bytes | None:
         """An object's content; None if there is none."""
         try:
-            answer = await self._call("get_object", Bucket=bucket, Key=key)
-            async with answer["Body"] as stream:
-                content: bytes = await stream.read()
+            return (await self._request("GET", bucket, key, b"", {})).body
         except OperatorError as error:
-            if error.reason in {"404", "NoSuchKey"}:
+            if error.reason in _GONE:
                 return None
             raise
-        except (TimeoutError, OSError, botocore.exceptions.HTTPClientError) as error:
-            raise RetryableError(f"reading {bucket}/{key}: {error}", reason="connection") from error
-        return content
+
+    async def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        with _passing(*_GONE):
+            await self._request("DELETE", bucket, key, b"", {})
 
     async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
         """Keys with `prefix` that sort after `after`, in order."""
@@ -198,15 +243,150 @@ class S3Store:
             if error.reason not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
 
+    async def _create_in_parts(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        condition: Mapping[str, str],
+        part_bytes: int,
+    ) -> str:
+        started = await self._request("POST", bucket, key, b"", headers, {"uploads": ""})
+        upload = started.body.decode().partition("<UploadId>")[2].partition("</UploadId>")[0]
+        try:
+            tags = await self._put_parts(bucket, key, body, upload, part_bytes)
+            parts = "".join(
+                f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+                for number, tag in enumerate(tags, 1)
+            )
+            document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+            done = await self._request("POST", bucket, key, document, condition, {"uploadId": upload})
+        except BaseException:
+            # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
+            with suppress(ConnectorError):
+                await asyncio.shield(self._request("DELETE", bucket, key, b"", {}, {"uploadId": upload}))
+            raise
+        code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
+        if code:  # S3 may answer 200 and fail afterwards
+            raise classify(500, code, text, f"{self.endpoint}: completing {bucket}/{key}")
+        return done.body.decode().partition("<ETag>")[2].partition("</ETag>")[0].replace("&quot;", '"')
+
+    async def _put_parts(self, bucket: str, key: str, body: bytes, upload: str, part_bytes: int) -> list[str]:
+        gate = asyncio.Semaphore(PARTS_AT_ONCE_MAX)
+
+        async def put(number: int) -> str:
+            async with gate:
+                part = body[(number - 1) * part_bytes : number * part_bytes]
+                query = {"partNumber": str(number), "uploadId": upload}
+                return _etag(await self._request("PUT", bucket, key, part, {}, query))
+
+        numbers = range(1, -(-len(body) // part_bytes) + 1)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(put(number)) for number in numbers]
+        return [task.result() for task in tasks]
+
+    async def _request(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+    ) -> _Answer:
+        """One signed request. Raises the error that its answer means."""
+        _check_key(key)
+        host, path = self._address(bucket, quote_key(key))
+        text = query_text(query) if query else ""
+        signer = await self._signer(bucket)
+        digest = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+        signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, headers, digest)
+        scheme = "https" if self._config.transport_options.ssl.enable else "http"
+        url = URL(f"{scheme}://{host}{path}{'?' + text if text else ''}", encoded=True)
+        try:
+            async with self._session.request(
+                method, url, data=body or None, headers=signed, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            reason = "timeout" if isinstance(error, TimeoutError) else "connection"
+            raise RetryableError(f"{self.endpoint}: {method} {bucket}/{key}: {_plain(error)}", reason=reason) from error
+        if answer.status < 300:
+            return _Answer(answer.status, answer.headers, content)
+        raise self._failure(method, bucket, key, answer, content)
+
+    def _failure(
+        self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes
+    ) -> ConnectorError:
+        """The error of an answer. What it teaches, a bucket's region or the store's clock, is used from now on."""
+        code, text, region = describe(answer.status, body.decode("utf-8", "replace"))
+        region = region or answer.headers.get("x-amz-bucket-region", "")
+        error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
+        if region and region != self._regions.get(bucket, self.region):
+            self._regions[bucket] = region
+            return RetryableError(f"{error}; the bucket is in {region}", reason="region")
+        if code == "RequestTimeTooSkewed" and "Date" in answer.headers:
+            skew = parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
+            self._skew_seconds = skew if abs(skew) > _SKEW_SECONDS_MIN else 0.0
+        return error
+
+    async def _signer(self, bucket: str) -> Signer:
+        if self._credentials is None:
+            raise OperatorError(
+                f"{self.endpoint}: no credentials: neither in the connector, nor in the environment, nor from the machine's role",
+                reason="no_credentials",
+            )
+        try:
+            frozen = await self._credentials.get_frozen_credentials()
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError, TimeoutError) as error:
+            raise RetryableError(
+                f"{self.endpoint}: cannot renew credentials: {_plain(error)}", reason="credentials"
+            ) from error
+        region = self._regions.get(bucket) or self.region
+        identity = (frozen.access_key, frozen.secret_key, frozen.token, region)
+        signer = self._signers.get(identity)
+        if signer is None:
+            if len(self._signers) >= 100:
+                self._signers.clear()
+            signer = self._signers[identity] = Signer(*identity)
+        return signer
+
+    def _host(self, bucket: str = "") -> str:
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        default = 443 if self._config.transport_options.ssl.enable else 80
+        return (bucket and f"{bucket}.") + host + ("" if self._config.port == default else f":{self._config.port}")
+
+    def _address(self, bucket: str, path: str) -> tuple[str, str]:
+        """Host and path of an object, as the connector's access method has it."""
+        if self._config.access_method == "vhost":
+            return self._host(bucket), f"/{path}"
+        return self._host(), f"/{bucket}/{path}"
+
     async def _call(self, verb: str, **arguments: Any) -> Any:
+        """One request through aioboto3."""
+        what = f"{self.endpoint}: {verb} {arguments.get('Bucket', '')}"
         try:
             return await getattr(self._client, verb)(**arguments)
         except botocore.exceptions.ClientError as error:
-            raise _classify(error, verb, arguments, self.endpoint) from error
+            answer = error.response
+            code = str(answer.get("Error", {}).get("Code", ""))
+            status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            raise classify(status, code, str(answer.get("Error", {}).get("Message", "")), what) from error
         except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
-            raise OperatorError(f"{self.endpoint}: no credentials: {error}", reason="no_credentials") from error
+            raise OperatorError(f"{what}: no credentials: {error}", reason="no_credentials") from error
         except (botocore.exceptions.BotoCoreError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise RetryableError(f"{self.endpoint}: {verb}: {_plain(error)}", reason="connection") from error
+            raise RetryableError(f"{what}: {_plain(error)}", reason="connection") from error
+
+
+@contextmanager
+def _passing(*reasons: str) -> Iterator[None]:
+    """Let an OperatorError with one of these reasons pass."""
+    try:
+        yield
+    except OperatorError as error:
+        if error.reason not in reasons:
+            raise
 
 
 def _check_key(key: str) -> None:
@@ -217,19 +397,8 @@ def _check_key(key: str) -> None:
         )
 
 
-def _classify(error: Any, verb: str, arguments: Mapping[str, Any], endpoint: str) -> ConnectorError:
-    """Who has to act on an answer of S3."""
-    answer = error.response
-    code = str(answer.get("Error", {}).get("Code", ""))
-    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    place = "/".join(str(arguments[name]) for name in ("Bucket", "Key") if name in arguments)
-    message = f"{endpoint}: {verb} {place}: {status} {code}: {answer.get('Error', {}).get('Message', '')}".rstrip(": ")
-    reason = code or str(status)
-    if code in _RETRY or status >= 500 or status in {408, 429}:
-        return RetryableError(message, reason=reason)
-    if code in _REFUSED or (status == 400 and verb == "put_object" and code in {"InvalidArgument", "InvalidRequest"}):
-        return RefusedError(message, reason=reason)
-    return OperatorError(message, reason=reason)
+def _etag(answer: _Answer) -> str:
+    return answer.headers.get("ETag", "")
 
 
 def _plain(error: BaseException) -> str:
@@ -238,9 +407,17 @@ def _plain(error: BaseException) -> str:
 
 def _verify(config: S3Connector) -> Any:
     tls = config.transport_options.ssl
-    if tls.verify == "verify_none":
+    return False if tls.verify == "verify_none" else tls.cacertfile
+
+
+def _context(config: S3Connector) -> ssl.SSLContext | bool:
+    """TLS of the writing connections. Raises OSError for an authority's file that cannot be used."""
+    tls = config.transport_options.ssl
+    if not tls.enable:
         return False
-    if tls.cacertfile:
-        ssl.create_default_context(cafile=tls.cacertfile)  # a bad file is an error now, not at the first request
-        return tls.cacertfile
-    return None
+    if tls.verify == "verify_none":
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    return ssl.create_default_context(cafile=tls.cacertfile)

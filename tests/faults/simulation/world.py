@@ -20,7 +20,7 @@ from agents.dead_letter import DeadLetters
 from agents.lane import Partition
 from agents.version import Version
 from pipeline.config import AggregatedParameters
-from pipeline.connectors.s3 import Head
+from pipeline.connectors.s3 import METADATA_PREFIX, Head
 from pipeline.errors import RetryableError
 from pipeline.record import Outgoing
 
@@ -64,6 +64,8 @@ class Bucket:
 
     def __init__(self, chance: random.Random, faults: Faults) -> None:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
+        self.etags: dict[str, str] = {}
+        self.history: list[tuple[str, bytes]] = []  # every write that took effect
         self._chance = chance
         self.faults = faults
 
@@ -76,18 +78,37 @@ class Bucket:
         if self._chance.random() < self.faults.fail_after:
             raise RetryableError("the answer was lost", reason="simulated")
 
-    async def create(self, bucket: str, key: str, body: bytes, settings: Mapping[str, Any]) -> bool:
+    async def conditional(self, bucket: str) -> bool:
+        return True
+
+    async def create(
+        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
+    ) -> str | None:
         await self._travel()
         free = key not in self.objects
         if free:
-            self.objects[key] = body, dict(settings.get("Metadata", {}))
+            self._store(key, body, headers)
         self._answer()
-        return free
+        return self.etags[key] if free else None
+
+    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
+        await self._travel()
+        same = self.etags.get(key) == etag
+        if same:
+            self._store(key, body, headers)
+        self._answer()
+        return self.etags[key] if same else None
+
+    def _store(self, key: str, body: bytes, headers: Mapping[str, str]) -> None:
+        metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in headers.items()}
+        self.objects[key] = body, metadata
+        self.history.append((key, body))
+        self.etags[key] = f"e{len(self.history)}"
 
     async def head(self, bucket: str, key: str) -> Head | None:
         await self._travel()
         found = self.objects.get(key)
-        return Head(len(found[0]), "", found[1]) if found else None
+        return Head(len(found[0]), self.etags[key], found[1]) if found else None
 
     async def get(self, bucket: str, key: str) -> bytes | None:
         await self._travel()
@@ -150,7 +171,7 @@ class World:
         return AggregatedWriter(
             action="a",
             bucket="b",
-            settings={},
+            headers={},
             version=Version("a", "sim", self.statements, self.parameters),
             store=self.bucket,  # type: ignore[arg-type]
             dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a")),

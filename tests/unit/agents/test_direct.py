@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
@@ -15,23 +15,45 @@ from agents.direct import DirectLane, DirectWriter
 from agents.lane import Partition
 from agents.metrics import OVERWRITTEN
 from pipeline.config import DirectParameters
+from pipeline.connectors.s3 import METADATA_PREFIX, Head
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.rule import RuleSet
 from tests.faults.simulation.world import Letters, Record, VirtualLoop
 
 
 class Store:
-    """Takes puts in its own time, fails now and then, and remembers the order of what it confirmed."""
+    """Takes puts in its own time, fails now and then, and remembers the order of what took effect."""
 
-    def __init__(self, seed: int = 0, failing: float = 0.2) -> None:
+    def __init__(self, seed: int = 0, failing: float = 0.2, *, conditional: bool = True) -> None:
         self.chance = random.Random(seed)
         self.failing = failing
         self.confirmed: list[tuple[str, bytes]] = []
+        self.objects: dict[str, tuple[bytes, Mapping[str, str], str]] = {}
         self.under_way = 0
         self.most_under_way = 0
         self.refused: set[str] = set()
+        self._conditional = conditional
 
-    async def put(self, bucket: str, key: str, body: bytes, settings: Mapping[str, Any]) -> None:
+    async def conditional(self, bucket: str) -> bool:
+        return self._conditional
+
+    async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+        return await self._write(key, body, headers, lambda there: True)
+
+    async def create(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+        return await self._write(key, body, headers, lambda there: there is None)
+
+    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
+        return await self._write(key, body, headers, lambda there: there == etag)
+
+    async def head(self, bucket: str, key: str) -> Head | None:
+        found = self.objects.get(key)
+        metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in found[1].items()} if found else {}
+        return Head(len(found[0]), found[2], metadata) if found else None
+
+    async def _write(
+        self, key: str, body: bytes, headers: Mapping[str, str], holds: Callable[[str | None], bool]
+    ) -> str | None:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
@@ -39,10 +61,16 @@ class Store:
             if key in self.refused:
                 raise RefusedError("never", reason="key_length")
             if self.chance.random() < self.failing:
-                raise RetryableError("later", reason="simulated")
+                raise RetryableError("the request was lost", reason="simulated")
+            if not holds(self.objects[key][2] if key in self.objects else None):
+                return None
+            self.confirmed.append((key, body))
+            self.objects[key] = body, headers, f"e{len(self.confirmed)}"
+            if self.chance.random() < self.failing:
+                raise RetryableError("the answer was lost", reason="simulated")
         finally:
             self.under_way -= 1
-        self.confirmed.append((key, body))
+        return self.objects[key][2]
 
 
 class Bench:
@@ -202,3 +230,90 @@ def test_content_is_the_payloads_very_bytes(payload: bytes) -> None:
     in_virtual_time(story())
 
     assert [body for _, body in store.confirmed] == [payload]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_zombie_and_no_replay_puts_an_older_row_over_a_newer_one(seed: int) -> None:
+    """Three owners write the same log at once, from wherever they stand: the last row of each key is what stays."""
+    store = Store(seed)
+    log = messages(60, seed=seed)
+
+    async def story() -> None:
+        owners = []
+        for _ in range(3):
+            bench = Bench(store, key="${clientid}/latest")
+            bench.feed(log[store.chance.randrange(30) if owners else 0 :])
+            owners.append(asyncio.create_task(bench.finish()))
+            await asyncio.sleep(store.chance.random() * 3)
+        await asyncio.gather(*owners)
+
+    in_virtual_time(story())
+
+    for client in {record.key for record in log}:
+        last = [record.value for record in log if record.key == client][-1]
+        assert store.objects[client.decode() + "/latest"][0] == last
+        written = [int(body) for key, body in store.confirmed if key == client.decode() + "/latest"]
+        assert written == sorted(written)
+
+
+def test_a_replay_writes_nothing() -> None:
+    """Every object is there already, and is recognised by its place."""
+    store = Store(failing=0)
+    log = messages(30)
+
+    async def story() -> None:
+        for _ in range(2):
+            bench = Bench(store)
+            bench.feed(log)
+            await bench.finish()
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 30
+
+
+def test_two_rows_of_one_record_and_one_key_leave_the_second() -> None:
+    """Their order within the record decides, as their offset is the same."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}", content="${item}")
+        bench.rules = RuleSet({"r": 'FOREACH payload.a AS item FROM "t/#"'}, node="n")
+        bench.feed([Record(0, b"c0", b'{"a": [1, 2, 3]}')])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert store.objects["c0"][0] == b"3"
+
+
+def test_an_object_that_is_not_ours_is_replaced() -> None:
+    """As the original does; only what carries a place is compared."""
+    store = Store(failing=0)
+    store.objects["c0"] = b"foreign", {}, "e"
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}")
+        bench.feed([Record(0, b"c0", b"ours")])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert store.objects["c0"][0] == b"ours"
+
+
+@pytest.mark.parametrize(("write", "conditional"), [("overwrite", True), ("fenced", False)])
+def test_without_the_fence_every_row_is_a_plain_put(write: str, conditional: bool) -> None:
+    """By choice, or because the store knows no conditions: the later PUT wins."""
+    store = Store(failing=0, conditional=conditional)
+
+    async def story() -> None:
+        for _ in range(2):
+            bench = Bench(store, key="${clientid}", write=write)
+            bench.feed([Record(0, b"c0", b"ours")])
+            await bench.finish()
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 2
+    assert not any(name.startswith(METADATA_PREFIX) for name in store.objects["c0"][1])

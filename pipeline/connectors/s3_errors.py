@@ -1,0 +1,41 @@
+"""What an answer of S3 means for the caller: try again, wait for a person, or give this object up.
+
+A table of codes; what is in none of its rows is judged by its HTTP status. Knows no client library.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+
+_RETRY: Final = {
+    "BadDigest", "ConditionalRequestConflict", "ExpiredToken", "IncompleteBody", "InternalError", "OperationAborted",
+    "RequestTimeTooSkewed", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
+    "TokenRefreshRequired",
+}  # fmt: skip
+# No key of this kind will ever be accepted, whoever asks. versitygw keeps keys as paths: `a` and `a/b` exclude each other.
+_REFUSED: Final = {
+    "EntityTooLarge", "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidURI", "KeyTooLong", "KeyTooLongError",
+    "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
+}  # fmt: skip
+_REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
+_ELEMENT: Final = re.compile(r"<(Code|Message|Region)>([^<]*)</")
+
+
+def describe(status: int, body: str) -> tuple[str, str, str]:
+    """Code, message and region that an error document names; empty where it does not."""
+    found = dict(_ELEMENT.findall(body))
+    return found.get("Code", ""), found.get("Message", ""), found.get("Region", "")
+
+
+def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
+    """The error to raise. `what` says which request to which place failed."""
+    message = f"{what}: {status} {code}: {text}".rstrip(": ")
+    reason = code or str(status)
+    if code in _REFUSED:
+        return RefusedError(message, reason=reason)
+    if code in _RETRY or code in _REDIRECT or status >= 500 or status in {408, 429}:
+        return RetryableError(message, reason=reason)
+    return OperatorError(message, reason=reason)

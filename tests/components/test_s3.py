@@ -1,0 +1,193 @@
+"""The S3 connector on a real store, and on moto for what the real one does not know."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from pipeline.config import S3Connector
+from pipeline.connectors.s3 import S3Store, put_headers
+from pipeline.errors import OperatorError, RefusedError, RetryableError
+from tests.parts.part import S3Part
+
+MIB = 1 << 20
+
+
+def connector(s3: S3Part, **changes: object) -> S3Connector:
+    settings = {
+        "host": s3.host,
+        "port": s3.port,
+        "region": s3.region,
+        "access_key_id": s3.access_key_id,
+        "secret_access_key": s3.secret_access_key,
+        "transport_options": {"ssl": {"enable": False}},
+    }
+    return S3Connector.model_validate({**settings, **changes})
+
+
+@pytest.fixture
+async def store(s3: S3Part) -> AsyncIterator[S3Store]:
+    async with S3Store(connector(s3)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def bucket(store: S3Store) -> str:
+    name = f"s3-{uuid.uuid4().hex[:12]}"
+    await store.create_bucket(name)
+    return name
+
+
+async def test_what_is_put_is_what_comes_back(store: S3Store, bucket: str) -> None:
+    """Bytes, content type and metadata."""
+    body = os.urandom(1000)
+    await store.put(bucket, "a/b.bin", body, put_headers({"Content-Type": "x/y", "x-amz-meta-Who": "me"}, None))
+
+    head = await store.head(bucket, "a/b.bin")
+    assert await store.get(bucket, "a/b.bin") == body
+    assert head is not None
+    assert (head.size_bytes, head.metadata["who"]) == (1000, "me")
+
+
+async def test_create_takes_a_key_once(store: S3Store, bucket: str) -> None:
+    """Of sixteen at once one succeeds, and its content stays."""
+    assert await store.conditional(bucket)
+    wrote = await asyncio.gather(*(store.create(bucket, "k", b"%d" % n, {}) for n in range(16)))
+
+    winners = [n for n, etag in enumerate(wrote) if etag is not None]
+    assert len(winners) == 1
+    assert await store.get(bucket, "k") == b"%d" % winners[0]
+
+
+async def test_replace_needs_the_object_that_was_seen(store: S3Store, bucket: str) -> None:
+    """An old ETag, or an object that is gone, changes nothing."""
+    first = await store.create(bucket, "k", b"1", {})
+    assert first is not None
+    second = await store.replace(bucket, "k", b"2", {}, first)
+
+    assert second not in {None, first}
+    assert await store.replace(bucket, "k", b"3", {}, first) is None
+    assert await store.replace(bucket, "gone", b"3", {}, first) is None
+    assert await store.get(bucket, "k") == b"2"
+
+
+async def test_large_objects_go_up_in_parts_and_only_once(store: S3Store, bucket: str) -> None:
+    """The parts make the very bytes; a second create finds the key taken and leaves no parts behind."""
+    body = os.urandom(11 * MIB)
+
+    assert await store.create(bucket, "big", body, {"content-type": "x/y"}, part_bytes=5 * MIB) is not None
+    assert await store.create(bucket, "big", b"x" * 6 * MIB, {}, part_bytes=5 * MIB) is None
+    assert await store.get(bucket, "big") == body
+    uploads = await store._call("list_multipart_uploads", Bucket=bucket)
+    assert not uploads.get("Uploads")
+
+
+async def test_an_abandoned_upload_is_aborted(store: S3Store, bucket: str) -> None:
+    """A worker that stops in the middle leaves no parts that are paid for."""
+    creating = asyncio.create_task(store.create(bucket, "big", os.urandom(24 * MIB), {}, part_bytes=5 * MIB))
+    async with asyncio.timeout(30):
+        while not creating.done():
+            if (await store._call("list_multipart_uploads", Bucket=bucket)).get("Uploads"):
+                break
+    creating.cancel()
+    await asyncio.gather(creating, return_exceptions=True)
+
+    uploads = await store._call("list_multipart_uploads", Bucket=bucket)
+    assert not uploads.get("Uploads")
+
+
+@pytest.mark.parametrize("key", ["é☃/#?%+&=:@ x", "a b/~-_.!*'()", "x" * 200])
+async def test_odd_keys_are_kept_as_they_are(store: S3Store, bucket: str, key: str) -> None:
+    """What a client calls itself is what the key says."""
+    await store.put(bucket, key, b"1", {})
+
+    assert [each async for each in store.keys(bucket, "")] == [key]
+    assert await store.get(bucket, key) == b"1"
+
+
+async def test_a_key_that_no_store_takes_is_refused(store: S3Store, bucket: str) -> None:
+    """It is this object's fault, and nobody waits for it."""
+    with pytest.raises(RefusedError, match="1025"):
+        await store.put(bucket, "x" * 1025, b"", {})
+
+
+async def test_a_missing_bucket_is_for_a_person(store: S3Store) -> None:
+    """In writing, creating and checking alike, and the message names it."""
+    for attempt in (
+        store.put("not-there-1", "k", b"", {}),
+        store.check("not-there-1"),
+        store.create("not-there-1", "k", b"", {}),
+    ):
+        with pytest.raises(OperatorError, match="not-there-1"):
+            await attempt
+
+
+@pytest.mark.real
+async def test_a_wrong_secret_is_for_a_person_and_is_not_told(s3: S3Part, bucket: str) -> None:
+    """The reason is the store's own word."""
+    async with S3Store(connector(s3, secret_access_key="open-sesame")) as wrong:
+        with pytest.raises(OperatorError) as caught:
+            await wrong.put(bucket, "k", b"", {})
+
+    assert caught.value.reason == "SignatureDoesNotMatch"
+    assert "sesame" not in str(caught.value)
+
+
+async def test_a_store_that_is_away_is_tried_again(s3: S3Part) -> None:
+    """Nobody listens on the port."""
+    async with S3Store(connector(s3, port=1)) as away:
+        with pytest.raises(RetryableError):
+            await away.put("b-1", "k", b"", {})
+        with pytest.raises(RetryableError):
+            await away.check("b-1")
+
+
+async def test_an_answer_that_does_not_come_is_a_timeout() -> None:
+    """A server that accepts and stays silent."""
+    async with AsyncExitStack() as stack:
+        silent = await stack.enter_async_context(
+            await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        )
+        port = silent.sockets[0].getsockname()[1]
+        options = {"ssl": {"enable": False}, "request_timeout": "200ms"}
+        config = S3Connector.model_validate(
+            {
+                "host": "127.0.0.1",
+                "port": port,
+                "access_key_id": "a",
+                "secret_access_key": "b",
+                "transport_options": options,
+            }
+        )
+        async with S3Store(config) as store:
+            with pytest.raises(RetryableError) as caught:
+                await store.put("b-1", "k", b"", {})
+
+    assert caught.value.reason == "timeout"
+
+
+async def test_without_credentials_a_person_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither in the connector nor in the environment, and this machine has no role."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    async with S3Store(S3Connector(host="127.0.0.1", port=1)) as store:
+        with pytest.raises(OperatorError, match="no credentials"):
+            await store.put("b-1", "k", b"", {})
+
+
+async def test_credentials_of_the_environment_are_used(
+    s3: S3Part, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with every AWS tool."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.secret_access_key)
+    async with S3Store(connector(s3, access_key_id=None, secret_access_key=None)) as store:
+        await store.put(bucket, "k", b"1", {})
+        assert await store.get(bucket, "k") == b"1"
