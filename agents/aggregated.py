@@ -25,7 +25,7 @@ from agents.lane import Lane, LaneError, Partition
 from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
 from agents.version import Version
 from pipeline import ledger
-from pipeline.buffer import Buffer, Chunk, Group
+from pipeline.buffer import Buffer, Chunk, Group, GroupName
 from pipeline.connectors.s3 import METADATA_PREFIX, Head
 from pipeline.errors import RecordError
 from pipeline.ledger import Entry, Place, StoredObject
@@ -158,7 +158,8 @@ class AggregatedLane(Lane):
             return []
         outcomes = bytearray(len(records))
         dead = [letter for letter in batch.dead if letter.record.offset >= begin]
-        group_of, add = self.version.key.group, self._buffer.add
+        group_of = self.version.key.group
+        arrived: dict[GroupName, tuple[list[bytes], list[int]]] = {}
         at = 0
         for row, origin in zip(batch.rows, batch.origins, strict=True):
             offset = origin.offset
@@ -168,11 +169,18 @@ class AggregatedLane(Lane):
                 at += 1
             try:
                 line = to_json(row, strict=True) + b"\n"
-                rolled = add(group_of(row, origin.timestamp), line, offset)
+                group = group_of(row, origin.timestamp)
             except RecordError as error:
                 dead.append(DeadLetter(origin, error.cause, str(error)))
                 continue
             outcomes[at] = WRITTEN
+            rows = arrived.get(group)
+            if rows is None:
+                rows = arrived[group] = [], []
+            rows[0].append(line)
+            rows[1].append(offset)
+        for name, (lines, offsets) in arrived.items():
+            rolled = self._buffer.extend(name, lines, offsets)
             if rolled is not None:
                 self._roll(rolled)
         self._count(records, outcomes, dead, begin)

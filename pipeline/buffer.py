@@ -14,7 +14,9 @@ import hashlib
 from array import array
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Final
 
 # What a group and a chunk cost besides their rows, for the memory bound: objects, dictionary entries, the key. Bytes.
@@ -34,11 +36,11 @@ class Chunk:
         self.offsets = array("q")
         self.ends = array("q")
 
-    def append(self, line: bytes, offset: int) -> None:
-        """One row, its line break included."""
-        self.data += line
-        self.offsets.append(offset)
-        self.ends.append(len(self.data))
+    def extend(self, lines: Sequence[bytes], offsets: Sequence[int]) -> None:
+        """Rows, their line breaks included."""
+        self.ends.extend(islice(accumulate(map(len, lines), initial=len(self.data)), 1, None))
+        self.data += b"".join(lines)
+        self.offsets.extend(offsets)
 
     @property
     def first(self) -> int:
@@ -102,18 +104,25 @@ class Group:
         """Offset of the first row that is not yet in an object; None without rows."""
         return self.chunks[0].first if self.chunks[0].rows else None
 
-    def add(self, line: bytes, offset: int, limits: RollLimits) -> bool:
-        """Append a row; True if that rolled the chunk before it.
+    def extend(self, lines: Sequence[bytes], offsets: Sequence[int], limits: RollLimits) -> bool:
+        """Append rows, in order of offset; True if that rolled a chunk.
 
-        The roll is noticed with the first row of the next record: only then is the last record known to be whole.
+        A roll is noticed with the first row of the next record: only then is the last record known to be whole.
         """
-        chunk = self.chunks[-1]
-        rolled = False
-        if (chunk.rows >= limits.rows_max or len(chunk.data) >= limits.bytes_max) and offset != chunk.last:
-            chunk = Chunk()
-            self.chunks.append(chunk)
-            rolled = True
-        chunk.append(line, offset)
+        chunk, start, rolled = self.chunks[-1], 0, False
+        size_bytes = len(chunk.data)
+        if chunk.rows + len(lines) < limits.rows_max and size_bytes + sum(map(len, lines)) < limits.bytes_max:
+            chunk.extend(lines, offsets)
+            return False
+        rows, last = chunk.rows, chunk.last if chunk.rows else None
+        for at, (line, offset) in enumerate(zip(lines, offsets, strict=True)):
+            if (rows >= limits.rows_max or size_bytes >= limits.bytes_max) and offset != last:
+                chunk.extend(lines[start:at], offsets[start:at])
+                chunk = Chunk()
+                self.chunks.append(chunk)
+                start, rows, size_bytes, rolled = at, 0, 0, True
+            rows, size_bytes, last = rows + 1, size_bytes + len(line), offset
+        chunk.extend(lines[start:], offsets[start:])
         return rolled
 
     def remove_first(self, rows: int, limits: RollLimits) -> None:
@@ -123,11 +132,9 @@ class Group:
             if not self.chunks:
                 self.chunks.append(Chunk())
             return
-        left = [chunk.lines(rows), *(each.lines() for each in self.chunks)]
+        left = [*chunk.lines(rows), *(row for each in self.chunks for row in each.lines())]
         self.chunks = deque([Chunk()])
-        for lines in left:
-            for line, offset in lines:
-                self.add(line, offset, limits)
+        self.extend([line for line, _ in left], [offset for _, offset in left], limits)
 
 
 class Buffer:
@@ -138,14 +145,14 @@ class Buffer:
         self.groups: dict[GroupName, Group] = {}
         self.size_bytes = 0
 
-    def add(self, group: GroupName, line: bytes, offset: int) -> Group | None:
-        """Append a row; the group if that rolled a chunk."""
+    def extend(self, group: GroupName, lines: Sequence[bytes], offsets: Sequence[int]) -> Group | None:
+        """Append rows to a group, in order of offset; the group if that rolled a chunk."""
         found = self.groups.get(group)
         if found is None:
             found = self.groups[group] = Group(group)
             self.size_bytes += CHUNK_OVERHEAD_BYTES
-        self.size_bytes += len(line) + ROW_OVERHEAD_BYTES
-        return found if found.add(line, offset, self.limits) else None
+        self.size_bytes += sum(map(len, lines)) + len(lines) * ROW_OVERHEAD_BYTES
+        return found if found.extend(lines, offsets, self.limits) else None
 
     def stored(self, group: Group, rows: int) -> None:
         """The first `rows` rows of the group's first chunk are durable."""

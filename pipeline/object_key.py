@@ -54,10 +54,12 @@ class KeyTemplate:
         window = timestamp_ms // self._interval_ms
         if self._row_names is None:
             return self._render(row, window)
-        values = tuple([row.get(name) for name in self._row_names])
-        for value in values:
-            if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
-                return self._render(row, window)
+        values: tuple[Any, ...] = ()
+        if self._row_names:
+            values = tuple([row.get(name) for name in self._row_names])
+            for value in values:
+                if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
+                    return self._render(row, window)
         key = (window, values)
         group = self._groups.get(key)
         if group is None:

@@ -114,27 +114,32 @@ def event_record(event: str, fields: Mapping[str, Any], *, clientid: str, timest
 # --- Reading: the columns that rules see ---------------------------------------------------------------------------------
 
 
-def columns(
-    record: KafkaRecord, headers: Mapping[str, bytes], wanted: frozenset[str] | None, node: str
-) -> dict[str, Any]:
-    """The fields of a record's event, for `SELECT *` (`wanted` None) or only those that a rule reads.
+Columns = Callable[[KafkaRecord, Mapping[str, bytes]], dict[str, Any]]
 
-    A field that is unknown is left out, which rules see as undefined. Raises RecordError if an event's value is no JSON object.
+
+def reader(wanted: frozenset[str] | None, node: str) -> Columns:
+    """What gives a record's event its fields: all of them (`wanted` None, for `SELECT *`), or only those that rules read.
+
+    A field that is unknown is left out, which rules see as undefined. The function that is returned takes the record and its
+    headers, and raises RecordError if an event's value is no JSON object.
     """
-    if EVENT in headers:
-        return _event_columns(record, headers, node)
-    if wanted is None:
-        wanted = MESSAGE_COLUMNS
-    found = {}
-    for name in wanted:
-        reader = _READERS.get(name)
-        if reader is not None:
-            value = reader(record, headers)
+    names = MESSAGE_COLUMNS if wanted is None else wanted & MESSAGE_COLUMNS
+    readers = [(name, _READERS[name]) for name in sorted(names - {"payload", "node"})]
+    with_payload, with_node = "payload" in names, "node" in names
+
+    def read(record: KafkaRecord, headers: Mapping[str, bytes]) -> dict[str, Any]:
+        if EVENT in headers:
+            return _event_columns(record, headers, node)
+        found: dict[str, Any] = {"payload": record.value or b""} if with_payload else {}
+        for name, read_column in readers:
+            value = read_column(record, headers)
             if value is not None:
                 found[name] = value
-        elif name == "node":
-            found[name] = node
-    return found
+        if with_node:
+            found["node"] = node
+        return found
+
+    return read
 
 
 def routing_topics(headers: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -192,7 +197,6 @@ def _properties(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
 
 
 _READERS: Final[Mapping[str, Callable[[KafkaRecord, Mapping[str, bytes]], Any]]] = {
-    "payload": lambda record, headers: record.value if record.value is not None else b"",
     "clientid": _clientid,
     "topic": lambda record, headers: _text(headers.get(TOPIC, b"")),
     "qos": lambda record, headers: int(headers.get(QOS, b"0")),
@@ -207,4 +211,4 @@ _READERS: Final[Mapping[str, Callable[[KafkaRecord, Mapping[str, bytes]], Any]]]
     "client_attrs": lambda record, headers: {},
 }
 
-MESSAGE_COLUMNS: Final = frozenset(_READERS) | {"node"}
+MESSAGE_COLUMNS: Final = frozenset(_READERS) | {"payload", "node"}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -22,6 +22,8 @@ from pipeline.errors import RecordError
 from pipeline.record import KafkaRecord
 from pipeline.sql import Event, Program, Row, compile_statement
 from pipeline.topics import TopicIndex
+
+TOPICS_REMEMBERED_MAX: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -70,8 +72,10 @@ class RuleSet:
             for topic_filter in program.topics:
                 self.topics.add(topic_filter)
                 self._index.add(topic_filter, (rule_id, program))
-        self._columns = _union(programs)
-        self._metadata = self._columns is None or "metadata" in self._columns
+        columns = _union(programs)
+        self._read = fields.reader(columns, node)
+        self._metadata = columns is None or "metadata" in columns
+        self._answers: dict[bytes | None, tuple[tuple[str, Program], ...]] = {}
 
     @property
     def reads_events(self) -> bool:
@@ -86,20 +90,18 @@ class RuleSet:
     def evaluate(self, records: Sequence[KafkaRecord]) -> RowBatch:
         """The rows of a record batch. Never raises for a record."""
         batch = RowBatch(records, self.digest)
-        match, wanted, node = self._index.match, self._columns, self.node
+        answers, read = self._answers, self._read
         rows, origins = batch.rows, batch.origins
         for record in records:
             headers = dict(record.headers)
             try:
-                topics = fields.routing_topics(headers)
-                found = match(topics[0]) if len(topics) == 1 else _match_all(match, topics)
+                found = answers.get(headers.get(fields.TOPIC))
+                if found is None or fields.EVENT in headers:
+                    found = self._route(headers)
                 if not found:
                     continue
-                event = Event(
-                    fields.columns(record, headers, wanted, node),
-                    record.timestamp,
-                    (record.topic, record.partition, record.offset),
-                )
+                place = (record.topic, record.partition, record.offset)
+                event = Event(read(record, headers), record.timestamp, place)
             except RecordError as error:
                 batch.dead.append(DeadLetter(record, error.cause, str(error)))
                 continue
@@ -120,6 +122,17 @@ class RuleSet:
                         rows.append(row)
                         origins.append(record)
         return batch
+
+    def _route(self, headers: Mapping[str, bytes]) -> Sequence[tuple[str, Program]]:
+        """The programs whose FROM wants a record. What topics of messages were answered is remembered by their bytes."""
+        topics = fields.routing_topics(headers)
+        if fields.EVENT in headers:
+            return _match_all(self._index.match, topics)
+        found = self._index.match(topics[0])
+        if len(self._answers) >= TOPICS_REMEMBERED_MAX:
+            self._answers.clear()
+        self._answers[headers.get(fields.TOPIC)] = found
+        return found
 
 
 def _match_all(match: Any, topics: Sequence[str]) -> Sequence[tuple[str, Program]]:

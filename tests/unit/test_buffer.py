@@ -14,7 +14,7 @@ G = ("g",)
 def filled(offsets: list[int], limits: RollLimits = LIMITS) -> Buffer:
     buffer = Buffer(limits)
     for number, offset in enumerate(offsets):
-        buffer.add(G, b"row %d\n" % number, offset)
+        buffer.extend(G, [b"row %d\n" % number], [offset])
     return buffer
 
 
@@ -62,9 +62,9 @@ def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
     """So a chunk can be compared with an object that was cut earlier."""
     long, short = Chunk(), Chunk()
     for number in range(5):
-        long.append(b"row %d\n" % number, number)
+        long.extend([b"row %d\n" % number], [number])
         if number < 3:
-            short.append(b"row %d\n" % number, number)
+            short.extend([b"row %d\n" % number], [number])
 
     assert long.digest(3) == short.digest()
     assert long.rows_until(2) == 3
@@ -84,3 +84,27 @@ def test_rows_leave_in_the_order_in_which_they_came(numbers: list[int], data: st
 
     assert out == [b"row %d\n" % number for number in range(len(offsets))]
     assert buffer.size_bytes == 0
+
+
+@given(st.lists(st.integers(0, 30)), st.data())
+def test_rows_roll_at_the_same_places_in_whatever_pieces_they_come(numbers: list[int], data: st.DataObject) -> None:
+    """Fetches differ from run to run; objects must not. Rows of one record always come together."""
+    offsets = sorted(numbers)
+    lines = [b"row %d\n" % number for number in range(len(offsets))]
+    pieces = Buffer(LIMITS)
+    at = 0
+    while at < len(offsets):
+        end = data.draw(st.integers(at + 1, len(offsets)))
+        while end < len(offsets) and offsets[end] == offsets[end - 1]:
+            end += 1
+        pieces.extend(G, lines[at:end], offsets[at:end])
+        at = end
+
+    one_by_one = filled(offsets)
+    assert _shape(pieces) == _shape(one_by_one)
+    assert pieces.size_bytes == one_by_one.size_bytes
+
+
+def _shape(buffer: Buffer) -> list[tuple[list[int], bytes, list[int]]]:
+    chunks = buffer.groups[G].chunks if G in buffer.groups else []
+    return [(list(chunk.offsets), bytes(chunk.data), list(chunk.ends)) for chunk in chunks]

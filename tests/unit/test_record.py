@@ -30,7 +30,7 @@ def consumed(outgoing: record.Outgoing) -> Consumed:
 
 
 def columns(found: Consumed, wanted: frozenset[str] | None = None) -> dict[str, Any]:
-    return record.columns(found, dict(found.headers), wanted, "node")
+    return record.reader(wanted, "node")(found, dict(found.headers))
 
 
 def message(**changes: Any) -> Consumed:
