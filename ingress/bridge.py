@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import orjson
 import structlog
 
 from ingress.clientid import Resolver
 from ingress.dead_letter import dead_letter, record_bytes
-from ingress.events import Adapter
+from ingress.events import Adapter, ClientEvent
 from ingress.metrics import SourceMetrics
 from ingress.route import Route, Router
 from ingress.window import Delivery, Window
@@ -30,7 +31,7 @@ from pipeline.connectors.kafka import Producer, failure
 from pipeline.connectors.mqtt import Connection
 from pipeline.connectors.mqtt_parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties
 from pipeline.errors import RefusedError
-from pipeline.record import Outgoing, event_record
+from pipeline.record import TOPIC, Outgoing, event_record
 
 log: Final = structlog.get_logger("tidegate.ingress")
 
@@ -104,12 +105,8 @@ class Bridge:
 
         Several records of one message stand in the window one after the other; the last carries its acknowledgement.
         """
-        topic, payload, flags, mid, properties = message
-        records: list[tuple[str, Outgoing]] = []
-        for event in route.events(topic, payload, retained=bool(flags & RETAIN_FLAG), now_ms=now_ms):
-            record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
-            records.append((self._kafka.events_topic, record))
-        self.metrics.events.inc(len(records))
+        topic, _, flags, mid, properties = message
+        records = [self._event(each, message, now_ms) for each in route.events(message, now_ms)]
         if self._unwanted_retained(flags):
             self.metrics.dropped("retained")
         elif route.forwarded:
@@ -127,6 +124,19 @@ class Bridge:
         for index, (kafka_topic, record) in enumerate(records):
             delivery = self.window.add(mid if index == last else 0, kafka_topic, record)
             self._producer.produce(kafka_topic, record, delivery)
+
+    def _event(self, event: ClientEvent, message: Received, now_ms: int) -> tuple[str, Outgoing]:
+        """Where a client event goes. One that is no JSON (nested too deeply) is the dead letter of its message."""
+        try:
+            record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
+        except orjson.JSONEncodeError as error:
+            problem = RefusedError(f"cannot make a client event of {message[0]!r:.100}: {error}", reason="client_event")
+            self._note_dead_letter(problem)
+            whole = Outgoing(message[0], message[1], [(TOPIC, message[0])], now_ms)
+            room = self._producer.dead_letter_bytes_max
+            return self._kafka.dead_letter_topic, dead_letter(whole, problem, f"mqtt:{self._name}", room)
+        self.metrics.events.inc()
+        return self._kafka.events_topic, record
 
     def _unwanted_retained(self, flags: int) -> bool:
         """A copy that the broker keeps, which the configuration does not want; a redelivery was wanted at its first."""

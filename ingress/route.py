@@ -47,8 +47,10 @@ class Route:
         # First byte of the packet → key and headers; only for messages that need no second look.
         self.prepared: dict[int, tuple[bytes, list[tuple[str, bytes]]]] = {}
 
-    def events(self, topic: bytes, payload: bytes, *, retained: bool, now_ms: int) -> Iterator[ClientEvent]:
+    def events(self, message: Received, now_ms: int) -> Iterator[ClientEvent]:
         """The client events that a message tells of."""
+        topic, payload, flags, _, _ = message
+        retained = bool(flags & RETAIN_FLAG)
         for adapter in self.adapters:
             yield from adapter.events(topic.decode("utf-8", "replace"), payload, retained=retained, now_ms=now_ms)
 

@@ -18,10 +18,11 @@ CLIENTS_MAX: Final = 100_000
 
 # The id is greedy: it may itself contain " (p4, c1, k30)." and the last one counts.
 CONNECTED: Final = re.compile(
-    r"(?:(\d+): )?New client connected from (\S+):(\d+) as (.*) \(p(\d), c([01]), k(\d+)(?:, u'(.*)')?\)\.", re.DOTALL
+    r"(?:(\d{1,12}): )?New client connected from (\S+):(\d+) as (.*) \(p(\d), c([01]), k(\d{1,9})(?:, u'(.*)')?\)\.",
+    re.DOTALL,
 )
 ENDED: Final = re.compile(
-    r"(?:(\d+): )?Client (.*?)(?: \[\S+:\d+\])? (disconnected|closed its connection|has exceeded timeout, disconnecting"
+    r"(?:(\d{1,12}): )?Client (.*?)(?: \[\S+:\d+\])? (disconnected|closed its connection|has exceeded timeout, disconnecting"
     r"|already connected, closing old connection)(?:[:,] (.*?)| due to (.*?))?\.",
     re.DOTALL,
 )

@@ -1,0 +1,209 @@
+"""The bridge between a connection and a producer that are played: what becomes a record, and what is acknowledged when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+import pytest
+from confluent_kafka import KafkaError
+
+from ingress.bridge import QOS0_QUEUE_MAX, Bridge
+from ingress.events.emqx_sys import EmqxSysAdapter
+from pipeline.config.model import KafkaConfig, MqttSource
+from pipeline.connectors.kafka import Producer
+from pipeline.connectors.mqtt import Connection
+from pipeline.errors import ConnectorError
+from pipeline.record import Outgoing
+
+QOS0, QOS1 = 0x30, 0x32
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+DENIED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+
+@dataclass
+class PlayedKafka:
+    """Keeps what it is given; the test says what becomes of it. `alone` tells who came in a batch of its own."""
+
+    sent: list[tuple[str, Outgoing, Any]] = field(default_factory=list)
+    alone: list[tuple[str, Outgoing, Any]] = field(default_factory=list)
+    record_bytes_max: int = 10_000
+    dead_letter_bytes_max: int = 10_000
+
+    def after_poll(self, action: Any) -> None:
+        self.sweep = action
+
+    def produce(self, topic: str, record: Outgoing, on_delivery: Any) -> None:
+        self.sent.append((topic, record, on_delivery))
+
+    def produce_alone(self, topic: str, record: Outgoing, on_delivery: Any) -> None:
+        self.alone.append((topic, record, on_delivery))
+
+    def wake(self) -> None:
+        pass
+
+    def delivered(self) -> None:
+        pass
+
+    def answer(self, *errors: KafkaError | None) -> None:
+        """What Kafka says to the records sent so far, in order; then the look for answers."""
+        for (_, _, on_delivery), error in zip(self.sent, errors, strict=True):
+            on_delivery(error, None)
+        self.sent.clear()
+        self.sweep()
+
+
+@dataclass
+class PlayedBroker:
+    acknowledged: list[int] = field(default_factory=list)
+    reading: bool = True
+    retained_wanted: bool = True
+    error: ConnectorError | None = None
+
+    def acknowledge(self, mids: list[int]) -> None:
+        self.acknowledged += mids
+
+    def pause(self) -> None:
+        self.reading = False
+
+    def resume(self) -> None:
+        self.reading = True
+
+    def abort(self, error: ConnectorError) -> None:
+        self.error = error
+
+
+def bridged(*adapters: EmqxSysAdapter, window: int = 100) -> tuple[Bridge, PlayedKafka, PlayedBroker]:
+    source = MqttSource.model_validate({"server": "h:1", "topics": ["t/#"], "window": window})
+    kafka, broker = PlayedKafka(), PlayedBroker()
+    bridge = Bridge(
+        "plant",
+        source,
+        adapters,
+        KafkaConfig(bootstrap_servers="k:1"),
+        cast(Producer, kafka),  # type: ignore[call-arg]
+    )
+    bridge.attach(cast(Connection, broker))
+    return bridge, kafka, broker
+
+
+def message(mid: int, payload: bytes = b"x", *, topic: bytes = b"t/d") -> tuple[bytes, bytes, int, int, bytes]:
+    return topic, payload, QOS1 if mid else QOS0, mid, b""
+
+
+def test_nothing_is_acknowledged_before_kafka_has_it() -> None:
+    """The records go out in order of arrival; the acknowledgements follow Kafka's answers in that order."""
+    bridge, kafka, broker = bridged()
+    bridge.on_batch([message(1, b"a"), message(2, b"b")])
+    kafka.sweep()
+    assert broker.acknowledged == []
+    assert [record.value for _, record, _ in kafka.sent] == [b"a", b"b"]
+
+    kafka.answer(None, None)
+
+    assert broker.acknowledged == [1, 2]
+    assert bridge.empty.is_set()
+
+
+def test_a_full_window_stops_reading_until_there_is_room() -> None:
+    """The window is a wish: what came in one read is taken whole, and reading goes on when Kafka has answered."""
+    bridge, kafka, broker = bridged(window=2)
+    bridge.on_batch([message(1), message(2), message(3)])
+    assert not broker.reading
+    assert len(kafka.sent) == 3
+
+    kafka.answer(None, None, None)
+
+    assert broker.reading
+
+
+def test_a_refused_record_is_judged_alone_and_then_a_dead_letter() -> None:
+    """First again by itself, then to the dead letter topic; only then is it acknowledged, and what is behind it too."""
+    bridge, kafka, broker = bridged()
+    bridge.on_batch([message(1, b"large"), message(2)])
+    kafka.answer(TOO_LARGE, None)
+    (topic, _, on_delivery) = kafka.alone[0]
+    assert (topic, broker.acknowledged) == ("mqtt.messages", [])
+
+    on_delivery(TOO_LARGE, None)
+    kafka.sweep()
+    (topic, record, on_delivery) = kafka.alone[1]
+    assert (topic, record.value, broker.acknowledged) == ("tidegate.dead-letter", b"large", [])
+
+    on_delivery(None, None)
+    kafka.sweep()
+    assert broker.acknowledged == [1, 2]
+
+
+def test_a_dead_letter_that_is_refused_too_ends_the_connection() -> None:
+    """Two dead letters are tried, the second one tiny; after that nothing is acknowledged and the broker keeps it."""
+    bridge, kafka, broker = bridged()
+    bridge.on_batch([message(1, b"large" * 10_000)])
+    kafka.answer(TOO_LARGE)
+    for tried in (0, 1):
+        kafka.alone[tried][2](TOO_LARGE, None)
+        kafka.sweep()
+
+    assert len(kafka.alone) == 2
+    assert len(kafka.alone[1][1].value) == 0
+    assert broker.error is not None
+    assert broker.acknowledged == []
+
+
+def test_an_error_that_is_not_the_records_ends_the_connection() -> None:
+    """The broker delivers it again; what the old connection brought is let go of when Kafka has answered for all."""
+    bridge, kafka, broker = bridged()
+    bridge.on_batch([message(1), message(2), message(0)])
+    kafka.answer(DENIED, None, None)
+
+    assert broker.error is not None
+    assert "TOPIC_AUTHORIZATION_FAILED" in str(broker.error)
+    assert broker.acknowledged == []
+    assert bridge.empty.is_set()
+
+
+def test_qos_0_has_a_bounded_queue() -> None:
+    """What comes beyond is dropped, QoS 1 is not."""
+    bridge, kafka, _ = bridged(window=60_000)
+    bridge.on_batch([message(0)] * (QOS0_QUEUE_MAX + 5) + [message(7)])
+
+    assert len(kafka.sent) == QOS0_QUEUE_MAX + 1
+    assert kafka.sent[-1][2].mid == 7
+
+
+def test_a_message_for_an_adapter_is_acknowledged_after_its_events() -> None:
+    """It is an event and, because no filter of the source matches, no message."""
+    bridge, kafka, broker = bridged(EmqxSysAdapter())
+    payload = b'{"clientid":"c","reason":"kicked"}'
+    bridge.on_batch([message(4, payload, topic=b"$SYS/brokers/n/clients/c/disconnected")])
+    assert [(topic, record.key) for topic, record, _ in kafka.sent] == [("mqtt.events", b"c")]
+    assert orjson.loads(kafka.sent[0][1].value)["reason"] == "kicked"
+
+    kafka.answer(None)
+
+    assert broker.acknowledged == [4]
+
+
+def test_an_event_that_cannot_be_written_is_a_dead_letter() -> None:
+    """Nested more deeply than JSON is written: the message goes to the dead letter topic as it came."""
+    bridge, kafka, _ = bridged(EmqxSysAdapter())
+    payload = b'{"clientid":"c","conn_props":' + b"[" * 300 + b"]" * 300 + b"}"
+    bridge.on_batch([message(4, payload, topic=b"$SYS/brokers/n/clients/c/connected")])
+
+    ((topic, record, _),) = kafka.sent
+    assert (topic, record.value) == ("tidegate.dead-letter", payload)
+
+
+@pytest.mark.parametrize("topic", [b"$SYS/brokers/n/clients/c/subscribed", b"other/topic"])
+def test_a_message_that_nobody_wants_is_acknowledged(topic: bytes) -> None:
+    """An adapter's other topics, and what an old subscription brings: no record, and in order of arrival."""
+    bridge, kafka, broker = bridged(EmqxSysAdapter())
+    bridge.on_batch([message(1), message(2, topic=topic)])
+    kafka.sweep()
+    assert broker.acknowledged == []
+
+    kafka.answer(None)
+
+    assert broker.acknowledged == [1, 2]
+    assert bridge.take_unwanted() == (["other/topic"] if topic == b"other/topic" else [])
