@@ -101,8 +101,8 @@ async def run_bare(broker: str, qos: int, expected: int, ready: Any) -> dict[str
             meter.stop()
             done.set()
 
-    source = MqttSource(server=broker, topics=["bench/#"], qos=1 if qos else 0, window=65535)
-    connection = Connection(source, "bench-bare", on_batch)
+    source = MqttSource(server=broker, topics=["bench/#"], qos=1 if qos else 0, window=65535, session_expiry=0)
+    connection = Connection(source, f"bench-bare-{os.getpid()}", on_batch)
     await connection.open(source.topics)
     ready()
     await done.wait()
@@ -143,6 +143,7 @@ async def run_ingress(broker: str, qos: int, expected: int, ready: Any, kafka: s
                         "topics": ["bench/#"],
                         "qos": qos,
                         "window": window,
+                        "session_expiry": 0,
                         "clientid_from": [{"topic": "bench/{clientid}/up"}],
                     }
                 }
