@@ -4,7 +4,7 @@ An Event is all input of an evaluation: the fields of the message or client even
 in Kafka as the seed of chance. So a replay gives the same rows. Programs share an Event, and with it the decoded
 payload.
 `Context` is what belongs to the process rather than to the record: the environment that getenv() may see, the tables of
-kv_store and proc_dict, the zone of local time.
+kv_store and proc_dict, and the registered schemas by name (see `schemas.build`).
 """
 
 from __future__ import annotations
@@ -116,6 +116,7 @@ class Context:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     store: dict[Any, Any] = field(default_factory=dict)
     process: dict[Any, Any] = field(default_factory=dict)
+    schemas: dict[str, Any] = field(default_factory=dict)
     read_variables: dict[str, str] = field(default_factory=dict)
 
     def variable(self, name: str) -> str:

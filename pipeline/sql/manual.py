@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.sql.event import Event
+from pipeline.sql.event import Context, Event
 from pipeline.sql.functions import FUNCTIONS, THEMES, Declaration
+from pipeline.sql.schemas import build
 
 BEGIN: Final = "<!-- functions: written by pipeline/sql/manual.py -->"
 END: Final = "<!-- end of functions -->"
@@ -28,6 +29,14 @@ EXAMPLE_COLUMNS: Final[dict[str, Any]] = {
     "payload": b'{"list":[1,2,300],"nothing":null,"place":{"room":"boiler"}}',
 }
 EXAMPLE_NOW_MS: Final = 1_708_671_600_123
+
+
+EXAMPLE_SCHEMA: Final = '{"type": "object", "properties": {"x": {"type": "integer"}}}'
+
+
+def example_context() -> Context:
+    """The context of the examples: a JSON Schema called `point` is registered."""
+    return Context(schemas={"point": build("json", EXAMPLE_SCHEMA)})
 
 
 def example_event() -> Event:

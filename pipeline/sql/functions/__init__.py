@@ -19,6 +19,7 @@ from pipeline.sql.functions import (
     message,
     nulls,
     regexes,
+    schemas,
     state,
     strings,
     type_tests,
@@ -28,6 +29,7 @@ from pipeline.sql.functions.registry import FUNCTIONS, Declaration, Parameter, S
 THEMES = (
     message, nulls, mathematics, bits, conversion, type_tests, strings, formatting, regexes, jq, maps, arrays, hashes,
     compression, encoding, dates, chance, state,
+    schemas,
 )  # fmt: skip
 
 __all__ = ["FUNCTIONS", "THEMES", "Declaration", "Parameter", "Signature"]

@@ -9,7 +9,7 @@ import pytest
 from pipeline.rule_test import alike
 from pipeline.sql import compile_statement
 from pipeline.sql.functions import FUNCTIONS
-from pipeline.sql.manual import example_event, functions_chapter
+from pipeline.sql.manual import example_context, example_event, functions_chapter
 from pipeline.template_filters import BUILT_IN, FILTERS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rule-language.md").read_text(encoding="utf-8")
@@ -34,7 +34,8 @@ def test_all_native_functions_are_there() -> None:
 @pytest.mark.parametrize(("name", "call", "result"), EXAMPLES, ids=[f"{e[0]}-{i}" for i, e in enumerate(EXAMPLES)])
 def test_an_example_is_true(name: str, call: str, result: str) -> None:
     """Each example of the manual gives what it says."""
-    rows = compile_statement(f'SELECT {call} AS found, {result} AS wanted FROM "#"').evaluate(example_event())
+    sql = f'SELECT {call} AS found, {result} AS wanted FROM "#"'
+    rows = compile_statement(sql, example_context()).evaluate(example_event())
 
     assert rows is not None
     assert alike(rows[0]["found"], rows[0]["wanted"], approx=True), rows

@@ -1,0 +1,140 @@
+"""Registered schemas: encode, decode and check values with JSON Schema, Avro or Protobuf.
+
+Schemas are registered in the configuration under a name. Sparkplug B is built in.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from typing import Any
+
+from pipeline.sql import schemas
+from pipeline.sql.event import Context
+from pipeline.sql.functions.registry import as_binary, function
+from pipeline.sql.functions.sparkplug import PROTO
+from pipeline.sql.values import BadValueError, Text, octets, refuse, text_of
+
+
+def _schema(context: Context, name: Text) -> schemas.Schema:
+    found: schemas.Schema | None = context.schemas.get(str(name))
+    if found is None:
+        raise BadValueError(f"there is no schema {name!r}")
+    return found
+
+
+def _kind(value: Any) -> str | None:
+    return None if value is None else str(as_binary(value))
+
+
+@function(
+    "schema_encode(schema: binary, value: any[, type: any]) -> string",
+    example=("schema_encode('point', map('{\"x\":1}'))", "'{\"x\":1}'"),
+    reads="context",
+)
+def schema_encode(context: Context, schema: Text, value: Any, type_: Any = None) -> Text:
+    """A value as bytes: JSON text, Avro binary, or a Protobuf message of the given type. Raises when it does not
+    fit."""
+    return text_of(_schema(context, schema).encode(value, _kind(type_)))
+
+
+@function(
+    "schema_decode(schema: binary, data: binary[, type: any]) -> any",
+    example=("schema_decode('point', '{\"x\":1}')", "json_decode('{\"x\":1}')"),
+    reads="context",
+)
+def schema_decode(context: Context, schema: Text, data: Text, type_: Any = None) -> Any:
+    """The value behind such bytes. Raises when they do not fit."""
+    return _schema(context, schema).decode(octets(data), _kind(type_))
+
+
+@function(
+    "schema_check(schema: binary, value: any[, type: any]) -> boolean",
+    example=("schema_check('point', '{\"x\":\"a\"}')", "false"),
+    reads="context",
+)
+def schema_check(context: Context, schema: Text, value: Any, type_: Any = None) -> bool:
+    """Whether a map can be encoded, or a string decoded. Raises for a schema that is not registered."""
+    return schemas.check(_schema(context, schema), value, _kind(type_))
+
+
+@functools.cache
+def _sparkplug() -> schemas.Schema:
+    return schemas.build("protobuf", PROTO)
+
+
+@function(
+    "sparkplug_encode(value: any[, type: any]) -> string",
+    example=("bin2hexstr(sparkplug_encode(map('{\"seq\":5}')))", "'1805'"),
+)
+def sparkplug_encode(value: Any, type_: Any = "Payload") -> Text:
+    """A map as a Sparkplug B message, of the type `Payload` if none is given. Raises when it does not fit."""
+    return text_of(_sparkplug().encode(value, _kind(type_)))
+
+
+@function(
+    "sparkplug_decode(data: binary[, type: any]) -> any",
+    example=("sparkplug_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
+)
+def sparkplug_decode(data: Text, type_: Any = "Payload") -> Any:
+    """The map behind a Sparkplug B message. Raises for other data."""
+    return _sparkplug().decode(octets(data), _kind(type_))
+
+
+@function(
+    "spb_encode(value: any[, type: any]) -> string", example=("bin2hexstr(spb_encode(map('{\"seq\":5}')))", "'1805'")
+)
+def spb_encode(value: Any, type_: Any = "Payload") -> Text:
+    """As `sparkplug_encode()`, with `bytes_value` in Base64."""
+    return text_of(_sparkplug().encode(_bytes_values(value, _from_base64), _kind(type_)))
+
+
+@function(
+    "spb_decode(data: binary[, type: any]) -> any",
+    example=("spb_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
+)
+def spb_decode(data: Text, type_: Any = "Payload") -> Any:
+    """As `sparkplug_decode()`, with `bytes_value` in Base64. Aliases of metrics stay as they are."""
+    return _bytes_values(_sparkplug().decode(octets(data), _kind(type_)), _to_base64)
+
+
+def _bytes_values(value: Any, convert: Any) -> Any:
+    if type(value) is dict:
+        return {k: convert(v) if k == "bytes_value" else _bytes_values(v, convert) for k, v in value.items()}
+    return [_bytes_values(item, convert) for item in value] if type(value) is list else value
+
+
+def _to_base64(value: Any) -> str:
+    return base64.b64encode(octets(as_binary(value))).decode()
+
+
+def _from_base64(value: Any) -> Text:
+    try:
+        return text_of(base64.b64decode(octets(as_binary(value)), validate=True))
+    except ValueError:
+        refuse("Base64", value)
+
+
+@function(
+    "spb_zip_kvs(value: any) -> any",
+    example=('spb_zip_kvs(map(\'{"keys":["a"],"values":[1]}\'))', "json_decode('{\"a\":1}')"),
+)
+def spb_zip_kvs(value: Any) -> Any:
+    """With property sets (`keys` and `values`) as maps, and the rows of data sets as maps of column and element."""
+    if type(value) is list:
+        return [spb_zip_kvs(item) for item in value]
+    if type(value) is not dict:
+        return value
+    keys, values = value.get("keys"), value.get("values")
+    if type(keys) is list and type(values) is list:
+        return {str(key): spb_zip_kvs(item) for key, item in zip(keys, values, strict=False)}
+    zipped = {key: spb_zip_kvs(item) for key, item in value.items()}
+    columns, rows = value.get("columns"), value.get("rows")
+    if type(columns) is list and type(rows) is list:
+        zipped["rows"] = [_zipped_row(columns, row) for row in rows]
+    return zipped
+
+
+def _zipped_row(columns: list[Any], row: Any) -> Any:
+    elements = row.get("elements") if type(row) is dict else None
+    return dict(zip(map(str, columns), elements, strict=False)) if type(elements) is list else row
