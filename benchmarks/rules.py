@@ -113,30 +113,26 @@ SIMPLE = [
 ]  # fmt: skip
 
 
-def best(call: Callable[[], Any], seconds: float) -> float:
-    """Microseconds a call: the best of five rounds."""
-    rounds = []
-    count = 1
-    while True:
-        start = time.perf_counter()
-        for _ in range(count):
-            call()
-        spent = time.perf_counter() - start
-        if spent > seconds / 20:
-            break
-        count *= 2
-    for _ in range(5):
-        start = time.perf_counter()
-        for _ in range(count):
-            call()
-        rounds.append((time.perf_counter() - start) / count)
-    return min(rounds) * 1e6
+ROUNDS = 9
+
+
+def timed(call: Callable[[], Any], count: int) -> float:
+    """Seconds for `count` calls."""
+    start = time.perf_counter()
+    for _ in range(count):
+        call()
+    return time.perf_counter() - start
 
 
 def compare(name: str, rule: Callable[[], Any], hand: Callable[[], Any], seconds: float) -> None:
+    """The best of several rounds, the two in turn, so that what else the machine does meets both."""
     if rule() != hand():
         raise SystemExit(f"{name}: the two disagree:\n{rule()}\n{hand()}")
-    ours, theirs = best(rule, seconds), best(hand, seconds)
+    count = 1
+    while timed(hand, count) < seconds / ROUNDS / 2:
+        count *= 2
+    rounds = [(timed(rule, count), timed(hand, count)) for _ in range(ROUNDS)]
+    ours, theirs = (min(times) / count * 1e6 for times in zip(*rounds, strict=True))
     print(f"{name:28} {ours:8.2f} µs {theirs:8.2f} µs {ours / theirs:7.2f}")
 
 

@@ -9,7 +9,6 @@ kv_store and proc_dict, and the registered schemas by name (see `schemas.build`)
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -93,8 +92,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
         row = self.columns.copy()
         found = row.get("payload")
         if type(found) is bytes:
-            with contextlib.suppress(UnicodeDecodeError):
-                row["payload"] = found.decode()
+            row["payload"] = text_of(found)
         return row
 
     def draw(self) -> bytes:
