@@ -22,7 +22,7 @@ from agents.transport import MAX_POLL_INTERVAL_SECONDS, Schema
 from pipeline.config import KafkaConfig
 from pipeline.rule import RowBatch, RuleSet
 
-RECORDS_PER_FETCH_MAX: Final = 2000
+RECORDS_PER_FETCH_MAX: Final = 10_000
 
 log = structlog.get_logger("tidegate.app")
 

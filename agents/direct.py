@@ -25,7 +25,8 @@ from agents.dead_letter import DeadLetters
 from agents.lane import Lane, Partition
 from agents.metrics import OBJECT_BYTES, OBJECTS, OVERWRITTEN
 from pipeline.config import DirectParameters
-from pipeline.connectors.s3 import METADATA_PREFIX, Head, S3Store, put_headers
+from pipeline.connectors.s3 import METADATA_PREFIX, Head, S3Store
+from pipeline.connectors.s3_settings import put_headers
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.progress import Progress
 from pipeline.record import KafkaRecord

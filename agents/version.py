@@ -17,7 +17,7 @@ from pipeline.config import AggregatedParameters
 from pipeline.errors import ConfigError
 from pipeline.formats import encode
 from pipeline.object_key import KeyTemplate
-from pipeline.rule import RuleSet
+from pipeline.rule import RuleSet, Schemas
 
 # Settings that say where and when to write, and nothing about the bytes or the key.
 _NOT_CONTENT = {"bucket", "acl", "headers", "min_part_size"}
@@ -26,15 +26,22 @@ _NOT_CONTENT = {"bucket", "acl", "headers", "min_part_size"}
 class Version:
     """Rules, key, container and limits, compiled. `digest` names them."""
 
-    def __init__(self, action: str, node: str, rules: Mapping[str, str], parameters: AggregatedParameters) -> None:
+    def __init__(
+        self,
+        action: str,
+        node: str,
+        rules: Mapping[str, str],
+        parameters: AggregatedParameters,
+        schemas: Schemas | None = None,
+    ) -> None:
         """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
         settings = {name: value for name, value in parameters.model_dump().items() if name not in _NOT_CONTENT}
         self.text = orjson.dumps(
-            {"action": action, "node": node, "rules": dict(rules), "parameters": settings},
+            {"action": action, "node": node, "rules": dict(rules), "schemas": schemas or {}, "parameters": settings},
             option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
         )
         self.digest = hashlib.sha256(self.text).hexdigest()
-        self.rules = RuleSet(rules, node=node)
+        self.rules = RuleSet(rules, node=node, schemas=schemas)
         self.key = KeyTemplate(
             parameters.key,
             action=action,
@@ -62,6 +69,9 @@ def from_text(text: bytes, *, bucket: str) -> Version:
         aggregation["time_interval"] = f"{aggregation['time_interval']}s"
         settings["aggregation"] = aggregation
         parameters = AggregatedParameters.model_validate({**settings, "bucket": bucket})
-        return Version(fields["action"], fields["node"], fields["rules"], parameters)
+        version = Version(fields["action"], fields["node"], fields["rules"], parameters, fields["schemas"])
+        # A later program may know more settings: the version keeps the name that the ledger knows it by.
+        version.text, version.digest = text, hashlib.sha256(text).hexdigest()
+        return version
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"a version beside the ledger cannot be used: {error}") from None

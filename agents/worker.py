@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -28,7 +28,8 @@ from agents.metrics import RESTARTS
 from agents.version import Version
 from pipeline.config import AggregatedParameters, Config, S3Action
 from pipeline.connectors.kafka import Producer, ensure_topics
-from pipeline.connectors.s3 import S3Store, put_headers
+from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3_settings import put_headers
 from pipeline.errors import ConfigError, TidegateError
 from pipeline.formats import CONTENT_ENCODINGS, CONTENT_TYPES
 from pipeline.rule import RuleSet
@@ -51,6 +52,7 @@ class ActionRunner:
         self._statements = {
             rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{name}" in rule.actions
         }
+        _check_rules(config, self._statements)
         attempts = Attempts(name)
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, Attempts(name))
         self.app: ActionApp | None = None
@@ -126,7 +128,8 @@ class ActionRunner:
         parameters, where = self._action.parameters, f"actions.s3.{self.name}"
         try:
             if isinstance(parameters, AggregatedParameters):
-                version = Version(self.name, self._config.pipeline, self._statements, parameters)
+                schemas = self._config.schema_sources
+                version = Version(self.name, self._config.pipeline, self._statements, parameters, schemas)
                 aggregated = AggregatedWriter(
                     action=self.name,
                     bucket=parameters.bucket,
@@ -140,7 +143,7 @@ class ActionRunner:
                     part_bytes=parameters.min_part_size,
                 )
                 return version.rules, lambda partition, on_room: AggregatedLane(partition, on_room, aggregated)
-            rules = RuleSet(self._statements, node=self._config.pipeline)
+            rules = RuleSet(self._statements, node=self._config.pipeline, schemas=self._config.schema_sources)
             window = self._action.resource_opts.inflight_window
             direct = DirectWriter(self.name, parameters, store, dead_letters, attempts, window)
             return rules, lambda partition, on_room: DirectLane(partition, on_room, direct)
@@ -193,9 +196,14 @@ def check(config: Config) -> None:
     store = object()
     for name in config.actions.s3:
         ActionRunner(name, config, store, None)  # type: ignore[arg-type]
-    for name, rule in config.rules.items():
+    _check_rules(config, {name: rule.sql for name, rule in config.rules.items()})
+
+
+def _check_rules(config: Config, statements: Mapping[str, str]) -> None:
+    """Compile statements one by one, so that an error can name the rule."""
+    for name, statement in statements.items():
         try:
-            RuleSet({name: rule.sql}, node=config.pipeline)
+            RuleSet({name: statement}, node=config.pipeline, schemas=config.schema_sources)
         except TidegateError as error:
             raise ConfigError(str(error), where=f"rules.{name}.sql") from error
 

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from pipeline.config import Config, load_file
+from pipeline.cli_rule import rule_app, template_app
+from pipeline.config import load_file
 from pipeline.errors import TidegateError
 
 app = typer.Typer(
@@ -24,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+app.add_typer(rule_app, name="rule")
+app.add_typer(template_app, name="template")
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="Configuration file (YAML).", show_default=False)]
 LogFormat = Annotated[
@@ -36,7 +40,7 @@ def ingress(config: ConfigFile, log: LogFormat = "auto") -> None:
     """Read MQTT messages and client events, write them to Kafka, acknowledge them after Kafka has them."""
     from ingress.service import run
 
-    _run(lambda: run(_load(config)), log)
+    _run(lambda: run(load_file(config)), log)
 
 
 @app.command()
@@ -50,7 +54,7 @@ def worker(
     """Apply the rules to what is in Kafka and write the rows to S3. Start more of them to go faster."""
     from agents.worker import serve
 
-    _run(lambda: serve(_load(config), actions=actions or ()), log)
+    _run(lambda: serve(load_file(config), actions=actions or ()), log)
 
 
 @app.command()
@@ -72,12 +76,8 @@ def check(config: ConfigFile) -> None:
     """Check a configuration file: every setting, rule and template. Opens no connection."""
     from agents.worker import check as check_actions
 
-    with_errors(lambda: check_actions(_load(config)))
+    check_actions(load_file(config))
     typer.echo(f"{config}: good")
-
-
-def _load(path: Path) -> Config:
-    return load_file(path)
 
 
 def _run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None:
@@ -86,31 +86,21 @@ def _run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> Non
 
     log.configure(json=None if log_format == "auto" else log_format == "json")
 
-    def run() -> None:
-        try:
-            import uvloop
-        except ImportError:
-            asyncio.run(start())
-        else:
-            uvloop.run(start())
-
-    with_errors(run)
-
-
-def with_errors(action: Callable[[], None]) -> None:
-    """Turn an error that a person can mend into one message and exit status 2."""
     try:
-        action()
-    except TidegateError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        import uvloop
+    except ImportError:
+        asyncio.run(start())
+    else:
+        uvloop.run(start())
 
 
 def main() -> None:
-    """Entry point of the command."""
-    app()
+    """Entry point of the command: an error that a person can mend is one message and exit status 2."""
+    try:
+        app()
+    except TidegateError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -20,10 +20,14 @@ import orjson
 from pipeline import record as fields
 from pipeline.errors import RecordError
 from pipeline.record import KafkaRecord
-from pipeline.sql import Event, Program, Row, compile_statement
+from pipeline.sql import Event, Program, Row, compile_statement, share_payload
+from pipeline.sql.event import DEFAULT_CONTEXT
+from pipeline.sql.schemas import build
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000
+
+Schemas = Mapping[str, tuple[str, str]]  # (type, source) by name
 
 
 @dataclass(slots=True)
@@ -58,20 +62,25 @@ class RowBatch:
 class RuleSet:
     """All rules that feed one action. `digest` names exactly these rules: any change of a statement changes it."""
 
-    def __init__(self, rules: Mapping[str, str], *, node: str) -> None:
-        """Compile `rules`, statements by rule id. `node` is what rules see in that column. Raises SqlError."""
+    def __init__(self, rules: Mapping[str, str], *, node: str, schemas: Schemas | None = None) -> None:
+        """Compile `rules`, statements by rule id. `node` is what rules see in that column; `schemas`, (type, source) by name,
+        are what the schema functions know. Raises SqlError, or ConfigError for a schema.
+        """
         self.statements = dict(rules)
         self.node = node
-        self.digest = hashlib.sha256(orjson.dumps(sorted(rules.items()))).hexdigest()
+        named = sorted((schemas or {}).items())
+        self.digest = hashlib.sha256(orjson.dumps([sorted(rules.items()), named])).hexdigest()
+        context = replace(DEFAULT_CONTEXT, schemas={name: build(kind, source) for name, (kind, source) in named})
         self._index: TopicIndex[tuple[str, Program]] = TopicIndex()
         self.topics: set[str] = set()
         programs = []
         for rule_id, statement in rules.items():
-            program = compile_statement(statement)
+            program = compile_statement(statement, context)
             programs.append(program)
             for topic_filter in program.topics:
                 self.topics.add(topic_filter)
                 self._index.add(topic_filter, (rule_id, program))
+        share_payload(programs)
         columns = _union(programs)
         self._read = fields.reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
@@ -123,7 +132,7 @@ class RuleSet:
                         origins.append(record)
         return batch
 
-    def _route(self, headers: Mapping[str, bytes]) -> Sequence[tuple[str, Program]]:
+    def _route(self, headers: Mapping[str, bytes]) -> tuple[tuple[str, Program], ...]:
         """The programs whose FROM wants a record. What topics of messages were answered is remembered by their bytes."""
         topics = fields.routing_topics(headers)
         if fields.EVENT in headers:
@@ -135,14 +144,14 @@ class RuleSet:
         return found
 
 
-def _match_all(match: Any, topics: Sequence[str]) -> Sequence[tuple[str, Program]]:
+def _match_all(match: Any, topics: Sequence[str]) -> tuple[tuple[str, Program], ...]:
     """Programs of all spellings of an event, each once."""
     found = []
     for topic in topics:
         for each in match(topic):
             if each not in found:
                 found.append(each)
-    return found
+    return tuple(found)
 
 
 def _union(programs: Sequence[Program]) -> frozenset[str] | None:

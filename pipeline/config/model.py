@@ -299,6 +299,13 @@ class Rule(Section):
     description: str = Field("", description="For people.")
 
 
+class Schema(Section):
+    """A schema that rules name in schema_encode, schema_decode and schema_check."""
+
+    type: Literal["json", "avro", "protobuf"] = Field(description="What `source` is written in.")
+    source: str = Field(min_length=1, description="The schema itself: JSON Schema, an Avro schema, or a .proto file's text.")
+
+
 class Metrics(Section):
     """Where Prometheus finds the counters of a process."""
 
@@ -316,7 +323,13 @@ class Config(Section):
     connectors: Connectors = Field(default_factory=Connectors)
     actions: Actions = Field(default_factory=Actions)
     rules: dict[Name, Rule] = Field(default_factory=dict)
+    schemas: dict[Name, Schema] = Field(default_factory=dict)
     metrics: Metrics = Field(default_factory=Metrics)
+
+    @property
+    def schema_sources(self) -> dict[str, tuple[str, str]]:
+        """Type and source of each schema, as rules take them."""
+        return {name: (schema.type, schema.source) for name, schema in self.schemas.items()}
 
     @model_validator(mode="after")
     def _references(self) -> Self:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
@@ -29,6 +28,7 @@ from yarl import URL
 
 from pipeline.config import S3Connector
 from pipeline.connectors.s3_errors import classify, describe
+from pipeline.connectors.s3_settings import region_of, tls_context, verification
 from pipeline.connectors.s3_signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
@@ -57,21 +57,6 @@ class _Answer(NamedTuple):
     body: bytes
 
 
-def put_headers(headers: Mapping[str, str], acl: str | None) -> dict[str, str]:
-    """Headers of a PUT from the configured ones. Raises ValueError for one that would break the request."""
-    found = {}
-    for name, value in headers.items():
-        lower = name.lower()
-        if lower in {"host", "authorization", "content-length", "x-amz-date", "x-amz-content-sha256"}:
-            raise ValueError(f"header {name!r} is the request's own and cannot be set")
-        if not lower.isascii() or not value.isprintable() or not all(each.isalnum() or each in "-_" for each in lower):
-            raise ValueError(f"header {name!r} or its value has characters that HTTP does not allow")
-        found[lower] = value
-    if acl:
-        found["x-amz-acl"] = acl.replace("_", "-")
-    return found
-
-
 class S3Store:
     """One S3-compatible endpoint. Use as `async with S3Store(config) as store`."""
 
@@ -98,7 +83,7 @@ class S3Store:
                 "s3",
                 endpoint_url=self.endpoint,
                 region_name=self.region,
-                verify=_verify(self._config),
+                verify=verification(self._config),
                 config=AioConfig(
                     connect_timeout=options.connect_timeout,
                     read_timeout=options.request_timeout,
@@ -112,7 +97,7 @@ class S3Store:
         )
         self._session = await self._stack.enter_async_context(
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=_context(self._config)),
+                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=tls_context(self._config)),
                 timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -132,12 +117,7 @@ class S3Store:
     @property
     def region(self) -> str:
         """The configured region, else the one in an AWS host name, else us-east-1."""
-        if self._config.region:
-            return self._config.region
-        labels = self._config.host.split(".")
-        if "amazonaws" in labels and len(labels) >= 4 and labels[-1] in {"com", "cn"}:
-            return labels[labels.index("amazonaws") - 1]
-        return "us-east-1"
+        return region_of(self._config)
 
     async def check(self, bucket: str) -> None:
         """Ask for the bucket. Returns if it can be used; 403 passes, since a key may be allowed to write and no more."""
@@ -403,21 +383,3 @@ def _etag(answer: _Answer) -> str:
 
 def _plain(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def _verify(config: S3Connector) -> Any:
-    tls = config.transport_options.ssl
-    return False if tls.verify == "verify_none" else tls.cacertfile
-
-
-def _context(config: S3Connector) -> ssl.SSLContext | bool:
-    """TLS of the writing connections. Raises OSError for an authority's file that cannot be used."""
-    tls = config.transport_options.ssl
-    if not tls.enable:
-        return False
-    if tls.verify == "verify_none":
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    return ssl.create_default_context(cafile=tls.cacertfile)

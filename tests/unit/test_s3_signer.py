@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3 import S3Store, put_headers
+from pipeline.connectors.s3 import S3Store
 from pipeline.connectors.s3_errors import classify, describe
+from pipeline.connectors.s3_settings import put_headers
 from pipeline.connectors.s3_signer import Signer, query_text, quote_key
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 

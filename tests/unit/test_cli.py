@@ -1,0 +1,143 @@
+"""The command line: what it says, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CONFIG = """\
+pipeline: p
+kafka: {bootstrap_servers: "127.0.0.1:1"}
+connectors: {s3: {lake: {host: h, access_key_id: k, secret_access_key: open-sesame}}}
+actions:
+  s3:
+    raw: {connector: lake, parameters: {bucket: b, key: "a/${clientid}.json", content: "${payload}"}}
+    rows: {connector: lake, parameters: {mode: aggregated, bucket: b, key: "rows/${datetime.YYYY}.jsonl"}}
+rules:
+  hot: {sql: 'SELECT clientid, payload FROM "t/#" WHERE payload.t > 20', actions: ["s3:raw", "s3:rows"]}
+"""
+MESSAGE = json.dumps({"topic": "t/1", "clientid": "c", "payload": '{"t": 31}'})
+
+
+def tidegate(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a person runs it."""
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_check_says_that_a_configuration_is_good(config: Path) -> None:
+    """And opens no connection: there is nothing at these addresses."""
+    done = tidegate("check", "-c", str(config))
+
+    assert (done.returncode, done.stdout) == (0, f"{config}: good\n")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "by", "expected"),
+    [
+        ("WHERE payload.t > 20", "WHERE", ["rules.hot.sql", "line 1", "^"]),
+        ("SELECT clientid", "SELECT lenght(clientid)", ["lenght", "length"]),
+        ("${datetime.YYYY}", "${datetime.YY}", ["actions.s3.rows", "${datetime.YY}", "YYYY"]),
+        ('bucket: b, key: "a/', 'bukket: b, key: "a/', ["c.yaml:6:", "bukket: unknown setting"]),
+        ("pipeline: p", "pipeline: [", ["not YAML", "c.yaml:"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "worker"])
+def test_a_wrong_configuration_is_one_message(
+    config: Path, command: str, wrong: str, by: str, expected: list[str]
+) -> None:
+    """Exit status 2, the place, and no traceback; a secret in the file is not shown."""
+    config.write_text(CONFIG.replace(wrong, by))
+
+    done = tidegate(command, "-c", str(config))
+
+    assert done.returncode == 2
+    assert [part for part in expected if part not in done.stderr] == []
+    assert "Traceback" not in done.stderr
+    assert "sesame" not in done.stdout + done.stderr
+
+
+def test_a_rule_of_a_file_is_tried_with_its_actions_templates(config: Path) -> None:
+    """The row, the key and the content, as they would be stored."""
+    done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", MESSAGE)
+
+    assert done.returncode == 0
+    assert '"clientid": "c"' in done.stdout
+    assert "s3:raw key: a/c.json" in done.stdout
+    assert 's3:raw content: {"t": 31}' in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        ({"topic": "t/1", "payload": '{"t": 1}'}, "no result: WHERE was false"),
+        ({"topic": "other", "payload": "{}"}, "not matched"),
+    ],
+)
+def test_no_row_has_its_reason(config: Path, context: dict[str, str], expected: str) -> None:
+    """WHERE was false, or FROM is about other topics."""
+    done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", "-", given=json.dumps(context))
+
+    assert (done.returncode, expected in done.stdout) == (0, True)
+
+
+def test_an_evaluation_error_is_shown_and_fails(config: Path) -> None:
+    """With the expression and what was found in it."""
+    context = json.dumps({"topic": "t/1", "payload": "not json"})
+
+    done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", context)
+
+    assert (done.returncode, "payload" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--sql", "SELECT 1"], "--context"),
+        (["--context", "{}"], "--sql"),
+        (["--sql", "x", "--context", "{"], "not JSON"),
+        (["--sql", "x", "--context", "[]"], "must be a JSON object"),
+        (["--sql", "x", "--context", "@/nowhere"], "/nowhere"),
+        (["--sql", "x", "--from-kafka", "3"], "--config"),
+        (["--vectors", "/nowhere"], "/nowhere"),
+    ],
+)
+def test_wrong_use_is_one_message(arguments: list[str], expected: str) -> None:
+    """Exit status 2, and what was expected."""
+    done = tidegate("rule", "test", *arguments)
+
+    assert (done.returncode, expected in done.stderr, "Traceback" in done.stderr) == (2, True, False)
+
+
+def test_a_file_of_cases_is_compared_and_printed(tmp_path: Path) -> None:
+    """A case that is not as expected fails the run; jsonl prints one line a case instead."""
+    good = {"id": "a", "sql": 'SELECT 1 AS x FROM "t"', "context": {"topic": "t"}, "expect": [{"x": 1}]}
+    path = tmp_path / "cases.jsonl"
+    path.write_text(json.dumps(good) + "\n" + json.dumps({**good, "id": "b", "expect": [{"x": 2}]}) + "\n")
+
+    compared = tidegate("rule", "test", "--vectors", str(path))
+    printed = tidegate("rule", "test", "--vectors", str(path), "--output", "jsonl")
+
+    assert (compared.returncode, "1 of 2" in compared.stdout, "b" in compared.stdout) == (1, True, True)
+    assert [json.loads(line) for line in printed.stdout.splitlines()] == [
+        {"id": "a", "result": [{"x": 1}]},
+        {"id": "b", "result": [{"x": 1}]},
+    ]
+
+
+def test_a_template_is_tried(tmp_path: Path) -> None:
+    """Its text, and what was missing."""
+    done = tidegate("template", "test", "x/${a.b}/${c}", "--context", '{"a": {"b": 1}}')
+
+    assert (done.returncode, done.stdout) == (0, "x/1/undefined\nmissing: c\n")
