@@ -1,4 +1,4 @@
-"""What the settings of an S3 connector and of its actions mean on the wire: headers, region, TLS. No I/O but certificate files."""
+"""What the settings of an S3 connector and its actions mean on the wire: headers, region, TLS."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_ENTRY = re.compile(r"_tidegate/(?P<action>[^/]+)/(?P<topic>[^/]+)/(?P<partition>\d+)/(?P<first>\d{20})\.(?P<epoch>\d+)\.json")
+_ENTRY = re.compile(
+    r"_tidegate/(?P<action>[^/]+)/(?P<topic>[^/]+)/(?P<partition>\d+)/(?P<first>\d{20})\.(?P<epoch>\d+)\.json"
+)
 
 
 @dataclass(frozen=True)
