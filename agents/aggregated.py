@@ -106,6 +106,7 @@ class AggregatedLane(Lane):
                 if self._cut_due() or (taken is None and self.draining and self.idle and self._tally.records):
                     await self._cut()
                 if self.draining and self.idle:
+                    await self._end()
                     self.drained.set()
                     return
         finally:
@@ -118,12 +119,15 @@ class AggregatedLane(Lane):
         place = await self._chain.end()
         if place is None:
             return
+        if place.clean:
+            place = await self._chain.turn(place, self._writer.version, clean=False)
         await self._go_on(place)
         if self._outdated:
             # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
             self._catch_up_to = await self._writer.end_offset(self.partition)
             if self._position >= self._catch_up_to:
-                await self._write_entry(self._position)
+                self._place = await self._chain.turn(place, self._writer.version, clean=False)
+                self._begin(self._writer.version)
 
     async def _go_on(self, place: Place) -> None:
         """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
@@ -247,6 +251,11 @@ class AggregatedLane(Lane):
         left = self._buffer.first
         end = self._position if left is None else left
         await self._write_entry(end)
+
+    async def _end(self) -> None:
+        """An orderly stop, with everything entered: say so, and whoever comes next need not finish anything."""
+        if self._place is not None and not self._tally.records:
+            await self._chain.turn(self._place, self.version, clean=True)
 
     async def _write_entry(self, end: int) -> None:
         assert self._place is not None

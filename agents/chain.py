@@ -76,6 +76,13 @@ class Chain:
             return place
         return ledger.place_at(start)
 
+    async def turn(self, place: Place, version: Version, *, clean: bool) -> Place:
+        """End the epoch at `place` without a cut; the next one is `version`'s. Raises FenceLostError."""
+        await self.keep_version(version)
+        entry = ledger.without_offsets(place, next_version=version.digest, clean=clean)
+        await self.append(entry)
+        return ledger.place_after(entry)
+
     async def append(self, entry: Entry) -> None:
         """Write the entry of a cut. Raises FenceLostError if another writer did."""
         key = ledger.entry_key(*self._place, entry.first, entry.epoch)

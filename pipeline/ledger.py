@@ -8,7 +8,8 @@ An entry is created only if its key is free. That makes it three things at once:
 finds the entry taken and stops), the truth (a new owner goes on where the chain ends, whatever Kafka's committed offset says)
 and the proof (`first` to `next` without gap or overlap, read = written + filtered + dead-lettered, each object with its rows
 and digest). It also names the *next* cut's epoch and version, so that a change of a rule takes effect at one offset for
-everybody; where nothing is left to read under the old one, an entry that holds no offsets does that. Objects of a cut are
+everybody. A writer that stops in order ends with an entry that says so (`clean`); the next one opens a new epoch with an entry
+that holds no offsets, under its own version, since no cut is under way that it would have to finish. Objects of a cut are
 written only after the entry before it exists.
 
 Pure: names, shapes and checks. Reading and writing them is agents/aggregated.py's.
@@ -54,6 +55,7 @@ class Entry:
     rows: int
     objects: tuple[StoredObject, ...] = field(default=())
     previous: str = ""  # digest of the entry before; empty for the first
+    clean: bool = False  # its writer stopped here and began nothing beyond: who goes on may do so under any version
 
     def encode(self) -> bytes:
         """The entry's bytes: the same entry always gives the same ones."""
@@ -85,6 +87,7 @@ class Place:
     epoch: int
     version: str
     previous: str = ""
+    clean: bool = False
 
 
 def decode_entry(content: bytes) -> Entry:
@@ -134,7 +137,25 @@ def version_key(action: str, version: str) -> str:
 
 def place_after(entry: Entry) -> Place:
     """Where the chain goes on after an entry."""
-    return Place(entry.next, entry.next_epoch, entry.next_version, entry.digest)
+    return Place(entry.next, entry.next_epoch, entry.next_version, entry.digest, entry.clean)
+
+
+def without_offsets(place: Place, *, next_version: str, clean: bool) -> Entry:
+    """An entry that holds no offsets: it ends an epoch, or opens one under another version."""
+    return Entry(
+        first=place.first,
+        next=place.first,
+        epoch=place.epoch,
+        version=place.version,
+        next_epoch=place.epoch + 1,
+        next_version=next_version,
+        records=0,
+        filtered=0,
+        dead_lettered=0,
+        rows=0,
+        previous=place.previous,
+        clean=clean,
+    )
 
 
 def place_at(start: Start) -> Place:

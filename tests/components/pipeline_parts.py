@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config as BotoConfig
@@ -75,6 +76,7 @@ class Pipeline:
     transport_options: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Any] = field(default_factory=dict)
     partitions: int = 4
+    metrics_port: int = 0  # of the worker, when a test looks at its counters
     workers: list[Server] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -231,6 +233,7 @@ class Pipeline:
                 }
             },
             "actions": {"s3": self.actions},
+            "metrics": {"worker_port": self.metrics_port},
             "rules": {
                 name: {"sql": sql, "actions": [f"s3:{each}" for each in actions]}
                 for name, (sql, actions) in self.rules.items()
@@ -250,6 +253,11 @@ class Pipeline:
         self.workers.append(server)
         server.start()
         return server
+
+    def counted(self, name: str) -> float:
+        """The sum of a counter of the worker over its labels."""
+        page = urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
+        return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name + "{"))
 
     def stop(self) -> None:
         """Stop all workers."""

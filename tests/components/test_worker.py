@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.components.pipeline_parts import Pipeline, direct, message
+from pipeline.demo.process import free_port
+from tests.components.pipeline_parts import Pipeline, aggregated, direct, lines, message, wait_until
+from tests.faults import checkers
 from tests.parts.part import KafkaPart, S3Part
 
 pytestmark = pytest.mark.real
@@ -53,5 +56,107 @@ def test_every_payload_becomes_an_object_of_the_same_bytes(make: Make) -> None:
     pipeline.worker()
     pipeline.wait_for_no_lag("raw")
 
-    assert pipeline.objects("odd-payloads") == {f"c{number}": payload for number, payload in enumerate(ODD_PAYLOADS)}
+    assert checkers.data_objects(pipeline.objects("odd-payloads")) == {
+        f"c{number}": payload for number, payload in enumerate(ODD_PAYLOADS)
+    }
     assert pipeline.dead_letters() == []
+
+
+ODD_CLIENTS = ["a/b", "../x", "é☃ \U0001f600", "+#$", " ", "x" * 300, "y" * 65_535]
+
+
+def test_every_client_is_stored_or_has_a_dead_letter_that_says_why(make: Make) -> None:
+    """Whatever a client calls itself, nothing is lost and nothing stops: what the store cannot take is a dead letter."""
+    pipeline = make(
+        actions={"raw": direct("odd-clients", "k/${clientid}.json", content="${payload}")}, rules={"r": (ALL, ["raw"])}
+    )
+    pipeline.prepare("odd-clients")
+    pipeline.produce(
+        [message(name, b"%d" % number, topic="t/1") for number, name in enumerate([*ODD_CLIENTS, "plain"])]
+    )
+    pipeline.worker()
+    pipeline.wait_for_no_lag("raw")
+
+    stored = checkers.data_objects(pipeline.objects("odd-clients")).values()
+    letters = pipeline.dead_letters()
+    dead = [letter.value() for letter in letters]
+    assert all(dict(letter.headers() or ())["dead_letter.cause"] for letter in letters)
+    assert sorted([*stored, *dead]) == sorted(b"%d" % number for number in range(len(ODD_CLIENTS) + 1))
+    assert b"7" in stored
+
+
+def test_an_action_whose_bucket_is_missing_stalls_nobody_else(make: Make) -> None:
+    """It waits, with the reason in the log, and goes on when the bucket is there."""
+    pipeline = make(
+        actions={"good": direct("good-bucket", "${id}"), "late": direct("late-bucket", "${id}")},
+        rules={"r": (ALL, ["good", "late"])},
+    )
+    pipeline.prepare("good-bucket")
+    pipeline.produce([message(f"c{number}", b"{}") for number in range(50)])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("good")
+
+    assert pipeline.lag("late") == 50
+    assert any("NoSuchBucket" in str(line) for line in lines(worker))
+
+    pipeline.store.create_bucket(Bucket="late-bucket")
+    pipeline.wait_for_no_lag("late", seconds=60)
+
+    assert len([key for key in pipeline.keys("late-bucket") if not key.startswith("_tidegate/")]) == 50
+
+
+def test_a_graceful_stop_leaves_nothing_to_read_again(make: Make) -> None:
+    """Open chunks are stored, entered and committed; the next worker makes no further object."""
+    pipeline = make(
+        actions={"rows": aggregated("drain", "x/${partition}-${offset}.jsonl", seconds=600)},
+        rules={"r": (ALL, ["rows"])},
+        metrics_port=free_port(),
+    )
+    pipeline.prepare("drain")
+    pipeline.produce([message(f"c{number % 7}", b'{"n": %d}' % number) for number in range(700)])
+    worker = pipeline.worker()
+    wait_until(lambda: pipeline.counted("tidegate_rows_total") == 700, 30, pipeline.tails)
+    worker.stop()
+
+    assert pipeline.lag("rows") == 0
+    before = checkers.data_objects(pipeline.objects("drain"))
+
+    pipeline.worker().stop()
+
+    after = pipeline.objects("drain")
+    assert checkers.data_objects(after) == before
+    assert checkers.whole_objects(after) == checkers.no_orphans(after) == []
+
+
+def test_a_changed_rule_takes_effect_at_once_and_doubles_nothing(make: Make) -> None:
+    """Records before the restart have the old shape, those after it the new one, each once."""
+    pipeline = make(
+        actions={"rows": aggregated("changed", "x/${partition}-${offset}.jsonl", seconds=1)},
+        rules={"r": ('SELECT payload.n AS n, 1 AS version FROM "t/#"', ["rows"])},
+    )
+    pipeline.prepare("changed")
+    pipeline.produce([message(f"c{number % 7}", b'{"n": %d}' % number) for number in range(200)])
+    first = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    first.stop()
+    pipeline.rules = {"r": ('SELECT payload.n AS n, 2 AS version FROM "t/#"', ["rows"])}
+    pipeline.worker()
+    pipeline.produce([message(f"c{number % 7}", b'{"n": %d}' % number) for number in range(200, 400)])
+    pipeline.wait_for_no_lag("rows")
+
+    bucket = pipeline.objects("changed")
+    rows = [row for content in checkers.data_objects(bucket).values() for row in checkers.rows_of(content)]
+    assert sorted((row["n"], row["version"]) for row in rows) == [(n, 1 if n < 200 else 2) for n in range(400)]
+    assert checkers.no_orphans(bucket) == []
+
+
+def test_secrets_are_in_no_log(make: Make) -> None:
+    """Not even when the store says that they are wrong."""
+    pipeline = make(actions={"raw": direct("secrets", "${id}")}, rules={"r": (ALL, ["raw"])})
+    pipeline.prepare("secrets")
+    pipeline.s3 = dataclasses.replace(pipeline.s3, secret_access_key="open-sesame")
+    pipeline.produce([message("c", b"{}")])
+    worker = pipeline.worker()
+    wait_until(lambda: "SignatureDoesNotMatch" in worker.log.read_text(), 30, pipeline.tails)
+
+    assert "sesame" not in worker.log.read_text()
