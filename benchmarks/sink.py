@@ -5,8 +5,8 @@
 Two pieces of work. *aggregated*: JSON records of about 200 bytes with a nested payload, keys of 1,000 clients, 8 partitions;
 filter on one payload field (all pass), project to three, gzip JSON Lines objects of 10,000 rows. *direct*: one object a message.
 
-The loops are what somebody writes who wants no more than that: confluent-kafka with its fetch back-off tuned, orjson, isal's gzip,
-boto3, offsets committed after S3 confirmed. They keep no order across retries, write nothing twice only if nothing fails, and
+The loops are what somebody writes who wants no more than that: confluent-kafka with its fetch back-off tuned, orjson, isal's
+gzip, boto3, offsets committed after S3 confirmed. They keep no order across retries, write nothing twice only if nothing fails, and
 stop at the first error. The worker does its whole job: exactly once with a ledger, fenced writes, order per client.
 
 Each side is a process of its own. What counts is its CPU time, all threads, from the first record to the last confirmation.
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -274,19 +274,23 @@ async def _serve(
     total = arguments.records if work == "aggregated" else arguments.objects
     stop = asyncio.Event()
     running = asyncio.create_task(worker.serve(_config(work, servers), stop=stop))
-    while not RECORDS.labels("bench")._value.get():
-        await asyncio.sleep(0.001)
+    await _until(lambda: RECORDS.labels("bench")._value.get() > 0, 0.001)
     began = time.process_time(), time.monotonic()
     if profile:
         profile.enable()
     seen, done = RECORDS.labels("bench")._value, OBJECTS.labels("bench")._value
-    while seen.get() < total or (work == "direct" and done.get() < total):
-        await asyncio.sleep(0.02)
+    await _until(lambda: seen.get() >= total and (work != "direct" or done.get() >= total), 0.02)
     stop.set()
     await running
     if profile:
         profile.disable()
     return _figures(total, began)
+
+
+async def _until(true: Callable[[], bool], seconds: float) -> None:
+    """Ask every so many seconds: a counter tells nobody when it changes."""
+    while not true():
+        await asyncio.sleep(seconds)  # noqa: ASYNC110
 
 
 def _config(work: str, servers: dict[str, Any]) -> Any:

@@ -28,7 +28,9 @@ import orjson
 
 TOPIC: Final = "benchmark.messages"
 PARTITIONS: Final = 4
-STATEMENT: Final = 'SELECT clientid, payload.seq AS seq, payload.temp AS temp, payload.type AS type FROM "t/#" WHERE payload.temp > 20'
+STATEMENT: Final = (
+    'SELECT clientid, payload.seq AS seq, payload.temp AS temp, payload.type AS type FROM "t/#" WHERE payload.temp > 20'
+)
 REQUIRED: Final = {"counting": 20.0, "rules": 12.0}
 # A stock agent is so slow that it gets a part of the records: its rate does not depend on their number.
 STOCK_SHARE: Final = 10
@@ -93,7 +95,13 @@ def _fill(servers: str, count: int) -> None:
     now_ms = int(time.time() * 1000)  # records of long ago would be gone by the topic's retention before they are read
     for number in range(count):
         device = b"dev-%d" % (number % 500)
-        fields = {"seq": number, "temp": number % 80, "type": "pump", "humidity": 40, "place": {"lat": 48.1, "lon": 11.5}}
+        fields = {
+            "seq": number,
+            "temp": number % 80,
+            "type": "pump",
+            "humidity": 40,
+            "place": {"lat": 48.1, "lon": 11.5},
+        }
         record = message_record(
             topic=b"t/" + device,
             payload=orjson.dumps({**fields, "note": "spare text that no rule here reads"}),
@@ -105,9 +113,7 @@ def _fill(servers: str, count: int) -> None:
             timestamp_ms=now_ms + number // 1000,
         )
         key, value, headers, timestamp = record
-        producer.produce(
-            TOPIC, value, key, partition=number % PARTITIONS, headers=headers, timestamp=timestamp
-        )
+        producer.produce(TOPIC, value, key, partition=number % PARTITIONS, headers=headers, timestamp=timestamp)
         if number % 1000 == 0:
             producer.poll(0)
     assert producer.flush(120) == 0
@@ -149,7 +155,9 @@ def _print(results: list[dict[str, Any]]) -> None:
 
 
 def _machine() -> str:
-    return f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    return (
+        f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    )
 
 
 # --- The child: one side, one workload
@@ -241,7 +249,12 @@ def _stock_work(workload: str) -> Callable[[Any], int]:
         document = orjson.loads(event.value)
         if not document["temp"] > 20:
             return 0
-        row = {"clientid": event.key.decode(), "seq": document["seq"], "temp": document["temp"], "type": document["type"]}
+        row = {
+            "clientid": event.key.decode(),
+            "seq": document["seq"],
+            "temp": document["temp"],
+            "type": document["type"],
+        }
         return len(row) and 1
 
     return work

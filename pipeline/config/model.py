@@ -200,7 +200,8 @@ class DirectParameters(Section):
     headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
     missing: Missing = Field("undefined", description="What a template prints for a value that is not there.")
     write: Literal["fenced", "overwrite"] = Field(
-        "fenced", description="fenced: no older row replaces a newer one, and a replay changes nothing; overwrite: plain PUTs."
+        "fenced",
+        description="fenced: no older row replaces a newer one, and a replay changes nothing; overwrite: plain PUTs.",
     )
 
 
@@ -303,7 +304,9 @@ class Schema(Section):
     """A schema that rules name in schema_encode, schema_decode and schema_check."""
 
     type: Literal["json", "avro", "protobuf"] = Field(description="What `source` is written in.")
-    source: str = Field(min_length=1, description="The schema itself: JSON Schema, an Avro schema, or a .proto file's text.")
+    source: str = Field(
+        min_length=1, description="The schema itself: JSON Schema, an Avro schema, or a .proto file's text."
+    )
 
 
 class Metrics(Section):
