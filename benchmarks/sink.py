@@ -290,7 +290,7 @@ async def _serve(
 async def _until(true: Callable[[], bool], seconds: float) -> None:
     """Ask every so many seconds: a counter tells nobody when it changes."""
     while not true():
-        await asyncio.sleep(seconds)  # noqa: ASYNC110
+        await asyncio.sleep(seconds)
 
 
 def _config(work: str, servers: dict[str, Any]) -> Any:
