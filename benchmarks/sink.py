@@ -6,8 +6,8 @@ Two pieces of work. *aggregated*: JSON records of about 200 bytes with a nested 
 filter on one payload field (all pass), project to three, gzip JSON Lines objects of 10,000 rows. *direct*: one object a message.
 
 The loops are what somebody writes who wants no more than that: confluent-kafka with its fetch back-off tuned, orjson, isal's
-gzip, boto3, offsets committed after S3 confirmed. They keep no order across retries, write nothing twice only if nothing fails, and
-stop at the first error. The worker does its whole job: exactly once with a ledger, fenced writes, order per client.
+gzip, boto3, offsets committed after S3 confirmed. They keep no order across retries, write nothing twice only if nothing
+fails, and stop at the first error. The worker does its whole job: exactly once with a ledger, fenced writes, order per client.
 
 Each side is a process of its own. What counts is its CPU time, all threads, from the first record to the last confirmation.
 """
@@ -289,8 +289,17 @@ async def _serve(
 
 async def _until(true: Callable[[], bool], seconds: float) -> None:
     """Ask every so many seconds: a counter tells nobody when it changes."""
-    while not true():
-        await asyncio.sleep(seconds)
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+
+    def ask() -> None:
+        if true():
+            done.set()
+        else:
+            loop.call_later(seconds, ask)
+
+    ask()
+    await done.wait()
 
 
 def _config(work: str, servers: dict[str, Any]) -> Any:
