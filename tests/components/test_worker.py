@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,3 +163,23 @@ def test_secrets_are_in_no_log(make: Make) -> None:
     wait_until(lambda: "SignatureDoesNotMatch" in worker.log.read_text(), 30, pipeline.tails)
 
     assert "sesame" not in worker.log.read_text()
+
+
+def test_a_rule_is_tried_on_live_records(make: Make) -> None:
+    """The newest of the topic, without a consumer group and without a worker."""
+    pipeline = make(actions={"raw": direct("sample", "${clientid}")}, rules={"hot": (ALL, ["raw"])})
+    pipeline.prepare()
+    pipeline.produce([message("c1", b'{"n": %d}' % number) for number in range(5)])
+    config = pipeline.settings() | {"kafka": pipeline.settings()["kafka"] | {"events_topic": pipeline.topic}}
+    path = pipeline.folder / "sample.yaml"
+    path.write_text(json.dumps(config))
+    command = [sys.executable, "-m", "pipeline.cli", "rule", "test", "-c", str(path), "--output", "jsonl"]
+    statement = 'SELECT payload.n AS n, clientid FROM "t/#" WHERE n > 3'
+
+    done = subprocess.run(
+        [*command, "--sql", statement, "--from-kafka", "2"], capture_output=True, text=True, timeout=60
+    )
+
+    lines_shown = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["outcome"] for line in lines_shown] == ["no_result", "rows"], done.stderr
+    assert lines_shown[1]["result"] == [{"n": 4, "clientid": "c1"}]

@@ -93,3 +93,16 @@ def test_a_statement_that_does_not_parse_is_refused() -> None:
     """With its place."""
     with pytest.raises(SqlError, match="line 1"):
         RuleSet({"r": "SELECT FROM"}, node="n")
+
+
+def test_schemas_of_the_configuration_are_known_to_rules_and_part_of_the_digest() -> None:
+    """A changed schema is a changed rule: a replay under it would make other rows."""
+    statement = {"r": "SELECT schema_check('reading', payload) AS ok FROM \"t/#\""}
+    number, text = (
+        {"reading": ("json", '{"properties": {"t": {"type": "%s"}}}' % kind)} for kind in ("number", "string")
+    )
+
+    rules = RuleSet(statement, node="n", schemas=number)
+
+    assert rules.evaluate([message(1, b'{"t": 1}'), message(2, b'{"t": "x"}')]).rows == [{"ok": True}, {"ok": False}]
+    assert rules.digest != RuleSet(statement, node="n", schemas=text).digest
