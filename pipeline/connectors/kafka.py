@@ -128,6 +128,7 @@ class Producer:
         """Wait for what is outstanding, at most so long; returns how many records were given up."""
         give_up = time.monotonic() + deadline_seconds
         while self.outstanding() and time.monotonic() < give_up:  # noqa: ASYNC110 (librdkafka tells only when asked)
+            self.wake()  # what is outstanding may be an event about the connection, of which nobody was told yet
             await asyncio.sleep(POLL_SECONDS)
         left = self.outstanding()
         if self._timer is not None:
