@@ -103,9 +103,10 @@ class AggregatedLane(Lane):
                 self._check_rolls()
                 if taken is not None:
                     await self._append(*taken)
-                if self._cut_due() or (taken is None and self.draining and self.idle and self._tally.records):
+                last = self.draining and self.idle
+                if self._cut_due() or (last and self._tally.records):
                     await self._cut()
-                if self.draining and self.idle:
+                if last and not self._tally.records:
                     await self._end()
                     self.drained.set()
                     return
