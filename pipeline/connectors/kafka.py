@@ -127,7 +127,7 @@ class Producer:
     async def close(self, deadline_seconds: float = 10.0) -> int:
         """Wait for what is outstanding, at most so long; returns how many records were given up."""
         give_up = time.monotonic() + deadline_seconds
-        while self.outstanding() and time.monotonic() < give_up:  # noqa: ASYNC110 (librdkafka tells only when asked)
+        while self.outstanding() and time.monotonic() < give_up:
             self.wake()  # what is outstanding may be an event about the connection, of which nobody was told yet
             await asyncio.sleep(POLL_SECONDS)
         left = self.outstanding()
