@@ -90,7 +90,7 @@ def run_paho(broker: str, qos: int, expected: int, ready: Any) -> dict[str, floa
 
 
 async def run_bare(broker: str, qos: int, expected: int, ready: Any) -> dict[str, float]:
-    from pipeline.config.model import MqttSource
+    from pipeline.config.sources import MqttSource
     from pipeline.connectors.mqtt import Connection
 
     meter, done = Meter(expected), asyncio.Event()

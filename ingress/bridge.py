@@ -26,7 +26,7 @@ from ingress.events import Adapter, ClientEvent
 from ingress.metrics import SourceMetrics
 from ingress.route import Route, Router
 from ingress.window import Delivery, Window
-from pipeline.config.model import KafkaConfig, MqttSource
+from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka import Producer, failure
 from pipeline.connectors.mqtt import Connection
 from pipeline.connectors.mqtt_parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties

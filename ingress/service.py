@@ -17,7 +17,7 @@ import structlog
 
 from ingress import metrics
 from ingress.source import Source
-from pipeline.config.model import Config
+from pipeline.config import Config
 from pipeline.connectors.kafka import Producer, ensure_topics
 from pipeline.errors import ConfigError
 

@@ -25,7 +25,7 @@ from ingress.events.mosquitto_log import MosquittoLogAdapter
 from ingress.events.nanomq_status import NanomqStatusAdapter
 from ingress.events.status_topic import StatusTopicAdapter
 from ingress.reconcile import filters_matching
-from pipeline.config.model import KafkaConfig, MqttSource
+from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka import Producer
 from pipeline.connectors.mqtt import Connection
 from pipeline.errors import ConnectorError, OperatorError

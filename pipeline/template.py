@@ -68,6 +68,7 @@ class Template:
             )
         if len(text) > TEMPLATE_CHARACTERS_MAX:
             raise TemplateSyntaxError(f"a template has at most {TEMPLATE_CHARACTERS_MAX} characters, found {len(text)}")
+        _refuse_surrogates(text)
         self.text = text
         self._missing = missing
         self._missing_text = MISSING_TEXT[missing]
@@ -146,6 +147,15 @@ def lookup(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
                 return UNDEFINED
         value = value.get(key, UNDEFINED) if type(value) is dict else UNDEFINED
     return value
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TemplateSyntaxError(
+            f"a template is Unicode text; character {error.start + 1} is half a surrogate pair: {text[error.start]!a}"
+        ) from error
 
 
 def _pieces(text: str) -> list[str | Placeholder | _Jinja]:

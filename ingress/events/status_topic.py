@@ -9,7 +9,7 @@ A retained message is the broker repeating a state to a new subscriber; it is no
 from __future__ import annotations
 
 from ingress.events import ClientEvent
-from pipeline.config.model import StatusTopic
+from pipeline.config.sources import StatusTopic
 
 
 class StatusTopicAdapter:

@@ -1,16 +1,9 @@
 """The one configuration model and how a file becomes one. Entry points: `load_file` and `Config`."""
 
 from pipeline.config.load import load_file, parse
-from pipeline.config.model import (
-    AggregatedParameters,
-    Config,
-    DirectParameters,
-    KafkaConfig,
-    MqttSource,
-    Rule,
-    S3Action,
-    S3Connector,
-)
+from pipeline.config.model import Config, KafkaConfig, Rule
+from pipeline.config.s3 import AggregatedParameters, DirectParameters, S3Action, S3Connector
+from pipeline.config.sources import MqttSource
 
 __all__ = [
     "AggregatedParameters",

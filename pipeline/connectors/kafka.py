@@ -19,7 +19,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
 
-from pipeline.config.model import KafkaConfig
+from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka_topics import client_settings, ensure_topics, failure, record_bytes_max, silence
 from pipeline.record import Outgoing
 

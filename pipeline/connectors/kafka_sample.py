@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from pipeline.config.model import KafkaConfig
+from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka_topics import client_settings, failure
 from pipeline.errors import ConfigError
 from pipeline.record import Headers

@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from pipeline.config.model import KafkaConfig
+from pipeline.config import KafkaConfig
 from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
 
 log: Final = structlog.get_logger("tidegate.kafka")

@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from pipeline.config.model import MqttSource
+from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt_client import BatchClient, OnBatch
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 

@@ -16,7 +16,7 @@ from botocore.config import Config as BotoConfig
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from pipeline import record
-from pipeline.config.model import KafkaConfig
+from pipeline.config import KafkaConfig
 from pipeline.demo.proof import Arrival, DeadLetter
 
 if TYPE_CHECKING:

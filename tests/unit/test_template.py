@@ -114,7 +114,13 @@ def test_any_text_is_a_template_or_refused(text: str) -> None:
         return
 
 
-@given(st.text(alphabet=st.characters(exclude_characters="$"), max_size=40))
+def test_text_that_is_not_unicode_is_refused() -> None:
+    """A YAML file can write half a surrogate pair, which no object key and no object could hold."""
+    with pytest.raises(TemplateSyntaxError, match=r"character 3 .*'\\ud800'"):
+        Template("ab\ud800")
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="$"), max_size=40))
 def test_text_without_a_dollar_is_itself(text: str) -> None:
     """Literal text is never touched."""
     assert Template(text).render({}).decode() == text

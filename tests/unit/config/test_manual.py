@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel
-
-from pipeline.config import manual, model
+from pipeline.config import manual
+from pipeline.config.section import Section
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
@@ -20,8 +19,7 @@ def test_every_setting_has_help() -> None:
     """A setting without a description would be one that nobody can use."""
     silent = [
         f"{section.__name__}.{name}"
-        for section in vars(model).values()
-        if isinstance(section, type) and issubclass(section, BaseModel)
+        for section in Section.__subclasses__()
         for name, field in section.model_fields.items()
         if not field.description and name not in {"mode", "type"} and not _is_section(field.annotation)
     ]

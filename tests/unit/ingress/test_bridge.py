@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError
 
 from ingress.bridge import QOS0_QUEUE_MAX, Bridge
 from ingress.events.emqx_sys import EmqxSysAdapter
-from pipeline.config.model import KafkaConfig, MqttSource
+from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka import Producer
 from pipeline.connectors.mqtt import Connection
 from pipeline.errors import ConnectorError

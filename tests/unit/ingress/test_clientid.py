@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ingress.clientid import Found, Resolver
-from pipeline.config.model import ClientidFrom
+from pipeline.config.sources import ClientidFrom
 
 
 def resolve(

@@ -11,7 +11,7 @@ from ingress.events.emqx_sys import EmqxSysAdapter
 from ingress.events.mosquitto_log import MosquittoLogAdapter
 from ingress.events.nanomq_status import NanomqStatusAdapter
 from ingress.events.status_topic import StatusTopicAdapter
-from pipeline.config.model import StatusTopic
+from pipeline.config.sources import StatusTopic
 
 NOW = 1_795_383_642_250
 LOG = "$SYS/broker/log/N"

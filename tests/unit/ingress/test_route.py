@@ -5,7 +5,7 @@ from __future__ import annotations
 from ingress.clientid import Resolver
 from ingress.events.status_topic import StatusTopicAdapter
 from ingress.route import ROUTES_MAX, Router, properties_object
-from pipeline.config.model import ClientidFrom, StatusTopic
+from pipeline.config.sources import ClientidFrom, StatusTopic
 
 
 def router(*ways: ClientidFrom, filters: tuple[str, ...] = ("t/#",)) -> Router:

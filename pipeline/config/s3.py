@@ -1,0 +1,154 @@
+"""Settings of S3: connectors, and the actions that write through them. Field names are EMQX's."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config.section import Section, Tls
+from pipeline.config.values import Bytes, Name, Seconds, Secret
+
+
+class TransportOptions(Section):
+    """How requests to the store are made."""
+
+    ssl: Tls = Field(default_factory=lambda: Tls(enable=True), description="TLS; on unless switched off.")
+    connect_timeout: Seconds = Field(15.0, gt=0, description="Longest wait for a connection.")
+    request_timeout: Seconds = Field(30.0, gt=0, description="Longest wait for an answer to one request.")
+    pool_size: int = Field(64, ge=1, le=1024, description="Connections at most, per worker.")
+
+
+class S3Connector(Section):
+    """One S3-compatible endpoint with its credentials, shared by many actions."""
+
+    host: str = Field(description="Host name, without scheme or path.")
+    port: int = Field(443, ge=1, le=65535, description="Port.")
+    region: str = Field("", description="Signing region; default: the one in an AWS host name, else us-east-1.")
+    access_key_id: str | None = Field(None, description="Access key; without it the environment or instance role.")
+    secret_access_key: Secret | None = Field(None, description="Secret key, file:// or ${ENVIRONMENT} reference.")
+    access_method: Literal["path", "vhost"] = Field("path", description="host/bucket/key or bucket.host/key.")
+    transport_options: TransportOptions = Field(default_factory=TransportOptions, description="How requests are made.")
+    enable: bool = Field(True, description="A connector that is switched off stops its actions.")
+    description: str = Field("", description="For people.")
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, value: str) -> str:
+        if not value or "/" in value:
+            raise ValueError(f"expected a host name without scheme or path, found {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> Self:
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("expected access_key_id and secret_access_key together, found only one of them")
+        return self
+
+
+Acl = Literal[
+    "private",
+    "public_read",
+    "public_read_write",
+    "authenticated_read",
+    "bucket_owner_read",
+    "bucket_owner_full_control",
+]
+Missing = Literal["undefined", "empty", "null", "dead_letter"]
+
+
+class DirectParameters(Section):
+    """One object per row."""
+
+    mode: Literal["direct"] = "direct"
+    bucket: str = Field(min_length=1, description="Bucket; a template.")
+    key: str = Field(min_length=1, description="Object key; a template.")
+    content: str = Field("${.}", description="Object content; a template. ${payload} is the payload's very bytes.")
+    acl: Acl | None = Field(None, description="Canned ACL of the objects.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
+    missing: Missing = Field("undefined", description="What a template prints for a value that is not there.")
+    write: Literal["fenced", "overwrite"] = Field(
+        "fenced",
+        description="fenced: no older row replaces a newer one, and a replay changes nothing; overwrite: plain PUTs.",
+    )
+
+
+class Aggregation(Section):
+    """When the rows so far become an object."""
+
+    time_interval: Seconds = Field(1800.0, ge=1, description="Oldest row an open chunk may hold; length of a window.")
+    max_records: int = Field(100_000, ge=1, description="A chunk closes at so many rows.")
+    max_bytes: Bytes = Field(64 << 20, ge=1, description="A chunk closes at so many bytes before compression.")
+
+
+class JsonLines(Section):
+    """One JSON object per line."""
+
+    type: Literal["json_lines"] = "json_lines"
+
+
+class AggregatedParameters(Section):
+    """Many rows per object."""
+
+    mode: Literal["aggregated"]
+    aggregation: Aggregation = Field(default_factory=Aggregation, description="When a chunk closes.")
+    container: JsonLines = Field(default_factory=JsonLines, description="File format of the objects.")
+    compression: Literal["none", "gzip"] = Field("none", description="Compression of the objects.")
+    bucket: str = Field(min_length=1, description="Bucket.")
+    key: str = Field(
+        min_length=1, description="Object key; a template. Partition, offset and epoch are added if absent."
+    )
+    min_part_size: Bytes = Field(
+        5 << 20, ge=5 << 20, le=5 << 30, description="Larger objects are uploaded in parts of this size."
+    )
+    acl: Acl | None = Field(None, description="Canned ACL of the objects.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
+    missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
+
+
+class ResourceOpts(Section):
+    """What an action may use."""
+
+    inflight_window: int = Field(100, ge=1, le=10_000, description="PUTs under way at once, per partition (direct).")
+    max_buffer_bytes: Bytes = Field(
+        256 << 20, ge=1 << 20, description="Bytes held by the action in one worker, at most."
+    )
+
+
+class S3Action(Section):
+    """What a rule does with its rows: where and how they are written."""
+
+    connector: str = Field(description="Name of an S3 connector.")
+    parameters: Annotated[DirectParameters | AggregatedParameters, Field(discriminator=None)] = Field(
+        description="Direct or aggregated upload."
+    )
+    resource_opts: ResourceOpts = Field(default_factory=ResourceOpts, description="What the action may use.")
+    enable: bool = Field(True, description="An action that is switched off reads nothing and keeps its place.")
+    description: str = Field("", description="For people.")
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _by_mode(cls, value: object) -> object:
+        """Pick the mode first, so that an error speaks of one shape and not of both."""
+        if not isinstance(value, dict):
+            return value
+        models: dict[str, type[DirectParameters] | type[AggregatedParameters]] = {
+            "direct": DirectParameters,
+            "aggregated": AggregatedParameters,
+        }
+        mode = value.get("mode", "direct")
+        if mode not in models:
+            raise ValueError(f'expected mode "direct" or "aggregated", found {mode!r}')
+        return models[mode].model_validate(value)
+
+
+class Connectors(Section):
+    """Links to outside systems."""
+
+    s3: dict[Name, S3Connector] = Field(default_factory=dict, description="S3 endpoints by name.")
+
+
+class Actions(Section):
+    """What rules can do with their rows."""
+
+    s3: dict[Name, S3Action] = Field(default_factory=dict, description="S3 actions by name.")

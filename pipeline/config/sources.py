@@ -1,0 +1,103 @@
+"""Settings of the ingress: where MQTT messages and client events enter."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline.config.section import Section, Tls
+from pipeline.config.values import Name, Seconds, Secret
+from pipeline.topics import validate_filter
+
+
+class ClientidFrom(Section):
+    """One way to learn who published a message; exactly one field is set."""
+
+    user_property: str | None = Field(None, description="Name of an MQTT 5 user property that the broker sets.")
+    topic: str | None = Field(None, description="Topic template with {clientid} as one level, such as t/{clientid}/up.")
+    payload: str | None = Field(
+        None, description="Dotted path of a field in a JSON payload. A device can claim any id."
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [name for name in ("user_property", "topic", "payload") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of user_property, topic, payload; found {given or 'none'}")
+        if self.topic is not None and "{clientid}" not in self.topic.split("/"):
+            raise ValueError(f"expected {{clientid}} as one whole level of the topic template, found {self.topic!r}")
+        return self
+
+
+class StatusTopic(Section):
+    """A birth and last-will convention: devices say themselves that they come, and the broker that they are gone."""
+
+    topic: str = Field(description="Topic template with {clientid} as one level, such as status/{clientid}.")
+    online: str = Field("online", description="Payload of a birth message.")
+    offline: str = Field("offline", description="Payload of a last will, and of a farewell.")
+
+    @field_validator("topic")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        if "{clientid}" not in value.split("/"):
+            raise ValueError(f"expected {{clientid}} as one whole level of the topic template, found {value!r}")
+        return value
+
+
+class MqttSource(Section):
+    """One MQTT broker to read from."""
+
+    server: str = Field(description="host:port of the broker.")
+    topics: list[str] = Field(min_length=1, description="Topic filters to subscribe to.")
+    qos: Literal[0, 1] = Field(1, description="QoS of the subscription. 2 is not offered: 1 already loses nothing.")
+    clientid: str = Field("", description="Our own clientid; default tidegate-<pipeline>-<name>.")
+    protocol: Literal["5", "3.1.1"] = Field("5", description="MQTT version.")
+    username: str | None = Field(None, description="User name at the broker.")
+    password: Secret | None = Field(None, description="Password, file:// or ${ENVIRONMENT} reference.")
+    ssl: Tls = Field(default_factory=Tls, description="TLS to the broker.")
+    keepalive: Seconds = Field(60.0, ge=1, description="MQTT keep-alive.")
+    session_expiry: Seconds = Field(
+        86400.0, ge=0, description="How long the broker keeps our session while we are away."
+    )
+    window: int = Field(1000, ge=1, le=65535, description="Messages received and not yet acknowledged, at most.")
+    clientid_from: list[ClientidFrom] = Field(
+        default_factory=list, description="Ways to learn who published, tried in turn; none: the topic is the key."
+    )
+    strict_clientid: bool = Field(False, description="Refuse ways that let a device name itself: no payload fields.")
+    retained: Literal["first", "always", "never"] = Field(
+        "first", description="Retained messages: when the session is new, at each connection, or not at all."
+    )
+    events: list[Literal["mosquitto_log", "emqx_sys", "nanomq_status", "aws_presence"]] = Field(
+        default_factory=list, description="Adapters that turn what this broker publishes about its clients into events."
+    )
+    status_topic: StatusTopic | None = Field(
+        None, description="A birth and last-will convention, read as client events."
+    )
+
+    @model_validator(mode="after")
+    def _trustworthy(self) -> Self:
+        if self.strict_clientid and any(way.payload is not None for way in self.clientid_from):
+            raise ValueError("clientid_from: a payload field is what the device claims; strict_clientid forbids it")
+        return self
+
+    @field_validator("topics")
+    @classmethod
+    def _filters(cls, value: list[str]) -> list[str]:
+        for topic_filter in value:
+            validate_filter(topic_filter)
+        return value
+
+    @field_validator("server")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError(f"expected host:port, found {value!r}")
+        return value
+
+
+class Sources(Section):
+    """Where messages enter."""
+
+    mqtt: dict[Name, MqttSource] = Field(default_factory=dict, description="MQTT brokers by name.")
