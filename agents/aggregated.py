@@ -15,23 +15,22 @@ Any number of owners, zombies and kills thus make one chain of objects that hold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 
+from agents.arrival import arrival
 from agents.chain import AggregatedWriter, Chain
 from agents.lane import Lane, LaneError, Partition
 from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
 from agents.version import Version
 from pipeline import ledger
-from pipeline.buffer import Buffer, Chunk, Group, GroupName
+from pipeline.buffer import Buffer, Chunk, Group
 from pipeline.connectors.s3 import METADATA_PREFIX, Head
-from pipeline.errors import RecordError
 from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
-from pipeline.sql import to_json
-from pipeline.tally import DEAD, WRITTEN, Tally
+from pipeline.tally import Tally
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
 FILTERED_SECONDS: Final = 600.0
@@ -158,50 +157,18 @@ class AggregatedLane(Lane):
 
     def _add_rows(self, batch: RowBatch) -> list[DeadLetter]:
         """Rows into chunks. Records before our place are another's work, and done."""
-        begin, records = self._position, batch.records
-        if batch.next_offset <= begin:
+        if batch.next_offset <= self._position:
             return []
-        outcomes = bytearray(len(records))
-        dead = [letter for letter in batch.dead if letter.record.offset >= begin]
-        group_of = self.version.key.group
-        arrived: dict[GroupName, tuple[list[bytes], list[int]]] = {}
-        at = 0
-        for row, origin in zip(batch.rows, batch.origins, strict=True):
-            offset = origin.offset
-            if offset < begin:
-                continue
-            while records[at] is not origin:
-                at += 1
-            try:
-                line = to_json(row, strict=True) + b"\n"
-                group = group_of(row, origin.timestamp)
-            except RecordError as error:
-                dead.append(DeadLetter(origin, error.cause, str(error)))
-                continue
-            outcomes[at] = WRITTEN
-            rows = arrived.get(group)
-            if rows is None:
-                rows = arrived[group] = [], []
-            rows[0].append(line)
-            rows[1].append(offset)
-        for name, (lines, offsets) in arrived.items():
+        arrived = arrival(batch, self._position, self.version)
+        for name, (lines, offsets) in arrived.groups.items():
             rolled = self._buffer.extend(name, lines, offsets)
             if rolled is not None:
                 self._roll(rolled)
-        self._count(records, outcomes, dead, begin)
-        return dead
-
-    def _count(self, records: Sequence[Any], outcomes: bytearray, dead: list[DeadLetter], begin: int) -> None:
-        offsets: Sequence[int] = range(records[0].offset, records[-1].offset + 1)
-        if len(offsets) != len(records):  # compacted, or with markers of transactions
-            offsets = [record.offset for record in records]
-        for letter in dead:
-            outcomes[offsets.index(letter.record.offset)] = DEAD
-        skipped = sum(1 for offset in offsets if offset < begin) if offsets[0] < begin else 0
-        self._tally.add(offsets[skipped:], bytes(outcomes[skipped:]))
-        self._position = offsets[-1] + 1
+        self._tally.add(arrived.offsets, arrived.outcomes)
+        self._position = batch.next_offset
         if self._opened_at is None:
             self._opened_at = _now()
+        return arrived.dead
 
     def _roll(self, group: Group) -> None:
         """Store what is full while reading goes on. Rolls of one group follow each other: an adopted object moves the next."""

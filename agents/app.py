@@ -109,12 +109,9 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
 
 def _filtered(batch: RowBatch) -> int:
     """Records of which no rule made a row, or a dead letter."""
-    last, used = None, 0
-    for origin in batch.origins:
-        if origin is not last:
-            used += 1
-            last = origin
-    return len(batch.records) - used - len({id(letter.record) for letter in batch.dead})
+    used = {id(origin) for origin in batch.origins}
+    used.update(id(letter.record) for letter in batch.dead)
+    return len(batch.records) - len(used)
 
 
 async def end_offset(app: ActionApp, partition: Partition) -> int:

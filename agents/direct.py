@@ -29,7 +29,7 @@ from pipeline.connectors.s3 import METADATA_PREFIX, Head, S3Store
 from pipeline.connectors.s3_settings import put_headers
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.progress import Progress
-from pipeline.record import KafkaRecord
+from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
 from pipeline.template import Template
@@ -64,7 +64,7 @@ class Put(NamedTuple):
     key: str
     content: bytes
     place: Place
-    origin: KafkaRecord
+    origin: Record
 
 
 class DirectWriter:
@@ -94,7 +94,7 @@ class DirectWriter:
         self._objects, self._bytes = OBJECTS.labels(action), OBJECT_BYTES.labels(action)
         self._overwritten = OVERWRITTEN.labels(action)
 
-    def render(self, row: Row, origin: KafkaRecord, number: int) -> Put:
+    def render(self, row: Row, origin: Record, number: int) -> Put:
         """The object of a row. Raises RenderError."""
         key = self._key.render_text(row)
         if not key:

@@ -29,6 +29,9 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from faust.types.tuples import Message as FaustMessage
 
+from agents import unpack
+from pipeline.record import Record
+
 # Longer than any outage of S3: a consumer whose partitions are all paused must not be taken for dead. Seconds.
 MAX_POLL_INTERVAL_SECONDS = 7 * 86400.0
 
@@ -60,7 +63,7 @@ class Lanes(Protocol):
 class RecordBatch(NamedTuple):
     """What one fetch brought from one partition. `end_offset` is the partition's end as the broker told it then."""
 
-    records: list[Any]
+    records: list[Record]
     end_offset: int
 
 
@@ -78,6 +81,10 @@ class Schema(faust.Schema[Any, Any]):
 
 class Consumer(driver.Consumer):
     """Fetches for the lanes that have room and commits what they say is durable."""
+
+    def _new_consumer_thread(self) -> Any:
+        unpack.install()
+        return super()._new_consumer_thread()
 
     @property
     def lanes(self) -> Lanes:
@@ -104,7 +111,7 @@ class Consumer(driver.Consumer):
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 await self._rewind()
                 break
-            lanes.reserve(tp, sum(len(record.value or b"") for record in batch))
+            lanes.reserve(tp, sum([len(record.value or b"") for record in batch]))
             yield tp, _message(tp, RecordBatch(batch, self.highwater(tp) or 0), generation)
 
     async def _rewind(self) -> None:

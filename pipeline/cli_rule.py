@@ -174,8 +174,8 @@ def _line(trial: rule_test.Trial) -> str:
 def _sample(config: Config, count: int) -> Iterator[dict[str, Any]]:
     """The newest records of the messages topic and the events topic, as rules see them."""
     from pipeline.connectors.kafka_sample import newest
-    from pipeline.record import reader
+    from pipeline.record import event_columns, is_message, message_reader
 
-    read = reader(None, config.pipeline)
+    read = message_reader(None, config.pipeline)
     for record in newest(config.kafka, count):
-        yield read(record, dict(record.headers))
+        yield read(record) if is_message(record) else event_columns(record, config.pipeline)

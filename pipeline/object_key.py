@@ -48,18 +48,22 @@ class KeyTemplate:
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}
         self._groups: dict[tuple[int, tuple[Any, ...]], GroupName] = {}
+        self._newest: tuple[int, GroupName] | None = None  # the last window's group, when a window has but one
 
     def group(self, row: Mapping[str, Any], timestamp_ms: int) -> GroupName:
         """The group of a row that arrived at `timestamp_ms`. Raises RenderError."""
         window = timestamp_ms // self._interval_ms
         if self._row_names is None:
             return self._render(row, window)
-        values: tuple[Any, ...] = ()
-        if self._row_names:
-            values = tuple([row.get(name) for name in self._row_names])
-            for value in values:
-                if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
-                    return self._render(row, window)
+        if not self._row_names:
+            newest = self._newest
+            if newest is None or newest[0] != window:
+                newest = self._newest = window, self._render(row, window)
+            return newest[1]
+        values = tuple([row.get(name) for name in self._row_names])
+        for value in values:
+            if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
+                return self._render(row, window)
         key = (window, values)
         group = self._groups.get(key)
         if group is None:

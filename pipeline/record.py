@@ -13,7 +13,7 @@ This file knows nothing of brokers, rules or S3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -60,8 +60,8 @@ EVENT_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 
-class KafkaRecord(Protocol):
-    """The part of a consumed Kafka record that this module reads (aiokafka's ConsumerRecord fits). Timestamp in ms."""
+class Record(NamedTuple):
+    """A record as it was read from Kafka. Timestamp in ms. The first three fields are its place, and name it for ever."""
 
     topic: str
     partition: int
@@ -69,7 +69,7 @@ class KafkaRecord(Protocol):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: Headers = ()
 
 
 class Outgoing(NamedTuple):
@@ -114,27 +114,37 @@ def event_record(event: str, fields: Mapping[str, Any], *, clientid: str, timest
 # --- Reading: the columns that rules see ---------------------------------------------------------------------------------
 
 
-Columns = Callable[[KafkaRecord, Mapping[str, bytes]], dict[str, Any]]
+Columns = Callable[[Record], dict[str, Any]]
 
 
-def reader(wanted: frozenset[str] | None, node: str) -> Columns:
-    """What gives a record's event its fields: all of them (`wanted` None, for `SELECT *`), or only those that rules read.
+def is_message(record: Record) -> bool:
+    """Whether a record is an MQTT message: the ingress writes the header `topic` first, and `event` on events alone."""
+    headers = record.headers
+    return (bool(headers) and headers[0][0] == TOPIC) or all(name != EVENT for name, _ in headers)
 
-    A field that is unknown is left out, which rules see as undefined. The function that is returned takes the record and its
-    headers, and raises RecordError if an event's value is no JSON object.
+
+def message_reader(wanted: frozenset[str] | None, node: str) -> Columns:
+    """What gives a message its fields: all of them (`wanted` None, for `SELECT *`), or only those that rules read.
+
+    A field that is unknown is left out, which rules see as undefined.
     """
     names = MESSAGE_COLUMNS if wanted is None else wanted & MESSAGE_COLUMNS
-    readers = [(name, _READERS[name]) for name in sorted(names - {"payload", "node"})]
+    plain = [(name, column) for name, column in sorted(_FROM_RECORD.items()) if name in names]
+    from_headers = [(name, column) for name, column in sorted(_FROM_HEADERS.items()) if name in names]
     with_payload, with_node = "payload" in names, "node" in names
 
-    def read(record: KafkaRecord, headers: Mapping[str, bytes]) -> dict[str, Any]:
-        if EVENT in headers:
-            return _event_columns(record, headers, node)
+    def read(record: Record) -> dict[str, Any]:
         found: dict[str, Any] = {"payload": record.value or b""} if with_payload else {}
-        for name, read_column in readers:
-            value = read_column(record, headers)
+        for name, column in plain:
+            value = column(record)
             if value is not None:
                 found[name] = value
+        if from_headers:
+            headers = dict(record.headers)
+            for name, of_headers in from_headers:
+                value = of_headers(headers, record)
+                if value is not None:
+                    found[name] = value
         if with_node:
             found["node"] = node
         return found
@@ -142,30 +152,31 @@ def reader(wanted: frozenset[str] | None, node: str) -> Columns:
     return read
 
 
-def routing_topics(headers: Mapping[str, bytes]) -> tuple[str, ...]:
-    """What FROM is matched against: the topic name of a message, or the names of an event's topic."""
-    event = headers.get(EVENT)
-    if event is None:
-        return (headers.get(TOPIC, b"").decode("utf-8", "surrogateescape"),)
-    return EVENT_TOPICS.get(event.decode("utf-8", "replace"), ())
-
-
-def message_id(record: KafkaRecord) -> str:
-    """32 upper-case hex digits, the same at every replay: partition and offset name a record of a topic for ever."""
-    return f"{record.timestamp & 0xFFFFFFFFFFFF:012X}{record.partition & 0xFFFFFFFF:08X}{record.offset & 0xFFFFFFFFFFFF:012X}"
-
-
-def _event_columns(record: KafkaRecord, headers: Mapping[str, bytes], node: str) -> dict[str, Any]:
+def event_columns(record: Record, node: str) -> dict[str, Any]:
+    """The fields of a client event. Raises RecordError if the record's value is no JSON object."""
     try:
         fields = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError as error:
         raise RecordError(f"the value of a client event is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise RecordError(f"the value of a client event must be a JSON object, found {type(fields).__name__}")
-    fields["event"] = _text(headers[EVENT])
+    fields["event"] = _text(dict(record.headers)[EVENT])
     fields["timestamp"] = record.timestamp
     fields["node"] = node
     return fields
+
+
+def routing_topics(record: Record) -> tuple[str, ...]:
+    """What FROM is matched against: the topic name of a message, or the names of an event's topic."""
+    headers = dict(record.headers)
+    if is_message(record):
+        return (headers.get(TOPIC, b"").decode("utf-8", "surrogateescape"),)
+    return EVENT_TOPICS.get(headers[EVENT].decode("utf-8", "replace"), ())
+
+
+def message_id(record: Record) -> str:
+    """32 upper-case hex digits, the same at every replay: partition and offset name a record of a topic for ever."""
+    return f"{record.timestamp & 0xFFFFFFFFFFFF:012X}{record.partition & 0xFFFFFFFF:08X}{record.offset & 0xFFFFFFFFFFFF:012X}"
 
 
 def _text(value: bytes) -> str | bytes:
@@ -176,39 +187,41 @@ def _text(value: bytes) -> str | bytes:
         return value
 
 
-def _header(name: str) -> Callable[[KafkaRecord, Mapping[str, bytes]], Any]:
-    def read(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
+def _clientid(record: Record) -> Any:
+    """The key, unless the ingress did not know who published and took the topic as the key."""
+    if record.key is None or (CLIENTID_FROM, UNKNOWN) in record.headers:
+        return None
+    return _text(record.key)
+
+
+def _header(name: str) -> Callable[[Mapping[str, bytes], Record], Any]:
+    def read(headers: Mapping[str, bytes], record: Record) -> Any:
         value = headers.get(name)
         return None if value is None else _text(value)
 
     return read
 
 
-def _clientid(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
-    """The key, unless the ingress did not know who published and took the topic as the key."""
-    if record.key is None or headers.get(CLIENTID_FROM) == UNKNOWN:
-        return None
-    return _text(record.key)
-
-
-def _properties(record: KafkaRecord, headers: Mapping[str, bytes]) -> Any:
+def _properties(headers: Mapping[str, bytes], record: Record) -> Any:
     text = headers.get(PROPERTIES)
     return orjson.loads(text) if text else {"User-Property": {}}
 
 
-_READERS: Final[Mapping[str, Callable[[KafkaRecord, Mapping[str, bytes]], Any]]] = {
+_FROM_RECORD: Final[Mapping[str, Callable[[Record], Any]]] = {
     "clientid": _clientid,
-    "topic": lambda record, headers: _text(headers.get(TOPIC, b"")),
-    "qos": lambda record, headers: int(headers.get(QOS, b"0")),
-    "timestamp": lambda record, headers: record.timestamp,
-    "publish_received_at": lambda record, headers: record.timestamp,
-    "id": lambda record, headers: _text(headers[ID]) if ID in headers else message_id(record),
+    "timestamp": lambda record: record.timestamp,
+    "publish_received_at": lambda record: record.timestamp,
+    "event": lambda record: MESSAGE_EVENT,
+    "client_attrs": lambda record: {},
+}
+_FROM_HEADERS: Final[Mapping[str, Callable[[Mapping[str, bytes], Record], Any]]] = {
+    "topic": lambda headers, record: _text(headers.get(TOPIC, b"")),
+    "qos": lambda headers, record: int(headers.get(QOS, b"0")),
+    "id": lambda headers, record: _text(headers[ID]) if ID in headers else message_id(record),
     "username": _header(USERNAME),
     "peerhost": _header(PEERHOST),
-    "event": lambda record, headers: MESSAGE_EVENT,
-    "flags": lambda record, headers: {"retain": RETAIN in headers, "dup": DUP in headers},
+    "flags": lambda headers, record: {"retain": RETAIN in headers, "dup": DUP in headers},
     "pub_props": _properties,
-    "client_attrs": lambda record, headers: {},
 }
 
-MESSAGE_COLUMNS: Final = frozenset(_READERS) | {"payload", "node"}
+MESSAGE_COLUMNS: Final = frozenset(_FROM_RECORD) | frozenset(_FROM_HEADERS) | {"payload", "node"}

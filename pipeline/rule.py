@@ -19,7 +19,7 @@ import orjson
 
 from pipeline import record as fields
 from pipeline.errors import RecordError
-from pipeline.record import KafkaRecord
+from pipeline.record import Record
 from pipeline.sql import Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.event import DEFAULT_CONTEXT
 from pipeline.sql.schemas import build
@@ -28,13 +28,14 @@ from pipeline.topics import TopicIndex
 TOPICS_REMEMBERED_MAX: Final = 10_000
 
 Schemas = Mapping[str, tuple[str, str]]  # (type, source) by name
+Programs = tuple[tuple[str, Program], ...]  # with the id of the rule of each
 
 
 @dataclass(slots=True)
 class DeadLetter:
     """A record that could not be handled, with the reason. `rule` is empty when no rule is to blame."""
 
-    record: KafkaRecord
+    record: Record
     cause: str
     error: str
     rule: str = ""
@@ -47,10 +48,10 @@ class RowBatch:
     `rules` is the digest of the rule set that made the rows.
     """
 
-    records: Sequence[KafkaRecord]
+    records: Sequence[Record]
     rules: str = ""
     rows: list[Row] = field(default_factory=list)
-    origins: list[KafkaRecord] = field(default_factory=list)
+    origins: list[Record] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
 
     @property
@@ -82,9 +83,9 @@ class RuleSet:
                 self._index.add(topic_filter, (rule_id, program))
         share_payload(programs)
         columns = _union(programs)
-        self._read = fields.reader(columns, node)
+        self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
-        self._answers: dict[bytes | None, tuple[tuple[str, Program], ...]] = {}
+        self._answers: dict[bytes, Programs] = {}
 
     @property
     def reads_events(self) -> bool:
@@ -96,21 +97,26 @@ class RuleSet:
         """Whether any FROM names a topic filter of messages."""
         return any(not topic.startswith("$events/") for topic in self.topics)
 
-    def evaluate(self, records: Sequence[KafkaRecord]) -> RowBatch:
+    def evaluate(self, records: Sequence[Record]) -> RowBatch:
         """The rows of a record batch. Never raises for a record."""
         batch = RowBatch(records, self.digest)
-        answers, read = self._answers, self._read
-        rows, origins = batch.rows, batch.origins
         for record in records:
-            headers = dict(record.headers)
+            headers = record.headers
             try:
-                found = answers.get(headers.get(fields.TOPIC))
-                if found is None or fields.EVENT in headers:
-                    found = self._route(headers)
-                if not found:
-                    continue
-                place = (record.topic, record.partition, record.offset)
-                event = Event(read(record, headers), record.timestamp, place)
+                if (
+                    headers and headers[0][0] == fields.TOPIC
+                ):  # a message; what its topic leads to is remembered by its bytes
+                    found = self._answers.get(headers[0][1])
+                    if found is None:
+                        found = self._remember(record, headers[0][1])
+                    if not found:
+                        continue
+                    columns = self._read(record)
+                else:
+                    found = self._route(record)
+                    if not found:
+                        continue
+                    columns = self._other_columns(record)
             except RecordError as error:
                 batch.dead.append(DeadLetter(record, error.cause, str(error)))
                 continue
@@ -118,34 +124,42 @@ class RuleSet:
                 found_error = f"the headers are not those that the ingress writes: {error}"
                 batch.dead.append(DeadLetter(record, RecordError.cause, found_error))
                 continue
-            for rule_id, program in found:
-                if self._metadata:
-                    event.columns["metadata"] = {"rule_id": rule_id}
-                try:
-                    result = program.evaluate(event)
-                except RecordError as error:
-                    batch.dead.append(DeadLetter(record, error.cause, str(error), rule_id))
-                    continue
-                if result:
-                    for row in result:
-                        rows.append(row)
-                        origins.append(record)
+            self._run(found, Event(columns, record.timestamp, record), record, batch)
         return batch
 
-    def _route(self, headers: Mapping[str, bytes]) -> tuple[tuple[str, Program], ...]:
-        """The programs whose FROM wants a record. What topics of messages were answered is remembered by their bytes."""
-        topics = fields.routing_topics(headers)
-        if fields.EVENT in headers:
-            return _match_all(self._index.match, topics)
-        found = self._index.match(topics[0])
+    def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch) -> None:
+        """Evaluate the programs that want a record."""
+        for rule_id, program in found:
+            if self._metadata:
+                event.columns["metadata"] = {"rule_id": rule_id}
+            try:
+                rows = program.evaluate(event)
+            except RecordError as error:
+                batch.dead.append(DeadLetter(record, error.cause, str(error), rule_id))
+                continue
+            if rows:
+                for row in rows:
+                    batch.rows.append(row)
+                    batch.origins.append(record)
+
+    def _other_columns(self, record: Record) -> dict[str, Any]:
+        """The fields of a client event, or of a message that another producer wrote."""
+        return self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
+
+    def _route(self, record: Record) -> Programs:
+        """The programs whose FROM wants a record."""
+        return _match_all(self._index.match, fields.routing_topics(record))
+
+    def _remember(self, record: Record, topic: bytes) -> Programs:
+        """The same for a message, remembered by its topic name."""
         if len(self._answers) >= TOPICS_REMEMBERED_MAX:
             self._answers.clear()
-        self._answers[headers.get(fields.TOPIC)] = found
+        found = self._answers[topic] = self._route(record)
         return found
 
 
-def _match_all(match: Any, topics: Sequence[str]) -> tuple[tuple[str, Program], ...]:
-    """Programs of all spellings of an event, each once."""
+def _match_all(match: Any, topics: Sequence[str]) -> Programs:
+    """Programs of a topic, or of all spellings of an event, each once."""
     found = []
     for topic in topics:
         for each in match(topic):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -11,25 +10,12 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka_topics import client_settings, failure
 from pipeline.errors import ConfigError
-from pipeline.record import Headers
+from pipeline.record import Record
 
 WAIT_SECONDS: Final = 10.0
 
 
-@dataclass(slots=True)
-class Sampled:
-    """A record as pipeline.record reads it."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-
-def newest(kafka: KafkaConfig, count: int) -> list[Sampled]:
+def newest(kafka: KafkaConfig, count: int) -> list[Record]:
     """At most `count` records, the newest of all partitions, oldest first. Raises a ConnectorError or ConfigError."""
     consumer = Consumer(
         {**client_settings(kafka, "tidegate-sample"), "group.id": "tidegate-sample", "enable.auto.commit": False}
@@ -42,7 +28,7 @@ def newest(kafka: KafkaConfig, count: int) -> list[Sampled]:
         consumer.close()
 
 
-def _read(consumer: Consumer, topics: list[str], count: int) -> list[Sampled]:
+def _read(consumer: Consumer, topics: list[str], count: int) -> list[Record]:
     places, missing = [], 0
     for topic in topics:
         known = consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic]
@@ -54,16 +40,16 @@ def _read(consumer: Consumer, topics: list[str], count: int) -> list[Sampled]:
                 places.append(TopicPartition(topic, number, max(low, high - count)))
                 missing += high - max(low, high - count)
     consumer.assign(places)
-    found: list[Sampled] = []
+    found: list[Record] = []
     until = time.monotonic() + WAIT_SECONDS
     while len(found) < missing and time.monotonic() < until:
         messages = consumer.consume(1000, timeout=0.5)
-        found.extend(_sampled(message) for message in messages if message.error() is None)
+        found.extend(_record(message) for message in messages if message.error() is None)
     found.sort(key=lambda record: (record.timestamp, record.topic, record.partition, record.offset))
     return found[-count:]
 
 
-def _sampled(message: Any) -> Sampled:
+def _record(message: Any) -> Record:
     headers = [(name, value or b"") for name, value in message.headers() or ()]
     place = message.topic(), message.partition(), message.offset(), message.timestamp()[1]
-    return Sampled(*place, message.key(), message.value(), headers)
+    return Record(*place, message.key(), message.value(), headers)

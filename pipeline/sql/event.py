@@ -33,12 +33,12 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
     """One message or client event.
 
     `columns`: the event's fields by name; `payload` as the bytes that arrived. `now_ms`: arrival, the rule's "now".
-    `seed`: Kafka topic, partition and offset. Do not change `columns` once a program has run on the event.
+    `seed`: Kafka topic, partition and offset, whatever follows them. Do not change `columns` once a program has run on the event.
     """
 
     columns: dict[str, Any]
     now_ms: int
-    seed: tuple[str, int, int]
+    seed: tuple[Any, ...]
     _payload: Any = _UNREAD
     _document: Any = _UNREAD
     _narrow: Any = None
@@ -99,7 +99,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
         """The next 32 bytes of chance: a function of the seed, the program (see `start_draws`) and the count of
         draws."""
         self.draws += 1
-        return hashlib.blake2b(repr((self.seed, self.draws)).encode(), digest_size=32).digest()
+        return hashlib.blake2b(repr((self.seed[:3], self.draws)).encode(), digest_size=32).digest()
 
     def start_draws(self, salt: int) -> None:
         """Called when a program that uses chance begins, so that it draws the same whatever ran before it."""

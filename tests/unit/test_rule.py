@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import SqlError
-from pipeline.record import event_record, message_record
+from pipeline.record import Record, event_record, message_record
 from pipeline.rule import RuleSet
-from tests.unit.test_record import Consumed, consumed
+from tests.unit.test_record import consumed
 
 
-def message(offset: int, payload: bytes, topic: bytes = b"t/1") -> Consumed:
+def message(offset: int, payload: bytes, topic: bytes = b"t/1") -> Record:
     outgoing = message_record(
         topic=topic,
         payload=payload,
@@ -21,9 +21,7 @@ def message(offset: int, payload: bytes, topic: bytes = b"t/1") -> Consumed:
         clientid_from=b"topic",
         timestamp_ms=1000,
     )
-    found = consumed(outgoing)
-    found.offset = offset
-    return found
+    return consumed(outgoing, offset)
 
 
 def test_rows_come_with_the_records_they_came_from() -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from agents.chain import FenceLostError
 from pipeline.config import AggregatedParameters
+from pipeline.record import Record
 from tests.faults import checkers
-from tests.faults.simulation.world import Faults, Record, VirtualLoop, World
+from tests.faults.simulation.world import Faults, VirtualLoop, World, kafka_record
 
 SEEDS = int(os.environ.get("TIDEGATE_SIMULATION_SEEDS", "150"))
 FIRST_SEED = int(os.environ.get("TIDEGATE_SIMULATION_FIRST_SEED", "0"))
@@ -24,7 +25,7 @@ def make_log(seed: int, records: int = 120) -> list[Record]:
     """Records of three groups; a quarter is filtered."""
     chance = random.Random(seed)
     return [
-        Record(
+        kafka_record(
             offset,
             b"c%d" % chance.randrange(3),
             json.dumps({"n": offset, "g": chance.choice("ABC"), "keep": chance.random() < 0.75}).encode(),

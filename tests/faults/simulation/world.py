@@ -22,7 +22,7 @@ from agents.version import Version
 from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3 import METADATA_PREFIX, Head
 from pipeline.errors import RetryableError
-from pipeline.record import Outgoing
+from pipeline.record import Outgoing, Record
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -135,20 +135,9 @@ class Letters:
         self.records.extend(records)
 
 
-@dataclass(frozen=True)
-class Record:
-    """A Kafka record."""
-
-    offset: int
-    key: bytes
-    value: bytes
-    topic: str = "mqtt.messages"
-    partition: int = 0
-    headers: tuple[tuple[str, bytes], ...] = (("topic", b"t/1"),)
-
-    @property
-    def timestamp(self) -> int:
-        return 1_700_000_000_000 + self.offset * 100
+def kafka_record(offset: int, key: bytes, value: bytes) -> Record:
+    """A record of topic t/1, a tenth of a second after its predecessor."""
+    return Record("mqtt.messages", 0, offset, 1_700_000_000_000 + offset * 100, key, value, [("topic", b"t/1")])
 
 
 PARTITION = Partition("mqtt.messages", 0)

@@ -17,8 +17,9 @@ from agents.metrics import OVERWRITTEN
 from pipeline.config import DirectParameters
 from pipeline.connectors.s3 import METADATA_PREFIX, Head
 from pipeline.errors import RefusedError, RetryableError
+from pipeline.record import Record
 from pipeline.rule import RuleSet
-from tests.faults.simulation.world import Letters, Record, VirtualLoop
+from tests.faults.simulation.world import Letters, VirtualLoop, kafka_record
 
 
 class Store:
@@ -92,7 +93,7 @@ class Bench:
         self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)
 
     def feed(self, records: list[Record]) -> None:
-        self.lane.reserve(sum(len(record.value) for record in records))
+        self.lane.reserve(sum(len(each.value or b"") for each in records))
         self.lane.offer(self.rules.evaluate(records))
 
     async def finish(self) -> None:
@@ -103,7 +104,7 @@ class Bench:
 
 def messages(count: int, clients: int = 5, seed: int = 1) -> list[Record]:
     chance = random.Random(seed)
-    return [Record(offset, b"c%d" % chance.randrange(clients), b"%d" % offset) for offset in range(count)]
+    return [kafka_record(offset, b"c%d" % chance.randrange(clients), b"%d" % offset) for offset in range(count)]
 
 
 def in_virtual_time(story: Coroutine[Any, Any, None]) -> None:
@@ -175,7 +176,7 @@ def test_what_s3_never_accepts_is_a_dead_letter_and_the_client_goes_on() -> None
 
     async def story() -> None:
         bench = Bench(store, key="${clientid}/${payload}")
-        bench.feed([Record(0, b"c0", b"first"), Record(1, b"c0", b"second")])
+        bench.feed([kafka_record(0, b"c0", b"first"), record(1, b"c0", b"second")])
         await bench.finish()
         assert bench.lane.durable == 2
         headers = dict(bench.letters.records[0].headers)
@@ -192,7 +193,7 @@ def test_a_row_that_cannot_be_rendered_is_a_dead_letter() -> None:
 
     async def story() -> None:
         bench = Bench(store, bucket="${nowhere}")
-        bench.feed([Record(0, b"c0", b"x")])
+        bench.feed([kafka_record(0, b"c0", b"x")])
         await bench.finish()
         headers = dict(bench.letters.records[0].headers)
         assert (bench.lane.durable, headers["dead_letter.cause"]) == (1, b"render")
@@ -209,7 +210,7 @@ def test_two_rows_with_one_key_are_counted_as_overwritten() -> None:
 
     async def story() -> None:
         bench = Bench(store, action="over", key="${clientid}")
-        bench.feed([Record(0, b"c0", b"1"), Record(1, b"c0", b"2"), Record(2, b"c1", b"3")])
+        bench.feed([kafka_record(0, b"c0", b"1"), record(1, b"c0", b"2"), record(2, b"c1", b"3")])
         await bench.finish()
 
     in_virtual_time(story())
@@ -224,7 +225,7 @@ def test_content_is_the_payloads_very_bytes(payload: bytes) -> None:
 
     async def story() -> None:
         bench = Bench(store)
-        bench.feed([Record(0, b"c0", payload)])
+        bench.feed([kafka_record(0, b"c0", payload)])
         await bench.finish()
 
     in_virtual_time(story())
@@ -279,7 +280,7 @@ def test_two_rows_of_one_record_and_one_key_leave_the_second() -> None:
     async def story() -> None:
         bench = Bench(store, key="${clientid}", content="${item}")
         bench.rules = RuleSet({"r": 'FOREACH payload.a AS item FROM "t/#"'}, node="n")
-        bench.feed([Record(0, b"c0", b'{"a": [1, 2, 3]}')])
+        bench.feed([kafka_record(0, b"c0", b'{"a": [1, 2, 3]}')])
         await bench.finish()
 
     in_virtual_time(story())
@@ -294,7 +295,7 @@ def test_an_object_that_is_not_ours_is_replaced() -> None:
 
     async def story() -> None:
         bench = Bench(store, key="${clientid}")
-        bench.feed([Record(0, b"c0", b"ours")])
+        bench.feed([kafka_record(0, b"c0", b"ours")])
         await bench.finish()
 
     in_virtual_time(story())
@@ -310,7 +311,7 @@ def test_without_the_fence_every_row_is_a_plain_put(write: str, conditional: boo
     async def story() -> None:
         for _ in range(2):
             bench = Bench(store, key="${clientid}", write=write)
-            bench.feed([Record(0, b"c0", b"ours")])
+            bench.feed([kafka_record(0, b"c0", b"ours")])
             await bench.finish()
 
     in_virtual_time(story())
