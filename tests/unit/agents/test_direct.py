@@ -176,7 +176,7 @@ def test_what_s3_never_accepts_is_a_dead_letter_and_the_client_goes_on() -> None
 
     async def story() -> None:
         bench = Bench(store, key="${clientid}/${payload}")
-        bench.feed([kafka_record(0, b"c0", b"first"), record(1, b"c0", b"second")])
+        bench.feed([kafka_record(0, b"c0", b"first"), kafka_record(1, b"c0", b"second")])
         await bench.finish()
         assert bench.lane.durable == 2
         headers = dict(bench.letters.records[0].headers)
@@ -210,7 +210,7 @@ def test_two_rows_with_one_key_are_counted_as_overwritten() -> None:
 
     async def story() -> None:
         bench = Bench(store, action="over", key="${clientid}")
-        bench.feed([kafka_record(0, b"c0", b"1"), record(1, b"c0", b"2"), record(2, b"c1", b"3")])
+        bench.feed([kafka_record(0, b"c0", b"1"), kafka_record(1, b"c0", b"2"), kafka_record(2, b"c1", b"3")])
         await bench.finish()
 
     in_virtual_time(story())
