@@ -276,7 +276,7 @@ class AggregatedLane(Lane):
                 offset=chunk.first,
                 epoch=self._place.epoch,
             )
-            rows, digest, size_bytes = await self._create(key, chunk)
+            rows, digest, size_bytes = await self._create(key, chunk, self._place.epoch)
         if rows is None:
             rows, digest = await self._adopt(key, group)
         else:
@@ -287,7 +287,7 @@ class AggregatedLane(Lane):
         self._crossing = max(self._crossing, last + 1)
         self._buffer.stored(group, rows)
 
-    async def _create(self, key: str, chunk: Chunk) -> tuple[int | None, str, int]:
+    async def _create(self, key: str, chunk: Chunk, epoch: int) -> tuple[int | None, str, int]:
         """Create the object of a chunk as it is now: (rows, digest, bytes); rows None if the key is taken."""
         writer, rows = self._writer, chunk.rows
         data = bytes(chunk.data)
@@ -296,6 +296,9 @@ class AggregatedLane(Lane):
         body = self.version.encode(data) if inline else await asyncio.to_thread(self.version.encode, data)
         headers = {
             **writer.headers,
+            f"{METADATA_PREFIX}tidegate-action": writer.action,
+            f"{METADATA_PREFIX}tidegate-place": f"{self.partition.topic}/{self.partition.partition}/{chunk.first}",
+            f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
             f"{METADATA_PREFIX}tidegate-rows": str(rows),
             f"{METADATA_PREFIX}tidegate-last": str(chunk.offsets[rows - 1]),
             f"{METADATA_PREFIX}tidegate-digest": digest,

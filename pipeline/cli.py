@@ -1,4 +1,4 @@
-"""The command line: `tidegate ingress`, `worker`, `check`, `demo`.
+"""The command line: `tidegate ingress`, `worker`, `check`, `demo`; and those of the cli_*.py files.
 
 Parses arguments, loads the configuration, and calls the process that does the work. A wrong configuration is one message and
 exit status 2, never a traceback.
@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipeline.cli_rule import rule_app, template_app
+from pipeline.cli_verify import verify
 from pipeline.config import load_file
 from pipeline.errors import TidegateError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command()(verify)
 app.add_typer(rule_app, name="rule")
 app.add_typer(template_app, name="template")
 

@@ -26,6 +26,7 @@ _RESERVED: Final = frozenset({"action", "node", "datetime", "datetime_until"})
 _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "DOY": "%j"}
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
+_PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
 _GROUPS_CACHED_MAX: Final = 10_000
 _WINDOWS_CACHED_MAX: Final = 1_000
 
@@ -129,13 +130,23 @@ def _check_times(text: str) -> None:
             raise ConfigError(f"no time format {found[0]!r} in the key {text!r}; there are: {', '.join(known)}")
 
 
+def literal_prefix(text: str) -> str:
+    """What all keys of a template begin with."""
+    return _complete(text).partition("${")[0]
+
+
+def key_pattern(text: str) -> re.Pattern[str]:
+    """What the keys of a template look like: any text where it has a placeholder."""
+    return re.compile(".*".join(map(re.escape, _PLACEHOLDER.split(_complete(text)))), re.DOTALL)
+
+
 def _complete(text: str) -> str:
     """Put what the template lacks of partition, first offset and epoch before its extension."""
     there = {"offset" if fact == "sequence" else fact for fact in _CHUNK_PLACEHOLDER.findall(text)}
     lacking = [f"${{{fact}}}" for fact in _CHUNK if fact not in there]
     if not lacking:
         return text
-    masked = re.sub(r"\$\{[^}]*\}", lambda found: "x" * len(found[0]), text)
+    masked = _PLACEHOLDER.sub(lambda found: "x" * len(found[0]), text)
     name_start = masked.rfind("/") + 1
     dot = masked.find(".", name_start)
     at = len(text) if dot < 0 else dot

@@ -15,9 +15,11 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import aioboto3
@@ -28,12 +30,12 @@ from yarl import URL
 
 from pipeline.config import S3Connector
 from pipeline.connectors.s3_errors import classify, describe
+from pipeline.connectors.s3_multipart import Answer, create_in_parts
 from pipeline.connectors.s3_settings import region_of, tls_context, verification
 from pipeline.connectors.s3_signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
 KEY_BYTES_MAX: Final = 1024
-PARTS_AT_ONCE_MAX: Final = 4
 METADATA_PREFIX: Final = "x-amz-meta-"
 # Answers that say "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
@@ -51,10 +53,12 @@ class Head:
     metadata: Mapping[str, str]
 
 
-class _Answer(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+class Upload(NamedTuple):
+    """A multipart upload under way."""
+
+    key: str
+    id: str
+    begun: datetime
 
 
 class S3Store:
@@ -140,7 +144,9 @@ class S3Store:
             return None
         try:
             if part_bytes and len(body) > part_bytes:
-                return await self._create_in_parts(bucket, key, body, headers, condition, part_bytes)
+                return await create_in_parts(
+                    partial(self._request, bucket=bucket, key=key), body, headers, condition, part_bytes
+                )
             return _etag(await self._request("PUT", bucket, key, body, {**headers, **condition}))
         except OperatorError as error:
             if error.reason in _TAKEN:
@@ -215,6 +221,22 @@ class S3Store:
             if not page.get("IsTruncated"):
                 return
 
+    async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
+        """Multipart uploads under way of keys with `prefix`."""
+        found: list[Upload] = []
+        after: dict[str, str] = {}
+        while True:
+            page = await self._call("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
+            found += [Upload(each["Key"], each["UploadId"], each["Initiated"]) for each in page.get("Uploads", ())]
+            if not page.get("IsTruncated"):
+                return found
+            after = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    async def abort(self, bucket: str, upload: Upload) -> None:
+        """Forget a multipart upload and its parts; one that is not there is fine."""
+        with _passing(*_GONE, "NoSuchUpload"):
+            await self._request("DELETE", bucket, upload.key, b"", {}, {"uploadId": upload.id})
+
     async def create_bucket(self, bucket: str) -> None:
         """Create a bucket; one that exists and is ours is fine."""
         try:
@@ -222,49 +244,6 @@ class S3Store:
         except ConnectorError as error:
             if error.reason not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
-
-    async def _create_in_parts(
-        self,
-        bucket: str,
-        key: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        condition: Mapping[str, str],
-        part_bytes: int,
-    ) -> str:
-        started = await self._request("POST", bucket, key, b"", headers, {"uploads": ""})
-        upload = started.body.decode().partition("<UploadId>")[2].partition("</UploadId>")[0]
-        try:
-            tags = await self._put_parts(bucket, key, body, upload, part_bytes)
-            parts = "".join(
-                f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
-                for number, tag in enumerate(tags, 1)
-            )
-            document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-            done = await self._request("POST", bucket, key, document, condition, {"uploadId": upload})
-        except BaseException:
-            # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
-            with suppress(ConnectorError):
-                await asyncio.shield(self._request("DELETE", bucket, key, b"", {}, {"uploadId": upload}))
-            raise
-        code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
-        if code:  # S3 may answer 200 and fail afterwards
-            raise classify(500, code, text, f"{self.endpoint}: completing {bucket}/{key}")
-        return done.body.decode().partition("<ETag>")[2].partition("</ETag>")[0].replace("&quot;", '"')
-
-    async def _put_parts(self, bucket: str, key: str, body: bytes, upload: str, part_bytes: int) -> list[str]:
-        gate = asyncio.Semaphore(PARTS_AT_ONCE_MAX)
-
-        async def put(number: int) -> str:
-            async with gate:
-                part = body[(number - 1) * part_bytes : number * part_bytes]
-                query = {"partNumber": str(number), "uploadId": upload}
-                return _etag(await self._request("PUT", bucket, key, part, {}, query))
-
-        numbers = range(1, -(-len(body) // part_bytes) + 1)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(put(number)) for number in numbers]
-        return [task.result() for task in tasks]
 
     async def _request(
         self,
@@ -274,7 +253,7 @@ class S3Store:
         body: bytes,
         headers: Mapping[str, str],
         query: Mapping[str, str] | None = None,
-    ) -> _Answer:
+    ) -> Answer:
         """One signed request. Raises the error that its answer means."""
         _check_key(key)
         host, path = self._address(bucket, quote_key(key))
@@ -293,7 +272,7 @@ class S3Store:
             reason = "timeout" if isinstance(error, TimeoutError) else "connection"
             raise RetryableError(f"{self.endpoint}: {method} {bucket}/{key}: {_plain(error)}", reason=reason) from error
         if answer.status < 300:
-            return _Answer(answer.status, answer.headers, content)
+            return Answer(answer.status, answer.headers, content)
         raise self._failure(method, bucket, key, answer, content)
 
     def _failure(
@@ -377,7 +356,7 @@ def _check_key(key: str) -> None:
         )
 
 
-def _etag(answer: _Answer) -> str:
+def _etag(answer: Answer) -> str:
     return answer.headers.get("ETag", "")
 
 

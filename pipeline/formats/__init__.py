@@ -7,8 +7,11 @@ chance, no order of a dictionary.
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import zlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from isal import igzip
 
@@ -31,6 +34,27 @@ CONTAINERS: Final[Mapping[str, Encode]] = {"json_lines": _same}
 COMPRESSIONS: Final[Mapping[str, Encode]] = {"none": _same, "gzip": _gzip}
 
 
+def _gunzip(content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (zlib.error, EOFError, OSError) as error:
+        raise ValueError(f"not gzip: {error}") from None
+
+
+_DECOMPRESS: Final[Mapping[str, Encode]] = {"none": _same, "gzip": _gunzip}
+
+
 def encode(rows: bytes, *, container: str, compression: str) -> bytes:
     """An object's bytes from a chunk's rows."""
     return COMPRESSIONS[compression](CONTAINERS[container](rows))
+
+
+def read_rows(content: bytes, parameters: Mapping[str, Any]) -> tuple[int, str | None]:
+    """How many rows an object holds, and the digest of its chunk's rows, if the container keeps their bytes.
+
+    `parameters` are those of the action. Raises ValueError for what is no such object.
+    """
+    rows = _DECOMPRESS[parameters["compression"]](content)
+    if rows[-1:] not in (b"", b"\n"):
+        raise ValueError("the last line is not whole")
+    return rows.count(b"\n"), hashlib.sha256(rows).hexdigest()

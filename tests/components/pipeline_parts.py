@@ -7,6 +7,7 @@ like. Everything that a test compares comes from the outside: objects from the b
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -259,6 +260,11 @@ class Pipeline:
         page = urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
         return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name + "{"))
 
+    def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Run another command of tidegate on this configuration, to its end."""
+        command = [sys.executable, "-m", "pipeline.cli", *arguments, "-c", str(self.config())]
+        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+
     def stop(self) -> None:
         """Stop all workers."""
         for server in self.workers:
@@ -272,3 +278,6 @@ class Pipeline:
 def lines(server: Server) -> list[Mapping[str, Any]]:
     """A worker's log, line by line; fails if a line is not JSON, as a traceback is not."""
     return [json.loads(line) for line in server.log.read_text().splitlines()]
+
+
+Make = Callable[..., Pipeline]  # the fixture `make`

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pipeline.demo.process import free_port
-from tests.components.pipeline_parts import Pipeline, aggregated, direct, lines, message, wait_until
+from tests.components.pipeline_parts import Make, aggregated, direct, lines, message, wait_until
 from tests.faults import checkers
-from tests.parts.part import KafkaPart, S3Part
 
 pytestmark = pytest.mark.real
-Make = Callable[..., Pipeline]
 ALL = 'SELECT * FROM "t/#"'
-
-
-@pytest.fixture
-def make(kafka: KafkaPart, s3: S3Part, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
-    """Makes the test's pipeline, named after the test; its workers end with the test."""
-    made: list[Pipeline] = []
-    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[:40].strip("-").replace("_", "-")
-
-    def pipeline(**settings: Any) -> Pipeline:
-        made.append(Pipeline(name, tmp_path, kafka, s3, **settings))
-        return made[-1]
-
-    yield pipeline
-    for each in made:
-        each.stop()
 
 
 ODD_PAYLOADS = [

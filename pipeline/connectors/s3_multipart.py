@@ -1,0 +1,74 @@
+"""One object in several parts: begin, put the parts side by side, complete; abort whatever does not end well.
+
+Knows the three requests and nothing of signing, connections or retries: a request is a function that the store gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
+from typing import Final, NamedTuple, Protocol
+
+from pipeline.connectors.s3_errors import classify, describe
+from pipeline.errors import ConnectorError
+
+PARTS_AT_ONCE_MAX: Final = 4
+
+
+class Answer(NamedTuple):
+    """What S3 answered to a request that it carried out."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Request(Protocol):
+    """One request about the object, which raises the ConnectorError that its answer means."""
+
+    def __call__(
+        self, method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> Awaitable[Answer]: ...
+
+
+async def create_in_parts(
+    request: Request, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str], part_bytes: int
+) -> str:
+    """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
+    begun = await request("POST", body=b"", headers=headers, query={"uploads": ""})
+    upload = _between(begun.body, "UploadId")
+    try:
+        tags = await _put_parts(request, body, upload, part_bytes)
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in enumerate(tags, 1)
+        )
+        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        done = await request("POST", body=document, headers=condition, query={"uploadId": upload})
+    except BaseException:
+        # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
+        with suppress(ConnectorError):
+            await asyncio.shield(request("DELETE", body=b"", headers={}, query={"uploadId": upload}))
+        raise
+    code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
+    if code:  # S3 may answer 200 and fail afterwards
+        raise classify(500, code, text, f"completing upload {upload}")
+    return _between(done.body, "ETag").replace("&quot;", '"')
+
+
+async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int) -> list[str]:
+    gate = asyncio.Semaphore(PARTS_AT_ONCE_MAX)
+
+    async def put(number: int) -> str:
+        async with gate:
+            part = body[(number - 1) * part_bytes : number * part_bytes]
+            answer = await request("PUT", body=part, headers={}, query={"partNumber": str(number), "uploadId": upload})
+            return answer.headers.get("ETag", "")
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(put(number)) for number in range(1, -(-len(body) // part_bytes) + 1)]
+    return [task.result() for task in tasks]
+
+
+def _between(body: bytes, tag: str) -> str:
+    return body.decode().partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]

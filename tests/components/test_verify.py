@@ -1,0 +1,79 @@
+"""`tidegate verify` on what a worker really wrote."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message
+
+pytestmark = pytest.mark.real
+
+
+def written(make: Make, bucket: str) -> Pipeline:
+    """Four hundred messages of which half are wanted, in objects of at most fifty rows, and one that cannot be evaluated."""
+    pipeline = make(
+        actions={
+            "rows": aggregated(bucket, "rows/${partition}-${offset}.jsonl", rows_max=50, compression="gzip"),
+            "raw": direct(bucket, "raw/${id}"),
+        },
+        rules={"r": ('SELECT payload.n AS n FROM "t/#" WHERE payload.n mod 2 = 0', ["rows", "raw"])},
+    )
+    pipeline.prepare(bucket)
+    payloads = [json.dumps({"n": number}).encode() for number in range(400)]
+    pipeline.produce([message(f"c{number % 20}", payload) for number, payload in enumerate([*payloads, b"not json"])])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    worker.stop()
+    return pipeline
+
+
+def reports(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_what_a_worker_wrote_is_proven_from_the_bucket(make: Make) -> None:
+    """Exit status 0 and one line that says so; also when every object is read, and when nothing is there to sweep."""
+    pipeline = written(make, "verify-good")
+
+    found = pipeline.command("verify", "--deep", "--sweep")
+
+    assert found.returncode == 0, found.stdout + found.stderr
+    last = found.stdout.splitlines()[-1]
+    assert last.startswith("nothing lost, nothing twice: 4 partitions"), found.stdout
+    assert "200 rows of 401 records (200 filtered, 1 dead-lettered)" in last
+    assert "raw: direct upload keeps no ledger" in found.stdout
+
+
+def test_a_lost_object_is_found(make: Make) -> None:
+    """Exit status 1, and a finding that names the object, in either form; other partitions are as good as they were."""
+    pipeline = written(make, "verify-bad")
+    lost = next(key for key in pipeline.keys("verify-bad") if key.startswith("rows/"))
+    partition = lost.removeprefix("rows/").partition("-")[0]
+    pipeline.store.delete_object(Bucket="verify-bad", Key=lost)
+
+    as_text = pipeline.command("verify", "--action", "rows")
+    as_json = pipeline.command("verify", "--action", "rows", "--output", "jsonl", "--partition", partition)
+    others = pipeline.command(
+        "verify", *[f"--partition={number}" for number in range(4) if str(number) != partition], "--action=rows"
+    )
+
+    assert (as_text.returncode, as_json.returncode, others.returncode) == (1, 1, 0), as_text.stderr + others.stdout
+    assert f"MISSING {lost}" in as_text.stdout
+    assert [(each["finding"], each["key"]) for each in reports(as_json.stdout) if "finding" in each] == [
+        ("missing", lost)
+    ]
+    assert reports(as_json.stdout)[-1]["findings"] == 1
+
+
+def test_a_bucket_that_cannot_be_read_is_an_error_and_no_proof(make: Make) -> None:
+    """Exit status 2, and what is wrong in one line."""
+    pipeline = make(actions={"rows": aggregated("no-such-bucket", "x")}, rules={"r": ('SELECT * FROM "t/#"', ["rows"])})
+
+    found = pipeline.command("verify")
+
+    assert found.returncode == 2
+    assert "NoSuchBucket" in found.stderr, found.stderr
+    assert "Traceback" not in found.stderr

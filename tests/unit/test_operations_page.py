@@ -1,0 +1,16 @@
+"""The manual's page on operating names what the program names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.audit import MEANINGS
+
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
+
+
+def test_every_finding_is_explained() -> None:
+    """In the words that `tidegate verify` prints itself."""
+    text = PAGE.read_text(encoding="utf-8")
+
+    assert [kind for kind, meaning in MEANINGS.items() if f"| `{kind}` | {meaning}" not in text] == []
