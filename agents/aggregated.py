@@ -27,7 +27,8 @@ from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
 from agents.version import Version
 from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
-from pipeline.connectors.s3 import METADATA_PREFIX, Head
+from pipeline.connectors.s3 import Head
+from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.tally import Tally

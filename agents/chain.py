@@ -7,7 +7,7 @@ takes. Creating is the fence: of two writers that have the same place in the cha
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.attempts import Attempts
 from agents.dead_letter import DeadLetters
@@ -28,7 +28,7 @@ class AggregatedWriter:
 
     action: str
     bucket: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # of data objects
     version: Version
     store: S3Store
     dead_letters: DeadLetters
@@ -36,6 +36,7 @@ class AggregatedWriter:
     events_topic: str  # in keys its partitions are told from those of the messages
     end_offset: Callable[[Partition], Awaitable[int]]
     part_bytes: int = 5 << 20  # larger objects are uploaded in parts
+    ledger_headers: Mapping[str, str] = field(default_factory=dict)
 
     def partition_name(self, partition: Partition) -> str:
         """What `${partition}` renders."""
@@ -111,6 +112,6 @@ class Chain:
 
     async def _create(self, key: str, content: bytes) -> bool:
         writer = self._writer
-        headers = {"content-type": "application/json"}
+        headers = {**writer.ledger_headers, "content-type": "application/json"}
         created = await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, headers))
         return created is not None

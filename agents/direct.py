@@ -22,11 +22,12 @@ import structlog
 
 from agents.attempts import Attempts
 from agents.dead_letter import DeadLetters
+from agents.direct_headers import RowHeaders
 from agents.lane import Lane, Partition
 from agents.metrics import OBJECT_BYTES, OBJECTS, OVERWRITTEN
 from pipeline.config import DirectParameters
-from pipeline.connectors.s3 import METADATA_PREFIX, Head, S3Store
-from pipeline.connectors.s3_settings import put_headers
+from pipeline.connectors.s3 import Head, S3Store
+from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.progress import Progress
 from pipeline.record import Record
@@ -63,6 +64,7 @@ class Put(NamedTuple):
     bucket: str
     key: str
     content: bytes
+    headers: dict[str, str]
     place: Place
     origin: Record
 
@@ -87,7 +89,7 @@ class DirectWriter:
         self._bucket = Template(parameters.bucket, missing="dead_letter")
         self._key = Template(parameters.key, missing=parameters.missing)
         self._content = Template(parameters.content, missing=parameters.missing)
-        self._headers = put_headers(parameters.headers, parameters.acl)
+        self._headers = RowHeaders(parameters)
         self._fenced = parameters.write == "fenced"
         self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
         self._said_overwrite = False
@@ -100,16 +102,17 @@ class DirectWriter:
         if not key:
             raise RenderError("the object key is empty")
         place = Place(origin.topic, origin.partition, origin.offset, number)
-        return Put(self._bucket.render_text(row), key, self._content.render(row), place, origin)
+        content, headers = self._content.render(row), self._headers.render(row)
+        return Put(self._bucket.render_text(row), key, content, headers, place, origin)
 
     async def put(self, put: Put) -> None:
         """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
         until_done, store = self.attempts.until_done, self.store
         if not self._fenced or not await until_done(lambda: store.conditional(put.bucket)):
-            etag = await until_done(lambda: store.put(put.bucket, put.key, put.content, self._headers))
+            etag = await until_done(lambda: store.put(put.bucket, put.key, put.content, put.headers))
             self._wrote(put, etag, self._written.get((put.bucket, put.key), ("", None))[1])
             return
-        headers = {**self._headers, METADATA_PREFIX + PLACE: put.place.text()}
+        headers = {**put.headers, METADATA_PREFIX + PLACE: put.place.text()}
         there = self._written.get((put.bucket, put.key))
         while not put.place.is_settled_by(there[1] if there else None):
             etag_seen = there[0] if there else None

@@ -14,13 +14,14 @@ import orjson
 
 from pipeline.buffer import RollLimits
 from pipeline.config import AggregatedParameters
+from pipeline.config.object_settings import ObjectSettings
 from pipeline.errors import ConfigError
 from pipeline.formats import encode
 from pipeline.object_key import KeyTemplate
 from pipeline.rule import RuleSet, Schemas
 
 # Settings that say where and when to write, and nothing about the bytes or the key.
-_NOT_CONTENT = {"bucket", "acl", "headers", "min_part_size"}
+_NOT_CONTENT = {"bucket", "min_part_size", *ObjectSettings.model_fields}
 
 
 class Version:

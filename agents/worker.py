@@ -29,7 +29,7 @@ from agents.version import Version
 from pipeline.config import AggregatedParameters, Config, S3Action
 from pipeline.connectors.kafka import Producer, ensure_topics
 from pipeline.connectors.s3 import S3Store
-from pipeline.connectors.s3_settings import put_headers
+from pipeline.connectors.s3_headers import headers_of, ledger_headers
 from pipeline.errors import ConfigError, TidegateError
 from pipeline.formats import CONTENT_ENCODINGS, CONTENT_TYPES
 from pipeline.rule import RuleSet
@@ -133,7 +133,8 @@ class ActionRunner:
                 aggregated = AggregatedWriter(
                     action=self.name,
                     bucket=parameters.bucket,
-                    headers=put_headers(_headers(parameters), parameters.acl),
+                    headers=headers_of(parameters, _implied(parameters)),
+                    ledger_headers=ledger_headers(parameters),
                     version=version,
                     store=store,
                     dead_letters=dead_letters,
@@ -235,9 +236,9 @@ async def _runners(
     return [ActionRunner(name, config, stores[config.actions.s3[name].connector], producer) for name in names]
 
 
-def _headers(parameters: AggregatedParameters) -> dict[str, str]:
-    """Configured headers over those that the container and the compression imply."""
+def _implied(parameters: AggregatedParameters) -> dict[str, str]:
+    """Headers that the container and the compression imply; configured ones come first."""
     headers = {"content-type": CONTENT_TYPES[parameters.container.type]}
     if parameters.compression in CONTENT_ENCODINGS:
         headers["content-encoding"] = CONTENT_ENCODINGS[parameters.compression]
-    return headers | {name.lower(): value for name, value in parameters.headers.items()}
+    return headers

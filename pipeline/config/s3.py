@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.config.object_settings import ObjectSettings
 from pipeline.config.section import Section, Tls
 from pipeline.config.values import Bytes, Name, Seconds, Secret
 
@@ -17,6 +18,25 @@ class TransportOptions(Section):
     connect_timeout: Seconds = Field(15.0, gt=0, description="Longest wait for a connection.")
     request_timeout: Seconds = Field(30.0, gt=0, description="Longest wait for an answer to one request.")
     pool_size: int = Field(64, ge=1, le=1024, description="Connections at most, per worker.")
+    headers: dict[str, str] = Field(
+        default_factory=dict,
+        description="Headers of each PUT and of the requests of an upload in parts; an action's own come first.",
+    )
+    max_retries: int = Field(
+        2,
+        ge=0,
+        le=100,
+        description="Retries of one request at once, before its action counts as disconnected; then it is retried for ever.",
+    )
+    ipv6_probe: bool = Field(
+        False, description="Without effect: both families are tried side by side (RFC 8305), IPv6 first."
+    )
+    pool_type: Literal["random", "hash"] = Field(
+        "random", description="Without effect: a free connection takes the next request."
+    )
+    enable_pipelining: int | bool | None = Field(
+        None, description="Without effect: requests are not pipelined, as in EMQX since 5.8.2."
+    )
 
 
 class S3Connector(Section):
@@ -46,26 +66,16 @@ class S3Connector(Section):
         return self
 
 
-Acl = Literal[
-    "private",
-    "public_read",
-    "public_read_write",
-    "authenticated_read",
-    "bucket_owner_read",
-    "bucket_owner_full_control",
-]
 Missing = Literal["undefined", "empty", "null", "dead_letter"]
 
 
-class DirectParameters(Section):
-    """One object per row."""
+class DirectParameters(ObjectSettings):
+    """One object per row. Metadata and tags are templates too."""
 
     mode: Literal["direct"] = "direct"
     bucket: str = Field(min_length=1, description="Bucket; a template.")
     key: str = Field(min_length=1, description="Object key; a template.")
     content: str = Field("${.}", description="Object content; a template. ${payload} is the payload's very bytes.")
-    acl: Acl | None = Field(None, description="Canned ACL of the objects.")
-    headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
     missing: Missing = Field("undefined", description="What a template prints for a value that is not there.")
     write: Literal["fenced", "overwrite"] = Field(
         "fenced",
@@ -87,7 +97,7 @@ class JsonLines(Section):
     type: Literal["json_lines"] = "json_lines"
 
 
-class AggregatedParameters(Section):
+class AggregatedParameters(ObjectSettings):
     """Many rows per object."""
 
     mode: Literal["aggregated"]
@@ -101,8 +111,6 @@ class AggregatedParameters(Section):
     min_part_size: Bytes = Field(
         5 << 20, ge=5 << 20, le=5 << 30, description="Larger objects are uploaded in parts of this size."
     )
-    acl: Acl | None = Field(None, description="Canned ACL of the objects.")
-    headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Content-Type.")
     missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
 
 

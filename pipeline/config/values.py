@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from pipeline.errors import ConfigError
+
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZE_UNITS = {"": 1, "b": 1, "kb": 1 << 10, "mb": 1 << 20, "gb": 1 << 30}
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.IGNORECASE)
@@ -74,13 +76,29 @@ def _from_environment(found: re.Match[str]) -> str:
     return value
 
 
+class FileSecret(SecretStr):
+    """A secret that lies in a file, read each time it is needed, so that it can be replaced under a running process."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+
+    def get_secret_value(self) -> str:
+        """Raises ConfigError that names the file if it cannot be read."""
+        try:
+            return resolve_secret(super().get_secret_value())
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+
+
 def _secret(value: Any) -> SecretStr:
     if isinstance(value, SecretStr):
         return value
     if not isinstance(value, str | int) or isinstance(value, bool):
         # The value is left out of the message on purpose: it may be the secret in a wrong shape.
         raise ValueError(f"expected a text, file:// or ${{ENVIRONMENT}} reference, found a {type(value).__name__}")
-    return SecretStr(resolve_secret(str(value)))
+    secret = resolve_secret(str(value))  # also of a file: that it cannot be read is known at the start
+    reference = _ENVIRONMENT.sub(_from_environment, str(value))
+    return FileSecret(reference) if reference.startswith("file://") else SecretStr(secret)
 
 
 Seconds = Annotated[float, BeforeValidator(parse_duration)]

@@ -11,37 +11,22 @@ administration are aioboto3's. Nothing here knows rows, rules or Kafka.
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Final, NamedTuple
-
-import aioboto3
-import aiohttp
-import botocore.exceptions
-from aiobotocore.config import AioConfig
-from yarl import URL
+from typing import Final, NamedTuple
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3_errors import classify, describe
+from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.connectors.s3_multipart import Answer, create_in_parts
-from pipeline.connectors.s3_settings import region_of, tls_context, verification
-from pipeline.connectors.s3_signer import EMPTY_SHA256, Signer, query_text, quote_key
-from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.connectors.s3_wire import Wire
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
 
-KEY_BYTES_MAX: Final = 1024
-METADATA_PREFIX: Final = "x-amz-meta-"
 # Answers that say "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
-# Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
-_SKEW_SECONDS_MIN: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,72 +50,34 @@ class S3Store:
     """One S3-compatible endpoint. Use as `async with S3Store(config) as store`."""
 
     def __init__(self, config: S3Connector) -> None:
-        self._config = config
-        self._stack = AsyncExitStack()
-        self._client: Any = None
-        self._session: aiohttp.ClientSession
-        self._credentials: Any = None
-        self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
-        self._regions: dict[str, str] = {}  # of buckets that told us theirs
-        self._skew_seconds = 0.0
+        self._wire = Wire(config)
         self._conditional: dict[str, bool] = {}
 
     async def __aenter__(self) -> S3Store:
-        options = self._config.transport_options
-        session = aioboto3.Session(
-            aws_access_key_id=self._config.access_key_id,
-            aws_secret_access_key=self._config.secret_access_key and self._config.secret_access_key.get_secret_value(),
-        )
-        self._credentials = await session.get_credentials()
-        self._client = await self._stack.enter_async_context(
-            session.client(
-                "s3",
-                endpoint_url=self.endpoint,
-                region_name=self.region,
-                verify=verification(self._config),
-                config=AioConfig(
-                    connect_timeout=options.connect_timeout,
-                    read_timeout=options.request_timeout,
-                    # Retries are ours: botocore's would hide how long a store has been away and whose fault it is.
-                    retries={"total_max_attempts": 1, "mode": "standard"},
-                    s3={"addressing_style": "virtual" if self._config.access_method == "vhost" else "path"},
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
-        )
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=tls_context(self._config)),
-                timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-            )
-        )
+        await self._wire.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+        await self._wire.__aexit__()
 
     @property
     def endpoint(self) -> str:
         """URL of the endpoint, without bucket."""
-        return f"{'https' if self._config.transport_options.ssl.enable else 'http'}://{self._host()}"
+        return self._wire.endpoint
 
     @property
     def region(self) -> str:
         """The configured region, else the one in an AWS host name, else us-east-1."""
-        return region_of(self._config)
+        return self._wire.region
 
     async def check(self, bucket: str) -> None:
         """Ask for the bucket. Returns if it can be used; 403 passes, since a key may be allowed to write and no more."""
         with _passing("403"):
-            await self._call("head_bucket", Bucket=bucket)
+            await self._wire.call("head_bucket", Bucket=bucket)
 
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
-        """Write an object, replacing what is there; its ETag. `headers` as `put_headers` gives them."""
-        return _etag(await self._request("PUT", bucket, key, body, headers))
+        """Write an object, replacing what is there; its ETag. `headers` as s3_headers.py makes them."""
+        return _etag(await self._wire.request("PUT", bucket, key, body, headers))
 
     async def create(
         self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
@@ -145,9 +92,9 @@ class S3Store:
         try:
             if part_bytes and len(body) > part_bytes:
                 return await create_in_parts(
-                    partial(self._request, bucket=bucket, key=key), body, headers, condition, part_bytes
+                    partial(self._wire.request, bucket=bucket, key=key), body, headers, condition, part_bytes
                 )
-            return _etag(await self._request("PUT", bucket, key, body, {**headers, **condition}))
+            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, **condition}))
         except OperatorError as error:
             if error.reason in _TAKEN:
                 return None
@@ -156,7 +103,7 @@ class S3Store:
     async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
         """Write an object over the one with this ETag; the new ETag. None: another one is there, or none."""
         try:
-            return _etag(await self._request("PUT", bucket, key, body, {**headers, "if-match": etag}))
+            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, "if-match": etag}))
         except OperatorError as error:
             if error.reason in _TAKEN or error.reason in _GONE:
                 return None
@@ -169,7 +116,7 @@ class S3Store:
             known = True
             try:
                 for _ in range(2):
-                    await self._request("PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"})
+                    await self._wire.request("PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"})
                 known = False
             except OperatorError as error:
                 # 403: a key that may not write there says nothing about conditions, and AWS, MinIO and others have them.
@@ -185,7 +132,7 @@ class S3Store:
     async def head(self, bucket: str, key: str) -> Head | None:
         """What is known of an object; None if there is none."""
         try:
-            answer = await self._request("HEAD", bucket, key, b"", {})
+            answer = await self._wire.request("HEAD", bucket, key, b"", {})
         except OperatorError as error:
             if error.reason in _GONE:
                 return None
@@ -200,7 +147,7 @@ class S3Store:
     async def get(self, bucket: str, key: str) -> bytes | None:
         """An object's content; None if there is none."""
         try:
-            return (await self._request("GET", bucket, key, b"", {})).body
+            return (await self._wire.request("GET", bucket, key, b"", {})).body
         except OperatorError as error:
             if error.reason in _GONE:
                 return None
@@ -209,12 +156,12 @@ class S3Store:
     async def delete(self, bucket: str, key: str) -> None:
         """Remove an object; one that is not there is fine."""
         with _passing(*_GONE):
-            await self._request("DELETE", bucket, key, b"", {})
+            await self._wire.request("DELETE", bucket, key, b"", {})
 
     async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
         """Keys with `prefix` that sort after `after`, in order."""
         while True:
-            page = await self._call("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=after)
+            page = await self._wire.call("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=after)
             for each in page.get("Contents", ()):
                 after = each["Key"]
                 yield after
@@ -226,7 +173,7 @@ class S3Store:
         found: list[Upload] = []
         after: dict[str, str] = {}
         while True:
-            page = await self._call("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
+            page = await self._wire.call("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
             found += [Upload(each["Key"], each["UploadId"], each["Initiated"]) for each in page.get("Uploads", ())]
             if not page.get("IsTruncated"):
                 return found
@@ -235,107 +182,15 @@ class S3Store:
     async def abort(self, bucket: str, upload: Upload) -> None:
         """Forget a multipart upload and its parts; one that is not there is fine."""
         with _passing(*_GONE, "NoSuchUpload"):
-            await self._request("DELETE", bucket, upload.key, b"", {}, {"uploadId": upload.id})
+            await self._wire.request("DELETE", bucket, upload.key, b"", {}, {"uploadId": upload.id})
 
     async def create_bucket(self, bucket: str) -> None:
         """Create a bucket; one that exists and is ours is fine."""
         try:
-            await self._call("create_bucket", Bucket=bucket)
+            await self._wire.call("create_bucket", Bucket=bucket)
         except ConnectorError as error:
             if error.reason not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise
-
-    async def _request(
-        self,
-        method: str,
-        bucket: str,
-        key: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        query: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One signed request. Raises the error that its answer means."""
-        _check_key(key)
-        host, path = self._address(bucket, quote_key(key))
-        text = query_text(query) if query else ""
-        signer = await self._signer(bucket)
-        digest = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
-        signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, headers, digest)
-        scheme = "https" if self._config.transport_options.ssl.enable else "http"
-        url = URL(f"{scheme}://{host}{path}{'?' + text if text else ''}", encoded=True)
-        try:
-            async with self._session.request(
-                method, url, data=body or None, headers=signed, allow_redirects=False
-            ) as answer:
-                content = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            reason = "timeout" if isinstance(error, TimeoutError) else "connection"
-            raise RetryableError(f"{self.endpoint}: {method} {bucket}/{key}: {_plain(error)}", reason=reason) from error
-        if answer.status < 300:
-            return Answer(answer.status, answer.headers, content)
-        raise self._failure(method, bucket, key, answer, content)
-
-    def _failure(
-        self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes
-    ) -> ConnectorError:
-        """The error of an answer. What it teaches, a bucket's region or the store's clock, is used from now on."""
-        code, text, region = describe(answer.status, body.decode("utf-8", "replace"))
-        region = region or answer.headers.get("x-amz-bucket-region", "")
-        error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
-        if region and region != self._regions.get(bucket, self.region):
-            self._regions[bucket] = region
-            return RetryableError(f"{error}; the bucket is in {region}", reason="region")
-        if code == "RequestTimeTooSkewed" and "Date" in answer.headers:
-            skew = parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
-            self._skew_seconds = skew if abs(skew) > _SKEW_SECONDS_MIN else 0.0
-        return error
-
-    async def _signer(self, bucket: str) -> Signer:
-        if self._credentials is None:
-            raise OperatorError(
-                f"{self.endpoint}: no credentials: neither in the connector, nor in the environment, nor from the machine's role",
-                reason="no_credentials",
-            )
-        try:
-            frozen = await self._credentials.get_frozen_credentials()
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, OSError, TimeoutError) as error:
-            raise RetryableError(
-                f"{self.endpoint}: cannot renew credentials: {_plain(error)}", reason="credentials"
-            ) from error
-        region = self._regions.get(bucket) or self.region
-        identity = (frozen.access_key, frozen.secret_key, frozen.token, region)
-        signer = self._signers.get(identity)
-        if signer is None:
-            if len(self._signers) >= 100:
-                self._signers.clear()
-            signer = self._signers[identity] = Signer(*identity)
-        return signer
-
-    def _host(self, bucket: str = "") -> str:
-        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
-        default = 443 if self._config.transport_options.ssl.enable else 80
-        return (bucket and f"{bucket}.") + host + ("" if self._config.port == default else f":{self._config.port}")
-
-    def _address(self, bucket: str, path: str) -> tuple[str, str]:
-        """Host and path of an object, as the connector's access method has it."""
-        if self._config.access_method == "vhost":
-            return self._host(bucket), f"/{path}"
-        return self._host(), f"/{bucket}/{path}"
-
-    async def _call(self, verb: str, **arguments: Any) -> Any:
-        """One request through aioboto3."""
-        what = f"{self.endpoint}: {verb} {arguments.get('Bucket', '')}"
-        try:
-            return await getattr(self._client, verb)(**arguments)
-        except botocore.exceptions.ClientError as error:
-            answer = error.response
-            code = str(answer.get("Error", {}).get("Code", ""))
-            status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            raise classify(status, code, str(answer.get("Error", {}).get("Message", "")), what) from error
-        except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
-            raise OperatorError(f"{what}: no credentials: {error}", reason="no_credentials") from error
-        except (botocore.exceptions.BotoCoreError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise RetryableError(f"{what}: {_plain(error)}", reason="connection") from error
 
 
 @contextmanager
@@ -348,17 +203,5 @@ def _passing(*reasons: str) -> Iterator[None]:
             raise
 
 
-def _check_key(key: str) -> None:
-    size = len(key.encode())
-    if not 0 < size <= KEY_BYTES_MAX:
-        raise RefusedError(
-            f"an object key has 1 to {KEY_BYTES_MAX} bytes, found {size}: {key[:80]!r}…", reason="key_length"
-        )
-
-
 def _etag(answer: Answer) -> str:
     return answer.headers.get("ETag", "")
-
-
-def _plain(error: BaseException) -> str:
-    return str(error) or type(error).__name__

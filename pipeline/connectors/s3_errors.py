@@ -6,19 +6,24 @@ A table of codes; what is in none of its rows is judged by its HTTP status. Know
 from __future__ import annotations
 
 import re
+import socket
+import ssl
 from typing import Final
 
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
-_RETRY: Final = {
-    "BadDigest", "ConditionalRequestConflict", "ExpiredToken", "IncompleteBody", "InternalError", "OperationAborted",
+# Credentials of a role that have ended: new ones, and the same request at once.
+RENEW: Final = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+# May succeed by itself. NoSuchUpload: parts that were aborted or completed meanwhile; the upload begins again, and finds out.
+_RETRY: Final = RENEW | {
+    "BadDigest", "ConditionalRequestConflict", "IncompleteBody", "InternalError", "NoSuchUpload", "OperationAborted",
     "RequestTimeTooSkewed", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
-    "TokenRefreshRequired",
+    "TooManyRequestsException", "XMinioServerNotInitialized",
 }  # fmt: skip
 # No key of this kind will ever be accepted, whoever asks. versitygw keeps keys as paths: `a` and `a/b` exclude each other.
 _REFUSED: Final = {
-    "EntityTooLarge", "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidURI", "KeyTooLong", "KeyTooLongError",
-    "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
+    "EntityTooLarge", "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidTag", "InvalidURI", "KeyTooLong",
+    "KeyTooLongError", "MetadataTooLarge", "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
 }  # fmt: skip
 _REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 _ELEMENT: Final = re.compile(r"<(Code|Message|Region)>([^<]*)</")
@@ -30,11 +35,25 @@ def describe(status: int, body: str) -> tuple[str, str, str]:
     return found.get("Code", ""), found.get("Message", ""), found.get("Region", "")
 
 
+def reason_of(error: BaseException) -> str:
+    """A short stable word for a request that got no answer."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError):
+            return "tls"
+        if isinstance(seen, socket.gaierror):
+            return "dns"
+        if isinstance(seen, ConnectionRefusedError):
+            return "refused"
+        seen = seen.__cause__ or seen.__context__
+    return "timeout" if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__ else "connection"
+
+
 def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
     """The error to raise. `what` says which request to which place failed."""
     message = f"{what}: {status} {code}: {text}".rstrip(": ")
     reason = code or str(status)
-    if code in _REFUSED:
+    if code in _REFUSED or status == 413:
         return RefusedError(message, reason=reason)
     if code in _RETRY or code in _REDIRECT or status >= 500 or status in {408, 429}:
         return RetryableError(message, reason=reason)

@@ -65,8 +65,11 @@ async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int
             answer = await request("PUT", body=part, headers={}, query={"partNumber": str(number), "uploadId": upload})
             return answer.headers.get("ETag", "")
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(put(number)) for number in range(1, -(-len(body) // part_bytes) + 1)]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(put(number)) for number in range(1, -(-len(body) // part_bytes) + 1)]
+    except BaseExceptionGroup as several:  # whoever retries looks at an error's type
+        raise several.exceptions[0] from None
     return [task.result() for task in tasks]
 
 

@@ -1,30 +1,10 @@
-"""What the settings of an S3 connector and its actions mean on the wire: headers, region, TLS."""
+"""What the settings of an S3 connector mean on the wire: region, TLS."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
-from typing import Final
 
 from pipeline.config import S3Connector
-
-# Headers that belong to the request itself.
-_OWN: Final = {"host", "authorization", "content-length", "x-amz-date", "x-amz-content-sha256"}
-
-
-def put_headers(headers: Mapping[str, str], acl: str | None) -> dict[str, str]:
-    """Headers of a PUT from the configured ones. Raises ValueError for one that would break the request."""
-    found = {}
-    for name, value in headers.items():
-        lower = name.lower()
-        if lower in _OWN:
-            raise ValueError(f"header {name!r} is the request's own and cannot be set")
-        if not lower.isascii() or not value.isprintable() or not all(each.isalnum() or each in "-_" for each in lower):
-            raise ValueError(f"header {name!r} or its value has characters that HTTP does not allow")
-        found[lower] = value
-    if acl:
-        found["x-amz-acl"] = acl.replace("_", "-")
-    return found
 
 
 def region_of(config: S3Connector) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.config import S3Connector
 from pipeline.connectors.s3 import S3Store
-from pipeline.connectors.s3_settings import put_headers
+from pipeline.connectors.s3_headers import checked
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 from tests.parts.part import S3Part
 
@@ -47,7 +47,7 @@ async def bucket(store: S3Store) -> str:
 async def test_what_is_put_is_what_comes_back(store: S3Store, bucket: str) -> None:
     """Bytes, content type and metadata."""
     body = os.urandom(1000)
-    await store.put(bucket, "a/b.bin", body, put_headers({"Content-Type": "x/y", "x-amz-meta-Who": "me"}, None))
+    await store.put(bucket, "a/b.bin", body, checked({"Content-Type": "x/y", "x-amz-meta-Who": "me"}))
 
     head = await store.head(bucket, "a/b.bin")
     assert await store.get(bucket, "a/b.bin") == body
@@ -84,7 +84,7 @@ async def test_large_objects_go_up_in_parts_and_only_once(store: S3Store, bucket
     assert await store.create(bucket, "big", body, {"content-type": "x/y"}, part_bytes=5 * MIB) is not None
     assert await store.create(bucket, "big", b"x" * 6 * MIB, {}, part_bytes=5 * MIB) is None
     assert await store.get(bucket, "big") == body
-    uploads = await store._call("list_multipart_uploads", Bucket=bucket)
+    uploads = await store._wire.call("list_multipart_uploads", Bucket=bucket)
     assert not uploads.get("Uploads")
 
 
@@ -93,12 +93,12 @@ async def test_an_abandoned_upload_is_aborted(store: S3Store, bucket: str) -> No
     creating = asyncio.create_task(store.create(bucket, "big", os.urandom(24 * MIB), {}, part_bytes=5 * MIB))
     async with asyncio.timeout(30):
         while not creating.done():
-            if (await store._call("list_multipart_uploads", Bucket=bucket)).get("Uploads"):
+            if (await store._wire.call("list_multipart_uploads", Bucket=bucket)).get("Uploads"):
                 break
     creating.cancel()
     await asyncio.gather(creating, return_exceptions=True)
 
-    uploads = await store._call("list_multipart_uploads", Bucket=bucket)
+    uploads = await store._wire.call("list_multipart_uploads", Bucket=bucket)
     assert not uploads.get("Uploads")
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pipeline.config import S3Connector
 from pipeline.connectors.s3 import S3Store
 from pipeline.connectors.s3_errors import classify, describe
-from pipeline.connectors.s3_settings import put_headers
+from pipeline.connectors.s3_headers import checked
 from pipeline.connectors.s3_signer import Signer, query_text, quote_key
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 
@@ -128,16 +128,8 @@ def test_endpoint_leaves_a_default_port_out(settings: dict[str, object], expecte
     assert S3Store(S3Connector.model_validate(settings)).endpoint == expected
 
 
-def test_headers_of_a_put() -> None:
-    """Names in lower case; an ACL is spelled with hyphens on the wire."""
-    assert put_headers({"Content-Type": "text/csv"}, "public_read") == {
-        "content-type": "text/csv",
-        "x-amz-acl": "public-read",
-    }
-
-
 @pytest.mark.parametrize("headers", [{"Host": "x"}, {"x": "a\r\nb: c"}, {"a b": "c"}, {"ü": "c"}])
 def test_refuses_headers_that_would_break_the_request(headers: dict[str, str]) -> None:
     """Line breaks above all: they would let a value add headers of its own."""
     with pytest.raises(ValueError, match="header"):
-        put_headers(headers, None)
+        checked(headers)

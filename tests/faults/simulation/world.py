@@ -20,7 +20,8 @@ from agents.dead_letter import DeadLetters
 from agents.lane import Partition
 from agents.version import Version
 from pipeline.config import AggregatedParameters
-from pipeline.connectors.s3 import METADATA_PREFIX, Head
+from pipeline.connectors.s3 import Head
+from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.errors import RetryableError
 from pipeline.record import Outgoing, Record
 

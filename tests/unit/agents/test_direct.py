@@ -15,7 +15,8 @@ from agents.direct import DirectLane, DirectWriter
 from agents.lane import Partition
 from agents.metrics import OVERWRITTEN
 from pipeline.config import DirectParameters
-from pipeline.connectors.s3 import METADATA_PREFIX, Head
+from pipeline.connectors.s3 import Head
+from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.record import Record
 from pipeline.rule import RuleSet
