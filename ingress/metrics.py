@@ -46,7 +46,7 @@ class SourceMetrics:
         self.ack_lag = ACK_LAG.labels(source)
 
     def dropped(self, reason: str, count: int = 1) -> None:
-        """`reason`: queue_full, not_delivered, retained or unsubscribed."""
+        """`reason`: queue_full, not_delivered, retained, unsubscribed or malformed."""
         DROPPED.labels(self._source, reason).inc(count)
 
     def dead_letter(self, reason: str) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Protocol
 
 import structlog
 
@@ -31,8 +31,8 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
 
     Raises ConfigError and OperatorError for what no waiting mends; Kafka or a broker being away is waited for.
     """
-    if not config.sources.mqtt:
-        raise ConfigError("expected at least one MQTT source, found none", where="sources.mqtt")
+    if not config.sources.mqtt and not config.sources.exhook:
+        raise ConfigError("expected at least one source, found none", where="sources")
     stopping = asyncio.Event()
     with _signals(stopping):
         await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stopping.is_set())
@@ -40,10 +40,7 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
             return
         producer = Producer(config.kafka, client_id=f"tidegate-ingress-{config.pipeline}")
         await producer.connect()
-        sources = [
-            Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer)
-            for name, source in config.sources.mqtt.items()
-        ]
+        sources = _sources(config, producer)
         close_page = _open_page(config, sources)
         try:
             await _carry(sources, stopping, ready)
@@ -53,7 +50,33 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
         log.info("ingress.stopped", records_given_up=left)
 
 
-async def _carry(sources: list[Source], stopping: asyncio.Event, ready: Callable[[], None] | None) -> None:
+class Carrier(Protocol):
+    """What brings messages or events: `run` returns after `stop`. `connected`: whether it can bring any now."""
+
+    connected: bool
+    connected_once: asyncio.Event
+
+    async def run(self) -> None: ...
+
+    def stop(self, deadline_seconds: float) -> None: ...
+
+
+def _sources(config: Config, producer: Producer) -> list[Carrier]:
+    found: list[Carrier] = [
+        Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer)
+        for name, source in config.sources.mqtt.items()
+    ]
+    if config.sources.exhook:
+        from ingress.exhook.server import ExHookServer  # gRPC takes 20 MB, which only those pay who use it
+
+        found += [
+            ExHookServer(name, source, kafka=config.kafka, producer=producer)
+            for name, source in config.sources.exhook.items()
+        ]
+    return found
+
+
+async def _carry(sources: Sequence[Carrier], stopping: asyncio.Event, ready: Callable[[], None] | None) -> None:
     """Run all sources until `stopping`. An error in one of them is a fault of ours: it ends the process."""
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(source.run()) for source in sources]
@@ -65,7 +88,7 @@ async def _carry(sources: list[Source], stopping: asyncio.Event, ready: Callable
             task.cancel()
 
 
-async def _announce(sources: list[Source], ready: Callable[[], None] | None) -> None:
+async def _announce(sources: Sequence[Carrier], ready: Callable[[], None] | None) -> None:
     for source in sources:
         await source.connected_once.wait()
     log.info("ingress.ready", sources=len(sources))
@@ -102,7 +125,7 @@ def _signals(stopping: asyncio.Event) -> Iterator[None]:
                 loop.remove_signal_handler(each)
 
 
-def _open_page(config: Config, sources: list[Source]) -> Callable[[], None]:
+def _open_page(config: Config, sources: Sequence[Carrier]) -> Callable[[], None]:
     if not config.metrics.ingress_port:
         return lambda: None
 

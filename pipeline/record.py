@@ -49,6 +49,12 @@ EVENT_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
     "client.check_authz_complete": ("$events/auth/check_authz_complete", "$events/client_check_authz_complete"),
     "session.subscribed": ("$events/session/subscribed", "$events/session_subscribed"),
     "session.unsubscribed": ("$events/session/unsubscribed", "$events/session_unsubscribed"),
+    # EMQX has no rule events for these five; its ExHook tells of them.
+    "session.created": ("$events/session/created",),
+    "session.resumed": ("$events/session/resumed",),
+    "session.discarded": ("$events/session/discarded",),
+    "session.takenover": ("$events/session/takenover",),
+    "session.terminated": ("$events/session/terminated",),
     "message.delivered": ("$events/message/delivered", "$events/message_delivered"),
     "message.acked": ("$events/message/acked", "$events/message_acked"),
     "message.dropped": ("$events/message/dropped", "$events/message_dropped"),

@@ -6,8 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline.config.section import Section, Tls
-from pipeline.config.values import Name, Seconds, Secret
+from pipeline.config.section import Section, ServerTls, Tls
+from pipeline.config.values import Bytes, Name, Seconds, Secret
 from pipeline.topics import validate_filter
 
 
@@ -91,13 +91,88 @@ class MqttSource(Section):
     @field_validator("server")
     @classmethod
     def _address(cls, value: str) -> str:
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
-            raise ValueError(f"expected host:port, found {value!r}")
+        return _host_and_port(value)
+
+
+ExHookEvent = Literal[
+    "client.connack",
+    "client.connected",
+    "client.disconnected",
+    "session.created",
+    "session.subscribed",
+    "session.unsubscribed",
+    "session.resumed",
+    "session.discarded",
+    "session.takenover",
+    "session.terminated",
+    "message.delivered",
+    "message.acked",
+    "message.dropped",
+]
+
+
+class ExHookSource(Section):
+    """An address on which EMQX's ExHook calls us: it tells who published, and who came or went."""
+
+    bind: str = Field("127.0.0.1:9000", description="host:port to listen on, for gRPC.")
+    events: list[ExHookEvent] = Field(
+        default=[
+            "client.connected",
+            "client.disconnected",
+            "session.created",
+            "session.subscribed",
+            "session.unsubscribed",
+            "session.resumed",
+            "session.discarded",
+            "session.takenover",
+            "session.terminated",
+        ],
+        description="Events to be told of.",
+    )
+    messages: list[str] = Field(
+        default_factory=list,
+        description="Topic filters of messages to be told of; none: no messages. Those that a source in `mqtt` brings"
+        " too are in Kafka twice.",
+    )
+    buffer_records: int = Field(10_000, ge=1, description="Records that wait for Kafka, at most.")
+    buffer_bytes: Bytes = Field(64 << 20, ge=1, description="Bytes that wait for Kafka; one call may exceed it.")
+    when_full: Literal["drop", "wait"] = Field(
+        "drop", description="What cannot wait for Kafka is dropped and counted, or EMQX waits with its client."
+    )
+    wait_timeout: Seconds = Field(
+        4.0, gt=0, description="How long EMQX waits at most, before it is dropped all the same; keep it below its own."
+    )
+    ssl: ServerTls = Field(default_factory=ServerTls, description="TLS of this port.")
+
+    @field_validator("messages")
+    @classmethod
+    def _filters(cls, value: list[str]) -> list[str]:
+        for topic_filter in value:
+            validate_filter(topic_filter)
         return value
+
+    @field_validator("bind")
+    @classmethod
+    def _bind(cls, value: str) -> str:
+        return _host_and_port(value)
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"expected host:port, found {value!r}")
+    return value
 
 
 class Sources(Section):
     """Where messages enter."""
 
     mqtt: dict[Name, MqttSource] = Field(default_factory=dict, description="MQTT brokers by name.")
+    exhook: dict[Name, ExHookSource] = Field(default_factory=dict, description="Ports for EMQX's ExHook, by name.")
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Self:
+        """The name is the label of metrics and log lines."""
+        for name in self.mqtt.keys() & self.exhook.keys():
+            raise ValueError(f"expected each source to have a name of its own, found {name!r} in mqtt and exhook")
+        return self

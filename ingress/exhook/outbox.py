@@ -1,0 +1,125 @@
+"""Records on their way into Kafka for which nobody waits: bounded by number and by bytes, with a word for each that is lost.
+
+EMQX waits for the answer to a call inside its client's own process, so the answer must not wait for Kafka. What is here
+when the process is killed is lost: EMQX does not call twice.
+
+This file knows neither gRPC nor what a record says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import structlog
+
+from ingress.dead_letter import dead_letter
+from ingress.metrics import SourceMetrics
+from pipeline.config.model import KafkaConfig
+from pipeline.connectors.kafka import Producer, failure
+from pipeline.errors import RefusedError
+from pipeline.record import Outgoing
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+
+class Outbox:
+    """`offer` takes a record or does not; `room` waits until there is room again."""
+
+    def __init__(self, name: str, producer: Producer, kafka: KafkaConfig, *, records_max: int, bytes_max: int) -> None:
+        self._name = name
+        self._producer = producer
+        self._kafka = kafka
+        self._records_max = records_max
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._records: dict[int, int] = {}  # number → arrival, in their order: the first is the oldest
+        self._number = 0
+        self._room = asyncio.Event()
+        self._room.set()
+        self._full_said = False
+        self.empty = asyncio.Event()
+        self.empty.set()
+        self.metrics = SourceMetrics(name)
+        producer.after_poll(self._swept)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next record is not taken. A single one that is larger than the limit is taken when all is empty."""
+        return len(self._records) >= self._records_max or self._bytes >= self._bytes_max
+
+    async def room(self, seconds: float) -> bool:
+        """Wait for room, at most so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.full:
+                    self._room.clear()
+                    await self._room.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def offer(self, topic: str, record: Outgoing) -> bool:
+        """Take the record and return at once; False, and counted, when there is no room."""
+        if self.full:
+            self.metrics.dropped("queue_full")
+            if not self._full_said:
+                self._full_said = True
+                log.warning("exhook.dropping", source=self._name, records=len(self), bytes=self._bytes)
+            return False
+        self._number += 1
+        delivery = _Delivery(self, self._number, record)
+        self._records[self._number] = record.timestamp_ms
+        self._bytes += len(record.value)
+        self.empty.clear()
+        self._producer.produce(topic, record, delivery)
+        return True
+
+    def observe(self, now_ms: int) -> None:
+        """Set the gauges; called now and then."""
+        self.metrics.window.set(len(self._records))
+        oldest = next(iter(self._records.values()), now_ms)
+        self.metrics.ack_lag.set(max(0, now_ms - oldest) / 1000)
+
+    # --- Kafka's answers ---
+
+    def settle(self, delivery: _Delivery, error: Any) -> None:
+        """Kafka has the record, or never will: then it is a dead letter, once, and then it is dropped and counted."""
+        if error is None:
+            self.metrics.produced.inc()
+            self._producer.delivered()
+        else:
+            problem = failure(error, "cannot write what ExHook told")
+            if isinstance(problem, RefusedError) and not delivery.is_dead_letter:
+                delivery.is_dead_letter = True
+                self.metrics.dead_letter(problem.reason)
+                limit = self._producer.dead_letter_bytes_max
+                letter = dead_letter(delivery.record, problem, f"exhook:{self._name}", limit)
+                self._producer.produce_alone(self._kafka.dead_letter_topic, letter, delivery)
+                return
+            self.metrics.dropped("not_delivered")
+        self._bytes -= len(delivery.record.value)
+        del self._records[delivery.number]
+
+    def _swept(self) -> None:
+        if not self.full:
+            self._room.set()
+        if not self._records:
+            self._full_said = False
+            self.empty.set()
+
+
+class _Delivery:
+    __slots__ = ("is_dead_letter", "number", "outbox", "record")
+
+    def __init__(self, outbox: Outbox, number: int, record: Outgoing) -> None:
+        self.outbox = outbox
+        self.number = number
+        self.record = record
+        self.is_dead_letter = False
+
+    def __call__(self, error: Any, message: Any) -> None:
+        self.outbox.settle(self, error)

@@ -1,0 +1,187 @@
+"""The service that EMQX calls (`HookProvider`, versions 2 and 3), as a source of the ingress.
+
+EMQX calls inside the process of its client and waits, so each call is answered at once, or, when configured so, as soon
+as there is room. EMQX keeps a client on one channel and a channel keeps its order; a handler that does not wait before it
+produces keeps it too. Calls that decide something (authenticate, authorize) are not asked for; they get IGNORE.
+
+This file does not know what is in a record and keeps none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from ingress.exhook import wire
+from ingress.exhook.outbox import Outbox
+from ingress.exhook.translate import EventReader, publish_record
+from pipeline.config.model import KafkaConfig
+from pipeline.config.sources import ExHookSource
+from pipeline.connectors.kafka import Producer
+from pipeline.errors import ConfigError
+from pipeline.record import Outgoing, event_record
+from pipeline.topics import matches
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+CALLS_MAX: Final = 4096  # under way at once; beyond it EMQX is refused and goes by its failed_action
+ROOM_BYTES: Final = 1 << 20  # of a call, besides the payload
+OBSERVE_SECONDS: Final = 1.0
+
+
+class ExHookServer:
+    """One address on which EMQX's nodes call. Has the verbs of ingress/source.py: `run` until `stop`."""
+
+    def __init__(self, name: str, source: ExHookSource, *, kafka: KafkaConfig, producer: Producer) -> None:
+        self._name = name
+        self._source = source
+        self._kafka = kafka
+        self._outbox = Outbox(name, producer, kafka, records_max=source.buffer_records, bytes_max=source.buffer_bytes)
+        self._reader = EventReader()
+        self._hooks = hooks(source)
+        self._events = frozenset(source.events)
+        self._stopping = asyncio.Event()
+        self._stop_before = 0.0
+        self.connected_once = asyncio.Event()
+        self.connected = False
+
+    async def run(self) -> None:
+        """Answer calls until `stop`. Raises ConfigError when the address or a certificate cannot be used."""
+        server = self._open()
+        await server.start()
+        self.connected = True
+        self.connected_once.set()
+        log.info("exhook.listening", source=self._name, address=self._source.bind)
+        try:
+            while not self._stopping.is_set():
+                self._outbox.observe(int(time.time() * 1000))
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(OBSERVE_SECONDS):
+                        await self._stopping.wait()
+        finally:
+            self.connected = False
+            self._outbox.metrics.connected.set(0)
+            await self._leave(server)
+
+    def stop(self, deadline_seconds: float) -> None:
+        """Ask `run` to take no more calls and to wait for Kafka, within the deadline."""
+        self._stop_before = time.monotonic() + deadline_seconds
+        self._stopping.set()
+
+    async def _leave(self, server: grpc.aio.Server) -> None:
+        """1. no more calls; 2. those under way are answered; 3. Kafka gets what is left of the time."""
+        await server.stop(min(1.0, max(0.0, self._stop_before - time.monotonic())))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._stop_before - time.monotonic())):
+                await self._outbox.empty.wait()
+        if self._outbox:
+            log.warning("exhook.stopped_early", source=self._name, lost=len(self._outbox))
+
+    def _open(self) -> grpc.aio.Server:
+        options = [
+            ("grpc.max_receive_message_length", self._kafka.max_message_bytes + ROOM_BYTES),
+            ("grpc.so_reuseport", 0),  # a second process on this port must fail and not take half of the calls
+        ]
+        server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CALLS_MAX)
+        methods = {wire.rpc_name(hook): self._method(hook) for hook in wire.REQUESTS}
+        methods["OnProviderLoaded"] = grpc.unary_unary_rpc_method_handler(self._loaded)
+        methods["OnProviderUnloaded"] = grpc.unary_unary_rpc_method_handler(self._unloaded)
+        for service in wire.SERVICES:
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, methods),))
+        where = f"sources.exhook.{self._name}"
+        try:
+            if self._source.ssl.enable:
+                server.add_secure_port(self._source.bind, self._credentials())
+            else:
+                server.add_insecure_port(self._source.bind)
+        except OSError as error:
+            raise ConfigError(f"cannot use the certificate: {error}", where=f"{where}.ssl") from None
+        except RuntimeError:
+            raise ConfigError(f"cannot listen on {self._source.bind}", where=f"{where}.bind") from None
+        return server
+
+    def _credentials(self) -> Any:
+        tls = self._source.ssl
+        pair = Path(tls.keyfile or "").read_bytes(), Path(tls.certfile or "").read_bytes()
+        authorities = Path(tls.cacertfile).read_bytes() if tls.cacertfile else None
+        return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
+
+    # --- the calls ---
+
+    async def _loaded(self, request: bytes, context: Any) -> bytes:
+        """EMQX introduces itself; we say what we want to be called for."""
+        told = await self._decode("ProviderLoadedRequest", request, context)
+        log.info("exhook.connected", source=self._name, node=told.meta.node, version=told.broker.version)
+        self._outbox.metrics.connections.inc()
+        self._outbox.metrics.connected.set(1)
+        wanted = [{"name": name, "topics": topics} for name, topics in self._hooks.items()]
+        answer: bytes = wire.CLASSES["LoadedResponse"](hooks=wanted).SerializeToString()
+        return answer
+
+    async def _unloaded(self, request: bytes, context: Any) -> bytes:
+        log.info("exhook.disconnected", source=self._name)
+        self._outbox.metrics.connected.set(0)
+        return wire.EMPTY_SUCCESS
+
+    def _method(self, hook: str) -> Any:
+        answer = wire.IGNORE if hook in wire.VALUED else wire.EMPTY_SUCCESS
+        message, note = wire.REQUESTS[hook], self._note(hook)
+
+        async def call(request: bytes, context: Any) -> bytes:
+            if message is not None and note is not None:
+                if self._source.when_full == "wait" and self._outbox.full:
+                    await self._outbox.room(self._source.wait_timeout)
+                note(await self._decode(message, request, context))
+            return answer
+
+        return grpc.unary_unary_rpc_method_handler(call)
+
+    def _note(self, hook: str) -> Callable[[Any], None] | None:
+        """What a call of this hook leads to; None for nothing."""
+        if hook == "client.connect":
+            return self._reader.note_connect
+        if hook == "message.publish":
+            return self._publish if self._source.messages else None
+        return (lambda request: self._event(hook, request)) if hook in self._events else None
+
+    async def _decode(self, message: str, request: bytes, context: Any) -> Any:
+        try:
+            return wire.CLASSES[message].FromString(request)
+        except DecodeError:
+            self._outbox.metrics.dropped("malformed")
+            failing: Awaitable[None] = context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"expected {message}")
+            await failing
+
+    def _publish(self, request: Any) -> None:
+        """EMQX filters by topic already; what it sends all the same is not wanted. $SYS is its own."""
+        topic = request.message.topic
+        self._outbox.metrics.received.inc()
+        if topic.startswith("$SYS/") or not any(matches(each, topic) for each in self._source.messages):
+            self._outbox.metrics.dropped("unsubscribed")
+            return
+        self._outbox.offer(self._kafka.messages_topic, publish_record(request, int(time.time() * 1000)))
+
+    def _event(self, hook: str, request: Any) -> None:
+        now_ms = int(time.time() * 1000)
+        event = self._reader.event(hook, request, now_ms)
+        record: Outgoing = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
+        if self._outbox.offer(self._kafka.events_topic, record):
+            self._outbox.metrics.events.inc()
+
+
+def hooks(source: ExHookSource) -> dict[str, list[str]]:
+    """What to ask EMQX for: hook → topic filters, which only hooks about messages have."""
+    wanted: dict[str, list[str]] = {name: [] for name in source.events}
+    if "client.connected" in wanted:
+        wanted["client.connect"] = []  # it tells what client.connected does not
+    if source.messages:
+        wanted["message.publish"] = list(source.messages)
+    return wanted
