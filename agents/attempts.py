@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from agents.metrics import RETRIES, STATUS
+from agents.metrics import FAILURES, STATUS
 from pipeline.errors import OperatorError, RetryableError
 from pipeline.retry import delays
 
@@ -50,7 +50,7 @@ class Attempts:
                 return result
 
     def _failed(self, error: RetryableError | OperatorError) -> None:
-        RETRIES.labels(self.action, error.reason).inc()
+        FAILURES.labels(self.action, error.reason).inc()
         if self.reason != error.reason:
             if not self.reason:
                 self._failing_since = asyncio.get_running_loop().time()

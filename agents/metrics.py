@@ -13,7 +13,9 @@ DEAD_LETTERS: Final = Counter("tidegate_dead_letters", "Records sent to the dead
 OBJECTS: Final = Counter("tidegate_objects", "Objects that S3 confirmed.", ["action"])
 OBJECT_BYTES: Final = Counter("tidegate_object_bytes", "Bytes of these objects.", ["action"])
 OVERWRITTEN: Final = Counter("tidegate_overwritten", "Objects replaced by a later row of the same key.", ["action"])
-RETRIES: Final = Counter("tidegate_retries", "Requests to S3 or Kafka that have to be repeated.", ["action", "reason"])
+FAILURES: Final = Counter(
+    "tidegate_action_failures", "Failed calls of S3 or Kafka, each of which is made again.", ["action", "reason"]
+)
 CUTS: Final = Counter("tidegate_cuts", "Cuts of aggregated uploads.", ["action"])
 RESTARTS: Final = Counter(
     "tidegate_action_restarts", "Times an action stopped with an error and was started again.", ["action"]

@@ -34,7 +34,7 @@ Kind = Literal[
     "cut_before",  # the request is read and lost: the store sees nothing, the connection is cut
     "cut_midway",  # the store gets half of the bytes, then both connections are cut
     "cut_sent",  # the store gets all bytes; both connections are cut at once, so that the outcome is anybody's guess
-    "lose_answer",  # the store answers; the connection is cut instead of passing that on
+    "lose_answer",  # the store carries it out; the connection is cut instead of saying so (a refusal is passed on)
     "cut_answer",  # half of the answer's bytes, then the connection is cut
     "hang",  # the request is read, the store sees nothing, no answer comes, the connection stays
     "hang_after",  # the store answers; nothing of it is passed on, the connection stays
@@ -199,6 +199,8 @@ class FaultyS3:
                 store[1].close()  # with everything written, unlike an abort
                 return
             answer = await _read(store[0], head=method == "HEAD")
+            if kind == "lose_answer" and answer.status >= 300:
+                fault = kind = None
             self.seen.append(Seen(method, path, kind, answer.status))
             if not await _answer(fault, answer, reader, writer):
                 return

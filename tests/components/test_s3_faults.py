@@ -1,0 +1,228 @@
+"""Direct and aggregated upload write right through every fault of the network and the store, and say what is the matter."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import structlog
+from prometheus_client import REGISTRY
+
+from agents.aggregated import AggregatedLane
+from agents.attempts import Attempts
+from agents.chain import AggregatedWriter
+from agents.dead_letter import DeadLetters
+from agents.direct import DirectLane, DirectWriter
+from agents.lane import Lane, Partition
+from agents.version import Version
+from pipeline.config import AggregatedParameters, DirectParameters
+from pipeline.connectors.s3 import S3Store
+from pipeline.errors import RetryableError
+from pipeline.rule import RuleSet
+from tests.components.test_s3 import connector
+from tests.faults.simulation.world import Letters, kafka_record
+from tests.parts.faulty_s3 import Fault, FaultyS3
+from tests.parts.part import S3Part
+
+PARTITION = Partition("mqtt.messages", 0)
+STATEMENTS = {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}
+ROWS = 40
+OPTIONS = {"ssl": {"enable": False}, "request_timeout": "400ms", "max_retries": 1}
+
+FAULTS = {
+    "cut before the store saw it": [Fault("cut_before", chance=0.3)],
+    "cut in the middle": [Fault("cut_midway", methods=("PUT", "POST"), chance=0.3)],
+    "cut after the bytes were sent": [Fault("cut_sent", methods=("PUT", "POST"), chance=0.3)],
+    "every answer to a success lost": [Fault("lose_answer", methods=("PUT", "POST"))],
+    "answers cut short": [Fault("cut_answer", chance=0.3)],
+    "hanging": [Fault("hang", times=3)],
+    "hanging after success": [Fault("hang_after", methods=("PUT",), times=3)],
+    "slow down": [Fault("error", chance=0.4)],
+    "internal error": [Fault("error", chance=0.3, status=500, code="InternalError")],
+    "conflict": [Fault("error", chance=0.3, methods=("PUT",), status=409, code="ConditionalRequestConflict")],
+    "operation aborted": [Fault("error", chance=0.3, status=409, code="OperationAborted")],
+    "forbidden for a while": [Fault("error", times=2, status=403, code="AccessDenied")],
+    "clock said to be skewed": [Fault("error", times=2, status=403, code="RequestTimeTooSkewed")],
+    "credentials said to be expired": [Fault("error", chance=0.3, status=400, code="ExpiredToken")],
+    "no bucket for a while": [Fault("error", methods=("PUT",), times=2, status=404, code="NoSuchBucket")],
+    "late and in small pieces": [Fault("trickle", chance=0.2, seconds=0.1), Fault("delay", chance=0.2, seconds=0.1)],
+    "refused connections": [Fault("refuse", chance=0.5), Fault("cut_before", chance=0.2)],
+    "everything": [
+        Fault("lose_answer", chance=0.2), Fault("cut_midway", chance=0.1), Fault("error", chance=0.1),
+        Fault("cut_answer", chance=0.1), Fault("hang_after", chance=0.05), Fault("refuse", chance=0.2),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def proxy(s3: S3Part) -> Iterator[FaultyS3]:
+    with FaultyS3(s3, seed=11) as started:
+        yield started
+
+
+@pytest.fixture
+async def clean(s3: S3Part) -> AsyncIterator[S3Store]:
+    """The store without the proxy."""
+    async with S3Store(connector(s3)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def bucket(clean: S3Store) -> str:
+    name = f"faults-{uuid.uuid4().hex[:12]}"
+    await clean.create_bucket(name)
+    return name
+
+
+def parts(action: str) -> tuple[DeadLetters, Attempts]:
+    attempts = Attempts(action, cap_seconds=0.2)
+    return DeadLetters(Letters(), "dead", action, attempts), attempts
+
+
+def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: Any) -> DirectLane:
+    settings = {"bucket": bucket, "key": "k/${clientid}", "content": "${n}", **parameters}
+    writer = DirectWriter(action, DirectParameters.model_validate(settings), store, *parts(action), 8)
+    return DirectLane(PARTITION, lambda: None, writer)
+
+
+def aggregated_lane(store: S3Store, bucket: str) -> AggregatedLane:
+    aggregation = {"time_interval": "1h", "max_records": 7}
+    settings = {"mode": "aggregated", "bucket": bucket, "key": "x/${partition}.jsonl", "aggregation": aggregation}
+    parameters = AggregatedParameters.model_validate(settings)
+    dead_letters, attempts = parts("a")
+
+    async def end_offset(partition: Partition) -> int:
+        return ROWS
+
+    version = Version("a", "n", STATEMENTS, parameters)
+    writer = AggregatedWriter("a", bucket, {}, version, store, dead_letters, attempts, "", end_offset)
+    return AggregatedLane(PARTITION, lambda: None, writer)
+
+
+async def write(lane: Lane, rows: int = ROWS) -> None:
+    """Give the lane some rows of five clients, and let it write them all."""
+    rules = RuleSet(STATEMENTS, node="n")
+    records = [kafka_record(offset, b"c%d" % (offset % 5), b'{"n": %d}' % offset) for offset in range(rows)]
+    lane.reserve(1000)
+    lane.offer(rules.evaluate(records))
+    lane.drain()
+    async with asyncio.timeout(60):
+        await lane.run()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_direct_upload_ends_with_the_last_value_of_each_client(
+    proxy: FaultyS3, clean: S3Store, bucket: str, name: str
+) -> None:
+    """Keys that are written again and again, in order, through the fault."""
+    proxy.inject(*FAULTS[name])
+    async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
+        lane = direct_lane(store, bucket)
+        await write(lane)
+
+    assert lane.durable == ROWS
+    assert [await clean.get(bucket, f"k/c{client}") for client in range(5)] == [
+        b"%d" % n for n in range(ROWS - 5, ROWS)
+    ]
+    assert any(each.fault for each in proxy.seen)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+async def test_aggregated_upload_holds_each_row_once(proxy: FaultyS3, clean: S3Store, bucket: str, name: str) -> None:
+    """In objects of seven rows, named by a ledger without a gap, through the fault."""
+    proxy.inject(*FAULTS[name])
+    async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
+        lane = aggregated_lane(store, bucket)
+        await write(lane)
+
+    content = [await clean.get(bucket, key) for key in [key async for key in clean.keys(bucket, "x/")]]
+    assert sorted(orjson.loads(line)["n"] for each in content for line in (each or b"").splitlines()) == list(
+        range(ROWS)
+    )
+    assert lane.durable == ROWS
+    assert any(each.fault for each in proxy.seen)
+
+
+async def test_parts_that_fail_are_tried_again_as_one_object(proxy: FaultyS3, clean: S3Store, bucket: str) -> None:
+    """Start, part and completion fail in turn, and the answer to the completion is lost: one object, no parts left."""
+    proxy.inject(
+        Fault("error", methods=("POST",), path="uploads", times=1),
+        Fault("cut_midway", methods=("PUT",), path="partNumber=2", times=3),
+        Fault("lose_answer", methods=("POST",), path="uploadId", times=1),
+    )
+    body = b"0123456789abcdef" * 700_000
+    options = OPTIONS | {"request_timeout": "20s"}
+    async with S3Store(connector(proxy.part, transport_options=options)) as store:
+        attempts = Attempts("parts", cap_seconds=0.2)
+        created = await attempts.until_done(lambda: store.create(bucket, "big", body, {}, part_bytes=5 << 20))
+
+    assert created is None  # the lost answer said that it was created
+    assert await clean.get(bucket, "big") == body
+    assert await clean.uploads(bucket, "") == []
+
+
+async def test_status_log_and_metrics_say_why(proxy: FaultyS3, bucket: str) -> None:
+    """One line for each change of state, and a count for each reason."""
+    proxy.inject(Fault("error", methods=("PUT",), path="/k/", times=4, status=403, code="AccessDenied"))
+    with structlog.testing.capture_logs() as lines:
+        async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
+            await write(direct_lane(store, bucket, action="says-why"), rows=1)
+
+    labels = {"action": "says-why", "reason": "AccessDenied"}
+    assert REGISTRY.get_sample_value("tidegate_action_failures_total", labels) == 4
+    assert REGISTRY.get_sample_value("tidegate_action_connected", {"action": "says-why"}) == 1
+    assert [(line["event"], line.get("reason")) for line in lines] == [
+        ("action disconnected", "AccessDenied"),
+        ("action connected", None),
+    ]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate of our own for 127.0.0.1, and its key."""
+    paths = tmp_path / "ca.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-days", "2", "-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-out", str(paths[0]), "-keyout", str(paths[1])]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return paths
+
+
+async def test_tls_with_a_private_authority(s3: S3Part, bucket: str, certificate: tuple[Path, Path]) -> None:
+    """With its file it works, aioboto3's requests too; without it the error says TLS, and a broken handshake is no hang."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    with FaultyS3(s3, tls=context) as proxy:
+        trusting = {"ssl": {"enable": True, "cacertfile": str(certificate[0])}, "max_retries": 0}
+        async with S3Store(connector(proxy.part, transport_options=trusting)) as store:
+            await store.put(bucket, "k", b"1", {})
+            await store.check(bucket)
+            assert await store.get(bucket, "k") == b"1"
+        async with S3Store(
+            connector(proxy.part, transport_options={"ssl": {"enable": True}, "max_retries": 0})
+        ) as store:
+            with pytest.raises(RetryableError, match="certificate") as refused:
+                await store.put(bucket, "k", b"2", {})
+        proxy.inject(Fault("refuse"))
+        async with S3Store(connector(proxy.part, transport_options=trusting)) as store:
+            with pytest.raises(RetryableError) as broken:
+                await store.put(bucket, "k", b"2", {})
+
+    assert refused.value.reason == "tls"
+    assert broken.value.reason in {"tls", "connection"}
+
+
+async def test_a_name_that_nobody_knows_and_a_closed_port_have_reasons_of_their_own(s3: S3Part) -> None:
+    """So that a person knows where to look."""
+    for changes, reason in (({"host": "no-such-host.invalid"}, "dns"), ({"port": 1}, "refused")):
+        async with S3Store(connector(s3, **changes)) as store:
+            with pytest.raises(RetryableError) as caught:
+                await store.put("b-1", "k", b"", {})
+            assert caught.value.reason == reason
