@@ -12,10 +12,9 @@ from typing import Protocol
 from agents.attempts import Attempts
 from agents.metrics import DEAD_LETTERS
 from pipeline.errors import RefusedError
+from pipeline.letters import PREFIX, VALUE_LEFT_OUT
 from pipeline.record import Outgoing
 from pipeline.rule import DeadLetter
-
-PREFIX = "dead_letter."
 
 
 class Sender(Protocol):
@@ -53,7 +52,7 @@ class DeadLetters:
             try:
                 await self._attempts.until_done(lambda record=record: self._sender.send(self._topic, [record]))  # type: ignore[misc]
             except RefusedError:
-                bare = record._replace(value=b"", headers=[*record.headers, (PREFIX + "value_left_out", b"1")])
+                bare = record._replace(value=b"", headers=[*record.headers, (VALUE_LEFT_OUT, b"1")])
                 await self._attempts.until_done(lambda bare=bare: self._sender.send(self._topic, [bare]))  # type: ignore[misc]
 
 

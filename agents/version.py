@@ -42,7 +42,7 @@ class Version:
             option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
         )
         self.digest = hashlib.sha256(self.text).hexdigest()
-        self.rules = RuleSet(rules, node=node, schemas=schemas)
+        self.rules = RuleSet(rules, node=node, schemas=schemas, action=action)
         self.key = KeyTemplate(
             parameters.key,
             action=action,

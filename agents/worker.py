@@ -144,7 +144,9 @@ class ActionRunner:
                     part_bytes=parameters.min_part_size,
                 )
                 return version.rules, lambda partition, on_room: AggregatedLane(partition, on_room, aggregated)
-            rules = RuleSet(self._statements, node=self._config.pipeline, schemas=self._config.schema_sources)
+            rules = RuleSet(
+                self._statements, node=self._config.pipeline, schemas=self._config.schema_sources, action=self.name
+            )
             window = self._action.resource_opts.inflight_window
             direct = DirectWriter(self.name, parameters, store, dead_letters, attempts, window)
             return rules, lambda partition, on_room: DirectLane(partition, on_room, direct)

@@ -9,13 +9,13 @@ import hashlib
 from typing import Final
 
 from pipeline.errors import RefusedError
+from pipeline.letters import PREFIX, SIZE
 from pipeline.record import Outgoing
 
-CAUSE: Final = "dead_letter.cause"
-ERROR: Final = "dead_letter.error"
-SOURCE: Final = "dead_letter.source"
-SIZE: Final = "dead_letter.size"  # bytes of the original value, when it was cut
-SHA256: Final = "dead_letter.sha256"  # hexadecimal digest of the original value, when it was cut
+CAUSE: Final = PREFIX + "cause"
+ERROR: Final = PREFIX + "error"
+SOURCE: Final = PREFIX + "source"
+SHA256: Final = PREFIX + "sha256"  # hexadecimal digest of the original value, when it was cut
 
 FIELD_BYTES_SHORT: Final = 200  # of the key and of each header, in a dead letter that must be small
 ROOM_BYTES: Final = 1024  # for our own headers and Kafka's bytes around each part

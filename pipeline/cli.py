@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from pipeline.cli_letters import letter_app
+from pipeline.cli_options import ConfigFile
 from pipeline.cli_rule import rule_app, template_app
 from pipeline.cli_verify import verify
 from pipeline.config import load_file
@@ -28,10 +29,10 @@ app = typer.Typer(
 )
 
 app.command()(verify)
+app.add_typer(letter_app, name="dead-letter")
 app.add_typer(rule_app, name="rule")
 app.add_typer(template_app, name="template")
 
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="Configuration file (YAML).", show_default=False)]
 LogFormat = Annotated[
     Literal["auto", "text", "json"], typer.Option("--log", help="Form of the log lines; auto: text on a terminal.")
 ]

@@ -173,7 +173,7 @@ def _line(trial: rule_test.Trial) -> str:
 
 def _sample(config: Config, count: int) -> Iterator[dict[str, Any]]:
     """The newest records of the messages topic and the events topic, as rules see them."""
-    from pipeline.connectors.kafka_sample import newest
+    from pipeline.connectors.kafka_reader import newest
     from pipeline.record import event_columns, is_message, message_reader
 
     read = message_reader(None, config.pipeline)

@@ -7,19 +7,19 @@ import json
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.audit import MEANINGS, Finding, Totals
+from pipeline.cli_options import ConfigFile, Output
 from pipeline.config import AggregatedParameters, Config, load_file
 from pipeline.connectors.s3 import S3Store
 from pipeline.errors import ConfigError
 
 
 def verify(
-    config: Annotated[Path, typer.Option("--config", "-c", help="Configuration file (YAML).", show_default=False)],
+    config: ConfigFile,
     action: Annotated[
         list[str] | None, typer.Option(help="Action to verify, may be repeated; all by default.", show_default=False)
     ] = None,
@@ -30,7 +30,7 @@ def verify(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Remove orphans, and abort uploads that began more than a day ago.")
     ] = False,
-    output: Annotated[Literal["text", "jsonl"], typer.Option(help="jsonl: one JSON object a line.")] = "text",
+    output: Output = "text",
 ) -> None:
     """Prove from S3 alone that nothing was lost and nothing is there twice. Exit status 1 on any finding."""
     settings = load_file(config)

@@ -32,6 +32,7 @@ PEERHOST: Final = "peerhost"
 PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, `User-Property` included
 CLIENTID_FROM: Final = "clientid_from"  # how the clientid was found: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
+REDRIVEN_FOR: Final = "redriven_for"  # first on a dead letter that is sent again: the action, or action/rule, it is for
 
 # Where a clientid can come from. With UNKNOWN the record's key is the topic name, which keeps the order of the topic,
 # and the clientid is undefined for rules: the subscriber's own id is never used in its place.
@@ -170,6 +171,15 @@ def event_columns(record: Record, node: str) -> dict[str, Any]:
     fields["timestamp"] = record.timestamp
     fields["node"] = node
     return fields
+
+
+def redriven_for(record: Record) -> tuple[str, str] | None:
+    """The action and the rule (empty: all of its rules) that a dead letter was sent again for; None for other records."""
+    headers = record.headers
+    if not headers or headers[0][0] != REDRIVEN_FOR:
+        return None
+    action, _, rule = headers[0][1].decode("utf-8", "replace").partition("/")
+    return action, rule
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:

@@ -63,10 +63,14 @@ class RowBatch:
 class RuleSet:
     """All rules that feed one action. `digest` names exactly these rules: any change of a statement changes it."""
 
-    def __init__(self, rules: Mapping[str, str], *, node: str, schemas: Schemas | None = None) -> None:
+    def __init__(
+        self, rules: Mapping[str, str], *, node: str, schemas: Schemas | None = None, action: str = ""
+    ) -> None:
         """Compile `rules`, statements by rule id. `node` is what rules see in that column; `schemas`, (type, source) by name,
-        are what the schema functions know. Raises SqlError, or ConfigError for a schema.
+        are what the schema functions know; `action` is whose rules these are: dead letters that are sent again for others
+        are passed over. Raises SqlError, or ConfigError for a schema.
         """
+        self._action = action
         self.statements = dict(rules)
         self.node = node
         named = sorted((schemas or {}).items())
@@ -147,8 +151,13 @@ class RuleSet:
         return self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
 
     def _route(self, record: Record) -> Programs:
-        """The programs whose FROM wants a record."""
-        return _match_all(self._index.match, fields.routing_topics(record))
+        """The programs whose FROM wants a record; of a dead letter that is sent again, only those it is sent for."""
+        found = _match_all(self._index.match, fields.routing_topics(record))
+        wanted = fields.redriven_for(record)
+        if wanted is None:
+            return found
+        action, rule = wanted
+        return tuple(each for each in found if action == self._action and rule in ("", each[0]))
 
     def _remember(self, record: Record, topic: bytes) -> Programs:
         """The same for a message, remembered by its topic name."""

@@ -1,0 +1,84 @@
+"""Dead letters as they lie in their topic, and what it takes to send one on its way again.
+
+A letter is the record that could not be handled, as it was, with headers `dead_letter.*` that say what happened: those of
+a worker name action, rule and the record's place in Kafka; those of the ingress name the source, since Kafka never took the
+record. A *mark* is a record of the same topic that says which letter was sent again; nothing in the topic is ever changed.
+
+A letter is sent to the topic that it came from, with its key, so that Kafka puts it after what its client sent since, and the
+letters of a client stay in order. Its first header says for which action and rule it is: to the others, who have handled the
+record, it is not there. Pure: reading and sending is connectors/'s.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from pipeline.errors import RecordError
+from pipeline.record import EVENT, REDRIVEN_FOR, Outgoing, Record
+
+PREFIX: Final = "dead_letter."
+REDRIVEN: Final = PREFIX + "redriven"  # on marks: the letter's place
+VALUE_LEFT_OUT: Final = PREFIX + "value_left_out"
+SIZE: Final = PREFIX + "size"  # of the value, when it was cut
+
+
+class Letter(NamedTuple):
+    """A dead letter. Facts that are unknown are empty."""
+
+    record: Record
+    cause: str
+    error: str
+    action: str
+    rule: str
+    source: str  # of the ingress
+    origin: tuple[str, int, int] | None  # topic, partition and offset of the record itself
+
+    @property
+    def place(self) -> str:
+        """Its name in commands: partition:offset of the dead letter topic."""
+        return f"{self.record.partition}:{self.record.offset}"
+
+
+def read(record: Record) -> Letter | str:
+    """A record of the dead letter topic as a letter; a mark as the place of the letter that was sent again."""
+    facts = {
+        name.removeprefix(PREFIX): value.decode("utf-8", "replace")
+        for name, value in record.headers
+        if name.startswith(PREFIX)
+    }
+    if "redriven" in facts:
+        return facts["redriven"]
+    origin = None
+    if facts.get("topic"):
+        origin = facts["topic"], int(facts.get("partition", -1)), int(facts.get("offset", -1))
+    cause, error, action, rule, source = (
+        facts.get(name, "") for name in ("cause", "error", "action", "rule", "source")
+    )
+    return Letter(record, cause, error, action, rule, source, origin)
+
+
+def original_headers(record: Record) -> list[tuple[str, bytes]]:
+    """The headers that the record had before it became a letter."""
+    return [(name, value) for name, value in record.headers if not name.startswith(PREFIX) and name != REDRIVEN_FOR]
+
+
+def redriven(letter: Letter, *, messages_topic: str, events_topic: str) -> tuple[str, Outgoing]:
+    """Topic and record that send a letter again. Raises RecordError if the letter does not hold all of the record."""
+    record = letter.record
+    names = [name for name, _ in record.headers]
+    if VALUE_LEFT_OUT in names or SIZE in names:
+        raise RecordError(
+            f"letter {letter.place} holds only a part of the value, which was too large for it"
+            + (f"; the whole is at {'/'.join(map(str, letter.origin))}, if Kafka still has it" if letter.origin else "")
+        )
+    headers = original_headers(record)
+    if letter.action:
+        wanted = f"{letter.action}/{letter.rule}" if letter.rule else letter.action
+        headers.insert(0, (REDRIVEN_FOR, wanted.encode()))
+    topic = letter.origin[0] if letter.origin else (events_topic if EVENT in names else messages_topic)
+    return topic, Outgoing(record.key or b"", record.value or b"", headers, record.timestamp)
+
+
+def mark(letter: Letter, now_ms: int) -> Outgoing:
+    """The record that says that a letter was sent again."""
+    return Outgoing(letter.record.key or b"", b"", [(REDRIVEN, letter.place.encode())], now_ms)

@@ -1,0 +1,93 @@
+"""`tidegate dead-letter` on letters that a worker really wrote."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, message
+
+pytestmark = pytest.mark.real
+
+WRONG = 'SELECT payload.n * 2 AS n, clientid FROM "t/#"'
+MENDED = 'SELECT CASE WHEN is_num(payload.n) THEN payload.n * 2 ELSE 0 END AS n, clientid, payload.at AS at FROM "t/#"'
+
+
+def failed(make: Make, bucket: str) -> Pipeline:
+    """Of a hundred messages of five clients every other one cannot be evaluated by one of two actions."""
+    pipeline = make(
+        actions={"one": aggregated(bucket, "one/x.jsonl"), "two": aggregated(bucket, "two/x.jsonl")},
+        rules={"wrong": (WRONG, ["one"]), "good": ('SELECT payload.at AS at FROM "t/#"', ["two"])},
+    )
+    pipeline.prepare(bucket)
+    payloads = [{"at": number, "n": number if number % 2 else "?"} for number in range(100)]
+    pipeline.produce([message(f"c{each['at'] % 5}", json.dumps(each).encode()) for each in payloads])
+    worker = pipeline.worker()
+    for action in ("one", "two"):
+        pipeline.wait_for_no_lag(action)
+    worker.stop()
+    return pipeline
+
+
+def test_letters_can_be_listed_counted_and_shown(make: Make) -> None:
+    """With their place, their cause, and the record as it was."""
+    pipeline = failed(make, "letters-listed")
+
+    listed = pipeline.command("dead-letter", "list", "--output", "jsonl")
+    summary = pipeline.command("dead-letter", "list", "--summary")
+    found = [json.loads(line) for line in listed.stdout.splitlines()]
+    shown = json.loads(pipeline.command("dead-letter", "show", found[0]["place"]).stdout)
+    none = pipeline.command("dead-letter", "list", "--since", "2030-01-01")
+
+    assert len(found) == 50
+    assert {(each["action"], each["rule"], each["cause"]) for each in found} == {("one", "wrong", "evaluation")}
+    assert "payload.n * 2" in found[0]["error"]
+    assert summary.stdout.split()[:3] == ["50", "one/wrong", "evaluation"]
+    assert json.loads(shown["value"])["n"] == "?"
+    assert shown["headers"]["topic"] == f"t/{shown['key']}"
+    assert none.stdout == ""
+
+
+def test_letters_that_are_sent_again_arrive_once_where_they_were_missing(make: Make) -> None:
+    """After the rule was mended: in order of each client, no second row in the action that had no trouble, and only once."""
+    pipeline = failed(make, "letters-again")
+    pipeline.rules["wrong"] = (MENDED, ["one"])
+
+    dry = pipeline.command("dead-letter", "redrive", "--dry-run")
+    sent = pipeline.command("dead-letter", "redrive", "--action", "one", "--cause", "evaluation")
+    again = pipeline.command("dead-letter", "redrive")
+    pipeline.worker()
+    pipeline.wait_for_no_lag("one")
+    pipeline.stop()  # to the other action nothing arrived: its offset moves with a stop
+
+    assert pipeline.lag("two") == 0
+    assert dry.stdout.strip() == "would send 50 dead letters again", dry.stderr
+    assert sent.stdout.strip() == "sent 50 dead letters again", sent.stderr
+    assert again.stdout.strip() == "sent 0 dead letters again", again.stderr
+    contents = pipeline.objects("letters-again")
+    rows = [json.loads(line) for key, text in contents.items() if key.startswith("one/") for line in text.splitlines()]
+    others = [line for key, text in contents.items() if key.startswith("two/") for line in text.splitlines()]
+    assert len(rows) == 100
+    assert len(others) == 100
+    late = [row for key in sorted(contents) if key.startswith("one/") for row in _late(contents[key])]
+    for client in {row["clientid"] for row in late}:
+        times = [row["at"] for row in late if row["clientid"] == client]
+        assert times == sorted(times)
+    assert pipeline.command("verify").returncode == 0
+
+
+def _late(text: bytes) -> list[dict[str, object]]:
+    """Rows of letters that were sent again: the first rule gave no `at`."""
+    return [row for row in map(json.loads, text.splitlines()) if "at" in row]
+
+
+def test_a_place_that_is_none_is_refused(make: Make) -> None:
+    """One line, and exit status 2."""
+    pipeline = failed(make, "letters-place")
+
+    found = [pipeline.command("dead-letter", "show", place) for place in ("nonsense", "0:999999")]
+
+    assert [each.returncode for each in found] == [2, 2]
+    assert "expected partition:offset" in found[0].stderr
+    assert "no dead letter at '0:999999'" in found[1].stderr
