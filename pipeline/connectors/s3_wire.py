@@ -208,7 +208,7 @@ class Wire:
             answer = error.response
             code = str(answer.get("Error", {}).get("Code", ""))
             status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            if code in RENEW:
+            if code in RENEW or status == 403:
                 self._credentials.forget()
             raise classify(status, code, str(answer.get("Error", {}).get("Message", "")), what) from error
         except (botocore.exceptions.BotoCoreError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
