@@ -1,4 +1,4 @@
-"""Trying until it is done: what an action does when an outside system fails.
+"""Trying until it is done: what an action does when an outside system fails, and the status that comes of it.
 
 Waits with full jitter, without end, because waiting loses nothing: the records stay in Kafka. A change of state, from working
 to failing and back, is one log line; every failed attempt counts. Only what will never succeed (RefusedError) and what is not
@@ -15,22 +15,37 @@ from typing import TypeVar
 import structlog
 
 from agents.metrics import FAILURES, STATUS
-from pipeline.errors import OperatorError, RetryableError
-from pipeline.retry import delays
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.retry import CAP_SECONDS, delays
 
 log = structlog.get_logger("tidegate.action")
 Result = TypeVar("Result")
 
 
 class Attempts:
-    """The state of one action's outside system, as its calls see it."""
+    """The state of one action's outside system, as its calls and its health check see it."""
 
-    def __init__(self, action: str, *, cap_seconds: float = 20.0) -> None:
+    def __init__(self, action: str, *, cap_seconds: float = CAP_SECONDS) -> None:
         self.action = action
         self.reason = ""  # why calls fail now; empty when they do not
+        self.error = ""  # the last of these failures in full
+        self._check_reason = ""  # why the health check fails, with calls or without
         self._cap_seconds = cap_seconds
         self._failing_since = 0.0
-        STATUS.labels(action).set(1)
+        self._settled = False  # connected, and nothing else to tell
+        STATUS.labels(action).set(0)
+
+    @property
+    def status(self) -> str:
+        """connecting, connected or disconnected."""
+        if self.reason or self._check_reason:
+            return "disconnected"
+        return "connected" if self._settled else "connecting"
+
+    @property
+    def status_reason(self) -> str:
+        """What a person should know; empty while all is well."""
+        return self.error
 
     async def until_done(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `call`, made again and again until it succeeds. `call` must be safe to repeat."""
@@ -45,21 +60,39 @@ class Attempts:
                 self._failed(error)
                 await asyncio.sleep(max(1.0, next(waits)))
             else:
-                if self.reason:
+                if not self._settled:
                     self._mended()
                 return result
 
+    def checked(self, error: ConnectorError | None) -> None:
+        """What the health check found. That it passes does not outweigh calls that fail."""
+        if error is None:
+            self._check_reason = ""
+            if not self.reason and not self._settled:
+                self._mended()
+            return
+        self._tell(error, known=self.reason or self._check_reason)
+        self._check_reason = error.reason
+
     def _failed(self, error: RetryableError | OperatorError) -> None:
+        self._tell(error, known=self.reason or self._check_reason)
+        self.reason = error.reason
+
+    def _tell(self, error: ConnectorError, *, known: str) -> None:
         FAILURES.labels(self.action, error.reason).inc()
-        if self.reason != error.reason:
-            if not self.reason:
+        self._settled = False
+        self.error = str(error)
+        if known != error.reason:
+            if not known:
                 self._failing_since = asyncio.get_running_loop().time()
             log.warning("action disconnected", action=self.action, reason=error.reason, error=str(error))
             STATUS.labels(self.action).set(0)
-        self.reason = error.reason
 
     def _mended(self) -> None:
-        seconds = round(asyncio.get_running_loop().time() - self._failing_since, 1)
-        log.info("action connected", action=self.action, after_seconds=seconds, was=self.reason)
+        was = self.reason or self._check_reason
+        if was:
+            seconds = round(asyncio.get_running_loop().time() - self._failing_since, 1)
+            log.info("action connected", action=self.action, after_seconds=seconds, was=was)
         STATUS.labels(self.action).set(1)
-        self.reason = ""
+        self.reason = self._check_reason = self.error = ""
+        self._settled = True

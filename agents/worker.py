@@ -14,9 +14,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
 import structlog
-from prometheus_client import start_http_server
 
 from agents import app as wiring
+from agents import health, web
 from agents.aggregated import AggregatedLane
 from agents.app import ActionApp
 from agents.attempts import Attempts
@@ -53,8 +53,9 @@ class ActionRunner:
             rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{name}" in rule.actions
         }
         _check_rules(config, self._statements)
-        attempts = Attempts(name)
-        dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, Attempts(name))
+        self._store = store
+        self.attempts = attempts = Attempts(name, cap_seconds=self._action.resource_opts.resume_interval)
+        dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts)
         self.app: ActionApp | None = None
         self.rules, self._open_lane = self._build(store, dead_letters, attempts)
 
@@ -63,7 +64,24 @@ class ActionRunner:
         """The action's consumer group."""
         return f"{self._config.pipeline}.{self.name}"
 
+    def status(self) -> dict[str, object]:
+        """For /status: names and words are those of EMQX's REST API where it has them."""
+        lanes = self.app.lanes if self.app else None
+        return {
+            "status": self.attempts.status,
+            "status_reason": self.attempts.status_reason,
+            "consumer_group": self.group,
+            "partitions": [f"{topic}[{number}]" for topic, number in sorted(lanes.partitions())] if lanes else [],
+            "held_bytes": lanes.held_bytes if lanes else 0,
+        }
+
     async def run(self, stop: asyncio.Event) -> None:
+        """Run the app and watch its bucket, until told to stop."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(health.watch(self._action, self._store, self.attempts, stop))
+            await self._run(stop)
+
+    async def _run(self, stop: asyncio.Event) -> None:
         """Run the app; start it afresh when its lanes cannot go on; drain and stop it when told to."""
         failures = 0
         while not stop.is_set():
@@ -147,7 +165,7 @@ class ActionRunner:
             rules = RuleSet(
                 self._statements, node=self._config.pipeline, schemas=self._config.schema_sources, action=self.name
             )
-            window = self._action.resource_opts.inflight_window
+            window = self._action.resource_opts.puts_at_once
             direct = DirectWriter(self.name, parameters, store, dead_letters, attempts, window)
             return rules, lambda partition, on_room: DirectLane(partition, on_room, direct)
         except (TidegateError, ValueError) as error:
@@ -178,11 +196,20 @@ async def serve(
     stop = stop or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    if config.metrics.worker_port:
-        start_http_server(config.metrics.worker_port, config.metrics.bind)
+    runners: list[ActionRunner] = []
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(
+            web.serving(
+                config.metrics.worker_port,
+                config.metrics.bind,
+                lambda: {
+                    "pipeline": config.pipeline,
+                    "actions": {f"s3:{each.name}": each.status() for each in runners},
+                },
+            )
+        )
         producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")
-        runners = await _runners(config, _chosen(config, actions), producer, stack)
+        runners += await _runners(config, _chosen(config, actions), producer, stack)
         await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
         await producer.connect()
         stack.push_async_callback(producer.close, 5.0)
@@ -200,6 +227,21 @@ def check(config: Config) -> None:
     for name in config.actions.s3:
         ActionRunner(name, config, store, None)  # type: ignore[arg-type]
     _check_rules(config, {name: rule.sql for name, rule in config.rules.items()})
+
+
+async def connect(config: Config) -> dict[str, str]:
+    """Ask for the bucket of each action that would run: "connected", or why not."""
+    found = {}
+    for name in _chosen(config, ()):
+        action = config.actions.s3[name]
+        bucket = health.bucket_of(action)
+        if bucket is None:
+            found[name] = "not checked: the bucket is a template"
+            continue
+        async with S3Store(config.connectors.s3[action.connector]) as store:
+            error = await health.failure(store, bucket, action.resource_opts.health_check_timeout)
+        found[name] = f"disconnected: {error}" if error else "connected"
+    return found
 
 
 def _check_rules(config: Config, statements: Mapping[str, str]) -> None:

@@ -75,12 +75,21 @@ def demo(
 
 
 @app.command()
-def check(config: ConfigFile) -> None:
-    """Check a configuration file: every setting, rule and template. Opens no connection."""
-    from agents.worker import check as check_actions
+def check(
+    config: ConfigFile,
+    connect: Annotated[bool, typer.Option("--connect", help="Also ask for the bucket of each action.")] = False,
+) -> None:
+    """Check a configuration file: every setting, rule and template. Opens no connection unless told to."""
+    from agents import worker
 
-    check_actions(load_file(config))
+    loaded = load_file(config)
+    worker.check(loaded)
     typer.echo(f"{config}: good")
+    states = asyncio.run(worker.connect(loaded)) if connect else {}
+    for name, state in states.items():
+        typer.echo(f"s3:{name}: {state}")
+    if any(state.startswith("disconnected") for state in states.values()):
+        sys.exit(1)
 
 
 def _run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None:

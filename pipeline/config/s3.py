@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.object_settings import ObjectSettings
+from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
 from pipeline.config.section import Section, Tls
 from pipeline.config.values import Bytes, Name, Seconds, Secret
 
@@ -49,8 +50,12 @@ class S3Connector(Section):
     secret_access_key: Secret | None = Field(None, description="Secret key, file:// or ${ENVIRONMENT} reference.")
     access_method: Literal["path", "vhost"] = Field("path", description="host/bucket/key or bucket.host/key.")
     transport_options: TransportOptions = Field(default_factory=TransportOptions, description="How requests are made.")
+    resource_opts: ConnectorResourceOpts = Field(
+        default_factory=ConnectorResourceOpts, description="Accepted as EMQX has them."
+    )
     enable: bool = Field(True, description="A connector that is switched off stops its actions.")
     description: str = Field("", description="For people.")
+    tags: list[str] = Field(default_factory=list, description="For people.")
 
     @field_validator("host")
     @classmethod
@@ -114,15 +119,6 @@ class AggregatedParameters(ObjectSettings):
     missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
 
 
-class ResourceOpts(Section):
-    """What an action may use."""
-
-    inflight_window: int = Field(100, ge=1, le=10_000, description="PUTs under way at once, per partition (direct).")
-    max_buffer_bytes: Bytes = Field(
-        256 << 20, ge=1 << 20, description="Bytes held by the action in one worker, at most."
-    )
-
-
 class S3Action(Section):
     """What a rule does with its rows: where and how they are written."""
 
@@ -130,9 +126,19 @@ class S3Action(Section):
     parameters: Annotated[DirectParameters | AggregatedParameters, Field(discriminator=None)] = Field(
         description="Direct or aggregated upload."
     )
-    resource_opts: ResourceOpts = Field(default_factory=ResourceOpts, description="What the action may use.")
+    resource_opts: ResourceOpts = Field(
+        default_factory=ResourceOpts, validate_default=True, description="What the action may use."
+    )
     enable: bool = Field(True, description="An action that is switched off reads nothing and keeps its place.")
     description: str = Field("", description="For people.")
+    tags: list[str] = Field(default_factory=list, description="For people.")
+
+    @field_validator("resource_opts")
+    @classmethod
+    def _one_at_a_time(cls, value: ResourceOpts, info: ValidationInfo) -> ResourceOpts:
+        """As in EMQX, direct mode shows that it has no batches, whatever was asked for."""
+        direct = isinstance(info.data.get("parameters"), DirectParameters)
+        return value.model_copy(update={"batch_size": 1, "batch_time": 0.0}) if direct else value
 
     @field_validator("parameters", mode="before")
     @classmethod

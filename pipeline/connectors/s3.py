@@ -71,9 +71,17 @@ class S3Store:
         return self._wire.region
 
     async def check(self, bucket: str) -> None:
-        """Ask for the bucket. Returns if it can be used; 403 passes, since a key may be allowed to write and no more."""
-        with _passing("403"):
+        """Ask for the bucket. Returns if it can be used; a key may be allowed to write there and no more.
+
+        The answer to HEAD has no body, so a 403 is looked into: a wrong secret is not a lack of rights.
+        """
+        try:
             await self._wire.call("head_bucket", Bucket=bucket)
+        except OperatorError as error:
+            if error.reason not in {"403", "AccessDenied"}:
+                raise
+            with _passing("403", "AccessDenied", "AllAccessDisabled"):
+                await self._wire.call("list_objects_v2", Bucket=bucket, MaxKeys=1)
 
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
         """Write an object, replacing what is there; its ETag. `headers` as s3_headers.py makes them."""

@@ -53,6 +53,33 @@ def test_tries_until_it_is_done_and_says_each_change_of_state_once() -> None:
     ]
 
 
+def test_status_is_that_of_the_calls_and_of_the_health_check() -> None:
+    """A check that passes does not outweigh calls that fail; a call that succeeds outweighs a check that failed."""
+    away = RetryableError("away", reason="connection")
+
+    async def story() -> list[tuple[str, str]]:
+        attempts = Attempts("status")
+        seen = [(attempts.status, attempts.status_reason)]
+        for step in (None, away, None):
+            attempts.checked(step)
+            seen.append((attempts.status, attempts.status_reason))
+        attempts._failed(OperatorError("no", reason="AccessDenied"))
+        attempts.checked(None)
+        seen.append((attempts.status, attempts.status_reason))
+        attempts.checked(away)
+        await attempts.until_done(Flaky())
+        return [*seen, (attempts.status, attempts.status_reason)]
+
+    assert run_virtually(story()) == [
+        ("connecting", ""),
+        ("connected", ""),
+        ("disconnected", "away"),
+        ("connected", ""),
+        ("disconnected", "no"),
+        ("connected", ""),
+    ]
+
+
 def test_what_will_never_succeed_comes_back() -> None:
     """Waiting would hold up everything behind it."""
     with pytest.raises(RefusedError):

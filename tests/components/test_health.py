@@ -1,0 +1,99 @@
+"""The health check of an action's bucket, and the page that tells of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import pytest
+
+from agents import health
+from agents.attempts import Attempts
+from agents.web import serving
+from pipeline.config import S3Action
+from pipeline.connectors.s3 import S3Store
+from pipeline.demo.process import free_port
+from pipeline.errors import ConfigError
+from tests.components.test_s3 import connector
+from tests.parts.faulty_s3 import Fault, FaultyS3
+from tests.parts.part import S3Part
+
+SHORT = {"ssl": {"enable": False}, "max_retries": 0}
+
+
+def action(bucket: str) -> S3Action:
+    options = {"health_check_interval": "20ms", "health_check_timeout": "300ms"}
+    parameters = {"bucket": bucket, "key": "k"}
+    return S3Action.model_validate({"connector": "c", "parameters": parameters, "resource_opts": options})
+
+
+async def becomes(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110 - what is waited for is a value, and has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_status_follows_the_bucket_without_any_rows(s3: S3Part) -> None:
+    """Missing, made, cut off, forbidden to look at, hanging, and back."""
+    name = f"health-{uuid.uuid4().hex[:12]}"
+    stop = asyncio.Event()
+    with FaultyS3(s3) as proxy:
+        async with S3Store(connector(proxy.part, transport_options=SHORT)) as store, asyncio.TaskGroup() as group:
+            attempts = Attempts("health")
+            assert attempts.status == "connecting"
+            group.create_task(health.watch(action(name), store, attempts, stop))
+            await becomes(lambda: attempts.status == "disconnected")
+            assert name in attempts.status_reason
+            await store.create_bucket(name)
+            await becomes(lambda: attempts.status == "connected")
+            assert attempts.status_reason == ""
+            for fault in (Fault("cut_before"), Fault("hang"), Fault("error")):
+                proxy.inject(fault)
+                await becomes(lambda: attempts.status == "disconnected")
+                proxy.heal()
+                await becomes(lambda: attempts.status == "connected")
+            stop.set()
+
+
+async def test_a_key_that_may_only_write_is_good_and_a_wrong_secret_is_not(s3: S3Part) -> None:
+    """Both get 403 of a HEAD, which says no more than that."""
+    with FaultyS3(s3) as proxy:
+        proxy.inject(Fault("error", methods=("HEAD", "GET"), status=403, code="AccessDenied"))
+        async with S3Store(connector(proxy.part, transport_options=SHORT)) as store:
+            assert await health.failure(store, "some-bucket", 5) is None
+    if s3.real:
+        async with S3Store(connector(s3, secret_access_key="open-sesame")) as store:
+            error = await health.failure(store, "some-bucket", 5)
+        assert error is not None
+        assert error.reason == "SignatureDoesNotMatch"
+
+
+async def test_a_bucket_that_is_a_template_is_not_asked_for(s3: S3Part) -> None:
+    """There is another one for each row."""
+    async with S3Store(connector(s3)) as store, asyncio.timeout(5):
+        attempts = Attempts("templated")
+        await health.watch(action("b-${clientid}"), store, attempts, asyncio.Event())
+
+    assert attempts.status == "connecting"
+
+
+async def test_the_page_has_metrics_health_and_status() -> None:
+    """On one port; one that is taken is an error of the configuration."""
+    port = free_port()
+    told: dict[str, Any] = {"pipeline": "p", "actions": {"s3:a": {"status": "connected"}}}
+    async with serving(port, "127.0.0.1", lambda: told), aiohttp.ClientSession() as session:
+        found = {}
+        for path in ("metrics", "healthz", "status"):
+            async with session.get(f"http://127.0.0.1:{port}/{path}") as answer:
+                found[path] = answer.status, await answer.text()
+        async with session.get(f"http://127.0.0.1:{port}/status") as answer:
+            assert await answer.json() == told
+        with pytest.raises(ConfigError, match=str(port)):
+            async with serving(port, "127.0.0.1", lambda: told):
+                pass
+
+    assert [status for status, _ in found.values()] == [200, 200, 200]
+    assert "tidegate_action_connected" in found["metrics"][1]
