@@ -61,7 +61,7 @@ class AggregatedLane(Lane):
         self._failure: BaseException | None = None
         self._place: Place | None = None
         self._position = 0  # the next offset to take
-        self._catch_up_to = 0  # under an older version: the end of what its writer can have read
+        self._catch_up_to = 0  # the end of what those before us can have read
         self._begin(writer.version)
 
     def _begin(self, version: Version) -> None:
@@ -123,12 +123,11 @@ class AggregatedLane(Lane):
         if place.clean:
             place = await self._chain.turn(place, self._writer.version, clean=False)
         await self._go_on(place)
-        if self._outdated:
-            # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
-            self._catch_up_to = await self._writer.end_offset(self.partition)
-            if self._position >= self._catch_up_to:
-                self._place = await self._chain.turn(place, self._writer.version, clean=False)
-                self._begin(self._writer.version)
+        # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
+        self._catch_up_to = await self._writer.end_offset(self.partition)
+        if self._outdated and self._position >= self._catch_up_to:
+            self._place = await self._chain.turn(place, self._writer.version, clean=False)
+            self._begin(self._writer.version)
 
     async def _go_on(self, place: Place) -> None:
         """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
@@ -222,8 +221,8 @@ class AggregatedLane(Lane):
         await self._write_entry(end)
 
     async def _end(self) -> None:
-        """An orderly stop, with everything entered: say so, and whoever comes next need not finish anything."""
-        if self._place is not None and not self._tally.records:
+        """An orderly stop: say so, and who comes next need not finish anything that those before us can have begun."""
+        if self._place is not None and self._position >= self._catch_up_to:
             await self._chain.turn(self._place, self.version, clean=True)
 
     async def _write_entry(self, end: int) -> None:
@@ -245,6 +244,7 @@ class AggregatedLane(Lane):
             rows=sum(each.rows for each in self._objects),
             objects=tuple(sorted(self._objects, key=lambda each: (each.first, each.key))),
             previous=place.previous,
+            next_key_epoch=place.key_epoch + changes,
         )
         if changes:
             await self._chain.keep_version(newest)
@@ -275,9 +275,9 @@ class AggregatedLane(Lane):
                 group.name,
                 partition=self._writer.partition_name(self.partition),
                 offset=chunk.first,
-                epoch=self._place.epoch,
+                epoch=self._place.key_epoch,
             )
-            rows, digest, size_bytes = await self._create(key, chunk, self._place.epoch)
+            rows, digest, size_bytes = await self._create(key, chunk, self._place.key_epoch)
         if rows is None:
             rows, digest = await self._adopt(key, group)
         else:
@@ -335,15 +335,16 @@ class AggregatedLane(Lane):
     async def _read_on(self, last: int) -> None:
         """Append until everything up to offset `last` is here. Another writer has read it, so it is in Kafka."""
         async with self._reading_on:
-            self.must_read = True
+            self.must_read = True  # also while we drain
+            self._on_room()
             try:
                 while self._position <= last:
                     taken = await self._next(None)
-                    if taken is None:
-                        raise LaneError(f"stopped before offset {last}, which an object of another writer needs")
-                    await self._append(*taken)
+                    if taken is not None:
+                        await self._append(*taken)
             finally:
                 self.must_read = False
+                self._arrived.set()
 
 
 def _facts(head: Head, key: str) -> tuple[int, int, str]:

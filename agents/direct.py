@@ -195,18 +195,18 @@ class DirectLane(Lane):
             self._batches.clear()
 
     async def _take(self, batch: RowBatch) -> None:
-        """Render all rows and line them up by client."""
-        refused = []
+        """Render all rows and line them up by client. A refused row is open until its dead letter is durable."""
+        refused: list[DeadLetter] = []
         before, number = None, 0
         for row, origin in zip(batch.rows, batch.origins, strict=True):
             number = number + 1 if origin is before else 0
             before = origin
+            self._progress.open(origin.offset)
             try:
                 put = self._writer.render(row, origin, number)
             except RecordError as error:
                 refused.append(DeadLetter(origin, error.cause, str(error)))
                 continue
-            self._progress.open(origin.offset)
             rows = self._clients.get(origin.key)
             if rows is None:
                 self._clients[origin.key] = deque([put])
@@ -214,6 +214,8 @@ class DirectLane(Lane):
             else:
                 rows.append(put)
         await self._writer.dead_letters.send(refused)
+        for letter in refused:
+            self._progress.close(letter.record.offset)
         self._progress.read(batch.next_offset)
         self._advance()
 

@@ -107,7 +107,7 @@ class Lane:
         """The next batch with its size in bytes; None after `timeout_seconds` or when drained."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not self._queue and not (self.draining and self.idle):
+                while not self._queue and (self.must_read or not (self.draining and self.idle)):
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:

@@ -128,7 +128,7 @@ class Chain:
 
         Any other is the beginning of the cut that is under way.
         """
-        return self.place is not None and (first < self.place.first or epoch < self.place.epoch)
+        return self.place is not None and (first < self.place.first or epoch < self.place.key_epoch)
 
 
 def _succession(place: Place, entry: Entry) -> Iterator[tuple[Kind, str]]:

@@ -12,6 +12,10 @@ everybody. A writer that stops in order ends with an entry that says so (`clean`
 that holds no offsets, under its own version, since no cut is under way that it would have to finish. Objects of a cut are
 written only after the entry before it exists.
 
+There are two epochs. That of an entry is raised by whatever ends one without a cut. That in the keys of objects is raised by a
+new version only: a worker that was frozen may have written objects beyond the place where its successor stopped, and who goes
+on under the same version meets them there, and adopts them.
+
 Pure: names, shapes and checks. Reading and writing them is agents/aggregated.py's.
 """
 
@@ -56,6 +60,7 @@ class Entry:
     objects: tuple[StoredObject, ...] = field(default=())
     previous: str = ""  # digest of the entry before; empty for the first
     clean: bool = False  # its writer stopped here and began nothing beyond: who goes on may do so under any version
+    next_key_epoch: int = 0  # the epoch in the keys of the next cut's objects
 
     def encode(self) -> bytes:
         """The entry's bytes: the same entry always gives the same ones."""
@@ -88,6 +93,7 @@ class Place:
     version: str
     previous: str = ""
     clean: bool = False
+    key_epoch: int = 0
 
 
 def decode_entry(content: bytes) -> Entry:
@@ -137,7 +143,14 @@ def version_key(action: str, version: str) -> str:
 
 def place_after(entry: Entry) -> Place:
     """Where the chain goes on after an entry."""
-    return Place(entry.next, entry.next_epoch, entry.next_version, entry.digest, entry.clean)
+    return Place(
+        entry.next, entry.next_epoch, entry.next_version, entry.digest, entry.clean, key_epoch=entry.next_key_epoch
+    )
+
+
+def next_key_epoch(place: Place, next_version: str) -> int:
+    """The epoch in the keys of objects that `next_version` makes after `place`. Only another version raises it."""
+    return place.key_epoch + (next_version != place.version)
 
 
 def without_offsets(place: Place, *, next_version: str, clean: bool) -> Entry:
@@ -155,6 +168,7 @@ def without_offsets(place: Place, *, next_version: str, clean: bool) -> Entry:
         rows=0,
         previous=place.previous,
         clean=clean,
+        next_key_epoch=next_key_epoch(place, next_version),
     )
 
 

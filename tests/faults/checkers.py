@@ -8,7 +8,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,16 +50,32 @@ def unbroken_chain(bucket: Mapping[str, bytes], partition: tuple[str, str, int],
     return wrong
 
 
-def conservation(bucket: Mapping[str, bytes]) -> list[str]:
-    """Every entry counts: read = written + filtered + dead-lettered; and names as many rows as its objects hold."""
+def covered(bucket: Mapping[str, bytes], partition: tuple[str, str, int], offset: int) -> list[str]:
+    """A commit of `offset` is covered: the ledger in the bucket reaches it. To be asked at the time of the commit."""
+    ends = [cut.fields["next"] for cut in cuts(bucket) if cut.partition == partition]
+    reached = max(ends, default=0)
+    return [] if offset <= reached else [f"{offset} is committed, the ledger reaches {reached}"]
+
+
+def conservation(bucket: Mapping[str, bytes], record: str = "") -> list[str]:
+    """Every entry counts: read = written + filtered + dead-lettered; and names as many rows as its objects hold.
+
+    `record` names the field that tells a row's record, so that the records which have rows can be counted in the objects.
+    """
     wrong = []
     for cut in cuts(bucket):
         fields = cut.fields
         rows = sum(each["rows"] for each in fields["objects"])
         if rows != fields["rows"]:
             wrong.append(f"entry {fields['first']}: {fields['rows']} rows, its objects {rows}")
-        if fields["records"] < fields["filtered"] + fields["dead_lettered"]:
+        written = fields["records"] - fields["filtered"] - fields["dead_lettered"]
+        if written < 0:
             wrong.append(f"entry {fields['first']}: more filtered and dead-lettered than read")
+        if record:
+            contents = [rows_of(bucket[each["key"]]) for each in fields["objects"] if each["key"] in bucket]
+            found = len({row[record] for content in contents for row in content})
+            if found != written:
+                wrong.append(f"entry {fields['first']}: {written} records written, rows of {found} in its objects")
     return wrong
 
 
@@ -103,3 +120,80 @@ def exactly_once(bucket: Mapping[str, bytes], expected: list[Any], identity: str
     wrong = [f"lost {each}" for each in expected if each not in found]
     wrong += [f"{count} times {each}" for each, count in found.items() if count > 1]
     return wrong + [f"unexpected {each}" for each in found.keys() - set(expected)]
+
+
+def rows_as_ruled(bucket: Mapping[str, bytes], expected: Callable[[Cut], list[Any]], identity: str) -> list[str]:
+    """The objects of each cut hold each row that its rule makes of its records, once: `expected` tells their identities."""
+    wrong = []
+    for cut in cuts(bucket):
+        keys = [each["key"] for each in cut.fields["objects"]]
+        found = [row[identity] for key in keys if key in bucket for row in rows_of(bucket[key])]
+        wanted = expected(cut)
+        if sorted(found) != sorted(wanted):
+            place = f"entry {cut.fields['first']}..{cut.fields['next']}"
+            wrong += [f"{place}: lost {each}" for each in sorted(set(wanted) - set(found))]
+            wrong += [f"{place}: {count} times {each}" for each, count in Counter(found).items() if count > 1]
+            wrong += [f"{place}: unexpected {each}" for each in sorted(set(found) - set(wanted))]
+    return wrong
+
+
+def orphans_only_of_ended_epochs(
+    bucket: Mapping[str, bytes], partition: tuple[str, str, int], epoch_of: Callable[[str], int]
+) -> list[str]:
+    """Beside the ledger lie at most objects that a worker without its partition wrote under a rule that has since ended."""
+    ended = {
+        cut.fields["next_key_epoch"] - 1
+        for cut in cuts(bucket)
+        if cut.partition == partition and cut.fields["next_version"] != cut.fields["version"]
+    }
+    orphans = data_objects(bucket).keys() - named_objects(bucket).keys()
+    return [
+        f"{key} is in no entry, and its epoch has not ended" for key in sorted(orphans) if epoch_of(key) not in ended
+    ]
+
+
+def created_once(history: Iterable[tuple[str, bytes]]) -> list[str]:
+    """No object is ever written over: what a reader saw stays as it was."""
+    seen = Counter(key for key, _ in history)
+    return [f"{key} was written {count} times" for key, count in seen.items() if count > 1]
+
+
+def order_per_client(history: Iterable[tuple[str, int]]) -> list[str]:
+    """What took effect for each client, in the order in which it did: its versions never go back."""
+    wrong, newest = [], dict[str, int]()
+    for client, version in history:
+        if version < newest.get(client, version):
+            wrong.append(f"{client}: {version} after {newest[client]}")
+        newest[client] = max(version, newest.get(client, version))
+    return wrong
+
+
+def final_state(bucket: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
+    """The bucket holds these objects and no others."""
+    objects = data_objects(bucket)
+    wrong = [f"lost {key}" for key in sorted(expected.keys() - objects.keys())]
+    wrong += [f"unexpected {key}" for key in sorted(objects.keys() - expected.keys())]
+    return wrong + [
+        f"{key} holds {objects[key][:60]!r}, expected {content[:60]!r}"
+        for key, content in expected.items()
+        if key in objects and objects[key] != content
+    ]
+
+
+def bounds_kept(measured: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Each measure, given with its limit, stays within it."""
+    return [f"{name}: {found:g}, at most {limit:g}" for name, (found, limit) in measured.items() if found > limit]
+
+
+def no_lag(committed: Mapping[int, int], ends: Mapping[int, int]) -> list[str]:
+    """Everything that is in the partitions is committed."""
+    return [
+        f"partition {number}: committed {committed.get(number, 0)} of {end}"
+        for number, end in ends.items()
+        if committed.get(number, 0) != end
+    ]
+
+
+def nothing_written(history: Iterable[tuple[str, bytes]]) -> list[str]:
+    """A replay changes nothing: `history` is what was written while it ran."""
+    return [f"{key} was written again" for key, _ in history]

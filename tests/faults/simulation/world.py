@@ -1,208 +1,262 @@
-"""A world in one process, in virtual time, driven by one seed: a partition, a bucket, and writers that come and go.
+"""One partition, one bucket, and workers that come, freeze, wake up, stop and die: what both kinds of upload have in common.
 
-The bucket obeys the rules of a conditional store and fails as stores do: before the effect, after it (the answer is lost), or
-with a delay. Writers are the real lanes. Time jumps to the next thing that happens, so hours take milliseconds.
+The lanes and what is around them in a worker (`agents.lane.Lanes`) are the real ones. Played are Kafka (a log, the committed
+offset, and who may commit), the store, and the workers' processes. All of it is driven by one seed, in virtual time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import selectors
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
-from agents.aggregated import AggregatedLane
-from agents.attempts import Attempts
-from agents.chain import AggregatedWriter
-from agents.dead_letter import DeadLetters
-from agents.lane import Partition
-from agents.version import Version
-from pipeline.config import AggregatedParameters
-from pipeline.connectors.s3 import Head
-from pipeline.connectors.s3_headers import METADATA_PREFIX
+from agents.chain import FenceLostError
+from agents.lane import Lane, LaneError, Lanes, Partition
 from pipeline.errors import RetryableError
 from pipeline.record import Outgoing, Record
+from pipeline.rule import RuleSet
+from tests.faults.faults import CALM, Faults
+from tests.faults.simulation.bucket import Bucket, Link
+from tests.faults.simulation.clock import jump_wall_clock
+
+PARTITION: Final = Partition("mqtt.messages", 0)
+STEPS: Final = 25
+STEP_SECONDS: Final = 8.0
+DRAIN_SECONDS: Final = 20.0
+OWNERS_MAX: Final = 30
+DAY_MS: Final = 86_400_000
+BATCH_RECORDS_MAX: Final = 12
+BYTES_SHORT: Final = 4_000
+BYTES_AMPLE: Final = 1 << 30
+# What an action may hold beyond its limit: the batch that was let in last, with what rows cost besides their bytes.
+BYTES_BEYOND: Final = 16_000
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer instead of waiting for it."""
-
-    def __init__(self) -> None:
-        super().__init__(_JumpingSelector(self))
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-
-class _JumpingSelector(selectors.SelectSelector):
-    def __init__(self, loop: VirtualLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        if timeout is None:
-            raise RuntimeError("the simulation stands still: nothing is ready and no timer is set")
-        self._loop.now += max(0.0, timeout)
-        return super().select(0)
-
-
-@dataclass(frozen=True)
-class Faults:
-    """How often what goes wrong, as chances per request or step. All of it is decided by one seed."""
-
-    fail_before: float = 0.05  # the request never arrives
-    fail_after: float = 0.05  # the answer is lost, the effect stays
-    delay_seconds: float = 2.0  # longest time a request takes
-    replace: float = 0.1  # per step: another owner appears, the present one becomes a zombie
-    kill: float = 0.1  # per step: a writer dies where it stands
-
-
-class Bucket:
-    """A store with conditional writes, in memory."""
-
-    def __init__(self, chance: random.Random, faults: Faults) -> None:
-        self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-        self.etags: dict[str, str] = {}
-        self.history: list[tuple[str, bytes]] = []  # every write that took effect
-        self._chance = chance
-        self.faults = faults
-
-    async def _travel(self) -> None:
-        await asyncio.sleep(self._chance.random() * self.faults.delay_seconds)
-        if self._chance.random() < self.faults.fail_before:
-            raise RetryableError("cut before the request arrived", reason="simulated")
-
-    def _answer(self) -> None:
-        if self._chance.random() < self.faults.fail_after:
-            raise RetryableError("the answer was lost", reason="simulated")
-
-    async def conditional(self, bucket: str) -> bool:
-        return True
-
-    async def create(
-        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
-    ) -> str | None:
-        await self._travel()
-        free = key not in self.objects
-        if free:
-            self._store(key, body, headers)
-        self._answer()
-        return self.etags[key] if free else None
-
-    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
-        await self._travel()
-        same = self.etags.get(key) == etag
-        if same:
-            self._store(key, body, headers)
-        self._answer()
-        return self.etags[key] if same else None
-
-    def _store(self, key: str, body: bytes, headers: Mapping[str, str]) -> None:
-        metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in headers.items()}
-        self.objects[key] = body, metadata
-        self.history.append((key, body))
-        self.etags[key] = f"e{len(self.history)}"
-
-    async def head(self, bucket: str, key: str) -> Head | None:
-        await self._travel()
-        found = self.objects.get(key)
-        return Head(len(found[0]), self.etags[key], found[1]) if found else None
-
-    async def get(self, bucket: str, key: str) -> bytes | None:
-        await self._travel()
-        found = self.objects.get(key)
-        return found[0] if found else None
-
-    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        await self._travel()
-        for key in sorted(self.objects):
-            if key.startswith(prefix) and key > after:
-                yield key
-
-    def contents(self) -> dict[str, bytes]:
-        return {key: body for key, (body, _) in self.objects.items()}
+def kafka_record(
+    offset: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]] = (("topic", b"t/1"),)
+) -> Record:
+    """A record of topic t/1, a tenth of a second after its predecessor."""
+    return Record("mqtt.messages", 0, offset, 1_700_000_000_000 + offset * 100, key, value, list(headers))
 
 
 class Letters:
-    """A dead letter topic that takes everything."""
+    """A dead letter topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, chance: random.Random | None = None, refuse: float = 0.0) -> None:
         self.records: list[Outgoing] = []
+        self.refuse = refuse
+        self._chance = chance or random.Random(0)
 
     async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        if self.refuse:
+            await asyncio.sleep(self._chance.random() * STEP_SECONDS)
+            if self._chance.random() < self.refuse:
+                self.records.extend(records[: self._chance.randint(0, len(records))])
+                raise RetryableError("not acknowledged", reason="kafka")
         self.records.extend(records)
 
-
-def kafka_record(offset: int, key: bytes, value: bytes) -> Record:
-    """A record of topic t/1, a tenth of a second after its predecessor."""
-    return Record("mqtt.messages", 0, offset, 1_700_000_000_000 + offset * 100, key, value, [("topic", b"t/1")])
-
-
-PARTITION = Partition("mqtt.messages", 0)
+    @property
+    def offsets(self) -> set[int]:
+        """Where the dead letters came from."""
+        return {int(dict(record.headers)["dead_letter.offset"]) for record in self.records}
 
 
-class World:
-    """One partition with its log, its bucket and its writers."""
+class World(ABC):
+    """The story of one seed: `tell` it, then ask for `wrongs`."""
 
-    def __init__(self, seed: int, log: Sequence[Record], parameters: AggregatedParameters, faults: Faults) -> None:
+    def __init__(self, seed: int, log: Sequence[Record], faults: Faults) -> None:
         self.chance = random.Random(seed)
-        self.log = log
-        self.parameters = parameters
+        self.faults = faults
+        self.log = with_jumps(log, self.chance, faults.jump_clock)
         self.bucket = Bucket(self.chance, faults)
-        self.letters = Letters()
+        self.letters = Letters(self.chance, faults.refuse_letter)
         self.committed = 0
-        self.statements = {"r": 'SELECT payload.g AS g, payload.n AS n FROM "t/#" WHERE payload.keep = true'}
+        self.rule = 0  # number of the rule that workers are started with
+        self.found: list[str] = []  # what was wrong on the way
+        self.most_held_bytes = 0
+        self.workers: list[Worker] = []
+        self.owner: Worker | None = None
+        self._read_at_once = False
 
-    def writer(self) -> AggregatedWriter:
-        """What a worker with the present configuration has."""
-        return AggregatedWriter(
-            action="a",
-            bucket="b",
-            headers={},
-            version=Version("a", "sim", self.statements, self.parameters),
-            store=self.bucket,  # type: ignore[arg-type]
-            dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a")),
-            attempts=Attempts("a", cap_seconds=5.0),
-            events_topic="",
-            end_offset=self._end_offset,
-        )
+    # --- what the kinds of upload differ in
 
-    async def _end_offset(self, partition: Partition) -> int:
-        return len(self.log)
+    @abstractmethod
+    def rules(self) -> RuleSet:
+        """What the rule agent of a worker that starts now evaluates."""
 
-    async def own(self, pace_seconds: float) -> None:
-        """A writer from the committed offset to the end of the log: it fetches, writes, commits, and drains."""
-        writer = self.writer()
-        lane = AggregatedLane(PARTITION, lambda: None, writer)
-        run = asyncio.create_task(lane.run())
+    @abstractmethod
+    def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
+        """What makes the lanes of a worker that starts now."""
+
+    @abstractmethod
+    def uncovered(self, offset: int) -> list[str]:
+        """What must be durable before `offset` is committed, and is not."""
+
+    @abstractmethod
+    def wrongs(self) -> list[str]:
+        """What the checkers find, after the story."""
+
+    # --- Kafka
+
+    @property
+    def end_offset(self) -> int:
+        """Records arrive all the time, until the story's end."""
+        if self._read_at_once:
+            return len(self.log)
+        arrived = asyncio.get_running_loop().time() / (STEPS * STEP_SECONDS / 2)
+        return min(len(self.log), 5 + int(len(self.log) * arrived))
+
+    def commit(self, worker: Worker, offset: int | None) -> None:
+        """As the group's coordinator does it: only from the partition's owner."""
+        if offset is None or worker is not self.owner or offset == self.committed:
+            return
+        self.found += self.uncovered(offset)
+        self.committed = offset
+
+    # --- the story
+
+    async def tell(self) -> None:
+        """Owners come and go while records arrive; then the faults heal, and the last ones wake up and finish."""
+        faults, chance = self.faults, self.chance
+        for _ in range(STEPS):
+            if not self.workers or chance.random() < faults.replace:
+                await self._start()
+            if chance.random() < faults.change_rule:
+                self.rule = chance.randrange(3)
+            if chance.random() < faults.jump_clock:
+                jump_wall_clock(chance.uniform(-86_400, 86_400))
+            for strikes, what in self._misfortunes():
+                if self.workers and chance.random() < strikes:
+                    what(chance.choice(self.workers))
+            await asyncio.sleep(chance.random() * STEP_SECONDS)
+            self._bury()
+        self._read_at_once = True
+        await self._finish()
+        for worker in self.workers:  # some had been frozen all the while
+            worker.thawed.set()
+            worker.stopping.set()
+        await asyncio.gather(*(worker.task for worker in self.workers), return_exceptions=True)
+        self._bury()
+        await self.bucket.settle()
+
+    def _misfortunes(self) -> list[tuple[float, Callable[[Worker], Any]]]:
+        faults = self.faults
+        return [
+            (faults.freeze, lambda worker: worker.thawed.clear()),
+            (faults.wake, lambda worker: worker.thawed.set()),
+            (faults.stop, lambda worker: worker.stopping.set()),
+            (faults.kill, lambda worker: worker.task.cancel()),
+        ]
+
+    async def _start(self) -> Worker:
+        if not self.faults.zombies:
+            for before in self.workers:
+                before.task.cancel()
+            await asyncio.gather(*(each.task for each in self.workers), return_exceptions=True)
+            self._bury()
+            await self.bucket.settle()
+        worker = Worker(self)
+        self.owner = worker
+        self.workers.append(worker)
+        return worker
+
+    def _bury(self) -> None:
+        """Those that ended. Who lost the fence may end so, and starts afresh; nothing else may make a lane give up."""
+        for worker in [each for each in self.workers if each.task.done()]:
+            self.workers.remove(worker)
+            if worker.task.cancelled():
+                continue
+            error = worker.task.exception()
+            while isinstance(error, BaseExceptionGroup):
+                error = error.exceptions[0]
+            if isinstance(error, LaneError) and not isinstance(error, FenceLostError):
+                self.found.append(f"the lane gave up: {error}")
+            elif error and not isinstance(error, FenceLostError):
+                raise error
+
+    async def _finish(self) -> None:
+        """S3 and Kafka heal; owners without faults follow each other, while zombies may still be at it."""
+        self.bucket.faults = replace(CALM, delay_seconds=1.0)
+        self.letters.refuse = 0.0
+        for _ in range(OWNERS_MAX):
+            worker = await self._start()
+            worker.stopping.set()
+            await asyncio.wait({worker.task})
+            self._bury()
+            if self.committed == len(self.log):
+                return
+        self.found.append(f"lag stays: committed {self.committed} of {len(self.log)}")
+
+    async def read_again(self) -> None:
+        """An operator sets the committed offset back to the beginning, and one worker reads all of it again."""
+        self.committed = 0
+        await self._finish()
+        await self.bucket.settle()
+
+
+class Worker:
+    """One process with the partition's lane: it fetches, offers and commits until it dies or has drained."""
+
+    def __init__(self, world: World) -> None:
+        self.thawed = asyncio.Event()
+        self.thawed.set()
+        self.stopping = asyncio.Event()
+        self.link = Link(world.bucket, self.thawed)
+        self._world = world
+        self._rules = world.rules()
+        self._finishes = world._read_at_once
+        self._bytes_max = BYTES_SHORT if world.faults.memory_short else BYTES_AMPLE
+        self.task = asyncio.create_task(self._live())
+
+    async def _live(self) -> None:
+        world = self._world
+        lanes = Lanes("a", world.open_lane(self), self._bytes_max)
+        lanes.assign([PARTITION])
+        lane = lanes.lane(PARTITION)
+        assert lane is not None
+        drain_until = None
+        at = world.committed
         try:
-            at = self.committed
-            while at < len(self.log):
-                await asyncio.wait({run}, timeout=self.chance.random() * pace_seconds)
-                if run.done():
-                    break
-                if lane.has_room:
-                    at += self._fetch(lane, writer, at)
-                self._commit(lane)
-            while not lane.drained.is_set() and not run.done():
-                if lane.idle:
+            while not lane.drained.is_set():
+                await asyncio.wait({lanes.failed}, timeout=world.chance.random() * (1.0 if self._finishes else 4.0))
+                if lanes.failed.done():
+                    lanes.failed.result()
+                await self.thawed.wait()
+                at = self._fetch(lanes, lane, at)
+                if world.chance.random() < world.faults.relieve:
+                    lane.relieve()
+                if world.chance.random() < world.faults.commit:
+                    world.commit(self, lanes.durable(PARTITION))
+                if self.stopping.is_set() and (at == len(world.log) or not self._finishes):
                     lane.drain()
-                await asyncio.wait({run}, timeout=1.0)
-            self._commit(lane)
+                    now = asyncio.get_running_loop().time()
+                    drain_until = drain_until or now + DRAIN_SECONDS
+                    if now > drain_until and not self._finishes:
+                        return
+            world.commit(self, lanes.durable(PARTITION))
         finally:
-            run.cancel()
-        if run.done() and not run.cancelled() and run.exception():
-            raise run.exception()  # type: ignore[misc]
+            await lanes.close()
 
-    def _fetch(self, lane: AggregatedLane, writer: AggregatedWriter, at: int) -> int:
-        records = self.log[at : at + self.chance.randint(1, 12)]
-        lane.reserve(sum(len(each.value) for each in records))
-        lane.offer(writer.version.rules.evaluate(records))
-        return len(records)
+    def _fetch(self, lanes: Lanes, lane: Lane, at: int) -> int:
+        world = self._world
+        records = world.log[at : min(world.end_offset, at + world.chance.randint(1, BATCH_RECORDS_MAX))]
+        if not records or not lanes.has_room(PARTITION):
+            return at
+        lanes.reserve(PARTITION, sum(len(each.value or b"") for each in records))
+        lanes.offer(PARTITION, self._rules.evaluate(records), world.end_offset)
+        if not lane.must_read:
+            world.most_held_bytes = max(world.most_held_bytes, lane.held_bytes)
+        return at + len(records)
 
-    def _commit(self, lane: AggregatedLane) -> None:
-        if lane.durable is not None:
-            self.committed = max(self.committed, lane.durable)
+
+def with_jumps(log: Sequence[Record], chance: random.Random, often: float) -> list[Record]:
+    """The log as a clock stamps it that is set back and forth."""
+    jump_ms, stamped = 0, []
+    for record in log:
+        if chance.random() < often / 4:
+            jump_ms = chance.randint(-DAY_MS, DAY_MS)
+        stamped.append(record._replace(timestamp=record.timestamp + jump_ms))
+    return stamped

@@ -12,7 +12,7 @@ from agents.dead_letter import DeadLetters
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.record import Outgoing
 from pipeline.rule import DeadLetter
-from tests.faults.simulation.world import VirtualLoop
+from tests.faults.simulation.clock import VirtualLoop
 from tests.unit.test_rule import message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,9 +18,10 @@ from pipeline.config import DirectParameters
 from pipeline.connectors.s3 import Head
 from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.errors import RefusedError, RetryableError
-from pipeline.record import Record
+from pipeline.record import Outgoing, Record
 from pipeline.rule import RuleSet
-from tests.faults.simulation.world import Letters, VirtualLoop, kafka_record
+from tests.faults.simulation.clock import VirtualLoop
+from tests.faults.simulation.world import Letters, kafka_record
 
 
 class Store:
@@ -319,3 +320,35 @@ def test_without_the_fence_every_row_is_a_plain_put(write: str, conditional: boo
 
     assert len(store.confirmed) == 2
     assert not any(name.startswith(METADATA_PREFIX) for name in store.objects["c0"][1])
+
+
+def test_a_refused_row_holds_the_commit_back() -> None:
+    """Its dead letter is not durable yet: what is written meanwhile moves the offset up to it and no further."""
+    store = Store(failing=0.0)
+    bench = Bench(store, content="${text}", missing="dead_letter")
+    bench.rules = RuleSet({"r": 'SELECT clientid, id, payload.text AS text FROM "t/#"'}, node="n")
+    acknowledged = asyncio.Event()
+
+    class SlowLetters(Letters):
+        async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+            await acknowledged.wait()
+            await super().send(topic, records)
+
+    async def story() -> None:
+        bench.lane._writer.dead_letters = DeadLetters(SlowLetters(), "dead", "d", Attempts("d"))
+        run = asyncio.create_task(bench.lane.run())
+        bench.feed([kafka_record(0, b"c0", b'{"text": "0"}')])
+        await asyncio.sleep(0.01)  # it is on its way; the store takes longer
+        bench.feed([kafka_record(1, b"c1", b"{}"), kafka_record(2, b"c2", b'{"text": "2"}')])
+        held = 0
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            held = max(held, bench.lane.durable or 0)
+        acknowledged.set()
+        bench.lane.drain()
+        await run
+
+        assert held == 1
+        assert bench.lane.durable == 3
+
+    in_virtual_time(story())

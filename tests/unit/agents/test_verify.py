@@ -14,18 +14,20 @@ import pytest
 from agents.verify import PartitionDone, Report, Swept, Verifier
 from pipeline.audit import Finding
 from pipeline.connectors.s3 import Upload
-from tests.faults.simulation.test_aggregated import make_log, parameters
-from tests.faults.simulation.world import Faults, VirtualLoop, World
+from tests.faults.faults import CALM
+from tests.faults.simulation.aggregated import KEYS, AggregatedWorld, make_log, parameters
+from tests.faults.simulation.bucket import Stored
+from tests.faults.simulation.clock import tell
 
-CALM = Faults(fail_before=0, fail_after=0, kill=0, replace=0, delay_seconds=0)
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-SETTINGS = parameters(compression="gzip")
+SEED = 6  # a multiple of three: the first of the keys
+SETTINGS = parameters(0, KEYS[0], "gzip")
 
 
 class Damaged:
     """A simulated bucket that somebody got at, with uploads under way."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: AggregatedWorld) -> None:
         self._world = world
         self.objects = world.bucket.objects
         self.head, self.get, self.keys = world.bucket.head, world.bucket.get, world.bucket.keys
@@ -37,8 +39,7 @@ class Damaged:
 
     def place(self, key: str, body: bytes, metadata: dict[str, str]) -> None:
         """Put an object there, as another program would."""
-        self._world.bucket.objects[key] = body, metadata
-        self._world.bucket.etags[key] = "planted"
+        self.objects[key] = Stored(body, metadata, "planted")
 
     async def delete(self, bucket: str, key: str) -> None:
         del self.objects[key]
@@ -57,16 +58,14 @@ class Damaged:
 
     def change(self, key: str, **facts: Any) -> None:
         """Other facts in a ledger entry."""
-        body, metadata = self.objects[key]
-        self.objects[key] = json.dumps({**json.loads(body), **facts}).encode(), metadata
+        body, metadata, _ = self.objects[key]
+        self.place(key, json.dumps({**json.loads(body), **facts}).encode(), dict(metadata))
 
 
 def written() -> Damaged:
     """What a worker makes of a hundred and twenty records, in a dozen cuts."""
-    world = World(7, make_log(7), SETTINGS, CALM)
-    loop = VirtualLoop()
-    loop.run_until_complete(asyncio.wait_for(world.own(pace_seconds=4.0), timeout=100_000))
-    loop.close()
+    world = AggregatedWorld(SEED, CALM, log=make_log(SEED, plain=True), compression="gzip")
+    tell(SEED, world.tell())
     return Damaged(world)
 
 
@@ -102,7 +101,7 @@ def _repeat_offsets(bucket: Damaged) -> None:
 
 
 def _rewrite_an_entry(bucket: Damaged) -> None:
-    bucket.change(bucket.entries()[2], filtered=0, dead_lettered=0)
+    bucket.change(bucket.entries()[2], filtered=77)
 
 
 def _lose_rows(bucket: Damaged) -> None:
@@ -110,7 +109,7 @@ def _lose_rows(bucket: Damaged) -> None:
 
 
 def _spoil_an_entry(bucket: Damaged) -> None:
-    bucket.objects[bucket.entries()[2]] = b"{}", {}
+    bucket.place(bucket.entries()[2], b"{}", {})
 
 
 def _lose_the_beginning(bucket: Damaged) -> None:
@@ -122,7 +121,7 @@ def _lose_an_object(bucket: Damaged) -> None:
 
 
 def _replace_an_object(bucket: Damaged) -> None:
-    bucket.objects[bucket.chunks()[3]] = b"", {}
+    bucket.place(bucket.chunks()[3], b"", {})
 
 
 def _lose_the_rules(bucket: Damaged) -> None:
@@ -131,7 +130,7 @@ def _lose_the_rules(bucket: Damaged) -> None:
 
 
 def _leave_an_orphan(bucket: Damaged) -> None:
-    body, metadata = bucket.objects[bucket.chunks()[3]]
+    body, metadata, _ = bucket.objects[bucket.chunks()[3]]
     bucket.place("A/x-0-1-99.jsonl", body, dict(metadata))
 
 
@@ -176,8 +175,8 @@ def test_changed_content_is_found_by_reading_it(change: Callable[[bytes], bytes]
     """Metadata that was left as it was does not hide it from --deep."""
     bucket = written()
     key = bucket.chunks()[3]
-    body, metadata = bucket.objects[key]
-    bucket.objects[key] = change(body), metadata
+    body, metadata, _ = bucket.objects[key]
+    bucket.place(key, change(body), dict(metadata))
 
     assert kinds(verified(bucket)) == set()
     assert kinds(verified(bucket, deep=True)) == {"different"}
@@ -214,6 +213,6 @@ def test_objects_of_others_are_none_of_its_business() -> None:
     bucket = written()
     bucket.place("A/x-read-me-please.jsonl", b"x", {})
     facts = {"tidegate-action": "another", "tidegate-place": "mqtt.messages/0/1", "tidegate-epoch": "0"}
-    bucket.place("A/x-0-1-0.jsonl", b"x", facts)
+    bucket.place("A/x-0-9999-0.jsonl", b"x", facts)
 
     assert kinds(verified(bucket)) == set()

@@ -1,0 +1,73 @@
+"""What goes wrong in a simulated story: one frozen value, drawn from a seed.
+
+Each seed switches on some of the faults and sets how often they strike, so that some stories are all zombies and calm stores and
+others the reverse: a mixture of everything at once hides what needs one fault to be frequent and another to be absent.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Chances per request (the first group) or per step of the story and of each worker (the others)."""
+
+    # S3
+    fail_before: float = 0.05  # the request never arrives
+    lose_answer: float = 0.05  # it is carried out, and the answer is lost
+    lose_every_answer: bool = False  # of all writes that are carried out
+    slow_down: float = 0.0  # 503 SlowDown
+    hang: float = 0.0  # nothing comes back until the request times out; it may have been carried out
+    delay_seconds: float = 2.0  # the longest that a request takes otherwise
+    # Kafka
+    refuse_letter: float = 0.0  # the dead letter topic does not acknowledge; it may have the record
+    commit: float = 0.5  # that what is durable is committed at a step: the rarer, the more is delivered again
+    # Processes
+    replace: float = 0.1  # another owner appears; the present one goes on writing without its partition
+    zombies: bool = True  # else the one before is dead, and what it had sent has arrived, when another owner appears
+    freeze: float = 0.0  # a worker stops where it stands, with a request under way
+    wake: float = 0.3  # one that is frozen goes on
+    kill: float = 0.1  # a worker dies where it stands
+    stop: float = 0.0  # a worker is told to stop, and drains
+    # What operators and machines do
+    change_rule: float = 0.0  # workers started from now on have another rule
+    memory_short: bool = False  # the action may hold few bytes
+    relieve: float = 0.0  # memory is short elsewhere, and this partition is cut
+    jump_clock: float = 0.0  # wall clock and time stamps of records, back or forth by up to a day
+    parts: bool = False  # objects are uploaded in parts
+
+    @classmethod
+    def drawn(cls, seed: int, *, change_rule: bool = True) -> Faults:
+        """The faults of a seed."""
+        chance = random.Random(seed)
+
+        def some(most: float) -> float:
+            return chance.random() * most if chance.random() < 0.5 else 0.0
+
+        return cls(
+            fail_before=some(0.2),
+            lose_answer=some(0.3),
+            lose_every_answer=chance.random() < 0.1,
+            slow_down=some(0.2),
+            hang=some(0.1),
+            delay_seconds=chance.choice((0.01, 1.0, 4.0)),
+            refuse_letter=some(0.5),
+            commit=chance.choice((0.05, 0.5, 1.0)),
+            replace=0.02 + some(0.3),
+            zombies=chance.random() < 0.8,
+            freeze=some(0.3),
+            wake=chance.choice((0.0, 0.1, 0.5)),
+            kill=some(0.2),
+            stop=some(0.2),
+            change_rule=some(0.3) if change_rule else 0.0,
+            memory_short=chance.random() < 0.3,
+            relieve=some(0.1),
+            jump_clock=some(0.2),
+            parts=chance.random() < 0.2,
+        )
+
+
+# Nothing happens but records.
+CALM = Faults(fail_before=0.0, lose_answer=0.0, replace=0.0, kill=0.0, delay_seconds=0.1)

@@ -1,0 +1,118 @@
+"""The world of a direct action: each record makes a new object and overwrites its client's latest one."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from agents.attempts import Attempts
+from agents.dead_letter import DeadLetters
+from agents.direct import DirectLane, DirectWriter
+from agents.lane import Lane, Partition
+from pipeline.config import DirectParameters
+from pipeline.record import Record
+from pipeline.rule import RuleSet
+from tests.faults import checkers
+from tests.faults.faults import Faults
+from tests.faults.simulation.world import Worker, World, kafka_record
+
+RECORDS: Final = 100
+WINDOW: Final = 3
+PARAMETERS: Final = DirectParameters.model_validate(
+    {"mode": "direct", "bucket": "b", "key": "${kind}/${clientid}/${name}", "content": "${n}", "missing": "dead_letter"}
+)
+SELECT: Final = 'SELECT clientid, payload.n AS n, {} AS kind, {} AS name FROM "t/#" WHERE payload.keep = true'
+
+
+def make_log(seed: int, records: int = RECORDS) -> list[Record]:
+    """Records of five clients; some are filtered, and some have nothing to render the content of."""
+    chance = random.Random(seed)
+    log = []
+    for offset in range(records):
+        value: dict[str, Any] = {"id": f"{offset:04}", "keep": chance.random() < 0.9}
+        if chance.random() < 0.95:
+            value["n"] = offset
+        client = b"c%d" % chance.randrange(5)
+        headers = (("topic", b"t/1"), ("clientid", client))
+        log.append(kafka_record(offset, client, json.dumps(value).encode(), headers=headers))
+    return log
+
+
+@functools.cache
+def rules() -> RuleSet:
+    statements = {"latest": SELECT.format("'latest'", "'it'"), "new": SELECT.format("'new'", "payload.id")}
+    return RuleSet(statements, node="sim")
+
+
+class DirectWorld(World):
+    """`lane_type` and `writer_type` are the real ones, or have a planted bug."""
+
+    def __init__(
+        self,
+        seed: int,
+        faults: Faults,
+        lane_type: type[DirectLane] = DirectLane,
+        writer_type: type[DirectWriter] = DirectWriter,
+    ) -> None:
+        super().__init__(seed, make_log(seed), faults)
+        self._lane_type, self._writer_type = lane_type, writer_type
+        values = [(record, json.loads(record.value or b"")) for record in self.log]
+        self._stored = [(record, value) for record, value in values if value["keep"] and "n" in value]
+        self._dead = {record.offset for record, value in values if value["keep"] and "n" not in value}
+
+    def rules(self) -> RuleSet:
+        return rules()
+
+    def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
+        writer = self._writer_type(
+            "a",
+            PARAMETERS,
+            worker.link,  # type: ignore[arg-type]
+            DeadLetters(self.letters, "dead", "a", Attempts("a")),
+            Attempts("a", cap_seconds=5.0),
+            WINDOW,
+        )
+        return lambda partition, on_room: self._lane_type(partition, on_room, writer)
+
+    # --- what must hold
+
+    def uncovered(self, offset: int) -> list[str]:
+        new = {_new_key(record, value) for record, value in self._stored if record.offset < offset}
+        dead = {each for each in self._dead if each < offset}
+        return [
+            *(f"{offset} is committed, {key} is not there" for key in sorted(new - self.bucket.objects.keys())),
+            *(f"{offset} is committed, dead letter {each} is lost" for each in sorted(dead - self.letters.offsets)),
+        ]
+
+    def wrongs(self) -> list[str]:
+        history = [(key.split("/"), int(body)) for key, body in self.bucket.history]
+        return [
+            *self.found,
+            *checkers.final_state(self.bucket.contents(), self._expected()),
+            *checkers.created_once(write for write in self.bucket.history if write.key.startswith("new/")),
+            *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "new"),
+            *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "latest"),
+        ]
+
+    async def tell_and_read_again(self) -> None:
+        """The story; then a replay of all of it, which changes nothing."""
+        await self.tell()
+        before, writes = dict(self.bucket.objects), len(self.bucket.history)
+        await self.read_again()
+        self.found += checkers.nothing_written(self.bucket.history[writes:])
+        self.found += checkers.final_state(self.bucket.contents(), {key: stored.body for key, stored in before.items()})
+
+    def _expected(self) -> dict[str, bytes]:
+        objects = {}
+        for record, value in self._stored:
+            content = str(value["n"]).encode()
+            objects[_new_key(record, value)] = content
+            objects[f"latest/{(record.key or b'').decode()}/it"] = content
+        return objects
+
+
+def _new_key(record: Record, value: dict[str, Any]) -> str:
+    return f"new/{(record.key or b'').decode()}/{value['id']}"

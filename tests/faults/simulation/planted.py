@@ -1,0 +1,157 @@
+"""Bugs, one class each: the real lane with one rule of its docstring broken, to see that the checkers notice.
+
+Each says which rule it breaks. A bug that no seed finds means that the simulation does not play what the rule is there for.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agents.aggregated import AggregatedLane
+from agents.chain import AggregatedWriter, Chain
+from agents.direct import DirectLane, DirectWriter, Put
+from agents.lane import Partition
+from agents.version import Version
+from pipeline import ledger
+from pipeline.buffer import Buffer, Group, GroupName
+from pipeline.ledger import Entry, Place
+from pipeline.rule import RowBatch
+from pipeline.tally import FILTERED, WRITTEN, Tally
+
+
+class CommitsBeforeTheLedger(AggregatedLane):
+    """The offset is given to Kafka's commit when the entry is about to be written."""
+
+    async def _write_entry(self, end: int) -> None:
+        self.durable = end
+        await super()._write_entry(end)
+
+
+class TakesTakenForWritten(AggregatedLane):
+    """No adoption: a key that is taken counts as our object, with all our rows."""
+
+    async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
+        chunk = group.chunks[0]
+        return chunk.rows, chunk.digest()
+
+
+class WritesBesideWhatIsThere(AggregatedLane):
+    """No adoption: where a key is taken, our rows go under another one."""
+
+    async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
+        chunk = group.chunks[0]
+        created = None
+        while created is None:
+            key = key.replace("x", "x-again", 1)
+            created, digest, _ = await self._create(key, chunk, 0)
+        return created, digest
+
+
+class _UnfencedChain(Chain):
+    async def append(self, entry: Entry) -> None:
+        writer = self._writer
+        key, content = ledger.entry_key(*self._place, entry.first, entry.epoch), entry.encode()
+        await writer.attempts.until_done(lambda: writer.store.put(writer.bucket, key, content, {}))
+
+
+class WritesOverTheEntry(AggregatedLane):
+    """Unfenced: whoever has cut writes the entry, be it there or not."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._chain = _UnfencedChain(writer, partition)
+
+
+class _KeyWithoutEpoch:
+    def __init__(self, key: Any) -> None:
+        self._key = key
+        self.group = key.group
+
+    def key(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> str:
+        found: str = self._key.key(group, partition=partition, offset=offset, epoch=0)
+        return found
+
+
+class LeavesTheEpochOut(AggregatedLane):
+    """Keys are the same under every rule, and so a new rule's object meets an old one's."""
+
+    def _begin(self, version: Version) -> None:
+        version = copy.copy(version)
+        version.key = _KeyWithoutEpoch(version.key)  # type: ignore[assignment]
+        super()._begin(version)
+
+
+class ForgetsTheTail(AggregatedLane):
+    """At a stop the open chunks are dropped, and the entry covers them."""
+
+    async def _cut(self) -> None:
+        if self.draining:
+            self._buffer = Buffer(self.version.limits)
+        await super()._cut()
+
+
+class StoresTheSuccessorFirst(AggregatedLane):
+    """Rolled chunks of a group are stored before their predecessor is compared with what is there."""
+
+    async def _store_rolled(self, group: Group) -> None:
+        assert self._place is not None
+        for chunk in list(group.chunks)[1:-1]:
+            partition = self._writer.partition_name(self.partition)
+            key = self.version.key.key(group.name, partition=partition, offset=chunk.first, epoch=self._place.key_epoch)
+            await self._create(key, chunk, self._place.key_epoch)
+        await super()._store_rolled(group)
+
+
+class _MadeUpTally(Tally):
+    def add(self, offsets: Sequence[int], outcomes: bytes) -> None:
+        super().add(offsets, outcomes.replace(bytes([FILTERED]), bytes([WRITTEN])))
+
+
+class CountsFilteredAsWritten(AggregatedLane):
+    """The ledger's numbers are made up."""
+
+    def _begin(self, version: Version) -> None:
+        super()._begin(version)
+        self._tally = _MadeUpTally()
+
+
+class _ChainOfEpochs(Chain):
+    async def turn(self, place: Place, version: Version, *, clean: bool) -> Place:
+        entry = ledger.without_offsets(place, next_version=version.digest, clean=clean)
+        entry = replace(entry, next_key_epoch=place.key_epoch + 1)
+        await self.append(entry)
+        return ledger.place_after(entry)
+
+
+class RaisesTheEpochAtEveryStop(AggregatedLane):
+    """What another has written beyond an orderly stop is not met by who goes on, and written again."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._chain = _ChainOfEpochs(writer, partition)
+
+
+class Unfenced(DirectWriter):
+    """Objects are put over whatever is there."""
+
+    async def put(self, put: Put) -> None:
+        await self.attempts.until_done(lambda: self.store.put(put.bucket, put.key, put.content, {}))
+
+
+class ManyAtOncePerClient(DirectLane):
+    """The window is filled with rows of whatever client."""
+
+    async def _take(self, batch: RowBatch) -> None:
+        each_its_own = {id(origin): origin._replace(key=b"%d" % origin.offset) for origin in batch.origins}
+        await super()._take(replace(batch, origins=[each_its_own[id(origin)] for origin in batch.origins]))
+
+
+class CommitsWhatIsUnderWay(DirectLane):
+    """Everything that was read is committed."""
+
+    def _advance(self) -> None:
+        super()._advance()
+        self.durable = self._progress._read

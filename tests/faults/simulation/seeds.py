@@ -1,0 +1,23 @@
+"""Which seeds are told, and the one command that tells a failing one again."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+FIRST_SEED: Final = int(os.environ.get("TIDEGATE_SIMULATION_FIRST_SEED", "0"))
+
+
+def seeds(usual: int) -> range:
+    """As many as a test usually takes, or as the environment asks for."""
+    return range(FIRST_SEED, FIRST_SEED + int(os.environ.get("TIDEGATE_SIMULATION_SEEDS", usual)))
+
+
+def report(seed: int, test: str, wrong: list[str]) -> str:
+    """What a failing seed says."""
+    return (
+        f"seed {seed}: {len(wrong)} wrong\n"
+        + "\n".join(wrong[:20])
+        + f"\nagain: TIDEGATE_SIMULATION_FIRST_SEED={seed} TIDEGATE_SIMULATION_SEEDS=1"
+        + f" make test TEST_ARGS=tests/faults/simulation/{test}"
+    )

@@ -1,0 +1,23 @@
+"""Direct upload under every interleaving that a seed can think of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.faults import Faults
+from tests.faults.simulation.clock import tell
+from tests.faults.simulation.direct import DirectWorld
+from tests.faults.simulation.seeds import report, seeds
+
+
+@pytest.mark.parametrize("seed", seeds(300))
+def test_nothing_is_lost_and_no_client_goes_back(seed: int) -> None:
+    """Owners, zombies, kills, stops and lost answers: each client's objects appear in order, and its latest one never goes back.
+
+    No commit is beyond what is stored or a dead letter; the last values stay; and to read it all again writes nothing.
+    """
+    world = DirectWorld(seed, Faults.drawn(seed))
+
+    tell(seed, world.tell_and_read_again())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_direct.py", wrong)

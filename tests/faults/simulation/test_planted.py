@@ -1,0 +1,56 @@
+"""The checkers notice: each planted bug is found within a few seeds, and without it the same seeds are in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.aggregated import AggregatedLane
+from agents.direct import DirectLane
+from tests.faults.faults import Faults
+from tests.faults.simulation import planted
+from tests.faults.simulation.aggregated import AggregatedWorld
+from tests.faults.simulation.clock import tell
+from tests.faults.simulation.direct import DirectWorld
+
+# In how many seeds each bug must have shown. The rare ones need several things to meet.
+WITHIN_SEEDS = {
+    planted.CommitsBeforeTheLedger: 20,
+    planted.TakesTakenForWritten: 20,
+    planted.WritesBesideWhatIsThere: 20,
+    planted.WritesOverTheEntry: 20,
+    planted.LeavesTheEpochOut: 200,
+    planted.ForgetsTheTail: 20,
+    planted.StoresTheSuccessorFirst: 20,
+    planted.CountsFilteredAsWritten: 40,
+    planted.RaisesTheEpochAtEveryStop: 40,
+    planted.Unfenced: 20,
+    planted.ManyAtOncePerClient: 20,
+    planted.CommitsWhatIsUnderWay: 20,
+}
+
+
+def wrongs(seed: int, bug: type[Any] | None, direct: bool) -> list[str]:
+    """What the checkers find in the story of a seed, with the bug or without."""
+    faults = Faults.drawn(seed)
+    if not direct:
+        aggregated = AggregatedWorld(seed, faults, bug or AggregatedLane)
+        tell(seed, aggregated.tell())
+        return aggregated.wrongs()
+    types = {} if bug is None else {"lane_type" if issubclass(bug, DirectLane) else "writer_type": bug}
+    world = DirectWorld(seed, faults, **types)
+    tell(seed, world.tell_and_read_again())
+    return world.wrongs()
+
+
+@pytest.mark.parametrize("bug", WITHIN_SEEDS, ids=lambda bug: bug.__name__)
+def test_a_planted_bug_is_found(bug: type[Any]) -> None:
+    """Within so many seeds; and without it the seed that finds it is in order."""
+    direct = not issubclass(bug, AggregatedLane)
+    seeds = range(WITHIN_SEEDS[bug])
+
+    found = next((seed for seed in seeds if wrongs(seed, bug, direct)), None)
+
+    assert found is not None, f"{bug.__name__} passes {len(seeds)} seeds"
+    assert wrongs(found, None, direct) == []
