@@ -1,0 +1,96 @@
+"""What we tell a device, as bytes of its version of MQTT.
+
+Sources: MQTT 5.0 and 3.1.1, sections 3.2 (CONNACK), 3.4 to 3.7, 3.9, 3.11, 3.13, 3.14. This file keeps no state of a
+conversation beyond what the device can read.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingress.listener import packets as words
+from ingress.listener.fields import packet, written_properties
+
+SESSION_EXPIRY, ASSIGNED_CLIENTID, SERVER_KEEPALIVE = 0x11, 0x12, 0x13
+REASON_STRING, RECEIVE_MAXIMUM, ALIAS_MAXIMUM, PACKET_MAXIMUM = 0x1F, 0x21, 0x22, 0x27
+NO_SUBSCRIPTIONS: Final = {0x28: 0, 0x29: 0, 0x2A: 0}  # wildcards, subscription identifiers, shared
+REASON_BYTES_MAX: Final = 200
+
+
+class Answers:
+    """Writes for one device. `connected` once it was told so: then a last word is a DISCONNECT and no CONNACK."""
+
+    __slots__ = ("_packet_bytes_max", "_receive_max", "connected", "device_packet_max", "v5")
+
+    def __init__(self, packet_bytes_max: int, receive_max: int) -> None:
+        self._packet_bytes_max = packet_bytes_max
+        self._receive_max = receive_max
+        self.device_packet_max = 0xFFFFFFFF
+        self.connected = False
+        self.v5 = False
+
+    def acks(self, acks: list[words.Ack]) -> bytes:
+        """PUBACK and PUBREC. "Success" has the same four bytes in both versions."""
+        if all(ack < words.QOS2 for ack in acks):
+            return b"".join([b"\x40\x02" + ack.to_bytes(2, "big") for ack in acks])
+        return b"".join([self._ack(ack) for ack in acks])
+
+    def _ack(self, ack: words.Ack) -> bytes:
+        mid, code = (ack & 0xFFFF).to_bytes(2, "big"), ack >> words.REASON_SHIFT
+        first = 0x50 if ack & words.QOS2 else 0x40
+        return packet(first, mid + bytes([code]) if code and self.v5 else mid)
+
+    def other(self, word: words.Told) -> bytes:
+        """Everything but acknowledgements and last words."""
+        match word:
+            case words.ConnAck():
+                return self._connack(word)
+            case words.Complete(mid, code):
+                return packet(0x70, mid.to_bytes(2, "big") + (bytes([code]) if code and self.v5 else b""))
+            case words.SubAck(mid, filters):
+                code = words.NOT_AUTHORIZED if self.v5 else words.UNSPECIFIED
+                return packet(0x90, mid.to_bytes(2, "big") + b"\0" * self.v5 + bytes([code]) * filters)
+            case words.UnsubAck(mid, filters):
+                codes = b"\0" + bytes([words.NO_SUBSCRIPTION]) * filters if self.v5 else b""
+                return packet(0xB0, mid.to_bytes(2, "big") + codes)
+        return b"\xd0\x00"
+
+    def _connack(self, word: words.ConnAck) -> bytes:
+        if word.code != words.SUCCESS:
+            return self.refusal(words.Bye(word.code))
+        self.connected = True
+        if not self.v5:
+            return b"\x20\x02\x00\x00"
+        told: dict[int, bytes | int] = {
+            RECEIVE_MAXIMUM: self._receive_max,
+            PACKET_MAXIMUM: self._packet_bytes_max,
+            ALIAS_MAXIMUM: words.TOPIC_ALIASES_MAX,
+            **NO_SUBSCRIPTIONS,
+        }
+        if word.session_expiry_seconds is not None:
+            told[SESSION_EXPIRY] = word.session_expiry_seconds
+        if word.assigned is not None:
+            told[ASSIGNED_CLIENTID] = word.assigned.encode()
+        if word.keepalive_seconds is not None:
+            told[SERVER_KEEPALIVE] = word.keepalive_seconds
+        return self._if_readable(packet(0x20, b"\0\0" + written_properties(told)))
+
+    def refusal(self, word: words.Bye) -> bytes:
+        """CONNACK instead of a DISCONNECT. Of a version that we do not know, 3.1.1 says what it has to look like."""
+        if self.v5:
+            return self._last(0x20, b"\0", word)
+        code = words.CONNACK_311.get(word.code, 3)
+        return b"" if word.code in (0x81, 0x82) else b"\x20\x02\x00" + bytes([code])
+
+    def bye(self, word: words.Bye) -> bytes:
+        """DISCONNECT; MQTT 3.1.1 has none from a server."""
+        return self._last(0xE0, b"", word) if self.v5 else b""
+
+    def _last(self, first: int, before: bytes, word: words.Bye) -> bytes:
+        reason = word.reason.encode()[:REASON_BYTES_MAX].decode("utf-8", "ignore").encode()
+        told: dict[int, bytes | int] = {REASON_STRING: reason} if reason else {}
+        whole = self._if_readable(packet(first, before + bytes([word.code]) + written_properties(told)))
+        return whole or self._if_readable(packet(first, before + bytes([word.code]) + b"\0"))
+
+    def _if_readable(self, whole: bytes) -> bytes:
+        return whole if len(whole) <= self.device_packet_max else b""

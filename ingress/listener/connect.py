@@ -1,0 +1,60 @@
+"""CONNECT, read: who comes, how long it may be silent, and its will.
+
+Sources: MQTT 5.0 and 3.1.1, section 3.1. Pure. This file does not judge who may come.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ingress.listener.fields import MALFORMED, PROTOCOL_ERROR, USER_PROPERTY, Broken, Reader, checked_topic
+from ingress.listener.packets import CLIENTID_NOT_VALID, UNSUPPORTED_VERSION, Connect, Will
+
+CLIENTID_BYTES_MAX: Final = 1024
+ALLOWED: Final = frozenset({0x11, 0x15, 0x16, 0x17, 0x19, 0x21, 0x22, 0x27, USER_PROPERTY})
+WILL_ALLOWED: Final = frozenset({0x01, 0x02, 0x03, 0x08, 0x09, 0x18, USER_PROPERTY})
+WILL_DELAY, RESPONSE_TOPIC = 0x18, 0x08
+
+
+def read_connect(body: Reader) -> Connect:
+    """Raises Broken. A body of another version than 4 and 5 is not looked into."""
+    name, version = body.binary(), body.number(1)
+    if name not in (b"MQTT", b"MQIsdp"):
+        raise Broken(MALFORMED, "expected the protocol name MQTT")
+    if name != b"MQTT" or version not in (4, 5):
+        raise Broken(UNSUPPORTED_VERSION, f"expected MQTT 3.1.1 or 5, found version {version}")
+    flags, keepalive = body.number(1), body.number(2)
+    _check_flags(flags, version)
+    properties = body.properties(ALLOWED) if version == 5 else ()
+    if any(identifier == 0x16 for identifier, _ in properties) and all(each != 0x15 for each, _ in properties):
+        raise Broken(PROTOCOL_ERROR, "expected an authentication method with the authentication data")
+    clientid = body.text()
+    if len(clientid) > CLIENTID_BYTES_MAX or (not clientid and version == 4 and not flags & 2):
+        raise Broken(
+            CLIENTID_NOT_VALID, f"expected a clientid of 1 to {CLIENTID_BYTES_MAX} bytes, found {len(clientid)}"
+        )
+    will = _will(body, flags, version) if flags & 4 else None
+    username = body.text().decode() if flags & 0x80 else None
+    password = body.binary() if flags & 0x40 else None
+    body.finish()
+    return Connect(version, clientid.decode(), username, password, keepalive, bool(flags & 2), will, properties)
+
+
+def _check_flags(flags: int, version: int) -> None:
+    if flags & 1:
+        raise Broken(MALFORMED, "expected the reserved flag of CONNECT to be 0")
+    if flags & 0x18 == 0x18 or (not flags & 4 and flags & 0x38):
+        raise Broken(MALFORMED, "expected a will of QoS 0 to 2, or no flags of one")
+    if version == 4 and flags & 0x40 and not flags & 0x80:
+        raise Broken(MALFORMED, "expected a user name with the password")
+
+
+def _will(body: Reader, flags: int, version: int) -> Will:
+    properties = body.properties(WILL_ALLOWED) if version == 5 else ()
+    topic = checked_topic(body.binary())
+    payload = body.binary()
+    values = dict(properties)
+    if RESPONSE_TOPIC in values:
+        checked_topic(values[RESPONSE_TOPIC])
+    kept = tuple(each for each in properties if each[0] != WILL_DELAY)
+    return Will(topic, payload, (flags & 0x18) >> 2 | (flags & 0x20) >> 5, kept, values.get(WILL_DELAY, 0))

@@ -1,0 +1,182 @@
+"""The words between the protocol's core and the connection: what a device said, what is to be told to it, and why.
+
+Values only. This file does not read or write them: see protocol.py.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ingress.listener.fields import Properties
+
+# topic name, payload, first byte of the packet (flags), packet identifier (0: QoS 0), properties.
+# A plain tuple, because this is made once for each message.
+Publish = tuple[bytes, bytes, int, int, Properties]
+
+# What becomes of a message, in one number, because the window keeps one for each: its packet identifier, QOS2 when a PUBREC
+# is due instead of a PUBACK, and the reason code above them. 0: nothing is due.
+Ack = int
+QOS2: Final = 1 << 16
+REASON_SHIFT: Final = 17
+
+SUCCESS: Final = 0x00
+WITH_WILL: Final = 0x04
+NO_SUBSCRIPTION: Final = 0x11
+UNSPECIFIED: Final = 0x80
+UNSUPPORTED_VERSION: Final = 0x84
+CLIENTID_NOT_VALID: Final = 0x85
+BAD_CREDENTIALS: Final = 0x86
+NOT_AUTHORIZED: Final = 0x87
+SERVER_UNAVAILABLE: Final = 0x88
+SERVER_BUSY: Final = 0x89
+SHUTTING_DOWN: Final = 0x8B
+BAD_AUTHENTICATION_METHOD: Final = 0x8C
+KEEPALIVE_TIMEOUT: Final = 0x8D
+TAKEN_OVER: Final = 0x8E
+PACKET_IDENTIFIER_NOT_FOUND: Final = 0x92
+RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
+TOPIC_ALIASES_MAX: Final = 32
+
+TOPIC_ALIAS_INVALID: Final = 0x94
+PACKET_TOO_LARGE: Final = 0x95
+
+# CONNACK of MQTT 3.1.1 (section 3.2.2.3) for reason codes of MQTT 5; what is missing here is "server unavailable".
+CONNACK_311: Final = {
+    SUCCESS: 0,
+    UNSUPPORTED_VERSION: 1,
+    CLIENTID_NOT_VALID: 2,
+    BAD_CREDENTIALS: 4,
+    NOT_AUTHORIZED: 5,
+}
+
+
+# --- what a device said ---------------------------------------------------------------------------------------------------
+
+
+class Will(NamedTuple):
+    """What to publish when the device is gone without a word. Flags as in a PUBLISH."""
+
+    topic: bytes
+    payload: bytes
+    flags: int
+    properties: Properties
+    delay_seconds: int
+
+
+class Connect(NamedTuple):
+    """CONNECT; `version` is 4 (MQTT 3.1.1) or 5. Nothing more is read before the answer to it was sent."""
+
+    version: int
+    clientid: str  # empty: we are to assign one
+    username: str | None
+    password: bytes | None
+    keepalive_seconds: int
+    clean_start: bool
+    will: Will | None
+    properties: Properties
+
+
+class Publishes(NamedTuple):
+    """One or more PUBLISH in order. How they are cut into runs depends on how the bytes arrived."""
+
+    run: list[Publish]
+
+
+class Repeated(NamedTuple):
+    """A PUBLISH of QoS 2 whose PUBREC was sent before: send it again."""
+
+    mid: int
+
+
+class Release(NamedTuple):
+    """PUBREL; `code` is what its PUBCOMP has to say."""
+
+    mid: int
+    code: int
+
+
+class Ping(NamedTuple):
+    """PINGREQ."""
+
+
+class Subscribe(NamedTuple):
+    """SUBSCRIBE to so many filters, which we refuse."""
+
+    mid: int
+    filters: int
+
+
+class Unsubscribe(NamedTuple):
+    """UNSUBSCRIBE from so many filters."""
+
+    mid: int
+    filters: int
+
+
+class Disconnect(NamedTuple):
+    """DISCONNECT: the device leaves."""
+
+    code: int
+
+
+class Violation(NamedTuple):
+    """The device broke the protocol. Nothing comes after this; whatever else it sends is not looked at."""
+
+    code: int
+    reason: str
+
+
+Said = Connect | Publishes | Repeated | Release | Ping | Subscribe | Unsubscribe | Disconnect | Violation
+
+
+# --- what is told to a device ---------------------------------------------------------------------------------------------
+
+
+class ConnAck(NamedTuple):
+    """The answer to CONNECT. `keepalive_seconds` and `assigned` when they are ours and not the device's."""
+
+    code: int
+    assigned: str | None = None
+    keepalive_seconds: int | None = None
+    session_expiry_seconds: int | None = None
+
+
+class Acks(NamedTuple):
+    """PUBACK or PUBREC for each."""
+
+    acks: list[Ack]
+
+
+class Complete(NamedTuple):
+    """PUBCOMP."""
+
+    mid: int
+    code: int
+
+
+class Pong(NamedTuple):
+    """PINGRESP."""
+
+
+class SubAck(NamedTuple):
+    """SUBACK that refuses all filters."""
+
+    mid: int
+    filters: int
+
+
+class UnsubAck(NamedTuple):
+    """UNSUBACK."""
+
+    mid: int
+    filters: int
+
+
+class Bye(NamedTuple):
+    """The last word before we close: DISCONNECT, or before CONNACK the CONNACK that refuses."""
+
+    code: int
+    reason: str = ""
+
+
+Told = ConnAck | Acks | Complete | Pong | SubAck | UnsubAck | Bye
