@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
-import structlog
 
 from ingress.clientid import Resolver
-from ingress.dead_letter import dead_letter, record_bytes
+from ingress.dead_letter import dead_letter
 from ingress.events import Adapter, ClientEvent
 from ingress.metrics import SourceMetrics
+from ingress.refusals import Refusals
 from ingress.route import Route, Router
 from ingress.window import Delivery, Window
 from pipeline.config import KafkaConfig, MqttSource
@@ -32,8 +32,6 @@ from pipeline.connectors.mqtt import Connection
 from pipeline.connectors.mqtt_parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties
 from pipeline.errors import RefusedError
 from pipeline.record import TOPIC, Outgoing, event_record
-
-log: Final = structlog.get_logger("tidegate.ingress")
 
 WINDOW_BYTES_MAX: Final = 64 << 20  # payloads held for a source, whatever the window's number of messages
 UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
@@ -55,7 +53,7 @@ class Bridge:
         self.window = Window(source.window, WINDOW_BYTES_MAX)
         self.empty = asyncio.Event()
         self.metrics = SourceMetrics(name)
-        self._dead_letters: set[str] = set()
+        self._refusals = Refusals(f"mqtt:{name}", kafka, producer, self.metrics)
         self._unwanted: set[bytes] = set()
         producer.after_poll(self.sweep)
 
@@ -131,7 +129,7 @@ class Bridge:
             record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
         except orjson.JSONEncodeError as error:
             problem = RefusedError(f"cannot make a client event of {message[0]!r:.100}: {error}", reason="client_event")
-            self._note_dead_letter(problem)
+            self._refusals.note(problem)
             whole = Outgoing(message[0], message[1], [(TOPIC, message[0])], now_ms)
             room = self._producer.dead_letter_bytes_max
             return self._kafka.dead_letter_topic, dead_letter(whole, problem, f"mqtt:{self._name}", room)
@@ -195,41 +193,9 @@ class Bridge:
             delivery.done = True
             if not delivery.mid:
                 self.metrics.dropped("not_delivered")
-        elif isinstance(problem, RefusedError) and self._second_way(delivery, problem):
+        elif isinstance(problem, RefusedError) and self._refusals.second_way(delivery, problem):
             pass
         else:
             connection.abort(problem)
             self.detach()
             self._failed(delivery, error)
-
-    def _second_way(self, delivery: Delivery, problem: RefusedError) -> bool:
-        """Send a refused record again, differently each time; False when nothing is left to try.
-
-        Kafka refuses a whole batch for one record in it, so the record is judged alone before it is a dead letter.
-        """
-        delivery.tries += 1
-        limit = self._producer.record_bytes_max
-        room = self._producer.dead_letter_bytes_max
-        source = f"mqtt:{self._name}"
-        ways: dict[int, Callable[[], tuple[str, Outgoing]]] = {
-            1: lambda: (delivery.topic, delivery.record),
-            2: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, room)),
-            3: lambda: (self._kafka.dead_letter_topic, dead_letter(delivery.record, problem, source, 0)),
-        }
-        if delivery.tries == 1 and record_bytes(delivery.record) > limit:
-            delivery.tries = 2
-        if delivery.tries not in ways:
-            return False
-        if delivery.tries == 2:
-            self._note_dead_letter(problem)
-        topic, record = ways[delivery.tries]()
-        self._producer.produce_alone(topic, record, delivery)
-        return True
-
-    def _note_dead_letter(self, problem: RefusedError) -> None:
-        self.metrics.dead_letter(problem.reason)
-        if problem.reason not in self._dead_letters:
-            self._dead_letters.add(problem.reason)
-            log.warning(
-                "ingress.dead_letters", source=self._name, topic=self._kafka.dead_letter_topic, reason=str(problem)
-            )

@@ -27,6 +27,12 @@ DEAD_LETTERS: Final = Counter(
 CONNECTIONS: Final = Counter("tidegate_ingress_connections", "Connections to the broker that came about.", ["source"])
 CONNECTED: Final = Gauge("tidegate_ingress_connected", "1 while connected and subscribed.", ["source"])
 WINDOW: Final = Gauge("tidegate_ingress_window_messages", "Messages received and not yet acknowledged.", ["source"])
+CLIENTS: Final = Gauge("tidegate_ingress_clients", "Clients that are logged in at a listener.", ["source"])
+REFUSED: Final = Counter(
+    "tidegate_ingress_connections_refused",
+    "Connections to a listener that came to nothing, by reason.",
+    ["source", "reason"],
+)
 ACK_LAG: Final = Gauge("tidegate_ingress_acknowledgement_lag_seconds", "Age of the oldest of these.", ["source"])
 
 
@@ -45,8 +51,16 @@ class SourceMetrics:
         self.window = WINDOW.labels(source)
         self.ack_lag = ACK_LAG.labels(source)
 
+    def clients(self, count: int) -> None:
+        """Clients of a listener."""
+        CLIENTS.labels(self._source).set(count)
+
+    def refused(self, reason: str) -> None:
+        """`reason`: busy, credentials, limit, login_timeout, not_authorized, protocol_error."""
+        REFUSED.labels(self._source, reason).inc()
+
     def dropped(self, reason: str, count: int = 1) -> None:
-        """`reason`: queue_full, not_delivered, retained, unsubscribed or malformed."""
+        """`reason`: queue_full, not_delivered, retained, unsubscribed, malformed or not_authorized."""
         DROPPED.labels(self._source, reason).inc(count)
 
     def dead_letter(self, reason: str) -> None:

@@ -68,7 +68,7 @@ class Route:
             clientid=clientid,
             clientid_from=clientid_from,
             timestamp_ms=now_ms,
-            extra=_extra(properties),
+            extra=extra(properties),
         )
         if not properties and not flags & RETAIN_FLAG and not self.adapters and self._chain.is_fixed_without_properties:
             self.prepared[flags] = record.key, record.headers
@@ -106,21 +106,24 @@ def _unshared(topic_filter: str) -> str:
     return topic_filter
 
 
-def _extra(properties: Properties) -> Headers:
+def extra(properties: Properties) -> Headers:
     """The PROPERTIES header, when there is something to say in it."""
     told = properties_object(properties)
     return [(PROPERTIES, orjson.dumps(told))] if told else []
 
 
-def properties_object(properties: Properties) -> dict[str, Any]:
-    """Publish properties under MQTT 5's names, as rules see them: of equal user properties the last one wins.
+def properties_object(
+    properties: Properties, names: Mapping[int, tuple[str, str]] = PUBLISH_PROPERTIES
+) -> dict[str, Any]:
+    """Properties (of PUBLISH, unless `names` has others) under MQTT 5's names, as rules see them.
 
-    All of them, in order, are in User-Property-Pairs. Bytes that are not UTF-8 (in Correlation-Data) are replaced.
+    Of equal user properties the last one wins; all of them, in order, are in User-Property-Pairs. Bytes that are not
+    UTF-8 (in Correlation-Data) are replaced.
     """
     told: dict[str, Any] = {}
     pairs = []
     for identifier, value in properties:
-        name = PUBLISH_PROPERTIES[identifier][0]
+        name = names[identifier][0]
         if identifier == USER_PROPERTY:
             pairs.append({"key": _text(value[0]), "value": _text(value[1])})
         elif name not in HOP_PROPERTIES:

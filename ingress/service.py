@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import structlog
 
 from ingress import metrics
+from ingress.listener.server import Listener
 from ingress.source import Source
 from pipeline.config import Config
 from pipeline.connectors.kafka import Producer, ensure_topics
@@ -31,7 +32,7 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
 
     Raises ConfigError and OperatorError for what no waiting mends; Kafka or a broker being away is waited for.
     """
-    if not config.sources.mqtt and not config.sources.exhook:
+    if not config.sources.mqtt and not config.sources.exhook and not config.sources.listener:
         raise ConfigError("expected at least one source, found none", where="sources")
     stopping = asyncio.Event()
     with _signals(stopping):
@@ -73,6 +74,10 @@ def _sources(config: Config, producer: Producer) -> list[Carrier]:
             ExHookServer(name, source, kafka=config.kafka, producer=producer)
             for name, source in config.sources.exhook.items()
         ]
+    found += [
+        Listener(name, source, kafka=config.kafka, producer=producer)
+        for name, source in config.sources.listener.items()
+    ]
     return found
 
 

@@ -15,6 +15,7 @@ import typer
 
 from pipeline.cli_letters import letter_app
 from pipeline.cli_options import ConfigFile
+from pipeline.cli_password import password
 from pipeline.cli_rule import rule_app, template_app
 from pipeline.cli_verify import verify
 from pipeline.config import load_file
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 
 app.command()(verify)
+app.command()(password)
 app.add_typer(letter_app, name="dead-letter")
 app.add_typer(rule_app, name="rule")
 app.add_typer(template_app, name="template")

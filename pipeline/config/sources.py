@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline.config.listener import ListenerSource
 from pipeline.config.section import Section, ServerTls, Tls
-from pipeline.config.values import Bytes, Name, Seconds, Secret
+from pipeline.config.values import Bytes, Name, Seconds, Secret, host_and_port
 from pipeline.topics import validate_filter
 
 
@@ -91,7 +92,7 @@ class MqttSource(Section):
     @field_validator("server")
     @classmethod
     def _address(cls, value: str) -> str:
-        return _host_and_port(value)
+        return host_and_port(value)
 
 
 ExHookEvent = Literal[
@@ -154,14 +155,7 @@ class ExHookSource(Section):
     @field_validator("bind")
     @classmethod
     def _bind(cls, value: str) -> str:
-        return _host_and_port(value)
-
-
-def _host_and_port(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"expected host:port, found {value!r}")
-    return value
+        return host_and_port(value)
 
 
 class Sources(Section):
@@ -169,10 +163,19 @@ class Sources(Section):
 
     mqtt: dict[Name, MqttSource] = Field(default_factory=dict, description="MQTT brokers by name.")
     exhook: dict[Name, ExHookSource] = Field(default_factory=dict, description="Ports for EMQX's ExHook, by name.")
+    listener: dict[Name, ListenerSource] = Field(
+        default_factory=dict, description="Ports for devices that publish straight to us, by name."
+    )
 
     @model_validator(mode="after")
     def _named_apart(self) -> Self:
         """The name is the label of metrics and log lines."""
-        for name in self.mqtt.keys() & self.exhook.keys():
-            raise ValueError(f"expected each source to have a name of its own, found {name!r} in mqtt and exhook")
+        kinds: dict[str, str] = {}
+        for kind in ("mqtt", "exhook", "listener"):
+            for name in getattr(self, kind):
+                if name in kinds:
+                    raise ValueError(
+                        f"expected each source to have a name of its own, found {name!r} in {kinds[name]} and {kind}"
+                    )
+                kinds[name] = kind
         return self

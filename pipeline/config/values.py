@@ -101,6 +101,14 @@ def _secret(value: Any) -> SecretStr:
     return FileSecret(reference) if reference.startswith("file://") else SecretStr(secret)
 
 
+def host_and_port(value: str) -> str:
+    """`value`, if it is host:port."""
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"expected host:port, found {value!r}")
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
 Bytes = Annotated[int, BeforeValidator(parse_size)]
 Name = Annotated[str, AfterValidator(_check_name)]

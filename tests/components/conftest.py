@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.demo.process import Server, free_port
+from pipeline.passwords import hashed
+from tests.components.ingress_process import certificate
+from tests.components.listener_parts import Listening
 from tests.components.pipeline_parts import Make, Pipeline
-from tests.parts.part import KafkaPart, S3Part
+from tests.parts.part import KafkaPart, MqttPart, S3Part
 
 
 @pytest.fixture
@@ -26,3 +31,20 @@ def make(kafka: KafkaPart, s3: S3Part, tmp_path: Path, request: pytest.FixtureRe
     yield pipeline
     for each in made:
         each.stop()
+
+
+@pytest.fixture
+def listening(request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart) -> Iterator[Listening]:
+    """A started listener on a port of its own; parameters add to its settings."""
+    port = free_port()
+    broker = MqttPart(Server("none", [], tmp_path / "none.log"), real=True, port=port, port_311=port)
+    name = f"listener{time.time_ns()}"
+    source = {"bind": f"127.0.0.1:{port}", "authentication": "none", "topics": [f"{name}/#", "will/%c"]}
+    process = Listening(name, tmp_path, kafka, broker, source)
+    process.settings = {"metrics": {"ingress_port": free_port()}}
+    certificate(tmp_path)
+    (tmp_path / "passwords").write_text(f"anna:{hashed('secret')}\n")
+    process.reconfigure(**request.param(tmp_path) if hasattr(request, "param") else {})
+    process.start()
+    yield process
+    process.server.stop()

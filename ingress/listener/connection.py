@@ -1,0 +1,247 @@
+"""One device's connection, from accept to close: bytes in, words to whom they concern, answers out.
+
+1. CONNECT has to come, and be answered, within the time limit; meanwhile nothing more is read.
+2. Messages go to the inbox, which acknowledges them through `acknowledge` when Kafka has them.
+3. Reading pauses while there is no room: in the window, in the inbox, or in what the device does not fetch from us.
+4. `leave` ends it, whoever wanted that: a last word, and the listener learns the reason, once.
+
+This file knows no Kafka and does not judge who may come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from ingress.listener import packets as words
+from ingress.listener.identity import Address, Identity
+from ingress.listener.login import Admitted, common_name
+from ingress.listener.protocol import ServerProtocol
+from pipeline.errors import ConnectorError
+
+if TYPE_CHECKING:
+    from ingress.listener.inbox import ClientWindow
+    from ingress.listener.server import Listener
+
+CLOSE_SECONDS: Final = 5.0  # for a device that does not fetch our last word
+KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
+KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
+
+
+class Connection(asyncio.Protocol):
+    """Belongs to the event loop's thread. `identity` is None until the device has logged in."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        source = listener.source
+        self._protocol = ServerProtocol(packet_bytes_max=source.max_packet_size, receive_max=source.window)
+        self._transport: Any = None
+        self._pauses: set[str] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._login: asyncio.Task[None] | None = None
+        self._window: ClientWindow | None = None
+        self._heard_at = 0.0
+        self._keepalive_seconds = 0.0
+        self._ended = False
+        self.identity: Identity | None = None
+        self.v5 = False
+
+    # --- asyncio's calls ---
+
+    def connection_made(self, transport: Any) -> None:
+        """Somebody is there."""
+        self._transport = transport
+        raw = transport.get_extra_info("socket")
+        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if not self._listener.welcome(self):
+            self._end()
+            return
+        self._timer = self._loop.call_later(self._listener.source.connect_timeout, self._too_late)
+
+    def data_received(self, data: bytes) -> None:
+        """The hot path: once for each read."""
+        self._heard_at = self._loop.time()
+        for word in self._protocol.receive_data(data):
+            if type(word) is words.Publishes:
+                self._publishes(word.run)
+            else:
+                self._on(word)
+            if self._ended:
+                return
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The other side is gone, or we closed."""
+        self.leave("tcp_closed")
+        self._listener.gone(self)
+
+    def pause_writing(self) -> None:
+        """It does not fetch what we tell it."""
+        self._pause("writing")
+
+    def resume_writing(self) -> None:
+        """It does."""
+        self._resume("writing")
+
+    # --- what the device said ---
+
+    def _publishes(self, run: list[words.Publish]) -> None:
+        assert self._window is not None
+        assert self.identity is not None
+        if not self._listener.inbox.take(self._window, self.identity, run):
+            self.leave("not_authorized", words.NOT_AUTHORIZED)
+
+    def _on(self, word: words.Said) -> None:
+        match word:
+            case words.Ping():
+                self._tell(words.Pong())
+            case words.Release(mid, code):
+                self._tell(words.Complete(mid, code))
+            case words.Repeated(mid):
+                self._tell(words.Acks([mid | words.QOS2]))
+            case words.Subscribe(mid, filters):
+                self._tell(words.SubAck(mid, filters))
+            case words.Unsubscribe(mid, filters):
+                self._tell(words.UnsubAck(mid, filters))
+            case words.Disconnect(code):
+                if code == words.SUCCESS and self.identity is not None:
+                    self.identity.will_is_void = True
+                self.leave(KNOWN_CLOSE.get(code, f"disconnect_0x{code:02x}"))
+            case words.Violation(code, reason):
+                self._violated(code, reason)
+            case words.Connect():
+                self._pause("login")
+                self._login = asyncio.create_task(self._admit(word))
+
+    def _violated(self, code: int, reason: str) -> None:
+        if self.identity is None:
+            self._listener.inbox.metrics.refused("protocol_error")
+        self.leave("protocol_error", code, reason)
+
+    async def _admit(self, connect: words.Connect) -> None:
+        """CONNECT, answered."""
+        address = self._address()
+        admitted = await self._listener.admit(connect, address.common_name)
+        if self._ended:
+            return
+        if admitted.code != words.SUCCESS:
+            self._listener.refused(admitted.code, address, connect)
+            self._tell(words.ConnAck(admitted.code))
+            self._end()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self.v5 = connect.version == 5
+        self._window = self._listener.inbox.window(self)
+        self.identity = self._listener.enter(self, connect, admitted, address)
+        self._tell(self._connack(connect, admitted))
+        self._watch()
+        self._resume("login")
+        self.data_received(b"")
+
+    def _connack(self, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
+        """What of the device's wishes we change: MQTT 5 has words for it."""
+        source = self._listener.source
+        keepalive = connect.keepalive_seconds
+        longest = int(source.keepalive_max)
+        shortened = self.v5 and not 0 < keepalive <= longest
+        self._keepalive_seconds = (longest if shortened else keepalive) * KEEPALIVE_GRACE
+        expiry = dict(connect.properties).get(0x11, 0)
+        kept = min(expiry, int(source.will_delay_max))
+        return words.ConnAck(
+            words.SUCCESS,
+            assigned=None if connect.clientid else admitted.clientid,
+            keepalive_seconds=longest if shortened else None,
+            session_expiry_seconds=kept if kept != expiry else None,
+        )
+
+    def _address(self) -> Address:
+        peer, own = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
+        cert = self._transport.get_extra_info("peercert")
+        return Address(str(peer[0]) if peer else "", _host_port(peer), _host_port(own), common_name(cert))
+
+    # --- time ---
+
+    def _too_late(self) -> None:
+        self._listener.inbox.metrics.refused("login_timeout")
+        self._end()
+
+    def _watch(self) -> None:
+        """Silence for one and a half keep-alives ends the connection; while we do not read it, it is not silent."""
+        if not self._keepalive_seconds or self._ended:
+            return
+        now = self._loop.time()
+        if self._pauses - {"writing"}:
+            self._heard_at = now
+        left = self._heard_at + self._keepalive_seconds - now
+        if left <= 0:
+            self.leave("keepalive_timeout", words.KEEPALIVE_TIMEOUT)
+        else:
+            self._timer = self._loop.call_later(left, self._watch)
+
+    # --- what the inbox and the listener want ---
+
+    def acknowledge(self, acks: list[words.Ack]) -> None:
+        """Kafka has these."""
+        self._tell(words.Acks(acks))
+
+    def room(self, there_is: bool) -> None:
+        """Read on, or not."""
+        if there_is:
+            self._resume("room")
+        else:
+            self._pause("room")
+
+    def fail(self, problem: ConnectorError) -> None:
+        """Kafka does not take what it sent; it has to send it again, to whom it will."""
+        self.leave("server_unavailable", words.SERVER_UNAVAILABLE, str(problem))
+
+    def hold(self) -> None:
+        """Read no more, for good."""
+        self._pause("stopping")
+
+    def leave(self, why: str, code: int | None = None, reason: str = "") -> None:
+        """End it, with a last word when there is a `code`. `why` is for the event client.disconnected."""
+        if self._ended:
+            return
+        if code is not None:
+            self._tell(words.Bye(code, reason))
+        if self.identity is not None and self._window is not None:
+            self._listener.inbox.forget(self._window)
+            self._listener.left(self, self.identity, why)
+        self._end()
+
+    # --- the transport ---
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._login is not None and self._login is not asyncio.current_task():
+            self._login.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._transport.is_closing():
+            self._transport.close()
+            self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def _tell(self, word: words.Told) -> None:
+        if not self._ended and not self._transport.is_closing():
+            self._transport.write(self._protocol.send(word))
+
+    def _pause(self, why: str) -> None:
+        if not self._pauses and not self._transport.is_closing():
+            self._transport.pause_reading()
+        self._pauses.add(why)
+
+    def _resume(self, why: str) -> None:
+        self._pauses.discard(why)
+        if not self._pauses and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+
+def _host_port(address: Any) -> str:
+    if not address:
+        return ""
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,151 @@
+"""A device that has logged in: what it may publish to, and what its messages and its coming and going look like in Kafka.
+
+Pure, but for a memory of topics, which is bounded. This file does not know how a device proves who it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ingress.listener.packets import Connect, Publish, Will
+from ingress.route import extra, properties_object
+from pipeline.connectors.mqtt_parser import DUP_FLAG, PUBLISH_PROPERTIES, QOS_MASK, RETAIN_FLAG
+from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_record
+from pipeline.topics import matches
+
+FROM_LISTENER: Final = b"listener"
+TOPICS_REMEMBERED_MAX: Final = 512
+TOPIC_BYTES_REMEMBERED_MAX: Final = 256
+
+# MQTT 5.0 table 2-4: the names of the properties of CONNECT that an event tells.
+CONNECT_PROPERTIES: Final[Mapping[int, tuple[str, str]]] = {
+    0x11: ("Session-Expiry-Interval", "four"),
+    0x17: ("Request-Problem-Information", "byte"),
+    0x19: ("Request-Response-Information", "byte"),
+    0x21: ("Receive-Maximum", "two"),
+    0x22: ("Topic-Alias-Maximum", "two"),
+    0x27: ("Maximum-Packet-Size", "four"),
+    0x26: PUBLISH_PROPERTIES[0x26],
+}
+
+Prepared = dict[int, tuple[bytes, list[tuple[str, bytes]]]]  # first byte of a PUBLISH → key and headers
+
+
+@dataclass(frozen=True)
+class Address:
+    """Both ends of a connection, and what the certificate of the other one says."""
+
+    peerhost: str
+    peername: str
+    sockname: str
+    common_name: str | None = None
+
+
+def permitted(filters: list[str], clientid: str, username: str | None) -> list[str]:
+    """The topic filters of one client. An id that could widen a filter does not stand in for its placeholder."""
+    found = []
+    for each in filters:
+        fits = True
+        for placeholder, value in (("%c", clientid), ("%u", username)):
+            if placeholder in each:
+                fits = fits and bool(value) and not set(value or "") & set("/+#")
+                each = each.replace(placeholder, value or "")
+        if fits:
+            found.append(each)
+    return found
+
+
+@dataclass
+class Identity:
+    """One logged-in device. `topics` are the filters that it may publish to."""
+
+    clientid: str
+    username: str | None
+    address: Address
+    topics: list[str]
+    connect: Connect
+    connected_at_ms: int
+    will_is_void: bool = False  # it said goodbye, or we stop
+    prepared: dict[bytes, Prepared] = field(default_factory=dict)
+
+    def may_publish(self, topic: bytes) -> bool:
+        """Whether a message of this topic is taken."""
+        name = topic.decode()
+        return any(matches(each, name) for each in self.topics)
+
+    def record(self, message: Publish, now_ms: int) -> Outgoing | None:
+        """The record of a message, None when its topic is not allowed. Key and headers of usual ones are remembered."""
+        topic, payload, flags, _, properties = message
+        if not self.may_publish(topic):
+            return None
+        record = self._message(topic, payload, flags, properties, now_ms)
+        if not properties and len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
+            if len(self.prepared) >= TOPICS_REMEMBERED_MAX:
+                self.prepared.clear()
+            self.prepared.setdefault(topic, {})[flags] = record.key, record.headers
+        return record
+
+    def will(self, will: Will, now_ms: int) -> Outgoing:
+        """The record of its will."""
+        return self._message(will.topic, will.payload, will.flags, will.properties, now_ms)
+
+    def _message(self, topic: bytes, payload: bytes, flags: int, properties: Any, now_ms: int) -> Outgoing:
+        more = [(PEERHOST, self.address.peerhost.encode())]
+        if self.username is not None:
+            more.append((USERNAME, self.username.encode()))
+        return message_record(
+            topic=topic,
+            payload=payload,
+            qos=(flags & QOS_MASK) >> 1,
+            retain=bool(flags & RETAIN_FLAG),
+            dup=bool(flags & DUP_FLAG),
+            clientid=self.clientid.encode(),
+            clientid_from=FROM_LISTENER,
+            timestamp_ms=now_ms,
+            extra=[*more, *extra(properties)],
+        )
+
+    # --- coming and going ---
+
+    def connected(self) -> Outgoing:
+        """The event client.connected, with EMQX's field names."""
+        connect = self.connect
+        told = tuple(each for each in connect.properties if each[0] in CONNECT_PROPERTIES)
+        values = dict(connect.properties)
+        fields = self._common() | {
+            "keepalive": connect.keepalive_seconds,
+            "clean_start": connect.clean_start,
+            "is_bridge": False,
+            "expiry_interval": values.get(0x11, 0),
+            "connected_at": self.connected_at_ms,
+            "conn_props": {"User-Property": {}} | properties_object(told, CONNECT_PROPERTIES),
+        }
+        if 0x21 in values:
+            fields["receive_maximum"] = values[0x21]
+        return event_record("client.connected", fields, clientid=self.clientid, timestamp_ms=self.connected_at_ms)
+
+    def disconnected(self, reason: str, now_ms: int) -> Outgoing:
+        """The event client.disconnected."""
+        fields = self._common() | {
+            "reason": reason,
+            "connected_at": self.connected_at_ms,
+            "disconnected_at": now_ms,
+        }
+        return event_record("client.disconnected", fields, clientid=self.clientid, timestamp_ms=now_ms)
+
+    def _common(self) -> dict[str, Any]:
+        address = self.address
+        fields: dict[str, Any] = {
+            "peerhost": address.peerhost,
+            "peername": address.peername,
+            "sockname": address.sockname,
+            "proto_name": "MQTT",
+            "proto_ver": self.connect.version,
+        }
+        if self.username is not None:
+            fields["username"] = self.username
+        if address.common_name is not None:
+            fields["cn"] = address.common_name
+        return fields

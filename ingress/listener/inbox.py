@@ -1,0 +1,235 @@
+"""What all clients of a listener have sent and Kafka has not answered for: a window for each client, and one bound for all.
+
+1. `take` makes records of a client's messages, in the order of arrival, and produces them;
+2. after each look for Kafka's answers the clients that got some are acknowledged, in order, in one piece each.
+
+What Kafka refuses for good goes to the dead letter topic. What it does not take for another reason ends its client's
+connection: the client has it still, and sends it again.
+
+This file has no await and no lock, and does not know sockets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final, Protocol
+
+from ingress.listener.identity import Identity
+from ingress.listener.packets import NOT_AUTHORIZED, QOS2, REASON_SHIFT, Ack, Publish
+from ingress.metrics import SourceMetrics
+from ingress.refusals import Refusals
+from ingress.window import Delivery, Window
+from pipeline.config.listener import ListenerSource
+from pipeline.config.model import KafkaConfig
+from pipeline.connectors.kafka import Producer, failure
+from pipeline.connectors.mqtt_parser import DUP_FLAG
+from pipeline.errors import ConnectorError, RefusedError
+from pipeline.record import Outgoing
+
+QOS_MASK: Final = 0x06
+NOTHING: Final = Outgoing(b"", b"", [], 0)
+
+
+class Receiver(Protocol):
+    """The connection whose messages these are."""
+
+    v5: bool
+
+    def acknowledge(self, acks: list[Ack]) -> None: ...
+
+    def room(self, there_is: bool) -> None:
+        """Whether more should be read from it."""
+
+    def fail(self, problem: ConnectorError) -> None: ...
+
+
+class ClientWindow(Window):
+    """A window that says when it got an answer, so that nobody has to look through thousands of them."""
+
+    __slots__ = ("answered", "receiver")
+
+    def __init__(self, inbox: Inbox, receiver: Receiver | None, messages_max: int) -> None:
+        super().__init__(messages_max, inbox.bytes_max)
+        self.answered = inbox.answered
+        self.receiver = receiver
+
+    @property
+    def size_bytes(self) -> int:
+        """Payloads in it."""
+        return self._bytes
+
+    def add(self, mid: int, topic: str, record: Outgoing) -> Delivery:
+        """As every window, with deliveries that tell of their answer."""
+        delivery = _Delivery(self, mid, topic, record)
+        self._pending.append(delivery)
+        self._bytes += len(record[1])
+        return delivery
+
+
+class _Delivery(Delivery):
+    __slots__ = ()
+
+    def __call__(self, error: Any, message: Any) -> None:
+        window = self.window
+        if error is None:
+            self.done = True
+        else:
+            window.failed.append((self, error))
+        window.answered.add(window)  # type: ignore[attr-defined]
+
+
+class Inbox:
+    """Of one listener."""
+
+    def __init__(self, name: str, source: ListenerSource, kafka: KafkaConfig, producer: Producer) -> None:
+        self._kafka = kafka
+        self._producer = producer
+        self._window_max = source.window
+        self._records_max = source.buffer_records
+        self.bytes_max = source.buffer_bytes
+        self._records = self._bytes = 0
+        self.answered: set[ClientWindow] = set()
+        self._busy: set[ClientWindow] = set()  # windows that are not empty
+        self._full: dict[ClientWindow, None] = {}  # who is not read because of all the others, in order
+        self.metrics = SourceMetrics(name)
+        self._refusals = Refusals(f"listener:{name}", kafka, producer, self.metrics)
+        self._own = ClientWindow(self, None, self._records_max)
+        self.empty = asyncio.Event()
+        self.empty.set()
+        producer.after_poll(self.sweep)
+
+    def __len__(self) -> int:
+        return self._records
+
+    @property
+    def full(self) -> bool:
+        """Whether nobody should be read."""
+        return self._records >= self._records_max or self._bytes >= self.bytes_max
+
+    def window(self, receiver: Receiver) -> ClientWindow:
+        """A new client's."""
+        return ClientWindow(self, receiver, self._window_max)
+
+    def take(self, window: ClientWindow, identity: Identity, run: list[Publish]) -> bool:
+        """The hot path: a run of one client's messages into Kafka. False: one of them may not be, and 3.1.1 cannot be told."""
+        now_ms = int(time.time() * 1000)
+        prepared, topic_name = identity.prepared, self._kafka.messages_topic
+        add, produce = window.add, self._producer.produce
+        before, bytes_before, redelivered = len(window), window.size_bytes, 0
+        obeyed = True
+        for message in run:
+            topic, payload, flags, ack, properties = message
+            if flags & (DUP_FLAG | 4):
+                redelivered += flags & DUP_FLAG == DUP_FLAG
+                ack |= QOS2 if flags & QOS_MASK == 4 else 0
+            known = None if properties else prepared.get(topic)
+            ready = known.get(flags) if known else None
+            record = Outgoing(ready[0], payload, ready[1], now_ms) if ready else identity.record(message, now_ms)
+            if record is None:
+                obeyed = self._refuse(window, ack)
+                if not obeyed:
+                    break
+            else:
+                produce(topic_name, record, add(ack, topic_name, record))
+        self._count(window, len(window) - before, window.size_bytes - bytes_before)
+        self.metrics.received.inc(len(run))
+        if redelivered:
+            self.metrics.redelivered.inc(redelivered)
+        if window.full or self.full:
+            self._hold(window)
+        return obeyed
+
+    def put(self, topic: str, record: Outgoing) -> None:
+        """An event or a will: nobody waits for it."""
+        self._producer.produce(topic, record, self._own.add(0, topic, record))
+        self._count(self._own, 1, len(record.value))
+
+    def _refuse(self, window: ClientWindow, ack: Ack) -> bool:
+        """A topic that is not allowed: MQTT 5 has a word for it, which takes its turn in the window."""
+        self.metrics.dropped("not_authorized")
+        receiver = window.receiver
+        if ack and receiver is not None and not receiver.v5:
+            return False
+        if ack:
+            window.add(ack | NOT_AUTHORIZED << REASON_SHIFT, "", NOTHING).done = True
+            self.answered.add(window)
+            self._producer.wake()
+        return True
+
+    def _count(self, window: ClientWindow, records: int, size_bytes: int) -> None:
+        if records:
+            self._records += records
+            self._bytes += size_bytes
+            self._busy.add(window)
+            self.empty.clear()
+
+    def _hold(self, window: ClientWindow) -> None:
+        if self.full:
+            self._full[window] = None
+        if window.receiver is not None:
+            window.receiver.room(False)
+
+    # --- Kafka's answers ---
+
+    def sweep(self) -> None:
+        """After each look for Kafka's answers: acknowledge what can be, deal with what Kafka did not take."""
+        if not self.answered:
+            return
+        answered = list(self.answered)
+        self.answered.clear()
+        for window in answered:
+            self._settle(window)
+        if not self._records:
+            self.empty.set()
+        while self._full and not self.full:
+            window = next(iter(self._full))
+            del self._full[window]
+            self._release(window)
+
+    def _settle(self, window: ClientWindow) -> None:
+        for delivery, error in window.take_failed() if window.failed else ():
+            self._failed(window, delivery, error)
+        size_bytes = window.size_bytes
+        count, acks = window.settle()
+        if not count:
+            return
+        self._producer.delivered()
+        self._records -= count
+        self._bytes -= size_bytes - window.size_bytes
+        self.metrics.produced.inc(count)
+        if not window:
+            self._busy.discard(window)
+        if window.receiver is not None and acks:
+            window.receiver.acknowledge(acks)
+            self.metrics.acknowledged.inc(len(acks))
+        if self.full and window.receiver is not None:
+            self._full[window] = None
+        elif window not in self._full:
+            self._release(window)
+
+    def _release(self, window: ClientWindow) -> None:
+        if window.receiver is not None and not window.full:
+            window.receiver.room(True)
+
+    def _failed(self, window: ClientWindow, delivery: Delivery, error: Any) -> None:
+        problem = failure(error, f"cannot write to {delivery.topic}")
+        if isinstance(problem, RefusedError) and self._refusals.second_way(delivery, problem):
+            return
+        delivery.done = True
+        if not delivery.mid:
+            self.metrics.dropped("not_delivered")
+        receiver, window.receiver = window.receiver, None  # no acknowledgement leaves from here on
+        if receiver is not None:
+            receiver.fail(problem)
+
+    def observe(self, now_ms: int) -> None:
+        """Set the gauges; called now and then."""
+        self.metrics.window.set(self._records)
+        arrivals = [window.oldest.record.timestamp_ms or now_ms for window in self._busy if window.oldest is not None]
+        self.metrics.ack_lag.set(max(0, now_ms - min(arrivals, default=now_ms)) / 1000)
+
+    def forget(self, window: ClientWindow) -> None:
+        """Its connection is gone: what is under way goes on, and is acknowledged to nobody."""
+        window.receiver = None
+        self._full.pop(window, None)

@@ -1,0 +1,134 @@
+"""Who may connect, and as whom: passwords of a file, the certificate's name, or everybody.
+
+A check of a password costs 30 ms of a processor, so it is made in threads; one that was good is remembered as a keyed digest,
+so that thousands of clients that come back at once do not wait for minutes. The file is read again when it changes.
+
+This file does not know the protocol's state; it answers with MQTT 5's reason codes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import structlog
+
+from ingress.listener.identity import permitted
+from ingress.listener.packets import (
+    BAD_AUTHENTICATION_METHOD,
+    BAD_CREDENTIALS,
+    CLIENTID_NOT_VALID,
+    NOT_AUTHORIZED,
+    SUCCESS,
+    Connect,
+)
+from pipeline.config.listener import ListenerSource
+from pipeline.errors import ConfigError
+from pipeline.passwords import parse_passwords, verified
+from pipeline.topics import matches
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+THREADS: Final = 2
+AUTHENTICATION_METHOD: Final = 0x15
+
+
+class Admitted(NamedTuple):
+    """`code` 0: under this name, with these topic filters."""
+
+    code: int
+    clientid: str = ""
+    username: str | None = None
+    topics: list[str] = []  # noqa: RUF012 - never changed
+
+
+class Login:
+    """Of one listener. Raises ConfigError when the password file cannot be used at the start."""
+
+    def __init__(self, name: str, source: ListenerSource) -> None:
+        self._name = name
+        self._source = source
+        self._key = secrets.token_bytes(32)
+        self._good: dict[str, bytes] = {}  # user → keyed digest of the hash and the password that was good
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
+        self._read_at: tuple[int, int] | None = None
+        self._hashes: dict[str, str] = {}
+        self._told = ""
+        problem = self._read()
+        if problem:
+            raise ConfigError(problem, where=f"sources.listener.{name}.password_file")
+
+    async def admit(self, connect: Connect, common_name: str | None) -> Admitted:
+        """May this one come in?"""
+        source = self._source
+        if any(identifier == AUTHENTICATION_METHOD for identifier, _ in connect.properties):
+            return Admitted(BAD_AUTHENTICATION_METHOD)
+        username = common_name if source.authentication == "certificate" else connect.username
+        if source.authentication == "certificate" and not username:
+            return Admitted(NOT_AUTHORIZED)
+        if source.authentication == "password" and not await self._proved(username, connect.password):
+            return Admitted(BAD_CREDENTIALS)
+        clientid = connect.clientid
+        if not clientid:
+            clientid = username if source.clientid_is_username and username else f"auto-{secrets.token_hex(12)}"
+        if source.clientid_is_username and clientid != username:
+            return Admitted(CLIENTID_NOT_VALID)
+        topics = permitted(source.topics, clientid, username)
+        if connect.will is not None:
+            will_topic = connect.will.topic.decode()
+            if not any(matches(each, will_topic) for each in topics):
+                return Admitted(NOT_AUTHORIZED)
+        return Admitted(SUCCESS, clientid, username, topics)
+
+    async def refresh(self) -> None:
+        """Read the password file again if it has changed; a file that cannot be used leaves the passwords as they are."""
+        problem = await asyncio.to_thread(self._read)
+        if problem and problem != self._told:
+            log.error("listener.passwords", source=self._name, reason=problem)
+        self._told = problem
+
+    def close(self) -> None:
+        """Checks that have not begun are not made."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _proved(self, username: str | None, password: bytes | None) -> bool:
+        if username is None or password is None:
+            return False
+        hash_text = self._hashes.get(username)
+        digest = blake2b((hash_text or "").encode() + b"\0" + password, key=self._key).digest()
+        if hash_text is not None and hmac.compare_digest(self._good.get(username, b""), digest):
+            return True
+        loop = asyncio.get_running_loop()
+        good = await loop.run_in_executor(self._pool, verified, hash_text, password)
+        if good:
+            self._good[username] = digest
+        return good
+
+    def _read(self) -> str:
+        """What is wrong with the password file; empty: nothing."""
+        if self._source.password_file is None:
+            return ""
+        path = Path(self._source.password_file)
+        try:
+            stat = path.stat()
+            if (stat.st_mtime_ns, stat.st_size) == self._read_at:
+                return self._told
+            hashes = parse_passwords(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            return f"cannot use {path}: {error.strerror if isinstance(error, OSError) else error}"
+        self._hashes, self._read_at = hashes, (stat.st_mtime_ns, stat.st_size)
+        return ""
+
+
+def common_name(peercert: Any) -> str | None:
+    """The common name of a verified certificate, as `ssl` tells it."""
+    for part in (peercert or {}).get("subject", ()):
+        for name, value in part:
+            if name == "commonName":
+                return str(value)
+    return None

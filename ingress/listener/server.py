@@ -1,0 +1,194 @@
+"""A port on which devices publish, as a source of the ingress: who is there, who takes over from whom, and the way out.
+
+Stopping: 1. no new connections, and nothing more is read; 2. Kafka gets its time, and what it has is acknowledged; 3. each
+client is told to go elsewhere, its will is void; 4. Kafka gets what is left of the time for the events of that.
+
+This file knows neither bytes nor records; see connection.py and inbox.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import time
+from typing import Final
+
+import structlog
+
+from ingress.listener import packets as words
+from ingress.listener.connection import Connection
+from ingress.listener.identity import Address, Identity
+from ingress.listener.inbox import Inbox
+from ingress.listener.login import Admitted, Login
+from ingress.listener.wills import Wills
+from pipeline.config.listener import ListenerSource
+from pipeline.config.model import KafkaConfig
+from pipeline.connectors.kafka import Producer
+from pipeline.errors import ConfigError
+from pipeline.record import Outgoing
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+OBSERVE_SECONDS: Final = 1.0
+BACKLOG: Final = 1024
+REFUSALS: Final = {
+    words.BAD_CREDENTIALS: "credentials",
+    words.NOT_AUTHORIZED: "not_authorized",
+    words.CLIENTID_NOT_VALID: "not_authorized",
+    words.SERVER_BUSY: "busy",
+}
+
+
+class Listener:
+    """One port. Has the verbs of ingress/source.py: `run` until `stop`."""
+
+    def __init__(self, name: str, source: ListenerSource, *, kafka: KafkaConfig, producer: Producer) -> None:
+        self._name = name
+        self._kafka = kafka
+        self.source = source
+        self.inbox = Inbox(name, source, kafka, producer)
+        self._wills = Wills(source.will_delay_max, self._publish_will)
+        self._login = Login(name, source)
+        self._connections: set[Connection] = set()
+        self._clients: dict[str, Connection] = {}
+        self._stopping = asyncio.Event()
+        self._stop_before = 0.0
+        self.connected_once = asyncio.Event()
+        self.connected = False
+
+    async def run(self) -> None:
+        """Serve devices until `stop`. Raises ConfigError when the address or a certificate cannot be used."""
+        server = await self._open()
+        self.connected = True
+        self.inbox.metrics.connected.set(1)
+        self.connected_once.set()
+        log.info("listener.listening", source=self._name, address=self.source.bind)
+        try:
+            while not self._stopping.is_set():
+                self._observe()
+                await self._login.refresh()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(OBSERVE_SECONDS):
+                        await self._stopping.wait()
+        finally:
+            self.connected = False
+            self.inbox.metrics.connected.set(0)
+            await self._leave(server)
+
+    def stop(self, deadline_seconds: float) -> None:
+        """Ask `run` to take no more messages and to wait for Kafka, within the deadline."""
+        self._stop_before = time.monotonic() + deadline_seconds
+        self._stopping.set()
+
+    async def _open(self) -> asyncio.Server:
+        host, _, port = self.source.bind.rpartition(":")
+        tls = self._tls()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(
+                lambda: Connection(self),
+                host.strip("[]"),
+                int(port),
+                ssl=tls,
+                ssl_handshake_timeout=self.source.connect_timeout if tls else None,
+                backlog=BACKLOG,
+            )
+        except OSError as error:
+            problem = f"cannot listen on {self.source.bind}: {error.strerror or error}"
+            raise ConfigError(problem, where=f"sources.listener.{self._name}.bind") from None
+
+    def _tls(self) -> ssl.SSLContext | None:
+        settings = self.source.ssl
+        if not settings.enable:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(settings.certfile or "", settings.keyfile)
+            if settings.cacertfile:
+                context.load_verify_locations(settings.cacertfile)
+                context.verify_mode = ssl.CERT_REQUIRED
+        except (OSError, ssl.SSLError) as error:
+            where = f"sources.listener.{self._name}.ssl"
+            raise ConfigError(f"cannot use the certificate: {error}", where=where) from None
+        return context
+
+    async def _leave(self, server: asyncio.Server) -> None:
+        server.close()
+        for connection in list(self._connections):
+            connection.hold()
+        await self._until_empty()
+        if self.inbox:
+            log.warning("listener.stopped_early", source=self._name, unacknowledged=len(self.inbox))
+        for connection in list(self._connections):
+            if connection.identity is not None:
+                connection.identity.will_is_void = True
+            connection.leave("server_shutdown", words.SHUTTING_DOWN)
+        self._wills.send_all()
+        await self._until_empty()
+        self._login.close()
+
+    async def _until_empty(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, self._stop_before - time.monotonic())):
+                await self.inbox.empty.wait()
+
+    def _observe(self) -> None:
+        self.inbox.metrics.clients(len(self._clients))
+        self.inbox.observe(int(time.time() * 1000))
+
+    # --- who comes ---
+
+    def welcome(self, connection: Connection) -> bool:
+        """Whether there is a place for one more connection."""
+        if len(self._connections) >= self.source.max_connections or self._stopping.is_set():
+            self.inbox.metrics.refused("limit")
+            return False
+        self._connections.add(connection)
+        return True
+
+    def gone(self, connection: Connection) -> None:
+        """Its place is free."""
+        self._connections.discard(connection)
+
+    async def admit(self, connect: words.Connect, common_name: str | None) -> Admitted:
+        """May this one come in? While Kafka is away and the buffer full, nobody may."""
+        if self.inbox.full:
+            return Admitted(words.SERVER_BUSY)
+        return await self._login.admit(connect, common_name)
+
+    def refused(self, code: int, address: Address, connect: words.Connect) -> None:
+        """One who may not is counted."""
+        reason = REFUSALS.get(code, "protocol_error")
+        self.inbox.metrics.refused(reason)
+        log.debug(
+            "listener.refused", source=self._name, peer=address.peername, clientid=connect.clientid, reason=reason
+        )
+
+    def enter(self, connection: Connection, connect: words.Connect, admitted: Admitted, address: Address) -> Identity:
+        """It is in; whoever has its clientid is out."""
+        clientid = admitted.clientid
+        before = self._clients.get(clientid)
+        if before is not None:
+            before.leave("takenover", words.TAKEN_OVER)
+        self._wills.came(clientid, afresh=connect.clean_start)
+        now_ms = int(time.time() * 1000)
+        identity = Identity(clientid, admitted.username, address, admitted.topics, connect, now_ms)
+        self._clients[clientid] = connection
+        self.inbox.metrics.connections.inc()
+        self._event(identity.connected())
+        return identity
+
+    def left(self, connection: Connection, identity: Identity, why: str) -> None:
+        """It is out: its will, then the event."""
+        if self._clients.get(identity.clientid) is connection:
+            del self._clients[identity.clientid]
+        self._wills.left(identity)
+        self._event(identity.disconnected(why, int(time.time() * 1000)))
+
+    def _event(self, record: Outgoing) -> None:
+        self.inbox.metrics.events.inc()
+        self.inbox.put(self._kafka.events_topic, record)
+
+    def _publish_will(self, record: Outgoing) -> None:
+        self.inbox.put(self._kafka.messages_topic, record)

@@ -1,0 +1,61 @@
+"""Wills of clients that are here, and of those that are gone for less than their will's delay.
+
+A session keeps nothing else here, so its expiry only bounds the delay (MQTT 5.0 section 3.1.3.2.2). A client that comes back in
+time and does not start afresh takes its will back. What is held back when the process is killed is lost.
+
+This file does not know connections; the clock is the event loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from ingress.listener.identity import Identity
+from pipeline.record import Outgoing
+
+SESSION_EXPIRY = 0x11
+
+
+class Wills:
+    """`publish` gets the record of each will whose time has come."""
+
+    def __init__(self, delay_seconds_max: float, publish: Callable[[Outgoing], None]) -> None:
+        self._delay_seconds_max = delay_seconds_max
+        self._publish = publish
+        self._pending: dict[str, tuple[asyncio.TimerHandle, Identity]] = {}
+
+    def came(self, clientid: str, *, afresh: bool) -> None:
+        """A client is here again. One that starts afresh ends its last session, and that one's will is due."""
+        pending = self._pending.pop(clientid, None)
+        if pending is not None:
+            pending[0].cancel()
+            if afresh:
+                self._send(pending[1])
+
+    def left(self, identity: Identity) -> None:
+        """A client is gone."""
+        will = identity.connect.will
+        if will is None or identity.will_is_void:
+            return
+        expiry = dict(identity.connect.properties).get(SESSION_EXPIRY, 0)
+        delay = min(will.delay_seconds, expiry, self._delay_seconds_max)
+        if delay <= 0:
+            self._send(identity)
+            return
+        timer = asyncio.get_running_loop().call_later(delay, self._due, identity.clientid)
+        self._pending[identity.clientid] = timer, identity
+
+    def send_all(self) -> None:
+        """We stop: what is held back is due now."""
+        for clientid in list(self._pending):
+            self.came(clientid, afresh=True)
+
+    def _due(self, clientid: str) -> None:
+        self._send(self._pending.pop(clientid)[1])
+
+    def _send(self, identity: Identity) -> None:
+        will = identity.connect.will
+        assert will is not None
+        self._publish(identity.will(will, int(time.time() * 1000)))

@@ -1,0 +1,65 @@
+"""What becomes of a record that Kafka refuses for good: it is judged alone, and then it is a dead letter.
+
+This file does not decide what happens to the connection that brought the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from ingress.dead_letter import dead_letter, record_bytes
+from ingress.metrics import SourceMetrics
+from ingress.window import Delivery
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka import Producer
+from pipeline.errors import RefusedError
+from pipeline.record import Outgoing
+
+log: Final = structlog.get_logger("tidegate.ingress")
+
+
+class Refusals:
+    """Of one source. `source` is its kind and name, such as mqtt:plant."""
+
+    def __init__(self, source: str, kafka: KafkaConfig, producer: Producer, metrics: SourceMetrics) -> None:
+        self._source = source
+        self._kafka = kafka
+        self._producer = producer
+        self._metrics = metrics
+        self._noted: set[str] = set()
+
+    def second_way(self, delivery: Delivery, problem: RefusedError) -> bool:
+        """Send a refused record again, differently each time; False when nothing is left to try.
+
+        Kafka refuses a whole batch for one record in it, so the record is judged alone before it is a dead letter.
+        """
+        delivery.tries += 1
+        limit = self._producer.record_bytes_max
+        room = self._producer.dead_letter_bytes_max
+        letters = self._kafka.dead_letter_topic
+        ways: dict[int, Callable[[], tuple[str, Outgoing]]] = {
+            1: lambda: (delivery.topic, delivery.record),
+            2: lambda: (letters, dead_letter(delivery.record, problem, self._source, room)),
+            3: lambda: (letters, dead_letter(delivery.record, problem, self._source, 0)),
+        }
+        if delivery.tries == 1 and record_bytes(delivery.record) > limit:
+            delivery.tries = 2
+        if delivery.tries not in ways:
+            return False
+        if delivery.tries == 2:
+            self.note(problem)
+        topic, record = ways[delivery.tries]()
+        self._producer.produce_alone(topic, record, delivery)
+        return True
+
+    def note(self, problem: RefusedError) -> None:
+        """Count a dead letter; the first of its reason is told."""
+        self._metrics.dead_letter(problem.reason)
+        if problem.reason not in self._noted:
+            self._noted.add(problem.reason)
+            topic = self._kafka.dead_letter_topic
+            source = self._source.partition(":")[2]
+            log.warning("ingress.dead_letters", source=source, topic=topic, reason=str(problem))

@@ -1,0 +1,220 @@
+"""The listener as devices see it: paho, mosquitto_pub and raw bytes against an ingress process, and what is then in Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+
+from tests.components.ingress_process import assert_all_there, read, under_load
+from tests.components.listener_parts import SECONDS, Device, Listening, events, properties
+from tests.components.mqtt_publisher import Publisher
+
+
+@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_a_message_of_each_quality_arrives_as_it_was_sent(listening: Listening, version: int, qos: int) -> None:
+    """Payload, topic, true clientid, user name and address; events tell of coming and going with EMQX's names."""
+    device = Device(listening, "d1", version=version)
+    device.client.username_pw_set("anna", "anything")
+    reason, _, flags = device.connect()
+
+    sent = properties(PacketTypes.PUBLISH, ContentType="text/plain", UserProperty=("k", "v")) if version == 5 else None
+    device.client.publish(f"{listening.name}/a", b"hello \xff", qos=qos, properties=sent).wait_for_publish(SECONDS)
+    device.leave()
+
+    assert reason == 0
+    assert not flags.session_present
+    (record,) = read(listening.kafka, listening.messages, 1)
+    headers = dict(record.headers() or [])
+    assert (record.key(), record.value()) == (b"d1", b"hello \xff")
+    assert headers["topic"] == f"{listening.name}/a".encode()
+    assert headers.get("qos", b"0") == b"%d" % qos
+    assert (headers["clientid_from"], headers["username"], headers["peerhost"]) == (b"listener", b"anna", b"127.0.0.1")
+    if version == 5:
+        told = json.loads(headers["pub_props"])
+        assert (told["Content-Type"], told["User-Property"]) == ("text/plain", {"k": "v"})
+    (connected, came), (disconnected, went) = events(listening, 2)
+    assert (connected, disconnected) == ("client.connected", "client.disconnected")
+    assert (came["clientid"], came["username"], came["proto_ver"]) == ("d1", "anna", version)
+    assert came["peername"].startswith("127.0.0.1:")
+    assert came["clean_start"] is True
+    assert went["reason"] == "normal"
+
+
+def test_mosquitto_pub_publishes_many_lines(listening: Listening) -> None:
+    """What everybody has: a thousand lines at QoS 1, in order."""
+    program = shutil.which("mosquitto_pub")
+    if program is None:
+        pytest.skip("needs mosquitto_pub")
+    command = [program, "-p", str(listening.port), "-t", f"{listening.name}/m", "-q", "1", "-i", "mosq", "-l"]
+
+    subprocess.run(command, input="".join(f"{n}\n" for n in range(1000)), text=True, check=True, timeout=60)
+
+    records = read(listening.kafka, listening.messages, 1000)
+    assert [int(each.value() or b"") for each in records] == list(range(1000))
+
+
+def test_an_empty_clientid_is_replaced_by_one_of_ours(listening: Listening) -> None:
+    """MQTT 5 is told which."""
+    device = Device(listening, "")
+
+    _, told, _ = device.connect()
+    device.leave()
+
+    assert told.AssignedClientIdentifier.startswith("auto-")
+    assert told.ReceiveMaximum == 1000
+    assert events(listening, 2)[0][1]["clientid"] == told.AssignedClientIdentifier
+
+
+def test_nobody_can_subscribe(listening: Listening) -> None:
+    """The reason says so, and the connection goes on."""
+    device = Device(listening, "d1")
+    device.connect()
+
+    device.client.subscribe([("a/#", 1), ("b", 0)])
+    refused = device.next("subscribe")
+    device.client.publish(f"{listening.name}/a", b"x", qos=1)
+
+    assert [each.value for each in refused] == [0x87, 0x87]
+    assert device.next("publish") == 0
+    device.leave()
+
+
+def test_a_topic_that_is_not_allowed_is_refused_in_its_turn(listening: Listening) -> None:
+    """MQTT 5 gets 0x87 and stays; MQTT 3.1.1 has no word for it and is cut off, with nothing in Kafka."""
+    device, old = Device(listening, "d1"), Device(listening, "d2", version=4)
+    device.connect()
+    old.connect()
+
+    good = f"{listening.name}/good"
+    for topic, qos in ((good, 1), ("bad", 1), (good, 1), ("bad", 2)):
+        device.client.publish(topic, b"x", qos=qos)
+    reasons = [device.next("publish").value for _ in range(4)]
+    old.client.publish("will/d1", b"x", qos=1)
+
+    assert sorted(reasons) == [0, 0, 0x87, 0x92]  # paho sends a PUBREL for the refused one, which is not found
+    old.next("disconnect")
+    device.leave()
+    assert len(read(listening.kafka, listening.messages, 2)) == 2
+
+
+def test_a_second_client_of_the_same_id_takes_over(listening: Listening) -> None:
+    """The first is told 0x8E, its will is published, and its going stands before the second's coming."""
+    first, second = Device(listening, "d1"), Device(listening, "d1")
+    first.client.will_set("will/d1", b"gone", qos=1, retain=True)
+    first.connect()
+
+    second.connect()
+
+    assert first.next("disconnect").value == 0x8E
+    second.leave()
+    told = events(listening, 4)
+    assert [name for name, _ in told] == ["client.connected", "client.disconnected"] * 2
+    assert [fields.get("reason") for _, fields in told] == [None, "takenover", None, "normal"]
+    (will,) = read(listening.kafka, listening.messages, 1)
+    assert (will.key(), will.value()) == (b"d1", b"gone")
+    assert dict(will.headers() or [])["retain"] == b"1"
+
+
+def test_a_delayed_will_is_not_published_when_its_client_comes_back(listening: Listening) -> None:
+    """One who says nothing leaves its will; one who is back in time, or says goodbye, does not."""
+    wish = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=2)
+    kept = properties(PacketTypes.CONNECT, SessionExpiryInterval=60)
+    back, gone = (Device(listening, name, clean_start=False, properties=kept) for name in ("back", "gone"))
+    for device, name in ((back, "back"), (gone, "gone")):
+        device.client.will_set(f"will/{name}", name, qos=1, properties=wish)
+        device.connect()
+        device.client._sock.close()  # type: ignore[union-attr]
+    again = Device(listening, "back", clean_start=False, properties=kept)
+    again.connect()
+    again.leave()
+
+    wills = read(listening.kafka, listening.messages, 1)
+
+    assert [each.value() for each in wills] == [b"gone"]
+
+
+async def test_silence_ends_a_connection(listening: Listening) -> None:
+    """One and a half keep-alives after the last packet; PINGREQ counts."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
+    writer.write(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x01\x00\x02d1")
+    began = time.monotonic()
+    await reader.readexactly(4)
+    await asyncio.sleep(1.0)
+    writer.write(b"\xc0\x00")
+    answer = await reader.read()
+    seconds = time.monotonic() - began
+    writer.close()
+
+    assert answer == b"\xd0\x00"
+    assert 2.0 < seconds < 4.5
+    assert (await asyncio.to_thread(events, listening, 2))[1][1]["reason"] == "keepalive_timeout"
+
+
+def test_a_stop_acknowledges_what_kafka_has_and_sends_clients_away(listening: Listening) -> None:
+    """DISCONNECT 0x8B, no will, and the event says why."""
+    device = Device(listening, "d1")
+    device.client.will_set("will/d1", b"gone")
+    device.connect()
+    for _ in range(2000):
+        device.client.publish(f"{listening.name}/a", b"x", qos=1)
+    device.next("publish")
+
+    listening.server.stop()
+
+    told = [("publish", None)]
+    while told[-1][0] != "disconnect":
+        told.append(device.told.get(timeout=SECONDS))
+    assert told[-1][1].value == 0x8B  # type: ignore[union-attr]
+    records = read(listening.kafka, listening.messages, len(told) - 1)
+    assert [each.value() for each in records] == [b"x"] * (len(told) - 1)
+    assert [fields.get("reason") for _, fields in events(listening, 2)] == [None, "server_shutdown"]
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_what_was_acknowledged_before_a_kill_is_in_kafka(listening: Listening) -> None:
+    """SIGKILL under load, on real Kafka: every PUBACK that a device saw stands for a record, in order."""
+    acknowledged: dict[str, int] = {}
+
+    async def device(clientid: str) -> None:
+        publisher = await Publisher.connect("127.0.0.1", listening.port, clientid)
+        payloads = (f"{clientid}:{n}".ljust(100).encode() for n in range(1_000_000))
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError, TimeoutError)):
+            await asyncio.wait_for(
+                asyncio.gather(
+                    publisher.publish(f"{listening.name}/{clientid}", payloads, rate=2000),
+                    publisher._listening,  # type: ignore[arg-type]
+                ),
+                60,
+            )
+        acknowledged[clientid] = publisher.acknowledged
+
+    async def load() -> None:
+        devices = [asyncio.create_task(device(f"d{n}")) for n in range(5)]
+        await asyncio.sleep(4)
+        listening.server.kill()
+        await asyncio.gather(*devices)
+
+    asyncio.run(load())
+
+    assert sum(acknowledged.values()) > 1000
+    records = read(listening.kafka, listening.messages, sum(acknowledged.values()))
+    for clientid, count in acknowledged.items():
+        numbers = [int((each.value() or b"").split(b":")[1]) for each in records if each.key() == clientid.encode()]
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) >= count, f"{clientid}: {count} acknowledged, {len(numbers)} in Kafka"
+
+
+def test_many_devices_at_once_in_order(listening: Listening) -> None:
+    """Twenty devices of MQTT 3.1.1 with 200 messages under way each: all there, each in its order."""
+    with under_load(listening, devices=20, messages=500, rate=0) as load:
+        acknowledged = load.result()
+
+    assert_all_there(listening, acknowledged)
