@@ -17,8 +17,8 @@ help: ## list the targets
 install: $(VENV)/.installed ## make .venv with the command .venv/bin/tidegate
 	@echo "ready: $(BIN)/tidegate"
 
-demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove it (DEMO_ARGS="--duration 10 --output json")
-	@$(BIN)/tidegate demo $(DEMO_ARGS)
+demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove it (DEMO_ARGS="--duration 10 --output json"; LISTENER=1: without a broker)
+	@$(BIN)/tidegate demo $(if $(LISTENER),--listener) $(DEMO_ARGS)
 
 test: $(VENV)/.installed-dev ## run all tests (TEST_ARGS="-k name")
 	@$(BIN)/python -m pytest $(TEST_ARGS)

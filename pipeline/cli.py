@@ -69,11 +69,14 @@ def demo(
     duration: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for which the devices send.")] = 20.0,
     output: Annotated[Literal["text", "json"], typer.Option(help="json: one object as the last line.")] = "text",
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards, until Ctrl-C.")] = False,
+    listener: Annotated[
+        bool, typer.Option("--listener", help="Without a broker: devices connect to the ingress itself.")
+    ] = False,
 ) -> None:
     """Run the main job on an embedded stack, with a live view, and prove what arrived."""
     from pipeline.demo.main import Options, run
 
-    sys.exit(run(Options(devices, rate, duration, output, keep)))
+    sys.exit(run(Options(devices, rate, duration, output, keep, listener)))
 
 
 @app.command()

@@ -43,6 +43,7 @@ class Options:
     duration_seconds: float = 20.0
     output: Literal["text", "json"] = "text"
     keep: bool = False
+    listener: bool = False
 
 
 class Interrupted(BaseException):
@@ -58,7 +59,7 @@ def run(options: Options) -> int:
     status = INTERRUPTED
     with _interruptible():
         try:
-            with Stack() as stack:
+            with Stack(listener=options.listener) as stack:
                 status = _prove(stack, options, console)
                 if options.keep:
                     print_directions(console, stack)

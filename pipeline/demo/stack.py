@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import yaml
+
 from pipeline.config.load import parse
 from pipeline.demo import embedded
 from pipeline.demo.evidence import Bucket, Log
@@ -30,9 +32,9 @@ _PLACEHOLDER = re.compile(r"\$\{(TIDEGATE_DEMO_[A-Z0-9_]+)\}")
 
 
 class Stack:
-    """Everything that runs. `logs` is a folder of its own, which stays when `keep_logs` is set."""
+    """Everything that runs; with `listener`, without a broker. Its folder stays when `keep_logs` is set."""
 
-    def __init__(self, example: Path = EXAMPLE) -> None:
+    def __init__(self, example: Path = EXAMPLE, *, listener: bool = False) -> None:
         embedded.check_installed()
         self.keep_logs = False
         os.environ[_SECRET_VARIABLE] = secrets.token_urlsafe(16)  # ingress and worker inherit it
@@ -49,6 +51,9 @@ class Stack:
             "TIDEGATE_DEMO_WORKER_METRICS": str(self.worker_metrics),
         }
         text = _fill(example, values)
+        if listener:
+            self.mqtt_311 = self.mqtt_5
+            text = _with_listener(text, f"{HOST}:{self.mqtt_5}")
         self.config = parse(text, name=str(example))
         self.folder = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
         self.config_file = self.folder / "demo.yaml"
@@ -56,8 +61,9 @@ class Stack:
         self.servers = [
             embedded.kafka(kafka, self.folder),
             embedded.s3(s3, self.folder),
-            embedded.mqtt(self.mqtt_5, self.mqtt_311, self.folder),
         ]
+        if not listener:
+            self.servers.append(embedded.mqtt(self.mqtt_5, self.mqtt_311, self.folder))
         self.processes = [
             self._tidegate("ingress", self.ingress_metrics, "/healthz"),
             self._tidegate("worker", self.worker_metrics, "/metrics"),
@@ -121,3 +127,11 @@ def _fill(example: Path, values: dict[str, str]) -> str:
         return _PLACEHOLDER.sub(value, example.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the demo's configuration: {error.strerror}", where=str(example)) from None
+
+
+def _with_listener(text: str, address: str) -> str:
+    """The configuration with a listener of the ingress in the place of the broker: it knows who publishes, comes and goes."""
+    config = yaml.safe_load(text)
+    listener = {"bind": address, "authentication": "none", "topics": ["t/%c", "t/me", "status/%c"]}
+    config["sources"] = {"listener": {"fleet": listener}}
+    return yaml.safe_dump(config, sort_keys=False)

@@ -59,10 +59,11 @@ def demo() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_it_proves_what_arrived() -> None:
+@pytest.mark.parametrize("way", [[], ["--listener"]], ids=["broker", "listener"])
+def test_it_proves_what_arrived(way: list[str]) -> None:
     """The last line is one JSON object; what was published was stored, filtered or overwritten, and nothing is lost."""
     done = subprocess.run(
-        [*COMMAND, "--duration", "4", "--output", "json"], capture_output=True, text=True, timeout=120
+        [*COMMAND, *way, "--duration", "4", "--output", "json"], capture_output=True, text=True, timeout=120
     )
 
     found = json.loads(done.stdout.splitlines()[-1])

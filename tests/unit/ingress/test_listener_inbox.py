@@ -1,0 +1,192 @@
+"""The listener's inbox with a Kafka that is played: what becomes a record, what is acknowledged when, who waits for room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import KafkaError
+
+from ingress.listener.identity import Address, Identity, permitted
+from ingress.listener.inbox import ClientWindow, Inbox
+from ingress.listener.packets import NOT_AUTHORIZED, QOS2, REASON_SHIFT, Ack, Connect, Publish
+from pipeline.config import KafkaConfig
+from pipeline.config.listener import ListenerSource
+from pipeline.connectors.kafka import Producer
+from pipeline.errors import ConnectorError
+from tests.unit.ingress.test_bridge import DENIED, TOO_LARGE, PlayedKafka
+
+CONNECT = Connect(5, "d1", None, None, 60, True, None, ())
+
+
+@dataclass
+class PlayedDevice:
+    v5: bool = True
+    acknowledged: list[Ack] = field(default_factory=list)
+    reading: bool = True
+    problem: ConnectorError | None = None
+
+    def acknowledge(self, acks: list[Ack]) -> None:
+        self.acknowledged += acks
+
+    def room(self, there_is: bool) -> None:
+        self.reading = there_is
+
+    def fail(self, problem: ConnectorError) -> None:
+        self.problem = problem
+
+
+def inbox(**settings: Any) -> tuple[Inbox, PlayedKafka]:
+    kafka = PlayedKafka()
+    source = ListenerSource.model_validate({"authentication": "none", "topics": ["t/#"], **settings})
+    return Inbox("devices", source, KafkaConfig(bootstrap_servers="k:1"), cast(Producer, kafka)), kafka
+
+
+def client(of: Inbox, clientid: str = "d1", *, v5: bool = True) -> tuple[PlayedDevice, ClientWindow, Identity]:
+    device = PlayedDevice(v5)
+    address = Address("192.0.2.1", "192.0.2.1:5", "192.0.2.9:1883")
+    return device, of.window(device), Identity(clientid, None, address, ["t/#"], CONNECT, 0)
+
+
+def message(mid: int = 0, *, qos: int = 1, topic: bytes = b"t/1", payload: bytes = b"x") -> Publish:
+    return topic, payload, 0x30 | qos << 1, mid, ()
+
+
+def test_messages_are_acknowledged_when_kafka_has_them_in_their_order() -> None:
+    """A message waits for those before it, also for one that is not allowed; QoS 2 gets a PUBREC."""
+    box, kafka = inbox()
+    device, window, identity = client(box)
+    run = [message(1), message(2, topic=b"no"), message(3, qos=2), message(qos=0), message(4)]
+
+    assert box.take(window, identity, run)
+    (_, _, first), (_, _, second), (_, _, third), (_, _, fourth) = kafka.sent
+    for answer in (second, fourth):
+        answer(None, None)
+    kafka.sweep()
+    before = list(device.acknowledged)
+    first(None, None)
+    third(None, None)
+    kafka.sweep()
+
+    assert before == []
+    assert device.acknowledged == [1, 2 | NOT_AUTHORIZED << REASON_SHIFT, 3 | QOS2, 4]
+    assert len(box) == 0
+    assert box.empty.is_set()
+
+
+def test_one_client_does_not_wait_for_another() -> None:
+    """Order is each client's own."""
+    box, kafka = inbox()
+    (first, *its_first), (second, *its_second) = client(box, "d1"), client(box, "d2")
+    box.take(*its_first, [message(1)])
+    box.take(*its_second, [message(7)])
+
+    kafka.sent[1][2](None, None)
+    kafka.sweep()
+
+    assert (first.acknowledged, second.acknowledged) == ([], [7])
+    assert [record.key for _, record, _ in kafka.sent] == [b"d1", b"d2"]
+
+
+def test_a_client_with_a_full_window_is_not_read() -> None:
+    """And is again as soon as Kafka has one of its messages. Others are read all the while."""
+    box, kafka = inbox(window=2)
+    device, *its = client(box)
+    other, *others = client(box, "d2")
+    box.take(*its, [message(1), message(2)])
+    box.take(*others, [message(1)])
+
+    assert (device.reading, other.reading) == (False, True)
+    kafka.sent[0][2](None, None)
+    kafka.sweep()
+    assert device.reading
+
+
+@pytest.mark.parametrize("limit", [{"buffer_records": 3}, {"buffer_bytes": 3}])
+def test_when_the_inbox_is_full_whoever_sends_is_not_read(limit: dict[str, int]) -> None:
+    """What was read is taken; then its sender waits, and goes on when there is room, even if its own window was empty."""
+    box, kafka = inbox(**limit)
+    first, *its_first = client(box)
+    second, *its_second = client(box, "d2")
+    box.take(*its_first, [message(1), message(2)])
+    box.take(*its_second, [message(1)])
+
+    assert box.full
+    assert (first.reading, second.reading) == (True, False)
+    kafka.sent[2][2](None, None)
+    kafka.sweep()
+    assert second.reading
+    assert not box.full
+
+
+def test_what_is_not_allowed_and_cannot_be_said_ends_the_connection() -> None:
+    """MQTT 3.1.1 has no negative acknowledgement, and a positive one would be a lie. QoS 0 is dropped."""
+    box, kafka = inbox()
+    _, *its = client(box, v5=False)
+
+    assert box.take(*its, [message(qos=0, topic=b"no")])
+    assert not box.take(*its, [message(1), message(2, topic=b"no"), message(3)])
+    assert len(kafka.sent) == 1
+
+
+def test_what_kafka_refuses_for_good_becomes_a_dead_letter_and_is_acknowledged_then() -> None:
+    """It is judged alone first."""
+    box, kafka = inbox()
+    device, *its = client(box)
+    box.take(*its, [message(1)])
+
+    kafka.answer(TOO_LARGE)
+    kafka.alone[0][2](TOO_LARGE, None)
+    kafka.sweep()
+    topic, letter, answer = kafka.alone[1]
+    assert device.acknowledged == []
+    answer(None, None)
+    kafka.sweep()
+
+    assert topic == "tidegate.dead-letter"
+    assert dict(letter.headers)["dead_letter.source"] == b"listener:devices"
+    assert device.acknowledged == [1]
+
+
+def test_what_kafka_does_not_take_otherwise_ends_its_clients_connection() -> None:
+    """Nothing is acknowledged from there on, not even what Kafka has: the client sends it again."""
+    box, kafka = inbox()
+    device, *its = client(box)
+    other, *others = client(box, "d2")
+    box.take(*its, [message(1), message(2)])
+    box.take(*others, [message(1)])
+
+    kafka.answer(None, cast(KafkaError, DENIED), None)
+
+    assert device.problem is not None
+    assert (device.acknowledged, other.acknowledged) == ([], [1])
+    assert len(box) == 0
+
+
+def test_a_usual_message_is_prepared_once() -> None:
+    """The same topic and flags share key and headers; another flag has its own."""
+    box, kafka = inbox()
+    _, *its = client(box)
+
+    box.take(*its, [message(1), message(2), message(qos=0)])
+    (_, first, _), (_, second, _), (_, third, _) = kafka.sent
+
+    assert first.headers is second.headers
+    assert dict(first.headers)["qos"] == b"1"
+    assert "qos" not in dict(third.headers)
+    assert dict(third.headers)["peerhost"] == b"192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("clientid", "username", "expected"),
+    [
+        ("d1", "anna", ["t/d1/#", "anna/x", "all"]),
+        ("+", "anna", ["anna/x", "all"]),
+        ("a/b", "#", ["all"]),
+        ("d1", None, ["t/d1/#", "all"]),
+    ],
+)
+def test_an_id_cannot_widen_what_may_be_published(clientid: str, username: str | None, expected: list[str]) -> None:
+    """%c and %u stand for plain levels only."""
+    assert permitted(["t/%c/#", "%u/x", "all"], clientid, username) == expected

@@ -1,0 +1,156 @@
+"""Who may log in to a listener, and what `tidegate password` writes for it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from ingress.listener import login
+from ingress.listener.login import Login, common_name
+from ingress.listener.packets import Connect, Will
+from pipeline.cli import app
+from pipeline.config.listener import ListenerSource
+from pipeline.errors import ConfigError
+from pipeline.passwords import hashed, parse_passwords, verified
+
+
+def source(**settings: Any) -> ListenerSource:
+    return ListenerSource.model_validate({"authentication": "none", "topics": ["t/%c"], **settings})
+
+
+def connect(clientid: str = "d1", username: str | None = None, password: bytes | None = None, **more: Any) -> Connect:
+    return Connect(5, clientid, username, password, 60, True, None, ())._replace(**more)
+
+
+def with_passwords(folder: Path, **users: str) -> ListenerSource:
+    file = folder / "passwords"
+    file.write_text("# comment\n\n" + "".join(f"{user}:{hashed(secret)}\n" for user, secret in users.items()))
+    return source(authentication="password", password_file=str(file))
+
+
+async def test_a_password_is_checked_once_and_then_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash costs 30 ms; the second time is a digest. A wrong password is never served by it."""
+    checks: list[bytes] = []
+    monkeypatch.setattr(login, "verified", lambda known, secret: checks.append(secret) or verified(known, secret))
+    gate = Login("devices", with_passwords(tmp_path, anna="right"))
+
+    codes = [(await gate.admit(connect("d1", "anna", each), None)).code for each in (b"right", b"right", b"wrong")]
+
+    assert codes == [0, 0, 0x86]
+    assert checks == [b"right", b"wrong"]
+
+
+async def test_a_storm_of_logins_does_not_stall_the_event_loop(tmp_path: Path) -> None:
+    """While forty passwords are checked, the loop goes round."""
+    gate = Login("devices", with_passwords(tmp_path, anna="right"))
+    turns = 0
+    storm = asyncio.gather(*(gate.admit(connect("d1", "anna", b"wrong%d" % n), None) for n in range(40)))
+
+    while not storm.done():
+        await asyncio.sleep(0)
+        turns += 1
+
+    assert {each.code for each in storm.result()} == {0x86}
+    assert turns > 40
+
+
+async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
+    """A password that is no longer there is refused, though it was good and remembered before."""
+    gate = Login("devices", with_passwords(tmp_path, anna="old"))
+    assert (await gate.admit(connect("d1", "anna", b"old"), None)).code == 0
+
+    with_passwords(tmp_path, anna="new", berta="two")
+    await gate.refresh()
+    codes = [(await gate.admit(connect("d1", *each), None)).code for each in (("anna", b"old"), ("anna", b"new"))]
+    (tmp_path / "passwords").write_text("nonsense")
+    await gate.refresh()
+
+    assert codes == [0x86, 0]
+    assert (await gate.admit(connect("d1", "berta", b"two"), None)).code == 0
+
+
+def test_a_file_that_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
+    """With its place, and without what is in it."""
+    settings = with_passwords(tmp_path)
+    (tmp_path / "passwords").write_text("anna:plain-text")
+
+    with pytest.raises(ConfigError, match=r"sources\.listener\.devices\.password_file.*line 1") as found:
+        Login("devices", settings)
+    assert "plain-text" not in str(found.value)
+    (tmp_path / "passwords").unlink()
+    with pytest.raises(ConfigError, match="No such file"):
+        Login("devices", settings)
+
+
+async def test_a_clientid_that_is_not_the_user_name_is_refused_when_told_so() -> None:
+    """So nobody can pose as another; an empty one becomes the user name."""
+    strict, free = Login("devices", source(clientid_is_username=True)), Login("devices", source())
+
+    assert (await strict.admit(connect("d1", "anna"), None)).code == 0x85
+    assert (await strict.admit(connect("d1", None), None)).code == 0x85
+    assert (await strict.admit(connect("", "anna"), None)).clientid == "anna"
+    assert (await free.admit(connect("d1", "anna"), None)).clientid == "d1"
+
+
+async def test_a_will_needs_the_same_right_as_a_message() -> None:
+    """Else the login is refused: the will could not be published later."""
+    gate = Login("devices", source())
+    wills = [Will(topic, b"", 0, (), 0) for topic in (b"t/d1", b"t/d2")]
+
+    assert [(await gate.admit(connect(will=will), None)).code for will in wills] == [0, 0x87]
+
+
+async def test_enhanced_authentication_is_not_offered() -> None:
+    """MQTT 5.0 section 4.12: 0x8C."""
+    assert (await Login("devices", source()).admit(connect(properties=((0x15, b"SCRAM"),)), None)).code == 0x8C
+
+
+def test_the_common_name_of_a_certificate() -> None:
+    """As Python's ssl tells it; a certificate may have none."""
+    assert common_name({"subject": ((("countryName", "DE"),), (("commonName", "pump-7"),))}) == "pump-7"
+    assert common_name({"subject": ()}) is None
+    assert common_name(None) is None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"authentication": "password"},
+        {"authentication": "none", "password_file": "x"},
+        {"authentication": "certificate"},
+        {"authentication": "certificate", "ssl": {"enable": True, "certfile": "a", "keyfile": "b"}},
+        {"topics": []},
+        {"topics": ["a/#/b"]},
+        {"bind": "1883"},
+        {"window": 65536},
+    ],
+)
+def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
+    """Before anything listens."""
+    with pytest.raises(ValidationError):
+        source(**settings)
+
+
+def test_the_command_writes_a_line_that_the_file_understands() -> None:
+    """The password comes from standard input and is nowhere in the line."""
+    done = CliRunner().invoke(app, ["password", "anna"], input="my secret\n")
+
+    found = parse_passwords(done.stdout)
+    assert done.exit_code == 0
+    assert verified(found["anna"], b"my secret")
+    assert not verified(found["anna"], b"another")
+    assert "secret" not in done.stdout
+    assert CliRunner().invoke(app, ["password", "a:b"], input="x\n").exit_code == 2
+    assert CliRunner().invoke(app, ["password", "anna"], input="\n").exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["anna:$argon2id$x\nanna:$argon2id$y", "anna", ":$argon2id$x", "anna:secret"])
+def test_lines_that_are_no_user_and_hash(text: str) -> None:
+    """The line is named; twice the same user is a mistake too."""
+    with pytest.raises(ValueError, match=r"line \d"):
+        parse_passwords(text)
