@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO_ARGS ?=
 TEST_ARGS ?=
-BENCH ?= transport rules ingress
+BENCH ?= transport rules ingress listener
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
