@@ -1,0 +1,185 @@
+"""Connections of a listener on played sockets and a played Kafka: takeovers, wills, time, and whatever bytes may come."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingress.listener.connection import Connection
+from ingress.listener.server import Listener
+from pipeline.config import KafkaConfig
+from pipeline.config.listener import ListenerSource
+from pipeline.connectors.kafka import Producer
+from tests.unit.ingress.test_bridge import PlayedKafka
+from tests.unit.ingress.test_listener_protocol import CONNECT_5, CONNECT_311, STREAMS, packet, publish, text
+
+WILL_5 = packet(
+    0x10, b"\x00\x04MQTT\x05\x2c\x00\x00\x00\x00\x02d1\x00" + text(b"will") + text(b"gone")
+)  # retained, not clean
+
+
+@dataclass
+class PlayedSocket:
+    """The device's side of a connection."""
+
+    heard: bytearray = field(default_factory=bytearray)
+    reading: bool = True
+    closed: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"peername": ("192.0.2.1", 5), "sockname": ("192.0.2.9", 1883)}.get(name)
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed, "nothing is written after the end"
+        self.heard += data
+
+    def pause_reading(self) -> None:
+        assert self.reading, "asyncio refuses to pause twice"
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+        self.ended.set()
+
+    def abort(self) -> None:
+        self.closed = True
+
+
+class Gate:
+    """A listener, its Kafka, and devices that come one after the other."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.kafka = PlayedKafka()
+        source = ListenerSource.model_validate({"authentication": "none", "topics": ["#"], **settings})
+        kafka = KafkaConfig(bootstrap_servers="k:1")
+        self.listener = Listener("devices", source, kafka=kafka, producer=cast(Producer, self.kafka))
+
+    async def device(self, *pieces: bytes) -> tuple[Connection, PlayedSocket]:
+        connection, sock = Connection(self.listener), PlayedSocket()
+        connection.connection_made(sock)
+        for piece in pieces:
+            if not sock.closed:
+                connection.data_received(piece)
+            await turns()
+        return connection, sock
+
+    @property
+    def told(self) -> list[str]:
+        """What Kafka was given, in short."""
+        found = []
+        for topic, record, _ in self.kafka.sent:
+            if topic == "mqtt.events":
+                fields = orjson.loads(record.value)
+                found.append(fields.get("reason", "connected"))
+            else:
+                found.append(record.value.decode("utf-8", "replace"))
+        return found
+
+
+async def turns() -> None:
+    """A login takes some turns of the loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@given(stream=STREAMS, cut=st.integers(0, 200))
+def test_no_bytes_do_harm(stream: bytes, cut: int) -> None:
+    """Whatever comes, however it is cut: no error, and for each login one event of coming and one of going."""
+
+    async def play() -> list[str]:
+        gate = Gate(window=3)
+        connection, _ = await gate.device(stream[:cut], stream[cut:])
+        connection.connection_lost(None)
+        connection.connection_lost(None)
+        assert not gate.listener._clients
+        assert not gate.listener._connections
+        return [
+            orjson.loads(record.value)["clientid"] for topic, record, _ in gate.kafka.sent if topic == "mqtt.events"
+        ]
+
+    assert len(asyncio.run(play())) in (0, 2)
+
+
+async def test_a_takeover_tells_the_end_of_the_first_before_the_second() -> None:
+    """Will, going, coming; the end of the first connection later on changes nothing."""
+    gate = Gate()
+    first, its = await gate.device(WILL_5)
+    _, others = await gate.device(CONNECT_5)
+
+    first.connection_lost(None)
+
+    assert gate.told == ["connected", "gone", "takenover", "connected"]
+    assert its.heard.endswith(b"\xe0\x02\x8e\x00")
+    assert (its.closed, others.closed) == (True, False)
+    assert len(gate.listener._clients) == 1
+
+
+async def test_a_goodbye_voids_the_will_and_anything_else_does_not() -> None:
+    """DISCONNECT 0 is the only goodbye; 4 asks for the will."""
+    for last, expected in (
+        (b"\xe0\x00", ["normal"]),
+        (b"\xe0\x01\x04", ["gone", "disconnect_with_will"]),
+        (b"\xe0\x01\x81", ["gone", "disconnect_0x81"]),
+        (b"\x00\x00", ["gone", "protocol_error"]),
+    ):
+        gate = Gate()
+        await gate.device(WILL_5, last)
+        assert gate.told[1:] == expected
+
+
+async def test_who_does_not_log_in_in_time_is_cut_off() -> None:
+    """Slow bytes of a CONNECT do not prolong it."""
+    gate = Gate(connect_timeout="20ms")
+    _, sock = await gate.device(CONNECT_5[:5])
+
+    async with asyncio.timeout(5):
+        await sock.ended.wait()
+
+    assert gate.told == []
+
+
+async def test_a_device_that_does_not_fetch_its_answers_is_not_read() -> None:
+    """Else what it does not fetch would grow without a bound."""
+    gate = Gate()
+    connection, sock = await gate.device(CONNECT_311)
+
+    connection.pause_writing()
+    assert not sock.reading
+    connection.room(False)
+    connection.resume_writing()
+    assert not sock.reading
+    connection.room(True)
+    assert sock.reading
+
+
+async def test_while_the_buffer_is_full_nobody_is_let_in() -> None:
+    """Each of them would add an event."""
+    gate = Gate(buffer_records=2)
+    await gate.device(CONNECT_5, publish(b"t", b"x", mid=1, qos=1, properties=b""))
+
+    _, sock = await gate.device(CONNECT_5.replace(b"d1", b"d2"))
+
+    assert sock.heard == b"\x20\x03\x00\x89\x00"
+    assert sock.closed
+
+
+async def test_a_keepalive_is_ours_when_the_device_wants_none() -> None:
+    """MQTT 5 is told the longest one; MQTT 3.1.1 cannot be."""
+    gate = Gate(keepalive_max="90s")
+    _, v5 = await gate.device(CONNECT_5.replace(b"\x00\x3c", b"\x00\x00"))
+    _, v311 = await gate.device(CONNECT_311.replace(b"\x00\x3c", b"\x00\x00"))
+
+    assert b"\x13\x00\x5a" in v5.heard
+    assert v311.heard == b"\x20\x02\x00\x00"
