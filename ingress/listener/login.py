@@ -24,6 +24,7 @@ from ingress.listener.packets import (
     BAD_CREDENTIALS,
     CLIENTID_NOT_VALID,
     NOT_AUTHORIZED,
+    SERVER_BUSY,
     SUCCESS,
     Connect,
 )
@@ -35,6 +36,9 @@ from pipeline.topics import matches
 log: Final = structlog.get_logger("tidegate.ingress")
 
 THREADS: Final = 2
+CHECKS_MAX: Final = (
+    256  # under way or waiting; who comes then is told to come again, instead of running into the time limit
+)
 AUTHENTICATION_METHOD: Final = 0x15
 
 
@@ -56,6 +60,7 @@ class Login:
         self._key = secrets.token_bytes(32)
         self._good: dict[str, bytes] = {}  # user → keyed digest of the hash and the password that was good
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
+        self._checks = 0
         self._read_at: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
         self._told = ""
@@ -71,8 +76,10 @@ class Login:
         username = common_name if source.authentication == "certificate" else connect.username
         if source.authentication == "certificate" and not username:
             return Admitted(NOT_AUTHORIZED)
-        if source.authentication == "password" and not await self._proved(username, connect.password):
-            return Admitted(BAD_CREDENTIALS)
+        if source.authentication == "password":
+            code = await self._check(username, connect.password)
+            if code != SUCCESS:
+                return Admitted(code)
         clientid = connect.clientid
         if not clientid:
             clientid = username if source.clientid_is_username and username else f"auto-{secrets.token_hex(12)}"
@@ -96,18 +103,25 @@ class Login:
         """Checks that have not begun are not made."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _proved(self, username: str | None, password: bytes | None) -> bool:
+    async def _check(self, username: str | None, password: bytes | None) -> int:
+        """The reason code for a user name and a password."""
         if username is None or password is None:
-            return False
+            return BAD_CREDENTIALS
         hash_text = self._hashes.get(username)
         digest = blake2b((hash_text or "").encode() + b"\0" + password, key=self._key).digest()
         if hash_text is not None and hmac.compare_digest(self._good.get(username, b""), digest):
-            return True
-        loop = asyncio.get_running_loop()
-        good = await loop.run_in_executor(self._pool, verified, hash_text, password)
-        if good:
-            self._good[username] = digest
-        return good
+            return SUCCESS
+        if self._checks >= CHECKS_MAX:
+            return SERVER_BUSY
+        self._checks += 1
+        try:
+            good = await asyncio.get_running_loop().run_in_executor(self._pool, verified, hash_text, password)
+        finally:
+            self._checks -= 1
+        if not good:
+            return BAD_CREDENTIALS
+        self._good[username] = digest
+        return SUCCESS
 
     def _read(self) -> str:
         """What is wrong with the password file; empty: nothing."""

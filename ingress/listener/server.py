@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 import time
 from typing import Final
 
 import structlog
 
 from ingress.listener import packets as words
+from ingress.listener.certificate import Certificate
 from ingress.listener.connection import Connection
 from ingress.listener.identity import Address, Identity
 from ingress.listener.inbox import Inbox
@@ -50,6 +50,7 @@ class Listener:
         self.inbox = Inbox(name, source, kafka, producer)
         self._wills = Wills(source.will_delay_max, self._publish_will)
         self._login = Login(name, source)
+        self._certificate = Certificate(name, source.ssl)
         self._connections: set[Connection] = set()
         self._clients: dict[str, Connection] = {}
         self._stopping = asyncio.Event()
@@ -68,6 +69,7 @@ class Listener:
             while not self._stopping.is_set():
                 self._observe()
                 await self._login.refresh()
+                self._certificate.refresh()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(OBSERVE_SECONDS):
                         await self._stopping.wait()
@@ -83,7 +85,7 @@ class Listener:
 
     async def _open(self) -> asyncio.Server:
         host, _, port = self.source.bind.rpartition(":")
-        tls = self._tls()
+        tls = self._certificate.context
         loop = asyncio.get_running_loop()
         try:
             return await loop.create_server(
@@ -97,21 +99,6 @@ class Listener:
         except OSError as error:
             problem = f"cannot listen on {self.source.bind}: {error.strerror or error}"
             raise ConfigError(problem, where=f"sources.listener.{self._name}.bind") from None
-
-    def _tls(self) -> ssl.SSLContext | None:
-        settings = self.source.ssl
-        if not settings.enable:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        try:
-            context.load_cert_chain(settings.certfile or "", settings.keyfile)
-            if settings.cacertfile:
-                context.load_verify_locations(settings.cacertfile)
-                context.verify_mode = ssl.CERT_REQUIRED
-        except (OSError, ssl.SSLError) as error:
-            where = f"sources.listener.{self._name}.ssl"
-            raise ConfigError(f"cannot use the certificate: {error}", where=where) from None
-        return context
 
     async def _leave(self, server: asyncio.Server) -> None:
         server.close()

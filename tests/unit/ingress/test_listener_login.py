@@ -59,6 +59,25 @@ async def test_a_storm_of_logins_does_not_stall_the_event_loop(tmp_path: Path) -
     assert turns > 40
 
 
+async def test_more_logins_than_can_be_checked_are_told_to_come_again(tmp_path: Path) -> None:
+    """A flood of wrong passwords makes no queue without an end; who was good before is let in all the same."""
+    gate = Login("devices", with_passwords(tmp_path, anna="right"))
+    await gate.admit(connect("d1", "anna", b"right"), None)
+    flood = [
+        asyncio.create_task(gate.admit(connect("d1", "anna", b"%d" % n), None)) for n in range(login.CHECKS_MAX + 5)
+    ]
+    await asyncio.sleep(0)
+
+    known = await gate.admit(connect("d1", "anna", b"right"), None)
+    gate.close()
+    refused = [each.result().code for each in flood if each.done()]
+    for each in flood:
+        each.cancel()
+
+    assert known.code == 0
+    assert refused.count(0x89) == 5
+
+
 async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
     """A password that is no longer there is refused, though it was good and remembered before."""
     gate = Login("devices", with_passwords(tmp_path, anna="old"))
