@@ -197,12 +197,13 @@ class Inbox:
         self._producer.delivered()
         self._records -= count
         self._bytes -= size_bytes - window.size_bytes
-        self.metrics.produced.inc(count)
+        refused = sum(ack >> REASON_SHIFT > 0 for ack in acks) if acks and max(acks) >> REASON_SHIFT else 0
+        self.metrics.produced.inc(count - refused)
         if not window:
             self._busy.discard(window)
         if window.receiver is not None and acks:
             window.receiver.acknowledge(acks)
-            self.metrics.acknowledged.inc(len(acks))
+            self.metrics.acknowledged.inc(len(acks) - refused)
         if self.full and window.receiver is not None:
             self._full[window] = None
         elif window not in self._full:

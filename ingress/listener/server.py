@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import time
 from typing import Final
 
@@ -32,6 +33,7 @@ log: Final = structlog.get_logger("tidegate.ingress")
 
 OBSERVE_SECONDS: Final = 1.0
 BACKLOG: Final = 1024
+FILES_BESIDES: Final = 256  # for Kafka's connections and all else
 REFUSALS: Final = {
     words.BAD_CREDENTIALS: "credentials",
     words.NOT_AUTHORIZED: "not_authorized",
@@ -84,6 +86,7 @@ class Listener:
         self._stopping.set()
 
     async def _open(self) -> asyncio.Server:
+        self._raise_file_limit()
         host, _, port = self.source.bind.rpartition(":")
         tls = self._certificate.context
         loop = asyncio.get_running_loop()
@@ -99,6 +102,16 @@ class Listener:
         except OSError as error:
             problem = f"cannot listen on {self.source.bind}: {error.strerror or error}"
             raise ConfigError(problem, where=f"sources.listener.{self._name}.bind") from None
+
+    def _raise_file_limit(self) -> None:
+        """Each connection is an open file, and shells often start a process with 1,024 of them."""
+        wanted = self.source.max_connections + FILES_BESIDES
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+            if possible < wanted:
+                log.warning("listener.few_files", source=self._name, files=possible, wanted=wanted)
 
     async def _leave(self, server: asyncio.Server) -> None:
         server.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.listener.connection import Connection
-from ingress.listener.server import Listener
+from ingress.listener.server import FILES_BESIDES, Listener
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka import Producer
@@ -183,3 +184,15 @@ async def test_a_keepalive_is_ours_when_the_device_wants_none() -> None:
 
     assert b"\x13\x00\x5a" in v5.heard
     assert v311.heard == b"\x20\x02\x00\x00"
+
+
+def test_the_limit_of_open_files_has_room_for_all_connections() -> None:
+    """It is raised as far as the system allows, and never lowered."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+        for connections, expected in ((10, 1024), (1000, 1000 + FILES_BESIDES)):
+            Gate(max_connections=connections).listener._raise_file_limit()
+            assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == expected
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
