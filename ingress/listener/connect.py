@@ -16,13 +16,18 @@ WILL_ALLOWED: Final = frozenset({0x01, 0x02, 0x03, 0x08, 0x09, 0x18, USER_PROPER
 WILL_DELAY, RESPONSE_TOPIC = 0x18, 0x08
 
 
-def read_connect(body: Reader) -> Connect:
-    """Raises Broken. A body of another version than 4 and 5 is not looked into."""
+def read_version(body: Reader) -> int:
+    """4 (MQTT 3.1.1) or 5. Raises Broken; a body of another version is not looked into."""
     name, version = body.binary(), body.number(1)
     if name not in (b"MQTT", b"MQIsdp"):
         raise Broken(MALFORMED, "expected the protocol name MQTT")
     if name != b"MQTT" or version not in (4, 5):
         raise Broken(UNSUPPORTED_VERSION, f"expected MQTT 3.1.1 or 5, found version {version}")
+    return version
+
+
+def read_connect(body: Reader, version: int) -> Connect:
+    """What follows the version. Raises Broken."""
     flags, keepalive = body.number(1), body.number(2)
     _check_flags(flags, version)
     properties = body.properties(ALLOWED) if version == 5 else ()

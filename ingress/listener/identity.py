@@ -5,6 +5,7 @@ Pure, but for a memory of topics, which is bounded. This file does not know how 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +17,7 @@ from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_
 from pipeline.topics import matches
 
 FROM_LISTENER: Final = b"listener"
+_PLACEHOLDER: Final = re.compile("%[cu]")
 TOPICS_REMEMBERED_MAX: Final = 512
 TOPIC_BYTES_REMEMBERED_MAX: Final = 256
 
@@ -45,16 +47,13 @@ class Address:
 
 def permitted(filters: list[str], clientid: str, username: str | None) -> list[str]:
     """The topic filters of one client. An id that could widen a filter does not stand in for its placeholder."""
-    found = []
-    for each in filters:
-        fits = True
-        for placeholder, value in (("%c", clientid), ("%u", username)):
-            if placeholder in each:
-                fits = fits and bool(value) and not set(value or "") & set("/+#")
-                each = each.replace(placeholder, value or "")
-        if fits:
-            found.append(each)
-    return found
+    values = {"%c": clientid, "%u": username or ""}
+    plain = {placeholder for placeholder, value in values.items() if value and not set(value) & set("/+#")}
+    return [
+        _PLACEHOLDER.sub(lambda found: values[found[0]], each)
+        for each in filters
+        if plain.issuperset(_PLACEHOLDER.findall(each))
+    ]
 
 
 @dataclass

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ingress.listener import packets as words
 from ingress.listener.answers import Answers
-from ingress.listener.connect import read_connect
+from ingress.listener.connect import read_connect, read_version
 from ingress.listener.fields import (
     MALFORMED,
     PROTOCOL_ERROR,
@@ -208,9 +208,9 @@ class ServerProtocol:
     def _connect(self, body: Reader) -> words.Connect:
         if self.state is not State.NEW:
             raise Broken(PROTOCOL_ERROR, "expected one CONNECT, found a second")
-        connect = read_connect(body)
-        self.v5 = connect.version == 5
-        self._answers.v5 = self.v5
+        version = read_version(body)
+        self.v5 = self._answers.v5 = version == 5  # before the rest: what is wrong with it is said in this version
+        connect = read_connect(body, version)
         self._answers.device_packet_max = dict(connect.properties).get(0x27, 0xFFFFFFFF)
         self.state = State.ANSWERING
         return connect

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import socket
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +18,7 @@ from ingress.listener.server import FILES_BESIDES, Listener
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka import Producer
+from pipeline.errors import ConfigError
 from tests.unit.ingress.test_bridge import PlayedKafka
 from tests.unit.ingress.test_listener_protocol import CONNECT_5, CONNECT_311, STREAMS, packet, publish, text
 
@@ -196,3 +199,12 @@ def test_the_limit_of_open_files_has_room_for_all_connections() -> None:
             assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == expected
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_an_address_that_is_taken_is_told_with_its_setting() -> None:
+    """Before anything else happens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        gate = Gate(bind=f"127.0.0.1:{other.getsockname()[1]}")
+
+        with pytest.raises(ConfigError, match=r"sources\.listener\.devices\.bind: cannot listen on"):
+            await gate.listener.run()

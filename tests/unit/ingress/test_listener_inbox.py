@@ -185,6 +185,7 @@ def test_a_usual_message_is_prepared_once() -> None:
         ("+", "anna", ["anna/x", "all"]),
         ("a/b", "#", ["all"]),
         ("d1", None, ["t/d1/#", "all"]),
+        ("%u", "anna", ["t/%u/#", "anna/x", "all"]),
     ],
 )
 def test_an_id_cannot_widen_what_may_be_published(clientid: str, username: str | None, expected: list[str]) -> None:

@@ -323,3 +323,18 @@ def test_nothing_larger_than_the_device_reads_is_sent() -> None:
     protocol.send(words.ConnAck(words.SUCCESS))
 
     assert protocol.send(words.Bye(0x8E, "a longer reason")).hex() == "e0028e00"
+
+
+@pytest.mark.parametrize(
+    ("connect", "answer"),
+    [
+        (packet(0x10, b"\x00\x04MQTT\x05\x03\x00\x3c"), "2003008100"),
+        (packet(0x10, b"\x00\x04MQTT\x04\x03\x00\x3c"), ""),
+    ],
+)
+def test_a_broken_connect_is_answered_in_its_own_version(connect: bytes, answer: str) -> None:
+    """MQTT 5 has a CONNACK for it; with 3.1.1 the connection just ends."""
+    protocol = core()
+    code = violation(protocol.receive_data(connect))
+
+    assert protocol.send(words.Bye(code)).hex() == answer
