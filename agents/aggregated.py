@@ -15,7 +15,7 @@ Any number of owners, zombies and kills thus make one chain of objects that hold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 import structlog
@@ -38,6 +38,8 @@ FILTERED_SECONDS: Final = 600.0
 # Records of one cut, which cost a byte each to count.
 CUT_RECORDS_MAX: Final = 20_000_000
 STORES_AT_ONCE_MAX: Final = 16
+# What an object of a cut under way costs until its entry is written: its key and digest, and their share of the entry's text.
+OBJECT_OVERHEAD_BYTES: Final = 1024
 # Encoding more than this is done in a thread, which compression does not share the interpreter with.
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 
@@ -77,8 +79,8 @@ class AggregatedLane(Lane):
 
     @property
     def held_bytes(self) -> int:
-        """What waits and what the open chunks hold."""
-        return self.queued_bytes + self._buffer.size_bytes
+        """What waits, what the open chunks hold, and what the next entry will name."""
+        return self.queued_bytes + self._buffer.size_bytes + len(self._objects) * OBJECT_OVERHEAD_BYTES
 
     @property
     def settled(self) -> int | None:
@@ -88,9 +90,9 @@ class AggregatedLane(Lane):
 
     def relieve(self) -> None:
         """Cut at the next opportunity."""
-        if self._buffer.groups and not self._cut_wanted:
+        if (self._buffer.groups or self._objects) and not self._cut_wanted:
             self._cut_wanted = True
-            self._arrived.set()
+            self._wake()
 
     async def run(self) -> None:
         """From the ledger's end to cancellation or drain: the steps at the top of this file."""
@@ -192,7 +194,7 @@ class AggregatedLane(Lane):
             self._failure = task.exception()
         if self._failure or self._cut_short:
             self._cut_wanted = True
-            self._arrived.set()
+            self._wake()
 
     def _check_rolls(self) -> None:
         if self._failure:
@@ -364,8 +366,16 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def _all(calls: Any) -> None:
-    """Run coroutines side by side; if one fails, the others are cancelled and its error raised."""
-    async with asyncio.TaskGroup() as group:
+async def _all(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
+    """Run coroutines, some side by side, each made when its turn comes: a cut may have hundreds of thousands.
+
+    If one fails, those under way are cancelled, no more are made, and its error is raised.
+    """
+
+    async def work() -> None:
         for call in calls:
-            group.create_task(call)
+            await call
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(STORES_AT_ONCE_MAX):
+            group.create_task(work())

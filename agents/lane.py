@@ -50,6 +50,7 @@ class Lane:
         self._sizes: deque[int] = deque()  # of batches fetched and not offered yet
         self._queue: deque[tuple[RowBatch, int]] = deque()
         self._arrived = asyncio.Event()
+        self._woken = False
         self.drained = asyncio.Event()
 
     @property
@@ -104,15 +105,21 @@ class Lane:
         return not self._queue and not self._sizes
 
     async def _next(self, timeout_seconds: float | None) -> tuple[RowBatch, int] | None:
-        """The next batch with its size in bytes; None after `timeout_seconds` or when drained."""
+        """The next batch with its size in bytes; None after `timeout_seconds`, when woken, or when drained."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not self._queue and (self.must_read or not (self.draining and self.idle)):
+                while not self._queue and not self._woken and (self.must_read or not (self.draining and self.idle)):
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:
             return None
+        self._woken = False
         return self._queue.popleft() if self._queue else None
+
+    def _wake(self) -> None:
+        """Let `_next` return, with a batch or without: there is something else to do."""
+        self._woken = True
+        self._arrived.set()
 
     def _release(self, size_bytes: int) -> None:
         self.queued_bytes -= size_bytes
