@@ -296,7 +296,8 @@ class AggregatedLane(Lane):
         data = bytes(chunk.data)
         digest = chunk.digest(rows)
         inline = len(data) <= ENCODE_INLINE_BYTES_MAX
-        body = self.version.encode(data) if inline else await asyncio.to_thread(self.version.encode, data)
+        encode = self.version.container.encode
+        body = encode(data) if inline else await asyncio.to_thread(encode, data)
         headers = {
             **writer.headers,
             f"{METADATA_PREFIX}tidegate-action": writer.action,

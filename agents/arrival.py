@@ -13,7 +13,6 @@ from agents.version import Version
 from pipeline.buffer import GroupName
 from pipeline.errors import RecordError
 from pipeline.rule import DeadLetter, RowBatch
-from pipeline.sql import to_json
 from pipeline.tally import DEAD, WRITTEN
 
 
@@ -28,7 +27,7 @@ class Arrival(NamedTuple):
 
 def arrival(batch: RowBatch, begin: int, version: Version) -> Arrival:
     """The part of a batch from offset `begin` on; some of it is there. A row that cannot be written is a dead letter."""
-    records, group_of = batch.records, version.key.group
+    records, line_of, group_of = batch.records, version.container.line, version.key.group
     outcomes = bytearray(len(records))
     dead = [letter for letter in batch.dead if letter.record.offset >= begin]
     groups: dict[GroupName, tuple[list[bytes], list[int]]] = {}
@@ -43,7 +42,7 @@ def arrival(batch: RowBatch, begin: int, version: Version) -> Arrival:
         while records[at] is not origin:
             at += 1
         try:
-            line = to_json(row, strict=True) + b"\n"
+            line = line_of(row)
             group = group_of(row, origin.timestamp)
         except RecordError as error:
             dead.append(DeadLetter(origin, error.cause, str(error)))

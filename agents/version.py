@@ -16,7 +16,7 @@ from pipeline.buffer import RollLimits
 from pipeline.config import AggregatedParameters
 from pipeline.config.object_settings import ObjectSettings
 from pipeline.errors import ConfigError
-from pipeline.formats import encode
+from pipeline.formats import make
 from pipeline.object_key import KeyTemplate
 from pipeline.rule import RuleSet, Schemas
 
@@ -36,7 +36,9 @@ class Version:
         schemas: Schemas | None = None,
     ) -> None:
         """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
-        settings = {name: value for name, value in parameters.model_dump().items() if name not in _NOT_CONTENT}
+        settings = {
+            name: value for name, value in parameters.model_dump(by_alias=True).items() if name not in _NOT_CONTENT
+        }
         self.text = orjson.dumps(
             {"action": action, "node": node, "rules": dict(rules), "schemas": schemas or {}, "parameters": settings},
             option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
@@ -52,12 +54,12 @@ class Version:
         )
         self.limits = RollLimits(parameters.aggregation.max_records, parameters.aggregation.max_bytes)
         self.interval_seconds = parameters.aggregation.time_interval
-        self._container = parameters.container.type
-        self._compression = parameters.compression
-
-    def encode(self, rows: bytes) -> bytes:
-        """An object's bytes from a chunk's rows."""
-        return encode(rows, container=self._container, compression=self._compression)
+        self.container = make(
+            settings["container"],
+            compression=parameters.compression,
+            level=parameters.compression_level,
+            schemas=schemas,
+        )
 
 
 def from_text(text: bytes, *, bucket: str) -> Version:

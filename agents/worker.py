@@ -31,7 +31,6 @@ from pipeline.connectors.kafka import Producer, ensure_topics
 from pipeline.connectors.s3 import S3Store
 from pipeline.connectors.s3_headers import headers_of, ledger_headers
 from pipeline.errors import ConfigError, TidegateError
-from pipeline.formats import CONTENT_ENCODINGS, CONTENT_TYPES
 from pipeline.rule import RuleSet
 
 DRAIN_SECONDS: Final = 20.0
@@ -151,7 +150,7 @@ class ActionRunner:
                 aggregated = AggregatedWriter(
                     action=self.name,
                     bucket=parameters.bucket,
-                    headers=headers_of(parameters, _implied(parameters)),
+                    headers=headers_of(parameters, version.container.headers),
                     ledger_headers=ledger_headers(parameters),
                     version=version,
                     store=store,
@@ -278,11 +277,3 @@ async def _runners(
         if connector not in stores:
             stores[connector] = await stack.enter_async_context(S3Store(config.connectors.s3[connector]))
     return [ActionRunner(name, config, stores[config.actions.s3[name].connector], producer) for name in names]
-
-
-def _implied(parameters: AggregatedParameters) -> dict[str, str]:
-    """Headers that the container and the compression imply; configured ones come first."""
-    headers = {"content-type": CONTENT_TYPES[parameters.container.type]}
-    if parameters.compression in CONTENT_ENCODINGS:
-        headers["content-encoding"] = CONTENT_ENCODINGS[parameters.compression]
-    return headers

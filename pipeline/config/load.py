@@ -6,6 +6,7 @@ and the node at that path gives line and column.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +52,28 @@ def parse(text: str, *, name: str = "<config>") -> Config:
 
 
 def _problem(error: Any, root: yaml.Node, name: str) -> str:
-    path = [
-        part for part in error["loc"] if part not in {"function-before", "DirectParameters", "AggregatedParameters"}
-    ]
+    path = _in_file(root, error["loc"])
     mark = _find(root, path)
     where = f"{name}:{mark.line + 1}:{mark.column + 1}"
     return f"{where}: {'.'.join(map(str, path)) or 'configuration'}: {_message(error)}"
+
+
+def _in_file(root: yaml.Node, location: Sequence[Any]) -> list[Any]:
+    """The path of keys, without the parts by which pydantic says which of several shapes it took."""
+    path: list[Any] = []
+    node: yaml.Node | None = root
+    for part in location:
+        if part in {"function-before", "DirectParameters", "AggregatedParameters"}:
+            continue
+        if isinstance(node, yaml.MappingNode):
+            here = {key.value: value for key, value in node.value}
+            if part not in here and part == getattr(here.get("type"), "value", None):
+                continue
+            node = here.get(str(part))
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+        path.append(part)
+    return path
 
 
 def _message(error: Any) -> str:

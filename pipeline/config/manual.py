@@ -38,7 +38,8 @@ def page() -> str:
 def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
     nested: list[tuple[type[BaseModel], str]] = []
     rows = []
-    for name, field in model.model_fields.items():
+    for attribute, field in model.model_fields.items():
+        name = field.alias or attribute
         where = f"{path}.{name}" if path else name
         inner = list(_models(field.annotation, where))
         nested += inner
@@ -69,9 +70,16 @@ def _models(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]
     elif origin in {Union, types.UnionType}:
         members = [each for each in get_args(annotation) if each is not type(None)]
         for each in members:
-            mode = getattr(each, "model_fields", {}).get("mode")
-            label = f"{path} (mode: {get_args(mode.annotation)[0]})" if mode is not None else path
-            yield from _models(each, label)
+            yield from _models(each, f"{path}{_told_apart(each)}")
+
+
+def _told_apart(model: Any) -> str:
+    """How a file says which of several shapes it means."""
+    fields = getattr(model, "model_fields", {})
+    name = next(
+        (name for name in ("mode", "type") if name in fields and get_origin(fields[name].annotation) is Literal), ""
+    )
+    return f" ({name}: {get_args(fields[name].annotation)[0]})" if name else ""
 
 
 def _kind(field: FieldInfo, inner: list[Any]) -> str:

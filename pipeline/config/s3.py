@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from pipeline.config.containers import Container, JsonLines, Parquet
 from pipeline.config.object_settings import ObjectSettings
 from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
 from pipeline.config.section import Section, Tls
@@ -96,19 +97,18 @@ class Aggregation(Section):
     max_bytes: Bytes = Field(64 << 20, ge=1, description="A chunk closes at so many bytes before compression.")
 
 
-class JsonLines(Section):
-    """One JSON object per line."""
-
-    type: Literal["json_lines"] = "json_lines"
-
-
 class AggregatedParameters(ObjectSettings):
     """Many rows per object."""
 
     mode: Literal["aggregated"]
     aggregation: Aggregation = Field(default_factory=Aggregation, description="When a chunk closes.")
-    container: JsonLines = Field(default_factory=JsonLines, description="File format of the objects.")
-    compression: Literal["none", "gzip"] = Field("none", description="Compression of the objects.")
+    container: Container = Field(default_factory=JsonLines, description="File format of the objects.")
+    compression: Literal["none", "gzip", "zstd"] = Field(
+        "none", description="Compression of the objects; Parquet compresses inside."
+    )
+    compression_level: int | None = Field(
+        None, description="Level of the compression: gzip 0 to 3, zstd 1 to 19; default 1."
+    )
     bucket: str = Field(min_length=1, description="Bucket.")
     key: str = Field(
         min_length=1, description="Object key; a template. Partition, offset and epoch are added if absent."
@@ -117,6 +117,16 @@ class AggregatedParameters(ObjectSettings):
         5 << 20, ge=5 << 20, le=5 << 30, description="Larger objects are uploaded in parts of this size."
     )
     missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
+
+    @model_validator(mode="after")
+    def _compressed_once(self) -> Self:
+        if self.compression != "none" and isinstance(self.container, Parquet):
+            raise ValueError(
+                f"expected compression none with Parquet, whose default_compression compresses inside, found {self.compression}"
+            )
+        if self.compression == "none" and self.compression_level is not None:
+            raise ValueError(f"expected no compression_level with compression none, found {self.compression_level}")
+        return self
 
 
 class S3Action(Section):

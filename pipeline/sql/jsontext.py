@@ -2,7 +2,8 @@
 
 Decoding accepts exactly one value with white space around it, keeps integers of any length, and lets a duplicate key
 keep its last value. Encoding is compact UTF-8; `undefined` becomes the string "undefined". Bytes that are not UTF-8
-have no JSON form: they become U+FFFD, as the original dialect writes them, or, with `strict`, the row is refused.
+have no JSON form: they become U+FFFD, as the original dialect writes them. Lines of stored rows are stricter: undefined is
+null, and such bytes are refused.
 
 Source: the dialect's data model; RFC 8259.
 """
@@ -10,6 +11,7 @@ Source: the dialect's data model; RFC 8259.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -30,6 +32,7 @@ from pipeline.sql.values import (
 
 _decode = msgspec.json.Decoder().decode
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_LINE_OPTIONS = _OPTIONS | orjson.OPT_APPEND_NEWLINE
 
 
 class NotJsonError(BadValueError):
@@ -54,20 +57,29 @@ def _from_deep_json(text: Text) -> Any:
         raise NotJsonError(f"not JSON: {error}") from None
 
 
-def to_json(value: Any, *, strict: bool = False) -> bytes:
-    """Compact JSON. Raises EncodeError for nesting beyond 254 levels and, with `strict`, for bytes that are not
-    UTF-8."""
+def to_json(value: Any) -> bytes:
+    """Compact JSON. Raises EncodeError for nesting beyond 254 levels."""
     try:
-        return orjson.dumps(value, _strict_default if strict else _default, _OPTIONS)
+        return orjson.dumps(value, _default, _OPTIONS)
+    except TypeError:
+        return _to_wide_json(value, _default)
+
+
+def to_json_line(value: Any) -> bytes:
+    """Compact JSON with a line break, for stored rows: what is undefined is null, and nothing is altered.
+
+    Raises EncodeError for bytes that are not UTF-8, and for nesting beyond 254 levels.
+    """
+    try:
+        return orjson.dumps(value, _stored_default, _LINE_OPTIONS)
     except TypeError as error:
         if isinstance(error.__cause__, EncodeError):
             raise error.__cause__ from None
-        return _to_wide_json(value, strict)
+        return _to_wide_json(value, _stored_default) + b"\n"
 
 
-def _to_wide_json(value: Any, strict: bool) -> bytes:
+def _to_wide_json(value: Any, default: Callable[[Any], Any]) -> bytes:
     """The slow way, for integers beyond 64 bits."""
-    default = _strict_default if strict else _default
     try:
         text = json.dumps(value, default=default, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
@@ -83,10 +95,12 @@ def _default(value: Any) -> Any:
     raise TypeError(f"{shown(value)} has no JSON form")
 
 
-def _strict_default(value: Any) -> Any:
+def _stored_default(value: Any) -> Any:
+    if value is UNDEFINED:
+        return None
     if isinstance(value, bytes):
         raise EncodeError(f"bytes that are not UTF-8 have no JSON form: {shown(value)}")
-    return _default(value)
+    raise TypeError(f"{shown(value)} has no JSON form")
 
 
 def to_text(value: Any) -> Text:

@@ -1,14 +1,12 @@
-"""Small pure parts: back-off, containers, the ledger's shapes."""
+"""Small pure parts: back-off, the ledger's shapes."""
 
 from __future__ import annotations
 
-import gzip
 from itertools import islice
 
 import pytest
 
 from pipeline import ledger
-from pipeline.formats import encode
 from pipeline.retry import delays
 
 
@@ -20,16 +18,6 @@ def test_back_off_doubles_to_its_cap() -> None:
 def test_back_off_is_spread_over_the_whole_range() -> None:
     """Full jitter: with the best luck nobody waits."""
     assert list(islice(delays(lambda: 0.0), 3)) == [0, 0, 0]
-
-
-def test_gzip_gives_the_same_bytes_whenever_it_runs() -> None:
-    """No time stands in the header, or a replay would not compare equal."""
-    rows = b'{"a":1}\n' * 100
-    packed = encode(rows, container="json_lines", compression="gzip")
-
-    assert packed == encode(rows, container="json_lines", compression="gzip")
-    assert packed[4:8] == bytes(4)
-    assert gzip.decompress(packed) == rows
 
 
 def entry(**changes: object) -> ledger.Entry:

@@ -109,3 +109,20 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="0xff"):
         load_file(tmp_path / "binary")
+
+
+@pytest.mark.parametrize(
+    ("container", "said"),
+    [
+        ('{type: csv, delimiter: "[["}', "actions.s3.rows.parameters.container.delimiter: "),
+        ("{type: csv, colums: [a]}", "actions.s3.rows.parameters.container.colums: unknown setting"),
+        ("{type: parquet, schema: {type: avro_ref}}", "actions.s3.rows.parameters.container.schema.name: required"),
+        ("{type: orc}", "'json_lines', 'raw_lines', 'csv', 'parquet'"),
+    ],
+)
+def test_an_error_in_a_container_names_the_path_as_it_is_in_the_file(container: str, said: str) -> None:
+    """And not the shapes among which the type chooses."""
+    message = refusal("key: rows.jsonl,", f"key: rows.jsonl, container: {container},")
+
+    assert message.startswith("c.yaml:13:")
+    assert said in message

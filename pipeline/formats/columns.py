@@ -1,0 +1,378 @@
+"""Columns that an Avro schema declares: which values each takes, how a chunk holds them, and their type in Arrow.
+
+`fit` takes a value of a row, refuses what the column cannot hold, and gives what the chunk's JSON line holds; `load` makes of
+that what Arrow takes. Numbers of a logical type may be numbers in the type's unit or, for dates and times, ISO 8601 texts.
+
+Source: the Avro specification 1.11, sections "Schema Declaration" and "Logical Types".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any, Final
+
+import fastavro
+import pyarrow as pa
+
+from pipeline.errors import ConfigError, EncodeError
+from pipeline.sql.values import UNDEFINED, octets, shown
+
+Fit = Callable[[Any, str], Any]  # a value and its place, for the error
+_UNSET: Final = object()
+_FLOAT_MAX: Final = 3.4028234663852886e38
+_DECIMAL: Final = Context(prec=76)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, or one level inside of it."""
+
+    type: Any  # pyarrow has no types
+    fit: Fit
+    load: Callable[[Any], Any] = _same
+    nullable: bool = False
+
+
+def columns(source: str) -> Column:
+    """The record that `source`, an Avro schema as JSON, declares. Raises ConfigError."""
+    try:
+        document = json.loads(source)
+        fastavro.parse_schema(document)
+    except Exception as error:
+        raise ConfigError(f"the Avro schema is refused: {error}") from error
+    if not isinstance(document, dict) or document.get("type") != "record":
+        raise ConfigError(f"expected an Avro record schema, found {source.strip()[:80]}")
+    if not document["fields"]:
+        raise ConfigError("expected an Avro record with fields, found none")
+    return _Builder().column(document, "", "")
+
+
+class _Builder:
+    """Walks a schema, knowing the types that have been named so far."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, Column | None] = {}
+
+    def column(self, schema: Any, path: str, namespace: str) -> Column:
+        if isinstance(schema, list):
+            return self._union(schema, path, namespace)
+        if isinstance(schema, str):
+            if schema in _SIMPLE:
+                return _SIMPLE[schema]
+            return self._known(schema, path, namespace)
+        kind = schema["type"]
+        if isinstance(kind, dict | list):
+            return self.column(kind, path, namespace)
+        logical = _logical(schema)
+        if logical is not None and kind not in {"fixed"}:
+            return logical
+        if kind in {"record", "error", "enum", "fixed"}:
+            return self._name(schema, path, namespace, logical)
+        if kind == "array":
+            return _array(self.column(schema["items"], f"{path}[]", namespace))
+        if kind == "map":
+            return _map(self.column(schema["values"], f"{path}.*", namespace))
+        return self.column(kind, path, namespace)
+
+    def _known(self, name: str, path: str, namespace: str) -> Column:
+        full = name if "." in name or not namespace else f"{namespace}.{name}"
+        found = self._named.get(full, self._named.get(name))
+        if found is None:
+            raise ConfigError(f"{path}: the type {name!r} holds itself, which no column can")
+        return found
+
+    def _union(self, schema: list[Any], path: str, namespace: str) -> Column:
+        others = [each for each in schema if each != "null"]
+        if len(others) != 1:
+            raise ConfigError(f"{path}: expected a union of null and one type, found {json.dumps(schema)[:80]}")
+        inner = self.column(others[0], path, namespace)
+        return inner if len(others) == len(schema) else _nullable(inner)
+
+    def _name(self, schema: Mapping[str, Any], path: str, namespace: str, logical: Column | None) -> Column:
+        name = schema["name"]
+        space = schema.get("namespace", name.rpartition(".")[0] or namespace)
+        full = name if "." in name or not space else f"{space}.{name}"
+        self._named[full] = None
+        if logical is not None:
+            made = logical
+        elif schema["type"] == "enum":
+            made = _enum(schema["symbols"])
+        elif schema["type"] == "fixed":
+            made = _bytes(schema["size"])
+        else:
+            made = self._record(schema, path, space)
+        self._named[full] = made
+        return made
+
+    def _record(self, schema: Mapping[str, Any], path: str, namespace: str) -> Column:
+        fields: list[tuple[str, Column, Any]] = []
+        for field in schema["fields"]:
+            inner = self.column(field["type"], f"{path}.{field['name']}".lstrip("."), namespace)
+            fields.append((field["name"], inner, _default(field, inner, path)))
+        return _struct(fields)
+
+
+def _default(field: Mapping[str, Any], column: Column, path: str) -> Any:
+    """The value of a field that is not there, as the chunk holds it."""
+    if "default" not in field:
+        return None if column.nullable else _UNSET
+    default = field["default"]
+    if isinstance(default, str) and pa.types.is_binary(column.type):
+        default = default.encode("latin-1")  # as Avro writes bytes in JSON
+    try:
+        return column.fit(default, f"{path}.{field['name']}".lstrip("."))
+    except EncodeError as error:
+        raise ConfigError(f"the default value of a field is not of its type: {error}") from None
+
+
+def _refuse(path: str, expected: str, value: Any) -> EncodeError:
+    return EncodeError(f"column {path}: expected {expected}, found {shown(value)}")
+
+
+# --- Compound types
+
+
+def _nullable(inner: Column) -> Column:
+    def fit(value: Any, path: str) -> Any:
+        return None if value is None or value is UNDEFINED else inner.fit(value, path)
+
+    def load(value: Any) -> Any:
+        return None if value is None else inner.load(value)
+
+    return Column(inner.type, fit, inner.load if inner.load is _same else load, nullable=True)
+
+
+def _struct(fields: list[tuple[str, Column, Any]]) -> Column:
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is not dict:
+            raise _refuse(path, "a map", value)
+        fitted = {}
+        for name, column, default in fields:
+            found = value.get(name, _UNSET)
+            if found is _UNSET or (found is UNDEFINED and default is not _UNSET):
+                if default is _UNSET:
+                    there = ", ".join(value) or "none"
+                    where = f"{path}.{name}" if path else name
+                    raise EncodeError(f"column {where}: required, and not in the row, whose fields are: {there}")
+                fitted[name] = default
+            else:
+                fitted[name] = column.fit(found, f"{path}.{name}" if path else name)
+        return fitted
+
+    loaders = [(name, column.load) for name, column, _ in fields if column.load is not _same]
+
+    def load(value: dict[str, Any]) -> dict[str, Any]:
+        for name, convert in loaders:
+            value[name] = convert(value[name])
+        return value
+
+    arrow = pa.struct([pa.field(name, column.type, nullable=column.nullable) for name, column, _ in fields])
+    return Column(arrow, fit, load if loaders else _same)
+
+
+def _array(inner: Column) -> Column:
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is not list:
+            raise _refuse(path, "a list", value)
+        return [inner.fit(each, f"{path}[{number}]") for number, each in enumerate(value, 1)]
+
+    def load(value: list[Any]) -> list[Any]:
+        return [inner.load(each) for each in value]
+
+    arrow = pa.list_(pa.field("element", inner.type, nullable=inner.nullable))
+    return Column(arrow, fit, _same if inner.load is _same else load)
+
+
+def _map(inner: Column) -> Column:
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is not dict:
+            raise _refuse(path, "a map", value)
+        return {name: inner.fit(each, f"{path}.{name}") for name, each in value.items()}
+
+    def load(value: dict[str, Any]) -> list[tuple[str, Any]]:
+        return [(name, inner.load(each)) for name, each in value.items()]
+
+    return Column(pa.map_(pa.string(), pa.field("value", inner.type, nullable=inner.nullable)), fit, load)
+
+
+# --- Single values
+
+
+def _boolean(value: Any, path: str) -> Any:
+    if type(value) is not bool:
+        raise _refuse(path, "a boolean", value)
+    return value
+
+
+def _integer(bits: int, what: str = "") -> Fit:
+    limit = 1 << (bits - 1)
+
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is float and value.is_integer():
+            value = int(value)
+        if type(value) is not int or not -limit <= value < limit:
+            raise _refuse(path, what or f"an integer of {bits} bits", value)
+        return value
+
+    return fit
+
+
+def _floating(limit: float, what: str) -> Fit:
+    def fit(value: Any, path: str) -> Any:
+        kind = type(value)
+        if (kind is not float and kind is not int) or not -limit <= value <= limit:
+            raise _refuse(path, what, value)
+        return float(value)
+
+    return fit
+
+
+def _string(value: Any, path: str) -> Any:
+    if type(value) is not str:
+        raise _refuse(path, "a string in UTF-8", value)
+    return value
+
+
+def _bytes(size: int = -1) -> Column:
+    what = "a string" if size < 0 else f"{size} bytes"
+
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is not str and type(value) is not bytes:
+            raise _refuse(path, what, value)
+        content = octets(value)
+        if size >= 0 and len(content) != size:
+            raise _refuse(path, what, value)
+        return base64.b64encode(content).decode()
+
+    return Column(pa.binary(size), fit, base64.b64decode)
+
+
+def _enum(symbols: list[str]) -> Column:
+    known = frozenset(symbols)
+
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is not str or value not in known:
+            raise _refuse(path, f"one of {', '.join(symbols)}", value)
+        return value
+
+    return Column(pa.string(), fit)
+
+
+def _null(value: Any, path: str) -> Any:
+    if value is not None and value is not UNDEFINED:
+        raise _refuse(path, "null", value)
+    return None
+
+
+_SIMPLE: Final[Mapping[str, Column]] = {
+    "null": Column(pa.null(), _null, nullable=True),
+    "boolean": Column(pa.bool_(), _boolean),
+    "int": Column(pa.int32(), _integer(32)),
+    "long": Column(pa.int64(), _integer(64)),
+    "float": Column(pa.float32(), _floating(_FLOAT_MAX, "a number of 32 bits")),
+    "double": Column(pa.float64(), _floating(1.7976931348623157e308, "a number")),
+    "bytes": _bytes(),
+    "string": Column(pa.string(), _string),
+}
+
+
+# --- Logical types
+
+
+def _moment(parse: Callable[[str], int], bits: int, what: str) -> Fit:
+    number = _integer(bits, f"{what}, or its number")
+
+    def fit(value: Any, path: str) -> Any:
+        if type(value) is str:
+            try:
+                value = parse(value)
+            except ValueError:
+                raise _refuse(path, what, value) from None
+        return number(value, path)
+
+    return fit
+
+
+def _days(text: str) -> int:
+    return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()
+
+
+def _of_day(per_second: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        at = time.fromisoformat(text)
+        seconds = at.hour * 3600 + at.minute * 60 + at.second
+        return seconds * per_second + at.microsecond * per_second // 1_000_000
+
+    return parse
+
+
+def _since_epoch(per_second: int, *, local: bool) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        at = datetime.fromisoformat(text)
+        if (at.tzinfo is None) != local:
+            raise ValueError
+        passed = (at.replace(tzinfo=UTC) if local else at) - _EPOCH
+        return (passed.days * 86400 + passed.seconds) * per_second + passed.microseconds * per_second // 1_000_000
+
+    return parse
+
+
+def _logical(schema: Mapping[str, Any]) -> Column | None:
+    """The column of a logical type; None for one that is unknown, which Avro says to ignore."""
+    name, kind = schema.get("logicalType"), schema["type"]
+    if name == "decimal" and kind in {"bytes", "fixed"}:
+        return _decimal(schema["precision"], schema.get("scale", 0))
+    return _LOGICAL.get((name, kind))
+
+
+def _decimal(precision: int, scale: int) -> Column:
+    if not 1 <= precision <= 76 or not 0 <= scale <= precision:
+        raise ConfigError(f"expected a decimal of 1 to 76 digits, found precision {precision}, scale {scale}")
+    step = Decimal(1).scaleb(-scale)
+    what = f"a number of {precision} digits, {scale} of them decimals"
+
+    def fit(value: Any, path: str) -> Any:
+        if type(value) not in (int, float, str):
+            raise _refuse(path, what, value)
+        try:
+            number = Decimal(repr(value) if type(value) is float else value)
+            exact = number.quantize(step, context=_DECIMAL)
+        except InvalidOperation:  # no number, or of more digits than any column has
+            raise _refuse(path, what, value) from None
+        if exact != number or len(exact.as_tuple().digits) > precision:
+            raise _refuse(path, what, value)
+        return str(exact)
+
+    arrow = pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
+    return Column(arrow, fit, Decimal)
+
+
+_ISO: Final = "an ISO 8601"
+_LOGICAL: Final[Mapping[tuple[Any, str], Column]] = {
+    ("date", "int"): Column(pa.date32(), _moment(_days, 32, f"{_ISO} date")),
+    ("time-millis", "int"): Column(pa.time32("ms"), _moment(_of_day(1000), 32, f"{_ISO} time")),
+    ("time-micros", "long"): Column(pa.time64("us"), _moment(_of_day(1_000_000), 64, f"{_ISO} time")),
+    **{
+        (f"{prefix}timestamp-{unit}", "long"): Column(
+            pa.timestamp(short, tz=None if prefix else "UTC"),
+            _moment(
+                _since_epoch(per_second, local=bool(prefix)),
+                64,
+                f"{_ISO} time {'without' if prefix else 'with'} a zone",
+            ),
+        )
+        for prefix in ("", "local-")
+        for unit, short, per_second in (("millis", "ms", 1000), ("micros", "us", 1_000_000), ("nanos", "ns", 10**9))
+    },
+    ("uuid", "string"): _SIMPLE["string"],
+}

@@ -1,0 +1,72 @@
+"""What a container is, and the table of all of them.
+
+A container comes from plain settings, those of its section of the configuration; this package does not know the section.
+Parquet is loaded when an action wants it: its library takes a third of a second and 60 MB, which no other process should pay.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from pipeline.formats import compression as compressions
+from pipeline.sql.values import Row
+
+# By the `type` of the settings: the module with the functions `make` and `count`.
+CONTAINERS: Final[Mapping[str, str]] = {
+    "json_lines": "lines",
+    "raw_lines": "raw_lines",
+    "csv": "csv",
+    "parquet": "parquet",
+}
+# Containers whose objects are the chunk's lines as they stand, so that a reader can hash them again.
+_LINES_AS_STORED: Final = {"json_lines", "raw_lines"}
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Two functions, and what an object's headers say.
+
+    `line(row)` is the form in which a chunk holds a row, its line break included. Raises EncodeError for a row that the container
+    cannot hold. `encode(lines)` gives an object's bytes from a chunk's lines. It may be slow, so it is called in a thread, from
+    several threads at once; it never fails on lines that `line` made.
+    """
+
+    line: Callable[[Row], bytes]
+    encode: Callable[[bytes], bytes]
+    headers: Mapping[str, str]
+
+
+Schemas = Mapping[str, tuple[str, str]]  # type and source of the configuration's schemas, by name
+
+
+def make(
+    settings: Mapping[str, Any], *, compression: str = "none", level: int | None = None, schemas: Schemas | None = None
+) -> Container:
+    """The container that `settings` describe: its `type`, and what that type knows. Raises ConfigError."""
+    others = {name: value for name, value in settings.items() if name != "type"}
+    line, encode, content_type = _module(settings["type"]).make(others, schemas or {})
+    headers = {"content-type": content_type}
+    if compression == "none":
+        return Container(line, encode, headers)
+    compress = compressions.make(compression, level)
+    headers["content-encoding"] = compression  # the names are those of RFC 9110 and RFC 8878
+    return Container(line, lambda lines: compress(encode(lines)), headers)
+
+
+def read_rows(content: bytes, parameters: Mapping[str, Any]) -> tuple[int, str | None]:
+    """How many rows an object holds, and the digest of its chunk's lines, if the container keeps their bytes.
+
+    `parameters` are those of the action. Raises ValueError for what is no such object.
+    """
+    container = parameters["container"]
+    lines = compressions.decompress(parameters["compression"], content)
+    rows: int = _module(container["type"]).count(lines, container)
+    return rows, hashlib.sha256(lines).hexdigest() if container["type"] in _LINES_AS_STORED else None
+
+
+def _module(name: str) -> Any:
+    return import_module(f"pipeline.formats.{CONTAINERS[name]}")

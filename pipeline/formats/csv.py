@@ -1,0 +1,114 @@
+"""CSV by RFC 4180: a header line of the columns, and a line a row.
+
+Declared columns come first, in their order; then, unless told otherwise, all others that any row of the object has, sorted. A
+chunk holds a row as its cells, {column: text, or null for what is not there}.
+
+A cell is quoted when it holds a bracket, the delimiter, a line break or a quote. Brackets are quoted for readers that take an
+unquoted one for the beginning of a list. Bytes that are not UTF-8 stay what they are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.errors import ConfigError, EncodeError
+from pipeline.formats.lines import batches
+from pipeline.formats.text import text_of
+from pipeline.sql.values import Row
+
+Cells = dict[str, str | None]
+
+_decode_lines = msgspec.json.Decoder(Cells).decode_lines
+_encode = msgspec.json.Encoder().encode
+_LINE_ENDS: Final = {"lf": "\n", "crlf": "\r\n"}
+_QUOTED: Final = re.compile(rb'"[^"]*"')
+
+
+def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
+    """Line, encode and content type. Raises ConfigError for settings that contradict each other."""
+    if settings["other_columns"] != "append" and not settings["column_order"]:
+        raise ConfigError(f'expected a column_order with other_columns "{settings["other_columns"]}", found none')
+    return _line(settings), _Writer(settings).encode, "text/csv"
+
+
+def count(content: bytes, settings: Mapping[str, Any]) -> int:
+    """How many rows there are, beside the header. Raises ValueError if the last one is not whole."""
+    outside = _QUOTED.sub(b"", content)
+    if b'"' in outside:
+        raise ValueError("a quoted cell is not closed")
+    if outside[-1:] not in (b"", b"\n"):
+        raise ValueError("the last line is not whole")
+    lines = outside.count(b"\n")
+    return lines - 1 if settings["header"] else lines
+
+
+def _line(settings: Mapping[str, Any]) -> Callable[[Row], bytes]:
+    declared, others, null = frozenset(settings["column_order"]), settings["other_columns"], settings["null"]
+
+    def line(row: Row) -> bytes:
+        cells: dict[str, str | None] = {}
+        for name, value in row.items():
+            if others != "append" and name not in declared:
+                if others == "dead_letter":
+                    raise EncodeError(f"expected the columns {', '.join(sorted(declared))}, found also {name!r}")
+                continue
+            text = null if value is None else text_of(value)
+            cells[name] = text.decode(errors="surrogateescape") if type(text) is bytes else text  # type: ignore[assignment]
+        try:
+            return _encode(cells) + b"\n"
+        except UnicodeEncodeError:  # bytes that are not UTF-8
+            return json.dumps(cells).encode() + b"\n"
+
+    return line
+
+
+def _rows(lines: bytes) -> Iterator[Cells]:
+    for batch in batches(lines):
+        try:
+            yield from _decode_lines(batch)
+        except msgspec.DecodeError:  # bytes that are not UTF-8
+            yield from map(json.loads, batch.splitlines())
+
+
+class _Writer:
+    """Makes an object of a chunk's lines; keeps nothing between objects."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._declared: Sequence[str] = settings["column_order"]
+        self._append = settings["other_columns"] == "append"
+        self._header: bool = settings["header"]
+        self._delimiter: str = settings["delimiter"]
+        self._end = _LINE_ENDS[settings["line_end"]]
+        self._special = re.compile(r'[\[\],\r\n"' + re.escape(self._delimiter) + "]").search
+
+    def encode(self, lines: bytes) -> bytes:
+        """The object's bytes."""
+        columns = self._columns(lines)
+        content = bytearray()
+        if self._header:
+            content += self._record(columns)
+        for cells in _rows(lines):
+            content += self._record([cells.get(name) or "" for name in columns])
+        return bytes(content)
+
+    def _columns(self, lines: bytes) -> list[str]:
+        if not self._append:
+            return list(self._declared)
+        found: dict[str, None] = {}
+        for cells in _rows(lines):
+            found.update(dict.fromkeys(cells))
+        return [*self._declared, *sorted(found.keys() - set(self._declared))]
+
+    def _record(self, texts: Sequence[str]) -> bytes:
+        record = self._delimiter.join(map(self._cell, texts))
+        if not record and len(texts) == 1:
+            record = '""'  # readers would take an empty line for no record
+        return (record + self._end).encode(errors="surrogateescape")
+
+    def _cell(self, text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if self._special(text) else text

@@ -1,0 +1,164 @@
+"""Parquet, by pyarrow: columns that an Avro schema declares, or columns that fit the rows of the object.
+
+Declared columns are checked when a row comes; keys that are not declared are left out. Inferred ones: a column of booleans,
+integers of 64 bits, numbers, or else of texts, in which anything that is not a string is its JSON; columns stand in the order of
+their first appearance, and a row that lacks one has null there. Rows become row groups batch by batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import ConfigError, EncodeError
+from pipeline.formats.columns import Column, columns
+from pipeline.formats.lines import batches, decode
+from pipeline.sql.jsontext import to_json_line
+from pipeline.sql.values import Row
+
+CONTENT_TYPE: Final = "application/vnd.apache.parquet"
+# What a column has been seen to hold, as bits. An integer of more than 64 bits counts as text.
+BOOLEAN, INTEGER, FLOAT, TEXT = 1, 2, 4, 8
+_EXACT_MAX: Final = 1 << 53  # integers beyond have no exact float
+
+
+def make(
+    settings: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]
+) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
+    """Line, encode and content type. Raises ConfigError for a schema that is missing, no Avro, or has no columns."""
+    source = _source(settings["schema"], schemas)
+    write = partial(_write, compression=settings["default_compression"], group_bytes=settings["max_row_group_bytes"])
+    if source is None:
+        return _inferred_line, lambda lines: write(*_inferred(lines)), CONTENT_TYPE
+    record = columns(source)
+    return (
+        partial(_declared_line, record),
+        lambda lines: write(pa.schema(record.type), _declared(record, lines)),
+        CONTENT_TYPE,
+    )
+
+
+def count(content: bytes, settings: object) -> int:
+    """How many rows there are; all are read. Raises ValueError for what is no Parquet."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        return sum(batch.num_rows for batch in file.iter_batches())
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"not Parquet: {error}") from None
+
+
+def _source(schema: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]) -> str | None:
+    """The Avro schema that the settings mean; None for inferred columns."""
+    if schema["type"] == "inferred":
+        return None
+    if schema["type"] == "avro_inline":
+        return str(schema["def"])
+    name = schema["name"]
+    if name not in schemas:
+        raise ConfigError(f"parquet_schema_not_found: no schema {name!r}; there are: {', '.join(schemas) or 'none'}")
+    kind, source = schemas[name]
+    if kind != "avro":
+        raise ConfigError(f"parquet_schema_wrong_type: expected an avro schema, found {name!r} of type {kind}")
+    return source
+
+
+def _write(schema: Any, rows: Iterator[Any], *, compression: str, group_bytes: int) -> bytes:
+    """An object of record batches. A row group is closed when its columns have `group_bytes`, before compression."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink, schema, compression=compression, version="2.6", data_page_version="2.0", store_schema=False
+    ) as writer:
+        group: list[Any] = []
+        size = 0
+        for batch in rows:
+            if group and size + batch.nbytes > group_bytes:
+                _write_group(writer, group)
+                group, size = [], 0
+            group.append(batch)
+            size += batch.nbytes
+        if group:
+            _write_group(writer, group)
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def _write_group(writer: Any, group: list[Any]) -> None:
+    table = pa.Table.from_batches(group)
+    writer.write_table(table, row_group_size=table.num_rows)
+
+
+# --- Declared columns
+
+
+def _declared_line(record: Column, row: Row) -> bytes:
+    return to_json_line(record.fit(row, ""))
+
+
+def _declared(record: Column, lines: bytes) -> Iterator[Any]:
+    schema = pa.schema(record.type)
+    for batch in batches(lines):
+        yield pa.RecordBatch.from_pylist([record.load(row) for row in decode(batch)], schema=schema)
+
+
+# --- Inferred columns
+
+
+def _inferred_line(row: Row) -> bytes:
+    if not row:
+        raise EncodeError("expected a row with fields, found an empty one, which has no column")
+    return to_json_line(row)
+
+
+def _inferred(lines: bytes) -> tuple[Any, Iterator[Any]]:
+    """The schema that fits all rows, and the rows in it."""
+    seen: dict[str, int] = {}
+    for batch in batches(lines):
+        for row in decode(batch):
+            for name, value in row.items():
+                seen[name] = seen.get(name, 0) | _kind(value)
+    kinds = {name: _column_kind(bits) for name, bits in seen.items()}
+    types = {BOOLEAN: pa.bool_(), INTEGER: pa.int64(), FLOAT: pa.float64(), TEXT: pa.string()}
+    schema = pa.schema([pa.field(name, types[kind]) for name, kind in kinds.items()])
+    return schema, (_inferred_batch(decode(batch), kinds, schema) for batch in batches(lines))
+
+
+def _kind(value: Any) -> int:
+    kind = type(value)
+    if kind is int:
+        return (
+            INTEGER if -_EXACT_MAX <= value <= _EXACT_MAX else INTEGER | _BIG if -(1 << 63) <= value < 1 << 63 else TEXT
+        )
+    if value is None:
+        return 0
+    return {str: TEXT, float: FLOAT, bool: BOOLEAN}.get(kind, TEXT)
+
+
+_BIG: Final = 16  # an integer that has no exact float
+
+
+def _column_kind(bits: int) -> int:
+    if bits == BOOLEAN:
+        return BOOLEAN
+    if bits in (INTEGER, INTEGER | _BIG):
+        return INTEGER
+    if bits in (FLOAT, FLOAT | INTEGER):
+        return FLOAT
+    return TEXT
+
+
+def _inferred_batch(rows: list[Row], kinds: Mapping[str, int], schema: Any) -> Any:
+    arrays = []
+    for name, kind in kinds.items():
+        values = [row.get(name) for row in rows]
+        if kind == TEXT:
+            values = [each if each is None or type(each) is str else _json(each) for each in values]
+        arrays.append(pa.array(values, schema.field(name).type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _json(value: Any) -> str:
+    return to_json_line(value)[:-1].decode()

@@ -1,0 +1,31 @@
+"""Raw lines: the bytes of one field a line, and nothing else, for payloads that are lines already (syslog, line protocol)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pipeline.errors import EncodeError
+from pipeline.formats.lines import as_they_are, count
+from pipeline.formats.text import text_of
+from pipeline.sql.values import Row, octets, shown
+
+__all__ = ["count", "make"]
+
+
+def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
+    """Line, encode and content type. Lines are stored as they are held."""
+    field = settings["field"]
+
+    def line(row: Row) -> bytes:
+        if field not in row:
+            raise EncodeError(f"expected a field {field!r} in the row, found: {', '.join(row) or 'none'}")
+        text = text_of(row[field])
+        if text is None:
+            raise EncodeError(f"expected a value in the field {field!r}, found {shown(row[field])}")
+        content = octets(text)
+        if b"\n" in content:
+            raise EncodeError(f"{field} holds a line break, which would make two lines of it: {shown(row[field])}")
+        return content + b"\n"
+
+    return line, as_they_are, "text/plain"
