@@ -33,7 +33,6 @@ from pipeline.connectors.mqtt_parser import DUP_FLAG, RETAIN_FLAG, Received, dec
 from pipeline.errors import RefusedError
 from pipeline.record import TOPIC, Outgoing, event_record
 
-WINDOW_BYTES_MAX: Final = 64 << 20  # payloads held for a source, whatever the window's number of messages
 UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
 QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of QoS 0 are dropped
 
@@ -48,9 +47,9 @@ class Bridge:
         self._kafka = kafka
         self._producer = producer
         self._router = Router(source.topics, adapters, Resolver(source.clientid_from))
-        self._window_max = source.window
+        self._source = source
         self._connection: Connection | None = None
-        self.window = Window(source.window, WINDOW_BYTES_MAX)
+        self.window = Window(source.window, source.window_bytes)
         self.empty = asyncio.Event()
         self.metrics = SourceMetrics(name)
         self._refusals = Refusals(f"mqtt:{name}", kafka, producer, self.metrics)
@@ -62,7 +61,7 @@ class Bridge:
         assert not self.window, "records of the last connection are still under way"
         self.empty.set()
         self._connection = connection
-        self.window = Window(self._window_max, WINDOW_BYTES_MAX)
+        self.window = Window(self._source.window, self._source.window_bytes)
 
     def detach(self) -> None:
         """The connection is gone, and with it the right to acknowledge. `empty` tells when Kafka has answered."""

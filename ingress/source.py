@@ -27,6 +27,7 @@ from ingress.events.status_topic import StatusTopicAdapter
 from ingress.reconcile import filters_matching
 from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka import Producer
+from pipeline.connectors.kafka_lead import Lead
 from pipeline.connectors.mqtt import Connection
 from pipeline.errors import ConnectorError, OperatorError
 
@@ -36,6 +37,7 @@ RETRY_SECONDS: Final = 0.5
 RETRY_SECONDS_MAX: Final = 30.0
 STABLE_SECONDS: Final = 10.0  # a connection that lived so long was a good one: the next wait is short again
 OBSERVE_SECONDS: Final = 1.0
+HAND_OVER_SECONDS: Final = 5.0  # for Kafka to answer for the window, when another process leads from now on
 
 ADAPTERS: Final[dict[str, Callable[[], Adapter]]] = {
     "aws_presence": AwsPresenceAdapter,
@@ -68,6 +70,7 @@ class Source:
         adapters = adapters_of(source)
         self._filters = _distinct([*source.topics, *(each for adapter in adapters for each in adapter.filters)])
         self._bridge = Bridge(name, source, adapters, kafka, producer)
+        self._lead = Lead(kafka, group=f"{pipeline}.ingress.{name}") if source.standby else None
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self._said: str | None = None
@@ -75,11 +78,13 @@ class Source:
         self.connected = False
 
     async def run(self) -> None:
-        """Carry messages until `stop`."""
+        """Carry messages until `stop`; a stand-by only while it leads."""
         observer = asyncio.create_task(self._observe())
         attempt = 0
+        if self._lead is not None:
+            self._lead.open()
         try:
-            while not self._stopping.is_set():
+            while await self._wanted():
                 began = time.monotonic()
                 error = await self._one_connection()
                 await self._drain_old_window()
@@ -89,6 +94,18 @@ class Source:
                 await _wait(self._stopping, pause)
         finally:
             observer.cancel()
+            if self._lead is not None:
+                await self._lead.close()
+
+    async def _wanted(self) -> bool:
+        """Whether to connect; returns when this is known. Standing by is as good as connected."""
+        if self._lead is not None and not self._lead.leads.is_set():
+            self.connected = True
+            self.connected_once.set()
+            await _first(self._lead.leads.wait(), self._lead.failed.wait(), self._stopping.wait())
+            self.connected = False
+            self._lead.raise_failure()
+        return not self._stopping.is_set()
 
     def stop(self, deadline_seconds: float) -> None:
         """Ask `run` to stop reading, to wait for Kafka, to acknowledge and to leave, within the deadline."""
@@ -105,7 +122,7 @@ class Source:
             self._say_connected(connection.session_present)
             reconciling = asyncio.create_task(self._reconcile(connection))
             try:
-                await _first(connection.ended.wait(), self._stopping.wait())
+                await _first(connection.ended.wait(), self._stopping.wait(), self._superseded())
             finally:
                 reconciling.cancel()
             if not connection.ended.is_set():
@@ -130,10 +147,15 @@ class Source:
         opening.result()
         return True
 
+    async def _superseded(self) -> None:
+        """Returns when another process leads."""
+        await (self._lead.follows if self._lead is not None else asyncio.Event()).wait()
+
     async def _leave(self, connection: Connection) -> None:
         """The graceful end: 1. read no more; 2. wait until Kafka has the window; 3. acknowledge; 4. DISCONNECT."""
         connection.hold()
-        await _first(self._bridge.empty.wait(), connection.ended.wait(), asyncio.sleep(self._seconds_left()))
+        seconds = self._seconds_left() if self._stopping.is_set() else HAND_OVER_SECONDS
+        await _first(self._bridge.empty.wait(), connection.ended.wait(), asyncio.sleep(seconds))
         if self._bridge.window:
             log.warning("mqtt.stopped_early", source=self._name, unacknowledged=len(self._bridge.window))
         await connection.close()

@@ -21,6 +21,19 @@ class Tls(Section):
     cacertfile: str | None = Field(None, description="PEM file of the authorities to trust; default: the system's.")
 
 
+class ClientTls(Tls):
+    """TLS of a client connection that may show a certificate of its own."""
+
+    certfile: str | None = Field(None, description="PEM file of our certificate, with those of its issuers.")
+    keyfile: str | None = Field(None, description="PEM file of its private key.")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.certfile is None) != (self.keyfile is None):
+            raise ValueError("expected certfile and keyfile together, found only one of them")
+        return self
+
+
 class ServerTls(Section):
     """TLS of a port that others connect to."""
 

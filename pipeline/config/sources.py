@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pipeline.config.listener import ListenerSource
-from pipeline.config.section import Section, ServerTls, Tls
+from pipeline.config.section import ClientTls, Section, ServerTls
 from pipeline.config.values import Bytes, Name, Seconds, Secret, host_and_port
 from pipeline.topics import validate_filter
 
@@ -56,12 +56,21 @@ class MqttSource(Section):
     protocol: Literal["5", "3.1.1"] = Field("5", description="MQTT version.")
     username: str | None = Field(None, description="User name at the broker.")
     password: Secret | None = Field(None, description="Password, file:// or ${ENVIRONMENT} reference.")
-    ssl: Tls = Field(default_factory=Tls, description="TLS to the broker.")
+    ssl: ClientTls = Field(default_factory=ClientTls, description="TLS to the broker.")
+    transport: Literal["tcp", "websockets"] = Field("tcp", description="What MQTT travels in.")
+    websocket_path: str = Field("/mqtt", pattern="^/", description="Path of the WebSocket.")
     keepalive: Seconds = Field(60.0, ge=1, description="MQTT keep-alive.")
     session_expiry: Seconds = Field(
         86400.0, ge=0, description="How long the broker keeps our session while we are away."
     )
     window: int = Field(1000, ge=1, le=65535, description="Messages received and not yet acknowledged, at most.")
+    window_bytes: Bytes = Field(
+        64 << 20, ge=1, description="Bytes of payload received and not yet in Kafka, at most; one read may exceed it."
+    )
+    standby: bool = Field(
+        False,
+        description="Of several processes with this source only one connects; another takes over when it is gone.",
+    )
     clientid_from: list[ClientidFrom] = Field(
         default_factory=list, description="Ways to learn who published, tried in turn; none: the topic is the key."
     )
@@ -80,6 +89,12 @@ class MqttSource(Section):
     def _trustworthy(self) -> Self:
         if self.strict_clientid and any(way.payload is not None for way in self.clientid_from):
             raise ValueError("clientid_from: a payload field is what the device claims; strict_clientid forbids it")
+        return self
+
+    @model_validator(mode="after")
+    def _one_session(self) -> Self:
+        if self.standby and any(each.startswith("$share/") for each in self.topics):
+            raise ValueError("standby: one process at a time, which a shared subscription ($share) contradicts")
         return self
 
     @field_validator("topics")

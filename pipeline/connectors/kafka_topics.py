@@ -80,12 +80,27 @@ def ensure_topics(kafka: KafkaConfig, *, keep_trying: Callable[[], bool] = lambd
     number. Raises ConfigError when existing ones differ, OperatorError when Kafka forbids it; returns early when
     `keep_trying` says no.
     """
+    _patiently(kafka, lambda admin: _create_missing(admin, kafka), keep_trying)
+
+
+def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
+    """Create the topic of one partition on which processes agree who leads. Waits and raises as ensure_topics does."""
+
+    def create(admin: AdminClient) -> None:
+        if topic not in _partitions(admin):
+            _create(admin, kafka, [topic], 1)
+            _wait_until_known(admin, [topic])
+
+    _patiently(kafka, create, keep_trying)
+
+
+def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
     admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
     waited = False
     pause = 0.25
     while keep_trying():
         try:
-            _create_missing(admin, kafka)
+            prepare(admin)
         except KafkaException as error:
             problem = failure(error.args[0], f"cannot prepare the topics at {kafka.bootstrap_servers}")
             if not isinstance(problem, RetryableError):

@@ -18,6 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from pipeline.config.section import ClientTls
 from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt_client import BatchClient, OnBatch
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
@@ -66,6 +67,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._v5 = source.protocol == "5"
         settings: dict[str, Any] = {} if self._v5 else {"clean_session": False}
+        settings["transport"] = source.transport
         self._client = BatchClient(on_batch, v5=self._v5, client_id=clientid, **settings)
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[list[Any]] = self._loop.create_future()
@@ -92,9 +94,8 @@ class Connection:
         try:
             self._prepare()
             await asyncio.to_thread(self._connect)
-        except FileNotFoundError:
-            what = f"no file {self._source.ssl.cacertfile}"
-            raise OperatorError(f"TLS to {self._source.server}: {what}", reason="certificate") from None
+        except _FileError as error:
+            raise OperatorError(f"TLS to {self._source.server}: {error}", reason="certificate") from None
         except ssl.SSLCertVerificationError as error:
             raise OperatorError(f"TLS to {self._source.server}: {error}", reason="certificate") from None
         except (OSError, ValueError) as error:
@@ -159,11 +160,9 @@ class Connection:
         if source.username is not None:
             client.username_pw_set(source.username, source.password.get_secret_value() if source.password else None)
         if source.ssl.enable:
-            context = ssl.create_default_context(cafile=source.ssl.cacertfile)
-            if source.ssl.verify == "verify_none":
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            client.tls_set_context(context)
+            client.tls_set_context(_tls_context(source.ssl))
+        if source.transport == "websockets":
+            client.ws_set_options(source.websocket_path)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -310,6 +309,28 @@ class Connection:
         self._client.loop_misc()
         if not self.ended.is_set():
             self._misc = self._loop.call_later(MISC_SECONDS, self._do_misc)
+
+
+class _FileError(Exception):
+    """A file of ours that TLS cannot use; the text names it."""
+
+
+def _tls_context(tls: ClientTls) -> ssl.SSLContext:
+    """Raises _FileError."""
+    try:
+        context = ssl.create_default_context(cafile=tls.cacertfile)
+    except OSError as error:
+        raise _FileError(f"cannot use {tls.cacertfile}: {error.strerror or error}") from None
+    if tls.verify == "verify_none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certfile is not None:
+        try:
+            context.load_cert_chain(tls.certfile, tls.keyfile)
+        except OSError as error:
+            what = f"cannot use {tls.certfile} with {tls.keyfile}"
+            raise _FileError(f"{what}: {error.strerror or error}") from None
+    return context
 
 
 def _refusal(source: MqttSource, words: str) -> ConnectorError:

@@ -8,7 +8,6 @@ This file knows nothing of asyncio, of Kafka or of a window.
 
 from __future__ import annotations
 
-import contextlib
 import ssl
 import time
 from collections.abc import Callable, Sequence
@@ -83,11 +82,24 @@ class BatchClient(paho.Client):
         self._last_bytes_received = time.monotonic()
 
     def _read_tls(self, sock: Any) -> bytes:
-        """One read of TLS gives at most one record. What is decrypted already would not wake the event loop again."""
-        chunks = [sock.recv(READ_BYTES)]
-        with contextlib.suppress(ssl.SSLWantReadError):
-            while chunks[-1] and (len(chunks) < TLS_RECORDS_MAX or sock.pending()):
+        """One read of TLS gives at most one record. What is decrypted already would not wake the event loop again.
+
+        A WebSocket inside says BlockingIOError for a frame that carries nothing for us, such as a ping.
+        """
+        chunks: list[bytes] = []
+        while len(chunks) < TLS_RECORDS_MAX or sock.pending():
+            try:
                 chunks.append(sock.recv(READ_BYTES))
+            except ssl.SSLWantReadError:
+                break
+            except BlockingIOError:
+                if not sock.pending():
+                    break
+                continue
+            if not chunks[-1]:
+                break
+        if not chunks:
+            raise BlockingIOError
         return b"".join(chunks)
 
     def _take(self, chunk: bytes) -> MQTTErrorCode:

@@ -50,13 +50,13 @@ def program() -> str:
     return found
 
 
-def start(folder: Path, *, persistence: bool = False) -> MqttPart:
-    """A fresh broker. With `persistence` its sessions and queues outlive an orderly restart."""
+def start(folder: Path, *, persistence: bool = False, more: str = "") -> MqttPart:
+    """A fresh broker. With `persistence` its sessions and queues outlive an orderly restart. `more` is configuration."""
     mosquitto = program()
     port = free_port()
     config = folder / "mosquitto.conf"
     text = _CONFIG.format(port=port, host=HOST, folder=folder, persistence="true" if persistence else "false")
-    config.write_text(text, encoding="utf-8")
+    config.write_text(text + more, encoding="utf-8")
     command = [mosquitto, "-c", str(config)]
     server = Server(f"mosquitto {_version(mosquitto)}", command, folder / "mosquitto.log", listens(port), folder=folder)
     server.start()
