@@ -11,7 +11,7 @@ import pytest
 from tests.components.ingress_process import Ingress, under_load
 from tests.components.pipeline_parts import Pipeline, aggregated, direct, wait_until
 from tests.faults import checkers
-from tests.faults.real.test_faults import SEED, SESSION_SECONDS
+from tests.faults.real.load import SEED, SESSION_SECONDS
 from tests.parts.part import KafkaPart, MqttPart, S3Part
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
