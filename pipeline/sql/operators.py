@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.sql.jsontext import concat
-from pipeline.sql.ordering import parse_number
+from pipeline.sql.ordering import align
 from pipeline.sql.values import UNDEFINED, BadValueError, refuse
 from pipeline.topics import matches
 
@@ -93,11 +93,10 @@ def truth(value: Any) -> bool:
 
 
 def topic_matches(topic: Any, topic_filter: Any) -> bool:
-    """`=~`. Both undefined match, one undefined does not."""
+    """`=~`. Both undefined match, one undefined does not; a boolean or null beside a string becomes its word."""
     if topic is UNDEFINED or topic_filter is UNDEFINED:
         return topic is topic_filter
-    if is_number(topic) and type(topic_filter) is str:
-        parse_number(topic_filter)
+    topic, topic_filter = align(topic, topic_filter)
     if type(topic) is not str or type(topic_filter) is not str:
         refuse("a topic name and a topic filter for =~", topic if type(topic) is not str else topic_filter)
     return matches(topic_filter, topic)

@@ -111,7 +111,7 @@ def equal(left: Any, right: Any) -> bool:
     return order(left, right) == 0
 
 
-def _align(left: Any, right: Any) -> tuple[Any, Any]:
+def align(left: Any, right: Any) -> tuple[Any, Any]:
     """Steps three and four: a number meets a string, a word meets a string."""
     left_text = type(left) is str or type(left) is bytes
     right_text = type(right) is str or type(right) is bytes
@@ -131,7 +131,7 @@ def _comparison(test: Callable[[int, int], bool], name: str) -> Callable[[Any, A
     def compare(left: Any, right: Any) -> bool:
         if left is UNDEFINED or right is UNDEFINED:
             return both_undefined and left is right
-        left, right = _align(left, right)
+        left, right = align(left, right)
         return test(order(left, right), 0)
 
     compare.__name__ = compare.__qualname__ = name

@@ -32,9 +32,10 @@ class Mode(Enum):
     CONDITION = auto()
 
 
-def parse(text: str) -> n.Statement:
-    """The tree of one statement. Offsets in spans are those of `text`."""
-    return _Parser(text).statement()
+def parse(text: str, *, any_source: bool = False) -> n.Statement:
+    """The tree of one statement. Offsets in spans are those of `text`. `any_source` lets FROM name a topic filter that can
+    never match."""
+    return _Parser(text, any_source).statement()
 
 
 def parse_path(text: str) -> n.Path:
@@ -46,8 +47,9 @@ def parse_path(text: str) -> n.Path:
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, any_source: bool = False) -> None:
         self.text = text
+        self.any_source = any_source
         self.tokens = tokenize(text)
         self.position = 0
         self.depth = 0
@@ -110,10 +112,11 @@ class _Parser:
         token = self.accept("NAME", "QUOTED", "STRING")
         if token is None:
             raise self.unexpected('a topic filter in quotes, as in FROM "t/#"')
-        try:
-            validate_filter(token.value)
-        except ValueError as error:
-            raise error_at(self.text, token.start, str(error)) from None
+        if not self.any_source:
+            try:
+                validate_filter(token.value)
+            except ValueError as error:
+                raise error_at(self.text, token.start, str(error)) from None
         return str(token.value)
 
     def fields(self) -> tuple[n.Field | n.Star, ...]:

@@ -116,8 +116,9 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def compile_statement(text: str, context: Context | None = None) -> Program:
-    """The program of a statement. Raises SqlError, with line, column and caret, for what will never work."""
+def compile_statement(text: str, context: Context | None = None, *, any_source: bool = False) -> Program:
+    """The program of a statement. Raises SqlError, with line, column and caret, for what will never work; with
+    `any_source` not for a topic filter that can never match."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -126,7 +127,7 @@ def compile_statement(text: str, context: Context | None = None) -> Program:
         ) from None
     if not text.strip(" \t\r\n"):
         raise SqlError("the statement is empty", line=1, column=1)
-    tree = parse(text)
+    tree = parse(text, any_source=any_source)
     try:
         return Program(text, tree, context or DEFAULT_CONTEXT)
     except RecursionError:

@@ -162,8 +162,8 @@ class StatementCompiler:
     def foreach(self) -> list[ast.stmt]:
         *before, last = self.tree.fields
         fields = self.fields(tuple(before))
-        fields += self.star() if isinstance(last, n.Star) else self.collection(last, len(before))
-        items = fields[-1].local if isinstance(last, n.Star) else self.items
+        fields += self.everything() if isinstance(last, n.Star) else self.collection(last, len(before))
+        items = self.items
         where = self.where()
         item = self.c.local()
         selected = self.c.scope.as_merged()
@@ -195,6 +195,11 @@ class StatementCompiler:
         self.items = self.c.local()
         code = py("v if type(v) is list else []", value.label, v=value.local)
         return [value, *puts, Assignment(self.items, code, value.label)]
+
+    def everything(self) -> list[Assignment]:
+        """`*` as the last field of FOREACH: all columns are selected, and a map has no elements."""
+        self.items = self.c.local()
+        return [*self.star(), Assignment(self.items, py("[]", 1), 1)]
 
     def each(self, environment: Scope) -> list[ast.stmt]:
         """What happens for one element."""

@@ -79,6 +79,7 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
     if writer is None:
         raise BadValueError(f"~{control} is no directive")
     value = _next(waiting)
+    lead = _prefix(_next(waiting)) if control in "xX" else b""
     if control == "i":
         return b""
     if control == "c":
@@ -89,7 +90,14 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
         raw = writer(value, precision, b"t" in match["mods"]).encode("latin-1")
     except UnicodeEncodeError:
         raise BadValueError(f"~t{control} gives characters that have no single byte: {shown(value)}") from None
-    return _field(raw, width, pad)
+    return _field(b"-" + lead + raw[1:] if lead and raw[:1] == b"-" else lead + raw, width, pad)
+
+
+def _prefix(value: Any) -> bytes:
+    """What ~x writes before the digits: a list of characters or a word; Erlang takes no binary here."""
+    if type(value) in (str, bytes, int, float, dict):
+        refuse("a list of characters before the digits", value)
+    return _characters(value) if type(value) is list else _atom(value).encode()
 
 
 def _field(raw: bytes, width: int | None, pad: bytes) -> bytes:
@@ -103,8 +111,8 @@ def _field(raw: bytes, width: int | None, pad: bytes) -> bytes:
 
 
 def _string(value: Any, width: int | None, precision: int | None, pad: bytes, *, unicode: bool) -> bytes:
-    if type(value) is list and (not value or is_printable(value)):
-        raw = bytes(value)
+    if type(value) is list:
+        raw = _characters(value)
     elif value is UNDEFINED or value is None or type(value) is bool:
         raw = _atom(value).encode()
     elif type(value) in (str, bytes):
@@ -120,6 +128,21 @@ def _string(value: Any, width: int | None, precision: int | None, pad: bytes, *,
     size = abs(width)
     raw = raw[:size]
     return raw.ljust(size, pad) if width < 0 else raw.rjust(size, pad)
+
+
+def _characters(items: list[Any]) -> bytes:
+    """A list of byte values, strings and such lists, as Erlang writes it in one piece."""
+    pieces = []
+    for item in items:
+        if type(item) is int and 0 <= item <= 255:
+            pieces.append(bytes([item]))
+        elif type(item) in (str, bytes):
+            pieces.append(octets(item))
+        elif type(item) is list:
+            pieces.append(_characters(item))
+        else:
+            refuse("characters for ~s", item)
+    return b"".join(pieces)
 
 
 def _latin(raw: bytes) -> bytes:
@@ -154,6 +177,14 @@ def _integer(value: Any, base: int | None, _unicode: bool, digits: str = _DIGITS
 
 def _integer_upper(value: Any, base: int | None, unicode: bool) -> str:
     return _integer(value, base, unicode, _DIGITS.upper())
+
+
+def _with_base(value: Any, base: int | None, unicode: bool) -> str:
+    return f"{'-' * (type(value) is int and value < 0)}{base or 10}#{_integer_upper(value, base, unicode).lstrip('-')}"
+
+
+def _with_base_lower(value: Any, base: int | None, unicode: bool) -> str:
+    return _with_base(value, base, unicode).lower()
 
 
 def _float(value: Any) -> float:
@@ -195,7 +226,8 @@ def _written(value: Any, _precision: int | None, unicode: bool) -> str:
 
 _WRITERS: Final[dict[str, Any]] = {
     "s": None.__class__, "c": None.__class__, "i": None.__class__, "b": _integer, "B": _integer_upper, "f": _fixed,
-    "e": _exponent, "g": _general, "p": _pretty, "w": _written,
+    "e": _exponent, "g": _general, "p": _pretty, "w": _written, "x": _integer, "X": _integer_upper, "#": _with_base,
+    "+": _with_base_lower,
 }  # fmt: skip
 
 

@@ -23,13 +23,14 @@ TIME_LIMIT_MS_MAX: Final = 10_000
 )
 def jq(program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
     """All outputs of a jq program on JSON text, or on any other value. Raises for a bad program, for text that is not
-    JSON, for an error inside the program, and after the time limit: 1 second, or `timeout_ms` up to 10 seconds."""
-    if not 0 < timeout_ms <= TIME_LIMIT_MS_MAX:
-        refuse(f"a time limit of 1 to {TIME_LIMIT_MS_MAX} ms", timeout_ms)
+    JSON, for an error inside the program, and after the time limit: 1 second, or `timeout_ms`, of which no
+    more than 10 seconds count."""
+    if timeout_ms <= 0:
+        refuse("a time limit of at least 1 ms", timeout_ms)
     if type(json) is str or type(json) is bytes:
         from_json(json)
         document = octets(json)
     else:
         document = to_json(json)
-    answer = sandbox.run_jq(octets(program), document, timeout_ms / 1000)
+    answer = sandbox.run_jq(octets(program), document, min(timeout_ms, TIME_LIMIT_MS_MAX) / 1000)
     return from_json(answer)  # type: ignore[no-any-return]

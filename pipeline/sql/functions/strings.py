@@ -105,31 +105,32 @@ def concat(*items: Any) -> Text:
 
 
 @function(
-    "split(text: binary, separator: binary[, option: any]) -> list",
+    "split(text: string, separator: binary[, option: any]) -> list",
     examples=(
         ("split(';a;;b', ';')", "['a', 'b']"),
         ("split('a;b;c', ';', 'leading')", "['a', 'b;c']"),
         ("split('a;;b', ';', 'notrim')", "['a', '', 'b']"),
     ),
 )
-def split(text: Text, separator: Text, option: Any = "trim") -> list[Text]:
+def split(text: Text, separator: Text, option: Any = None) -> list[Text]:
     """The parts between separators; empty parts are dropped. Options: 'notrim' keeps empty parts; 'leading' and
     'trailing' split once, at the first or last separator; 'leading_notrim' and 'trailing_notrim' keep empty parts too.
     Other options raise."""
     raw, mark = octets(text), octets(separator)
-    if option not in ("trim", "notrim", "leading", "leading_notrim", "trailing", "trailing_notrim"):
+    if option not in (None, "notrim", "leading", "leading_notrim", "trailing", "trailing_notrim"):
         refuse("'notrim', 'leading', 'leading_notrim', 'trailing' or 'trailing_notrim'", option)
     if not mark:
         parts = [raw]
-    elif option in ("trim", "notrim"):
+    elif option in (None, "notrim"):
         parts = raw.split(mark)
     else:
         parts = raw.split(mark, 1) if option.startswith("leading") else raw.rsplit(mark, 1)
-    return [text_of(part) for part in parts if part or option.endswith("notrim")]
+    keeps_empty = option is not None and option.endswith("notrim")
+    return [text_of(part) for part in parts if part or keeps_empty]
 
 
 @function(
-    "tokens(text: binary, separators: binary[, option: any]) -> list",
+    "tokens(text: string, separators: binary[, option: any]) -> list",
     example=("tokens(' a b ;c', ' ;')", "['a', 'b', 'c']"),
 )
 def tokens(text: Text, separators: Text, option: Any = None) -> list[str]:
@@ -251,7 +252,7 @@ _ESCAPE: Final = regex.compile(r"\\(?:x([0-9A-Fa-f]+)|(.))", regex.DOTALL)
 
 
 @function(
-    "unescape(text: binary) -> string", example=(r"unescape('a\tb\x41')", "concat(concat('a', hexstr2bin('09')), 'bA')")
+    "unescape(text: string) -> string", example=(r"unescape('a\tb\x41')", "concat(concat('a', hexstr2bin('09')), 'bA')")
 )
 def unescape(text: Text) -> str:
     r"""With C escapes replaced: \n \t \r \b \f \v \a \' \" \\ \? and \x with all hexadecimal digits that follow as one
