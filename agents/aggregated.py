@@ -113,8 +113,7 @@ class AggregatedLane(Lane):
                     self.drained.set()
                     return
         finally:
-            for task in self._rolls:
-                task.cancel()
+            await self._stop_rolls()
 
     # --- 1. Resume
 
@@ -199,6 +198,13 @@ class AggregatedLane(Lane):
     def _check_rolls(self) -> None:
         if self._failure:
             raise self._failure
+
+    async def _stop_rolls(self) -> None:
+        """Cancel them and see them end: one that uploads in parts still has to tell the store to forget these."""
+        rolls = list(self._rolls)
+        for task in rolls:
+            task.cancel()
+        await asyncio.gather(*rolls, return_exceptions=True)
 
     # --- 3. Cut
 

@@ -45,14 +45,14 @@ async def create_in_parts(
         )
         document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
         done = await request("POST", body=document, headers=condition, query={"uploadId": upload})
+        code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
+        if code:  # S3 may answer 200 and fail afterwards
+            raise classify(500, code, text, f"completing upload {upload}")
     except BaseException:
         # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
         with suppress(ConnectorError):
             await asyncio.shield(request("DELETE", body=b"", headers={}, query={"uploadId": upload}))
         raise
-    code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
-    if code:  # S3 may answer 200 and fail afterwards
-        raise classify(500, code, text, f"completing upload {upload}")
     return _between(done.body, "ETag").replace("&quot;", '"')
 
 

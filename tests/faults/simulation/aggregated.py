@@ -83,6 +83,8 @@ class AggregatedWorld(World):
         self._key = KEYS[seed % len(KEYS)]
         self._versions = [version(rule, self._key, compression) for rule in range(3)]
         self._grouped = "${g}" in self._key
+        self._values = [json.loads(record.value or b"") for record in self.log]
+        self._dead_offsets = [n for n, value in enumerate(self._values) if self._grouped and "g" not in value]
 
     def rules(self) -> RuleSet:
         return self._versions[self.rule].rules
@@ -135,18 +137,16 @@ class AggregatedWorld(World):
         return checkers.no_orphans(bucket)
 
     def _dead(self, until: int) -> set[int]:
-        return {
-            record.offset for record in self.log[:until] if self._grouped and "g" not in json.loads(record.value or b"")
-        }
+        return {offset for offset in self._dead_offsets if offset < until}
 
     def _expected(self, cut: checkers.Cut) -> list[str]:
         """The rows of a cut's records under the rule that the cut names."""
         rule = [each.digest for each in self._versions].index(cut.fields["version"])
         dead = self._dead(len(self.log))
         ids = []
-        for record in self.log[cut.fields["first"] : cut.fields["next"]]:
-            value = json.loads(record.value or b"")
-            if value["x"] >= rule and record.offset not in dead:
+        for offset in range(cut.fields["first"], cut.fields["next"]):
+            value = self._values[offset]
+            if value["x"] >= rule and offset not in dead:
                 ids += [value["id"], *([value["second"]] if "second" in value else [])]
         return ids
 
