@@ -223,7 +223,7 @@ class AggregatedLane(Lane):
         self._cut_wanted = True
         await asyncio.gather(*self._rolls)
         while groups := self._buffer.open_groups(before=self._crossing if self._cut_short else None):
-            await _all(self._store(group) for group in groups)
+            await all_of(self._store(group) for group in groups)
         left = self._buffer.first
         end = self._position if left is None else left
         await self._write_entry(end)
@@ -304,16 +304,7 @@ class AggregatedLane(Lane):
         inline = len(data) <= ENCODE_INLINE_BYTES_MAX
         encode = self.version.container.encode
         body = encode(data) if inline else await asyncio.to_thread(encode, data)
-        headers = {
-            **writer.headers,
-            f"{METADATA_PREFIX}tidegate-action": writer.action,
-            f"{METADATA_PREFIX}tidegate-place": f"{self.partition.topic}/{self.partition.partition}/{chunk.first}",
-            f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
-            f"{METADATA_PREFIX}tidegate-rows": str(rows),
-            f"{METADATA_PREFIX}tidegate-last": str(chunk.offsets[rows - 1]),
-            f"{METADATA_PREFIX}tidegate-digest": digest,
-            f"{METADATA_PREFIX}tidegate-version": self.version.digest,
-        }
+        headers = object_headers(writer, self.version, self.partition, chunk, rows, digest, epoch)
         created = await writer.attempts.until_done(
             lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=writer.part_bytes)
         )
@@ -356,6 +347,22 @@ class AggregatedLane(Lane):
                 self._arrived.set()
 
 
+def object_headers(
+    writer: AggregatedWriter, version: Version, partition: Partition, chunk: Chunk, rows: int, digest: str, epoch: int
+) -> dict[str, str]:
+    """Headers of the object of a chunk's first `rows` rows, whose digest is `digest`."""
+    return {
+        **writer.headers,
+        f"{METADATA_PREFIX}tidegate-action": writer.action,
+        f"{METADATA_PREFIX}tidegate-place": f"{partition.topic}/{partition.partition}/{chunk.first}",
+        f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
+        f"{METADATA_PREFIX}tidegate-rows": str(rows),
+        f"{METADATA_PREFIX}tidegate-last": str(chunk.offsets[rows - 1]),
+        f"{METADATA_PREFIX}tidegate-digest": digest,
+        f"{METADATA_PREFIX}tidegate-version": version.digest,
+    }
+
+
 def _facts(head: Head, key: str) -> tuple[int, int, str]:
     """Rows, last offset and digest that an object's metadata tells."""
     try:
@@ -373,7 +380,7 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def _all(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
+async def all_of(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
     """Run coroutines, some side by side, each made when its turn comes: a cut may have hundreds of thousands.
 
     If one fails, those under way are cancelled, no more are made, and its error is raised.

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from collections.abc import Callable
 from typing import Any, Final
 
 import faust
 import structlog
 from faust.types import TP
 
-from agents.lane import Lane, Lanes, Partition
+from agents.lane import Lanes, Partition
 from agents.metrics import FILTERED, RECORDS, ROWS
 from agents.transport import MAX_POLL_INTERVAL_SECONDS, Schema
+from agents.writers import OpenLane, topics_of
 from pipeline.config import KafkaConfig
 from pipeline.rule import RowBatch, RuleSet
 
@@ -42,7 +42,7 @@ def build(
     action: str,
     kafka: KafkaConfig,
     rules: RuleSet,
-    open_lane: Callable[[Partition, Callable[[], None]], Lane],
+    open_lane: OpenLane,
     buffer_bytes_max: int,
 ) -> ActionApp:
     """The app of one action, not started. `group` is its consumer group."""
@@ -67,16 +67,10 @@ def build(
         topic_disable_leader=True,
     )
     app.lanes = Lanes(action, open_lane, buffer_bytes_max)
-    names = list(dict.fromkeys(_topics(kafka, rules)))
-    source = app.topic(*names, schema=Schema(), allow_empty=True)
+    source = app.topic(*topics_of(kafka, rules), schema=Schema(), allow_empty=True)
     rows = app.channel(maxsize=16)
     _add_agents(app, action, rules, source, rows)
     return app
-
-
-def _topics(kafka: KafkaConfig, rules: RuleSet) -> list[str]:
-    """The topics that the rules can match."""
-    return [kafka.messages_topic] * rules.reads_messages + [kafka.events_topic] * rules.reads_events
 
 
 def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: Any) -> None:

@@ -6,15 +6,16 @@ takes. Creating is the fence: of two writers that have the same place in the cha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from agents.attempts import Attempts
-from agents.dead_letter import DeadLetters
+from agents.dead_letter import LetterBox
 from agents.lane import LaneError, Partition
 from agents.version import Version, from_text
 from pipeline import ledger
 from pipeline.connectors.s3 import S3Store
+from pipeline.errors import ConfigError
 from pipeline.ledger import Entry, Place, Start
 
 
@@ -31,7 +32,7 @@ class AggregatedWriter:
     headers: Mapping[str, str]  # of data objects
     version: Version
     store: S3Store
-    dead_letters: DeadLetters
+    dead_letters: LetterBox
     attempts: Attempts
     events_topic: str  # in keys its partitions are told from those of the messages
     end_offset: Callable[[Partition], Awaitable[int]]
@@ -66,6 +67,12 @@ class Chain:
         content = await writer.store.get(writer.bucket, start)
         return ledger.place_at(ledger.decode_start(content)) if content is not None else None
 
+    async def start(self) -> Start | None:
+        """Where the chain begins; None if there is none."""
+        writer, key = self._writer, ledger.start_key(*self._place)
+        content = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
+        return ledger.decode_start(content) if content is not None else None
+
     async def begin(self, first: int) -> Place:
         """Begin a chain at `first`, or find that another has begun it elsewhere."""
         writer = self._writer
@@ -94,6 +101,32 @@ class Chain:
         found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
         if found != content:
             raise FenceLostError(f"{writer.bucket}/{key} was written by another worker: this partition is theirs")
+
+    async def entries(self) -> AsyncIterator[Entry]:
+        """All entries, in order."""
+        writer, start = self._writer, ledger.start_key(*self._place)
+        async for key in writer.store.keys(writer.bucket, ledger.partition_prefix(*self._place)):
+            if key != start:
+                content = await writer.attempts.until_done(lambda key=key: writer.store.get(writer.bucket, key))  # type: ignore[misc]
+                yield ledger.decode_entry(content or b"")
+
+    async def rewrite(self, old: Entry, new: Entry) -> None:
+        """Put `new` in the place of `old`. Raises ConfigError if another entry is there."""
+        writer, key = self._writer, ledger.entry_key(*self._place, old.first, old.epoch)
+        head = await writer.attempts.until_done(lambda: writer.store.head(writer.bucket, key))
+        found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
+        headers = {**writer.ledger_headers, "content-type": "application/json"}
+        if head is None or found is None or ledger.decode_entry(found) != old:
+            raise ConfigError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
+        content = new.encode()
+        replaced = await writer.attempts.until_done(
+            lambda: writer.store.replace(writer.bucket, key, content, headers, head.etag)
+        )
+        if (
+            replaced is None
+            and await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key)) != content
+        ):
+            raise ConfigError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
 
     async def version(self, digest: str) -> Version:
         """The version that the chain goes on under."""

@@ -24,6 +24,13 @@ class Sender(Protocol):
         """Return when all records are acknowledged; raise a ConnectorError otherwise."""
 
 
+class LetterBox(Protocol):
+    """Where a lane puts dead letters."""
+
+    async def send(self, letters: Sequence[DeadLetter]) -> None:
+        """Return when all letters are where they cannot be lost."""
+
+
 class DeadLetters:
     """The dead letter topic of one action."""
 

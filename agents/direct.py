@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from agents.attempts import Attempts
-from agents.dead_letter import DeadLetters
+from agents.dead_letter import LetterBox
 from agents.direct_headers import RowHeaders
 from agents.lane import Lane, Partition
 from agents.metrics import OBJECT_BYTES, OBJECTS, OVERWRITTEN
@@ -77,10 +77,13 @@ class DirectWriter:
         action: str,
         parameters: DirectParameters,
         store: S3Store,
-        dead_letters: DeadLetters,
+        dead_letters: LetterBox,
         attempts: Attempts,
         inflight_window: int,
+        *,
+        again: bool = False,
     ) -> None:
+        """`again`: a row replaces the object that it made before, and still none of a later row."""
         self.store = store
         self.dead_letters = dead_letters
         self.attempts = attempts
@@ -90,6 +93,7 @@ class DirectWriter:
         self._key = Template(parameters.key, missing=parameters.missing)
         self._content = Template(parameters.content, missing=parameters.missing)
         self._headers = RowHeaders(parameters)
+        self._again = again
         self._fenced = parameters.write == "fenced"
         self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
         self._said_overwrite = False
@@ -114,7 +118,7 @@ class DirectWriter:
             return
         headers = {**put.headers, METADATA_PREFIX + PLACE: put.place.text()}
         there = self._written.get((put.bucket, put.key))
-        while not put.place.is_settled_by(there[1] if there else None):
+        while not self._settles(put, there[1] if there else None):
             etag_seen = there[0] if there else None
             wrote = await until_done(lambda etag=etag_seen: self._write(put, headers, etag))  # type: ignore[misc]
             if wrote is not None:
@@ -124,6 +128,10 @@ class DirectWriter:
             there = (head.etag, _place(head)) if head else None
         if there and there[1] != put.place:
             self._count_overwritten(put)
+
+    def _settles(self, put: Put, there: Place | None) -> bool:
+        """Whether what is there leaves nothing to write."""
+        return put.place.is_settled_by(there) and not (self._again and there == put.place)
 
     async def _write(self, put: Put, headers: dict[str, str], etag: str | None) -> str | None:
         """Create the object, or replace the one with `etag`. None: what is there is not what was expected."""

@@ -36,6 +36,7 @@ class Version:
         schemas: Schemas | None = None,
     ) -> None:
         """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
+        self.action = action
         settings = {
             name: value for name, value in parameters.model_dump(by_alias=True).items() if name not in _NOT_CONTENT
         }

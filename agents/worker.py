@@ -9,35 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
 import structlog
 
 from agents import app as wiring
-from agents import health, web
-from agents.aggregated import AggregatedLane
+from agents import health, web, writers
 from agents.app import ActionApp
 from agents.attempts import Attempts
-from agents.chain import AggregatedWriter
 from agents.dead_letter import DeadLetters
-from agents.direct import DirectLane, DirectWriter
-from agents.lane import Lane, Partition
+from agents.lane import Partition
 from agents.metrics import RESTARTS
-from agents.version import Version
-from pipeline.config import AggregatedParameters, Config, S3Action
+from agents.writers import Outside
+from pipeline.config import Config, S3Action
 from pipeline.connectors.kafka import Producer, ensure_topics
 from pipeline.connectors.s3 import S3Store
-from pipeline.connectors.s3_headers import headers_of, ledger_headers
 from pipeline.errors import ConfigError, TidegateError
-from pipeline.rule import RuleSet
 
 DRAIN_SECONDS: Final = 20.0
 RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 log = structlog.get_logger("tidegate.worker")
-OpenLane = Callable[[Partition, Callable[[], None]], Lane]
 
 
 class ActionRunner:
@@ -48,15 +42,12 @@ class ActionRunner:
         self.name = name
         self._config = config
         self._action: S3Action = config.actions.s3[name]
-        self._statements = {
-            rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{name}" in rule.actions
-        }
-        _check_rules(config, self._statements)
         self._store = store
         self.attempts = attempts = Attempts(name, cap_seconds=self._action.resource_opts.resume_interval)
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts)
         self.app: ActionApp | None = None
-        self.rules, self._open_lane = self._build(store, dead_letters, attempts)
+        outside = Outside(store, dead_letters, attempts, self._end_offset)
+        self.rules, self._open_lane = writers.build(config, name, outside)
 
     @property
     def group(self) -> str:
@@ -116,7 +107,7 @@ class ActionRunner:
         self.app = app
         app.finalize()
         await app.start()
-        log.info("action started", action=self.name, group=self.group, rules=sorted(self._statements))
+        log.info("action started", action=self.name, group=self.group, rules=sorted(self.rules.statements))
         try:
             yield app
         finally:
@@ -140,41 +131,6 @@ class ActionRunner:
         finally:
             stopping.cancel()
             crashed.cancel()
-
-    def _build(self, store: S3Store, dead_letters: DeadLetters, attempts: Attempts) -> tuple[RuleSet, OpenLane]:
-        parameters, where = self._action.parameters, f"actions.s3.{self.name}"
-        try:
-            if isinstance(parameters, AggregatedParameters):
-                schemas = self._config.schema_sources
-                version = Version(self.name, self._config.pipeline, self._statements, parameters, schemas)
-                aggregated = AggregatedWriter(
-                    action=self.name,
-                    bucket=parameters.bucket,
-                    headers=headers_of(parameters, version.container.headers),
-                    ledger_headers=ledger_headers(parameters),
-                    version=version,
-                    store=store,
-                    dead_letters=dead_letters,
-                    attempts=attempts,
-                    events_topic=self._events_topic(version.rules),
-                    end_offset=self._end_offset,
-                    part_bytes=parameters.min_part_size,
-                )
-                return version.rules, lambda partition, on_room: AggregatedLane(partition, on_room, aggregated)
-            rules = RuleSet(
-                self._statements, node=self._config.pipeline, schemas=self._config.schema_sources, action=self.name
-            )
-            window = self._action.resource_opts.puts_at_once
-            direct = DirectWriter(self.name, parameters, store, dead_letters, attempts, window)
-            return rules, lambda partition, on_room: DirectLane(partition, on_room, direct)
-        except (TidegateError, ValueError) as error:
-            raise ConfigError(str(error), where=where) from error
-
-    def _events_topic(self, rules: RuleSet) -> str:
-        """The topic whose partitions need a name of their own in keys: the events', if messages are read as well."""
-        kafka = self._config.kafka
-        both = rules.reads_messages and rules.reads_events and kafka.messages_topic != kafka.events_topic
-        return kafka.events_topic if both else ""
 
     async def _end_offset(self, partition: Partition) -> int:
         assert self.app is not None
@@ -225,7 +181,7 @@ def check(config: Config) -> None:
     store = object()
     for name in config.actions.s3:
         ActionRunner(name, config, store, None)  # type: ignore[arg-type]
-    _check_rules(config, {name: rule.sql for name, rule in config.rules.items()})
+    writers.check_rules(config, {name: rule.sql for name, rule in config.rules.items()})
 
 
 async def connect(config: Config) -> dict[str, str]:
@@ -241,15 +197,6 @@ async def connect(config: Config) -> dict[str, str]:
             error = await health.failure(store, bucket, action.resource_opts.health_check_timeout)
         found[name] = f"disconnected: {error}" if error else "connected"
     return found
-
-
-def _check_rules(config: Config, statements: Mapping[str, str]) -> None:
-    """Compile statements one by one, so that an error can name the rule."""
-    for name, statement in statements.items():
-        try:
-            RuleSet({name: statement}, node=config.pipeline, schemas=config.schema_sources)
-        except TidegateError as error:
-            raise ConfigError(str(error), where=f"rules.{name}.sql") from error
 
 
 def _chosen(config: Config, actions: Sequence[str]) -> list[str]:

@@ -16,6 +16,7 @@ import typer
 from pipeline.cli_letters import letter_app
 from pipeline.cli_options import ConfigFile
 from pipeline.cli_password import password
+from pipeline.cli_replay import replay
 from pipeline.cli_rule import rule_app, template_app
 from pipeline.cli_verify import verify
 from pipeline.config import load_file
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 
 app.command()(verify)
+app.command()(replay)
 app.command()(password)
 app.add_typer(letter_app, name="dead-letter")
 app.add_typer(rule_app, name="rule")

@@ -26,6 +26,10 @@ def verify(
     partition: Annotated[
         list[int] | None, typer.Option(help="Partition, may be repeated; all by default.", show_default=False)
     ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="PREFIX", help="Verify what `replay --into PREFIX` wrote instead.", show_default=False),
+    ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read every object and hash its rows again.")] = False,
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Remove orphans, and abort uploads that began more than a day ago.")
@@ -38,15 +42,26 @@ def verify(
     for name in names:
         if name not in settings.actions.s3:
             raise ConfigError(f"no action {name!r}; there are: {', '.join(settings.actions.s3) or 'none'}")
+    if into is not None and len(names) != 1:
+        raise ConfigError("expected one --action with --into: that whose replay it is")
     printer = _Printer(output == "jsonl")
-    asyncio.run(_verify(settings, names, frozenset(partition or ()), printer, deep=deep, sweep=sweep))
+    part = frozenset(partition or ())
+    asyncio.run(_verify(settings, names, part, printer, into=into, deep=deep, sweep=sweep))
     printer.end()
     sys.exit(1 if printer.findings else 0)
 
 
 async def _verify(
-    config: Config, names: list[str], partitions: frozenset[int], printer: _Printer, *, deep: bool, sweep: bool
+    config: Config,
+    names: list[str],
+    partitions: frozenset[int],
+    printer: _Printer,
+    *,
+    into: str | None,
+    deep: bool,
+    sweep: bool,
 ) -> None:
+    from agents import replay
     from agents.verify import Verifier
 
     stores: dict[str, S3Store] = {}
@@ -62,7 +77,11 @@ async def _verify(
                 stores[action.connector] = await stack.enter_async_context(
                     S3Store(config.connectors.s3[action.connector])
                 )
-            verifier = Verifier(name, action.parameters, stores[action.connector], partitions, deep, sweep)
+            ledger, parameters = name, action.parameters
+            if into is not None:
+                below = replay.prefix(into)
+                ledger, parameters = replay.ledger_name(name, below), replay.moved(parameters, below)
+            verifier = Verifier(ledger, parameters, stores[action.connector], partitions, deep, sweep)
             async for report in verifier.reports():
                 printer.show(name, report)
 

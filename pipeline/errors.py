@@ -71,6 +71,10 @@ class EncodeError(RecordError):
     cause = "encode"
 
 
+class RecordsGoneError(TidegateError):
+    """Kafka deleted records that were asked for: its retention is over, or somebody deleted them."""
+
+
 class ConnectorError(TidegateError):
     """An outside system answered with an error, or not at all. `reason` is a short stable word for metrics."""
 

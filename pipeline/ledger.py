@@ -16,6 +16,9 @@ There are two epochs. That of an entry is raised by whatever ends one without a 
 new version only: a worker that was frozen may have written objects beyond the place where its successor stopped, and who goes
 on under the same version meets them there, and adopts them.
 
+A replay into the same keys makes the objects of a cut again, under the rules of now, and then writes the cut's entry anew. That
+entry carries the digest of the one that it replaced, which is what its successor names.
+
 Pure: names, shapes and checks. Reading and writing them is agents/aggregated.py's.
 """
 
@@ -61,15 +64,19 @@ class Entry:
     previous: str = ""  # digest of the entry before; empty for the first
     clean: bool = False  # its writer stopped here and began nothing beyond: who goes on may do so under any version
     next_key_epoch: int = 0  # the epoch in the keys of the next cut's objects
+    original: str = ""  # digest of this entry before a replay wrote it anew; empty if none did
 
     def encode(self) -> bytes:
         """The entry's bytes: the same entry always gives the same ones."""
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        fields = asdict(self)
+        if not self.original:
+            del fields["original"]
+        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
     @property
     def digest(self) -> str:
-        """What the next entry calls `previous`."""
-        return hashlib.sha256(self.encode()).hexdigest()
+        """What the next entry calls `previous`. A replay changes entries, and this not."""
+        return self.original or hashlib.sha256(self.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

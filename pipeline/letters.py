@@ -6,7 +6,9 @@ record. A *mark* is a record of the same topic that says which letter was sent a
 
 A letter is sent to the topic that it came from, with its key, so that Kafka puts it after what its client sent since, and the
 letters of a client stay in order. Its first header says for which action and rule it is: to the others, who have handled the
-record, it is not there. Pure: reading and sending is connectors/'s.
+record, it is not there. The second says which record it repeats: a replay that reads that one passes over this one.
+
+Pure: reading and sending is connectors/'s.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from pipeline.errors import RecordError
-from pipeline.record import EVENT, REDRIVEN_FOR, Outgoing, Record
+from pipeline.record import EVENT, REDRIVEN_FOR, REDRIVEN_FROM, Outgoing, Record
 
 PREFIX: Final = "dead_letter."
 REDRIVEN: Final = PREFIX + "redriven"  # on marks: the letter's place
@@ -59,7 +61,8 @@ def read(record: Record) -> Letter | str:
 
 def original_headers(record: Record) -> list[tuple[str, bytes]]:
     """The headers that the record had before it became a letter."""
-    return [(name, value) for name, value in record.headers if not name.startswith(PREFIX) and name != REDRIVEN_FOR]
+    ours = REDRIVEN_FOR, REDRIVEN_FROM
+    return [(name, value) for name, value in record.headers if not name.startswith(PREFIX) and name not in ours]
 
 
 def redriven(letter: Letter, *, messages_topic: str, events_topic: str) -> tuple[str, Outgoing]:
@@ -75,6 +78,8 @@ def redriven(letter: Letter, *, messages_topic: str, events_topic: str) -> tuple
     if letter.action:
         wanted = f"{letter.action}/{letter.rule}" if letter.rule else letter.action
         headers.insert(0, (REDRIVEN_FOR, wanted.encode()))
+        if letter.origin:
+            headers.insert(1, (REDRIVEN_FROM, "/".join(map(str, letter.origin)).encode()))
     topic = letter.origin[0] if letter.origin else (events_topic if EVENT in names else messages_topic)
     return topic, Outgoing(record.key or b"", record.value or b"", headers, record.timestamp)
 

@@ -33,6 +33,7 @@ PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties,
 CLIENTID_FROM: Final = "clientid_from"  # how the clientid was found: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
 REDRIVEN_FOR: Final = "redriven_for"  # first on a dead letter that is sent again: the action, or action/rule, it is for
+REDRIVEN_FROM: Final = "redriven_from"  # second on such a record: topic/partition/offset of the one that failed
 
 # Where a clientid can come from. With UNKNOWN the record's key is the topic name, which keeps the order of the topic,
 # and the clientid is undefined for rules: the subscriber's own id is never used in its place.
@@ -180,6 +181,15 @@ def redriven_for(record: Record) -> tuple[str, str] | None:
         return None
     action, _, rule = headers[0][1].decode("utf-8", "replace").partition("/")
     return action, rule
+
+
+def redriven_from(record: Record) -> tuple[str, int, int] | None:
+    """Topic, partition and offset of the record that a dead letter was made of, where one was sent again."""
+    headers = record.headers
+    if len(headers) < 2 or headers[1][0] != REDRIVEN_FROM:
+        return None
+    topic, partition, offset = headers[1][1].decode("utf-8", "replace").rsplit("/", 2)
+    return topic, int(partition), int(offset)
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:

@@ -6,20 +6,37 @@ For commands that look at what is there; what must not miss a record as they com
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka_topics import client_settings, failure
-from pipeline.errors import ConfigError, RetryableError
+from pipeline.errors import ConfigError, RecordsGoneError, RetryableError
 from pipeline.record import Record
 
 WAIT_SECONDS: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 30.0
-Span = tuple[str, int, int, int]  # topic, partition, first offset, the one after the last
+BATCH_RECORDS_MAX: Final = 5_000
+
+
+class Span(NamedTuple):
+    """Records of one partition: from offset `first` up to, not including, `end`."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+
+class Bound(NamedTuple):
+    """Where a range begins or ends in each partition: at an offset, or at the first record of a time on (ms since 1970)."""
+
+    offset: int | None = None
+    time_ms: int | None = None
 
 
 def newest(kafka: KafkaConfig, count: int) -> list[Record]:
@@ -29,7 +46,7 @@ def newest(kafka: KafkaConfig, count: int) -> list[Record]:
     """
     topics = list(dict.fromkeys([kafka.messages_topic, kafka.events_topic]))
     with _consumer(kafka) as consumer:
-        spans = _spans(consumer, topics, lambda place, low, high: max(low, high - count))
+        spans = _spans(consumer, topics, lambda place, low, high: (max(low, high - count), high))
         found = sorted(
             _read(consumer, spans), key=lambda each: (each.timestamp, each.topic, each.partition, each.offset)
         )
@@ -43,15 +60,38 @@ def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -
     """
     with _consumer(kafka) as consumer:
 
-        def begin(place: TopicPartition, low: int, high: int) -> int:
-            if since_ms is None:
-                return low
-            (found,) = consumer.offsets_for_times(
-                [TopicPartition(place.topic, place.partition, since_ms)], timeout=WAIT_SECONDS
-            )
-            return high if found.offset < 0 else found.offset
+        def begin(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
+            return (low if since_ms is None else _at(consumer, place, since_ms, high)), high
 
         yield from _read(consumer, _spans(consumer, [topic], begin))
+
+
+def ranges(
+    kafka: KafkaConfig, topics: Sequence[str], since: Bound, until: Bound | None, partitions: Sequence[int] = ()
+) -> list[Span]:
+    """What is in Kafka now of each partition of `topics`, from `since` up to, not including, `until` (now, if None).
+
+    `partitions`: only these. Raises a ConnectorError or ConfigError.
+    """
+    with _consumer(kafka) as consumer:
+
+        def offset(bound: Bound, place: TopicPartition, low: int, high: int) -> int:
+            wanted = bound.offset if bound.time_ms is None else _at(consumer, place, bound.time_ms, high)
+            return min(high, max(low, wanted or 0))
+
+        def both(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
+            return offset(since, place, low, high), high if until is None else offset(until, place, low, high)
+
+        found = _spans(consumer, topics, both)
+    return [span for span in found if not partitions or span.partition in partitions]
+
+
+def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
+    """The records of one span, in order, some thousand at a time. Raises a ConnectorError or ConfigError."""
+    with _consumer(kafka) as consumer:
+        reading = _read(consumer, [span])
+        while records := list(islice(reading, BATCH_RECORDS_MAX)):
+            yield records
 
 
 @contextmanager
@@ -60,6 +100,7 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
         **client_settings(kafka, "tidegate-reader"),
         "group.id": "tidegate-reader",
         "enable.auto.commit": False,
+        "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "fetch.message.max.bytes": kafka.max_message_bytes,
     }
@@ -72,8 +113,17 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
         consumer.close()
 
 
-def _spans(consumer: Consumer, topics: Sequence[str], begin: Callable[[TopicPartition, int, int], int]) -> list[Span]:
-    """What is there of each partition of `topics` now; `begin` is asked where to begin between its low and high ends."""
+def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> int:
+    """The first offset of a partition whose record is of `time_ms` or later; `high` if there is none."""
+    asked = TopicPartition(place.topic, place.partition, time_ms)
+    (found,) = consumer.offsets_for_times([asked], timeout=WAIT_SECONDS)
+    return high if found.offset < 0 else int(found.offset)
+
+
+def _spans(
+    consumer: Consumer, topics: Sequence[str], part: Callable[[TopicPartition, int, int], tuple[int, int]]
+) -> list[Span]:
+    """What is there of each partition of `topics` now; `part` is asked which part between its low and high ends."""
     spans = []
     for topic in topics:
         known = consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic]
@@ -82,21 +132,23 @@ def _spans(consumer: Consumer, topics: Sequence[str], begin: Callable[[TopicPart
         for number in known.partitions:
             place = TopicPartition(topic, number)
             low, high = consumer.get_watermark_offsets(place, timeout=WAIT_SECONDS)
-            first = begin(place, low, high)
-            if high > first:
-                spans.append((topic, number, first, high))
+            first, end = part(place, low, high)
+            if end > first:
+                spans.append(Span(topic, number, first, end))
     return spans
 
 
-def _read(consumer: Consumer, spans: list[Span]) -> Iterator[Record]:
+def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
     ends = {(topic, partition): end for topic, partition, _, end in spans}
     consumer.assign([TopicPartition(topic, partition, first) for topic, partition, first, _ in spans])
     give_up = time.monotonic() + SILENCE_SECONDS_MAX
     while ends:
-        for message in consumer.consume(1000, timeout=0.5):
-            give_up = time.monotonic() + SILENCE_SECONDS_MAX
+        messages = consumer.consume(1000, timeout=0.5)
+        for message in messages:
             place, offset = (message.topic() or "", message.partition() or 0), message.offset() or 0
             error = message.error()
+            if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise RecordsGoneError(f"Kafka does not have all of {place[0]}/{place[1]} any more: {error.str()}")
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaException(error)
             if place not in ends:
@@ -105,7 +157,9 @@ def _read(consumer: Consumer, spans: list[Span]) -> Iterator[Record]:
                 yield _record(message)
             if error is not None or offset + 1 >= ends[place]:
                 del ends[place]  # by its end as well: the last offset may be a transaction's, and no record's
-        if time.monotonic() > give_up:
+        if messages:  # reckoned from when the last one was taken: who reads may have waited long for the store
+            give_up = time.monotonic() + SILENCE_SECONDS_MAX
+        elif time.monotonic() > give_up:
             raise RetryableError(f"Kafka sent nothing for {SILENCE_SECONDS_MAX:g} s", reason="timeout")
 
 

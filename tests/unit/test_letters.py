@@ -48,10 +48,14 @@ def test_a_letter_is_sent_again_as_it_was() -> None:
     once = sent_again(letter(outgoing(DeadLetter(message(), "evaluation", "no", "hot"), "lake")))
     twice = sent_again(letter(outgoing(DeadLetter(once[1], "evaluation", "no", "hot"), "lake")))
 
-    for topic, record in (once, twice):
+    for (topic, record), offset in ((once, 42), (twice, 100)):
         assert topic == "mqtt.messages"
         assert (record.key, record.value, record.timestamp) == (message().key, message().value, message().timestamp)
-        assert list(record.headers) == [("redriven_for", b"lake/hot"), *message().headers]
+        assert list(record.headers) == [
+            ("redriven_for", b"lake/hot"),
+            ("redriven_from", b"mqtt.messages/3/%d" % offset),
+            *message().headers,
+        ]
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,14 @@ def test_renders_the_window(placeholder: str, expected: str) -> None:
     assert key(placeholder + "/${partition}${offset}${epoch}") == expected + "/3421"
 
 
+def test_a_time_of_the_record_goes_into_the_key_in_a_named_zone() -> None:
+    """Not the window's: the row's own, wherever the clock is; half past eleven in the evening is tomorrow in Berlin."""
+    text = "day=${ts | date('%Y-%m-%d/%H', 'Europe/Berlin', 's')}/${partition}${offset}${epoch}"
+
+    assert key(text, {"ts": 1_767_223_800}) == "day=2026-01-01/00/3421"
+    assert key(text, {"ts": 1_767_223_799 - 3600}) == "day=2025-12-31/23/3421"
+
+
 def test_window_is_floored_to_the_interval() -> None:
     """Rows of one interval share a group, whenever in it they arrived."""
     template = make("${datetime.hh}${datetime.mm}", interval_seconds=1800)

@@ -1,0 +1,193 @@
+"""A replay of an aggregated action into the same keys: cuts that the ledger has entered are made again, under the rules of now.
+
+A cut is made again as a whole, from the offsets that its entry names, so that what is in the ledger stays one chain.
+
+1. Its records are read, evaluated and grouped. If Kafka does not have all of them any more, the cut stays as it is.
+2. Each object is put over the one under its key, or created; one that is as it should be is left alone.
+3. The entry is written anew, over the one that was read and no other (pipeline/ledger.py: `original`).
+4. Objects that the old entry named and the new one does not are removed.
+
+Whoever reads a bucket meanwhile sees old objects and new ones side by side. A run that was killed is mended by the same run.
+The cut under way is the worker's, which need not stop: objects of entered cuts are nothing to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from agents.aggregated import all_of, object_headers
+from agents.arrival import arrival
+from agents.chain import AggregatedWriter, Chain
+from agents.lane import Partition
+from agents.replay import Plan, Progress, Refusals, is_repetition, step
+from pipeline.buffer import Buffer, Chunk, Group
+from pipeline.config import KafkaConfig
+from pipeline.connectors import kafka_reader
+from pipeline.connectors.kafka_reader import Span
+from pipeline.connectors.s3_headers import METADATA_PREFIX
+from pipeline.errors import ConfigError, RecordsGoneError
+from pipeline.ledger import Entry, StoredObject
+from pipeline.tally import Tally
+
+
+class Cut(NamedTuple):
+    """A cut that is in the ledger. `epoch` is the one in the keys of its objects."""
+
+    partition: Partition
+    entry: Entry
+    epoch: int
+
+    @property
+    def span(self) -> Span:
+        """Its offsets."""
+        return Span(*self.partition, self.entry.first, self.entry.next)
+
+
+Store = Callable[[Cut, str, Chunk], Coroutine[Any, Any, None]]
+
+
+class Rewrite:
+    """The same keys of one aggregated action. `gone`: cuts whose records are not all in Kafka any more."""
+
+    def __init__(self, kafka: KafkaConfig, writer: AggregatedWriter) -> None:
+        self._kafka = kafka
+        self._writer = writer
+        self._version = writer.version
+        self._spans: list[Span] = []
+        self.refusals = Refusals()
+        self.gone: list[Cut] = []
+        self.written = self.removed = 0
+
+    async def cuts(self, spans: Sequence[Span]) -> list[Cut]:
+        """The cuts that hold offsets of `spans`."""
+        found = []
+        for span in spans:
+            epoch = 0
+            async for entry in Chain(self._writer, Partition(span.topic, span.partition)).entries():
+                if entry.records and entry.first < span.end and span.first < entry.next:
+                    found.append(Cut(Partition(span.topic, span.partition), entry, epoch))
+                epoch = entry.next_key_epoch
+        self._spans = [cut.span for cut in found]
+        return found
+
+    async def plan(self, cuts: Sequence[Cut], progress: Progress) -> Plan:
+        """Read and count. Objects that will be found as they should be count as well."""
+        plan = Plan([cut.span for cut in cuts])
+        for cut in cuts:
+            made = await self._make(cut, progress, None)
+            if made is not None:
+                plan.records += made.records
+                plan.rows += made.rows
+                plan.objects += len(made.objects)
+                plan.puts += len(made.objects) + 1
+        plan.puts += bool(plan.records)  # the version's text
+        plan.refusals, self.refusals = self.refusals, Refusals()
+        return plan
+
+    async def run(self, cuts: Sequence[Cut], progress: Progress) -> None:
+        """Make the cuts again, one after the other. Raises ConfigError if an entry was changed meanwhile."""
+        self.gone.clear()
+        for cut in cuts:
+            chain = Chain(self._writer, cut.partition)
+            await chain.keep_version(self._version)
+            made = await self._make(cut, progress, self._put)
+            if made is None or made == cut.entry:
+                continue
+            await chain.rewrite(cut.entry, made)
+            for key in {each.key for each in cut.entry.objects} - {each.key for each in made.objects}:
+                await self._delete(key)
+                self.removed += 1
+
+    # --- One cut
+
+    async def _make(self, cut: Cut, progress: Progress, store: Store | None) -> Entry | None:
+        """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
+        buffer, tally, objects = Buffer(self._version.limits), Tally(), list[StoredObject]()
+        with suppress(RecordsGoneError), closing(kafka_reader.batches(self._kafka, cut.span)) as reading:
+            while records := await step(reading):
+                progress(len(records))
+                wanted = [record for record in records if not is_repetition(record, self._spans)]
+                batch = self._version.rules.evaluate(wanted)
+                batch.records = records
+                arrived = arrival(batch, cut.entry.first, self._version)
+                self.refusals.note(arrived.dead)
+                tally.add(arrived.offsets, arrived.outcomes)
+                groups = [buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
+                await self._store(cut, buffer, [group for group in groups if group], objects, store)
+        if tally.records != cut.entry.records:
+            if objects and store is not None:
+                raise ConfigError(
+                    f"Kafka deleted records of {cut.partition.topic}/{cut.partition.partition} while they were read: "
+                    f"{len(objects)} objects from offset {cut.entry.first} on are made again and their entry is not"
+                )
+            self.gone.append(cut)
+            return None
+        await self._store(cut, buffer, buffer.open_groups(), objects, store, last=True)
+        return self._entry(cut, tally, objects)
+
+    def _entry(self, cut: Cut, tally: Tally, objects: list[StoredObject]) -> Entry:
+        counts = tally.counts(cut.entry.next)
+        made = replace(
+            cut.entry,
+            version=self._version.digest,
+            filtered=counts.filtered,
+            dead_lettered=counts.dead_lettered,
+            rows=sum(each.rows for each in objects),
+            objects=tuple(sorted(objects, key=lambda each: (each.first, each.key))),
+        )
+        return made if made == cut.entry else replace(made, original=cut.entry.digest)
+
+    async def _store(
+        self,
+        cut: Cut,
+        buffer: Buffer,
+        groups: Sequence[Group],
+        objects: list[StoredObject],
+        store: Store | None,
+        *,
+        last: bool = False,
+    ) -> None:
+        """Rolled chunks of these groups, and with `last` the open ones too, become objects."""
+        waiting = []
+        for group in groups:
+            while group.rolled or (last and group.first is not None):
+                chunk = group.chunks[0]
+                key = self._version.key.key(
+                    group.name,
+                    partition=self._writer.partition_name(cut.partition),
+                    offset=chunk.first,
+                    epoch=cut.epoch,
+                )
+                objects.append(StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest()))
+                waiting.append((key, chunk))
+                buffer.stored(group, chunk.rows)
+        if store is not None:
+            await all_of(store(cut, key, chunk) for key, chunk in waiting)
+
+    async def _put(self, cut: Cut, key: str, chunk: Chunk) -> None:
+        """An object over the one that is there, unless that is as it should be."""
+        writer, version, until_done = self._writer, self._version, self._writer.attempts.until_done
+        digest = chunk.digest()
+        headers = object_headers(writer, version, cut.partition, chunk, chunk.rows, digest, cut.epoch)
+        head = await until_done(lambda: writer.store.head(writer.bucket, key))
+        if head and all(
+            headers.get(f"{METADATA_PREFIX}{name}") == head.metadata.get(name)
+            for name in ("tidegate-digest", "tidegate-rows", "tidegate-version")
+        ):
+            return
+        body = await asyncio.to_thread(version.container.encode, bytes(chunk.data))
+        if head is None:
+            await until_done(
+                lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=writer.part_bytes)
+            )
+        else:
+            await until_done(lambda: writer.store.put(writer.bucket, key, body, headers))
+        self.written += 1
+
+    async def _delete(self, key: str) -> None:
+        writer = self._writer
+        await writer.attempts.until_done(lambda: writer.store.delete(writer.bucket, key))

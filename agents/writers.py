@@ -1,0 +1,112 @@
+"""From an action of the configuration to its compiled rules and the lanes that write its rows.
+
+What a worker and a replay have in common. No Kafka here: who builds says where the partitions end and where dead letters go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from agents.aggregated import AggregatedLane
+from agents.attempts import Attempts
+from agents.chain import AggregatedWriter
+from agents.dead_letter import LetterBox
+from agents.direct import DirectLane, DirectWriter
+from agents.lane import Lane, Partition
+from agents.version import Version
+from pipeline.config import AggregatedParameters, Config, DirectParameters, KafkaConfig
+from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3_headers import headers_of, ledger_headers
+from pipeline.errors import ConfigError, TidegateError
+from pipeline.rule import RuleSet
+
+OpenLane = Callable[[Partition, Callable[[], None]], Lane]
+EndOffset = Callable[[Partition], Awaitable[int]]
+
+
+class Outside(NamedTuple):
+    """What the lanes of an action use: its store, where its dead letters go, its state, the end of a partition."""
+
+    store: S3Store
+    dead_letters: LetterBox
+    attempts: Attempts
+    end_offset: EndOffset
+
+
+def statements_of(config: Config, action: str) -> dict[str, str]:
+    """The enabled rules that feed an action, by id."""
+    return {
+        rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{action}" in rule.actions
+    }
+
+
+def check_rules(config: Config, statements: dict[str, str]) -> None:
+    """Compile statements one by one, so that an error can name the rule."""
+    for name, statement in statements.items():
+        try:
+            RuleSet({name: statement}, node=config.pipeline, schemas=config.schema_sources)
+        except TidegateError as error:
+            raise ConfigError(str(error), where=f"rules.{name}.sql") from error
+
+
+def build(config: Config, action: str, outside: Outside) -> tuple[RuleSet, OpenLane]:
+    """Compile all that an action needs. Raises ConfigError that names the rule or setting."""
+    statements, parameters = statements_of(config, action), config.actions.s3[action].parameters
+    check_rules(config, statements)
+    try:
+        if isinstance(parameters, AggregatedParameters):
+            version = Version(action, config.pipeline, statements, parameters, config.schema_sources)
+            return version.rules, aggregated_lanes(aggregated_writer(config, parameters, version, outside))
+        rules = RuleSet(statements, node=config.pipeline, schemas=config.schema_sources, action=action)
+        return rules, direct_lanes(config, action, parameters, outside)
+    except (TidegateError, ValueError) as error:
+        raise ConfigError(str(error), where=f"actions.s3.{action}") from error
+
+
+def aggregated_writer(
+    config: Config, parameters: AggregatedParameters, version: Version, outside: Outside, *, ledger: str = ""
+) -> AggregatedWriter:
+    """What the lanes of an aggregated action share. `ledger` names theirs, if it is not the action's."""
+    return AggregatedWriter(
+        action=ledger or version.action,
+        bucket=parameters.bucket,
+        headers=headers_of(parameters, version.container.headers),
+        ledger_headers=ledger_headers(parameters),
+        version=version,
+        store=outside.store,
+        dead_letters=outside.dead_letters,
+        attempts=outside.attempts,
+        events_topic=events_topic(config, version.rules),
+        end_offset=outside.end_offset,
+        part_bytes=parameters.min_part_size,
+    )
+
+
+def aggregated_lanes(writer: AggregatedWriter) -> OpenLane:
+    """Lanes of an aggregated action."""
+    return lambda partition, on_room: AggregatedLane(partition, on_room, writer)
+
+
+def direct_lanes(
+    config: Config, action: str, parameters: DirectParameters, outside: Outside, *, again: bool = False
+) -> OpenLane:
+    """Lanes of a direct action. `again`: rows replace what they made before."""
+    window = config.actions.s3[action].resource_opts.puts_at_once
+    writer = DirectWriter(
+        action, parameters, outside.store, outside.dead_letters, outside.attempts, window, again=again
+    )
+    return lambda partition, on_room: DirectLane(partition, on_room, writer)
+
+
+def events_topic(config: Config, rules: RuleSet) -> str:
+    """The topic whose partitions need a name of their own in keys: the events', if messages are read as well."""
+    kafka = config.kafka
+    both = rules.reads_messages and rules.reads_events and kafka.messages_topic != kafka.events_topic
+    return kafka.events_topic if both else ""
+
+
+def topics_of(kafka: KafkaConfig, rules: RuleSet) -> list[str]:
+    """The topics that rules can match."""
+    found = [kafka.messages_topic] * rules.reads_messages + [kafka.events_topic] * rules.reads_events
+    return list(dict.fromkeys(found))

@@ -1,0 +1,288 @@
+"""`tidegate replay` on what a worker really wrote: another prefix, the same keys, killed in the middle, records that are gone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message, wait_until
+
+pytestmark = pytest.mark.real
+
+EVEN = 'SELECT payload.n AS n FROM "t/#" WHERE payload.n mod 2 = 0'
+ALL = 'SELECT payload.n AS n, payload.n * 10 AS ten FROM "t/#"'
+
+
+def written(make: Make, bucket: str, **parameters: Any) -> Pipeline:
+    """Four hundred messages of which half are wanted, in objects of at most thirty rows; the worker has stopped."""
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "rows/${partition}-${offset}.jsonl", rows_max=30, **parameters)},
+        rules={"r": (EVEN, ["rows"])},
+    )
+    pipeline.prepare(bucket)
+    pipeline.produce([message(f"c{number % 20}", b'{"n": %d}' % number) for number in range(400)])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    worker.stop()
+    return pipeline
+
+
+def numbers(pipeline: Pipeline, bucket: str, prefix: str) -> list[int]:
+    """The `n` of all rows below a prefix, sorted."""
+    keys = [key for key in pipeline.keys(bucket) if key.startswith(prefix)]
+    return sorted(
+        json.loads(line)["n"] for content in pipeline.objects(bucket, keys).values() for line in content.splitlines()
+    )
+
+
+def planned(text: str) -> dict[str, int]:
+    """The plan of a run with `--output jsonl`."""
+    return next(each["plan"] for each in map(json.loads, text.splitlines()) if "plan" in each)
+
+
+def good(found: subprocess.CompletedProcess[str]) -> str:
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def test_another_prefix_gets_what_the_rules_of_now_say(make: Make) -> None:
+    """The plan's numbers hold, each row is there once, `verify --into` proves it, and what was there is untouched."""
+    pipeline = written(make, "replay-into")
+    before, committed = pipeline.objects("replay-into"), pipeline.committed("rows")
+    pipeline.rules["r"] = ALL, ["rows"]
+
+    only_plan = good(
+        pipeline.command("replay", "rows", "--from", "0", "--into", "again/one", "--plan", "--output=jsonl")
+    )
+    assert pipeline.objects("replay-into") == before
+    good(pipeline.command("replay", "s3:rows", "--from", "0", "--into", "again/one", "--yes"))
+
+    assert numbers(pipeline, "replay-into", "again/one/rows/") == list(range(400))
+    new = {key for key in pipeline.keys("replay-into") if key not in before}
+    counts = planned(only_plan)
+    assert (counts["records"], counts["rows"]) == (400, 400)
+    assert counts["objects"] == len([key for key in new if key.startswith("again/one/rows/")])
+    assert counts["puts"] == len(new)
+    proof = good(pipeline.command("verify", "--action", "rows", "--into", "again/one", "--deep"))
+    assert "400 rows of 400 records (0 filtered, 0 dead-lettered)" in proof.splitlines()[-1]
+    assert {key: content for key, content in pipeline.objects("replay-into").items() if key in before} == before
+    assert pipeline.committed("rows") == committed
+    good(pipeline.command("verify", "--deep"))
+    assert "nothing to do" in good(pipeline.command("replay", "rows", "--from", "0", "--into", "again/one", "--yes"))
+
+
+def test_a_part_of_the_time_and_of_the_partitions(make: Make) -> None:
+    """`--from` and `--to` are times of arrival, the end not included; a later run into the same prefix goes on there."""
+    bucket = "replay-part"
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "x/${partition}-${offset}.jsonl")},
+        rules={"r": (ALL, ["rows"])},
+        partitions=2,
+    )
+    pipeline.prepare(bucket)
+    base = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30)
+    base_ms = int(base.timestamp() * 1000)
+    for number in range(100):
+        pipeline.produce([message("c", b'{"n": %d}' % number, at_ms=base_ms + number * 1000)], partition=number % 2)
+
+    def run(begin: int, end: int, zone: tzinfo) -> None:
+        times = [(base + timedelta(seconds=each)).astimezone(zone).isoformat() for each in (begin, end)]
+        good(
+            pipeline.command(
+                "replay", "rows", "--from", times[0], "--to", times[1], "--into", "p", "--partition=1", "--yes"
+            )
+        )
+
+    run(10, 20, UTC)
+    assert numbers(pipeline, bucket, "p/") == [11, 13, 15, 17, 19]
+
+    run(10, 30, timezone(timedelta(hours=2)))
+    assert numbers(pipeline, bucket, "p/") == list(range(11, 30, 2))
+    good(pipeline.command("verify", "--action=rows", "--into=p", "--deep"))
+
+
+def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
+    """SIGKILL while objects are being written, several times; the same command ends with each row once."""
+    bucket = "replay-killed"
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "rows/${clientid}-${partition}-${offset}.jsonl", rows_max=20)},
+        rules={"r": ('SELECT payload.n AS n, clientid FROM "t/#"', ["rows"])},
+    )
+    pipeline.prepare(bucket)
+    pipeline.produce([message(f"c{number % 50}", b'{"n": %d}' % number) for number in range(20_000)])
+    arguments = ["replay", "rows", "--from", "0", "--into", "k", "--yes", "-c", str(pipeline.config())]
+
+    for seen in (1, 150, 400):
+        with subprocess.Popen(
+            [sys.executable, "-m", "pipeline.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as running:
+
+            def under_way(wanted: int = seen, running: subprocess.Popen[bytes] = running) -> bool:
+                assert running.poll() is None, "it ended before it was killed"
+                return len(pipeline.keys(bucket)) >= wanted
+
+            wait_until(under_way, 60, lambda: "no object")
+            running.kill()
+    good(pipeline.command(*arguments[:-2]))
+
+    assert numbers(pipeline, bucket, "k/rows/") == list(range(20_000))
+    proof = good(pipeline.command("verify", "--action", "rows", "--into", "k", "--deep"))
+    assert "20,000 rows of 20,000 records" in proof.splitlines()[-1]
+
+
+def test_the_same_keys_are_made_again_under_the_rules_of_now(make: Make) -> None:
+    """Rows that are new, changed and gone: what is in the bucket is what the rules say, and the ledger says the same."""
+    pipeline = written(make, "replay-same")
+    pipeline.rules["r"] = 'SELECT payload.n AS n, 1 AS one FROM "t/#" WHERE payload.n < 100', ["rows"]
+
+    good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
+
+    assert numbers(pipeline, "replay-same", "rows/") == list(range(100))
+    assert all(
+        b'"one":1' in line for line in b"".join(pipeline.objects("replay-same", data(pipeline)).values()).splitlines()
+    )
+    good(pipeline.command("verify", "--deep"))
+    pipeline.produce([message("c1", b'{"n": 7}')])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    worker.stop()
+    assert numbers(pipeline, "replay-same", "rows/") == sorted([*range(100), 7])
+    proof = good(pipeline.command("verify", "--deep"))
+    assert "101 rows of 401 records (300 filtered" in proof.splitlines()[-1]
+
+
+def data(pipeline: Pipeline) -> list[str]:
+    """Keys that are not the ledger's."""
+    return [key for key in pipeline.keys("replay-same") if key.startswith("rows/")]
+
+
+def test_lost_objects_are_made_again_to_the_byte(make: Make) -> None:
+    """With the rules as they were nothing but what is missing is written, and the ledger is as it was."""
+    pipeline = written(make, "replay-lost", compression="gzip")
+    before = pipeline.objects("replay-lost")
+    lost = [key for key in before if key.startswith("rows/")][1:3]
+    for key in lost:
+        pipeline.store.delete_object(Bucket="replay-lost", Key=key)
+
+    said = good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
+
+    assert pipeline.objects("replay-lost") == before
+    assert "2 objects written, 0 removed" in said
+
+
+def test_cuts_whose_records_are_gone_stay_as_they_are(make: Make) -> None:
+    """Kafka deleted the beginning of a partition: that is said, exit status 1, and nothing of those cuts is touched."""
+    pipeline = written(make, "replay-gone")
+    before = pipeline.objects("replay-gone")
+    ends = pipeline.ends()
+    partition = max(ends, key=lambda number: ends[number])
+    admin = AdminClient({"bootstrap.servers": pipeline.kafka.bootstrap_servers})
+    for future in admin.delete_records([TopicPartition(pipeline.topic, partition, ends[partition] // 2)]).values():
+        future.result(20)
+    pipeline.rules["r"] = ALL, ["rows"]
+
+    found = pipeline.command("replay", "rows", "--from", "0", "--yes", "--partition", str(partition))
+
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert f"Kafka does not have all of {pipeline.topic}/{partition} offsets 0 to" in found.stdout
+    assert {key: content for key, content in pipeline.objects("replay-gone").items() if "rules" not in key} == {
+        key: content for key, content in before.items() if "rules" not in key
+    }
+
+
+def test_direct_uploads_replace_what_they_made_and_nothing_later(make: Make) -> None:
+    """A key that later records wrote keeps their value; the others get what the rule of now says."""
+    bucket = "replay-direct"
+    pipeline = make(
+        actions={"latest": direct(bucket, "latest/${clientid}", content="${n}")},
+        rules={"r": ('SELECT payload.n AS n, clientid FROM "t/#"', ["latest"])},
+        partitions=1,
+    )
+    pipeline.prepare(bucket)
+    pipeline.produce([message(f"c{number % 10}", b'{"n": %d}' % number) for number in range(30)])
+    pipeline.produce([message("c3", b'{"n": 99}')])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("latest")
+    worker.stop()
+    pipeline.rules["r"] = 'SELECT payload.n + 1000 AS n, clientid FROM "t/#"', ["latest"]
+
+    good(pipeline.command("replay", "latest", "--from", "0", "--to", "30", "--yes"))
+
+    found = {key: content for key, content in pipeline.objects(bucket).items() if key.startswith("latest/")}
+    expected = {f"latest/c{number}": b"%d" % (1020 + number) for number in range(10)}
+    assert found == {**expected, "latest/c3": b"99"}
+
+    good(pipeline.command("replay", "latest", "--from", "0", "--into", "old", "--to", "10", "--yes"))
+    below = {key: content for key, content in pipeline.objects(bucket).items() if key.startswith("old/")}
+    assert below == {f"old/latest/c{number}": b"%d" % (1000 + number) for number in range(10)}
+
+
+def test_a_letter_that_was_sent_again_is_not_replayed_twice(make: Make) -> None:
+    """The rule failed, was mended, and the letter was sent again; a replay of everything has the record once."""
+    bucket = "replay-letter"
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "x/${partition}-${offset}.jsonl")},
+        rules={"r": ('SELECT payload.n + 1 AS n FROM "t/#"', ["rows"])},
+        partitions=1,
+    )
+    pipeline.prepare(bucket)
+    pipeline.produce([message("c", b'{"n": 1}'), message("c", b'{"n": {}}'), message("c", b'{"n": 3}')])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    worker.stop()
+    pipeline.rules["r"] = 'SELECT CASE WHEN is_map(payload.n) THEN 2 ELSE payload.n + 1 END AS n FROM "t/#"', ["rows"]
+    good(pipeline.command("dead-letter", "redrive"))
+
+    said = good(pipeline.command("replay", "rows", "--from", "0", "--into", "all", "--yes"))
+
+    assert "4 records give 3 rows" in said
+    assert numbers(pipeline, bucket, "all/") == [2, 2, 4]
+    good(pipeline.command("verify", "--action=rows", "--into=all", "--deep"))
+
+
+def test_what_cannot_be_handled_is_told_and_not_sent(make: Make) -> None:
+    """Counted with its cause before and after; no dead letter is written."""
+    pipeline = written(make, "replay-refused")
+    pipeline.rules["r"] = "SELECT payload.n * 'x' AS n FROM 't/#'", ["rows"]
+
+    said = good(pipeline.command("replay", "rows", "--from", "0", "--into", "no", "--yes"))
+
+    assert "would be left out: 400 times r evaluation, first at" in said
+    assert "\nleft out: 400 times r evaluation" in said
+    assert pipeline.dead_letters() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nothing", "--from=0"], "no action 'nothing'; there are: rows"),
+        (["rows", "--from=0", "--into=a~b"], "expected a prefix such as"),
+        (["rows", "--from=yesterday"], "expected a time such as"),
+        (["rows", "--from=10", "--into=again"], "offsets 20 to"),
+    ],
+)
+def test_what_cannot_be_done_is_said(make: Make, arguments: list[str], expected: str) -> None:
+    """Exit status 2 and one message."""
+    bucket = f"replay-bad-{len(expected)}"
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "x/${partition}-${offset}.jsonl")},
+        rules={"r": (ALL, ["rows"])},
+        partitions=1,
+    )
+    pipeline.prepare(bucket)
+    pipeline.produce([message("c", b'{"n": 1}') for _ in range(30)])
+    if "--into=again" in arguments:
+        good(pipeline.command("replay", "rows", "--from=20", "--into=again", "--yes"))
+
+    found = pipeline.command("replay", *arguments, "--yes")
+
+    assert found.returncode == 2, found.stdout + found.stderr
+    assert expected in " ".join(found.stderr.split()), found.stderr
+    assert "Traceback" not in found.stderr
