@@ -29,6 +29,7 @@ from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
 from pipeline.connectors.s3 import Head
 from pipeline.connectors.s3_headers import METADATA_PREFIX
+from pipeline.connectors.s3_multipart import part_size
 from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.tally import Tally
@@ -305,8 +306,9 @@ class AggregatedLane(Lane):
         encode = self.version.container.encode
         body = encode(data) if inline else await asyncio.to_thread(encode, data)
         headers = object_headers(writer, self.version, self.partition, chunk, rows, digest, epoch)
+        part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
         created = await writer.attempts.until_done(
-            lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=writer.part_bytes)
+            lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=part_bytes)
         )
         return None if created is None else rows, digest, len(body)
 

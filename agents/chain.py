@@ -37,6 +37,7 @@ class AggregatedWriter:
     events_topic: str  # in keys its partitions are told from those of the messages
     end_offset: Callable[[Partition], Awaitable[int]]
     part_bytes: int = 5 << 20  # larger objects are uploaded in parts
+    part_bytes_max: int = 5 << 30
     ledger_headers: Mapping[str, str] = field(default_factory=dict)
 
     def partition_name(self, partition: Partition) -> str:

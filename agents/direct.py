@@ -28,7 +28,7 @@ from agents.metrics import OBJECT_BYTES, OBJECTS, OVERWRITTEN
 from pipeline.config import DirectParameters
 from pipeline.connectors.s3 import Head, S3Store
 from pipeline.connectors.s3_headers import METADATA_PREFIX
-from pipeline.errors import RecordError, RefusedError, RenderError
+from pipeline.errors import RecordError, RefusedError, RenderError, located
 from pipeline.progress import Progress
 from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
@@ -89,9 +89,12 @@ class DirectWriter:
         self.attempts = attempts
         self.inflight_window = inflight_window
         self._action = action
-        self._bucket = Template(parameters.bucket, missing="dead_letter")
-        self._key = Template(parameters.key, missing=parameters.missing)
-        self._content = Template(parameters.content, missing=parameters.missing)
+        with located("parameters.bucket"):
+            self._bucket = Template(parameters.bucket, missing="dead_letter")
+        with located("parameters.key"):
+            self._key = Template(parameters.key, missing=parameters.missing)
+        with located("parameters.content"):
+            self._content = Template(parameters.content, missing=parameters.missing)
         self._headers = RowHeaders(parameters)
         self._again = again
         self._fenced = parameters.write == "fenced"

@@ -15,13 +15,13 @@ import orjson
 from pipeline.buffer import RollLimits
 from pipeline.config import AggregatedParameters
 from pipeline.config.object_settings import ObjectSettings
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, located
 from pipeline.formats import make
 from pipeline.object_key import KeyTemplate
 from pipeline.rule import RuleSet, Schemas
 
 # Settings that say where and when to write, and nothing about the bytes or the key.
-_NOT_CONTENT = {"bucket", "min_part_size", *ObjectSettings.model_fields}
+_NOT_CONTENT = {"bucket", "min_part_size", "max_part_size", *ObjectSettings.model_fields}
 
 
 class Version:
@@ -46,21 +46,23 @@ class Version:
         )
         self.digest = hashlib.sha256(self.text).hexdigest()
         self.rules = RuleSet(rules, node=node, schemas=schemas, action=action)
-        self.key = KeyTemplate(
-            parameters.key,
-            action=action,
-            node=node,
-            interval_seconds=parameters.aggregation.time_interval,
-            missing=parameters.missing,
-        )
+        with located("parameters.key"):
+            self.key = KeyTemplate(
+                parameters.key,
+                action=action,
+                node=node,
+                interval_seconds=parameters.aggregation.time_interval,
+                missing=parameters.missing,
+            )
         self.limits = RollLimits(parameters.aggregation.max_records, parameters.aggregation.max_bytes)
         self.interval_seconds = parameters.aggregation.time_interval
-        self.container = make(
-            settings["container"],
-            compression=parameters.compression,
-            level=parameters.compression_level,
-            schemas=schemas,
-        )
+        with located("parameters.container"):
+            self.container = make(
+                settings["container"],
+                compression=parameters.compression,
+                level=parameters.compression_level,
+                schemas=schemas,
+            )
 
 
 def from_text(text: bytes, *, bucket: str) -> Version:

@@ -18,7 +18,7 @@ from agents.version import Version
 from pipeline.config import AggregatedParameters, Config, DirectParameters, KafkaConfig
 from pipeline.connectors.s3 import S3Store
 from pipeline.connectors.s3_headers import headers_of, ledger_headers
-from pipeline.errors import ConfigError, TidegateError
+from pipeline.errors import ConfigError, TidegateError, located
 from pipeline.rule import RuleSet
 
 OpenLane = Callable[[Partition, Callable[[], None]], Lane]
@@ -54,14 +54,12 @@ def build(config: Config, action: str, outside: Outside) -> tuple[RuleSet, OpenL
     """Compile all that an action needs. Raises ConfigError that names the rule or setting."""
     statements, parameters = statements_of(config, action), config.actions.s3[action].parameters
     check_rules(config, statements)
-    try:
+    with located(f"actions.s3.{action}"):
         if isinstance(parameters, AggregatedParameters):
             version = Version(action, config.pipeline, statements, parameters, config.schema_sources)
             return version.rules, aggregated_lanes(aggregated_writer(config, parameters, version, outside))
         rules = RuleSet(statements, node=config.pipeline, schemas=config.schema_sources, action=action)
         return rules, direct_lanes(config, action, parameters, outside)
-    except (TidegateError, ValueError) as error:
-        raise ConfigError(str(error), where=f"actions.s3.{action}") from error
 
 
 def aggregated_writer(
@@ -80,6 +78,7 @@ def aggregated_writer(
         events_topic=events_topic(config, version.rules),
         end_offset=outside.end_offset,
         part_bytes=parameters.min_part_size,
+        part_bytes_max=parameters.max_part_size,
     )
 
 

@@ -19,6 +19,9 @@ It never holds a secret.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class TidegateError(Exception):
     """Base of the tree. `str(error)` is one line that a person can act on."""
@@ -29,7 +32,19 @@ class ConfigError(TidegateError):
 
     def __init__(self, message: str, *, where: str = "") -> None:
         super().__init__(f"{where}: {message}" if where else message)
+        self.message = message
         self.where = where
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Give what is wrong with a setting its place: errors in here become ConfigErrors of `where`, and nested ones of a path."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(error.message, where=f"{where}.{error.where}" if error.where else where) from error
+    except (TidegateError, ValueError) as error:
+        raise ConfigError(str(error), where=where) from error
 
 
 class SqlError(TidegateError):

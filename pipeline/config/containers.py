@@ -71,6 +71,11 @@ class Parquet(Section):
     max_row_group_bytes: Bytes = Field(
         128 << 20, ge=1 << 20, description="A row group is closed at so many bytes before compression."
     )
+    enable_dictionary: bool = Field(True, description="Store values that repeat once, in a dictionary of their column.")
+    data_page_header_version: Literal[1, 2] = Field(2, description="Version of data pages; 1 for old readers.")
+    write_old_list_structure: bool = Field(
+        False, description="Without effect: lists have the three levels that the format has had since 2014."
+    )
 
 
 Container = Annotated[JsonLines | RawLines | Csv | Parquet, Field(discriminator="type")]

@@ -119,9 +119,14 @@ def _type_name(annotation: Any) -> str:
         return f"list of {_type_name(get_args(annotation)[0])}"
     if origin is dict:
         return f"map of {_type_name(get_args(annotation)[1])}"
-    return {str: "text", int: "number", float: "number", bool: "true \\| false", SecretStr: "secret"}.get(
-        annotation, getattr(annotation, "__name__", str(typing.cast(Any, annotation)))
-    )
+    return {
+        Any: "anything",
+        str: "text",
+        int: "number",
+        float: "number",
+        bool: "true \\| false",
+        SecretStr: "secret",
+    }.get(annotation, getattr(annotation, "__name__", str(typing.cast(Any, annotation))))
 
 
 def _default(field: FieldInfo, inner: list[Any]) -> str:

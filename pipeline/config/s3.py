@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -116,7 +116,32 @@ class AggregatedParameters(ObjectSettings):
     min_part_size: Bytes = Field(
         5 << 20, ge=5 << 20, le=5 << 30, description="Larger objects are uploaded in parts of this size."
     )
+    max_part_size: Bytes = Field(
+        5 << 30,
+        ge=5 << 20,
+        le=5 << 30,
+        description="Parts grow up to this size where an object would have more than 10,000 of them.",
+    )
     missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
+
+    @field_validator("bucket")
+    @classmethod
+    def _literal(cls, value: str) -> str:
+        """The ledger proves one bucket."""
+        if "${" in value:
+            raise ValueError(
+                f"expected the name of a bucket, found {value!r}: in aggregated mode the bucket is no template; "
+                "have an action for each bucket, or let the key begin with the field"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _ordered_part_sizes(self) -> Self:
+        if self.min_part_size > self.max_part_size:
+            raise ValueError(
+                f"min_part_size: expected at most max_part_size, {self.max_part_size}, found {self.min_part_size}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _compressed_once(self) -> Self:
@@ -138,6 +163,11 @@ class S3Action(Section):
     )
     resource_opts: ResourceOpts = Field(
         default_factory=ResourceOpts, validate_default=True, description="What the action may use."
+    )
+    fallback_actions: list[dict[str, Any]] = Field(
+        default_factory=list,
+        description="Without effect: nothing is dropped, and what can never be written is kept in the dead letter topic, "
+        "from which `tidegate dead-letter redrive` sends it again.",
     )
     enable: bool = Field(True, description="An action that is switched off reads nothing and keeps its place.")
     description: str = Field("", description="For people.")

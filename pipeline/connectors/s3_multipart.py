@@ -14,6 +14,7 @@ from pipeline.connectors.s3_errors import classify, describe
 from pipeline.errors import ConnectorError
 
 PARTS_AT_ONCE_MAX: Final = 4
+PARTS_MAX: Final = 10_000  # of one object, by S3's rule
 
 
 class Answer(NamedTuple):
@@ -30,6 +31,11 @@ class Request(Protocol):
     def __call__(
         self, method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
     ) -> Awaitable[Answer]: ...
+
+
+def part_size(size_bytes: int, least: int, most: int) -> int:
+    """How large the parts of an object are: `least`, and more, but not beyond `most`, where there would be too many of them."""
+    return min(most, max(least, -(-size_bytes // PARTS_MAX)))
 
 
 async def create_in_parts(

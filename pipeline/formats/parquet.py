@@ -31,7 +31,12 @@ def make(
 ) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
     """Line, encode and content type. Raises ConfigError for a schema that is missing, no Avro, or has no columns."""
     source = _source(settings["schema"], schemas)
-    write = partial(_write, compression=settings["default_compression"], group_bytes=settings["max_row_group_bytes"])
+    options = {
+        "compression": settings["default_compression"],
+        "use_dictionary": settings["enable_dictionary"],
+        "data_page_version": f"{settings['data_page_header_version']}.0",
+    }
+    write = partial(_write, options=options, group_bytes=settings["max_row_group_bytes"])
     if source is None:
         return _inferred_line, lambda lines: write(*_inferred(lines)), CONTENT_TYPE
     record = columns(source)
@@ -66,12 +71,10 @@ def _source(schema: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]) -
     return source
 
 
-def _write(schema: Any, rows: Iterator[Any], *, compression: str, group_bytes: int) -> bytes:
+def _write(schema: Any, rows: Iterator[Any], *, options: Mapping[str, Any], group_bytes: int) -> bytes:
     """An object of record batches. A row group is closed when its columns have `group_bytes`, before compression."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(
-        sink, schema, compression=compression, version="2.6", data_page_version="2.0", store_schema=False
-    ) as writer:
+    with pq.ParquetWriter(sink, schema, version="2.6", store_schema=False, **options) as writer:
         group: list[Any] = []
         size = 0
         for batch in rows:

@@ -48,7 +48,13 @@ def test_check_says_that_a_configuration_is_good(config: Path) -> None:
     [
         ("WHERE payload.t > 20", "WHERE", ["rules.hot.sql", "line 1", "^"]),
         ("SELECT clientid", "SELECT lenght(clientid)", ["lenght", "length"]),
-        ("${datetime.YYYY}", "${datetime.YY}", ["actions.s3.rows", "${datetime.YY}", "YYYY"]),
+        ("${datetime.YYYY}", "${datetime.YY}", ["actions.s3.rows.parameters.key: ", "${datetime.YY}", "YYYY"]),
+        ("a/${clientid}.json", "a/${clientid|upcase}", ["actions.s3.raw.parameters.key: ", "upcase"]),
+        (
+            '.jsonl"',
+            '", container: {type: parquet, schema: {type: avro_ref, name: gone}}',
+            ["actions.s3.rows.parameters.container: ", "parquet_schema_not_found", "'gone'"],
+        ),
         ('bucket: b, key: "a/', 'bukket: b, key: "a/', ["c.yaml:6:", "bukket: unknown setting"]),
         ("pipeline: p", "pipeline: [", ["not YAML", "c.yaml:"]),
     ],

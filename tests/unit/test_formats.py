@@ -303,6 +303,19 @@ def test_parquet_compresses_as_told(compression: str) -> None:
     assert found == {"none": "UNCOMPRESSED"}.get(compression, compression.upper())
 
 
+def test_parquet_is_written_for_old_readers_if_told() -> None:
+    """Without dictionaries, and with data pages of version 1; every reader reads the same rows."""
+    rows = [{"s": "the same text"} for _ in range(100)]
+    new = encoded(build(parquet()), rows)
+    plain = encoded(build(parquet(enable_dictionary=False)), rows)
+    older = encoded(build(parquet(data_page_header_version=1)), rows)
+
+    columns = [pq.read_metadata(io.BytesIO(content)).row_group(0).column(0) for content in (new, plain)]
+    assert [column.has_dictionary_page for column in columns] == [True, False]
+    assert older != new
+    assert table(older) == table(plain) == table(new) == rows
+
+
 def test_row_groups_stay_below_their_bound() -> None:
     """Many batches become several groups, and all rows are there."""
     rows = [{"n": number, "text": "x" * 1000} for number in range(5000)]

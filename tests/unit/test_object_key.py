@@ -46,6 +46,9 @@ def test_names_partition_offset_and_epoch(text: str, expected: str) -> None:
         ("${datetime.YYYY}/${datetime.utc.MM}/${datetime.DD}", "2025/04/22"),
         ("${datetime.hh}${datetime.mm}${datetime.ss}", "075203"),
         ("${datetime.DOY}", "112"),
+        ("${datetime.utc.hh}-${datetime_until.utc.ss}", "07-04"),
+        ("${datetime.local.YYYY}${datetime_until.local.ss}", "202504"),
+        ("${datetime_until.rfc3339utc}/${datetime_until.unix}", "2025-04-22T07_52_04Z/1745308324"),
         ("${datetime_until.ss}", "04"),
         ("${action}.${node}", "act.plant7"),
     ],
@@ -71,7 +74,10 @@ def test_window_is_floored_to_the_interval() -> None:
     assert template.group({}, INSTANT_MS) != template.group({}, INSTANT_MS + 8 * 60_000)
 
 
-@pytest.mark.parametrize("text", ["${datetime}", "${datetime.YY}", "${datetime.mars.YYYY}", "${datetime.utc.unix}"])
+@pytest.mark.parametrize(
+    "text",
+    ["${datetime}", "${datetime.YY}", "${datetime.mars.YYYY}", "${datetime.utc.unix}", "${datetime.local.rfc3339}"],
+)
 def test_refuses_unknown_time_formats(text: str) -> None:
     """A time format that does not exist is refused when the action is made, and the known ones are listed."""
     with pytest.raises(ConfigError, match="rfc3339utc"):

@@ -52,3 +52,18 @@ def test_a_text_that_is_no_version_is_refused() -> None:
     """By an error that says where it lies."""
     with pytest.raises(ConfigError, match="beside the ledger"):
         from_text(b'{"action": "a"}', bucket="b")
+
+
+def test_a_cut_is_finished_under_the_schema_with_which_it_was_begun() -> None:
+    """Although the schema has been taken from the configuration meanwhile; a new start without it is refused."""
+    container = {"type": "parquet", "schema": {"type": "avro_ref", "name": "s"}}
+    settings = {"mode": "aggregated", "bucket": "b", "key": "k", "container": container}
+    parameters, rules = AggregatedParameters.model_validate(settings), {"r": 'SELECT a FROM "t/#"'}
+    began = Version("act", "n", rules, parameters, {"s": ("avro", AVRO)})
+    line = began.container.line({"a": 1})
+
+    assert from_text(began.text, bucket="b").container.encode(line) == began.container.encode(line)
+    with pytest.raises(ConfigError, match=r"parameters\.container: parquet_schema_not_found"):
+        Version("act", "n", rules, parameters, {})
+    with pytest.raises(ConfigError, match=r"parameters\.container: parquet_schema_wrong_type"):
+        Version("act", "n", rules, parameters, {"s": ("json", "{}")})

@@ -104,3 +104,13 @@ def test_a_connector_takes_its_own_four() -> None:
     assert len(four) == 4
     with pytest.raises(ValidationError):
         S3Connector.model_validate({"host": "h", "resource_opts": {"inflight_window": 1}})
+
+
+def test_fallback_actions_are_accepted_and_said_to_have_no_effect() -> None:
+    """Nothing is dropped here for them to take."""
+    fallbacks = [{"kind": "reference", "type": "http", "name": "h"}, {"kind": "republish", "args": {"topic": "t"}}]
+    parameters = {"bucket": "b", "key": "k"}
+    given = {"connector": "c", "parameters": parameters, "fallback_actions": fallbacks}
+
+    assert S3Action.model_validate(given).fallback_actions == fallbacks
+    assert (S3Action.model_fields["fallback_actions"].description or "").startswith("Without effect")
