@@ -23,7 +23,7 @@ import structlog
 from agents.arrival import arrival
 from agents.chain import AggregatedWriter, Chain
 from agents.lane import Lane, LaneError, Partition
-from agents.metrics import CUTS, OBJECT_BYTES, OBJECTS
+from agents.metrics import ObjectMeter
 from agents.version import Version
 from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
@@ -58,6 +58,7 @@ class AggregatedLane(Lane):
         super().__init__(partition, on_room)
         self._writer = writer
         self._chain = Chain(writer, partition)
+        self._meter = ObjectMeter(writer.action)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._reading_on = asyncio.Lock()
         self._rolls: set[asyncio.Task[None]] = set()
@@ -258,7 +259,7 @@ class AggregatedLane(Lane):
         if changes:
             await self._chain.keep_version(newest)
         await self._chain.append(entry)
-        CUTS.labels(self._writer.action).inc()
+        self._meter.cut(entry.rows)
         self._after(entry, newest if changes else self.version)
 
     def _after(self, entry: Entry, version: Version) -> None:
@@ -286,19 +287,16 @@ class AggregatedLane(Lane):
                 offset=chunk.first,
                 epoch=self._place.key_epoch,
             )
-            rows, digest, size_bytes = await self._create(key, chunk, self._place.key_epoch)
+            rows, digest = await self._create(key, chunk, self._place.key_epoch)
         if rows is None:
             rows, digest = await self._adopt(key, group)
-        else:
-            OBJECTS.labels(self._writer.action).inc()
-            OBJECT_BYTES.labels(self._writer.action).inc(size_bytes)
         last = chunk.offsets[rows - 1]
         self._objects.append(StoredObject(key, rows, chunk.first, last, digest))
         self._crossing = max(self._crossing, last + 1)
         self._buffer.stored(group, rows)
 
-    async def _create(self, key: str, chunk: Chunk, epoch: int) -> tuple[int | None, str, int]:
-        """Create the object of a chunk as it is now: (rows, digest, bytes); rows None if the key is taken."""
+    async def _create(self, key: str, chunk: Chunk, epoch: int) -> tuple[int | None, str]:
+        """Create the object of a chunk as it is now: (rows, digest); rows None if the key is taken."""
         writer, rows = self._writer, chunk.rows
         data = bytes(chunk.data)
         digest = chunk.digest(rows)
@@ -307,10 +305,14 @@ class AggregatedLane(Lane):
         body = encode(data) if inline else await asyncio.to_thread(encode, data)
         headers = object_headers(writer, self.version, self.partition, chunk, rows, digest, epoch)
         part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
-        created = await writer.attempts.until_done(
-            lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=part_bytes)
-        )
-        return None if created is None else rows, digest, len(body)
+        with self._meter.writing() as writing:
+            created = await writer.attempts.until_done(
+                lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=part_bytes)
+            )
+        if created is None:
+            return None, digest
+        writing.confirmed(len(body))
+        return rows, digest
 
     async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
         """The object under our key, compared with our rows: how many of them it holds."""

@@ -17,7 +17,7 @@ import structlog
 from faust.types import TP
 
 from agents.lane import Lanes, Partition
-from agents.metrics import FILTERED, RECORDS, ROWS
+from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
 from agents.transport import MAX_POLL_INTERVAL_SECONDS, Schema
 from agents.writers import OpenLane, topics_of
 from pipeline.config import KafkaConfig
@@ -90,6 +90,7 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
             records_total.inc(len(fetched.records))
             rows_total.inc(len(batch.rows))
             filtered_total.inc(_filtered(batch))
+            count_rules(action, batch)
             await rows.send(value=(message.tp, message.generation_id, fetched.end_offset, batch))
 
     @app.agent(rows, name=f"{app.conf.id}.sink")

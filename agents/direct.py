@@ -24,7 +24,7 @@ from agents.attempts import Attempts
 from agents.dead_letter import LetterBox
 from agents.direct_headers import RowHeaders
 from agents.lane import Lane, Partition
-from agents.metrics import OBJECT_BYTES, OBJECTS, OVERWRITTEN
+from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from pipeline.config import DirectParameters
 from pipeline.connectors.s3 import Head, S3Store
 from pipeline.connectors.s3_headers import METADATA_PREFIX
@@ -100,7 +100,7 @@ class DirectWriter:
         self._fenced = parameters.write == "fenced"
         self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
         self._said_overwrite = False
-        self._objects, self._bytes = OBJECTS.labels(action), OBJECT_BYTES.labels(action)
+        self.meter = ObjectMeter(action)
         self._overwritten = OVERWRITTEN.labels(action)
 
     def render(self, row: Row, origin: Record, number: int) -> Put:
@@ -114,10 +114,15 @@ class DirectWriter:
 
     async def put(self, put: Put) -> None:
         """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
+        with self.meter.writing() as writing:
+            await self._put(put, writing)
+        self.meter.rows(1)
+
+    async def _put(self, put: Put, writing: Writing) -> None:
         until_done, store = self.attempts.until_done, self.store
         if not self._fenced or not await until_done(lambda: store.conditional(put.bucket)):
             etag = await until_done(lambda: store.put(put.bucket, put.key, put.content, put.headers))
-            self._wrote(put, etag, self._written.get((put.bucket, put.key), ("", None))[1])
+            self._wrote(put, writing, etag, self._written.get((put.bucket, put.key), ("", None))[1])
             return
         headers = {**put.headers, METADATA_PREFIX + PLACE: put.place.text()}
         there = self._written.get((put.bucket, put.key))
@@ -125,7 +130,7 @@ class DirectWriter:
             etag_seen = there[0] if there else None
             wrote = await until_done(lambda etag=etag_seen: self._write(put, headers, etag))  # type: ignore[misc]
             if wrote is not None:
-                self._wrote(put, wrote, there[1] if there else None)
+                self._wrote(put, writing, wrote, there[1] if there else None)
                 return
             head = await until_done(lambda: store.head(put.bucket, put.key))
             there = (head.etag, _place(head)) if head else None
@@ -142,9 +147,8 @@ class DirectWriter:
             return await self.store.create(put.bucket, put.key, put.content, headers)
         return await self.store.replace(put.bucket, put.key, put.content, headers, etag)
 
-    def _wrote(self, put: Put, etag: str, before: Place | None) -> None:
-        self._objects.inc()
-        self._bytes.inc(len(put.content))
+    def _wrote(self, put: Put, writing: Writing, etag: str, before: Place | None) -> None:
+        writing.confirmed(len(put.content))
         name = (put.bucket, put.key)
         self._written.pop(name, None)
         self._written[name] = etag, put.place

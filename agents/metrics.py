@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+import time
+from types import TracebackType
+from typing import Final, Self
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
+
+from pipeline.rule import RowBatch
 
 RECORDS: Final = Counter("tidegate_records", "Records read from Kafka.", ["action"])
 ROWS: Final = Counter("tidegate_rows", "Rows that rules made of them.", ["action"])
@@ -12,6 +16,26 @@ FILTERED: Final = Counter("tidegate_filtered", "Records of which no rule made a 
 DEAD_LETTERS: Final = Counter("tidegate_dead_letters", "Records sent to the dead letter topic.", ["action", "cause"])
 OBJECTS: Final = Counter("tidegate_objects", "Objects that S3 confirmed.", ["action"])
 OBJECT_BYTES: Final = Counter("tidegate_object_bytes", "Bytes of these objects.", ["action"])
+OBJECT_SIZE: Final = Histogram(
+    "tidegate_object_size_bytes",
+    "Bytes of each object that S3 confirmed.",
+    ["action"],
+    buckets=[1 << power for power in range(8, 31, 2)],
+)
+OBJECT_SECONDS: Final = Histogram(
+    "tidegate_object_seconds",
+    "From the first try to write an object to S3's confirmation.",
+    ["action"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+)
+INFLIGHT: Final = Gauge(
+    "tidegate_inflight", "Objects on their way to S3, those that are tried again included.", ["action"]
+)
+ROWS_WRITTEN: Final = Counter(
+    "tidegate_rows_written",
+    "Rows that are in S3; of an aggregated upload when the ledger names them.",
+    ["action"],
+)
 OVERWRITTEN: Final = Counter("tidegate_overwritten", "Objects replaced by a later row of the same key.", ["action"])
 FAILURES: Final = Counter(
     "tidegate_action_failures", "Failed calls of S3 or Kafka, each of which is made again.", ["action", "reason"]
@@ -27,3 +51,81 @@ HELD_BYTES: Final = Gauge("tidegate_held_bytes", "Bytes read from Kafka and not 
 STATUS: Final = Gauge(
     "tidegate_action_connected", "1 if the last request to the store succeeded, 0 if it failed.", ["action"]
 )
+
+_OF_RULE: Final = ["action", "rule"]
+RULE_MATCHED: Final = Counter("tidegate_rule_matched", "Records that the rule's FROM wants.", _OF_RULE)
+RULE_PASSED: Final = Counter("tidegate_rule_passed", "Of these, those of which it made rows.", _OF_RULE)
+RULE_NO_RESULT: Final = Counter(
+    "tidegate_rule_no_result",
+    "Of these, those of which it made none: WHERE was not true, FOREACH had nothing.",
+    _OF_RULE,
+)
+RULE_FAILED: Final = Counter(
+    "tidegate_rule_failed", "Of these, those on which it could not be evaluated: dead letters.", _OF_RULE
+)
+
+
+def count_rules(action: str, batch: RowBatch) -> None:
+    """What became of a batch under each rule that wanted some of it."""
+    failed: dict[str, int] = {}
+    for letter in batch.dead:
+        failed[letter.rule] = failed.get(letter.rule, 0) + 1
+    for rule, matched in batch.matched.items():
+        no_result, wrong = batch.no_result.get(rule, 0), failed.get(rule, 0)
+        RULE_MATCHED.labels(action, rule).inc(matched)
+        RULE_PASSED.labels(action, rule).inc(matched - no_result - wrong)
+        RULE_NO_RESULT.labels(action, rule).inc(no_result)
+        RULE_FAILED.labels(action, rule).inc(wrong)
+
+
+class ObjectMeter:
+    """What is counted of the objects of one action; its labels are resolved once."""
+
+    def __init__(self, action: str) -> None:
+        self.inflight = INFLIGHT.labels(action)
+        self._objects, self._bytes = OBJECTS.labels(action), OBJECT_BYTES.labels(action)
+        self._size, self._seconds = OBJECT_SIZE.labels(action), OBJECT_SECONDS.labels(action)
+        self._rows, self._cuts = ROWS_WRITTEN.labels(action), CUTS.labels(action)
+
+    def writing(self) -> Writing:
+        """An object that begins its way now."""
+        return Writing(self)
+
+    def confirmed(self, size_bytes: int, seconds: float) -> None:
+        """S3 has an object."""
+        self._objects.inc()
+        self._bytes.inc(size_bytes)
+        self._size.observe(size_bytes)
+        self._seconds.observe(seconds)
+
+    def rows(self, count: int) -> None:
+        """So many more rows are in S3."""
+        self._rows.inc(count)
+
+    def cut(self, rows: int) -> None:
+        """The ledger has one more entry."""
+        self._cuts.inc()
+        self._rows.inc(rows)
+
+
+class Writing:
+    """An object is on its way in the block; `confirmed` when S3 has it."""
+
+    __slots__ = ("_began", "_meter")
+
+    def __init__(self, meter: ObjectMeter) -> None:
+        self._meter = meter
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> Self:
+        self._meter.inflight.inc()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._meter.inflight.dec()
+
+    def confirmed(self, size_bytes: int) -> None:
+        """S3 has it."""
+        self._meter.confirmed(size_bytes, time.perf_counter() - self._began)

@@ -45,7 +45,8 @@ class DeadLetter:
 class RowBatch:
     """What one record batch of one partition became. `rows[i]` came from `origins[i]`; both are in order of offset.
 
-    `rules` is the digest of the rule set that made the rows.
+    `rules` is the digest of the rule set that made the rows. By id of each rule that wanted some of the records: `matched` counts
+    these, and `no_result` those of which it made no row.
     """
 
     records: Sequence[Record]
@@ -53,6 +54,8 @@ class RowBatch:
     rows: list[Row] = field(default_factory=list)
     origins: list[Record] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
+    matched: dict[str, int] = field(default_factory=dict)
+    no_result: dict[str, int] = field(default_factory=dict)
 
     @property
     def next_offset(self) -> int:
@@ -90,6 +93,7 @@ class RuleSet:
         self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
         self._answers: dict[bytes, Programs] = {}
+        self._known: dict[tuple[str, ...], Programs] = {}  # one object for each set of rules that a topic leads to
 
     @property
     def reads_events(self) -> bool:
@@ -104,6 +108,8 @@ class RuleSet:
     def evaluate(self, records: Sequence[Record]) -> RowBatch:
         """The rows of a record batch. Never raises for a record."""
         batch = RowBatch(records, self.digest)
+        alike: Programs = ()  # what the records before wanted, and how many these were
+        run = 0
         for record in records:
             headers = record.headers
             try:
@@ -128,7 +134,13 @@ class RuleSet:
                 found_error = f"the headers are not those that the ingress writes: {error}"
                 batch.dead.append(DeadLetter(record, RecordError.cause, found_error))
                 continue
+            if found is alike:
+                run += 1
+            else:
+                _count(batch.matched, alike, run)
+                alike, run = found, 1
             self._run(found, Event(columns, record.timestamp, record), record, batch)
+        _count(batch.matched, alike, run)
         return batch
 
     def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch) -> None:
@@ -145,6 +157,8 @@ class RuleSet:
                 for row in rows:
                     batch.rows.append(row)
                     batch.origins.append(record)
+            else:
+                batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
 
     def _other_columns(self, record: Record) -> dict[str, Any]:
         """The fields of a client event, or of a message that another producer wrote."""
@@ -163,8 +177,14 @@ class RuleSet:
         """The same for a message, remembered by its topic name."""
         if len(self._answers) >= TOPICS_REMEMBERED_MAX:
             self._answers.clear()
-        found = self._answers[topic] = self._route(record)
+        found = self._route(record)
+        found = self._answers[topic] = self._known.setdefault(tuple(rule_id for rule_id, _ in found), found)
         return found
+
+
+def _count(matched: dict[str, int], programs: Programs, records: int) -> None:
+    for rule_id, _ in programs:
+        matched[rule_id] = matched.get(rule_id, 0) + records
 
 
 def _match_all(match: Any, topics: Sequence[str]) -> Programs:

@@ -46,7 +46,7 @@ class WritesBesideWhatIsThere(AggregatedLane):
         created = None
         while created is None:
             key = key.replace("x", "x-again", 1)
-            created, digest, _ = await self._create(key, chunk, 0)
+            created, digest = await self._create(key, chunk, 0)
         return created, digest
 
 

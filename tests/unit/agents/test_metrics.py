@@ -1,0 +1,124 @@
+"""What a worker counts, and that the manual names all of it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import REGISTRY
+from prometheus_client.metrics import MetricWrapperBase
+
+from agents import metrics
+from agents.attempts import Attempts
+from agents.dead_letter import DeadLetters
+from agents.direct import DirectLane, DirectWriter
+from pipeline.config import DirectParameters
+from pipeline.rule import RuleSet
+from tests.faults.faults import CALM
+from tests.faults.simulation.bucket import Bucket
+from tests.faults.simulation.world import Letters, kafka_record
+from tests.unit.agents.test_aggregated import PARTITION, Bench, bucket, record, told
+from tests.unit.test_rule import message
+
+
+def value(name: str, action: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {"action": action, **labels})
+
+
+def test_the_manual_names_every_metric() -> None:
+    """docs/operations.md says what each counts."""
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text(encoding="utf-8")
+    found = [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+
+    names = [each._name + ("_total" if each._type == "counter" else "") for each in found]
+    assert len(found) >= 20
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_an_aggregated_upload_is_counted() -> None:
+    """Rows when the ledger names them, objects with their sizes and times when S3 has them; empty windows are none."""
+    store = bucket()
+    seen: dict[str, Any] = {}
+
+    async def story() -> None:
+        bench = Bench(store, action="counted", aggregation={"time_interval": "1h", "max_records": 4})
+        bench.offer([record(offset) for offset in range(10)])
+        await asyncio.sleep(5)
+        seen["before"] = value("tidegate_rows_written_total", "counted"), value("tidegate_objects_total", "counted")
+        await bench.stop()
+
+    told(story)
+    sizes = sum(len(body) for key, body in store.history if not key.startswith("_tidegate/"))
+    assert seen["before"] == (0, 2)
+    assert value("tidegate_rows_written_total", "counted") == 10
+    assert value("tidegate_objects_total", "counted") == value("tidegate_object_seconds_count", "counted") == 3
+    assert (
+        value("tidegate_object_size_bytes_sum", "counted") == value("tidegate_object_bytes_total", "counted") == sizes
+    )
+    assert value("tidegate_inflight", "counted") == 0
+    assert value("tidegate_cuts_total", "counted") == 1
+
+
+def test_a_direct_upload_is_counted() -> None:
+    """What is on its way while it is, and a row that was there already as a row in S3 and not as an object."""
+    parameters = DirectParameters.model_validate({"bucket": "b", "key": "${clientid}/${n}", "content": "${n}"})
+    rules = RuleSet({"r": 'SELECT clientid, payload.n AS n FROM "t/#"'}, node="n")
+    store = Bucket(random.Random(1), CALM)
+    on_the_way = []
+
+    async def written(name: str) -> None:
+        attempts = Attempts(name)
+        letters = DeadLetters(Letters(), "dead", name, attempts)
+        lane = DirectLane(PARTITION, lambda: None, DirectWriter(name, parameters, store, letters, attempts, 8))  # type: ignore[arg-type]
+        records = [
+            kafka_record(n, b"c%d" % n, b'{"n": %d}' % n, [("topic", b"t/1"), ("clientid", b"c%d" % n)])
+            for n in range(5)
+        ]
+        lane.reserve(1)
+        lane.offer(rules.evaluate(records))
+        lane.drain()
+        running = asyncio.create_task(lane.run())
+        await asyncio.sleep(0.001)
+        on_the_way.append(value("tidegate_inflight", name))
+        await running
+
+    async def story() -> None:
+        await written("metered")
+        await written("metered-again")
+
+    told(story)
+    assert on_the_way == [5, 5]
+    assert [value("tidegate_rows_written_total", name) for name in ("metered", "metered-again")] == [5, 5]
+    assert [value("tidegate_objects_total", name) for name in ("metered", "metered-again")] == [5, 0]
+    assert value("tidegate_inflight", "metered") == 0
+
+
+def test_what_became_of_records_is_counted_for_each_rule() -> None:
+    """Matched is passed, without result, or failed; what no FROM wants is nobody's."""
+    rules = RuleSet(
+        {
+            "hot": 'SELECT payload.t AS t FROM "t/#" WHERE payload.t > 20',
+            "sum": 'SELECT payload.t - 1 AS t FROM "t/1"',
+        },
+        node="n",
+    )
+    records = [
+        message(1, b'{"t": 30}'),
+        message(2, b'{"t": 10}', topic=b"t/2"),
+        message(3, b'{"t": 10}'),
+        message(4, b'{"t": "x"}'),
+        message(5, b'{"t": 99}', topic=b"other"),
+    ]
+
+    metrics.count_rules("by-rule", rules.evaluate(records))
+
+    found = {
+        rule: [
+            value(f"tidegate_rule_{what}_total", "by-rule", rule=rule)
+            for what in ("matched", "passed", "no_result", "failed")
+        ]
+        for rule in ("hot", "sum")
+    }
+    assert found == {"hot": [4, 1, 2, 1], "sum": [3, 2, 0, 1]}
