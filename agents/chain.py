@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from agents.attempts import Attempts
 from agents.dead_letter import LetterBox
@@ -17,6 +18,8 @@ from pipeline import ledger
 from pipeline.connectors.s3 import S3Store
 from pipeline.errors import ConfigError
 from pipeline.ledger import Entry, Place, Start
+
+PAGE_KEYS: Final = 1000  # of one answer to a LIST
 
 
 class FenceLostError(LaneError):
@@ -57,16 +60,37 @@ class Chain:
         return await self._writer.attempts.until_done(self._end)
 
     async def _end(self) -> Place | None:
-        writer = self._writer
-        newest, start = None, ledger.start_key(*self._place)
-        async for key in writer.store.keys(writer.bucket, ledger.partition_prefix(*self._place)):
-            if key != start:
-                newest = key
+        writer, start = self._writer, ledger.start_key(*self._place)
+        newest = await self._newest()
         if newest is not None:
             content = await writer.store.get(writer.bucket, newest)
             return ledger.place_after(ledger.decode_entry(content or b""))
         content = await writer.store.get(writer.bucket, start)
         return ledger.place_at(ledger.decode_start(content)) if content is not None else None
+
+    async def _newest(self) -> str | None:
+        """The key of the last entry, which a long ledger is searched for: listing years of entries is hundreds of requests.
+
+        Keys sort by offset. From page to page the distance doubles while there are more, then the gap is halved.
+        """
+        writer, prefix = self._writer, ledger.partition_prefix(*self._place)
+        page, more = await writer.store.page(writer.bucket, prefix)
+        step, beyond = 0, -1  # no entry begins after `beyond`, once it is known
+        while more:
+            last = ledger.first_of(page[-1])
+            step = 2 * step or last - ledger.first_of(page[0]) + 1
+            ahead = last + step if beyond < 0 else (last + beyond) // 2
+            near = 0 <= beyond <= last + PAGE_KEYS  # not worth halving
+            after = page[-1] if near else ledger.after(prefix, ahead)
+            found, still = await writer.store.page(writer.bucket, prefix, after=after)
+            if found and found[0] != prefix + ledger.START:
+                page, more = found, still
+            elif near:
+                more = False
+            else:
+                beyond = ahead
+        entries = [key for key in page if key != prefix + ledger.START]
+        return entries[-1] if entries else None
 
     async def start(self) -> Start | None:
         """Where the chain begins; None if there is none."""

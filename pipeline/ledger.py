@@ -31,6 +31,7 @@ from typing import Any, Final
 import orjson
 
 ROOT: Final = "_tidegate"
+START: Final = "start.json"
 OFFSET_DIGITS: Final = 20  # so that keys sort as offsets and epochs do
 EPOCH_DIGITS: Final = 6
 
@@ -140,7 +141,17 @@ def entry_key(action: str, topic: str, partition: int, first: int, epoch: int) -
 
 def start_key(action: str, topic: str, partition: int) -> str:
     """Key of the beginning of a partition's chain. Sorts after all entries."""
-    return f"{partition_prefix(action, topic, partition)}start.json"
+    return f"{partition_prefix(action, topic, partition)}{START}"
+
+
+def first_of(key: str) -> int:
+    """The first offset of the entry with this key."""
+    return int(key.rpartition("/")[2].partition(".")[0])
+
+
+def after(prefix: str, offset: int) -> str:
+    """What sorts after the keys of all entries that begin up to `offset`, and before those of later ones."""
+    return f"{prefix}{offset:0{OFFSET_DIGITS}d}.~"
 
 
 def version_key(action: str, version: str) -> str:

@@ -166,15 +166,18 @@ class S3Store:
         with _passing(*_GONE):
             await self._wire.request("DELETE", bucket, key, b"", {})
 
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+        """Keys with `prefix` that sort after `after`, in order, a thousand at most; and whether there are more."""
+        page = await self._wire.call("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=after)
+        return [each["Key"] for each in page.get("Contents", ())], bool(page.get("IsTruncated"))
+
     async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        """Keys with `prefix` that sort after `after`, in order."""
-        while True:
-            page = await self._wire.call("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=after)
-            for each in page.get("Contents", ()):
-                after = each["Key"]
+        """All keys with `prefix` that sort after `after`, in order."""
+        more = True
+        while more:
+            found, more = await self.page(bucket, prefix, after=after)
+            for after in found:
                 yield after
-            if not page.get("IsTruncated"):
-                return
 
     async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
         """Multipart uploads under way of keys with `prefix`."""

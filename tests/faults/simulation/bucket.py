@@ -17,6 +17,7 @@ from pipeline.errors import RetryableError
 from tests.faults.faults import Faults
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0
+KEYS_A_PAGE: Final = 3  # of a LIST, so that even these ledgers are too long for one
 Result = TypeVar("Result")
 
 
@@ -96,11 +97,17 @@ class Bucket:
         found = self.objects.get(key)
         return found.body if found else None
 
-    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
         await self._travel()
-        for key in sorted(self.objects):
-            if key.startswith(prefix) and key > after:
-                yield key
+        found = [key for key in sorted(self.objects) if key.startswith(prefix) and key > after]
+        return found[:KEYS_A_PAGE], len(found) > KEYS_A_PAGE
+
+    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
+        more = True
+        while more:
+            found, more = await self.page(bucket, prefix, after=after)
+            for after in found:
+                yield after
 
     # --- the way there and back
 
@@ -169,11 +176,8 @@ class Link:
     async def get(self, bucket: str, key: str) -> bytes | None:
         return await self._call(self._bucket.get(bucket, key))
 
-    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        await self._thawed.wait()
-        async for key in self._bucket.keys(bucket, prefix, after=after):
-            yield key
-        await self._thawed.wait()
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+        return await self._call(self._bucket.page(bucket, prefix, after=after))
 
     async def _call(self, call: Coroutine[Any, Any, Result]) -> Result:
         try:
