@@ -19,7 +19,7 @@ from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Declaration, S
 from pipeline.sql.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.lexer import error_at
 from pipeline.sql.scope import Scope, tree_code
-from pipeline.sql.shape import attribute
+from pipeline.sql.shape import attribute, fits
 from pipeline.sql.values import BadValueError
 
 RANGE_ITEMS_MAX: Final = 100_000
@@ -196,7 +196,7 @@ class Compiler:
     def document_path(self, node: n.Path) -> Code:
         self.reads("payload")
         first = node.steps[0]
-        if not isinstance(first, n.Key):
+        if not isinstance(first, n.Key) or not fits(first.name):
             return self.steps(py("event.document()", self.label), node, lambda: py("event.document()", self.label))
         self.keys.add(first.name)
         source = f"x.{attribute(first.name)}"

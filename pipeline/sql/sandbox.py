@@ -158,14 +158,19 @@ def _answer(jq: Any, programs: dict[str, Any], request: bytes) -> bytes:
     try:
         if len(programs) > 1000:
             programs.clear()
-        program = programs.get(text) or programs.setdefault(text, jq.compile(text))
-        outputs = [line for line in program.input_text(document).text().split("\n") if line]
-        answer = ("[" + ",".join(outputs) + "]").encode()
+        program = programs.get(text) or programs.setdefault(text, _compiled(jq, text))
+        answer = ("[" + ",".join(program.input_text(document)) + "]").encode()
     except Exception as error:
         return b"-" + " ".join(str(error).split()).encode()
     if len(answer) > ANSWER_BYTES_MAX:
         return b"-the result has more than %d bytes" % ANSWER_BYTES_MAX
     return b"+" + answer
+
+
+def _compiled(jq: Any, text: str) -> Any:
+    """The program with its outputs as JSON text: Python's floats would forget that 1.0 was written as one."""
+    jq.compile(text)  # alone, so that text which closes the bracket is an error
+    return jq.compile(f"({text}\n)|tojson")
 
 
 if __name__ == "__main__":

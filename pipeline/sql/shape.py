@@ -27,6 +27,11 @@ def attribute(key: str) -> str:
     return f"k_{key}" if key.isascii() and key.isidentifier() else f"x_{key.encode().hex()}"
 
 
+def fits(key: str) -> bool:
+    """Whether a struct may have this key: msgspec takes none that JSON would have to escape."""
+    return key.isprintable() and '"' not in key and "\\" not in key
+
+
 class Shape:
     """The keys that are read from the top of a payload. Get it from `shape_of`, which gives equal keys the same
     shape."""

@@ -117,10 +117,17 @@ def _from_base64(value: Any) -> Text:
 
 @function(
     "spb_zip_kvs(value: any) -> any",
-    example=('spb_zip_kvs(map(\'{"keys":["a"],"values":[1]}\'))', "json_decode('{\"a\":1}')"),
+    examples=(
+        ('spb_zip_kvs(map(\'{"keys":["a"],"values":[1]}\'))', "json_decode('{\"a\":1}')"),
+        (
+            'spb_zip_kvs(map(\'{"columns":["a","b"],"rows":[{"elements":[1,2]}]}\'))',
+            'json_decode(\'{"columns":["a","b"],"rows":[{"a":1,"b":2}]}\')',
+        ),
+    ),
 )
 def spb_zip_kvs(value: Any) -> Any:
-    """With property sets (`keys` and `values`) as maps, and the rows of data sets as maps of column and element."""
+    """A decoded Sparkplug B message at any depth: each property set (`keys` and `values`) becomes a map of its keys, and
+    each row of a data set a map of the columns. What has neither stays as it is."""
     if type(value) is list:
         return [spb_zip_kvs(item) for item in value]
     if type(value) is not dict:

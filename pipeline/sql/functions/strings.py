@@ -29,8 +29,8 @@ def clusters(text: Text) -> list[str] | str:
 
 @function("lower(text: string) -> string", example=("lower('HeLLo')", "'hello'"))
 def lower(text: Text) -> str:
-    """In lower case."""
-    return _unicode(text).lower()
+    """In lower case, each character on its own: a sigma at the end of a word is no other than within."""
+    return "".join(map(str.lower, _unicode(text)))
 
 
 @function("upper(text: string) -> string", example=("upper('straße')", "'STRASSE'"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,9 @@ import pytest
 from pipeline.errors import ConfigError, EvaluationError
 from pipeline.sql import Context, Event, compile_statement
 from pipeline.sql.schemas import build
+from pipeline.sql.values import UNDEFINED, octets
+
+MANUAL = Path(__file__).parents[3] / "docs" / "rule-language.md"
 
 AVRO = json.dumps(
     {
@@ -97,6 +102,26 @@ def test_sparkplug_messages_survive(context: Context) -> None:
     value = {"timestamp": 5, "metrics": [{"name": "m", "datatype": 17, "bytes_value": "/w=="}], "seq": 1}
 
     assert evaluated(context, "spb_decode(spb_encode(json_decode(payload)))", value) == value
+
+
+def test_the_manuals_rules_give_sparkplug_metrics_the_names_of_their_birth() -> None:
+    """A name is undefined before the birth was seen, and known after it; other nodes' aliases are others."""
+    learn, use = re.findall(r"```sql\n(FOREACH spb_decode.*?)```", MANUAL.read_text(), re.DOTALL)
+    context = Context(schemas={})
+
+    def rows(statement: str, topic: str, metric: dict[str, object]) -> list[dict[str, object]] | None:
+        payload = json.dumps({"metrics": [metric]}).encode()
+        encode = compile_statement('SELECT spb_encode(json_decode(payload)) AS data FROM "t"', context)
+        message = encode.evaluate(Event({"payload": payload}, 0, ("t", 0, 0)))
+        assert message
+        event = Event({"topic": topic, "payload": octets(message[0]["data"])}, 0, ("t", 0, 0))
+        return compile_statement(statement, context).evaluate(event)
+
+    data = {"alias": 7, "float_value": 1.5}
+    assert rows(use, "spBv1.0/g/NDATA/n", data) == [{"name": UNDEFINED, "value": 1.5}]
+    rows(learn, "spBv1.0/g/NBIRTH/n", {"alias": 7, "name": "Temperature"})
+    assert rows(use, "spBv1.0/g/DDATA/n/device", data) == [{"name": "Temperature", "value": 1.5}]
+    assert rows(use, "spBv1.0/g/NDATA/other", data) == [{"name": UNDEFINED, "value": 1.5}]
 
 
 @pytest.mark.parametrize(
