@@ -103,11 +103,10 @@ class Bucket:
         return found[:KEYS_A_PAGE], len(found) > KEYS_A_PAGE
 
     async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        more = True
-        while more:
-            found, more = await self.page(bucket, prefix, after=after)
-            for after in found:
-                yield after
+        await self._travel()
+        for key in sorted(self.objects):
+            if key.startswith(prefix) and key > after:
+                yield key
 
     # --- the way there and back
 
