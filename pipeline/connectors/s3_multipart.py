@@ -14,6 +14,7 @@ from pipeline.connectors.s3_errors import classify, describe
 from pipeline.errors import ConnectorError
 
 PARTS_AT_ONCE_MAX: Final = 4
+ABORT_AGAIN_SECONDS: Final = 1.0
 PARTS_MAX: Final = 10_000  # of one object, by S3's rule
 
 
@@ -44,8 +45,10 @@ async def create_in_parts(
     """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
     begun = await request("POST", body=b"", headers=headers, query={"uploads": ""})
     upload = _between(begun.body, "UploadId")
+    under_way = True
     try:
         tags = await _put_parts(request, body, upload, part_bytes)
+        under_way = False
         parts = "".join(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in enumerate(tags, 1)
         )
@@ -56,10 +59,17 @@ async def create_in_parts(
             raise classify(500, code, text, f"completing upload {upload}")
     except BaseException:
         # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
-        with suppress(ConnectorError):
-            await asyncio.shield(request("DELETE", body=b"", headers={}, query={"uploadId": upload}))
+        await asyncio.shield(_abort(request, upload, again=under_way))
         raise
     return _between(done.body, "ETag").replace("&quot;", '"')
+
+
+async def _abort(request: Request, upload: str, *, again: bool) -> None:
+    """Let the store forget an upload. A part that was under way may arrive behind the abort, so then it is told `again`."""
+    for wait_seconds in (0.0, ABORT_AGAIN_SECONDS)[: 1 + again]:
+        await asyncio.sleep(wait_seconds)
+        with suppress(ConnectorError):
+            await request("DELETE", body=b"", headers={}, query={"uploadId": upload})
 
 
 async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -69,6 +70,26 @@ async def test_a_key_that_may_only_write_is_good_and_a_wrong_secret_is_not(s3: S
             error = await health.failure(store, "some-bucket", 5)
         assert error is not None
         assert error.reason == "SignatureDoesNotMatch"
+
+
+@pytest.mark.real
+async def test_a_wrong_secret_is_told_and_the_right_one_heals(s3: S3Part, tmp_path: Path) -> None:
+    """The action is disconnected with the store's own word, and connected soon after the file is mended; no restart."""
+    secret = tmp_path / "secret"
+    secret.write_text("open-sesame")
+    name, stop = f"health-{uuid.uuid4().hex[:12]}", asyncio.Event()
+    async with S3Store(connector(s3)) as good:
+        await good.create_bucket(name)
+    async with S3Store(connector(s3, secret_access_key=f"file://{secret}")) as store, asyncio.TaskGroup() as group:
+        attempts = Attempts("wrong-secret")
+        group.create_task(health.watch(action(name), store, attempts, stop))
+        await becomes(lambda: attempts.status == "disconnected")
+        assert "SignatureDoesNotMatch" in attempts.status_reason
+        assert "sesame" not in attempts.status_reason
+        secret.write_text(s3.secret_access_key)
+        await becomes(lambda: attempts.status == "connected")
+        assert attempts.status_reason == ""
+        stop.set()
 
 
 async def test_a_bucket_that_is_a_template_is_not_asked_for(s3: S3Part) -> None:

@@ -92,7 +92,7 @@ def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: An
     return DirectLane(PARTITION, lambda: None, writer)
 
 
-def aggregated_lane(store: S3Store, bucket: str) -> AggregatedLane:
+def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = STATEMENTS) -> AggregatedLane:
     aggregation = {"time_interval": "1h", "max_records": 7}
     settings = {"mode": "aggregated", "bucket": bucket, "key": "x/${partition}.jsonl", "aggregation": aggregation}
     parameters = AggregatedParameters.model_validate(settings)
@@ -101,7 +101,7 @@ def aggregated_lane(store: S3Store, bucket: str) -> AggregatedLane:
     async def end_offset(partition: Partition) -> int:
         return ROWS
 
-    version = Version("a", "n", STATEMENTS, parameters)
+    version = Version("a", "n", statements, parameters)
     writer = AggregatedWriter("a", bucket, {}, version, store, dead_letters, attempts, "", end_offset)
     return AggregatedLane(PARTITION, lambda: None, writer)
 

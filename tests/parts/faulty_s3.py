@@ -21,6 +21,7 @@ import re
 import ssl
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -38,10 +39,14 @@ Kind = Literal[
     "cut_answer",  # half of the answer's bytes, then the connection is cut
     "hang",  # the request is read, the store sees nothing, no answer comes, the connection stays
     "hang_after",  # the store answers; nothing of it is passed on, the connection stays
+    "ignore_condition",  # If-Match and If-None-Match do not reach the store, which must not check signatures
     "error",  # an S3 error document with `status` and `code`; the store sees nothing
     "delay",  # the answer comes `seconds` late
     "trickle",  # the answer comes in pieces of a few bytes, `seconds` in all
 ]
+
+
+_CONDITION = re.compile(rb"\r\nif-(none-)?match:[^\r]*\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,7 @@ class Fault:
     kind: Kind
     chance: float = 1.0  # 1.0: each request that matches
     methods: tuple[str, ...] = ()  # none: all
+    header: str = ""  # of requests with this header (in lower case); none: all
     path: str = ""  # a regular expression that is searched in the path with its query
     times: int = 0  # the first so many only; 0: without end
     status: int = 503
@@ -182,7 +188,7 @@ class FaultyS3:
         while True:
             request = await _read(reader, writer=writer)
             method, path = request.start.split()[:2]
-            fault = self._choose(method, path)
+            fault = self._choose(method, path, request.headers)
             kind = fault.kind if fault else None
             if fault and kind in {"cut_before", "hang", "error"}:
                 self.seen.append(Seen(method, path, kind, 0))
@@ -192,6 +198,8 @@ class FaultyS3:
             if store is None:
                 store = await asyncio.open_connection(self.target.host, self.target.port)
                 upstream.append(store[1])
+            if kind == "ignore_condition":
+                request.raw = _CONDITION.sub(b"\r\n", request.raw, count=1)
             store[1].write(request.raw[: len(request.raw) // 2] if kind == "cut_midway" else request.raw)
             await store[1].drain()
             if kind in {"cut_midway", "cut_sent"}:
@@ -208,13 +216,17 @@ class FaultyS3:
                 store[1].close()
                 store = None
 
-    def _choose(self, method: str, path: str, *, of_connections: bool = False) -> Fault | None:
+    def _choose(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, *, of_connections: bool = False
+    ) -> Fault | None:
         with self._lock:
             for fault in self._faults:
                 if (fault.kind == "refuse") != of_connections or (fault.times and self._used[fault] >= fault.times):
                     continue
                 if not of_connections and (
-                    (fault.methods and method not in fault.methods) or not re.search(fault.path, path)
+                    (fault.methods and method not in fault.methods)
+                    or not re.search(fault.path, path)
+                    or (fault.header and fault.header not in (headers or {}))
                 ):
                     continue
                 if self._chance.random() < fault.chance:
@@ -267,6 +279,10 @@ async def _answer(
     else:
         writer.write(raw)
         await writer.drain()
+    if answer.close:
+        writer.close()
+        with suppress(OSError, ssl.SSLError):
+            await writer.wait_closed()
     return not answer.close
 
 

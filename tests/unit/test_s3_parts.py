@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from pipeline.connectors import s3_multipart
 from pipeline.connectors.s3_multipart import Answer, create_in_parts, part_size
 from pipeline.errors import RetryableError
 
@@ -41,3 +42,22 @@ async def test_a_completion_that_fails_behind_a_200_is_aborted_and_can_be_tried_
 
     assert caught.value.reason == "InternalError"
     assert methods == ["POST", "PUT", "PUT", "PUT", "POST", "DELETE"]
+
+
+async def test_a_part_under_way_may_arrive_behind_the_abort_so_it_is_aborted_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """S3 carries out what it has received; the second abort takes what came after the first one, which may be gone or fail."""
+    monkeypatch.setattr(s3_multipart, "ABORT_AGAIN_SECONDS", 0.0)
+    methods = []
+
+    async def request(method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        methods.append(method)
+        if method != "POST":
+            raise RetryableError("cut", reason="connection")
+        return Answer(200, {}, BEGUN)
+
+    with pytest.raises(RetryableError, match="cut"):
+        await create_in_parts(request, b"x", {}, {}, 5)
+
+    assert methods == ["POST", "PUT", "DELETE", "DELETE"]
