@@ -281,21 +281,22 @@ class AggregatedLane(Lane):
         async with self._stores:
             chunk = group.chunks[0]
             assert self._place is not None
-            key = self.version.key.key(
+            bucket, key = self.version.key.location(
                 group.name,
                 partition=self._writer.partition_name(self.partition),
                 offset=chunk.first,
                 epoch=self._place.key_epoch,
             )
-            rows, digest = await self._create(key, chunk, self._place.key_epoch)
+            where = bucket or self._writer.bucket
+            rows, digest = await self._create(where, key, chunk, self._place.key_epoch)
         if rows is None:
-            rows, digest = await self._adopt(key, group)
+            rows, digest = await self._adopt(where, key, group)
         last = chunk.offsets[rows - 1]
-        self._objects.append(StoredObject(key, rows, chunk.first, last, digest))
+        self._objects.append(StoredObject(key, rows, chunk.first, last, digest, bucket))
         self._crossing = max(self._crossing, last + 1)
         self._buffer.stored(group, rows)
 
-    async def _create(self, key: str, chunk: Chunk, epoch: int) -> tuple[int | None, str]:
+    async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> tuple[int | None, str]:
         """Create the object of a chunk as it is now: (rows, digest); rows None if the key is taken."""
         writer, rows = self._writer, chunk.rows
         data = bytes(chunk.data)
@@ -307,21 +308,19 @@ class AggregatedLane(Lane):
         part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
         with self._meter.writing() as writing:
             created = await writer.attempts.until_done(
-                lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=part_bytes)
+                lambda: writer.store.create(bucket, key, body, headers, part_bytes=part_bytes)
             )
         if created is None:
             return None, digest
         writing.confirmed(len(body))
         return rows, digest
 
-    async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
         """The object under our key, compared with our rows: how many of them it holds."""
         writer = self._writer
-        head = await writer.attempts.until_done(lambda: writer.store.head(writer.bucket, key))
+        head = await writer.attempts.until_done(lambda: writer.store.head(bucket, key))
         if head is None:
-            raise ConflictError(
-                f"{writer.bucket}/{key} was there and is gone: something deletes objects of a cut under way"
-            )
+            raise ConflictError(f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way")
         found_rows, found_last, found_digest = _facts(head, key)
         if found_last >= self._position and not group.rolled:
             await self._read_on(found_last)
@@ -329,7 +328,7 @@ class AggregatedLane(Lane):
         rows = chunk.rows_until(found_last)
         if rows != found_rows or chunk.digest(rows) != found_digest:
             raise ConflictError(
-                f"{writer.bucket}/{key} holds {found_rows} rows up to offset {found_last} that are not ours; "
+                f"{bucket}/{key} holds {found_rows} rows up to offset {found_last} that are not ours; "
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
             )
         if rows < chunk.rows:

@@ -31,7 +31,7 @@ class AggregatedWriter:
     """What all lanes of one aggregated action share."""
 
     action: str
-    bucket: str
+    bucket: str  # of the ledger, and of objects that name no other
     headers: Mapping[str, str]  # of data objects
     version: Version
     store: S3Store

@@ -1,7 +1,8 @@
 """Asking for an action's bucket now and then, so that its status is known before a row comes and while none comes.
 
 Only the action's own bucket is asked for, since a key that may write there need not be allowed to list others. A direct action
-whose bucket is a template has none to ask for: its last error is its status. Checks of one action never overlap.
+whose bucket is a template has none to ask for: its last error is its status. An aggregated
+action is asked for its ledger's. Checks of one action never overlap.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ import random
 from contextlib import suppress
 
 from agents.attempts import Attempts
-from pipeline.config import S3Action
+from pipeline.config import AggregatedParameters, S3Action
 from pipeline.connectors.s3 import S3Store
 from pipeline.errors import ConnectorError, RetryableError
 
 
 def bucket_of(action: S3Action) -> str | None:
     """The bucket to ask for; None if it is another one for each row."""
-    bucket = action.parameters.bucket
+    parameters = action.parameters
+    bucket = parameters.home if isinstance(parameters, AggregatedParameters) else parameters.bucket
     return None if "${" in bucket else bucket
 
 

@@ -47,7 +47,7 @@ class Cut(NamedTuple):
         return Span(*self.partition, self.entry.first, self.entry.next)
 
 
-Store = Callable[[Cut, str, Chunk], Coroutine[Any, Any, None]]
+Store = Callable[[Cut, str, str, Chunk], Coroutine[Any, Any, None]]
 
 
 class Rewrite:
@@ -98,8 +98,9 @@ class Rewrite:
             if made is None or made == cut.entry:
                 continue
             await chain.rewrite(cut.entry, made)
-            for key in {each.key for each in cut.entry.objects} - {each.key for each in made.objects}:
-                await self._delete(key)
+            before, now = ({(each.bucket, each.key) for each in entry.objects} for entry in (cut.entry, made))
+            for bucket, key in before - now:
+                await self._delete(bucket or self._writer.bucket, key)
                 self.removed += 1
 
     # --- One cut
@@ -156,24 +157,24 @@ class Rewrite:
         for group in groups:
             while group.rolled or (last and group.first is not None):
                 chunk = group.chunks[0]
-                key = self._version.key.key(
+                bucket, key = self._version.key.location(
                     group.name,
                     partition=self._writer.partition_name(cut.partition),
                     offset=chunk.first,
                     epoch=cut.epoch,
                 )
-                objects.append(StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest()))
-                waiting.append((key, chunk))
+                objects.append(StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest(), bucket))
+                waiting.append((bucket or self._writer.bucket, key, chunk))
                 buffer.stored(group, chunk.rows)
         if store is not None:
-            await all_of(store(cut, key, chunk) for key, chunk in waiting)
+            await all_of(store(cut, *each) for each in waiting)
 
-    async def _put(self, cut: Cut, key: str, chunk: Chunk) -> None:
+    async def _put(self, cut: Cut, bucket: str, key: str, chunk: Chunk) -> None:
         """An object over the one that is there, unless that is as it should be."""
         writer, version, until_done = self._writer, self._version, self._writer.attempts.until_done
         digest = chunk.digest()
         headers = object_headers(writer, version, cut.partition, chunk, chunk.rows, digest, cut.epoch)
-        head = await until_done(lambda: writer.store.head(writer.bucket, key))
+        head = await until_done(lambda: writer.store.head(bucket, key))
         if head and all(
             headers.get(f"{METADATA_PREFIX}{name}") == head.metadata.get(name)
             for name in ("tidegate-digest", "tidegate-rows", "tidegate-version")
@@ -181,13 +182,11 @@ class Rewrite:
             return
         body = await asyncio.to_thread(version.container.encode, bytes(chunk.data))
         if head is None:
-            await until_done(
-                lambda: writer.store.create(writer.bucket, key, body, headers, part_bytes=writer.part_bytes)
-            )
+            await until_done(lambda: writer.store.create(bucket, key, body, headers, part_bytes=writer.part_bytes))
         else:
-            await until_done(lambda: writer.store.put(writer.bucket, key, body, headers))
+            await until_done(lambda: writer.store.put(bucket, key, body, headers))
         self.written += 1
 
-    async def _delete(self, key: str) -> None:
+    async def _delete(self, bucket: str, key: str) -> None:
         writer = self._writer
-        await writer.attempts.until_done(lambda: writer.store.delete(writer.bucket, key))
+        await writer.attempts.until_done(lambda: writer.store.delete(bucket, key))

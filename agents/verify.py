@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import product
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -76,6 +77,7 @@ class Verifier:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _chains: dict[tuple[str, int], audit.Chain] = field(default_factory=dict)
     _named: set[bytes] = field(default_factory=set)
+    _buckets: set[str] = field(default_factory=set)  # those that entries name beside the ledger's
     _versions: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS_AT_ONCE_MAX))
 
@@ -97,7 +99,7 @@ class Verifier:
         """The keys of each partition's ledger, in order, the beginning last."""
         root = f"{ledger.ROOT}/{self.action}/"
         place, keys = ("", -1), list[str]()
-        async for key in self.store.keys(self.parameters.bucket, root):
+        async for key in self.store.keys(self.parameters.home, root):
             topic, _, partition = key.removeprefix(root).rpartition("/")[0].rpartition("/")
             if not partition.isdigit() or not topic:
                 continue  # the texts of versions
@@ -147,18 +149,19 @@ class Verifier:
     # --- 2. Objects
 
     async def _object_findings(self, objects: list[tuple[StoredObject, str]]) -> list[Finding]:
-        self._named.update(_short(each.key) for each, _ in objects)
+        self._buckets.update(each.bucket for each, _ in objects if each.bucket)
+        self._named.update(_short(self._bucket(each), each.key) for each, _ in objects)
         found = await asyncio.gather(*[self._check(each, version) for each, version in objects])
         return [finding for findings in found for finding in findings]
 
     async def _check(self, stored: StoredObject, version: str) -> list[Finding]:
         """One object that an entry names: its metadata and, when deep, its rows."""
-        head = await self._patiently(partial(self.store.head, self.parameters.bucket, stored.key))
+        head = await self._patiently(partial(self.store.head, self._bucket(stored), stored.key))
         found = audit.object_findings(stored, head.metadata if head else None)
         settings = self._versions.get(version)
         if head is None or not self.deep or settings is None:
             return found
-        content = await self._get(stored.key)
+        content = await self._get(stored.key, self._bucket(stored))
         try:
             rows, digest = await asyncio.to_thread(read_rows, content or b"", settings["parameters"])
         except ValueError as error:
@@ -171,19 +174,25 @@ class Verifier:
     async def _unnamed(self) -> AsyncIterator[Report]:
         """Orphans of this action. Objects of others under the same prefix are none of our business."""
         pattern = self._patterns()
-        batch: list[str] = []
-        for prefix in sorted({literal_prefix(text) for text in pattern}):
-            async for key in self.store.keys(self.parameters.bucket, prefix):
-                if key.startswith(f"{ledger.ROOT}/") or _short(key) in self._named:
-                    continue
-                if any(each.fullmatch(key) for each in pattern.values()):
-                    batch.append(key)
-                if len(batch) >= REQUESTS_AT_ONCE_MAX:
-                    for report in await self._orphans(batch):
-                        yield report
-                    batch = []
-        for report in await self._orphans(batch):
-            yield report
+        for bucket in self._data_buckets():
+            batch: list[str] = []
+            for prefix in sorted({literal_prefix(text) for text in pattern}):
+                async for key in self.store.keys(bucket, prefix):
+                    if key.startswith(f"{ledger.ROOT}/") or _short(bucket, key) in self._named:
+                        continue
+                    if any(each.fullmatch(key) for each in pattern.values()):
+                        batch.append(key)
+                    if len(batch) >= REQUESTS_AT_ONCE_MAX:
+                        for report in await self._orphans(bucket, batch):
+                            yield report
+                        batch = []
+            for report in await self._orphans(bucket, batch):
+                yield report
+
+    def _data_buckets(self) -> list[str]:
+        """Where objects of this action can be: its bucket and, if that is a template, those that the ledger names."""
+        known = set() if "${" in self.parameters.bucket else {self.parameters.bucket}
+        return sorted(known | self._buckets)
 
     def _patterns(self) -> dict[str, re.Pattern[str]]:
         """What keys of this action look like, by the template: the present one, and those of all versions seen."""
@@ -191,10 +200,8 @@ class Verifier:
         texts |= {settings["parameters"]["key"] for settings in self._versions.values() if settings}
         return {text: key_pattern(text) for text in texts}
 
-    async def _orphans(self, keys: list[str]) -> list[Report]:
-        heads = await asyncio.gather(
-            *[self._patiently(partial(self.store.head, self.parameters.bucket, key)) for key in keys]
-        )
+    async def _orphans(self, bucket: str, keys: list[str]) -> list[Report]:
+        heads = await asyncio.gather(*[self._patiently(partial(self.store.head, bucket, key)) for key in keys])
         reports: list[Report] = []
         for key, head in zip(keys, heads, strict=True):
             place = _place(head.metadata) if head else None
@@ -206,7 +213,7 @@ class Verifier:
                 continue  # of a partition that was not asked for, or of the cut under way
             text = f"offsets {first} to {head.metadata.get('tidegate-last')} of {topic}/{partition}, epoch {epoch}"
             if self.sweep:
-                await self._patiently(partial(self.store.delete, self.parameters.bucket, key))
+                await self._patiently(partial(self.store.delete, bucket, key))
                 reports.append(Swept(key, f"an object that no entry names: {text}"))
             else:
                 reports.append(Finding("orphan", key, text))
@@ -215,19 +222,21 @@ class Verifier:
     async def _abandoned(self) -> AsyncIterator[Swept]:
         pattern = self._patterns()
         oldest = self.now() - ABANDONED
-        for prefix in sorted({literal_prefix(text) for text in pattern}):
-            uploads = await self._patiently(partial(self.store.uploads, self.parameters.bucket, prefix))
-            for upload in uploads:
+        prefixes = sorted({literal_prefix(text) for text in pattern})
+        for bucket, prefix in product(self._data_buckets(), prefixes):
+            for upload in await self._patiently(partial(self.store.uploads, bucket, prefix)):
                 if upload.begun < oldest and any(each.fullmatch(upload.key) for each in pattern.values()):
-                    await self.store.abort(self.parameters.bucket, upload)
-                    yield Swept(
-                        upload.key, f"an upload that was begun {upload.begun:%Y-%m-%d %H:%M} and never completed"
-                    )
+                    await self.store.abort(bucket, upload)
+                    text = f"an upload that was begun {upload.begun:%Y-%m-%d %H:%M} and never completed"
+                    yield Swept(upload.key, text)
 
     # --- Requests
 
-    async def _get(self, key: str) -> bytes | None:
-        return await self._patiently(partial(self.store.get, self.parameters.bucket, key))
+    def _bucket(self, stored: StoredObject) -> str:
+        return stored.bucket or self.parameters.home
+
+    async def _get(self, key: str, bucket: str = "") -> bytes | None:
+        return await self._patiently(partial(self.store.get, bucket or self.parameters.home, key))
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """A request, made again a few times when the store is briefly away: a proof that ends half-way proves nothing."""
@@ -242,9 +251,9 @@ class Verifier:
             return await call()
 
 
-def _short(key: str) -> bytes:
+def _short(bucket: str, key: str) -> bytes:
     """A name for a key that takes eight bytes. Among a million keys two share one with a chance of one in 10^7."""
-    return hashlib.blake2b(key.encode(), digest_size=8).digest()
+    return hashlib.blake2b(f"{bucket}/{key}".encode(), digest_size=8).digest()
 
 
 def _place(metadata: Any) -> tuple[str, int, int, int] | None:

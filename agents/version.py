@@ -21,7 +21,7 @@ from pipeline.object_key import KeyTemplate
 from pipeline.rule import RuleSet, Schemas
 
 # Settings that say where and when to write, and nothing about the bytes or the key.
-_NOT_CONTENT = {"bucket", "min_part_size", "max_part_size", *ObjectSettings.model_fields}
+_NOT_CONTENT = {"bucket", "ledger_bucket", "min_part_size", "max_part_size", *ObjectSettings.model_fields}
 
 
 class Version:
@@ -37,9 +37,10 @@ class Version:
     ) -> None:
         """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
         self.action = action
-        settings = {
-            name: value for name, value in parameters.model_dump(by_alias=True).items() if name not in _NOT_CONTENT
-        }
+        dumped = parameters.model_dump(by_alias=True)
+        settings = {name: value for name, value in dumped.items() if name not in _NOT_CONTENT}
+        if elsewhere := parameters.bucket != parameters.home:
+            settings["bucket"] = parameters.bucket
         self.text = orjson.dumps(
             {"action": action, "node": node, "rules": dict(rules), "schemas": schemas or {}, "parameters": settings},
             option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
@@ -53,6 +54,7 @@ class Version:
                 node=node,
                 interval_seconds=parameters.aggregation.time_interval,
                 missing=parameters.missing,
+                bucket=parameters.bucket if elsewhere else "",
             )
         self.limits = RollLimits(parameters.aggregation.max_records, parameters.aggregation.max_bytes)
         self.interval_seconds = parameters.aggregation.time_interval
@@ -74,7 +76,7 @@ def from_text(text: bytes, *, bucket: str) -> Version:
         aggregation = dict(settings["aggregation"])
         aggregation["time_interval"] = f"{aggregation['time_interval']}s"
         settings["aggregation"] = aggregation
-        parameters = AggregatedParameters.model_validate({**settings, "bucket": bucket})
+        parameters = AggregatedParameters.model_validate({"bucket": bucket, **settings, "ledger_bucket": bucket})
         version = Version(fields["action"], fields["node"], fields["rules"], parameters, fields["schemas"])
         # A later program may know more settings: the version keeps the name that the ledger knows it by.
         version.text, version.digest = text, hashlib.sha256(text).hexdigest()

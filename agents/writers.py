@@ -68,7 +68,7 @@ def aggregated_writer(
     """What the lanes of an aggregated action share. `ledger` names theirs, if it is not the action's."""
     return AggregatedWriter(
         action=ledger or version.action,
-        bucket=parameters.bucket,
+        bucket=parameters.home,
         headers=headers_of(parameters, version.container.headers),
         ledger_headers=ledger_headers(parameters),
         version=version,

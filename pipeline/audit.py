@@ -105,9 +105,9 @@ class Chain:
         yield from _counts(entry)
         names = set()
         for each in entry.objects:
-            if each.key in names:
+            if (each.bucket, each.key) in names:
                 yield "overlap", f"names {each.key} twice"
-            names.add(each.key)
+            names.add((each.bucket, each.key))
             if not entry.first <= each.first <= each.last < entry.next:
                 yield (
                     "overlap",

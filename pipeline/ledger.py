@@ -45,6 +45,7 @@ class StoredObject:
     first: int
     last: int
     digest: str
+    bucket: str = ""  # empty: that of the ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,9 @@ class Entry:
         fields = asdict(self)
         if not self.original:
             del fields["original"]
+        for each in fields["objects"]:
+            if not each["bucket"]:
+                del each["bucket"]
         return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
     @property

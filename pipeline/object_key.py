@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.buffer import GroupName
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, RenderError
 from pipeline.template import Missing, Template
 
 _CHUNK: Final = ("partition", "offset", "epoch")
@@ -27,6 +27,7 @@ _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
 _PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
+_BUCKET: Final = re.compile(r"[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]")
 _GROUPS_CACHED_MAX: Final = 10_000
 _WINDOWS_CACHED_MAX: Final = 1_000
 
@@ -38,13 +39,17 @@ class KeyTemplate:
     an offset, whatever a device puts into it.
     """
 
-    def __init__(self, text: str, *, action: str, node: str, interval_seconds: float, missing: Missing) -> None:
+    def __init__(
+        self, text: str, *, action: str, node: str, interval_seconds: float, missing: Missing, bucket: str = ""
+    ) -> None:
+        """`bucket` is a template too, and a group is then of one bucket; empty if all keys are in one that is known."""
         _check_times(text)
         self.text = _complete(text)
         parts = _CHUNK_PLACEHOLDER.split(self.text)
         self._templates = [Template(part, missing=missing) for part in parts[::2]]
         self._chunk_facts = ["offset" if fact == "sequence" else fact for fact in parts[1::2]]
-        self._row_names = _row_names(self._templates)
+        self._bucket = Template(bucket, missing="dead_letter") if bucket else None
+        self._row_names = _row_names([*self._templates, *([self._bucket] if self._bucket else [])])
         self._fixed = {"action": action, "node": node}
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}
@@ -73,8 +78,13 @@ class KeyTemplate:
             group = self._groups[key] = self._render(row, window)
         return group
 
-    def key(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> str:
-        """The object key of the chunk of `group` whose first row came from `offset`."""
+    def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
+        """Bucket (empty without a template) and key of the chunk of `group` whose first row came from `offset`."""
+        if self._bucket:
+            return group[0], self._key(group[1:], partition, offset, epoch)
+        return "", self._key(group, partition, offset, epoch)
+
+    def _key(self, group: GroupName, partition: str, offset: int, epoch: int) -> str:
         facts = {"partition": partition, "offset": str(offset), "epoch": str(epoch)}
         pieces = [group[0]]
         for fact, text in zip(self._chunk_facts, group[1:], strict=True):
@@ -88,7 +98,13 @@ class KeyTemplate:
                 self._windows.clear()
             times = self._windows[window] = self._times(window)
         values = {**row, **self._fixed, **times}
-        return tuple([template.render_text(values) for template in self._templates])
+        texts = [template.render_text(values) for template in self._templates]
+        if self._bucket:
+            bucket = self._bucket.render_text(values)
+            if not _BUCKET.fullmatch(bucket):
+                raise RenderError(f"expected the name of a bucket, found {bucket[:100]!r}")
+            texts.insert(0, bucket)
+        return tuple(texts)
 
     def _times(self, window: int) -> dict[str, Any]:
         start = window * self._interval_ms // 1000

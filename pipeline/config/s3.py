@@ -109,7 +109,10 @@ class AggregatedParameters(ObjectSettings):
     compression_level: int | None = Field(
         None, description="Level of the compression: gzip 0 to 3, zstd 1 to 19; default 1."
     )
-    bucket: str = Field(min_length=1, description="Bucket.")
+    bucket: str = Field(min_length=1, description="Bucket; a template, if `ledger_bucket` is given.")
+    ledger_bucket: str | None = Field(
+        None, min_length=1, description="Bucket of the ledger, if it is not that of the objects."
+    )
     key: str = Field(
         min_length=1, description="Object key; a template. Partition, offset and epoch are added if absent."
     )
@@ -124,16 +127,22 @@ class AggregatedParameters(ObjectSettings):
     )
     missing: Missing = Field("undefined", description="What the key prints for a value that is not there.")
 
-    @field_validator("bucket")
-    @classmethod
-    def _literal(cls, value: str) -> str:
-        """The ledger proves one bucket."""
-        if "${" in value:
+    @property
+    def home(self) -> str:
+        """The bucket of the ledger."""
+        return self.ledger_bucket or self.bucket
+
+    @model_validator(mode="after")
+    def _one_ledger(self) -> Self:
+        """The rows of a partition may go to many buckets; what proves them is in one."""
+        if "${" in self.home:
             raise ValueError(
-                f"expected the name of a bucket, found {value!r}: in aggregated mode the bucket is no template; "
-                "have an action for each bucket, or let the key begin with the field"
+                f"bucket: expected the name of a bucket, or ledger_bucket beside it, found {self.bucket!r} alone: "
+                "the ledger of all these buckets must be in one"
+                if self.ledger_bucket is None
+                else f"ledger_bucket: expected the name of a bucket, found {self.ledger_bucket!r}"
             )
-        return value
+        return self
 
     @model_validator(mode="after")
     def _ordered_part_sizes(self) -> Self:

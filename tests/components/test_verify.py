@@ -68,6 +68,35 @@ def test_a_lost_object_is_found(make: Make) -> None:
     assert reports(as_json.stdout)[-1]["findings"] == 1
 
 
+def test_buckets_of_the_rows_own_and_one_ledger(make: Make) -> None:
+    """One action writes to a bucket for each site; the ledger is in one of its own, and proves, finds and repairs all of them."""
+    sites = ["site-a", "site-b", "site-c"]
+    action = aggregated("many-${site}", "x/${partition}-${offset}.jsonl", rows_max=20, ledger_bucket="many-ledger")
+    pipeline = make(
+        actions={"rows": action}, rules={"r": ('SELECT payload.site AS site, payload.n AS n FROM "t/#"', ["rows"])}
+    )
+    pipeline.prepare("many-ledger", *(f"many-{site}" for site in sites))
+    rows = [{"site": sites[number % 3], "n": number} for number in range(300)] + [{"site": "no/bucket", "n": 0}]
+    pipeline.produce([message(f"c{row['n'] % 20}", json.dumps(row).encode()) for row in rows])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    worker.stop()
+
+    for at, site in enumerate(sites):
+        found = b"".join(pipeline.objects(f"many-{site}").values()).splitlines()
+        assert sorted(json.loads(line)["n"] for line in found) == list(range(at, 300, 3)), site
+    assert all(key.startswith("_tidegate/") for key in pipeline.keys("many-ledger"))
+    good = pipeline.command("verify", "--deep", "--sweep")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "300 rows of 301 records (0 filtered, 1 dead-lettered)" in good.stdout
+    lost = next(key for key in pipeline.keys("many-site-b") if key.startswith("x/"))
+    pipeline.store.delete_object(Bucket="many-site-b", Key=lost)
+    assert pipeline.command("verify").returncode == 1
+    repaired = pipeline.command("replay", "rows", "--from", "0", "--yes")
+    assert repaired.returncode == 0, repaired.stdout + repaired.stderr
+    assert pipeline.command("verify", "--deep").returncode == 0
+
+
 def test_a_bucket_that_cannot_be_read_is_an_error_and_no_proof(make: Make) -> None:
     """Exit status 2, and what is wrong in one line."""
     pipeline = make(actions={"rows": aggregated("no-such-bucket", "x")}, rules={"r": ('SELECT * FROM "t/#"', ["rows"])})

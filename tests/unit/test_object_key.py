@@ -18,7 +18,7 @@ def make(text: str, *, interval_seconds: float = 1.0, missing: Missing = "undefi
 def key(text: str, row: dict[str, object] | None = None, *, interval_seconds: float = 1.0) -> str:
     """The whole key of a chunk of partition 3 that begins at offset 42 in epoch 1."""
     template = make(text, interval_seconds=interval_seconds)
-    return template.key(template.group(row or {}, INSTANT_MS), partition="3", offset=42, epoch=1)
+    return template.location(template.group(row or {}, INSTANT_MS), partition="3", offset=42, epoch=1)[1]
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,19 @@ def test_missing_value_follows_the_policy() -> None:
     assert key("${gone}/${partition}${offset}${epoch}") == "undefined/3421"
     with pytest.raises(RenderError):
         make("${gone}", missing="dead_letter").group({}, 0)
+
+
+def test_a_bucket_of_the_rows_own_is_part_of_the_group() -> None:
+    """Rows of two buckets never share an object, though their keys are the same; what is no bucket's name is refused."""
+    template = KeyTemplate("x", action="act", node="n", interval_seconds=1, missing="undefined", bucket="iot-${site}")
+
+    groups = [template.group({"site": site}, INSTANT_MS) for site in ("a", "b", "a")]
+
+    assert groups[0] == groups[2] != groups[1]
+    assert [template.location(group, partition="3", offset=42, epoch=1) for group in groups[:2]] == [
+        ("iot-a", "x-3-42-1"),
+        ("iot-b", "x-3-42-1"),
+    ]
+    for wrong in ({"site": "a/b"}, {"site": "UPPER"}, {"site": ""}, {}):
+        with pytest.raises(RenderError):
+            template.group(wrong, INSTANT_MS)

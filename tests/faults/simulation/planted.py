@@ -33,7 +33,7 @@ class CommitsBeforeTheLedger(AggregatedLane):
 class TakesTakenForWritten(AggregatedLane):
     """No adoption: a key that is taken counts as our object, with all our rows."""
 
-    async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
         chunk = group.chunks[0]
         return chunk.rows, chunk.digest()
 
@@ -41,12 +41,12 @@ class TakesTakenForWritten(AggregatedLane):
 class WritesBesideWhatIsThere(AggregatedLane):
     """No adoption: where a key is taken, our rows go under another one."""
 
-    async def _adopt(self, key: str, group: Group) -> tuple[int, str]:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
         chunk = group.chunks[0]
         created = None
         while created is None:
             key = key.replace("x", "x-again", 1)
-            created, digest = await self._create(key, chunk, 0)
+            created, digest = await self._create(bucket, key, chunk, 0)
         return created, digest
 
 
@@ -70,8 +70,8 @@ class _KeyWithoutEpoch:
         self._key = key
         self.group = key.group
 
-    def key(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> str:
-        found: str = self._key.key(group, partition=partition, offset=offset, epoch=0)
+    def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
+        found: tuple[str, str] = self._key.location(group, partition=partition, offset=offset, epoch=0)
         return found
 
 
@@ -100,8 +100,9 @@ class StoresTheSuccessorFirst(AggregatedLane):
         assert self._place is not None
         for chunk in list(group.chunks)[1:-1]:
             partition = self._writer.partition_name(self.partition)
-            key = self.version.key.key(group.name, partition=partition, offset=chunk.first, epoch=self._place.key_epoch)
-            await self._create(key, chunk, self._place.key_epoch)
+            epoch = self._place.key_epoch
+            _, key = self.version.key.location(group.name, partition=partition, offset=chunk.first, epoch=epoch)
+            await self._create(self._writer.bucket, key, chunk, epoch)
         await super()._store_rolled(group)
 
 

@@ -74,7 +74,7 @@ def test_reads_a_file(tmp_path: Path) -> None:
             "key: r, min_part_size: 9mb, max_part_size: 8mb",
             ["min_part_size: ", "at most max_part_size"],
         ),
-        ("aggregated, bucket: iot-data", 'aggregated, bucket: "b-${x}"', ["rows.parameters.bucket", "no template"]),
+        ("aggregated, bucket: iot-data", 'aggregated, bucket: "b-${x}"', ["rows.parameters", "ledger_bucket"]),
         (", secret_access_key: sesame", "", ["together"]),
         ("pipeline: plant7", "pipeline: [", ["not YAML", "c.yaml:"]),
         (GOOD, "- a list", ["expected a mapping"]),
