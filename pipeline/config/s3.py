@@ -9,14 +9,15 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pipeline.config.containers import Container, JsonLines, Parquet
 from pipeline.config.object_settings import ObjectSettings
 from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
-from pipeline.config.section import Section, Tls
+from pipeline.config.s3_tls import S3Tls
+from pipeline.config.section import Section
 from pipeline.config.values import Bytes, Name, Seconds, Secret
 
 
 class TransportOptions(Section):
     """How requests to the store are made."""
 
-    ssl: Tls = Field(default_factory=lambda: Tls(enable=True), description="TLS; on unless switched off.")
+    ssl: S3Tls = Field(default_factory=S3Tls, description="TLS; on unless switched off.")
     connect_timeout: Seconds = Field(15.0, gt=0, description="Longest wait for a connection.")
     request_timeout: Seconds = Field(30.0, gt=0, description="Longest wait for an answer to one request.")
     pool_size: int = Field(64, ge=1, le=1024, description="Connections at most, per worker.")

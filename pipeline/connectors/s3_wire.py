@@ -26,8 +26,9 @@ from pipeline.connectors.s3_credentials import StoreCredentials
 from pipeline.connectors.s3_errors import RENEW, classify, describe, reason_of
 from pipeline.connectors.s3_headers import checked, with_parts
 from pipeline.connectors.s3_multipart import Answer
-from pipeline.connectors.s3_settings import region_of, tls_context, verification
+from pipeline.connectors.s3_settings import region_of
 from pipeline.connectors.s3_signer import EMPTY_SHA256, Signer, query_text, quote_key
+from pipeline.connectors.s3_tls import context_of, session_of
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.retry import delays
 
@@ -54,6 +55,7 @@ class Wire:
 
     async def __aenter__(self) -> Wire:
         options = self._config.transport_options
+        tls = context_of(options.ssl)
         session = aioboto3.Session()
         session._session._credentials = self._credentials  # where set_credentials() puts those that never change
         self._client = await self._stack.enter_async_context(
@@ -61,8 +63,8 @@ class Wire:
                 "s3",
                 endpoint_url=self.endpoint,
                 region_name=self.region,
-                verify=verification(self._config),
                 config=AioConfig(
+                    http_session_cls=session_of(tls),
                     connect_timeout=options.connect_timeout,
                     read_timeout=options.request_timeout,
                     # Retries are ours: botocore's would hide how long a store has been away and whose fault it is.
@@ -75,7 +77,7 @@ class Wire:
         )
         self._session = await self._stack.enter_async_context(
             aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=tls_context(self._config)),
+                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=tls),
                 timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),

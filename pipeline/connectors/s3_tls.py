@@ -1,0 +1,115 @@
+"""TLS of the connections to a store, by ssl's own context: one for the writing connections and for aioboto3's.
+
+aiobotocore makes its own contexts, which know a file of authorities and nothing else; so it is given connections of ours.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import aiohttp
+from aiobotocore.httpsession import AIOHTTPSession
+
+from pipeline.config.s3_tls import S3Tls
+from pipeline.errors import ConfigError
+
+_VERSIONS = {"tlsv1.2": ssl.TLSVersion.TLSv1_2, "tlsv1.3": ssl.TLSVersion.TLSv1_3}
+_WHERE = "transport_options.ssl"
+
+
+class _Context(ssl.SSLContext):
+    """Asks for another name than the host's, if it is told to."""
+
+    name_of: Callable[[str | None], str | None] = staticmethod(lambda host: host)
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        name = self.name_of(server_hostname)  # type: ignore[arg-type]
+        return super().wrap_bio(incoming, outgoing, server_side, name, session)
+
+
+def context_of(tls: S3Tls) -> ssl.SSLContext | bool:
+    """False without TLS. Raises ConfigError that names the setting whose file cannot be used."""
+    if not tls.enable:
+        return False
+    context = _Context(ssl.PROTOCOL_TLS_CLIENT)
+    versions = sorted(_VERSIONS[each] for each in tls.versions)
+    context.minimum_version, context.maximum_version = versions[0], versions[-1]
+    if tls.server_name_indication == "disable":
+        context.check_hostname = False
+        context.name_of = lambda host: None
+    elif tls.server_name_indication:
+        context.name_of = lambda host: tls.server_name_indication
+    if tls.verify == "verify_none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.ciphers:
+        with _naming("ciphers", ":".join(tls.ciphers)):
+            context.set_ciphers(":".join(tls.ciphers))
+    if tls.partial_chain:
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    _load(context, tls)
+    return context
+
+
+def session_of(context: ssl.SSLContext | bool) -> type[AIOHTTPSession]:
+    """What aiobotocore makes its connections with."""
+
+    class Session(AIOHTTPSession):  # type: ignore[misc]
+        def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
+            found: dict[str, Any] = self._connector_args
+            return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=context, **found)
+
+    return Session
+
+
+def _load(context: ssl.SSLContext, tls: S3Tls) -> None:
+    """Authorities, and our own certificate."""
+    if tls.cacertfile is None:
+        context.load_default_certs()
+    else:
+        with _naming("cacertfile", tls.cacertfile):
+            if _is_pem(tls.cacertfile):
+                context.load_verify_locations(cadata=tls.cacertfile)
+            else:
+                context.load_verify_locations(cafile=tls.cacertfile)
+    if tls.certfile is None or tls.keyfile is None:
+        return
+    password = tls.password.get_secret_value() if tls.password else ""  # never asked for at a terminal
+    with TemporaryDirectory(prefix="tidegate-") as folder, _naming("certfile", tls.certfile):
+        certificate, key = _file(tls.certfile, Path(folder) / "cert"), _file(tls.keyfile, Path(folder) / "key")
+        context.load_cert_chain(certificate, key, password=password)
+
+
+def _is_pem(text: str) -> bool:
+    return "-----BEGIN" in text
+
+
+def _file(text: str, path: Path) -> str:
+    """ssl reads certificates of its own side from files only. The folder is nobody else's, and gone at once."""
+    if not _is_pem(text):
+        return text
+    path.write_text(text)
+    return str(path)
+
+
+@contextmanager
+def _naming(setting: str, value: str) -> Any:
+    try:
+        yield
+    except OSError as error:
+        shown = "the PEM text" if _is_pem(value) else value
+        raise ConfigError(
+            f"bad_ssl_config: cannot use {shown}: {error.strerror or error}", where=f"{_WHERE}.{setting}"
+        ) from None
