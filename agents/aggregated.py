@@ -22,14 +22,14 @@ import structlog
 
 from agents.arrival import arrival
 from agents.chain import AggregatedWriter, Chain
-from agents.lane import Lane, LaneError, Partition
+from agents.lane import Lane, Partition
 from agents.metrics import ObjectMeter
+from agents.object_facts import ConflictError, facts, letters, object_headers, waiting_for_settings
 from agents.version import Version
 from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
-from pipeline.connectors.s3 import Head
-from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.connectors.s3_multipart import part_size
+from pipeline.errors import RefusedError
 from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.tally import Tally
@@ -45,10 +45,6 @@ OBJECT_OVERHEAD_BYTES: Final = 1024
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 
 log = structlog.get_logger("tidegate.aggregated")
-
-
-class ConflictError(LaneError):
-    """An object under our key holds other rows: two actions share a key, or a bucket was tampered with."""
 
 
 class AggregatedLane(Lane):
@@ -288,7 +284,11 @@ class AggregatedLane(Lane):
                 epoch=self._place.key_epoch,
             )
             where = bucket or self._writer.bucket
-            rows, digest = await self._create(where, key, chunk, self._place.key_epoch)
+            try:
+                rows, digest = await self._create(where, key, chunk, self._place.key_epoch)
+            except RefusedError as error:
+                await self._give_up(group, error)
+                return
         if rows is None:
             rows, digest = await self._adopt(where, key, group)
         last = chunk.offsets[rows - 1]
@@ -308,12 +308,22 @@ class AggregatedLane(Lane):
         part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
         with self._meter.writing() as writing:
             created = await writer.attempts.until_done(
-                lambda: writer.store.create(bucket, key, body, headers, part_bytes=part_bytes)
+                lambda: waiting_for_settings(
+                    writer.store.create(bucket, key, body, headers, part_bytes=part_bytes), self.version
+                )
             )
         if created is None:
             return None, digest
         writing.confirmed(len(body))
         return rows, digest
+
+    async def _give_up(self, group: Group, error: RefusedError) -> None:
+        """The store will never take an object under this key, whoever sends it: its records are dead letters."""
+        chunk = group.chunks[0]
+        offsets = sorted(set(chunk.offsets))
+        await self._writer.dead_letters.send(letters(self.partition, offsets, error))
+        self._tally.dead(offsets)
+        self._buffer.stored(group, chunk.rows)
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
         """The object under our key, compared with our rows: how many of them it holds."""
@@ -321,7 +331,7 @@ class AggregatedLane(Lane):
         head = await writer.attempts.until_done(lambda: writer.store.head(bucket, key))
         if head is None:
             raise ConflictError(f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way")
-        found_rows, found_last, found_digest = _facts(head, key)
+        found_rows, found_last, found_digest = facts(head, key)
         if found_last >= self._position and not group.rolled:
             await self._read_on(found_last)
         chunk = group.chunks[0]
@@ -348,34 +358,6 @@ class AggregatedLane(Lane):
             finally:
                 self.must_read = False
                 self._arrived.set()
-
-
-def object_headers(
-    writer: AggregatedWriter, version: Version, partition: Partition, chunk: Chunk, rows: int, digest: str, epoch: int
-) -> dict[str, str]:
-    """Headers of the object of a chunk's first `rows` rows, whose digest is `digest`."""
-    return {
-        **writer.headers,
-        f"{METADATA_PREFIX}tidegate-action": writer.action,
-        f"{METADATA_PREFIX}tidegate-place": f"{partition.topic}/{partition.partition}/{chunk.first}",
-        f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
-        f"{METADATA_PREFIX}tidegate-rows": str(rows),
-        f"{METADATA_PREFIX}tidegate-last": str(chunk.offsets[rows - 1]),
-        f"{METADATA_PREFIX}tidegate-digest": digest,
-        f"{METADATA_PREFIX}tidegate-version": version.digest,
-    }
-
-
-def _facts(head: Head, key: str) -> tuple[int, int, str]:
-    """Rows, last offset and digest that an object's metadata tells."""
-    try:
-        return (
-            int(head.metadata["tidegate-rows"]),
-            int(head.metadata["tidegate-last"]),
-            head.metadata["tidegate-digest"],
-        )
-    except (KeyError, ValueError) as error:
-        raise ConflictError(f"{key} is there and is not ours: its metadata lacks {error}") from None
 
 
 def _now() -> float:

@@ -19,10 +19,11 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from agents.aggregated import all_of, object_headers
+from agents.aggregated import all_of
 from agents.arrival import arrival
 from agents.chain import AggregatedWriter, Chain
 from agents.lane import Partition
+from agents.object_facts import object_headers
 from agents.replay import Plan, Progress, Refusals, is_repetition, step
 from pipeline.buffer import Buffer, Chunk, Group
 from pipeline.config import KafkaConfig

@@ -27,6 +27,8 @@ _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
 _PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
+KEY_BYTES_MAX: Final = 1024  # S3's limit
+_FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # what each takes at most
 _BUCKET: Final = re.compile(r"[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]")
 _GROUPS_CACHED_MAX: Final = 10_000
 _WINDOWS_CACHED_MAX: Final = 1_000
@@ -78,6 +80,11 @@ class KeyTemplate:
             group = self._groups[key] = self._render(row, window)
         return group
 
+    @property
+    def of_rows(self) -> bool:
+        """Whether what is in rows decides on keys."""
+        return self._row_names != ()
+
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
         """Bucket (empty without a template) and key of the chunk of `group` whose first row came from `offset`."""
         if self._bucket:
@@ -99,6 +106,11 @@ class KeyTemplate:
             times = self._windows[window] = self._times(window)
         values = {**row, **self._fixed, **times}
         texts = [template.render_text(values) for template in self._templates]
+        size = sum(len(text.encode()) for text in texts) + sum(_FACT_BYTES[fact] for fact in self._chunk_facts)
+        if size > KEY_BYTES_MAX:
+            raise RenderError(
+                f"expected a key of at most {KEY_BYTES_MAX} bytes, found one of {size}: {texts[0][:100]!r}…"
+            )
         if self._bucket:
             bucket = self._bucket.render_text(values)
             if not _BUCKET.fullmatch(bucket):

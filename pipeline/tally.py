@@ -35,6 +35,16 @@ class Tally:
         self._batches.append((offsets, outcomes))
         self.records += len(offsets)
 
+    def dead(self, dead: Sequence[int]) -> None:
+        """Records that were counted as written turn out to be dead letters: ascending offsets, all of them known here."""
+        at = 0
+        for number, (offsets, outcomes) in enumerate(self._batches):
+            changed = bytearray(outcomes)
+            while at < len(dead) and dead[at] <= offsets[-1]:
+                changed[bisect_left(offsets, dead[at])] = DEAD
+                at += 1
+            self._batches[number] = offsets, bytes(changed)
+
     def counts(self, until: int) -> Counts:
         """What became of the records below offset `until`."""
         records = filtered = written = dead = 0

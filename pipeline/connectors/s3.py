@@ -18,6 +18,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
+import structlog
+
 from pipeline.config import S3Connector
 from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.connectors.s3_multipart import Answer, create_in_parts
@@ -27,6 +29,8 @@ from pipeline.errors import ConnectorError, OperatorError, RetryableError
 # Answers that say "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
+
+log = structlog.get_logger("tidegate.s3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,13 @@ class S3Store:
                     raise
                 known = False
             self._conditional[bucket] = known
+            if not known:
+                log.warning(
+                    "the store does not know conditional writes",
+                    bucket=bucket,
+                    endpoint=self.endpoint,
+                    help="it is less strict with workers that were frozen: see docs/stores.md",
+                )
         return known
 
     async def head(self, bucket: str, key: str) -> Head | None:

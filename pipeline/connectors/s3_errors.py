@@ -21,10 +21,11 @@ _RETRY: Final = RENEW | {
     "TooManyRequestsException", "XMinioServerNotInitialized",
 }  # fmt: skip
 # No key of this kind will ever be accepted, whoever asks. versitygw keeps keys as paths: `a` and `a/b` exclude each other.
-_REFUSED: Final = {
-    "EntityTooLarge", "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidTag", "InvalidURI", "KeyTooLong",
-    "KeyTooLongError", "MetadataTooLarge", "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
+REFUSED_KEYS: Final = {
+    "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidURI", "KeyTooLong", "KeyTooLongError",
+    "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
 }  # fmt: skip
+_REFUSED: Final = REFUSED_KEYS | {"EntityTooLarge", "InvalidTag", "MetadataTooLarge"}
 _REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 _ELEMENT: Final = re.compile(r"<(Code|Message|Region)>([^<]*)</")
 

@@ -106,3 +106,25 @@ def test_a_bucket_that_cannot_be_read_is_an_error_and_no_proof(make: Make) -> No
     assert found.returncode == 2
     assert "NoSuchBucket" in found.stderr, found.stderr
     assert "Traceback" not in found.stderr
+
+
+def test_a_device_whose_name_the_store_refuses_holds_nobody_up(make: Make) -> None:
+    """Its clientid is too long for a name between slashes here: its rows are dead letters, all others are in the bucket."""
+    bucket = "refused"
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "x/${clientid}/rows.jsonl", rows_max=5)},
+        rules={"r": ('SELECT payload.n AS n, clientid FROM "t/#"', ["rows"])},
+    )
+    pipeline.prepare(bucket)
+    clients = ["good", "d" * 300, "e" * 2000]
+    pipeline.produce([message(clients[number % 3], b'{"n": %d}' % number, topic="t/1") for number in range(60)])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("rows")
+    worker.stop()
+
+    found = b"".join(content for key, content in pipeline.objects(bucket).items() if key.startswith("x/")).splitlines()
+    assert sorted(json.loads(line)["n"] for line in found) == list(range(0, 60, 3))
+    assert len(pipeline.dead_letters()) == 40
+    proof = pipeline.command("verify", "--deep")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert "20 rows of 60 records (0 filtered, 40 dead-lettered)" in proof.stdout

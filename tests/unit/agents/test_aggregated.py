@@ -22,7 +22,7 @@ from agents.dead_letter import DeadLetters
 from agents.lane import Partition
 from agents.version import Version
 from pipeline.config import AggregatedParameters
-from pipeline.errors import RetryableError
+from pipeline.errors import RefusedError, RetryableError
 from pipeline.record import Record
 from tests.faults import checkers
 from tests.faults.faults import CALM
@@ -289,3 +289,52 @@ def test_what_a_column_cannot_hold_is_a_dead_letter_and_the_object_is_whole() ->
     assert found[0].offsets == {1, 2}
     assert [dict(each.headers)["dead_letter.cause"] for each in found[0].records] == [b"encode", b"encode"]
     assert [(each["rows"], each["dead_lettered"]) for each in entries(store)] == [(2, 2)]
+
+
+class Picky(Bucket):
+    """A store that takes no key with a long name between its slashes, as those that keep objects as files."""
+
+    async def create(
+        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], **options: Any
+    ) -> str | None:
+        if max(map(len, key.split("/"))) > 255:
+            raise RefusedError(f"{bucket}/{key}: 400 KeyTooLong", reason="KeyTooLong")
+        return await super().create(bucket, key, body, headers, **options)
+
+
+def test_an_object_that_the_store_will_never_take_holds_nobody_up() -> None:
+    """Its records are dead letters that name their places, the ledger counts them as such, and all others are there."""
+
+    async def story() -> None:
+        store = Picky(random.Random(1), CALM)
+        bench = Bench(store, key="${clientid}/x.jsonl", aggregation={"max_records": 4})
+        bench.offer([record(offset, client=(b"c" if offset % 2 else b"d" * 256)) for offset in range(10)])
+        bench.offer([record(10, client=b"e" * 1100)])
+        await bench.stop()
+
+        assert sorted(n for each in rows(store) for n in each) == [1, 3, 5, 7, 9]
+        assert bench.lane.durable == 11
+        (entry,) = [each for each in entries(store) if each["records"]]
+        assert (entry["records"], entry["rows"], entry["dead_lettered"]) == (11, 5, 6)
+        facts = [dict(letter.headers) for letter in bench.letters.records]
+        places = [(int(each["dead_letter.offset"]), each["dead_letter.cause"]) for each in facts]
+        assert sorted(places) == [*((offset, b"KeyTooLong") for offset in range(0, 10, 2)), (10, b"render")]
+
+    told(story)
+
+
+def test_a_key_of_the_settings_alone_waits_for_a_person() -> None:
+    """Every object would be refused: nothing is given up, the action says why, and nothing is committed."""
+
+    async def story() -> None:
+        store = Picky(random.Random(1), CALM)
+        bench = Bench(store, key="d" * 256 + "/x.jsonl", aggregation={"max_records": 4})
+        bench.offer([record(offset) for offset in range(10)])
+        await asyncio.sleep(30)
+
+        assert (bench.attempts.status, bench.attempts.reason) == ("disconnected", "KeyTooLong")
+        assert bench.letters.records == []
+        assert bench.lane.durable == 0
+        await bench.kill()
+
+    told(story)

@@ -1,0 +1,73 @@
+"""What the metadata of an aggregated object tells: which rows it holds, of what place, under which rules; and who reads it back.
+
+Also the letters of an object that the store will never take, of whose records no more is known than their places.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Sequence
+
+from agents.chain import AggregatedWriter
+from agents.lane import LaneError, Partition
+from agents.version import Version
+from pipeline.buffer import Chunk
+from pipeline.connectors.s3 import Head
+from pipeline.connectors.s3_errors import REFUSED_KEYS
+from pipeline.connectors.s3_headers import METADATA_PREFIX
+from pipeline.errors import OperatorError, RefusedError
+from pipeline.letters import VALUE_LEFT_OUT
+from pipeline.record import Record
+from pipeline.rule import DeadLetter
+
+
+class ConflictError(LaneError):
+    """An object under our key holds other rows: two actions share a key, or a bucket was tampered with."""
+
+
+def object_headers(
+    writer: AggregatedWriter, version: Version, partition: Partition, chunk: Chunk, rows: int, digest: str, epoch: int
+) -> dict[str, str]:
+    """Headers of the object of a chunk's first `rows` rows, whose digest is `digest`."""
+    return {
+        **writer.headers,
+        f"{METADATA_PREFIX}tidegate-action": writer.action,
+        f"{METADATA_PREFIX}tidegate-place": f"{partition.topic}/{partition.partition}/{chunk.first}",
+        f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
+        f"{METADATA_PREFIX}tidegate-rows": str(rows),
+        f"{METADATA_PREFIX}tidegate-last": str(chunk.offsets[rows - 1]),
+        f"{METADATA_PREFIX}tidegate-digest": digest,
+        f"{METADATA_PREFIX}tidegate-version": version.digest,
+    }
+
+
+def facts(head: Head, key: str) -> tuple[int, int, str]:
+    """Rows, last offset and digest that an object's metadata tells."""
+    try:
+        return (
+            int(head.metadata["tidegate-rows"]),
+            int(head.metadata["tidegate-last"]),
+            head.metadata["tidegate-digest"],
+        )
+    except (KeyError, ValueError) as error:
+        raise ConflictError(f"{key} is there and is not ours: its metadata lacks {error}") from None
+
+
+async def waiting_for_settings(create: Awaitable[str | None], version: Version) -> str | None:
+    """What `create` answers. A refusal that is not the fault of rows, whose fields make the key, waits for a person."""
+    try:
+        return await create
+    except RefusedError as error:
+        if error.reason in REFUSED_KEYS and version.key.of_rows:
+            raise
+        raise OperatorError(str(error), reason=error.reason) from error
+
+
+def letters(partition: Partition, offsets: Sequence[int], error: RefusedError) -> list[DeadLetter]:
+    """Dead letters of records that are only lines by now: each names its record's place, where the rest is."""
+    now_ms = time.time_ns() // 1_000_000
+    left_out = [(VALUE_LEFT_OUT, b"1")]
+    return [
+        DeadLetter(Record(*partition, offset, now_ms, b"", b"", left_out), error.reason, str(error))
+        for offset in offsets
+    ]
