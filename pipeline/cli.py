@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from pipeline.cli_doctor import doctor
 from pipeline.cli_letters import letter_app
 from pipeline.cli_options import ConfigFile
 from pipeline.cli_password import password
@@ -32,6 +33,7 @@ app = typer.Typer(
 
 app.command()(verify)
 app.command()(replay)
+app.command()(doctor)
 app.command()(password)
 app.add_typer(letter_app, name="dead-letter")
 app.add_typer(rule_app, name="rule")

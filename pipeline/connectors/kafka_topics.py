@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -189,25 +191,55 @@ def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """A topic as Kafka describes it; `settings` is empty when the server does not tell or we may not ask."""
+
+    partitions: int
+    settings: Mapping[str, str]
+
+
+def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
+    """Those of our topics that exist. Blocks for some seconds at most; raises ConnectorError when Kafka does not answer."""
+    admin = AdminClient(client_settings(kafka, "tidegate-doctor"), logger=silence())
+    try:
+        found = _partitions(admin)
+        ours = [name for name in _topics(kafka) if name in found]
+        settings = _settings(admin, ours)
+    except KafkaException as error:
+        raise failure(error.args[0], f"cannot look at {kafka.bootstrap_servers}") from None
+    return {name: FoundTopic(found[name], settings.get(name, {})) for name in ours}
+
+
+def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What each topic is set to. One is left out if the server does not tell, or the user has no right to ask."""
+    told: dict[str, dict[str, str]] = {}
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+    if not asked:
+        return told
+    for resource, future in admin.describe_configs(asked, request_timeout=REQUEST_SECONDS).items():
+        with suppress(KafkaException, TimeoutError):
+            entries = future.result(timeout=REQUEST_SECONDS)
+            told[resource.name] = {name: str(entry.value) for name, entry in entries.items()}
+    return told
+
+
 def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
     """The largest record that each of our topics takes: its own limit, or the setting if that is smaller. Blocks."""
     admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
     limits = dict.fromkeys(_topics(kafka), kafka.max_message_bytes)
-    asked = [ConfigResource(ResourceType.TOPIC, name) for name in limits]
-    for resource, future in admin.describe_configs(asked, request_timeout=REQUEST_SECONDS).items():
-        try:
-            entry = future.result(timeout=REQUEST_SECONDS).get("max.message.bytes")
-        except (KafkaException, TimeoutError):
-            continue  # a server that does not tell, or a user without the right to ask: the setting counts
-        if entry is None or not str(entry.value).isdigit():
-            continue
-        limit = max(RECORD_BYTES_MIN, int(entry.value) - BATCH_OVERHEAD_BYTES)
-        if limit < kafka.max_message_bytes:
-            log.warning(
-                "kafka.topic_limit", topic=resource.name, limit=limit, max_message_bytes=kafka.max_message_bytes
-            )
-            limits[resource.name] = limit
+    for name, settings in _settings(admin, list(limits)).items():
+        limit = record_bytes_of(settings)
+        if limit is not None and limit < kafka.max_message_bytes:
+            log.warning("kafka.topic_limit", topic=name, limit=limit, max_message_bytes=kafka.max_message_bytes)
+            limits[name] = limit
     return limits
+
+
+def record_bytes_of(settings: Mapping[str, str]) -> int | None:
+    """The largest record that a topic with these settings takes; None when they do not tell."""
+    told = settings.get("max.message.bytes", "")
+    return max(RECORD_BYTES_MIN, int(told) - BATCH_OVERHEAD_BYTES) if told.isdigit() else None
 
 
 def client_settings(kafka: KafkaConfig, client_id: str) -> dict[str, Any]:

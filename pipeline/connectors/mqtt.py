@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Sequence
 from typing import Any, Final
 
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from pipeline.config.section import ClientTls
 from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt_client import BatchClient, OnBatch
+from pipeline.connectors.mqtt_login import dial, prepare, refusal
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 
 SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next waits, so that more of them come at once
 PAUSE_SECONDS: Final = 0.004
-CONNECT_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 15.0
 MISC_SECONDS: Final = 0.5
 FILTERS_MAX: Final = 200  # in one UNSUBSCRIBE
@@ -34,19 +30,6 @@ RETAIN_HANDLING: Final = {
     "always": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
     "never": SubscribeOptions.RETAIN_DO_NOT_SEND,
 }
-
-# What a person can mend: the words for CONNACK codes that say so (MQTT 5.0 table 2-6, MQTT 3.1.1 section 3.2.2.3).
-OPERATOR_REASONS: Final = frozenset(
-    {
-        "Bad user name or password",
-        "Bad username or password",
-        "Not authorized",
-        "Client identifier not valid",
-        "Banned",
-        "Bad authentication method",
-        "Unsupported protocol version",
-    }
-)
 
 
 class Connection:
@@ -91,15 +74,12 @@ class Connection:
 
     async def open(self, filters: Sequence[str]) -> None:
         """Connect and subscribe; see the class."""
-        try:
-            self._prepare()
-            await asyncio.to_thread(self._connect)
-        except _FileError as error:
-            raise OperatorError(f"TLS to {self._source.server}: {error}", reason="certificate") from None
-        except ssl.SSLCertVerificationError as error:
-            raise OperatorError(f"TLS to {self._source.server}: {error}", reason="certificate") from None
-        except (OSError, ValueError) as error:
-            raise RetryableError(f"cannot reach {self._source.server}: {error}", reason="unreachable") from None
+        prepare(self._client, self._source)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = self._on_disconnect
+        expiry = self._source.session_expiry
+        await asyncio.to_thread(dial, self._client, self._source, clean=False, session_expiry_seconds=expiry)
         self._adopt()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -153,32 +133,6 @@ class Connection:
 
     # --- connecting ---
 
-    def _prepare(self) -> None:
-        client, source = self._client, self._source
-        client.connect_timeout = CONNECT_SECONDS
-        client.suppress_exceptions = False
-        if source.username is not None:
-            client.username_pw_set(source.username, source.password.get_secret_value() if source.password else None)
-        if source.ssl.enable:
-            client.tls_set_context(_tls_context(source.ssl))
-        if source.transport == "websockets":
-            client.ws_set_options(source.websocket_path)
-        client.on_connect = self._on_connect
-        client.on_subscribe = self._on_subscribe
-        client.on_disconnect = self._on_disconnect
-
-    def _connect(self) -> None:
-        """In a thread: paho resolves, connects and shakes hands with TLS in blocking calls."""
-        host, _, port = self._source.server.rpartition(":")
-        keepalive = max(1, round(self._source.keepalive))
-        if not self._v5:
-            self._client.connect(host.strip("[]"), int(port), keepalive)
-            return
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = min(0xFFFFFFFF, round(self._source.session_expiry))
-        properties.ReceiveMaximum = self._source.window
-        self._client.connect(host.strip("[]"), int(port), keepalive, clean_start=False, properties=properties)
-
     def _adopt(self) -> None:
         """Back in the loop's thread: from here on it tells when the socket can be read and written."""
         client = self._client
@@ -230,7 +184,7 @@ class Connection:
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         if code.is_failure:
-            self._end(_refusal(self._source, str(code)))
+            self._end(refusal(self._source, str(code)))
             return
         self.session_present = flags.session_present
         self._new_to_us = self._v5 or not flags.session_present
@@ -309,34 +263,3 @@ class Connection:
         self._client.loop_misc()
         if not self.ended.is_set():
             self._misc = self._loop.call_later(MISC_SECONDS, self._do_misc)
-
-
-class _FileError(Exception):
-    """A file of ours that TLS cannot use; the text names it."""
-
-
-def _tls_context(tls: ClientTls) -> ssl.SSLContext:
-    """Raises _FileError."""
-    try:
-        context = ssl.create_default_context(cafile=tls.cacertfile)
-    except OSError as error:
-        raise _FileError(f"cannot use {tls.cacertfile}: {error.strerror or error}") from None
-    if tls.verify == "verify_none":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.certfile is not None:
-        try:
-            context.load_cert_chain(tls.certfile, tls.keyfile)
-        except OSError as error:
-            what = f"cannot use {tls.certfile} with {tls.keyfile}"
-            raise _FileError(f"{what}: {error.strerror or error}") from None
-    return context
-
-
-def _refusal(source: MqttSource, words: str) -> ConnectorError:
-    who = f" as {source.username!r}" if source.username is not None else ""
-    message = f"{source.server} refused the connection{who}: {words}"
-    reason = words.lower().replace(" ", "_")
-    return (
-        OperatorError(message, reason=reason) if words in OPERATOR_REASONS else RetryableError(message, reason=reason)
-    )

@@ -1,0 +1,99 @@
+"""How a paho client gets to a source's broker: credentials, TLS, WebSocket, and what it means when it does not get there.
+
+The ingress's connection and `tidegate doctor` both come in this way, so that what the doctor finds is what the ingress will.
+
+This file subscribes to nothing and runs no loop.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+from paho.mqtt import client as paho
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from pipeline.config.section import ClientTls
+from pipeline.config.sources import MqttSource
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
+
+CONNECT_SECONDS: Final = 5.0
+
+# What a person can mend: the words for CONNACK codes that say so (MQTT 5.0 table 2-6, MQTT 3.1.1 section 3.2.2.3).
+OPERATOR_REASONS: Final = frozenset(
+    {
+        "Bad user name or password",
+        "Bad username or password",
+        "Not authorized",
+        "Client identifier not valid",
+        "Banned",
+        "Bad authentication method",
+        "Unsupported protocol version",
+    }
+)
+
+
+def prepare(client: paho.Client, source: MqttSource) -> None:
+    """Give `client`, made with `source.transport`, what it needs to log in. Raises OperatorError for a file of TLS."""
+    client.connect_timeout = CONNECT_SECONDS
+    client.suppress_exceptions = False
+    if source.username is not None:
+        client.username_pw_set(source.username, source.password.get_secret_value() if source.password else None)
+    if source.ssl.enable:
+        client.tls_set_context(_tls_context(source))
+    if source.transport == "websockets":
+        client.ws_set_options(source.websocket_path)
+
+
+def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry_seconds: float) -> None:
+    """Connect and send CONNECT; blocks, as paho resolves, connects and shakes hands with TLS in blocking calls.
+
+    `clean` and `session_expiry_seconds` are MQTT 5's; a client of 3.1.1 was made with its `clean_session`. Raises
+    OperatorError for a certificate, RetryableError for everything else. The broker's answer is `on_connect`'s.
+    """
+    host, _, port = source.server.rpartition(":")
+    host, keepalive = host.strip("[]"), max(1, round(source.keepalive))
+    try:
+        if source.protocol != "5":
+            client.connect(host, int(port), keepalive)
+            return
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = min(0xFFFFFFFF, round(session_expiry_seconds))
+        properties.ReceiveMaximum = source.window
+        client.connect(host, int(port), keepalive, clean_start=clean, properties=properties)
+    except ssl.SSLCertVerificationError as error:
+        raise OperatorError(f"TLS to {source.server}: {error}", reason="certificate") from None
+    except (OSError, ValueError) as error:
+        raise RetryableError(f"cannot reach {source.server}: {error}", reason="unreachable") from None
+
+
+def refusal(source: MqttSource, words: str) -> ConnectorError:
+    """What a CONNACK with a failure means; `words` are paho's for its code."""
+    who = f" as {source.username!r}" if source.username is not None else ""
+    message = f"{source.server} refused the connection{who}: {words}"
+    reason = words.lower().replace(" ", "_")
+    return (
+        OperatorError(message, reason=reason) if words in OPERATOR_REASONS else RetryableError(message, reason=reason)
+    )
+
+
+def _tls_context(source: MqttSource) -> ssl.SSLContext:
+    tls: ClientTls = source.ssl
+    try:
+        context = ssl.create_default_context(cafile=tls.cacertfile)
+    except OSError as error:
+        raise _unusable(source, f"{tls.cacertfile}", error) from None
+    if tls.verify == "verify_none":
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.certfile is not None:
+        try:
+            context.load_cert_chain(tls.certfile, tls.keyfile)
+        except OSError as error:
+            raise _unusable(source, f"{tls.certfile} with {tls.keyfile}", error) from None
+    return context
+
+
+def _unusable(source: MqttSource, what: str, error: OSError) -> OperatorError:
+    return OperatorError(f"TLS to {source.server}: cannot use {what}: {error.strerror or error}", reason="certificate")
