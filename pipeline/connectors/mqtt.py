@@ -202,7 +202,8 @@ class Connection:
             reason = str(code).lower().replace(" ", "_")
             self._end(RetryableError(f"{self._source.server} disconnected us: {code}", reason=reason))
         else:
-            self._end(RetryableError(f"the connection to {self._source.server} was lost: {code}", reason="lost"))
+            how = self._client.lost_by or str(code)
+            self._end(RetryableError(f"the connection to {self._source.server} was lost: {how}", reason="lost"))
 
     def _end(self, error: ConnectorError | None) -> None:
         if not self.ended.is_set():

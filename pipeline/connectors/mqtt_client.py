@@ -37,6 +37,7 @@ class BatchClient(paho.Client):
         self._parser = Parser(v5=v5)
         self.read_messages = 0  # of the latest loop_read
         self.protocol_error: ProtocolError | None = None
+        self.lost_by = ""  # how the connection was lost, if that was not said in MQTT
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Read once, hand on what is whole. `max_packets` is paho's and means nothing here."""
@@ -51,9 +52,11 @@ class BatchClient(paho.Client):
         except ssl.SSLWantWriteError:
             self._call_socket_register_write()
             return MQTTErrorCode.MQTT_ERR_SUCCESS
-        except OSError:
+        except OSError as error:
+            self.lost_by = (error.strerror or str(error)).lower()
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
         if not chunk:
+            self.lost_by = "the broker closed it"
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
         self._last_bytes_received = time.monotonic()
         try:

@@ -1,0 +1,133 @@
+"""The ingress's session at a real broker: sizes, another client with its name, passwords, a broker that is started again."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.components.ingress_process import (
+    Ingress,
+    assert_all_there,
+    publish_load,
+    read,
+    under_load,
+    wait_for_line,
+)
+from tests.components.mqtt_publisher import Publisher
+from tests.parts import mosquitto
+from tests.parts.part import KafkaPart, MqttPart
+
+pytestmark = pytest.mark.real
+
+SIZES = [1, 2, 127, 128, 16_383, 16_384, 1 << 20, (2 << 20) + 1, 10 << 20]
+
+
+def an_ingress(folder: Path, kafka: KafkaPart, broker: MqttPart, **source: object) -> Ingress:
+    return Ingress(f"session{time.time_ns()}", folder, kafka, broker, source)
+
+
+async def test_messages_of_one_byte_to_ten_megabytes(tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart) -> None:
+    """Each arrives byte for byte, small ones between large ones, in the order in which the device sent them."""
+    ingress = an_ingress(tmp_path, kafka, mqtt_broker)
+    ingress.start()
+    sent = [bytes([number]) * size for number, size in enumerate([*SIZES, *reversed(SIZES)])]
+    publisher = await Publisher.connect(mqtt_broker.host, mqtt_broker.port_311, "sizes")
+    await publisher.publish(f"{ingress.name}/sizes/up", sent)
+    await publisher.finish()
+
+    records = await asyncio.to_thread(read, kafka, ingress.messages, len(sent))
+    ingress.server.stop()
+
+    assert [len(each.value() or b"") for each in records] == [len(each) for each in sent]
+    assert [each.value() for each in records] == sent
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_another_client_with_its_name_costs_no_message(
+    tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart, protocol: str
+) -> None:
+    """Somebody connects under the ingress's clientid, again and again: it comes back each time, says why, and loses nothing."""
+    ingress = an_ingress(tmp_path, kafka, mqtt_broker, protocol=protocol, clientid=f"ingress-{protocol}")
+    ingress.start()
+
+    await steal(mqtt_broker, f"ingress-{protocol}")
+    await wait_for_line(ingress, "mqtt.connected", count=2)
+    with under_load(ingress, devices=4, messages=2000, rate=800) as load:
+        for number in range(3):
+            await steal(mqtt_broker, f"ingress-{protocol}")
+            await wait_for_line(ingress, "mqtt.connected", count=number + 3)
+        acknowledged = await asyncio.to_thread(load.result)
+    await asyncio.to_thread(assert_all_there, ingress, acknowledged)
+    ingress.server.stop()
+
+    told = [line["reason"] for line in ingress.lines() if line["event"] == "mqtt.disconnected"]
+    lost = f"the connection to {mqtt_broker.host}:{mqtt_broker.port} was lost: "
+    # mosquitto closes without a word. Under load a reset may come first, for acknowledgements that it did not read any more.
+    assert len(told) == 5
+    assert told[0] == f"{lost}the broker closed it"
+    assert set(told[1:4]) <= {
+        f"{lost}{how}" for how in ("the broker closed it", "connection reset by peer", "broken pipe")
+    }
+    assert told[-1] == "stopped"
+
+
+async def steal(broker: MqttPart, clientid: str) -> None:
+    """Connect under a name that is taken, with its session and without acknowledging anything, and go."""
+    name = clientid.encode()
+    rest = b"\x00\x04MQTT\x05\x00\x00\x3c\x05\x11\x00\x00\x0e\x10" + len(name).to_bytes(2, "big") + name
+    reader, writer = await asyncio.open_connection(broker.host, broker.port)
+    writer.write(bytes([0x10, len(rest)]) + rest)
+    await writer.drain()
+    assert (await reader.readexactly(1))[0] == 0x20
+    writer.close()
+
+
+async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
+    """With the right ones it works; with wrong ones it tries again and says so, until the file has the right one."""
+    passwords = tmp_path / "passwords"
+    passwords.touch()
+    command = ["mosquitto_passwd", "-b", str(passwords), "anna", "swordfish"]
+    await asyncio.to_thread(subprocess.run, command, check=True, timeout=20)
+    broker = mosquitto.start(tmp_path, more=f"password_file {passwords}\n")
+    secret = tmp_path / "secret"
+    secret.write_text("cod")
+    ingress = an_ingress(tmp_path, kafka, broker, username="anna", password=f"file://{secret}")
+    ingress.server.ready = lambda: True
+    ingress.start()
+
+    line = await wait_for_line(ingress, "mqtt.disconnected")
+    secret.write_text("swordfish")
+    await wait_for_line(ingress, "mqtt.connected")
+    ingress.server.stop()
+    broker.stop()
+
+    assert "refused the connection as 'anna'" in line["reason"]
+    assert not {"cod", "swordfish"} & set(ingress.server.log.read_text().replace('"', " ").split())
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+async def test_a_broker_that_keeps_its_sessions_is_restarted(tmp_path: Path, kafka: KafkaPart, protocol: str) -> None:
+    """What is published while the ingress is away waits in its session, over a restart of the broker; then it arrives once."""
+    broker = mosquitto.start(tmp_path, persistence=True)
+    ingress = an_ingress(tmp_path, kafka, broker, protocol=protocol)
+    ingress.start()
+    first = await publish_load(ingress, devices=2, messages=50, rate=0)
+    await asyncio.to_thread(assert_all_there, ingress, first)
+    ingress.server.stop()
+
+    publisher = await Publisher.connect(broker.host, broker.port_311, "away")
+    await publisher.publish(f"{ingress.name}/away/up", (b"away:%d" % number for number in range(300)))
+    await publisher.finish()
+    broker.stop()
+    broker.start()
+    ingress.start()
+    records = await asyncio.to_thread(assert_all_there, ingress, {**first, "away": 300})
+    ingress.server.stop()
+    broker.stop()
+
+    assert max(Counter(each.value() for each in records).values()) == 1
