@@ -19,6 +19,7 @@ import orjson
 
 from pipeline.errors import EncodeError
 from pipeline.sql.values import (
+    TEXT_LENGTH_MAX,
     UNDEFINED,
     BadValueError,
     Text,
@@ -126,6 +127,8 @@ def to_text(value: Any) -> Text:
 def concat(left: Any, right: Any) -> Text:
     """Both as text, joined. Two halves of one character may meet here, so bytes are looked at again."""
     left, right = to_text(left), to_text(right)
+    if len(left) + len(right) > TEXT_LENGTH_MAX:
+        raise BadValueError(f"the text would be longer than {TEXT_LENGTH_MAX}")
     if type(left) is str and type(right) is str:
         return left + right
     return text_of(octets(left) + octets(right))

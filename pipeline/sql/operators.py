@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.sql.jsontext import concat
 from pipeline.sql.ordering import align
-from pipeline.sql.values import UNDEFINED, BadValueError, refuse
+from pipeline.sql.values import UNDEFINED, BadValueError, bounded_integer, refuse
 from pipeline.topics import matches
 
 
@@ -54,7 +54,8 @@ def subtract(left: Any, right: Any) -> Any:
 
 def multiply(left: Any, right: Any) -> Any:
     _numbers("*", left, right)
-    return _finite(left * right)
+    product = left * right
+    return bounded_integer(product) if type(product) is int else _finite(product)
 
 
 def divide(left: Any, right: Any) -> float:
@@ -100,6 +101,15 @@ def topic_matches(topic: Any, topic_filter: Any) -> bool:
     if type(topic) is not str or type(topic_filter) is not str:
         refuse("a topic name and a topic filter for =~", topic if type(topic) is not str else topic_filter)
     return matches(topic_filter, topic)
+
+
+def elements(collection: Any, most: int) -> list[Any]:
+    """What FOREACH goes through: a list of at most so many elements; anything else has none."""
+    if type(collection) is not list:
+        return []
+    if len(collection) > most:
+        raise BadValueError(f"FOREACH takes at most {most} elements here, found {len(collection)}")
+    return collection
 
 
 def list_of_range(begin: int, end: int) -> list[int]:

@@ -19,6 +19,7 @@ from pipeline.sql.codegen import compiled
 from pipeline.sql.compiler import Compiler
 from pipeline.sql.event import DEFAULT_CONTEXT, Context, Event
 from pipeline.sql.functions.registry import CHECKS
+from pipeline.sql.growth import refuse_growth
 from pipeline.sql.jsontext import from_json
 from pipeline.sql.lexer import error_at
 from pipeline.sql.nodes import Span, Statement
@@ -45,7 +46,7 @@ _NAMESPACE: Final[dict[str, Any]] = {
     **{
         name: getattr(operators, name)
         for name in (
-            "add", "divide", "multiply", "negate", "quotient", "remainder", "subtract", "topic_matches", "truth",
+            "add", "divide", "elements", "multiply", "negate", "quotient", "remainder", "subtract", "topic_matches", "truth",
         )
     },
     **{f"as_{name}": check for name, check in CHECKS.items()},
@@ -129,6 +130,7 @@ def compile_statement(text: str, context: Context | None = None, *, any_source: 
         raise SqlError("the statement is empty", line=1, column=1)
     tree = parse(text, any_source=any_source)
     try:
+        refuse_growth(text, tree)
         return Program(text, tree, context or DEFAULT_CONTEXT)
     except RecursionError:
         raise error_at(text, 0, "the statement nests too deeply") from None

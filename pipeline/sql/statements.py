@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pipeline.sql import nodes as n
-from pipeline.sql.codegen import Code, do, py
+from pipeline.sql.codegen import Code, constant, do, py
 from pipeline.sql.compiler import Compiler
 from pipeline.sql.inference import step_value
 from pipeline.sql.scope import Scope, grow, tree_code
 
-DEFAULT_ITEM = "item"
+DEFAULT_ITEM: Final = "item"
+ROWS_MAX: Final = 100_000
+# Without DO each row holds the whole list again, so that rows cost the square of their number.
+WHOLE_ROWS_MAX: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -193,7 +196,8 @@ class StatementCompiler:
         if field.value == n.Path("payload"):
             value.code = py("event.document()", value.label)
         self.items = self.c.local()
-        code = py("v if type(v) is list else []", value.label, v=value.local)
+        most = ROWS_MAX if self.tree.do else WHOLE_ROWS_MAX
+        code = py("elements(v, m)", value.label, v=value.local, m=constant(most, value.label))
         return [value, *puts, Assignment(self.items, code, value.label)]
 
     def everything(self) -> list[Assignment]:

@@ -25,6 +25,9 @@ Row = dict[str, Any]
 Text = str | bytes
 
 TEXT_DECIMALS: Final = 10
+# What one operator or function may make. A chain of aliases that each double the last would fill any memory.
+TEXT_LENGTH_MAX: Final = 16_777_216
+INTEGER_BITS_MAX: Final = 1_000_000
 _EXACT: Final = Context(prec=1100)
 
 
@@ -144,6 +147,36 @@ def number_text(value: float) -> str:
     if -65536.0 < value < 65536.0 and "e" not in short and len(short) - short.index(".") - 1 <= TEXT_DECIMALS:
         return short
     return float_text(value, TEXT_DECIMALS, compact=True)
+
+
+def bounded_text(text: Text) -> Text:
+    """Text that was made larger, unless it is too large."""
+    if len(text) > TEXT_LENGTH_MAX:
+        raise BadValueError(f"the text would be longer than {TEXT_LENGTH_MAX}")
+    return text
+
+
+def bounded_integer(number: int) -> int:
+    """An integer that was made larger, unless it is too large."""
+    if number.bit_length() > INTEGER_BITS_MAX:
+        raise BadValueError(f"the integer would have more than {INTEGER_BITS_MAX} bits")
+    return number
+
+
+def is_larger(value: Any, limit: int) -> bool:
+    """Whether a value, written out, takes more than about `limit` bytes. Looks at no more of it than that."""
+    left, waiting = limit, [value]
+    while waiting and left >= 0:
+        value = waiting.pop()
+        left -= 8 + (len(value) if type(value) in (str, bytes) else 0)
+        if type(value) is dict:
+            waiting += value.keys()
+            waiting += value.values()
+        elif type(value) is list:
+            if len(value) > left:
+                return True
+            waiting += value
+    return left < 0
 
 
 def is_printable(items: list[Any]) -> bool:

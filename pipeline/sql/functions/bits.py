@@ -7,7 +7,7 @@ import struct
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import as_binary, as_integer, function
-from pipeline.sql.values import UNDEFINED, BadValueError, Bits, octets, refuse, text_of
+from pipeline.sql.values import UNDEFINED, BadValueError, Bits, bounded_integer, octets, refuse, text_of
 
 SHIFT_MAX: Final = 1_000_000
 
@@ -41,7 +41,7 @@ def bitsl(i: int, places: int) -> int:
     """Shifted to the left without bound; negative places shift to the right. Raises beyond a million places."""
     if places > SHIFT_MAX:
         raise BadValueError(f"a shift goes at most {SHIFT_MAX} places, found {places}")
-    return i << places if places >= 0 else i >> -places
+    return bounded_integer(i << places) if places >= 0 else i >> -places
 
 
 @function("bitsr(i: integer, places: integer) -> integer", example=("bitsr(-8, 1)", "-4"))

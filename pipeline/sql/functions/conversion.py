@@ -29,7 +29,7 @@ def str_utf8(x: Any) -> str:
     return text if type(text) is str else refuse("valid UTF-8", text)
 
 
-@function("str_utf16_le(x: any) -> string", example=("bin2hexstr(str_utf16_le('ab'))", "'61006200'"))
+@function("str_utf16_le(x: any) -> string", example=("bin2hexstr(str_utf16_le('ab'))", "'61006200'"), grows=True)
 def str_utf16_le(x: Any) -> Text:
     """The text in UTF-16, little endian, without a byte order mark. Raises when it is not valid UTF-8."""
     return text_of(str_utf8(x).encode("utf-16-le"))
@@ -92,6 +92,7 @@ def map_(x: Any) -> dict[str, Any]:
 @function(
     "bin2hexstr(b: any[, prefix: binary]) -> string",
     examples=(("bin2hexstr('jkl')", "'6A6B6C'"), ("bin2hexstr('jkl', '0x')", "'0x6A6B6C'")),
+    grows=True,
 )
 def bin2hexstr(b: Any, prefix: Text = "") -> Text:
     """Upper-case hexadecimal digits of a binary. Bits are filled up with zeros on the left."""
@@ -115,7 +116,7 @@ def hexstr2bin(digits: Text, prefix: Text = "") -> Text:
     return text_of(bytes.fromhex((raw if len(raw) % 2 == 0 else b"0" + raw).decode()))
 
 
-@function("sqlserver_bin2hexstr(b: any) -> string", example=("sqlserver_bin2hexstr('ab')", "'0x6162'"))
+@function("sqlserver_bin2hexstr(b: any) -> string", example=("sqlserver_bin2hexstr('ab')", "'0x6162'"), grows=True)
 def sqlserver_bin2hexstr(b: Any) -> Text:
     """As `bin2hexstr()` with the prefix 0x, as SQL Server writes binary literals."""
     return bin2hexstr(b, "0x")

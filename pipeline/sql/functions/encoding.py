@@ -21,6 +21,7 @@ _ALPHABET: Final = {
 @function(
     "base64_encode(data: binary[, option: any, option: any]) -> string",
     examples=(("base64_encode('a')", "'YQ=='"), ("base64_encode('a', 'no_padding')", "'YQ'")),
+    grows=True,
 )
 def base64_encode(data: Text, *options: Any) -> str:
     """Base64. Options, in any order: 'no_padding' leaves out the =, 'urlsafe' uses - and _ for + and /. Other options
@@ -48,7 +49,7 @@ def base64_decode(text: Text, *options: Any) -> Text:
     return text_of(base64.b64decode(padded, altchars=b"-_" if urlsafe else None))
 
 
-@function("json_encode(x: any) -> string", example=("json_encode(payload.list)", "'[1,2,300]'"))
+@function("json_encode(x: any) -> string", example=("json_encode(payload.list)", "'[1,2,300]'"), grows=True)
 def json_encode(x: Any) -> str:
     """Compact JSON. `undefined` becomes the string "undefined", bytes that are not UTF-8 become U+FFFD."""
     return to_json(x).decode()
@@ -60,7 +61,7 @@ def json_decode(text: Text) -> Any:
     return from_json(text)
 
 
-@function("term_encode(x: any) -> string", example=("bin2hexstr(term_encode(1))", "'836101'"))
+@function("term_encode(x: any) -> string", example=("bin2hexstr(term_encode(1))", "'836101'"), grows=True)
 def term_encode(x: Any) -> Text:
     """Any value in Erlang's external term format."""
     return text_of(terms.encode(x))

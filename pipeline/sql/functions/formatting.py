@@ -23,6 +23,7 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 @function(
     "sprintf(format: binary, …: any) -> string",
     examples=(("sprintf('~s is ~b', 'x', 5)", "'x is 5'"), ("sprintf('~3..0b', 7)", "'007'")),
+    grows=True,
 )
 def sprintf(pattern: Text, *arguments: Any) -> Text:
     """Text after an Erlang format: ~s text, ~p and ~w any value, ~b an integer (~.16b in base 16), ~f ~e ~g floats, ~c
@@ -30,7 +31,11 @@ def sprintf(pattern: Text, *arguments: Any) -> Text:
     return _formatted(octets(pattern), list(arguments))
 
 
-@function("sprintf_s(format: binary, arguments: list) -> string", example=("sprintf_s('~s-~s', ['a', 'b'])", "'a-b'"))
+@function(
+    "sprintf_s(format: binary, arguments: list) -> string",
+    example=("sprintf_s('~s-~s', ['a', 'b'])", "'a-b'"),
+    grows=True,
+)
 def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
     """As `sprintf()`, with the arguments in a list."""
     return _formatted(octets(pattern), list(as_list(arguments)))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import re as python_re
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 import re2
@@ -21,6 +22,9 @@ from pipeline.sql.functions.registry import function
 from pipeline.sql.values import BadValueError, Text, octets, text_of
 
 TIME_LIMIT_SECONDS: Final = 0.1
+MANY_MATCHES_SECONDS: Final = 1.0
+# What RE2 may look at for all matches together, about half a second.
+SCANNED_BYTES_MAX: Final = 500_000_000
 PATTERN_BYTES_MAX: Final = 10_000
 PATTERNS_CACHED_MAX: Final = 1_000
 RESULT_BYTES_MAX: Final = 16_777_216
@@ -57,16 +61,22 @@ class Pattern:
 
     def matches(self, subject: bytes) -> list[Any]:
         """All matches, from left to right."""
+        seconds = TIME_LIMIT_SECONDS
         if self.linear(subject):
-            return list(self._linear.finditer(subject))
-        return list(_within_time(lambda: [*self._backtracking.finditer(subject, timeout=TIME_LIMIT_SECONDS)]))
+            # Each search is linear, all of them need not be: `a*b|` looks at the whole rest for every empty match.
+            most = SCANNED_BYTES_MAX // (len(subject) + 1)
+            found = list(islice(self._linear.finditer(subject), most + 1))
+            if len(found) <= most:
+                return found
+            seconds = MANY_MATCHES_SECONDS
+        return list(_within_time(lambda: [*self._backtracking.finditer(subject, timeout=seconds)], seconds))
 
 
-def _within_time(search: Any) -> Any:
+def _within_time(search: Any, seconds: float = TIME_LIMIT_SECONDS) -> Any:
     try:
         return search()
     except TimeoutError:
-        raise BadValueError(f"the regular expression took longer than {TIME_LIMIT_SECONDS} seconds") from None
+        raise BadValueError(f"the regular expression took longer than {seconds:g} seconds") from None
 
 
 @functools.lru_cache(PATTERNS_CACHED_MAX)
@@ -91,6 +101,7 @@ def regex_match(text: Text, pattern: Text) -> bool:
         (r"regex_replace('a;b; c', ';\s*', ',')", "'a,b,c'"),
         (r"regex_replace('john smith', '(\w+) (\w+)', '\2 \1')", "'smith john'"),
     ),
+    grows=True,
 )
 def regex_replace(text: Text, pattern: Text, replacement: Text) -> Text:
     r"""With all matches replaced. In the replacement & stands for the match, \1 and so on for its groups, \& for a

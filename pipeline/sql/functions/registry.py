@@ -8,7 +8,8 @@
 The signature gives name, arity and types; several signatures are overloads by number of arguments. A declared type is
 checked before the function is called, at creation for a literal. The docstring is the manual's text, the example is run
 by the tests. `reads="event"` or `"context"` adds that object as the first argument; `message=True` marks the functions
-that read the current message and therefore know nothing in WHERE and INCASE.
+that read the current message and therefore know nothing in WHERE and INCASE. `grows=True` bounds text that may be much
+longer than the arguments, or that grows with each call of a chain.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from pipeline.sql.jsontext import NotJsonError, from_json
-from pipeline.sql.values import Text, refuse
+from pipeline.sql.values import Text, bounded_text, refuse
 
 Implementation = Callable[..., Any]
 F = TypeVar("F", bound=Implementation)
@@ -82,6 +83,7 @@ def function(
     examples: tuple[tuple[str, str], ...] = (),
     reads: str = "",
     message: bool = False,
+    grows: bool = False,
 ) -> Callable[[F], F]:
     """Declares the decorated function under the name in its signature."""
 
@@ -91,10 +93,16 @@ def function(
         theme = call.__module__.rpartition(".")[2]
         doc = " ".join((call.__doc__ or "").split())
         shown = (example, *examples) if example else examples
-        FUNCTIONS[name] = Declaration(name, theme, parsed, call, doc, shown, reads, message)
+        FUNCTIONS[name] = Declaration(
+            name, theme, parsed, _bounded(call) if grows else call, doc, shown, reads, message
+        )
         return call
 
     return declare
+
+
+def _bounded(call: Implementation) -> Implementation:
+    return lambda *arguments: bounded_text(call(*arguments))
 
 
 def _parse(text: str) -> Signature:

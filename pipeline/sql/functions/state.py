@@ -10,19 +10,25 @@ from typing import Any, Final
 from pipeline.sql.event import Context
 from pipeline.sql.functions.registry import function
 from pipeline.sql.jsontext import to_text
-from pipeline.sql.values import UNDEFINED, BadValueError, Text
+from pipeline.sql.values import UNDEFINED, BadValueError, Text, is_larger
 
 KEYS_MAX: Final = 100_000
+VALUE_BYTES_MAX: Final = 65_536
 
 
 def _put(table: dict[Any, Any], key: Any, value: Any) -> None:
     if len(table) >= KEYS_MAX and key not in table:
         raise BadValueError(f"the table is full: it holds {KEYS_MAX} keys")
+    if is_larger(value, VALUE_BYTES_MAX):
+        raise BadValueError(f"a value in a table takes at most {VALUE_BYTES_MAX} bytes")
     table[key] = value
 
 
 def _key(value: Any) -> tuple[str, Text]:
-    return type(value).__name__, to_text(value)
+    text = to_text(value)
+    if len(text) > VALUE_BYTES_MAX:
+        raise BadValueError(f"a key of a table takes at most {VALUE_BYTES_MAX} bytes")
+    return type(value).__name__, text
 
 
 @function("getenv(name: binary) -> string", example=("getenv('MISSING')", "''"), reads="context")

@@ -98,6 +98,7 @@ def substr(text: Text, start: int, length: int | None = None) -> str:
     "concat(a: any, b: any) -> string",
     "concat(items: list) -> string",
     examples=(("concat('a', 1)", "'a1'"), ("concat(['a', 'b', 'c'])", "'abc'")),
+    grows=True,
 )
 def concat(*items: Any) -> Text:
     """Values as text, as `str()` gives it, joined."""
@@ -156,6 +157,7 @@ def tokens(text: Text, separators: Text, option: Any = None) -> list[str]:
         ("pad('7', 3, 'leading', '0')", "'007'"),
         ("pad('a', 4, 'both')", "' a  '"),
     ),
+    grows=True,
 )
 def pad(text: Text, length: int, direction: Any = "trailing", fill: Text = " ") -> str:
     """Filled up to `length` characters: 'trailing', 'leading' or 'both' (the odd one at the end). `fill` stands once
@@ -175,6 +177,7 @@ def pad(text: Text, length: int, direction: Any = "trailing", fill: Text = " ") 
         ("replace('ab..cd..ef', '..', '**')", "'ab**cd**ef'"),
         ("replace('a.a.a', 'a', 'b', 'trailing')", "'a.a.b'"),
     ),
+    grows=True,
 )
 def replace(text: Text, pattern: Text, replacement: Text, where: Any = "all") -> Text:
     """`pattern`, as plain text, replaced: 'all', or only the first ('leading') or last ('trailing') time. Raises for
@@ -219,6 +222,7 @@ def find(text: Text, pattern: Text, direction: Any = "leading") -> Text:
     "join_to_string(items: list) -> string",
     "join_to_string(separator: binary, items: list) -> string",
     examples=(("join_to_string(['a', 1])", "'a, 1'"), ("join_to_string('-', ['a', 'b'])", "'a-b'")),
+    grows=True,
 )
 def join_to_string(*arguments: Any) -> Text:
     """The elements as text, joined by the separator, which is ', ' if it is not given."""
@@ -227,7 +231,9 @@ def join_to_string(*arguments: Any) -> Text:
 
 
 @function(
-    "join_to_sql_values_string(items: list) -> string", example=("join_to_sql_values_string([1, null()])", "'1, NULL'")
+    "join_to_sql_values_string(items: list) -> string",
+    example=("join_to_sql_values_string([1, null()])", "'1, NULL'"),
+    grows=True,
 )
 def join_to_sql_values_string(items: list[Any]) -> Text:
     """The elements as SQL literals, joined by ', ': text in quotes with ' and \\ escaped by \\, numbers bare,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import json
 import os
 import time
+import zlib
 
 import pytest
 
 from pipeline.errors import EncodeError, EvaluationError, SqlError
-from pipeline.sql import Context, Event, compile_statement, sandbox, to_json
+from pipeline.sql import Context, Event, Program, compile_statement, sandbox, to_json
 
 
 def evaluated(expression: str, payload: bytes = b"{}", context: Context | None = None) -> object:
@@ -57,14 +61,28 @@ def test_a_function_that_asks_too_much_fails_soon(expression: str) -> None:
     assert time.perf_counter() - start < 2
 
 
-def test_a_bomb_does_not_unpack() -> None:
-    """A small payload that unpacks to very much is refused at the bound."""
-    bomb = compile_statement("SELECT zip_uncompress(zip_compress(pad('', 16000000))) AS r FROM \"t\"")
-    assert bomb.evaluate(Event({}, 0, ("t", 0, 0))) is not None
+@pytest.mark.parametrize(
+    ("function", "window"), [("gunzip", 31), ("zip_uncompress", 15), ("unzip", -15)], ids=["gzip", "zlib", "deflate"]
+)
+def test_a_bomb_does_not_unpack(function: str, window: int) -> None:
+    """A small payload that unpacks to very much is refused at the bound, whatever it is packed with."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, window)
+    bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(70)) + packer.flush()
+    assert len(bomb) < 100_000
 
-    grown = "concat(x, x)".replace("x", "concat(pad('', 16000000), pad('', 16000000))")
+    with pytest.raises(EvaluationError, match="unpacks to more than 67108864 bytes"):
+        evaluated(f"{function}(payload)", bomb)
+
+    small = zlib.compressobj(9, zlib.DEFLATED, window)
+    assert evaluated(f"{function}(payload)", small.compress(b"next") + small.flush()) == "next"
+
+
+def test_gzip_files_behind_each_other_share_one_bound() -> None:
+    """Many members that are each small enough are together too large."""
+    member = gzip.compress(bytes(16_000_000))
+
     with pytest.raises(EvaluationError, match="unpacks to more"):
-        evaluated(f"zip_uncompress(zip_compress(concat({grown}, pad('', 16000000))))")
+        evaluated("gunzip(payload)", member * 5)
 
 
 def test_deep_json_is_read_to_a_fixed_depth() -> None:
@@ -82,6 +100,124 @@ def test_a_row_that_nests_too_deeply_has_no_json_form() -> None:
 
     with pytest.raises(EncodeError):
         to_json(value)
+
+
+def doubled(first: str, step: str, times: int = 40) -> str:
+    """A statement in which each field is made of the one before it, twice."""
+    fields = [f"{first} AS a0", *(f"{step.replace('@', f'a{i}')} AS a{i + 1}" for i in range(times))]
+    return f'SELECT {", ".join(fields)} FROM "t/#"'
+
+
+@pytest.mark.parametrize(
+    ("first", "step"),
+    [
+        ("payload", "concat(@, @)"),
+        ("payload", "@ + @"),
+        ("payload", "join_to_string([@, @])"),
+        ("payload", "replace(@, 'a', @)"),
+        ("payload", "regex_replace(@, '^', @)"),
+        ("payload", "bin2hexstr(@)"),
+        ("payload", "json_encode(json_encode(@) + json_encode(@))"),
+        ("payload", "str_utf16_le(@)"),
+        ("payload", "base64_encode(@ + @)"),
+        ("payload", "sprintf('~s~s', @, @)"),
+        ("payload", "join_to_sql_values_string([@, @])"),
+        ("payload", "pad(@ + @, 1)"),
+        ("3", "@ * @"),
+        ("3", "bitsl(@, 900000)"),
+    ],
+)
+def test_what_doubles_with_each_alias_ends_at_a_bound(first: str, step: str) -> None:
+    """Text and integers cannot be grown beyond a bound by a chain of aliases."""
+    program = compile_statement(doubled(first, step))
+    start = time.perf_counter()
+
+    with pytest.raises(EvaluationError, match=r"longer than|more than"):
+        program.evaluate(Event({"topic": "t", "payload": b"a" * 1000}, 0, ("t", 0, 0)))
+
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["[@, @]", "mput('a', @, mput('b', @, map_new()))", "coalesce([[@, @]])", "case when true then [@, @] end"],
+)
+def test_a_structure_that_repeats_itself_is_refused(step: str) -> None:
+    """Shared parts cost nothing until they are written out; a statement that doubles them again and again is no rule."""
+    with pytest.raises(SqlError, match="aliases may repeat it"):
+        compile_statement(doubled("payload.a", step))
+
+
+def test_nested_aliases_that_repeat_themselves_are_refused() -> None:
+    """The same by writing an alias twice under the next one."""
+    fields = ["payload.a AS a0", *(f"a{i} AS a{i + 1}.l, a{i} AS a{i + 1}.r" for i in range(40))]
+
+    with pytest.raises(SqlError, match="aliases may repeat it"):
+        compile_statement(f'SELECT {", ".join(fields)} FROM "t"')
+
+
+def test_a_long_statement_is_no_growth() -> None:
+    """Thousands of plain fields, literals and elements are allowed."""
+    fields = ", ".join(f"payload.f{i} AS out.f{i}" for i in range(2000))
+    compile_statement(f'SELECT {fields}, [{", ".join(map(str, range(5000)))}] AS list FROM "t"')
+
+
+def test_a_value_in_a_table_is_bounded() -> None:
+    """Records cannot grow a value by taking it out, doubling it and putting it back."""
+    context = Context(store={})
+    program = compile_statement(
+        "SELECT kv_store_put('k', [kv_store_get('k'), kv_store_get('k')]) AS r FROM \"t\"", context
+    )
+
+    for _ in range(12):
+        program.evaluate(Event({}, 0, ("t", 0, 0)))
+    with pytest.raises(EvaluationError, match="at most 65536 bytes"):
+        program.evaluate(Event({}, 0, ("t", 0, 0)))
+    with pytest.raises(EvaluationError, match="key of a table"):
+        evaluated("kv_store_put(pad('', 70000), 1)", context=context)
+
+
+def test_foreach_takes_a_bounded_number_of_elements() -> None:
+    """Less without DO, where each row holds the whole list again. The next record works."""
+    whole = compile_statement('FOREACH payload.a FROM "t"')
+    small = compile_statement('FOREACH payload.a DO item FROM "t"')
+
+    def rows(program: Program, count: int) -> int:
+        payload = json.dumps({"a": [0] * count}).encode()
+        return len(program.evaluate(Event({"payload": payload}, 0, ("t", 0, 0))) or [])
+
+    assert rows(small, 100_000) == 100_000
+    for program, count in ((small, 100_001), (whole, 10_001)):
+        with pytest.raises(EvaluationError, match="FOREACH takes at most"):
+            rows(program, count)
+        assert rows(program, 3) == 3
+
+
+@pytest.mark.parametrize(
+    "call", ["regex_match(payload, {})", "regex_replace(payload, {}, '')", "regex_extract(payload, {})"]
+)
+@pytest.mark.parametrize("pattern", [r"^(a|aa)+\1$(?!x)c", r"(?=(a+)+$)b", r"(a+a+)+y(?<=z)", r"(?:a?){40}a{40}(?!.)b"])
+def test_a_pattern_that_explodes_ends_in_time(call: str, pattern: str) -> None:
+    """What RE2 cannot take ends in an error at a time limit, or has an answer before it; the next search works."""
+    start = time.perf_counter()
+
+    with contextlib.suppress(EvaluationError):
+        evaluated(call.format(f"'{pattern}'"), b"a" * 5000)
+
+    assert time.perf_counter() - start < 1
+    assert evaluated("regex_match('a', 'a(?!b)')") is True
+
+
+@pytest.mark.parametrize("pattern", ["a*b|", "a"])
+def test_very_many_matches_end_in_time(pattern: str) -> None:
+    """A pattern that scans the rest for each empty match, and millions of matches, stop at a time limit."""
+    start = time.perf_counter()
+
+    with pytest.raises(EvaluationError, match="took longer than 1 s"):
+        evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"a" * 8_000_000)
+
+    assert time.perf_counter() - start < 5
+    assert evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"ab") in ("x", "xx", "xb")
 
 
 def test_getenv_sees_its_prefix_only(monkeypatch: pytest.MonkeyPatch) -> None:
