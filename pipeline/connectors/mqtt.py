@@ -202,7 +202,7 @@ class Connection:
             reason = str(code).lower().replace(" ", "_")
             self._end(RetryableError(f"{self._source.server} disconnected us: {code}", reason=reason))
         else:
-            how = self._client.lost_by or str(code)
+            how = self._client.lost_by or "sending failed"
             self._end(RetryableError(f"the connection to {self._source.server} was lost: {how}", reason="lost"))
 
     def _end(self, error: ConnectorError | None) -> None:
