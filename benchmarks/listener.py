@@ -1,6 +1,6 @@
 """CPU per MQTT message of the ingress's own listener, in one run with a bare one, on the same load.
 
-    python benchmarks/listener.py [--messages 100000] [--kafka HOST:PORT]
+    python -m benchmarks.listener [--messages 100000] [--kafka HOST:PORT] [--profile]
 
 Without an address it starts Apache Kafka as the tests do. The publishers are a process of their own, each contestant too: what is
 reported is its CPU time (user and system, all threads) from before the first message to after the last, divided by the messages.
@@ -10,7 +10,8 @@ Contestants take turns, and the best of the rounds counts: other work on the mac
 - listener: everything, acknowledged after Kafka (acks=all), with clientid and address, four headers at QoS 1.
 
 Few devices that publish as fast as they can fill every read; many slow ones have a read, a write and a wake-up for each message,
-which is most of what theirs costs. Latency is what a device sees: from PUBLISH to PUBACK.
+which is most of what theirs costs. Latency is what a device sees: from PUBLISH to PUBACK. `--profile` shows where the listener's
+time goes instead, under the first of these loads; Python's profiler doubles it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.ingress import PAYLOAD_BYTES, Meter  # noqa: E402
+from benchmarks.ingress import PAYLOAD_BYTES, Meter, profiled  # noqa: E402
 
 CONTESTANTS = ("bare", "listener")
 PAYLOAD = b'{"temperature": 21.5}'.ljust(PAYLOAD_BYTES)
@@ -136,12 +137,15 @@ async def run_publishers(port: int, qos: int, expected: int, devices: int, rate:
 # --- the run ------------------------------------------------------------------------------------------------------------
 
 
-def one_round(name: str, kafka: str, *, qos: int, messages: int, devices: int, rate: float = 0) -> dict[str, float]:
+def one_round(
+    name: str, kafka: str, *, qos: int, messages: int, devices: int, rate: float = 0, profile: bool = False
+) -> dict[str, float]:
     """One contestant under one load; the publishers start when it listens."""
     from pipeline.demo.process import free_port
 
     command = [sys.executable, __file__, "--kafka", kafka, "--qos", str(qos), "--messages", str(messages)]
     command += ["--port", str(free_port()), "--devices", str(devices), "--rate", str(rate)]
+    command += ["--profile"] * profile
     with tempfile.TemporaryFile("w+") as log:
         contestant = subprocess.Popen([*command, "--child", name], stdout=subprocess.PIPE, stderr=log, text=True)
         try:
@@ -152,6 +156,9 @@ def one_round(name: str, kafka: str, *, qos: int, messages: int, devices: int, r
             publishers = [*command, "--child", "publishers"]
             heard = subprocess.run(publishers, check=True, timeout=300, stdout=subprocess.PIPE, text=True)
             told, _ = contestant.communicate(timeout=120)
+            if profile:
+                log.seek(0)
+                print(log.read())
         finally:
             contestant.kill()
     return {**json.loads(told.splitlines()[-1]), **json.loads(heard.stdout.splitlines()[-1])}
@@ -173,11 +180,17 @@ def child(args: argparse.Namespace) -> None:
     elif args.child == "bare":
         result = uvloop.run(run_bare(args.port, args.messages, ready))
     else:
-        result = uvloop.run(run_listener(args.port, args.messages, ready, args.kafka))
+        with profiled(args.profile):
+            result = uvloop.run(run_listener(args.port, args.messages, ready, args.kafka))
     print(json.dumps(result), flush=True)
 
 
 def report(args: argparse.Namespace) -> None:
+    if args.profile:
+        for qos in (0, 1):
+            print(f"QoS {qos}")
+            one_round("listener", args.kafka, qos=qos, messages=args.messages, devices=8, profile=True)
+        return
     for qos in (0, 1):
         best: dict[str, dict[str, float]] = {}
         for _ in range(args.rounds):
@@ -189,7 +202,7 @@ def report(args: argparse.Namespace) -> None:
             ratio = found["us"] / best["bare"]["us"]
             rate = f"{found['per_second']:8.0f}/s"
             print(f"QoS {qos}  {name:8} {found['us']:6.1f} us CPU/message  {rate}  this/bare = {ratio:.1f}", flush=True)
-    for devices, rate in ((500, 1000), (500, 5000)):
+    for devices, rate in ((500, 1000), (500, 5000), (8, 1000), (80, 10_000)):
         for name in CONTESTANTS:
             found = one_round(name, args.kafka, qos=1, messages=rate * 5, devices=devices, rate=rate)
             print(
@@ -203,6 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--profile", action="store_true", help="show where the listener's time goes")
     parser.add_argument("--kafka", default="")
     for name in ("--qos", "--port", "--devices"):
         parser.add_argument(name, type=int, default=0, help=argparse.SUPPRESS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import time
 from collections import Counter
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.demo.process import free_port
 from tests.components.ingress_process import (
     Ingress,
     assert_all_there,
+    get,
     publish_load,
     read,
     under_load,
@@ -85,6 +88,51 @@ async def steal(broker: MqttPart, clientid: str) -> None:
     await writer.drain()
     assert (await reader.readexactly(1))[0] == 0x20
     writer.close()
+
+
+async def test_the_page_counts_what_became_of_messages(tmp_path: Path, kafka: KafkaPart) -> None:
+    """Received, redelivered after a kill, acknowledged, produced, dropped by reason; the window and its lag end at nothing."""
+    broker = mosquitto.start(tmp_path)
+    ingress = an_ingress(tmp_path, kafka, broker, retained="never", qos=1)
+    port = free_port()
+    ingress.settings = {"metrics": {"ingress_port": port}}
+    ingress.reconfigure()
+    ingress.start()
+    kafka.pause()
+    publisher = await Publisher.connect(broker.host, broker.port_311, "counted")
+    await publisher.publish(f"{ingress.name}/counted/up", [b"counted:%d" % number for number in range(100)])
+    await publisher.finish()
+    url = f"http://127.0.0.1:{port}/metrics"
+    held = await metric_page(url, 'window_messages{source="plant"} 100.0')
+    ingress.server.kill()
+    kafka.resume()
+    ingress.start()
+    page = await metric_page(url, 'messages_acknowledged_total{source="plant"} 100.0')
+    ingress.server.stop()
+    broker.stop()
+
+    lag = re.search(r'acknowledgement_lag_seconds\{source="plant"\} (\S+)', held)
+    assert lag is not None
+    assert float(lag[1]) > 0
+    for line in (
+        'messages_received_total{source="plant"} 100.0',
+        'messages_redelivered_total{source="plant"} 100.0',
+        'records_produced_total{source="plant"} 100.0',
+        'window_messages{source="plant"} 0.0',
+        'acknowledgement_lag_seconds{source="plant"} 0.0',
+        'connected{source="plant"} 1.0',
+    ):
+        assert f"tidegate_ingress_{line}" in page, page
+
+
+async def metric_page(url: str, wanted: str) -> str:
+    """The page, once this is on it."""
+    page = ""
+    async with asyncio.timeout(30):
+        while f"tidegate_ingress_{wanted}" not in page:
+            page = await asyncio.to_thread(get, url)
+            await asyncio.sleep(0.05)
+    return page
 
 
 async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
