@@ -15,7 +15,6 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from pipeline.errors import ConfigError
-from pipeline.sql.functions.regexes import matches_anywhere
 from pipeline.sql.jsontext import from_json, to_json
 from pipeline.sql.values import BadValueError, octets, refuse, text_of
 
@@ -42,18 +41,16 @@ def build(type_name: str, source: str) -> Schema:
 
 
 class JsonSchema:
-    """JSON that satisfies a schema; a pattern in it is searched in bounded time."""
+    """JSON that satisfies a schema. Patterns are searched in linear time; what the schema refers to must be in it."""
 
     def __init__(self, source: str) -> None:
-        import jsonschema
-        import jsonschema.validators
-        import referencing.jsonschema
+        import jsonschema_rs
 
-        document = json.loads(source)
-        known = jsonschema.validators.validator_for(document, default=jsonschema.Draft202012Validator)
-        known.check_schema(document)
-        validator = jsonschema.validators.extend(known, {"pattern": _pattern})
-        self._validator = validator(document, registry=referencing.jsonschema.EMPTY_REGISTRY)
+        linear = jsonschema_rs.RegexOptions()
+        try:
+            self._validator = jsonschema_rs.validator_for(source, pattern_options=linear, retriever=_elsewhere)
+        except jsonschema_rs.ValidationError as error:
+            raise ValueError(error.message) from None
 
     def encode(self, value: Any, kind: str | None) -> bytes:
         return to_json(self._checked(value))
@@ -67,15 +64,14 @@ class JsonSchema:
         except Exception as error:
             raise BadValueError(f"the schema cannot be applied: {error}") from None
         if first is not None:
-            raise BadValueError(f"{first.json_path}: {first.message[:200]}")
+            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.instance_path)
+            raise BadValueError(f"${path}: {first.message[:200]}")
         return value
 
 
-def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Any:
-    import jsonschema
-
-    if isinstance(instance, str) and not matches_anywhere(pattern.encode(), instance.encode()):
-        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
+def _elsewhere(uri: str) -> Any:
+    """A schema that another one refers to. It is not fetched: neither from the network nor from the machine's files."""
+    raise ValueError(f"it refers to {uri}, which is not in it; nothing is fetched")
 
 
 class AvroSchema:
@@ -86,7 +82,9 @@ class AvroSchema:
         import fastavro.schema
 
         self._avro: Any = fastavro
-        self._schema: Any = fastavro.schema.parse_schema(_without_logical_types(json.loads(source)))
+        plain = _without_logical_types(json.loads(source))
+        self._schema: Any = fastavro.schema.parse_schema(plain)
+        _weigh(plain, {})
 
     def encode(self, value: Any, kind: str | None) -> bytes:
         out = io.BytesIO()
@@ -115,6 +113,40 @@ def _without_logical_types(schema: Any) -> Any:
     if isinstance(schema, dict):
         return {k: _without_logical_types(v) for k, v in schema.items() if k != "logicalType"}
     return [_without_logical_types(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _weigh(schema: Any, known: dict[str, bool]) -> bool:
+    """Whether each value of a schema takes a byte at least. Raises ValueError for an array of what may take none.
+
+    A few bytes could announce thousands of millions of such items, and each would be made. `known`: named types so far.
+    """
+    if isinstance(schema, str):
+        return known.get(schema.rpartition(".")[2], schema != "null")
+    if isinstance(schema, list):  # a union says which of its types it is: a byte
+        for each in schema:
+            _weigh(each, known)
+        return True
+    name = schema.get("name", "").rpartition(".")[2]
+    match schema["type"]:
+        case "array":
+            if not _weigh(schema["items"], known):
+                raise ValueError("an array's items must take a byte each, at least; these take none")
+            return True
+        case "map":
+            _weigh(schema["values"], known)
+            return True
+        case "record":
+            known[name] = True  # while it is looked at: a record within itself comes through a union, array or map
+            weights = [_weigh(each["type"], known) for each in schema["fields"]]
+            known[name] = any(weights)
+            return known[name]
+        case "fixed":
+            known[name] = schema["size"] > 0
+            return known[name]
+        case "enum":
+            return True
+        case inner:
+            return _weigh(inner, known)
 
 
 def _as_bytes(value: Any) -> Any:

@@ -153,8 +153,3 @@ def regex_extract(text: Text, pattern: Text) -> list[Text]:
     while groups and groups[-1] is None:
         groups.pop()
     return [text_of(bytes(group or b"")) for group in groups]
-
-
-def matches_anywhere(pattern: bytes, subject: bytes) -> bool:
-    """`regex_match()` for other parts of the language that take patterns."""
-    return _compiled(pattern).search(subject) is not None

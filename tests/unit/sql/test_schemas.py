@@ -141,10 +141,45 @@ def test_a_broken_schema_is_refused_when_it_is_registered(kind: str, source: str
         build(kind, source)
 
 
-def test_a_reference_to_another_document_is_not_fetched() -> None:
-    """A schema cannot make the worker call the network."""
-    schema = build("json", '{"$ref": "http://127.0.0.1:9/other.json"}')
-    context = Context(schemas={"j": schema})
+@pytest.mark.parametrize("where", ["http://127.0.0.1:9/other.json", "file:///etc/passwd", "other.json"])
+def test_a_reference_to_another_document_is_not_fetched(where: str) -> None:
+    """A schema cannot make the worker call the network or read its files: it is refused, and says why."""
+    with pytest.raises(ConfigError, match="nothing is fetched|No base URI"):
+        build("json", json.dumps({"$ref": where}))
 
-    with pytest.raises(EvaluationError, match="cannot be applied"):
-        evaluated(context, "schema_encode('j', json_decode(payload))", {})
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    ("schema", "value", "holds"),
+    [
+        ({"properties": {"a": {"pattern": "^(a+)+$"}}}, {"a": "a" * 5000 + "!"}, False),
+        ({"patternProperties": {"^(a+)+$": {"type": "integer"}}}, {"a" * 5000 + "!": "x"}, True),
+        ({"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}, {"a" * 5000 + "!": 1}, False),
+        ({"properties": {"a": {"uniqueItems": True}}}, {"a": [{"n": n} for n in range(50_000)]}, True),
+    ],
+)
+def test_no_value_can_make_a_schema_slow(schema: Any, value: Any, holds: bool) -> None:
+    """Patterns that others search for ages, wherever they stand, and tens of thousands of items that must differ."""
+    context = Context(schemas={"j": build("json", json.dumps(schema))})
+
+    assert evaluated(context, "schema_check('j', json_decode(payload))", value) is holds
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "null",
+        {"type": "fixed", "name": "f", "size": 0},
+        {"type": "record", "name": "r", "fields": [{"name": "n", "type": "null"}]},
+        {
+            "type": "record",
+            "name": "r",
+            "fields": [{"name": "n", "type": {"type": "record", "name": "s", "fields": []}}],
+        },
+    ],
+)
+def test_an_avro_array_of_what_takes_no_bytes_is_refused(items: Any) -> None:
+    """Nine bytes could announce more items than there is memory for."""
+    with pytest.raises(ConfigError, match="must take a byte"):
+        build("avro", json.dumps({"type": "array", "items": items}))
+    build("avro", json.dumps({"type": "array", "items": ["null", "long"]}))
