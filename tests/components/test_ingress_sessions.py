@@ -135,6 +135,30 @@ async def metric_page(url: str, wanted: str) -> str:
     return page
 
 
+async def test_a_device_that_claims_another_s_id_does_not_land_under_it(tmp_path: Path, kafka: KafkaPart) -> None:
+    """In strict mode, with a broker whose access rules name the client: neither its topic nor its payload makes it another."""
+    rules = tmp_path / "acl"
+    rules.write_text("topic read #\npattern write plant/%c/#\n")
+    broker = mosquitto.start(tmp_path, more=f"acl_file {rules}\n")
+    ways = [{"topic": "plant/{clientid}/up"}]
+    ingress = an_ingress(tmp_path, kafka, broker, topics=["plant/#"], strict_clientid=True, clientid_from=ways)
+    ingress.start()
+    for name, topic in (("victim", "victim"), ("evil", "victim"), ("evil", "evil")):
+        publisher = await Publisher.connect(broker.host, broker.port_311, name)
+        await publisher.publish(f"plant/{topic}/up", [b'{"clientid": "victim", "by": "%s"}' % name.encode()])
+        await publisher.finish()
+
+    records = await asyncio.to_thread(read, kafka, ingress.messages, 2)
+    ingress.server.stop()
+    broker.stop()
+
+    said = b'{"clientid": "victim", "by": "%s"}'
+    assert sorted((each.key(), each.value()) for each in records) == [
+        (b"evil", said % b"evil"),
+        (b"victim", said % b"victim"),
+    ]
+
+
 async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
     """With the right ones it works; with wrong ones it tries again and says so, until the file has the right one."""
     passwords = tmp_path / "passwords"
