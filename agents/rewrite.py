@@ -14,9 +14,11 @@ The cut under way is the worker's, which need not stop: objects of entered cuts 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from agents.aggregated import all_of
@@ -32,6 +34,7 @@ from pipeline.connectors.kafka_reader import Span
 from pipeline.connectors.s3_headers import METADATA_PREFIX
 from pipeline.errors import ConfigError, RecordsGoneError
 from pipeline.ledger import Entry, StoredObject
+from pipeline.record import Record
 from pipeline.tally import Tally
 
 
@@ -49,6 +52,42 @@ class Cut(NamedTuple):
 
 
 Store = Callable[[Cut, str, str, Chunk], Coroutine[Any, Any, None]]
+
+
+class Reading:
+    """The records of one partition's cuts, one cut after the other, by one consumer: to open one for each would take hours."""
+
+    def __init__(self, kafka: KafkaConfig, end: int) -> None:
+        self._kafka = kafka
+        self._end = end  # of the last cut
+        self._source: Generator[list[Record]] | None = None
+        self._held: list[Record] = []  # read, and of the next cut
+
+    async def batches(self, span: Span) -> AsyncIterator[list[Record]]:
+        """What there is of a cut, in order. Raises RecordsGoneError; the next cut may be there all the same."""
+        if self._source is None:
+            self._source = kafka_reader.batches(self._kafka, span._replace(end=self._end))
+        while True:
+            try:
+                records = self._held or await step(self._source)
+            except RecordsGoneError:
+                self.close()
+                raise
+            if not records:
+                return
+            at = bisect_left(records, span.end, key=lambda record: record.offset)
+            self._held = records[at:]
+            if at:
+                yield records[:at]
+            if self._held or (at and records[at - 1].offset == span.end - 1):
+                return
+
+    def close(self) -> None:
+        """Let go of the consumer."""
+        if self._source is not None:
+            with suppress(ValueError):  # its last step may be under way
+                self._source.close()
+        self._source, self._held = None, []
 
 
 class Rewrite:
@@ -77,9 +116,8 @@ class Rewrite:
 
     async def plan(self, cuts: Sequence[Cut], progress: Progress) -> Plan:
         """Read and count. Objects that will be found as they should be count as well."""
-        plan = Plan([cut.span for cut in cuts])
-        for cut in cuts:
-            made = await self._make(cut, progress, None)
+        plan = Plan(_joined(cuts))
+        async for _, made in self._made(cuts, progress, None):
             if made is not None:
                 plan.records += made.records
                 plan.rows += made.rows
@@ -92,13 +130,12 @@ class Rewrite:
     async def run(self, cuts: Sequence[Cut], progress: Progress) -> None:
         """Make the cuts again, one after the other. Raises ConfigError if an entry was changed meanwhile."""
         self.gone.clear()
-        for cut in cuts:
-            chain = Chain(self._writer, cut.partition)
-            await chain.keep_version(self._version)
-            made = await self._make(cut, progress, self._put)
+        if cuts:  # versions lie beside the ledgers of all partitions
+            await Chain(self._writer, cuts[0].partition).keep_version(self._version)
+        async for cut, made in self._made(cuts, progress, self._put):
             if made is None or made == cut.entry:
                 continue
-            await chain.rewrite(cut.entry, made)
+            await Chain(self._writer, cut.partition).rewrite(cut.entry, made)
             before, now = ({(each.bucket, each.key) for each in entry.objects} for entry in (cut.entry, made))
             for bucket, key in before - now:
                 await self._delete(bucket or self._writer.bucket, key)
@@ -106,11 +143,21 @@ class Rewrite:
 
     # --- One cut
 
-    async def _make(self, cut: Cut, progress: Progress, store: Store | None) -> Entry | None:
+    async def _made(
+        self, cuts: Sequence[Cut], progress: Progress, store: Store | None
+    ) -> AsyncIterator[tuple[Cut, Entry | None]]:
+        """Each cut with its entry, as `_make` says."""
+        for _, some in groupby(cuts, lambda cut: cut.partition):
+            of_partition = list(some)
+            with closing(Reading(self._kafka, of_partition[-1].entry.next)) as reading:
+                for cut in of_partition:
+                    yield cut, await self._make(cut, reading, progress, store)
+
+    async def _make(self, cut: Cut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
         """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
         buffer, tally, objects = Buffer(self._version.limits), Tally(), list[StoredObject]()
-        with suppress(RecordsGoneError), closing(kafka_reader.batches(self._kafka, cut.span)) as reading:
-            while records := await step(reading):
+        with suppress(RecordsGoneError):
+            async for records in reading.batches(cut.span):
                 progress(len(records))
                 wanted = [record for record in records if not is_repetition(record, self._spans)]
                 batch = self._version.rules.evaluate(wanted)
@@ -191,3 +238,12 @@ class Rewrite:
     async def _delete(self, bucket: str, key: str) -> None:
         writer = self._writer
         await writer.attempts.until_done(lambda: writer.store.delete(bucket, key))
+
+
+def _joined(cuts: Sequence[Cut]) -> list[Span]:
+    """The cuts of each partition as one range: they follow each other."""
+    joined = []
+    for _, some in groupby(cuts, lambda cut: cut.partition):
+        of_partition = list(some)
+        joined.append(of_partition[0].span._replace(end=of_partition[-1].span.end))
+    return joined
