@@ -92,7 +92,10 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
         row = self.columns.copy()
         found = row.get("payload")
         if type(found) is bytes:
-            row["payload"] = text_of(found)
+            try:  # text_of, without the call: for `SELECT *` a tenth of all that the rule costs
+                row["payload"] = found.decode()
+            except UnicodeDecodeError:
+                row["payload"] = text_of(found)
         return row
 
     def draw(self) -> bytes:
