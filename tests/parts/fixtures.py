@@ -110,11 +110,34 @@ def _only_on_real_parts(request: pytest.FixtureRequest) -> None:
             pytest.skip(f"needs a real {SUPPLIES[name].title}: {SUPPLIES[name].missing}")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Several processes are about to run: fetch everything once, and say so, before any of them does."""
+    if getattr(session.config.option, "numprocesses", None) and not session.config.option.collectonly:
+        _prepare(session, set(SUPPLIES))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints the summary what this one used."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["parts"] = {name: (each.used, each.missing) for name, each in SUPPLIES.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear what one of the processes used."""
+    for name, (used, missing) in getattr(node, "workeroutput", {}).get("parts", {}).items():
+        if used != "not used":
+            SUPPLIES[name].used, SUPPLIES[name].missing = used, missing
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
-    needed = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    _prepare(session, {name for item in session.items for name in getattr(item, "fixturenames", ())})
+
+
+def _prepare(session: pytest.Session, needed: set[str]) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     for name, supply in SUPPLIES.items():
         if name in needed:
