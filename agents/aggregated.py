@@ -320,10 +320,10 @@ class AggregatedLane(Lane):
     async def _give_up(self, group: Group, error: RefusedError) -> None:
         """The store will never take an object under this key, whoever sends it: its records are dead letters."""
         chunk = group.chunks[0]
-        offsets = sorted(set(chunk.offsets))
-        await self._writer.dead_letters.send(letters(self.partition, offsets, error))
+        rows, offsets = chunk.rows, sorted(set(chunk.offsets))
+        await self._writer.dead_letters.send(letters(self.partition, offsets, error))  # more rows may come meanwhile
         self._tally.dead(offsets)
-        self._buffer.stored(group, chunk.rows)
+        self._buffer.stored(group, rows)
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
         """The object under our key, compared with our rows: how many of them it holds."""

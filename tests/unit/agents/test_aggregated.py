@@ -23,7 +23,7 @@ from agents.lane import Partition
 from agents.version import Version
 from pipeline.config import AggregatedParameters
 from pipeline.errors import RefusedError, RetryableError
-from pipeline.record import Record
+from pipeline.record import Outgoing, Record
 from tests.faults import checkers
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
@@ -46,10 +46,18 @@ def record(offset: int, n: Any = None, client: bytes = b"c") -> Record:
 class Bench:
     """A lane of an aggregated action; another one on the same store is its successor."""
 
-    def __init__(self, store: Any, *, action: str = "a", rules: Mapping[str, str] = SELECT, **parameters: Any) -> None:
+    def __init__(
+        self,
+        store: Any,
+        *,
+        action: str = "a",
+        rules: Mapping[str, str] = SELECT,
+        letters: Any = None,
+        **parameters: Any,
+    ) -> None:
         settings = {"mode": "aggregated", "bucket": "b", "key": "x.jsonl", **parameters}
         version = Version(action, "n", rules, AggregatedParameters.model_validate(settings))
-        self.letters = Letters()
+        self.letters = letters or Letters()
         self.attempts = Attempts(action, cap_seconds=2.0)
         dead_letters = DeadLetters(self.letters, "dead", action, self.attempts)
         self.writer = AggregatedWriter(action, "b", {}, version, store, dead_letters, self.attempts, "", self._end)
@@ -336,5 +344,47 @@ def test_a_key_of_the_settings_alone_waits_for_a_person() -> None:
         assert bench.letters.records == []
         assert bench.lane.durable == 0
         await bench.kill()
+
+    told(story)
+
+
+class Waiting(Letters):
+    """A dead letter topic that answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = asyncio.Event()
+
+    async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        await self.let.wait()
+        await super().send(topic, records)
+
+
+def test_rows_that_arrive_while_others_are_given_up_are_not_forgotten() -> None:
+    """A longer object of another client is read on for, and rows of the refused key come with it, while letters are sent."""
+
+    async def story() -> None:
+        store = Picky(random.Random(1), CALM)
+        records = [record(offset, client=(b"c" if offset % 2 else b"d" * 256)) for offset in range(20)]
+        killed, bench = (Bench(store, key="${clientid}/x.jsonl", letters=Waiting()) for _ in range(2))
+        killed.offer(records)
+        await asyncio.sleep(1)
+        killed.lane.relieve()
+        await asyncio.sleep(5)
+        await killed.kill()
+        assert [len(each) for each in rows(store)] == [10]
+
+        bench.offer(records[:10])
+        await asyncio.sleep(1)
+        bench.lane.relieve()
+        await asyncio.sleep(5)
+        bench.offer(records[10:])
+        await asyncio.sleep(5)
+        bench.letters.let.set()
+        await bench.stop()
+
+        lettered = sorted(int(dict(letter.headers)["dead_letter.offset"]) for letter in bench.letters.records)
+        assert lettered == list(range(0, 20, 2))
+        assert [sorted(each) for each in rows(store)] == [list(range(1, 20, 2))]
 
     told(story)
