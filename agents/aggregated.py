@@ -24,11 +24,10 @@ from agents.arrival import arrival
 from agents.chain import AggregatedWriter, Chain
 from agents.lane import Lane, Partition
 from agents.metrics import ObjectMeter
-from agents.object_facts import ConflictError, facts, letters, object_headers, waiting_for_settings
+from agents.object_facts import ConflictError, create, encoded, facts, letters, object_headers
 from agents.version import Version
 from pipeline import ledger
 from pipeline.buffer import Buffer, Chunk, Group
-from pipeline.connectors.s3_multipart import part_size
 from pipeline.errors import RefusedError
 from pipeline.ledger import Entry, Place, StoredObject
 from pipeline.rule import DeadLetter, RowBatch
@@ -41,8 +40,6 @@ CUT_RECORDS_MAX: Final = 20_000_000
 STORES_AT_ONCE_MAX: Final = 16
 # What an object of a cut under way costs until its entry is written: its key and digest, and their share of the entry's text.
 OBJECT_OVERHEAD_BYTES: Final = 1024
-# Encoding more than this is done in a thread, which compression does not share the interpreter with.
-ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 
 log = structlog.get_logger("tidegate.aggregated")
 
@@ -301,17 +298,10 @@ class AggregatedLane(Lane):
         writer, rows = self._writer, chunk.rows
         data = bytes(chunk.data)
         digest = chunk.digest(rows)
-        inline = len(data) <= ENCODE_INLINE_BYTES_MAX
-        encode = self.version.container.encode
-        body = encode(data) if inline else await asyncio.to_thread(encode, data)
         headers = object_headers(writer, self.version, self.partition, chunk, rows, digest, epoch)
-        part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
+        body = await encoded(self.version, data)
         with self._meter.writing() as writing:
-            created = await writer.attempts.until_done(
-                lambda: waiting_for_settings(
-                    writer.store.create(bucket, key, body, headers, part_bytes=part_bytes), self.version
-                )
-            )
+            created = await create(writer, self.version, bucket, key, body, headers)
         if created is None:
             return None, digest
         writing.confirmed(len(body))

@@ -1,12 +1,15 @@
-"""What the metadata of an aggregated object tells: which rows it holds, of what place, under which rules; and who reads it back.
+"""An object of aggregated upload, whoever makes it: its bytes, what its metadata tells, its way into the store.
 
-Also the letters of an object that the store will never take, of whose records no more is known than their places.
+A lane makes it of new rows (aggregated.py), a replay makes it again (rewrite.py). Also the letters of an object that the store
+will never take, of whose records no more is known than their places.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from agents.chain import AggregatedWriter
 from agents.lane import LaneError, Partition
@@ -15,10 +18,16 @@ from pipeline.buffer import Chunk
 from pipeline.connectors.s3 import Head
 from pipeline.connectors.s3_errors import REFUSED_KEYS
 from pipeline.connectors.s3_headers import METADATA_PREFIX
+from pipeline.connectors.s3_multipart import part_size
 from pipeline.errors import OperatorError, RefusedError
 from pipeline.letters import VALUE_LEFT_OUT
 from pipeline.record import Record
 from pipeline.rule import DeadLetter
+
+# Encoding more than this is done in a thread, which compression does not share the interpreter with.
+ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
+
+Result = TypeVar("Result")
 
 
 class ConflictError(LaneError):
@@ -53,10 +62,26 @@ def facts(head: Head, key: str) -> tuple[int, int, str]:
         raise ConflictError(f"{key} is there and is not ours: its metadata lacks {error}") from None
 
 
-async def waiting_for_settings(create: Awaitable[str | None], version: Version) -> str | None:
-    """What `create` answers. A refusal that is not the fault of rows, whose fields make the key, waits for a person."""
+async def encoded(version: Version, data: bytes) -> bytes:
+    """The object's bytes of these rows."""
+    encode = version.container.encode
+    return encode(data) if len(data) <= ENCODE_INLINE_BYTES_MAX else await asyncio.to_thread(encode, data)
+
+
+async def create(
+    writer: AggregatedWriter, version: Version, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
+) -> str | None:
+    """Create an object, in parts if it is large; its ETag, or None if its key is taken. Raises RefusedError for its key alone."""
+    part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
+    return await writer.attempts.until_done(
+        lambda: waiting_for_settings(writer.store.create(bucket, key, body, headers, part_bytes=part_bytes), version)
+    )
+
+
+async def waiting_for_settings(request: Awaitable[Result], version: Version) -> Result:
+    """What a request answers. A refusal that is not the fault of rows, whose fields make the key, waits for a person."""
     try:
-        return await create
+        return await request
     except RefusedError as error:
         if error.reason in REFUSED_KEYS and version.key.of_rows:
             raise

@@ -13,7 +13,6 @@ The cut under way is the worker's, which need not stop: objects of entered cuts 
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import closing, suppress
@@ -25,14 +24,15 @@ from agents.aggregated import all_of
 from agents.arrival import arrival
 from agents.chain import AggregatedWriter, Chain
 from agents.lane import Partition
-from agents.object_facts import object_headers
+from agents.object_facts import create, encoded, letters, object_headers, waiting_for_settings
 from agents.replay import Plan, Progress, Refusals, is_repetition, step
 from pipeline.buffer import Buffer, Chunk, Group
 from pipeline.config import KafkaConfig
 from pipeline.connectors import kafka_reader
 from pipeline.connectors.kafka_reader import Span
+from pipeline.connectors.s3 import Head
 from pipeline.connectors.s3_headers import METADATA_PREFIX
-from pipeline.errors import ConfigError, RecordsGoneError
+from pipeline.errors import ConfigError, OperatorError, RecordsGoneError, RefusedError
 from pipeline.ledger import Entry, StoredObject
 from pipeline.record import Record
 from pipeline.tally import Tally
@@ -51,7 +51,16 @@ class Cut(NamedTuple):
         return Span(*self.partition, self.entry.first, self.entry.next)
 
 
-Store = Callable[[Cut, str, str, Chunk], Coroutine[Any, Any, None]]
+class Making(NamedTuple):
+    """A cut that is being made again: rows that are no objects yet, what became of records, the objects so far."""
+
+    cut: Cut
+    buffer: Buffer
+    tally: Tally
+    objects: list[StoredObject]
+
+
+Store = Callable[[Cut, StoredObject, Chunk], Coroutine[Any, Any, None]]
 
 
 class Reading:
@@ -155,7 +164,7 @@ class Rewrite:
 
     async def _make(self, cut: Cut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
         """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
-        buffer, tally, objects = Buffer(self._version.limits), Tally(), list[StoredObject]()
+        making = Making(cut, Buffer(self._version.limits), Tally(), [])
         with suppress(RecordsGoneError):
             async for records in reading.batches(cut.span):
                 progress(len(records))
@@ -164,80 +173,91 @@ class Rewrite:
                 batch.records = records
                 arrived = arrival(batch, cut.entry.first, self._version)
                 self.refusals.note(arrived.dead)
-                tally.add(arrived.offsets, arrived.outcomes)
-                groups = [buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
-                await self._store(cut, buffer, [group for group in groups if group], objects, store)
-        if tally.records != cut.entry.records:
-            if objects and store is not None:
+                making.tally.add(arrived.offsets, arrived.outcomes)
+                groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
+                await self._store(making, [group for group in groups if group], store)
+        if making.tally.records != cut.entry.records:
+            if making.objects and store is not None:
                 raise ConfigError(
                     f"Kafka deleted records of {cut.partition.topic}/{cut.partition.partition} while they were read: "
-                    f"{len(objects)} objects from offset {cut.entry.first} on are made again and their entry is not"
+                    f"{len(making.objects)} objects from offset {cut.entry.first} on are made again and their entry is not"
                 )
             self.gone.append(cut)
             return None
-        await self._store(cut, buffer, buffer.open_groups(), objects, store, last=True)
-        return self._entry(cut, tally, objects)
+        await self._store(making, making.buffer.open_groups(), store, last=True)
+        return self._entry(making)
 
-    def _entry(self, cut: Cut, tally: Tally, objects: list[StoredObject]) -> Entry:
-        counts = tally.counts(cut.entry.next)
+    def _entry(self, making: Making) -> Entry:
+        old, counts = making.cut.entry, making.tally.counts(making.cut.entry.next)
         made = replace(
-            cut.entry,
+            old,
             version=self._version.digest,
             filtered=counts.filtered,
             dead_lettered=counts.dead_lettered,
-            rows=sum(each.rows for each in objects),
-            objects=tuple(sorted(objects, key=lambda each: (each.first, each.key))),
+            rows=sum(each.rows for each in making.objects),
+            objects=tuple(sorted(making.objects, key=lambda each: (each.first, each.key))),
         )
-        return made if made == cut.entry else replace(made, original=cut.entry.digest)
+        return made if made == old else replace(made, original=old.digest)
 
-    async def _store(
-        self,
-        cut: Cut,
-        buffer: Buffer,
-        groups: Sequence[Group],
-        objects: list[StoredObject],
-        store: Store | None,
-        *,
-        last: bool = False,
-    ) -> None:
-        """Rolled chunks of these groups, and with `last` the open ones too, become objects."""
-        waiting = []
+    async def _store(self, making: Making, groups: Sequence[Group], store: Store | None, *, last: bool = False) -> None:
+        """Rolled chunks of these groups, and with `last` the open ones too, become objects, unless their keys are refused."""
+        chunks: list[tuple[StoredObject, Chunk]] = []
         for group in groups:
             while group.rolled or (last and group.first is not None):
                 chunk = group.chunks[0]
                 bucket, key = self._version.key.location(
                     group.name,
-                    partition=self._writer.partition_name(cut.partition),
+                    partition=self._writer.partition_name(making.cut.partition),
                     offset=chunk.first,
-                    epoch=cut.epoch,
+                    epoch=making.cut.epoch,
                 )
-                objects.append(StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest(), bucket))
-                waiting.append((bucket or self._writer.bucket, key, chunk))
-                buffer.stored(group, chunk.rows)
-        if store is not None:
-            await all_of(store(cut, *each) for each in waiting)
+                chunks.append((StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest(), bucket), chunk))
+                making.buffer.stored(group, chunk.rows)
 
-    async def _put(self, cut: Cut, bucket: str, key: str, chunk: Chunk) -> None:
-        """An object over the one that is there, unless that is as it should be."""
+        async def one(made: StoredObject, chunk: Chunk) -> None:
+            try:
+                if store is not None:
+                    await store(making.cut, made, chunk)
+            except RefusedError as error:
+                offsets = sorted(set(chunk.offsets))
+                self.refusals.note(letters(making.cut.partition, offsets, error))
+                making.tally.dead(offsets)
+            else:
+                making.objects.append(made)
+
+        await all_of(one(*each) for each in chunks)
+
+    async def _put(self, cut: Cut, made: StoredObject, chunk: Chunk) -> None:
+        """An object over the one that is there, unless that is as it should be. Raises RefusedError for its key."""
         writer, version, until_done = self._writer, self._version, self._writer.attempts.until_done
-        digest = chunk.digest()
-        headers = object_headers(writer, version, cut.partition, chunk, chunk.rows, digest, cut.epoch)
-        head = await until_done(lambda: writer.store.head(bucket, key))
+        bucket, key = made.bucket or writer.bucket, made.key
+        headers = object_headers(writer, version, cut.partition, chunk, made.rows, made.digest, cut.epoch)
+        head = await until_done(lambda: _head(writer, bucket, key))
         if head and all(
             headers.get(f"{METADATA_PREFIX}{name}") == head.metadata.get(name)
             for name in ("tidegate-digest", "tidegate-rows", "tidegate-version")
         ):
             return
-        body = await asyncio.to_thread(version.container.encode, bytes(chunk.data))
+        body = await encoded(version, bytes(chunk.data))
         if head is None:
-            await until_done(lambda: writer.store.create(bucket, key, body, headers, part_bytes=writer.part_bytes))
+            await create(writer, version, bucket, key, body, headers)
         else:
-            await until_done(lambda: writer.store.put(bucket, key, body, headers))
+            await until_done(lambda: waiting_for_settings(writer.store.put(bucket, key, body, headers), version))
         self.written += 1
 
     async def _delete(self, bucket: str, key: str) -> None:
         writer = self._writer
         await writer.attempts.until_done(lambda: writer.store.delete(bucket, key))
+
+
+async def _head(writer: AggregatedWriter, bucket: str, key: str) -> Head | None:
+    """What is known of an object. A key that the store does not take has none: HEAD says 400 and not why, writing says it."""
+    try:
+        return await writer.store.head(bucket, key)
+    except OperatorError as error:
+        if error.reason == "400":
+            return None
+        raise
 
 
 def _joined(cuts: Sequence[Cut]) -> list[Span]:

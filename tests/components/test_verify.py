@@ -129,3 +129,11 @@ def test_a_device_whose_name_the_store_refuses_holds_nobody_up(make: Make) -> No
     proof = pipeline.command("verify", "--deep")
     assert proof.returncode == 0, proof.stdout + proof.stderr
     assert "20 rows of 60 records (0 filtered, 40 dead-lettered)" in proof.stdout
+
+    pipeline.rules["r"] = ('SELECT payload.n AS n, 1 AS again, clientid FROM "t/#"', ["rows"])
+    again = pipeline.command("replay", "rows", "--from", "0", "--yes")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "left out: 20 times rows" in again.stdout
+    proof = pipeline.command("verify", "--deep")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert "20 rows of 60 records (0 filtered, 40 dead-lettered)" in proof.stdout
