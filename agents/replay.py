@@ -29,7 +29,7 @@ from agents.version import Version
 from agents.writers import Outside
 from pipeline import record as fields
 from pipeline.buffer import Buffer
-from pipeline.config import AggregatedParameters, Config
+from pipeline.config import Config
 from pipeline.connectors import kafka_reader
 from pipeline.connectors.kafka_reader import Span
 from pipeline.connectors.s3 import S3Store
@@ -92,9 +92,12 @@ def ledger_name(action: str, into: str) -> str:
     return f"{action}@{into.strip('/').replace('/', '~')}"
 
 
-def moved(parameters: AggregatedParameters, into: str) -> AggregatedParameters:
-    """The same parameters with keys below another prefix."""
-    return parameters.model_copy(update={"key": into + parameters.key})
+def moved(config: Config, action: str, into: str) -> Config:
+    """The same configuration, with the action's keys below a prefix."""
+    settings = config.actions.s3[action]
+    parameters = settings.parameters.model_copy(update={"key": into + settings.parameters.key})
+    actions = {**config.actions.s3, action: settings.model_copy(update={"parameters": parameters})}
+    return config.model_copy(update={"actions": config.actions.model_copy(update={"s3": actions})})
 
 
 class Replay:
@@ -105,36 +108,26 @@ class Replay:
         self.action = action
         self._config = config
         self._settings = config.actions.s3[action]
-        self._store = store
         self._ends: dict[Partition, int] = {}
         self._spans: list[Span] = []
         self.refusals = Refusals()
         attempts = Attempts(action, cap_seconds=self._settings.resource_opts.resume_interval)
         outside = Outside(store, self.refusals, attempts, self._end_offset)
-        self.rules, _ = writers.build(config, action, outside)  # errors are told as `check` tells them
+        ledger = ledger_name(action, into) if into else ""
+        built = writers.build(moved(config, action, into), action, outside, ledger=ledger, again=True)
+        self.rules, self._open_lane, self.writer = built
         if not self.rules.statements:
             raise ConfigError(f"no enabled rule feeds s3:{action}")
         self.topics = writers.topics_of(config.kafka, self.rules)
-        parameters, self.version = self._settings.parameters, None
-        if isinstance(parameters, AggregatedParameters):
-            parameters = moved(parameters, into)
-            self.version = Version(action, config.pipeline, self.rules.statements, parameters, config.schema_sources)
-            self.version.interval_seconds = CUT_SECONDS
-            self.rules = self.version.rules
-            self.writer = writers.aggregated_writer(
-                config, parameters, self.version, outside, ledger=ledger_name(action, into) if into else ""
-            )
-            self._open_lane = writers.aggregated_lanes(self.writer)
-        else:
-            direct = parameters.model_copy(update={"key": into + parameters.key})
-            self._open_lane = writers.direct_lanes(config, action, direct, outside, again=True)
+        if self.writer is not None:
+            self.writer.version.interval_seconds = CUT_SECONDS
 
     # --- 1. Ranges
 
     async def ranges(self, spans: Sequence[Span]) -> list[Span]:
         """What of `spans` is left to do. Raises ConfigError if the prefix holds another replay."""
         self._spans = list(spans)
-        if self.version is None:
+        if self.writer is None:
             return self._spans
         left = [await self._left(span, self.writer) for span in spans]
         return [span for span in left if span.end > span.first]
@@ -163,7 +156,7 @@ class Replay:
         """Read the ranges and count. Blocks."""
         plan = Plan(list(spans))
         for span in spans:
-            count = Counted(self.version, self._settings.resource_opts.max_buffer_bytes)
+            count = Counted(self.writer.version if self.writer else None, self._settings.resource_opts.max_buffer_bytes)
             for records in kafka_reader.batches(self._config.kafka, span):
                 batch = self.evaluate(records)
                 plan.records += len(records)
@@ -174,7 +167,7 @@ class Replay:
             plan.objects += count.objects
             # A ledger has a beginning, an entry a cut, and one that says that it ended in order.
             plan.puts += count.objects + (count.cuts + 2 if count.cuts else 0)
-        if self.version is not None and plan.records:
+        if self.writer is not None and plan.records:
             plan.puts += 1  # the version's text
         return plan
 

@@ -36,7 +36,6 @@ class Version:
         schemas: Schemas | None = None,
     ) -> None:
         """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
-        self.action = action
         dumped = parameters.model_dump(by_alias=True)
         settings = {name: value for name, value in dumped.items() if name not in _NOT_CONTENT}
         if elsewhere := parameters.bucket != parameters.home:

@@ -47,7 +47,7 @@ class ActionRunner:
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts)
         self.app: ActionApp | None = None
         outside = Outside(store, dead_letters, attempts, self._end_offset)
-        self.rules, self._open_lane = writers.build(config, name, outside)
+        self.rules, self._open_lane, _ = writers.build(config, name, outside)
 
     @property
     def group(self) -> str:

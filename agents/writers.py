@@ -15,7 +15,7 @@ from agents.dead_letter import LetterBox
 from agents.direct import DirectLane, DirectWriter
 from agents.lane import Lane, Partition
 from agents.version import Version
-from pipeline.config import AggregatedParameters, Config, DirectParameters, KafkaConfig
+from pipeline.config import AggregatedParameters, Config, KafkaConfig
 from pipeline.connectors.s3 import S3Store
 from pipeline.connectors.s3_headers import headers_of, ledger_headers
 from pipeline.errors import ConfigError, TidegateError, located
@@ -34,7 +34,7 @@ class Outside(NamedTuple):
     end_offset: EndOffset
 
 
-def statements_of(config: Config, action: str) -> dict[str, str]:
+def _statements_of(config: Config, action: str) -> dict[str, str]:
     """The enabled rules that feed an action, by id."""
     return {
         rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{action}" in rule.actions
@@ -50,24 +50,40 @@ def check_rules(config: Config, statements: dict[str, str]) -> None:
             raise ConfigError(str(error), where=f"rules.{name}.sql") from error
 
 
-def build(config: Config, action: str, outside: Outside) -> tuple[RuleSet, OpenLane]:
-    """Compile all that an action needs. Raises ConfigError that names the rule or setting."""
-    statements, parameters = statements_of(config, action), config.actions.s3[action].parameters
+class Built(NamedTuple):
+    """An action, compiled. `aggregated` is what its lanes share, if it is one of aggregated upload."""
+
+    rules: RuleSet
+    open_lane: OpenLane
+    aggregated: AggregatedWriter | None
+
+
+def build(config: Config, action: str, outside: Outside, *, ledger: str = "", again: bool = False) -> Built:
+    """Compile all that an action needs. Raises ConfigError that names the rule or setting.
+
+    For replays: `ledger` names that of aggregated upload, if it is not the action's; `again` lets rows of direct upload replace
+    what they made before.
+    """
+    statements, parameters = _statements_of(config, action), config.actions.s3[action].parameters
     check_rules(config, statements)
     with located(f"actions.s3.{action}"):
         if isinstance(parameters, AggregatedParameters):
             version = Version(action, config.pipeline, statements, parameters, config.schema_sources)
-            return version.rules, aggregated_lanes(aggregated_writer(config, parameters, version, outside))
+            shared = _aggregated(config, parameters, version, outside, ledger or action)
+            return Built(version.rules, lambda partition, on_room: AggregatedLane(partition, on_room, shared), shared)
         rules = RuleSet(statements, node=config.pipeline, schemas=config.schema_sources, action=action)
-        return rules, direct_lanes(config, action, parameters, outside)
+        window = config.actions.s3[action].resource_opts.puts_at_once
+        direct = DirectWriter(
+            action, parameters, outside.store, outside.dead_letters, outside.attempts, window, again=again
+        )
+        return Built(rules, lambda partition, on_room: DirectLane(partition, on_room, direct), None)
 
 
-def aggregated_writer(
-    config: Config, parameters: AggregatedParameters, version: Version, outside: Outside, *, ledger: str = ""
+def _aggregated(
+    config: Config, parameters: AggregatedParameters, version: Version, outside: Outside, ledger: str
 ) -> AggregatedWriter:
-    """What the lanes of an aggregated action share. `ledger` names theirs, if it is not the action's."""
     return AggregatedWriter(
-        action=ledger or version.action,
+        action=ledger,
         bucket=parameters.home,
         headers=headers_of(parameters, version.container.headers),
         ledger_headers=ledger_headers(parameters),
@@ -75,30 +91,14 @@ def aggregated_writer(
         store=outside.store,
         dead_letters=outside.dead_letters,
         attempts=outside.attempts,
-        events_topic=events_topic(config, version.rules),
+        events_topic=_events_topic(config, version.rules),
         end_offset=outside.end_offset,
         part_bytes=parameters.min_part_size,
         part_bytes_max=parameters.max_part_size,
     )
 
 
-def aggregated_lanes(writer: AggregatedWriter) -> OpenLane:
-    """Lanes of an aggregated action."""
-    return lambda partition, on_room: AggregatedLane(partition, on_room, writer)
-
-
-def direct_lanes(
-    config: Config, action: str, parameters: DirectParameters, outside: Outside, *, again: bool = False
-) -> OpenLane:
-    """Lanes of a direct action. `again`: rows replace what they made before."""
-    window = config.actions.s3[action].resource_opts.puts_at_once
-    writer = DirectWriter(
-        action, parameters, outside.store, outside.dead_letters, outside.attempts, window, again=again
-    )
-    return lambda partition, on_room: DirectLane(partition, on_room, writer)
-
-
-def events_topic(config: Config, rules: RuleSet) -> str:
+def _events_topic(config: Config, rules: RuleSet) -> str:
     """The topic whose partitions need a name of their own in keys: the events', if messages are read as well."""
     kafka = config.kafka
     both = rules.reads_messages and rules.reads_events and kafka.messages_topic != kafka.events_topic

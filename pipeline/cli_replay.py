@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from pipeline.cli_options import ConfigFile, Output, parse_time, show_time
-from pipeline.config import AggregatedParameters, Config, DirectParameters, load_file
+from pipeline.config import Config, DirectParameters, load_file
 from pipeline.connectors.kafka_reader import Bound, ranges
 from pipeline.connectors.s3 import S3Store
 from pipeline.errors import ConfigError
@@ -73,7 +73,7 @@ async def _replay(config: Config, name: str, wanted: tuple[Any, Any, Any], into:
         for span in spans:
             if wanted[0].offset is not None and span.first > wanted[0].offset:
                 talk.note(f"{span.topic}/{span.partition}: Kafka has nothing before offset {span.first} any more")
-        if into is None and isinstance(settings.parameters, AggregatedParameters):
+        if into is None and job.writer is not None:
             again = rewrite.Rewrite(config.kafka, job.writer)
             cuts = await again.cuts(spans)
             talk.begin("reading", sum(cut.entry.records for cut in cuts))

@@ -67,6 +67,10 @@ async def _verify(
     stores: dict[str, S3Store] = {}
     async with AsyncExitStack() as stack:
         for name in names:
+            ledger = name
+            if into is not None:
+                below = replay.prefix(into)
+                ledger, config = replay.ledger_name(name, below), replay.moved(config, name, below)
             action = config.actions.s3[name]
             if not isinstance(action.parameters, AggregatedParameters):
                 printer.note(
@@ -77,11 +81,7 @@ async def _verify(
                 stores[action.connector] = await stack.enter_async_context(
                     S3Store(config.connectors.s3[action.connector])
                 )
-            ledger, parameters = name, action.parameters
-            if into is not None:
-                below = replay.prefix(into)
-                ledger, parameters = replay.ledger_name(name, below), replay.moved(parameters, below)
-            verifier = Verifier(ledger, parameters, stores[action.connector], partitions, deep, sweep)
+            verifier = Verifier(ledger, action.parameters, stores[action.connector], partitions, deep, sweep)
             async for report in verifier.reports():
                 printer.show(name, report)
 
