@@ -1,8 +1,8 @@
 """Asking for an action's bucket now and then, so that its status is known before a row comes and while none comes.
 
 Only the action's own bucket is asked for, since a key that may write there need not be allowed to list others. A direct action
-whose bucket is a template has none to ask for: its last error is its status. An aggregated
-action is asked for its ledger's. Checks of one action never overlap.
+whose bucket is a template has none to ask for: its last error is its status. Of an aggregated
+action it is the ledger's bucket. Checks of one action never overlap.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ async def _conditions(title: str, store: S3Store, bucket: str, key: str, *, stri
         return Check(title, "ok", f"{store.endpoint} writes, reads, removes, and refuses to create what exists")
     found = "the store has no conditional create (If-None-Match)"
     if strict:
-        advice = "use a store with conditional writes (AWS, MinIO, versitygw, GCS, R2), or direct upload"
+        advice = "use a store with conditional writes (AWS, MinIO, versitygw, R2), or direct upload"
         return Check(title, "bad", found, "it, for exactly once rests on it", advice)
     advice = "nothing, if an old row over a newer one is no harm after a replay; else a store with conditional writes"
     return Check(title, "warn", found, "it, so that no older row replaces a newer one", advice)
