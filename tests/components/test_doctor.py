@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -99,20 +98,10 @@ def s3_action(s3: S3Part, bucket: str, mode: str = "aggregated", **connector: An
     return {"connectors": {"s3": {"lake": lake}}, "actions": {"s3": {"rows": action}}}
 
 
-def store_of(s3: S3Part) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=s3.endpoint_url,
-        aws_access_key_id=s3.access_key_id,
-        aws_secret_access_key=s3.secret_access_key,
-        region_name=s3.region,
-    )
-
-
 def test_a_healthy_pipeline_is_told_so(kafka: KafkaPart, s3: S3Part, broker: Broker, tmp_path: Path) -> None:
     """Each check is ok, in one line each; status 0; only the worker's own probe stays in the bucket."""
     bucket = f"doctor-{uuid.uuid4().hex[:8]}"
-    store_of(s3).create_bucket(Bucket=bucket)
+    s3.client().create_bucket(Bucket=bucket)
     config = pipeline(kafka, sources=mqtt(broker()), **s3_action(s3, bucket))
     make_topics(config)
 
@@ -123,7 +112,7 @@ def test_a_healthy_pipeline_is_told_so(kafka: KafkaPart, s3: S3Part, broker: Bro
     assert lines[-1] == f"{len(lines) - 1} ok, 0 warn, 0 bad, 0 skipped"
     assert all(line.startswith("ok ") for line in lines[:-1])
     assert any("mqtt:plant queue: all 1,200 messages" in line for line in lines)
-    left = [each["Key"] for each in store_of(s3).list_objects_v2(Bucket=bucket)["Contents"]]
+    left = [each["Key"] for each in s3.client().list_objects_v2(Bucket=bucket)["Contents"]]
     assert left == ["_tidegate/probe"]
 
 
@@ -327,7 +316,7 @@ def test_a_bucket_that_cannot_be_used_is_bad(
     """A wrong secret, nobody there, no such bucket: each in its words."""
     bucket = f"doctor-{uuid.uuid4().hex[:8]}"
     if wrong:
-        store_of(s3).create_bucket(Bucket=bucket)
+        s3.client().create_bucket(Bucket=bucket)
 
     status, found = examine(tmp_path, pipeline(kafka, **s3_action(s3, bucket, **wrong)))
 
@@ -342,7 +331,7 @@ def test_a_store_without_conditions_is_found(
 ) -> None:
     """Aggregated upload cannot be exactly once there; direct upload does without."""
     bucket = f"doctor-{uuid.uuid4().hex[:8]}"
-    store_of(s3).create_bucket(Bucket=bucket)
+    s3.client().create_bucket(Bucket=bucket)
     with FaultyS3(s3) as proxy:
         proxy.inject(Fault("error", methods=("PUT",), path="_tidegate/probe", status=501, code="NotImplemented"))
         _, found = examine(tmp_path, pipeline(kafka, **s3_action(proxy.part, bucket, mode)))

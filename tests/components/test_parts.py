@@ -11,9 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from paho.mqtt import publish, subscribe
@@ -56,14 +54,7 @@ def test_the_mqtt_broker_carries_a_message(mqtt_broker: MqttPart) -> None:
 
 def test_the_store_gives_back_what_was_put(s3: S3Part) -> None:
     """An object that was put is read back unchanged."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=s3.endpoint_url,
-        aws_access_key_id=s3.access_key_id,
-        aws_secret_access_key=s3.secret_access_key,
-        region_name=s3.region,
-        config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
-    )
+    client = s3.client(retries={"max_attempts": 1})
     client.create_bucket(Bucket="parts")
     client.put_object(Bucket="parts", Key="a/b", Body=b"content")
 

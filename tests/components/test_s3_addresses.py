@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import boto3
 import pytest
-from botocore.config import Config as BotoConfig
 from yarl import URL
 
 from pipeline.config import S3Connector
@@ -92,14 +90,7 @@ async def test_a_key_that_is_not_ascii_can_be_downloaded_by_a_signed_link(s3: S3
     async with S3Store(connector(s3)) as store, aiohttp.ClientSession() as session:
         await store.create_bucket(bucket)
         await store.put(bucket, key, b"1", {})
-        client = boto3.client(
-            "s3",
-            endpoint_url=s3.endpoint_url,
-            aws_access_key_id=s3.access_key_id,
-            aws_secret_access_key=s3.secret_access_key,
-            region_name=s3.region,
-            config=BotoConfig(signature_version="s3v4"),
-        )
+        client = s3.client(signature_version="s3v4")
         link = client.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=60)
         async with session.get(URL(link, encoded=True)) as answer:
             assert (answer.status, await answer.read()) == (200, b"1")

@@ -6,6 +6,10 @@ The ports and the folder outlive a restart; what was stored does too on real par
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
 
 from pipeline.demo.process import HOST, Server
 
@@ -75,3 +79,14 @@ class S3Part(Part):
     @property
     def endpoint_url(self) -> str:
         return f"http://{self.host}:{self.port}"
+
+    def client(self, **options: Any) -> Any:
+        """AWS's own client of this store; `options` are botocore's, addressing by path unless they say otherwise."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            region_name=self.region,
+            config=Config(**{"s3": {"addressing_style": "path"}, **options}),
+        )
