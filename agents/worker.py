@@ -15,18 +15,19 @@ from typing import Any, Final
 
 import structlog
 
-from agents import app as wiring
-from agents import health, web, writers
-from agents.app import ActionApp
-from agents.attempts import Attempts
-from agents.dead_letter import DeadLetters
-from agents.lane import Partition
 from agents.metrics import RESTARTS
-from agents.writers import Outside
+from agents.sinks import bucket_check, writers
+from agents.sinks.attempts import Attempts
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.lane import Partition
+from agents.sinks.writers import Outside
+from agents.stream import app as wiring
+from agents.stream.app import ActionApp
 from pipeline.config import Config, S3Action
-from pipeline.connectors.kafka import Producer, ensure_topics
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.kafka.producer import Producer, ensure_topics
+from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, TidegateError
+from pipeline.web import page
 
 DRAIN_SECONDS: Final = 20.0
 RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -68,7 +69,7 @@ class ActionRunner:
     async def run(self, stop: asyncio.Event) -> None:
         """Run the app and watch its bucket, until told to stop."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(health.watch(self._action, self._store, self.attempts, stop))
+            group.create_task(bucket_check.watch(self._action, self._store, self.attempts, stop))
             await self._run(stop)
 
     async def _run(self, stop: asyncio.Event) -> None:
@@ -154,7 +155,7 @@ async def serve(
     runners: list[ActionRunner] = []
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(
-            web.serving(
+            page.serving(
                 config.metrics.worker_port,
                 config.metrics.bind,
                 lambda: {
@@ -189,12 +190,12 @@ async def connect(config: Config) -> dict[str, str]:
     found = {}
     for name in _chosen(config, ()):
         action = config.actions.s3[name]
-        bucket = health.bucket_of(action)
+        bucket = bucket_check.bucket_of(action)
         if bucket is None:
             found[name] = "not checked: the bucket is a template"
             continue
         async with S3Store(config.connectors.s3[action.connector]) as store:
-            error = await health.failure(store, bucket, action.resource_opts.health_check_timeout)
+            error = await bucket_check.failure(store, bucket, action.resource_opts.health_check_timeout)
         found[name] = f"disconnected: {error}" if error else "connected"
     return found
 

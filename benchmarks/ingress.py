@@ -107,7 +107,7 @@ def run_paho(broker: str, qos: int, expected: int, ready: Any) -> dict[str, floa
 
 async def run_bare(broker: str, qos: int, expected: int, ready: Any) -> dict[str, float]:
     from pipeline.config.sources import MqttSource
-    from pipeline.connectors.mqtt import Connection
+    from pipeline.connectors.mqtt.connection import Connection
 
     meter, done = Meter(expected), asyncio.Event()
 

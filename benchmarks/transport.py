@@ -261,8 +261,8 @@ def _stock_work(workload: str) -> Callable[[Any], int]:
 
 
 def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
-    from agents import app as wiring
-    from agents.lane import Lane
+    from agents.sinks.lane import Lane
+    from agents.stream import app as wiring
     from pipeline.config import KafkaConfig
     from pipeline.rule import RowBatch, RuleSet
 

@@ -27,10 +27,10 @@ from ingress.refusals import Refusals
 from ingress.route import Route, Router
 from ingress.window import Delivery, Window
 from pipeline.config import KafkaConfig, MqttSource
-from pipeline.connectors.kafka import Producer, failure
-from pipeline.connectors.mqtt import Connection
-from pipeline.connectors.mqtt_parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties
+from pipeline.connectors.kafka.producer import Producer, failure
+from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import RefusedError
+from pipeline.mqtt.parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties
 from pipeline.record import TOPIC, Outgoing, event_record
 
 UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`

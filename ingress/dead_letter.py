@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from pipeline.dead_letter import PREFIX, SIZE
 from pipeline.errors import RefusedError
-from pipeline.letters import PREFIX, SIZE
 from pipeline.record import Outgoing
 
 CAUSE: Final = PREFIX + "cause"

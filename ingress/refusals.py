@@ -14,7 +14,7 @@ from ingress.dead_letter import dead_letter, record_bytes
 from ingress.metrics import SourceMetrics
 from ingress.window import Delivery
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka import Producer
+from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
 

@@ -15,7 +15,7 @@ import orjson
 
 from ingress.clientid import Chain, Resolver
 from ingress.events import Adapter, ClientEvent
-from pipeline.connectors.mqtt_parser import (
+from pipeline.mqtt.parser import (
     DUP_FLAG,
     PUBLISH_PROPERTIES,
     QOS_MASK,

@@ -19,7 +19,7 @@ from ingress import metrics
 from ingress.listener.server import Listener
 from ingress.source import Source
 from pipeline.config import Config
-from pipeline.connectors.kafka import Producer, ensure_topics
+from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
 
 log: Final = structlog.get_logger("tidegate.ingress")

@@ -26,9 +26,9 @@ from ingress.events.nanomq_status import NanomqStatusAdapter
 from ingress.events.status_topic import StatusTopicAdapter
 from ingress.reconcile import filters_matching
 from pipeline.config import KafkaConfig, MqttSource
-from pipeline.connectors.kafka import Producer
-from pipeline.connectors.kafka_lead import Lead
-from pipeline.connectors.mqtt import Connection
+from pipeline.connectors.kafka.lead import Lead
+from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError, OperatorError
 
 log: Final = structlog.get_logger("tidegate.ingress")

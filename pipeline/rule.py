@@ -21,8 +21,8 @@ from pipeline import record as fields
 from pipeline.errors import RecordError
 from pipeline.record import Record
 from pipeline.sql import Event, Program, Row, compile_statement, share_payload
-from pipeline.sql.event import DEFAULT_CONTEXT
-from pipeline.sql.schemas import build
+from pipeline.sql.runtime.event import DEFAULT_CONTEXT
+from pipeline.sql.runtime.schemas import build
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000

@@ -16,7 +16,7 @@ import structlog
 from ingress.dead_letter import dead_letter
 from ingress.metrics import SourceMetrics
 from pipeline.config.model import KafkaConfig
-from pipeline.connectors.kafka import Producer, failure
+from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
 

@@ -25,7 +25,7 @@ from ingress.exhook.outbox import Outbox
 from ingress.exhook.translate import EventReader, publish_record
 from pipeline.config.model import KafkaConfig
 from pipeline.config.sources import ExHookSource
-from pipeline.connectors.kafka import Producer
+from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
 from pipeline.record import Outgoing, event_record
 from pipeline.topics import matches

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ingress.listener.packets import Connect, Publish, Will
 from ingress.route import extra, properties_object
-from pipeline.connectors.mqtt_parser import DUP_FLAG, PUBLISH_PROPERTIES, QOS_MASK, RETAIN_FLAG
+from pipeline.mqtt.parser import DUP_FLAG, PUBLISH_PROPERTIES, QOS_MASK, RETAIN_FLAG
 from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_record
 from pipeline.topics import matches
 

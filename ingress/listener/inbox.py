@@ -22,9 +22,9 @@ from ingress.refusals import Refusals
 from ingress.window import Delivery, Window
 from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
-from pipeline.connectors.kafka import Producer, failure
-from pipeline.connectors.mqtt_parser import DUP_FLAG
+from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import ConnectorError, RefusedError
+from pipeline.mqtt.parser import DUP_FLAG
 from pipeline.record import Outgoing
 
 QOS_MASK: Final = 0x06

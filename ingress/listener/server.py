@@ -25,7 +25,7 @@ from ingress.listener.login import Admitted, Login
 from ingress.listener.wills import Wills
 from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
-from pipeline.connectors.kafka import Producer
+from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
 from pipeline.record import Outgoing
 

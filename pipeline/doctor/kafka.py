@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka_topics import FoundTopic, look_at_topics, record_bytes_of
+from pipeline.connectors.kafka.topics import FoundTopic, look_at_topics, record_bytes_of
 from pipeline.doctor import Check
 from pipeline.errors import ConnectorError
 

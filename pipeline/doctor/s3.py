@@ -12,10 +12,10 @@ from contextlib import suppress
 from typing import Final
 
 from pipeline.config import AggregatedParameters, Config
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from pipeline.doctor import Check
 from pipeline.errors import ConnectorError, RetryableError
-from pipeline.ledger import ROOT
+from pipeline.upload.ledger import ROOT
 
 BODY: Final = b"tidegate doctor"
 SECONDS_MAX: Final = 60.0

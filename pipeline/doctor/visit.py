@@ -16,7 +16,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from pipeline.config.sources import MqttSource
-from pipeline.connectors.mqtt_login import dial, prepare, refusal
+from pipeline.connectors.mqtt.login import dial, prepare, refusal
 from pipeline.errors import ConnectorError, RetryableError
 
 ANSWER_SECONDS: Final = 10.0

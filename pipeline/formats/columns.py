@@ -20,7 +20,7 @@ import fastavro
 import pyarrow as pa
 
 from pipeline.errors import ConfigError, EncodeError
-from pipeline.sql.values import UNDEFINED, octets, shown
+from pipeline.sql.runtime.values import UNDEFINED, octets, shown
 
 Fit = Callable[[Any, str], Any]  # a value and its place, for the error
 _UNSET: Final = object()

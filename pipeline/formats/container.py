@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from pipeline.formats import compression as compressions
-from pipeline.sql.values import Row
+from pipeline.sql.runtime.values import Row
 
 # By the `type` of the settings: the module with the functions `make` and `count`.
 CONTAINERS: Final[Mapping[str, str]] = {

@@ -19,7 +19,7 @@ import msgspec
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats.lines import batches
 from pipeline.formats.text import text_of
-from pipeline.sql.values import Row
+from pipeline.sql.runtime.values import Row
 
 Cells = dict[str, str | None]
 

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.sql.jsontext import to_json_line
-from pipeline.sql.values import Row
+from pipeline.sql.runtime.jsontext import to_json_line
+from pipeline.sql.runtime.values import Row
 
 # Lines that are converted in one go: some 4,000 of 250 bytes. It bounds the Python objects that are in memory at once.
 BATCH_BYTES: Final = 1 << 20

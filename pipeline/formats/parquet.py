@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats.columns import Column, columns
 from pipeline.formats.lines import batches, decode
-from pipeline.sql.jsontext import to_json_line
-from pipeline.sql.values import Row
+from pipeline.sql.runtime.jsontext import to_json_line
+from pipeline.sql.runtime.values import Row
 
 CONTENT_TYPE: Final = "application/vnd.apache.parquet"
 # What a column has been seen to hold, as bits. An integer of more than 64 bits counts as text.

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import EncodeError
 from pipeline.formats.lines import as_they_are, count
 from pipeline.formats.text import text_of
-from pipeline.sql.values import Row, octets, shown
+from pipeline.sql.runtime.values import Row, octets, shown
 
 __all__ = ["count", "make"]
 

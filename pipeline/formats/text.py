@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.errors import EncodeError
-from pipeline.sql.jsontext import to_json_line, to_text
-from pipeline.sql.values import UNDEFINED, BadValueError, Text
+from pipeline.sql.runtime.jsontext import to_json_line, to_text
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text
 
 
 def text_of(value: Any) -> Text | None:

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.sql.event import Context, Event
 from pipeline.sql.functions import FUNCTIONS, THEMES, Declaration
-from pipeline.sql.schemas import build
+from pipeline.sql.runtime.event import Context, Event
+from pipeline.sql.runtime.schemas import build
 
 BEGIN: Final = "<!-- functions: written by pipeline/sql/manual.py -->"
 END: Final = "<!-- end of functions -->"

@@ -14,19 +14,19 @@ from typing import Any, Final
 
 from pipeline.errors import EvaluationError, SqlError
 from pipeline.sql import functions as _functions
-from pipeline.sql import operators, ordering, paths
-from pipeline.sql.codegen import compiled
-from pipeline.sql.compiler import Compiler
-from pipeline.sql.event import DEFAULT_CONTEXT, Context, Event
+from pipeline.sql.compilation.codegen import compiled
+from pipeline.sql.compilation.compiler import Compiler
+from pipeline.sql.compilation.growth import refuse_growth
+from pipeline.sql.compilation.statements import StatementCompiler
 from pipeline.sql.functions.registry import CHECKS
-from pipeline.sql.growth import refuse_growth
-from pipeline.sql.jsontext import from_json
-from pipeline.sql.lexer import error_at
-from pipeline.sql.nodes import Span, Statement
-from pipeline.sql.parser import parse
-from pipeline.sql.shape import KEYS_MAX, Shape, shape_of
-from pipeline.sql.statements import StatementCompiler
-from pipeline.sql.values import UNDEFINED, BadValueError, Row
+from pipeline.sql.runtime import operators, ordering, paths
+from pipeline.sql.runtime.event import DEFAULT_CONTEXT, Context, Event
+from pipeline.sql.runtime.jsontext import from_json
+from pipeline.sql.runtime.shape import KEYS_MAX, Shape, shape_of
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Row
+from pipeline.sql.syntax.lexer import error_at
+from pipeline.sql.syntax.nodes import Span, Statement
+from pipeline.sql.syntax.parser import parse
 
 TEXT: Final = (str, bytes)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConnectorError, RetryableError
 from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import Fault, FaultyS3, Kind

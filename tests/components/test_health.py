@@ -11,13 +11,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from agents import health
-from agents.attempts import Attempts
-from agents.web import serving
+from agents.sinks import bucket_check
+from agents.sinks.attempts import Attempts
 from pipeline.config import S3Action
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from pipeline.demo.process import free_port
 from pipeline.errors import ConfigError
+from pipeline.web.page import serving
 from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
@@ -45,7 +45,7 @@ async def test_status_follows_the_bucket_without_any_rows(s3: S3Part) -> None:
         async with S3Store(connector(proxy.part, transport_options=SHORT)) as store, asyncio.TaskGroup() as group:
             attempts = Attempts("health")
             assert attempts.status == "connecting"
-            group.create_task(health.watch(action(name), store, attempts, stop))
+            group.create_task(bucket_check.watch(action(name), store, attempts, stop))
             await becomes(lambda: attempts.status == "disconnected")
             assert name in attempts.status_reason
             await store.create_bucket(name)
@@ -64,10 +64,10 @@ async def test_a_key_that_may_only_write_is_good_and_a_wrong_secret_is_not(s3: S
     with FaultyS3(s3) as proxy:
         proxy.inject(Fault("error", methods=("HEAD", "GET"), status=403, code="AccessDenied"))
         async with S3Store(connector(proxy.part, transport_options=SHORT)) as store:
-            assert await health.failure(store, "some-bucket", 5) is None
+            assert await bucket_check.failure(store, "some-bucket", 5) is None
     if s3.real:
         async with S3Store(connector(s3, secret_access_key="open-sesame")) as store:
-            error = await health.failure(store, "some-bucket", 5)
+            error = await bucket_check.failure(store, "some-bucket", 5)
         assert error is not None
         assert error.reason == "SignatureDoesNotMatch"
 
@@ -82,7 +82,7 @@ async def test_a_wrong_secret_is_told_and_the_right_one_heals(s3: S3Part, tmp_pa
         await good.create_bucket(name)
     async with S3Store(connector(s3, secret_access_key=f"file://{secret}")) as store, asyncio.TaskGroup() as group:
         attempts = Attempts("wrong-secret")
-        group.create_task(health.watch(action(name), store, attempts, stop))
+        group.create_task(bucket_check.watch(action(name), store, attempts, stop))
         await becomes(lambda: attempts.status == "disconnected")
         assert "SignatureDoesNotMatch" in attempts.status_reason
         assert "sesame" not in attempts.status_reason
@@ -96,7 +96,7 @@ async def test_a_bucket_that_is_a_template_is_not_asked_for(s3: S3Part) -> None:
     """There is another one for each row."""
     async with S3Store(connector(s3)) as store, asyncio.timeout(5):
         attempts = Attempts("templated")
-        await health.watch(action("b-${clientid}"), store, attempts, asyncio.Event())
+        await bucket_check.watch(action("b-${clientid}"), store, attempts, asyncio.Event())
 
     assert attempts.status == "connecting"
 

@@ -11,8 +11,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3 import S3Store
-from pipeline.connectors.s3_headers import checked
+from pipeline.connectors.s3.headers import checked
+from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 from tests.parts.part import S3Part
 

@@ -17,7 +17,7 @@ import pytest
 from yarl import URL
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from pipeline.demo.process import free_port
 from pipeline.errors import RetryableError
 from tests.components.test_s3 import MIB, connector

@@ -15,15 +15,15 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from agents.aggregated import AggregatedLane
-from agents.attempts import Attempts
-from agents.chain import AggregatedWriter
-from agents.dead_letter import DeadLetters
-from agents.direct import DirectLane, DirectWriter
-from agents.lane import Lane, Partition
-from agents.version import Version
+from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.attempts import Attempts
+from agents.sinks.chain import AggregatedWriter
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.direct import DirectLane, DirectWriter
+from agents.sinks.lane import Lane, Partition
+from agents.sinks.version import Version
 from pipeline.config import AggregatedParameters, DirectParameters
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
 from tests.components.test_s3 import connector

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from agents.direct_headers import RowHeaders
+from agents.sinks.direct_headers import RowHeaders
 from pipeline.config import AggregatedParameters, DirectParameters
-from pipeline.connectors.s3 import S3Store
-from pipeline.connectors.s3_headers import headers_of
+from pipeline.connectors.s3.headers import headers_of
+from pipeline.connectors.s3.store import S3Store
 from pipeline.demo import embedded
 from pipeline.demo.process import free_port
 from tests.components.test_s3 import MIB, connector

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import orjson
 import pytest
 
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from tests.components.test_s3 import connector
 from tests.components.test_s3_faults import ROWS, aggregated_lane, direct_lane, write
 from tests.components.test_s3_objects import bucket, moto, store  # noqa: F401 - fixtures

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.connectors.s3 import S3Store
+from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import FaultyS3

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from agents.aggregated import AggregatedLane
-from pipeline.connectors.s3 import S3Store
+from agents.sinks.aggregated import AggregatedLane
+from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
 from tests.components.test_s3 import MIB, connector

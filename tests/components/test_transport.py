@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from agents.transport import Consumer, RecordBatch
+from agents.stream.transport import Consumer, RecordBatch
 
 FRESH, KNOWN = TP("t", 0), TP("t", 1)
 

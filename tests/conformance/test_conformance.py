@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import SqlError
-from pipeline.rule_test import Outcome, read_cases, run_rule_case, run_template_case, summary
+from pipeline.rule_trial import Outcome, read_cases, run_rule_case, run_template_case, summary
 from pipeline.sql import compile_statement
 
 HERE = Path(__file__).parent

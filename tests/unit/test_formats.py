@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipeline.config import AggregatedParameters
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats import Container, make, read_rows
-from pipeline.sql.values import UNDEFINED
+from pipeline.sql.runtime.values import UNDEFINED
 
 
 def parameters(container: dict[str, Any], **others: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from itertools import islice
 
 import pytest
 
-from pipeline import ledger
 from pipeline.retry import delays
+from pipeline.upload import ledger
 
 
 def test_back_off_doubles_to_its_cap() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.audit import MEANINGS
+from pipeline.upload.ledger_check import MEANINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 

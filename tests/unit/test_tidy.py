@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 60
+FILES_PER_FOLDER_MAX = 15
+# Families of like files, one for each member of a list that grows: SQL functions, commands of the command line.
+FAMILIES = {"pipeline/sql/functions", "pipeline/cli"}
 NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "util", "utils", "handler", "data", "misc", "common"}
 
 PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
@@ -38,6 +42,14 @@ def test_a_file_can_be_read_in_one_go(path: Path) -> None:
     ]
     assert text.count("\n") <= LINES_PER_FILE_MAX
     assert not long_functions
+
+
+def test_a_folder_can_be_taken_in_at_a_glance() -> None:
+    """No folder of the product holds more than 15 files, families of like files aside."""
+    files = Counter(_name(path.parent) for path in PRODUCT)
+
+    crowded = {name: count for name, count in files.items() if count > FILES_PER_FOLDER_MAX and name not in FAMILIES}
+    assert not crowded
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.sql import paths
 from pipeline.sql.functions.registry import as_integer, as_list, function
-from pipeline.sql.ordering import is_in
-from pipeline.sql.values import refuse
+from pipeline.sql.runtime import paths
+from pipeline.sql.runtime.ordering import is_in
+from pipeline.sql.runtime.values import refuse
 
 
 @function("nth(position: integer, items: list) -> any", example=("nth(2, ['a', 'b'])", "'b'"))

@@ -7,7 +7,7 @@ import struct
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import as_binary, as_integer, function
-from pipeline.sql.values import UNDEFINED, BadValueError, Bits, bounded_integer, octets, refuse, text_of
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Bits, bounded_integer, octets, refuse, text_of
 
 SHIFT_MAX: Final = 1_000_000
 

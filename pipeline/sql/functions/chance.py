@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from pipeline.sql.event import Event
 from pipeline.sql.functions.registry import function
+from pipeline.sql.runtime.event import Event
 
 
 @function("random() -> float", example=("random() < 1", "true"), reads="event")

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from pipeline.sql.functions.registry import function
-from pipeline.sql.values import BadValueError, Text, octets, text_of
+from pipeline.sql.runtime.values import BadValueError, Text, octets, text_of
 
 UNPACKED_BYTES_MAX: Final = 67_108_864
 GZIP: Final = 31

@@ -7,9 +7,9 @@ import re
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import as_binary, as_map, as_number, function
-from pipeline.sql.jsontext import to_text
-from pipeline.sql.ordering import parse_number
-from pipeline.sql.values import BadValueError, Bits, Text, float_text, octets, refuse, text_of
+from pipeline.sql.runtime.jsontext import to_text
+from pipeline.sql.runtime.ordering import parse_number
+from pipeline.sql.runtime.values import BadValueError, Bits, Text, float_text, octets, refuse, text_of
 
 DECIMALS_MAX: Final = 253
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]*")

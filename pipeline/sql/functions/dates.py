@@ -13,9 +13,9 @@ import re
 import time
 from typing import Any, Final
 
-from pipeline.sql.event import Event
 from pipeline.sql.functions.registry import function
-from pipeline.sql.values import UNDEFINED, BadValueError, Text, refuse
+from pipeline.sql.runtime.event import Event
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, refuse
 
 # Units of time as ticks a second, and as digits of a fraction.
 UNITS: Final = {"second": 1, "millisecond": 1_000, "microsecond": 1_000_000, "nanosecond": 1_000_000_000}

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pipeline.sql.functions import terms
 from pipeline.sql.functions.registry import function
-from pipeline.sql.jsontext import from_json, to_json
-from pipeline.sql.values import Text, octets, refuse, text_of
+from pipeline.sql.runtime.jsontext import from_json, to_json
+from pipeline.sql.runtime.values import Text, octets, refuse, text_of
 
 _SPACE: Final = re.compile(rb"[ \t\r\n]+")
 _ALPHABET: Final = {

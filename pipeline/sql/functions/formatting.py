@@ -10,7 +10,7 @@ import re
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import as_list, function
-from pipeline.sql.values import UNDEFINED, BadValueError, Text, is_printable, octets, refuse, shown, text_of
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, is_printable, octets, refuse, shown, text_of
 
 RESULT_BYTES_MAX: Final = 16_777_216
 _DIRECTIVE: Final = re.compile(

@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.sql.functions.md4 import md4
 from pipeline.sql.functions.registry import function
-from pipeline.sql.values import Text, octets, refuse
+from pipeline.sql.runtime.values import Text, octets, refuse
 
 ALGORITHMS: Final = frozenset(
     [

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.sql import sandbox
 from pipeline.sql.functions.registry import function
-from pipeline.sql.jsontext import from_json, to_json
-from pipeline.sql.values import Text, octets, refuse
+from pipeline.sql.runtime import sandbox
+from pipeline.sql.runtime.jsontext import from_json, to_json
+from pipeline.sql.runtime.values import Text, octets, refuse
 
 TIME_LIMIT_MS: Final = 1_000
 TIME_LIMIT_MS_MAX: Final = 10_000

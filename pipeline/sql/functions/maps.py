@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import as_map, function
-from pipeline.sql.jsontext import NotJsonError, to_text
-from pipeline.sql.paths import opened, put, read
-from pipeline.sql.values import UNDEFINED, BadValueError, Text, float_text, refuse
+from pipeline.sql.runtime.jsontext import NotJsonError, to_text
+from pipeline.sql.runtime.paths import opened, put, read
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, float_text, refuse
 
 REDIS_MARKER: Final = "map_to_redis_hset_args"
 

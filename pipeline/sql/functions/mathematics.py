@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pipeline.sql import operators
 from pipeline.sql.functions.registry import function
-from pipeline.sql.ordering import equal
-from pipeline.sql.values import BadValueError
+from pipeline.sql.runtime import operators
+from pipeline.sql.runtime.ordering import equal
+from pipeline.sql.runtime.values import BadValueError
 
 
 @function("div(a: integer, b: integer) -> integer", example=("div(-7, 2)", "-3"))

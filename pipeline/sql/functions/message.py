@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.sql.event import Event
 from pipeline.sql.functions.registry import function
-from pipeline.sql.paths import read
-from pipeline.sql.values import UNDEFINED, Text, octets, refuse, text_of
+from pipeline.sql.runtime.event import Event
+from pipeline.sql.runtime.paths import read
+from pipeline.sql.runtime.values import UNDEFINED, Text, octets, refuse, text_of
 
 
 def _column(event: Event, name: str) -> Any:

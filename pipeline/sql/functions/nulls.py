@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.sql.functions.registry import as_list, function
-from pipeline.sql.values import UNDEFINED
+from pipeline.sql.runtime.values import UNDEFINED
 
 
 @function("null() -> any", example=("is_null(null())", "true"))

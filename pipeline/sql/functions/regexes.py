@@ -19,7 +19,7 @@ import re2
 import regex
 
 from pipeline.sql.functions.registry import function
-from pipeline.sql.values import BadValueError, Text, octets, text_of
+from pipeline.sql.runtime.values import BadValueError, Text, octets, text_of
 
 TIME_LIMIT_SECONDS: Final = 0.1
 MANY_MATCHES_SECONDS: Final = 1.0

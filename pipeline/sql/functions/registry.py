@@ -20,8 +20,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from pipeline.sql.jsontext import NotJsonError, from_json
-from pipeline.sql.values import Text, bounded_text, refuse
+from pipeline.sql.runtime.jsontext import NotJsonError, from_json
+from pipeline.sql.runtime.values import Text, bounded_text, refuse
 
 Implementation = Callable[..., Any]
 F = TypeVar("F", bound=Implementation)

@@ -9,11 +9,11 @@ import base64
 import functools
 from typing import Any
 
-from pipeline.sql import schemas
-from pipeline.sql.event import Context
 from pipeline.sql.functions.registry import as_binary, function
 from pipeline.sql.functions.sparkplug import PROTO
-from pipeline.sql.values import BadValueError, Text, octets, refuse, text_of
+from pipeline.sql.runtime import schemas
+from pipeline.sql.runtime.event import Context
+from pipeline.sql.runtime.values import BadValueError, Text, octets, refuse, text_of
 
 
 def _schema(context: Context, name: Text) -> schemas.Schema:

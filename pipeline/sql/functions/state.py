@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.sql.event import Context
 from pipeline.sql.functions.registry import function
-from pipeline.sql.jsontext import to_text
-from pipeline.sql.values import UNDEFINED, BadValueError, Text, is_larger
+from pipeline.sql.runtime.event import Context
+from pipeline.sql.runtime.jsontext import to_text
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, is_larger
 
 KEYS_MAX: Final = 100_000
 VALUE_BYTES_MAX: Final = 65_536

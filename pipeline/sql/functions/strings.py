@@ -8,9 +8,9 @@ from typing import Any, Final
 import regex
 
 from pipeline.sql.functions.registry import as_binary, as_list, function
-from pipeline.sql.jsontext import concat as concat_two
-from pipeline.sql.jsontext import join, to_json, to_text
-from pipeline.sql.values import UNDEFINED, BadValueError, Text, number_text, octets, refuse, shown, text_of
+from pipeline.sql.runtime.jsontext import concat as concat_two
+from pipeline.sql.runtime.jsontext import join, to_json, to_text
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, number_text, octets, refuse, shown, text_of
 
 RESULT_CHARACTERS_MAX: Final = 16_777_216
 WHITE_SPACE: Final = "\t\n\v\f\r \x85\u200e\u200f\u2028\u2029"

@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import Any, Final
 
-from pipeline.sql.values import UNDEFINED, BadValueError, Bits, octets, refuse, text_of
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Bits, octets, refuse, text_of
 
 DEPTH_MAX: Final = 500
 INFLATED_BYTES_MAX: Final = 67_108_864

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.sql.functions.registry import as_map, function
-from pipeline.sql.values import UNDEFINED, refuse
+from pipeline.sql.runtime.values import UNDEFINED, refuse
 
 
 @function("is_null(x: any) -> boolean", example=("is_null(payload.missing)", "true"))

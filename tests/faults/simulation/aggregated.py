@@ -8,12 +8,12 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents.aggregated import AggregatedLane
-from agents.attempts import Attempts
-from agents.chain import AggregatedWriter
-from agents.dead_letter import DeadLetters
-from agents.lane import Lane, Partition
-from agents.version import Version
+from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.attempts import Attempts
+from agents.sinks.chain import AggregatedWriter
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.lane import Lane, Partition
+from agents.sinks.version import Version
 from pipeline.config import AggregatedParameters
 from pipeline.record import Record
 from pipeline.rule import RuleSet

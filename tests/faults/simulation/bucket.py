@@ -1,7 +1,7 @@
 """A bucket in memory that obeys the rules of a conditional store, and fails as stores do; and a worker's way to it.
 
-The verbs are those of pipeline/connectors/s3.py, with its errors. What took effect is remembered in order, so that a test can
-look at every state that a reader could have seen.
+The verbs are those of pipeline/connectors/s3/store.py, with its errors. What took effect is remembered in order, so that a
+test can look at every state that a reader could have seen.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pipeline.connectors.s3 import Head
-from pipeline.connectors.s3_headers import METADATA_PREFIX
+from pipeline.connectors.s3.headers import METADATA_PREFIX
+from pipeline.connectors.s3.store import Head
 from pipeline.errors import RetryableError
 from tests.faults.faults import Faults
 

@@ -8,10 +8,10 @@ import random
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents.attempts import Attempts
-from agents.dead_letter import DeadLetters
-from agents.direct import DirectLane, DirectWriter
-from agents.lane import Lane, Partition
+from agents.sinks.attempts import Attempts
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.direct import DirectLane, DirectWriter
+from agents.sinks.lane import Lane, Partition
 from pipeline.config import DirectParameters
 from pipeline.record import Record
 from pipeline.rule import RuleSet

@@ -10,16 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.aggregated import AggregatedLane
-from agents.chain import AggregatedWriter, Chain
-from agents.direct import DirectLane, DirectWriter, Put
-from agents.lane import Partition
-from agents.version import Version
-from pipeline import ledger
-from pipeline.buffer import Buffer, Group, GroupName
-from pipeline.ledger import Entry, Place
+from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.direct import DirectLane, DirectWriter, Put
+from agents.sinks.lane import Partition
+from agents.sinks.version import Version
 from pipeline.rule import RowBatch
-from pipeline.tally import FILTERED, WRITTEN, Tally
+from pipeline.template.object_key import GroupName
+from pipeline.upload import ledger
+from pipeline.upload.buffer import Buffer, Group
+from pipeline.upload.ledger import Entry, Place
+from pipeline.upload.outcomes import FILTERED, WRITTEN, Tally
 
 
 class CommitsBeforeTheLedger(AggregatedLane):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from agents.aggregated import AggregatedLane
-from agents.direct import DirectLane
+from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.direct import DirectLane
 from tests.faults.faults import Faults
 from tests.faults.simulation import planted
 from tests.faults.simulation.aggregated import AggregatedWorld

@@ -1,7 +1,7 @@
 """One partition, one bucket, and workers that come, freeze, wake up, stop and die: what both kinds of upload have in common.
 
-The lanes and what is around them in a worker (`agents.lane.Lanes`) are the real ones. Played are Kafka (a log, the committed
-offset, and who may commit), the store, and the workers' processes. All of it is driven by one seed, in virtual time.
+The lanes and what is around them in a worker (`agents.sinks.lane.Lanes`) are the real ones. Played are Kafka (a log, the
+committed offset, and who may commit), the store, and the workers' processes. All of it is driven by one seed, in virtual time.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agents.chain import FenceLostError
-from agents.lane import Lane, LaneError, Lanes, Partition
+from agents.sinks.chain import FenceLostError
+from agents.sinks.lane import Lane, LaneError, Lanes, Partition
 from pipeline.errors import RetryableError
 from pipeline.record import Outgoing, Record
 from pipeline.rule import RuleSet

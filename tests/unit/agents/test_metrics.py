@@ -11,15 +11,15 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 from agents import metrics
-from agents.attempts import Attempts
-from agents.dead_letter import DeadLetters
-from agents.direct import DirectLane, DirectWriter
+from agents.sinks.attempts import Attempts
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.direct import DirectLane, DirectWriter
 from pipeline.config import DirectParameters
 from pipeline.rule import RuleSet
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.world import Letters, kafka_record
-from tests.unit.agents.test_aggregated import PARTITION, Bench, bucket, record, told
+from tests.unit.agents.sinks.test_aggregated import PARTITION, Bench, bucket, record, told
 from tests.unit.test_rule import message
 
 

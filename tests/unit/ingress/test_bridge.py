@@ -12,8 +12,8 @@ from confluent_kafka import KafkaError
 from ingress.bridge import QOS0_QUEUE_MAX, Bridge
 from ingress.events.emqx_sys import EmqxSysAdapter
 from pipeline.config import KafkaConfig, MqttSource
-from pipeline.connectors.kafka import Producer
-from pipeline.connectors.mqtt import Connection
+from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError
 from pipeline.record import Outgoing
 

@@ -17,7 +17,7 @@ from ingress.listener.connection import Connection
 from ingress.listener.server import FILES_BESIDES, Listener
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
-from pipeline.connectors.kafka import Producer
+from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
 from tests.unit.ingress.test_bridge import PlayedKafka
 from tests.unit.ingress.test_listener_protocol import CONNECT_5, CONNECT_311, STREAMS, packet, publish, text

@@ -13,7 +13,7 @@ from ingress.listener.inbox import ClientWindow, Inbox
 from ingress.listener.packets import NOT_AUTHORIZED, QOS2, REASON_SHIFT, Ack, Connect, Publish
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
-from pipeline.connectors.kafka import Producer
+from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConnectorError
 from tests.unit.ingress.test_bridge import DENIED, TOO_LARGE, PlayedKafka
 

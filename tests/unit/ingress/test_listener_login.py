@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from ingress.listener import login
 from ingress.listener.login import Login, common_name
 from ingress.listener.packets import Connect, Will
-from pipeline.cli import app
+from pipeline.cli.main import app
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError
 from pipeline.passwords import hashed, parse_passwords, verified

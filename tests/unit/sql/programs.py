@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from pipeline.sql import nodes as n
+from pipeline.sql.syntax import nodes as n
 
 NAMES = st.sampled_from(["a", "b", "c", "topic", "qos", "flags", "zz"])
 KEYS = st.sampled_from(["a", "b", "s", "list", "m", "zz", "a b", "end"])

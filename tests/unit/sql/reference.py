@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.errors import EvaluationError
-from pipeline.sql import nodes as n
-from pipeline.sql import operators, ordering, paths
-from pipeline.sql.event import Context, Event
+from pipeline.sql.compilation.inference import path_steps, step_value
 from pipeline.sql.functions.registry import CHECKS, find
-from pipeline.sql.inference import path_steps, step_value
-from pipeline.sql.values import UNDEFINED
+from pipeline.sql.runtime import operators, ordering, paths
+from pipeline.sql.runtime.event import Context, Event
+from pipeline.sql.runtime.values import UNDEFINED
+from pipeline.sql.syntax import nodes as n
 
 ARITHMETIC = {
     "+": operators.add, "-": operators.subtract, "*": operators.multiply, "/": operators.divide,

@@ -12,7 +12,8 @@ import zlib
 import pytest
 
 from pipeline.errors import EncodeError, EvaluationError, SqlError
-from pipeline.sql import Context, Event, Program, compile_statement, sandbox, to_json
+from pipeline.sql import Context, Event, Program, compile_statement, to_json
+from pipeline.sql.runtime import sandbox
 
 
 def evaluated(expression: str, payload: bytes = b"{}", context: Context | None = None) -> object:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.rule_test import alike
+from pipeline.rule_trial import alike
 from pipeline.sql import compile_statement
 from pipeline.sql.functions import FUNCTIONS
 from pipeline.sql.manual import example_context, example_event, functions_chapter
-from pipeline.template_filters import BUILT_IN, FILTERS
+from pipeline.template.filters import BUILT_IN, FILTERS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rule-language.md").read_text(encoding="utf-8")
 EXAMPLES = [(f.name, call, result) for f in FUNCTIONS.values() for call, result in f.examples]

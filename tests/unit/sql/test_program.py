@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import EvaluationError, SqlError
 from pipeline.sql import UNDEFINED, Event, compile_statement, share_payload, to_json
-from pipeline.sql.values import Bits, float_text, number_text, text_of
+from pipeline.sql.runtime.values import Bits, float_text, number_text, text_of
 
 
 def event(payload: bytes = b'{"x":1}', offset: int = 1, **columns: Any) -> Event:

@@ -9,11 +9,12 @@ from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import EvaluationError, SqlError
-from pipeline.rule_test import alike
-from pipeline.sql import Context, Event, compile_statement, nodes, share_payload, to_json
-from pipeline.sql.lexer import KEYWORDS
-from pipeline.sql.parser import parse
-from pipeline.sql.printer import to_sql
+from pipeline.rule_trial import alike
+from pipeline.sql import Context, Event, compile_statement, share_payload, to_json
+from pipeline.sql.syntax import nodes
+from pipeline.sql.syntax.lexer import KEYWORDS
+from pipeline.sql.syntax.parser import parse
+from pipeline.sql.syntax.printer import to_sql
 from tests.unit.sql import programs, reference
 
 SEED = ("mqtt.messages", 3, 17)

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.errors import ConfigError, EvaluationError
 from pipeline.sql import Context, Event, compile_statement
-from pipeline.sql.schemas import build
-from pipeline.sql.values import UNDEFINED, octets
+from pipeline.sql.runtime.schemas import build
+from pipeline.sql.runtime.values import UNDEFINED, octets
 
 MANUAL = Path(__file__).parents[3] / "docs" / "rule-language.md"
 

@@ -1,0 +1,306 @@
+"""A replay: a range of Kafka's records goes through an action's present rules once more, into another prefix or the same keys.
+
+1. Ranges: which offsets of each partition; under another prefix, less what an earlier run of the same replay has done.
+2. Plan: the records are read and evaluated, and what would be written is counted. Nothing is written.
+3. Run: some partitions side by side, each with a reader and a lane, the same lane that a worker would use. Under another prefix
+   an aggregated action has a ledger of its own, so that the replay is exactly once, goes on where it was killed, and `verify`
+   proves it. A direct action's rows replace the objects that they made before, and never one of a later row.
+
+No consumer group is touched, and no dead letter is written: what cannot be handled is counted and told, and is still in Kafka.
+The same keys of an aggregated action are agents/operate/replay_in_place.py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from agents.sinks import writers
+from agents.sinks.arrival import arrival
+from agents.sinks.attempts import Attempts
+from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.lane import Lane, LaneError, Lanes, Partition
+from agents.sinks.version import Version
+from agents.sinks.writers import Outside
+from pipeline import record as fields
+from pipeline.config import Config
+from pipeline.connectors.kafka import reader
+from pipeline.connectors.kafka.reader import Span
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import ConfigError
+from pipeline.record import Record
+from pipeline.rule import DeadLetter, RowBatch
+from pipeline.upload.buffer import Buffer
+
+PARTITIONS_AT_ONCE: Final = 4
+# A replay cuts for memory and at its end. The clock cuts too, but so rarely that the plan's number of objects holds.
+CUT_SECONDS: Final = 86_400.0
+# What is safe in a key everywhere, without the ~ that stands for a slash in the name of the ledger.
+_PREFIX: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9!_.*'()/=]*")
+
+
+Progress = Callable[[int], None]  # told the number of records of each batch
+
+
+@dataclass
+class Refusals:
+    """Rows and records that cannot be handled: counted by rule and cause, the first of each kept."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: dict[tuple[str, str], DeadLetter] = field(default_factory=dict)
+
+    async def send(self, letters: Sequence[DeadLetter]) -> None:
+        """Take note of them."""
+        self.note(letters)
+
+    def note(self, letters: Sequence[DeadLetter]) -> None:
+        """Take note of them."""
+        for letter in letters:
+            self.counts[letter.rule, letter.cause] += 1
+            self.first.setdefault((letter.rule, letter.cause), letter)
+
+
+@dataclass
+class Plan:
+    """What a replay would do. For direct upload `objects` is the most that it can be: rows may share a key."""
+
+    spans: list[Span]
+    records: int = 0
+    rows: int = 0
+    objects: int = 0
+    puts: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
+
+
+def prefix(text: str) -> str:
+    """A prefix for keys, with its slash at the end. Raises ConfigError."""
+    found = text.strip("/") + "/"
+    if not _PREFIX.fullmatch(found) or "//" in found:
+        raise ConfigError(
+            f"expected a prefix such as replays/2026-01, of letters, digits, / and -_.=!*'(), found {text!r}"
+        )
+    return found
+
+
+def ledger_name(action: str, into: str) -> str:
+    """Whose ledger a replay writes: its own."""
+    return f"{action}@{into.strip('/').replace('/', '~')}"
+
+
+def moved(config: Config, action: str, into: str) -> Config:
+    """The same configuration, with the action's keys below a prefix."""
+    settings = config.actions.s3[action]
+    parameters = settings.parameters.model_copy(update={"key": into + settings.parameters.key})
+    actions = {**config.actions.s3, action: settings.model_copy(update={"parameters": parameters})}
+    return config.model_copy(update={"actions": config.actions.model_copy(update={"s3": actions})})
+
+
+class Replay:
+    """One replay of one action into another prefix, or of a direct action into the same keys."""
+
+    def __init__(self, config: Config, action: str, into: str, store: S3Store) -> None:
+        """Compile the rules as they are now. `into`: see `prefix`; empty for the same keys. Raises ConfigError."""
+        self.action = action
+        self._config = config
+        self._settings = config.actions.s3[action]
+        self._ends: dict[Partition, int] = {}
+        self._spans: list[Span] = []
+        self.refusals = Refusals()
+        attempts = Attempts(action, cap_seconds=self._settings.resource_opts.resume_interval)
+        outside = Outside(store, self.refusals, attempts, self._end_offset)
+        ledger = ledger_name(action, into) if into else ""
+        built = writers.build(moved(config, action, into), action, outside, ledger=ledger, again=True)
+        self.rules, self._open_lane, self.writer = built
+        if not self.rules.statements:
+            raise ConfigError(f"no enabled rule feeds s3:{action}")
+        self.topics = writers.topics_of(config.kafka, self.rules)
+        if self.writer is not None:
+            self.writer.version.interval_seconds = CUT_SECONDS
+
+    # --- 1. Ranges
+
+    async def ranges(self, spans: Sequence[Span]) -> list[Span]:
+        """What of `spans` is left to do. Raises ConfigError if the prefix holds another replay."""
+        self._spans = list(spans)
+        if self.writer is None:
+            return self._spans
+        left = [await self._left(span, self.writer) for span in spans]
+        return [span for span in left if span.end > span.first]
+
+    async def _left(self, span: Span, writer: AggregatedWriter) -> Span:
+        chain = Chain(writer, Partition(span.topic, span.partition))
+        place, start = await chain.end(), await chain.start()
+        if place is None or start is None:
+            return span
+        where = f"the prefix holds a replay of {span.topic}/{span.partition}"
+        if place.version != writer.version.digest:
+            raise ConfigError(f"{where} under other rules or settings: take another prefix, or remove what is there")
+        if start.first > span.first or place.first < span.first:
+            raise ConfigError(
+                f"{where} of offsets {start.first} to {place.first - 1}, and this one begins at {span.first}: begin "
+                f"within it or at its end, or take another prefix"
+            )
+        return span._replace(first=max(span.first, place.first))
+
+    async def _end_offset(self, partition: Partition) -> int:
+        return self._ends.get(partition, 0)
+
+    # --- 2. Plan
+
+    def plan(self, spans: Sequence[Span], progress: Progress) -> Plan:
+        """Read the ranges and count. Blocks."""
+        plan = Plan(list(spans))
+        for span in spans:
+            count = Counted(self.writer.version if self.writer else None, self._settings.resource_opts.max_buffer_bytes)
+            for records in reader.batches(self._config.kafka, span):
+                batch = self.evaluate(records)
+                plan.records += len(records)
+                plan.refusals.note(count.add(batch))
+                progress(len(records))
+            count.cut()
+            plan.rows += count.rows
+            plan.objects += count.objects
+            # A ledger has a beginning, an entry a cut, and one that says that it ended in order.
+            plan.puts += count.objects + (count.cuts + 2 if count.cuts else 0)
+        if self.writer is not None and plan.records:
+            plan.puts += 1  # the version's text
+        return plan
+
+    def evaluate(self, records: list[Record]) -> RowBatch:
+        """The rows of a batch. A dead letter that was sent again counts for nothing where the replay reads its original."""
+        batch = self.rules.evaluate([record for record in records if not is_repetition(record, self._spans)])
+        batch.records = records
+        return batch
+
+    # --- 3. Run
+
+    async def run(self, spans: Sequence[Span], progress: Progress) -> None:
+        """Write everything; returns when it is durable. Killed or cancelled, the same call goes on where it was."""
+        self.refusals.counts.clear()
+        self.refusals.first.clear()
+        lanes = Lanes(self.action, self._open_lane, self._settings.resource_opts.max_buffer_bytes)
+        gate = asyncio.Semaphore(PARTITIONS_AT_ONCE)
+
+        async def one(span: Span) -> None:
+            async with gate:
+                await self._feed(span, lanes, progress)
+
+        async def watch() -> None:
+            await lanes.failed
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(watch())
+                feeding = [group.create_task(one(span)) for span in spans]
+                await asyncio.wait(feeding)
+                watching.cancel()
+        except BaseExceptionGroup as errors:
+            first = errors.exceptions[0]
+            raise ConfigError(str(first)) if isinstance(first, LaneError) else first from None
+        finally:
+            await lanes.close()
+
+    async def _feed(self, span: Span, lanes: Lanes, progress: Progress) -> None:
+        """One partition, from its reader to its lane."""
+        partition = Partition(span.topic, span.partition)
+        self._ends[partition] = span.end
+        lanes.assign([partition])
+        lane = lanes.lane(partition)
+        assert lane is not None
+        reading = reader.batches(self._config.kafka, span)
+        try:
+            while records := await step(reading):
+                await _room(lanes, partition)
+                lanes.reserve(partition, sum([len(record.value or b"") for record in records]))
+                lanes.offer(partition, self.evaluate(records), span.end)
+                progress(len(records))
+            lane.drain()
+            await _drained(lane, lanes, span)
+        finally:
+            with suppress(ValueError):  # its last step may be under way
+                reading.close()
+        lanes.revoke([partition])
+
+
+class Counted:
+    """What a lane would write of one partition, counted as its buffer would group it. None: direct upload."""
+
+    def __init__(self, version: Version | None, bytes_max: int) -> None:
+        self.rows = self.objects = self.cuts = 0
+        self._version = version
+        self._bytes_max = bytes_max
+        self._buffer = Buffer(version.limits) if version else None
+        self._records = 0
+
+    def add(self, batch: RowBatch) -> list[DeadLetter]:
+        """One batch; its records that cannot be handled."""
+        self._records += len(batch.records)
+        if self._version is None or self._buffer is None:
+            self.rows += len(batch.rows)
+            self.objects += len(batch.rows)
+            return batch.dead
+        arrived = arrival(batch, batch.records[0].offset, self._version)
+        for name, (lines, offsets) in arrived.groups.items():
+            self.rows += len(lines)
+            group = self._buffer.extend(name, lines, offsets)
+            while group is not None and group.rolled:
+                self.objects += 1
+                self._buffer.stored(group, group.chunks[0].rows)
+        if self._buffer.size_bytes >= self._bytes_max:
+            self.cut()
+        return arrived.dead
+
+    def cut(self) -> None:
+        """All open chunks become objects."""
+        if self._version is None or not self._records:
+            return
+        assert self._buffer is not None
+        self.objects += len(self._buffer.open_groups())
+        self.cuts += 1
+        self._buffer, self._records = Buffer(self._version.limits), 0
+
+
+def is_repetition(record: Record, spans: Sequence[Span]) -> bool:
+    """Whether a record is a dead letter that was sent again, and the record that it was made of is in the ranges."""
+    origin = fields.redriven_from(record)
+    return origin is not None and any(
+        (span.topic, span.partition) == origin[:2] and span.first <= origin[2] < span.end for span in spans
+    )
+
+
+async def step(reading: Generator[list[Record]]) -> list[Record] | None:
+    """The next batch, read in a thread, which is waited for whatever happens: two may not run one generator."""
+    step = asyncio.ensure_future(asyncio.to_thread(next, reading, None))
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        await asyncio.wait({step})
+        raise
+
+
+async def _room(lanes: Lanes, partition: Partition) -> None:
+    """Until another batch of a partition may be fetched."""
+    while not lanes.has_room(partition):
+        lanes.room.clear()
+        if not lanes.has_room(partition):
+            await lanes.room.wait()
+
+
+async def _drained(lane: Lane, lanes: Lanes, span: Span) -> None:
+    """Until everything is durable. Raises ConfigError if an object wants rows beyond the range."""
+    while not lane.drained.is_set():
+        if lane.must_read and lane.idle:
+            raise ConfigError(
+                f"an earlier replay into this prefix read {span.topic}/{span.partition} beyond offset {span.end - 1} and was "
+                "killed: repeat that one, or take another prefix"
+            )
+        waiting = {asyncio.ensure_future(lane.drained.wait()), asyncio.ensure_future(lanes.room.wait())}
+        lanes.room.clear()
+        _, late = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in late:
+            task.cancel()

@@ -1,0 +1,269 @@
+"""A replay of an aggregated action into the same keys: cuts that the ledger has entered are made again, under the rules of now.
+
+A cut is made again as a whole, from the offsets that its entry names, so that what is in the ledger stays one chain.
+
+1. Its records are read, evaluated and grouped. If Kafka does not have all of them any more, the cut stays as it is.
+2. Each object is put over the one under its key, or created; one that is as it should be is left alone.
+3. The entry is written anew, over the one that was read and no other (pipeline/upload/ledger.py: `original`).
+4. Objects that the old entry named and the new one does not are removed.
+
+Whoever reads a bucket meanwhile sees old objects and new ones side by side. A run that was killed is mended by the same run.
+The cut under way is the worker's, which need not stop: objects of entered cuts are nothing to it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from agents.operate.replay import Plan, Progress, Refusals, is_repetition, step
+from agents.sinks.aggregated import all_of
+from agents.sinks.aggregated_object import create, encoded, letters, object_headers, waiting_for_settings
+from agents.sinks.arrival import arrival
+from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.lane import Partition
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka import reader
+from pipeline.connectors.kafka.reader import Span
+from pipeline.connectors.s3.headers import METADATA_PREFIX
+from pipeline.connectors.s3.store import Head
+from pipeline.errors import ConfigError, OperatorError, RecordsGoneError, RefusedError
+from pipeline.record import Record
+from pipeline.upload.buffer import Buffer, Chunk, Group
+from pipeline.upload.ledger import Entry, StoredObject
+from pipeline.upload.outcomes import Tally
+
+
+class Cut(NamedTuple):
+    """A cut that is in the ledger. `epoch` is the one in the keys of its objects."""
+
+    partition: Partition
+    entry: Entry
+    epoch: int
+
+    @property
+    def span(self) -> Span:
+        """Its offsets."""
+        return Span(*self.partition, self.entry.first, self.entry.next)
+
+
+class Making(NamedTuple):
+    """A cut that is being made again: rows that are no objects yet, what became of records, the objects so far."""
+
+    cut: Cut
+    buffer: Buffer
+    tally: Tally
+    objects: list[StoredObject]
+
+
+Store = Callable[[Cut, StoredObject, Chunk], Coroutine[Any, Any, None]]
+
+
+class Reading:
+    """The records of one partition's cuts, one cut after the other, by one consumer: to open one for each would take hours."""
+
+    def __init__(self, kafka: KafkaConfig, end: int) -> None:
+        self._kafka = kafka
+        self._end = end  # of the last cut
+        self._source: Generator[list[Record]] | None = None
+        self._held: list[Record] = []  # read, and of the next cut
+
+    async def batches(self, span: Span) -> AsyncIterator[list[Record]]:
+        """What there is of a cut, in order. Raises RecordsGoneError; the next cut may be there all the same."""
+        if self._source is None:
+            self._source = reader.batches(self._kafka, span._replace(end=self._end))
+        while True:
+            try:
+                records = self._held or await step(self._source)
+            except RecordsGoneError:
+                self.close()
+                raise
+            if not records:
+                return
+            at = bisect_left(records, span.end, key=lambda record: record.offset)
+            self._held = records[at:]
+            if at:
+                yield records[:at]
+            if self._held or (at and records[at - 1].offset == span.end - 1):
+                return
+
+    def close(self) -> None:
+        """Let go of the consumer."""
+        if self._source is not None:
+            with suppress(ValueError):  # its last step may be under way
+                self._source.close()
+        self._source, self._held = None, []
+
+
+class Rewrite:
+    """The same keys of one aggregated action. `gone`: cuts whose records are not all in Kafka any more."""
+
+    def __init__(self, kafka: KafkaConfig, writer: AggregatedWriter) -> None:
+        self._kafka = kafka
+        self._writer = writer
+        self._version = writer.version
+        self._spans: list[Span] = []
+        self.refusals = Refusals()
+        self.gone: list[Cut] = []
+        self.written = self.removed = 0
+
+    async def cuts(self, spans: Sequence[Span]) -> list[Cut]:
+        """The cuts that hold offsets of `spans`."""
+        found = []
+        for span in spans:
+            epoch = 0
+            async for entry in Chain(self._writer, Partition(span.topic, span.partition)).entries():
+                if entry.records and entry.first < span.end and span.first < entry.next:
+                    found.append(Cut(Partition(span.topic, span.partition), entry, epoch))
+                epoch = entry.next_key_epoch
+        self._spans = [cut.span for cut in found]
+        return found
+
+    async def plan(self, cuts: Sequence[Cut], progress: Progress) -> Plan:
+        """Read and count. Objects that will be found as they should be count as well."""
+        plan = Plan(_joined(cuts))
+        async for _, made in self._made(cuts, progress, None):
+            if made is not None:
+                plan.records += made.records
+                plan.rows += made.rows
+                plan.objects += len(made.objects)
+                plan.puts += len(made.objects) + 1
+        plan.puts += bool(plan.records)  # the version's text
+        plan.refusals, self.refusals = self.refusals, Refusals()
+        return plan
+
+    async def run(self, cuts: Sequence[Cut], progress: Progress) -> None:
+        """Make the cuts again, one after the other. Raises ConfigError if an entry was changed meanwhile."""
+        self.gone.clear()
+        if cuts:  # versions lie beside the ledgers of all partitions
+            await Chain(self._writer, cuts[0].partition).keep_version(self._version)
+        async for cut, made in self._made(cuts, progress, self._put):
+            if made is None or made == cut.entry:
+                continue
+            await Chain(self._writer, cut.partition).rewrite(cut.entry, made)
+            before, now = ({(each.bucket, each.key) for each in entry.objects} for entry in (cut.entry, made))
+            for bucket, key in before - now:
+                await self._delete(bucket or self._writer.bucket, key)
+                self.removed += 1
+
+    # --- One cut
+
+    async def _made(
+        self, cuts: Sequence[Cut], progress: Progress, store: Store | None
+    ) -> AsyncIterator[tuple[Cut, Entry | None]]:
+        """Each cut with its entry, as `_make` says."""
+        for _, some in groupby(cuts, lambda cut: cut.partition):
+            of_partition = list(some)
+            with closing(Reading(self._kafka, of_partition[-1].entry.next)) as reading:
+                for cut in of_partition:
+                    yield cut, await self._make(cut, reading, progress, store)
+
+    async def _make(self, cut: Cut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
+        """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
+        making = Making(cut, Buffer(self._version.limits), Tally(), [])
+        with suppress(RecordsGoneError):
+            async for records in reading.batches(cut.span):
+                progress(len(records))
+                wanted = [record for record in records if not is_repetition(record, self._spans)]
+                batch = self._version.rules.evaluate(wanted)
+                batch.records = records
+                arrived = arrival(batch, cut.entry.first, self._version)
+                self.refusals.note(arrived.dead)
+                making.tally.add(arrived.offsets, arrived.outcomes)
+                groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
+                await self._store(making, [group for group in groups if group], store)
+        if making.tally.records != cut.entry.records:
+            if making.objects and store is not None:
+                raise ConfigError(
+                    f"Kafka deleted records of {cut.partition.topic}/{cut.partition.partition} while they were read: "
+                    f"{len(making.objects)} objects from offset {cut.entry.first} on are made again and their entry is not"
+                )
+            self.gone.append(cut)
+            return None
+        await self._store(making, making.buffer.open_groups(), store, last=True)
+        return self._entry(making)
+
+    def _entry(self, making: Making) -> Entry:
+        old, counts = making.cut.entry, making.tally.counts(making.cut.entry.next)
+        made = replace(
+            old,
+            version=self._version.digest,
+            filtered=counts.filtered,
+            dead_lettered=counts.dead_lettered,
+            rows=sum(each.rows for each in making.objects),
+            objects=tuple(sorted(making.objects, key=lambda each: (each.first, each.key))),
+        )
+        return made if made == old else replace(made, original=old.digest)
+
+    async def _store(self, making: Making, groups: Sequence[Group], store: Store | None, *, last: bool = False) -> None:
+        """Rolled chunks of these groups, and with `last` the open ones too, become objects, unless their keys are refused."""
+        chunks: list[tuple[StoredObject, Chunk]] = []
+        for group in groups:
+            while group.rolled or (last and group.first is not None):
+                chunk = group.chunks[0]
+                bucket, key = self._version.key.location(
+                    group.name,
+                    partition=self._writer.partition_name(making.cut.partition),
+                    offset=chunk.first,
+                    epoch=making.cut.epoch,
+                )
+                chunks.append((StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest(), bucket), chunk))
+                making.buffer.stored(group, chunk.rows)
+
+        async def one(made: StoredObject, chunk: Chunk) -> None:
+            try:
+                if store is not None:
+                    await store(making.cut, made, chunk)
+            except RefusedError as error:
+                offsets = sorted(set(chunk.offsets))
+                self.refusals.note(letters(making.cut.partition, offsets, error))
+                making.tally.dead(offsets)
+            else:
+                making.objects.append(made)
+
+        await all_of(one(*each) for each in chunks)
+
+    async def _put(self, cut: Cut, made: StoredObject, chunk: Chunk) -> None:
+        """An object over the one that is there, unless that is as it should be. Raises RefusedError for its key."""
+        writer, version, until_done = self._writer, self._version, self._writer.attempts.until_done
+        bucket, key = made.bucket or writer.bucket, made.key
+        headers = object_headers(writer, version, cut.partition, chunk, made.rows, made.digest, cut.epoch)
+        head = await until_done(lambda: _head(writer, bucket, key))
+        if head and all(
+            headers.get(f"{METADATA_PREFIX}{name}") == head.metadata.get(name)
+            for name in ("tidegate-digest", "tidegate-rows", "tidegate-version")
+        ):
+            return
+        body = await encoded(version, bytes(chunk.data))
+        if head is None:
+            await create(writer, version, bucket, key, body, headers)
+        else:
+            await until_done(lambda: waiting_for_settings(writer.store.put(bucket, key, body, headers), version))
+        self.written += 1
+
+    async def _delete(self, bucket: str, key: str) -> None:
+        writer = self._writer
+        await writer.attempts.until_done(lambda: writer.store.delete(bucket, key))
+
+
+async def _head(writer: AggregatedWriter, bucket: str, key: str) -> Head | None:
+    """What is known of an object. A key that the store does not take has none: HEAD says 400 and not why, writing says it."""
+    try:
+        return await writer.store.head(bucket, key)
+    except OperatorError as error:
+        if error.reason == "400":
+            return None
+        raise
+
+
+def _joined(cuts: Sequence[Cut]) -> list[Span]:
+    """The cuts of each partition as one range: they follow each other."""
+    joined = []
+    for _, some in groupby(cuts, lambda cut: cut.partition):
+        of_partition = list(some)
+        joined.append(of_partition[0].span._replace(end=of_partition[-1].span.end))
+    return joined

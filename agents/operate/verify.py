@@ -1,0 +1,265 @@
+"""`tidegate verify`: proves from the bucket alone that each offset of an aggregated action was read once and each row is there.
+
+1. Each partition's ledger is read in order, and each entry checked against the one before (pipeline/upload/ledger_check.py).
+2. Each object that an entry names is asked for, and its metadata compared; `deep` reads it and hashes its rows again.
+3. The bucket is listed for objects of this action that no entry names: what a frozen worker left behind when it woke up. They
+   do no harm, and whoever reads the bucket with a wildcard would read rows twice; `sweep` removes them. Sweeping also aborts
+   multipart uploads that have been under way for a day: a worker that was killed could not.
+
+Findings and totals come as they are found. Memory: eight bytes for each object that the ledger names, some objects in flight.
+Kafka is not asked, so this works from anywhere, also when the topic is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import product
+from typing import Any, Final, TypeVar
+
+import orjson
+
+from pipeline.config import AggregatedParameters
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import RetryableError
+from pipeline.formats import read_rows
+from pipeline.retry import delays
+from pipeline.template.object_key import key_pattern, literal_prefix
+from pipeline.upload import ledger, ledger_check
+from pipeline.upload.ledger import StoredObject
+from pipeline.upload.ledger_check import Finding, Totals
+
+REQUESTS_AT_ONCE_MAX: Final = 32
+ATTEMPTS_MAX: Final = 8
+ABANDONED: Final = timedelta(days=1)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionDone:
+    """A partition's ledger has been read: offsets `first` up to but not including `next`."""
+
+    topic: str
+    partition: int
+    first: int | None
+    next: int | None
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Something was removed: an orphan, or an upload that nobody would have completed."""
+
+    key: str
+    what: str
+
+
+Report = Finding | PartitionDone | Swept
+
+
+@dataclass
+class Verifier:
+    """One aggregated action. `reports` may be asked once."""
+
+    action: str
+    parameters: AggregatedParameters
+    store: S3Store
+    partitions: frozenset[int] = frozenset()  # all when empty
+    deep: bool = False
+    sweep: bool = False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _chains: dict[tuple[str, int], ledger_check.Chain] = field(default_factory=dict)
+    _named: set[bytes] = field(default_factory=set)
+    _buckets: set[str] = field(default_factory=set)  # those that entries name beside the ledger's
+    _versions: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS_AT_ONCE_MAX))
+
+    async def reports(self) -> AsyncIterator[Report]:
+        """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
+        async for topic, partition, keys in self._ledgers():
+            if not self.partitions or partition in self.partitions:
+                async for report in self._ledger(topic, partition, keys):
+                    yield report
+        async for report in self._unnamed():
+            yield report
+        if self.sweep:
+            async for swept in self._abandoned():
+                yield swept
+
+    # --- 1. Ledgers
+
+    async def _ledgers(self) -> AsyncIterator[tuple[str, int, list[str]]]:
+        """The keys of each partition's ledger, in order, the beginning last."""
+        root = f"{ledger.ROOT}/{self.action}/"
+        place, keys = ("", -1), list[str]()
+        async for key in self.store.keys(self.parameters.home, root):
+            topic, _, partition = key.removeprefix(root).rpartition("/")[0].rpartition("/")
+            if not partition.isdigit() or not topic:
+                continue  # the texts of versions
+            if (topic, int(partition)) != place:
+                if keys:
+                    yield *place, keys
+                place, keys = (topic, int(partition)), []
+            keys.append(key)
+        if keys:
+            yield *place, keys
+
+    async def _ledger(self, topic: str, partition: int, keys: list[str]) -> AsyncIterator[Report]:
+        chain = self._chains[topic, partition] = ledger_check.Chain()
+        start = ledger.start_key(self.action, topic, partition)
+        for finding in chain.begin(start, await self._get(start)):
+            yield finding
+        entries = [key for key in keys if key != start]
+        for begin in range(0, len(entries), REQUESTS_AT_ONCE_MAX):
+            some = entries[begin : begin + REQUESTS_AT_ONCE_MAX]
+            contents = await asyncio.gather(*[self._get(key) for key in some])
+            objects: list[tuple[StoredObject, str]] = []
+            for key, content in zip(some, contents, strict=True):
+                entry, findings = chain.feed(key, content)
+                for finding in findings:
+                    yield finding
+                if entry is not None:
+                    objects += [(each, entry.version) for each in entry.objects]
+                    for missing in await self._version_findings(key, {entry.version, entry.next_version}):
+                        yield missing
+            for finding in await self._object_findings(objects):
+                yield finding
+        end = chain.place.first if chain.place else None
+        yield PartitionDone(topic, partition, chain.first, end, chain.totals)
+
+    async def _version_findings(self, entry_key: str, digests: set[str]) -> list[Finding]:
+        found = []
+        for digest in digests - self._versions.keys():
+            text = await self._get(ledger.version_key(self.action, digest))
+            good = text is not None and hashlib.sha256(text).hexdigest() == digest
+            self._versions[digest] = orjson.loads(text) if text is not None and good else None
+            if not good:
+                state = "is not there" if text is None else "was changed"
+                key = ledger.version_key(self.action, digest)
+                found.append(Finding("unknown_version", key, f"named by {entry_key}, and its text {state}"))
+        return found
+
+    # --- 2. Objects
+
+    async def _object_findings(self, objects: list[tuple[StoredObject, str]]) -> list[Finding]:
+        self._buckets.update(each.bucket for each, _ in objects if each.bucket)
+        self._named.update(_short(self._bucket(each), each.key) for each, _ in objects)
+        found = await asyncio.gather(*[self._check(each, version) for each, version in objects])
+        return [finding for findings in found for finding in findings]
+
+    async def _check(self, stored: StoredObject, version: str) -> list[Finding]:
+        """One object that an entry names: its metadata and, when deep, its rows."""
+        head = await self._patiently(partial(self.store.head, self._bucket(stored), stored.key))
+        found = ledger_check.object_findings(stored, head.metadata if head else None)
+        settings = self._versions.get(version)
+        if head is None or not self.deep or settings is None:
+            return found
+        content = await self._get(stored.key, self._bucket(stored))
+        try:
+            rows, digest = await asyncio.to_thread(read_rows, content or b"", settings["parameters"])
+        except ValueError as error:
+            return [*found, Finding("different", stored.key, f"it cannot be read: {error}")]
+        wrong = ledger_check.content_finding(stored, rows, digest)
+        return [*found, wrong] if wrong else found
+
+    # --- 3. What no entry names
+
+    async def _unnamed(self) -> AsyncIterator[Report]:
+        """Orphans of this action. Objects of others under the same prefix are none of our business."""
+        pattern = self._patterns()
+        for bucket in self._data_buckets():
+            batch: list[str] = []
+            for prefix in sorted({literal_prefix(text) for text in pattern}):
+                async for key in self.store.keys(bucket, prefix):
+                    if key.startswith(f"{ledger.ROOT}/") or _short(bucket, key) in self._named:
+                        continue
+                    if any(each.fullmatch(key) for each in pattern.values()):
+                        batch.append(key)
+                    if len(batch) >= REQUESTS_AT_ONCE_MAX:
+                        for report in await self._orphans(bucket, batch):
+                            yield report
+                        batch = []
+            for report in await self._orphans(bucket, batch):
+                yield report
+
+    def _data_buckets(self) -> list[str]:
+        """Where objects of this action can be: its bucket and, if that is a template, those that the ledger names."""
+        known = set() if "${" in self.parameters.bucket else {self.parameters.bucket}
+        return sorted(known | self._buckets)
+
+    def _patterns(self) -> dict[str, re.Pattern[str]]:
+        """What keys of this action look like, by the template: the present one, and those of all versions seen."""
+        texts = {self.parameters.key}
+        texts |= {settings["parameters"]["key"] for settings in self._versions.values() if settings}
+        return {text: key_pattern(text) for text in texts}
+
+    async def _orphans(self, bucket: str, keys: list[str]) -> list[Report]:
+        heads = await asyncio.gather(*[self._patiently(partial(self.store.head, bucket, key)) for key in keys])
+        reports: list[Report] = []
+        for key, head in zip(keys, heads, strict=True):
+            place = _place(head.metadata) if head else None
+            if head is None or place is None or head.metadata.get("tidegate-action") != self.action:
+                continue
+            topic, partition, first, epoch = place
+            chain = self._chains.get((topic, partition))
+            if chain is None or not chain.is_orphan(first, epoch):
+                continue  # of a partition that was not asked for, or of the cut under way
+            text = f"offsets {first} to {head.metadata.get('tidegate-last')} of {topic}/{partition}, epoch {epoch}"
+            if self.sweep:
+                await self._patiently(partial(self.store.delete, bucket, key))
+                reports.append(Swept(key, f"an object that no entry names: {text}"))
+            else:
+                reports.append(Finding("orphan", key, text))
+        return reports
+
+    async def _abandoned(self) -> AsyncIterator[Swept]:
+        pattern = self._patterns()
+        oldest = self.now() - ABANDONED
+        prefixes = sorted({literal_prefix(text) for text in pattern})
+        for bucket, prefix in product(self._data_buckets(), prefixes):
+            for upload in await self._patiently(partial(self.store.uploads, bucket, prefix)):
+                if upload.begun < oldest and any(each.fullmatch(upload.key) for each in pattern.values()):
+                    await self.store.abort(bucket, upload)
+                    text = f"an upload that was begun {upload.begun:%Y-%m-%d %H:%M} and never completed"
+                    yield Swept(upload.key, text)
+
+    # --- Requests
+
+    def _bucket(self, stored: StoredObject) -> str:
+        return stored.bucket or self.parameters.home
+
+    async def _get(self, key: str, bucket: str = "") -> bytes | None:
+        return await self._patiently(partial(self.store.get, bucket or self.parameters.home, key))
+
+    async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
+        """A request, made again a few times when the store is briefly away: a proof that ends half-way proves nothing."""
+        waits = delays(random.random, cap_seconds=5.0)
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                async with self._gate:
+                    return await call()
+            except RetryableError:
+                await asyncio.sleep(next(waits))
+        async with self._gate:
+            return await call()
+
+
+def _short(bucket: str, key: str) -> bytes:
+    """A name for a key that takes eight bytes. Among a million keys two share one with a chance of one in 10^7."""
+    return hashlib.blake2b(f"{bucket}/{key}".encode(), digest_size=8).digest()
+
+
+def _place(metadata: Any) -> tuple[str, int, int, int] | None:
+    """Topic, partition, first offset and epoch that an object's metadata tells; None if it is not ours."""
+    try:
+        topic, partition, first = metadata["tidegate-place"].rsplit("/", 2)
+        return topic, int(partition), int(first), int(metadata["tidegate-epoch"])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Rows to objects: lanes, one for each partition, and what they share."""

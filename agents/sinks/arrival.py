@@ -1,0 +1,67 @@
+"""What a row batch brings to an aggregated lane: lines by group, and what became of each record.
+
+The hot path of aggregated upload: one pass over the rows, nothing kept that is not needed. Pure.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from agents.sinks.version import Version
+from pipeline.errors import RecordError
+from pipeline.rule import DeadLetter, RowBatch
+from pipeline.template.object_key import GroupName
+from pipeline.upload.outcomes import DEAD, WRITTEN
+
+
+class Arrival(NamedTuple):
+    """`groups`: lines with their breaks, and their offsets, in order. `outcomes[i]` is that of the record at `offsets[i]`."""
+
+    groups: dict[GroupName, tuple[list[bytes], list[int]]]
+    offsets: Sequence[int]
+    outcomes: bytes
+    dead: list[DeadLetter]
+
+
+def arrival(batch: RowBatch, begin: int, version: Version) -> Arrival:
+    """The part of a batch from offset `begin` on; some of it is there. A row that cannot be written is a dead letter."""
+    records, line_of, group_of = batch.records, version.container.line, version.key.group
+    outcomes = bytearray(len(records))
+    dead = [letter for letter in batch.dead if letter.record.offset >= begin]
+    groups: dict[GroupName, tuple[list[bytes], list[int]]] = {}
+    last: GroupName | None = None  # the group of the row before, which most rows share
+    lines: list[bytes] = []
+    offsets: list[int] = []
+    at = 0
+    for row, origin in zip(batch.rows, batch.origins, strict=True):
+        offset = origin.offset
+        if offset < begin:
+            continue
+        while records[at] is not origin:
+            at += 1
+        try:
+            line = line_of(row)
+            group = group_of(row, origin.timestamp)
+        except RecordError as error:
+            dead.append(DeadLetter(origin, error.cause, str(error)))
+            continue
+        outcomes[at] = WRITTEN
+        if group is not last:
+            last, (lines, offsets) = group, groups.setdefault(group, ([], []))
+        lines.append(line)
+        offsets.append(offset)
+    return Arrival(groups, *_outcomes(batch, begin, outcomes, dead), dead)
+
+
+def _outcomes(batch: RowBatch, begin: int, outcomes: bytearray, dead: list[DeadLetter]) -> tuple[Sequence[int], bytes]:
+    """Offsets and outcomes of the records from `begin` on."""
+    records = batch.records
+    offsets: Sequence[int] = range(records[0].offset, batch.next_offset)
+    if len(offsets) != len(records):  # compacted, or with markers of transactions
+        offsets = [record.offset for record in records]
+    for letter in dead:
+        outcomes[offsets.index(letter.record.offset)] = DEAD
+    skipped = bisect_left(offsets, begin)
+    return offsets[skipped:], bytes(outcomes[skipped:])

@@ -1,0 +1,266 @@
+"""Direct upload: one object per row, in order for each client, many clients at once.
+
+1. A row's key, bucket and content are rendered. A row that cannot be rendered is a dead letter.
+2. Rows of one clientid are put one at a time, in order; up to `inflight_window` clients of a partition at once.
+3. A PUT is repeated until S3 confirmed it. What S3 will never accept is a dead letter.
+4. The partition is durable up to the lowest offset that still has work.
+
+Writes are *fenced*, so that a worker that was frozen and wakes up puts no old value over a newer one, and a replay changes
+nothing: each object carries its row's place (topic, partition, offset, number in the record). A new key is created; where the
+key is taken, or was written before, the object is replaced only if it is still the one that was seen. Who finds the same or a
+later place of the same partition there is done. A unique key thus costs one request. An object that is not ours is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import structlog
+
+from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
+from agents.sinks.attempts import Attempts
+from agents.sinks.dead_letter import LetterBox
+from agents.sinks.direct_headers import RowHeaders
+from agents.sinks.lane import Lane, Partition
+from pipeline.config import DirectParameters
+from pipeline.connectors.s3.headers import METADATA_PREFIX
+from pipeline.connectors.s3.store import Head, S3Store
+from pipeline.errors import RecordError, RefusedError, RenderError, located
+from pipeline.record import Record
+from pipeline.rule import DeadLetter, RowBatch
+from pipeline.sql import Row
+from pipeline.template import Template
+from pipeline.upload.open_offsets import Progress
+
+KEYS_REMEMBERED_MAX: Final = 50_000
+PLACE: Final = "tidegate-place"
+
+log = structlog.get_logger("tidegate.direct")
+
+
+class Place(NamedTuple):
+    """Where a row came from: of two rows of one partition, the later one is the greater."""
+
+    topic: str
+    partition: int
+    offset: int
+    number: int  # of the row among those of its record
+
+    def text(self) -> str:
+        """As the object's metadata has it."""
+        return f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
+
+    def is_settled_by(self, other: Place | None) -> bool:
+        """Whether an object of `other` leaves nothing to write for this row."""
+        return other is not None and self[:2] == other[:2] and self[2:] <= other[2:]
+
+
+class Put(NamedTuple):
+    """One object to write."""
+
+    bucket: str
+    key: str
+    content: bytes
+    headers: dict[str, str]
+    place: Place
+    origin: Record
+
+
+class DirectWriter:
+    """What all lanes of one direct action share: templates, the store, and the keys that were written."""
+
+    def __init__(
+        self,
+        action: str,
+        parameters: DirectParameters,
+        store: S3Store,
+        dead_letters: LetterBox,
+        attempts: Attempts,
+        inflight_window: int,
+        *,
+        again: bool = False,
+    ) -> None:
+        """`again`: a row replaces the object that it made before, and still none of a later row."""
+        self.store = store
+        self.dead_letters = dead_letters
+        self.attempts = attempts
+        self.inflight_window = inflight_window
+        self._action = action
+        with located("parameters.bucket"):
+            self._bucket = Template(parameters.bucket, missing="dead_letter")
+        with located("parameters.key"):
+            self._key = Template(parameters.key, missing=parameters.missing)
+        with located("parameters.content"):
+            self._content = Template(parameters.content, missing=parameters.missing)
+        self._headers = RowHeaders(parameters)
+        self._again = again
+        self._fenced = parameters.write == "fenced"
+        self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
+        self._said_overwrite = False
+        self.meter = ObjectMeter(action)
+        self._overwritten = OVERWRITTEN.labels(action)
+
+    def render(self, row: Row, origin: Record, number: int) -> Put:
+        """The object of a row. Raises RenderError."""
+        key = self._key.render_text(row)
+        if not key:
+            raise RenderError("the object key is empty")
+        place = Place(origin.topic, origin.partition, origin.offset, number)
+        content, headers = self._content.render(row), self._headers.render(row)
+        return Put(self._bucket.render_text(row), key, content, headers, place, origin)
+
+    async def put(self, put: Put) -> None:
+        """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
+        with self.meter.writing() as writing:
+            await self._put(put, writing)
+        self.meter.rows(1)
+
+    async def _put(self, put: Put, writing: Writing) -> None:
+        until_done, store = self.attempts.until_done, self.store
+        if not self._fenced or not await until_done(lambda: store.conditional(put.bucket)):
+            etag = await until_done(lambda: store.put(put.bucket, put.key, put.content, put.headers))
+            self._wrote(put, writing, etag, self._written.get((put.bucket, put.key), ("", None))[1])
+            return
+        headers = {**put.headers, METADATA_PREFIX + PLACE: put.place.text()}
+        there = self._written.get((put.bucket, put.key))
+        while not self._settles(put, there[1] if there else None):
+            etag_seen = there[0] if there else None
+            wrote = await until_done(lambda etag=etag_seen: self._write(put, headers, etag))  # type: ignore[misc]
+            if wrote is not None:
+                self._wrote(put, writing, wrote, there[1] if there else None)
+                return
+            head = await until_done(lambda: store.head(put.bucket, put.key))
+            there = (head.etag, _place(head)) if head else None
+        if there and there[1] != put.place:
+            self._count_overwritten(put)
+
+    def _settles(self, put: Put, there: Place | None) -> bool:
+        """Whether what is there leaves nothing to write."""
+        return put.place.is_settled_by(there) and not (self._again and there == put.place)
+
+    async def _write(self, put: Put, headers: dict[str, str], etag: str | None) -> str | None:
+        """Create the object, or replace the one with `etag`. None: what is there is not what was expected."""
+        if etag is None:
+            return await self.store.create(put.bucket, put.key, put.content, headers)
+        return await self.store.replace(put.bucket, put.key, put.content, headers, etag)
+
+    def _wrote(self, put: Put, writing: Writing, etag: str, before: Place | None) -> None:
+        writing.confirmed(len(put.content))
+        name = (put.bucket, put.key)
+        self._written.pop(name, None)
+        self._written[name] = etag, put.place
+        if len(self._written) > KEYS_REMEMBERED_MAX:
+            self._written.popitem(last=False)
+        if before is not None and before != put.place:
+            self._count_overwritten(put)
+
+    def _count_overwritten(self, put: Put) -> None:
+        """Two records met in one key. A repetition of the same record is none."""
+        self._overwritten.inc()
+        if not self._said_overwrite:
+            self._said_overwrite = True
+            log.warning(
+                "two rows have one key: the later one stays; counted from now on, not said again",
+                action=self._action,
+                key=put.key[:200],
+                help="add ${id} to the key to keep both",
+            )
+
+
+def _place(head: Head) -> Place | None:
+    """The place of the row that an object was made of; None if the object is not ours."""
+    topic, _, rest = head.metadata.get(PLACE, "").rpartition("/")
+    topic, _, partition = topic.rpartition("/")
+    offset, _, number = rest.partition(".")
+    try:
+        return Place(topic, int(partition), int(offset), int(number))
+    except ValueError:
+        return None
+
+
+class DirectLane(Lane):
+    """One partition of a direct action."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: DirectWriter) -> None:
+        super().__init__(partition, on_room)
+        self._writer = writer
+        self._progress = Progress()
+        self._clients: dict[bytes | None, deque[Put]] = {}  # rows of clients that wait or are being written
+        self._waiting: deque[bytes | None] = deque()  # clients with rows and no task
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._batches: deque[tuple[int, int]] = deque()  # (next offset, bytes) of batches that are not yet durable
+
+    async def run(self) -> None:
+        """Take batches and keep the window full. Its tasks end with it."""
+        self.ready = True
+        self._on_room()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while (taken := await self._next(None)) is not None:
+                    batch, size_bytes = taken
+                    await self._writer.dead_letters.send(batch.dead)
+                    self._batches.append((batch.next_offset, size_bytes))
+                    await self._take(batch)
+                    self._start(group)
+            self.drained.set()
+        finally:
+            self._batches.clear()
+
+    async def _take(self, batch: RowBatch) -> None:
+        """Render all rows and line them up by client. A refused row is open until its dead letter is durable."""
+        refused: list[DeadLetter] = []
+        before, number = None, 0
+        for row, origin in zip(batch.rows, batch.origins, strict=True):
+            number = number + 1 if origin is before else 0
+            before = origin
+            self._progress.open(origin.offset)
+            try:
+                put = self._writer.render(row, origin, number)
+            except RecordError as error:
+                refused.append(DeadLetter(origin, error.cause, str(error)))
+                continue
+            rows = self._clients.get(origin.key)
+            if rows is None:
+                self._clients[origin.key] = deque([put])
+                self._waiting.append(origin.key)
+            else:
+                rows.append(put)
+        await self._writer.dead_letters.send(refused)
+        for letter in refused:
+            self._progress.close(letter.record.offset)
+        self._progress.read(batch.next_offset)
+        self._advance()
+
+    def _start(self, group: asyncio.TaskGroup) -> None:
+        """A task for each waiting client, as far as the window allows."""
+        while self._waiting and len(self._tasks) < self._writer.inflight_window:
+            task = group.create_task(self._write(self._waiting.popleft()))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _write(self, client: bytes | None) -> None:
+        """Write the rows of one client after the other, then those of the next client that waits."""
+        while True:
+            rows = self._clients[client]
+            while rows:
+                put = rows[0]
+                try:
+                    await self._writer.put(put)
+                except RefusedError as error:
+                    await self._writer.dead_letters.send([DeadLetter(put.origin, error.reason, str(error))])
+                rows.popleft()
+                self._progress.close(put.origin.offset)
+                self._advance()
+            del self._clients[client]
+            if not self._waiting:
+                return
+            client = self._waiting.popleft()
+
+    def _advance(self) -> None:
+        """Pass on how far the partition is durable, and make room for what is."""
+        self.durable = self._progress.durable
+        while self._batches and self.durable is not None and self._batches[0][0] <= self.durable:
+            self._release(self._batches.popleft()[1])

@@ -1,0 +1,239 @@
+"""Lanes: one per partition and action, a task of its own that writes, so that the agent never waits.
+
+A lane takes row batches in order of offset, writes them its way (direct.py, aggregated.py) and says how far it is durable.
+What it holds is counted in bytes, and the transport fetches for lanes that have room. This file knows neither S3 nor Faust.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from agents.metrics import HELD_BYTES, LAG
+from pipeline.rule import RowBatch
+
+# Batches of one partition that wait while the lane writes: enough to keep it busy, few enough to drop without regret.
+QUEUED_BATCHES_MAX: Final = 8
+# Bytes of one partition that wait. One batch is let in whatever its size.
+QUEUED_BYTES_MAX: Final = 16 << 20
+
+
+class Partition(NamedTuple):
+    """A topic's partition; equal to Faust's TP."""
+
+    topic: str
+    partition: int
+
+
+class LaneError(Exception):
+    """A lane cannot go on as it is: its action is started afresh, from what is durable."""
+
+
+class Lane:
+    """One partition of one action. Subclasses write: `run` until cancelled, or until drained after `drain`.
+
+    `queued_bytes` is what was fetched and waits for this lane; `held_bytes` all that it keeps in memory.
+    """
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None]) -> None:
+        self.partition = partition
+        self.ready = False
+        self.draining = False
+        self.end_offset = 0  # of the partition, as last seen
+        self.must_read = False  # rows are needed to finish a cut, whatever the limits
+        self.durable: int | None = None
+        self.queued_bytes = 0
+        self._on_room = on_room
+        self._sizes: deque[int] = deque()  # of batches fetched and not offered yet
+        self._queue: deque[tuple[RowBatch, int]] = deque()
+        self._arrived = asyncio.Event()
+        self._woken = False
+        self.drained = asyncio.Event()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of everything that is fetched and not durable."""
+        return self.queued_bytes
+
+    @property
+    def settled(self) -> int | None:
+        """The offset up to which every record is durable, filtered or a dead letter; None before anything was read."""
+        return self.durable
+
+    def lag(self) -> int:
+        """Records between what is settled and the end of the partition as last seen."""
+        return max(0, self.end_offset - (self.settled or 0))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another batch may be fetched."""
+        return (
+            self.ready
+            and (self.must_read or not self.draining)
+            and len(self._queue) + len(self._sizes) < QUEUED_BATCHES_MAX
+            and self.queued_bytes < QUEUED_BYTES_MAX
+        )
+
+    def reserve(self, size_bytes: int) -> None:
+        """A batch was fetched; its rows will be offered."""
+        self._sizes.append(size_bytes)
+        self.queued_bytes += size_bytes
+
+    def offer(self, batch: RowBatch) -> None:
+        """Take a batch, whose size was reserved. Never waits."""
+        self._queue.append((batch, self._sizes.popleft()))
+        self._arrived.set()
+
+    def drain(self) -> None:
+        """Take no more; write what is here, then set `drained`."""
+        self.draining = True
+        self._arrived.set()
+
+    def relieve(self) -> None:
+        """The action holds as much as it may: write early, if that frees memory."""
+
+    async def run(self) -> None:
+        """Write until cancelled. Raises LaneError if the lane cannot go on."""
+        raise NotImplementedError
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be taken and nothing is on its way here."""
+        return not self._queue and not self._sizes
+
+    async def _next(self, timeout_seconds: float | None) -> tuple[RowBatch, int] | None:
+        """The next batch with its size in bytes; None after `timeout_seconds`, when woken, or when drained."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not self._queue and not self._woken and (self.must_read or not (self.draining and self.idle)):
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            return None
+        self._woken = False
+        return self._queue.popleft() if self._queue else None
+
+    def _wake(self) -> None:
+        """Let `_next` return, with a batch or without: there is something else to do."""
+        self._woken = True
+        self._arrived.set()
+
+    def _release(self, size_bytes: int) -> None:
+        self.queued_bytes -= size_bytes
+        self._on_room()
+
+
+class Lanes:
+    """All lanes of one action in this process. Implements what agents/stream/transport.py asks for."""
+
+    def __init__(self, action: str, open_lane: Callable[[Partition, Callable[[], None]], Lane], bytes_max: int) -> None:
+        self.room = asyncio.Event()
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._action = action
+        self._open_lane = open_lane
+        self._bytes_max = bytes_max
+        self._lanes: dict[Partition, tuple[Lane, asyncio.Task[None]]] = {}
+        self._held = HELD_BYTES.labels(action)
+
+    def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Open a lane for each partition."""
+        for topic, number in partitions:
+            partition = Partition(topic, number)
+            lane = self._open_lane(partition, self.room.set)
+            task = asyncio.create_task(lane.run(), name=f"lane {topic}[{number}]")
+            task.add_done_callback(self._ended)
+            self._lanes[partition] = lane, task
+            LAG.labels(self._action, topic, number).set_function(lane.lag)
+        self.room.set()
+
+    def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
+        """Drop the lanes of these partitions."""
+        for topic, number in list(partitions):
+            found = self._lanes.pop(Partition(topic, number), None)
+            if found:
+                found[1].cancel()
+                LAG.remove(self._action, topic, number)
+
+    def has_room(self, partition: tuple[str, int]) -> bool:
+        """Whether another batch may be fetched from this partition."""
+        found = self._lanes.get(partition)  # type: ignore[call-overload]
+        if found is None or not found[0].has_room:
+            return False
+        held = self.held_bytes
+        self._held.set(held)
+        if held < self._bytes_max or found[0].must_read:
+            return True
+        self._relieve()
+        return False
+
+    def reserve(self, partition: tuple[str, int], size_bytes: int) -> None:
+        """Count a fetched batch against the limits before its rows arrive."""
+        found = self._lanes.get(partition)  # type: ignore[call-overload]
+        if found:
+            found[0].reserve(size_bytes)
+
+    def offer(self, partition: tuple[str, int], batch: RowBatch, end_offset: int) -> None:
+        """Hand a batch to its lane; without one the partition was lost and its new owner reads it again."""
+        found = self._lanes.get(partition)  # type: ignore[call-overload]
+        if found:
+            found[0].end_offset = end_offset
+            found[0].offer(batch)
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """An error in here ends the action. Faust would count the batch as done, start the agent again and lose it."""
+        try:
+            yield
+        except Exception as error:
+            if not self.failed.done():
+                self.failed.set_exception(error)
+            raise
+
+    def lane(self, partition: tuple[str, int]) -> Lane | None:
+        """The lane of a partition."""
+        found = self._lanes.get(partition)  # type: ignore[call-overload]
+        return found[0] if found else None
+
+    def durable(self, partition: tuple[str, int]) -> int | None:
+        """The next offset to commit."""
+        lane = self.lane(partition)
+        return lane.durable if lane else None
+
+    def partitions(self) -> list[Partition]:
+        """Partitions that have a lane."""
+        return list(self._lanes)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes fetched and not durable, over all partitions."""
+        return sum(lane.held_bytes for lane, _ in self._lanes.values())
+
+    async def drain(self, deadline_seconds: float) -> bool:
+        """Write what is here. False if the deadline passed first: the rest is read again by the next owner."""
+        lanes = [lane for lane, task in self._lanes.values() if not task.done()]
+        for lane in lanes:
+            lane.drain()
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                for lane in lanes:
+                    await lane.drained.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Stop all lanes where they are."""
+        tasks = [task for _, task in self._lanes.values()]
+        self.revoke(self.partitions())
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _relieve(self) -> None:
+        """At the memory limit: the largest partition is cut."""
+        max((lane for lane, _ in self._lanes.values()), key=lambda lane: lane.held_bytes).relieve()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() and not self.failed.done():
+            self.failed.set_exception(task.exception())  # type: ignore[arg-type]

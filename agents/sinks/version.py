@@ -1,0 +1,84 @@
+"""A version of an action: its rules and every setting that decides which bytes land under which key.
+
+Two workers with the same version make the same objects of the same records. The ledger names the version of each cut, and its
+text lies beside the ledger, so that a successor finishes a cut as it was begun, under the rules of then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.config import AggregatedParameters
+from pipeline.config.object_settings import ObjectSettings
+from pipeline.errors import ConfigError, located
+from pipeline.formats import make
+from pipeline.rule import RuleSet, Schemas
+from pipeline.template.object_key import KeyTemplate
+from pipeline.upload.buffer import RollLimits
+
+# Settings that say where and when to write, and nothing about the bytes or the key.
+_NOT_CONTENT = {"bucket", "ledger_bucket", "min_part_size", "max_part_size", *ObjectSettings.model_fields}
+
+
+class Version:
+    """Rules, key, container and limits, compiled. `digest` names them."""
+
+    def __init__(
+        self,
+        action: str,
+        node: str,
+        rules: Mapping[str, str],
+        parameters: AggregatedParameters,
+        schemas: Schemas | None = None,
+    ) -> None:
+        """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
+        dumped = parameters.model_dump(by_alias=True)
+        settings = {name: value for name, value in dumped.items() if name not in _NOT_CONTENT}
+        if elsewhere := parameters.bucket != parameters.home:
+            settings["bucket"] = parameters.bucket
+        self.text = orjson.dumps(
+            {"action": action, "node": node, "rules": dict(rules), "schemas": schemas or {}, "parameters": settings},
+            option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
+        )
+        self.digest = hashlib.sha256(self.text).hexdigest()
+        self.rules = RuleSet(rules, node=node, schemas=schemas, action=action)
+        with located("parameters.key"):
+            self.key = KeyTemplate(
+                parameters.key,
+                action=action,
+                node=node,
+                interval_seconds=parameters.aggregation.time_interval,
+                missing=parameters.missing,
+                bucket=parameters.bucket if elsewhere else "",
+            )
+        self.limits = RollLimits(parameters.aggregation.max_records, parameters.aggregation.max_bytes)
+        self.interval_seconds = parameters.aggregation.time_interval
+        with located("parameters.container"):
+            self.container = make(
+                settings["container"],
+                compression=parameters.compression,
+                level=parameters.compression_level,
+                schemas=schemas,
+            )
+
+
+def from_text(text: bytes, *, bucket: str) -> Version:
+    """The version whose `text` this is. Raises ConfigError if it is none, or one that this program does not know."""
+    try:
+        fields: dict[str, Any] = orjson.loads(text)
+        settings = dict(fields["parameters"])
+        # Durations are seconds in the text and would be taken for milliseconds.
+        aggregation = dict(settings["aggregation"])
+        aggregation["time_interval"] = f"{aggregation['time_interval']}s"
+        settings["aggregation"] = aggregation
+        parameters = AggregatedParameters.model_validate({"bucket": bucket, **settings, "ledger_bucket": bucket})
+        version = Version(fields["action"], fields["node"], fields["rules"], parameters, fields["schemas"])
+        # A later program may know more settings: the version keeps the name that the ledger knows it by.
+        version.text, version.digest = text, hashlib.sha256(text).hexdigest()
+        return version
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"a version beside the ledger cannot be used: {error}") from None

@@ -1,0 +1,1 @@
+"""All that knows Faust: the wiring, the transport, the fetch."""

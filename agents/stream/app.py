@@ -1,0 +1,115 @@
+"""The Faust wiring: one action is one consumer group is one Faust app, and a worker runs as many as it is told to.
+
+    record batch ── rule agent (rules: records to rows) ──▶ sink agent (rows to lanes) ──▶ lanes write to S3
+
+Both agents are Faust stream processors over an app of their own, so that a bucket that is down stalls nobody else, and each
+action has its own offsets, lag and replay. Neither ever waits for S3: see transport.py and lane.py.
+"""
+
+from __future__ import annotations
+
+import gc
+import tempfile
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.types import TP
+
+from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
+from agents.sinks.lane import Lanes, Partition
+from agents.sinks.writers import OpenLane, topics_of
+from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, Schema
+from pipeline.config import KafkaConfig
+from pipeline.rule import RowBatch, RuleSet
+
+RECORDS_PER_FETCH_MAX: Final = 10_000
+# Python's defaults look for cycles after every 700 objects that stay, and a batch is a hundred thousand, none in a cycle: half of
+# the worker's time went there.
+COLLECTOR_THRESHOLDS: Final = (100_000, 50, 100)
+
+log = structlog.get_logger("tidegate.app")
+
+
+class ActionApp(faust.App):
+    """A Faust app with lanes, which its transport asks for room and for progress."""
+
+    lanes: Lanes
+
+
+def build(
+    group: str,
+    action: str,
+    kafka: KafkaConfig,
+    rules: RuleSet,
+    open_lane: OpenLane,
+    buffer_bytes_max: int,
+) -> ActionApp:
+    """The app of one action, not started. `group` is its consumer group."""
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    app = ActionApp(
+        group,
+        broker=[f"kafka+batch://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        store="memory://",
+        datadir=tempfile.gettempdir(),
+        web_enabled=False,
+        broker_commit_interval=kafka.commit_interval,
+        broker_session_timeout=kafka.session_timeout,
+        broker_heartbeat_interval=kafka.session_timeout / 6,
+        broker_rebalance_timeout=max(60.0, kafka.session_timeout),
+        broker_request_timeout=max(90.0, kafka.session_timeout),
+        broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
+        broker_max_poll_records=RECORDS_PER_FETCH_MAX,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=16,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+    )
+    app.lanes = Lanes(action, open_lane, buffer_bytes_max)
+    source = app.topic(*topics_of(kafka, rules), schema=Schema(), allow_empty=True)
+    rows = app.channel(maxsize=16)
+    _add_agents(app, action, rules, source, rows)
+    return app
+
+
+def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: Any) -> None:
+    records_total, rows_total = RECORDS.labels(action), ROWS.labels(action)
+    filtered_total = FILTERED.labels(action)
+
+    @app.agent(source, name=f"{app.conf.id}.rules")
+    async def evaluate(stream: Any) -> None:
+        """Rules: a record batch becomes a row batch."""
+        async for event in stream.noack().events():
+            message = event.message
+            if message.generation_id != app.consumer_generation_id:
+                continue  # fetched before a rebalance: whoever has the partition now reads it again
+            fetched = message.value
+            with app.lanes.failing():
+                batch = rules.evaluate(fetched.records)
+            records_total.inc(len(fetched.records))
+            rows_total.inc(len(batch.rows))
+            filtered_total.inc(_filtered(batch))
+            count_rules(action, batch)
+            await rows.send(value=(message.tp, message.generation_id, fetched.end_offset, batch))
+
+    @app.agent(rows, name=f"{app.conf.id}.sink")
+    async def write(stream: Any) -> None:
+        """Sink: the rows of a partition go to its lane, which writes them to S3 in its own time."""
+        async for tp, generation, end_offset, batch in stream:
+            if generation == app.consumer_generation_id:
+                with app.lanes.failing():
+                    app.lanes.offer(tp, batch, end_offset)
+
+
+def _filtered(batch: RowBatch) -> int:
+    """Records of which no rule made a row, or a dead letter."""
+    used = {id(origin) for origin in batch.origins}
+    used.update(id(letter.record) for letter in batch.dead)
+    return len(batch.records) - len(used)
+
+
+async def end_offset(app: ActionApp, partition: Partition) -> int:
+    """The offset that the next record of a partition will get."""
+    ends = await app.consumer.highwaters(TP(*partition))
+    return next(iter(ends.values()))

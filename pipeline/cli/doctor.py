@@ -1,0 +1,60 @@
+"""`tidegate doctor`: one line for each thing that was looked at outside. Exit status 1 if anything is bad.
+
+What is looked at and why: pipeline/doctor. This file prints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline import log
+from pipeline.cli.options import ConfigFile
+from pipeline.config import Config, load_file
+from pipeline.doctor import Check, kafka, mqtt, s3
+
+
+def doctor(
+    config: ConfigFile,
+    output: Annotated[Literal["text", "json"], typer.Option(help="json: one object, at the end.")] = "text",
+) -> None:
+    """Look at the brokers, Kafka and the buckets as the processes will use them. Exit status 1 if anything is bad."""
+    log.configure(level="error")  # what the connectors would warn of, the checks say themselves
+    sys.exit(asyncio.run(_print(load_file(config), as_json=output == "json")))
+
+
+async def _print(config: Config, *, as_json: bool) -> int:
+    found: list[Check] = []
+    async for check in _checks(config):
+        found.append(check)
+        if not as_json:
+            typer.echo(check.line())
+    counts = {state: sum(check.state == state for check in found) for state in ("ok", "warn", "bad", "skipped")}
+    if as_json:
+        typer.echo(json.dumps({**counts, "checks": [asdict(check) for check in found]}))
+    else:
+        typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
+    return 1 if counts["bad"] else 0
+
+
+async def _checks(config: Config) -> AsyncIterator[Check]:
+    packets: dict[str, int | None] = {}
+    for name, source in config.sources.mqtt.items():
+        checks, packets[f"mqtt:{name}"] = await asyncio.to_thread(mqtt.check, name, source)
+        for check in checks:
+            yield check
+    for name in config.sources.exhook:
+        yield Check(f"exhook:{name}", "skipped", "EMQX connects to us; its own log tells whether it can")
+    for name, listener in config.sources.listener.items():
+        packets[f"listener:{name}"] = listener.max_packet_size
+        yield Check(f"listener:{name}", "skipped", "devices connect to us; there is no broker that would have to queue")
+    for check in await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets))):
+        yield check
+    async for check in s3.check(config):
+        yield check

@@ -1,0 +1,176 @@
+"""`tidegate replay`: says what a replay would read and write, asks, and does it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from contextlib import AsyncExitStack
+from typing import Annotated, Any, Final
+
+import typer
+
+from pipeline.cli.options import ConfigFile, Output, parse_time, show_time
+from pipeline.config import Config, DirectParameters, load_file
+from pipeline.connectors.kafka.reader import Bound, ranges
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import ConfigError
+
+PROGRESS_SECONDS: Final = 2.0
+
+
+def parse_bound(text: str) -> Bound:
+    """An offset if it is a whole number, else a time."""
+    return Bound(offset=int(text)) if text.isdecimal() else Bound(time_ms=parse_time(text))
+
+
+def replay(
+    config: ConfigFile,
+    action: Annotated[str, typer.Argument(help="Action whose rules are run again.", show_default=False)],
+    since: Annotated[
+        Any,
+        typer.Option("--from", parser=parse_bound, metavar="TIME|OFFSET", help="Where to begin.", show_default=False),
+    ],
+    until: Annotated[
+        Any,
+        typer.Option(
+            "--to", parser=parse_bound, metavar="TIME|OFFSET", help="Where to end, not included; now by default."
+        ),
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option(metavar="PREFIX", help="Write below this prefix; into the same keys by default.")
+    ] = None,
+    partition: Annotated[
+        list[int] | None, typer.Option(help="Partition, may be repeated; all by default.", show_default=False)
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    output: Output = "text",
+) -> None:
+    """Run a range of records through the present rules again, into another prefix or the same keys.
+
+    TIME is as in 2026-01-31T08:00 (UTC), OFFSET a whole number that counts in each partition. Killed, the same command goes on.
+    """
+    from pipeline import log
+
+    log.configure(level="warning", stream=sys.stderr)
+    settings, name = load_file(config), action.removeprefix("s3:")
+    if name not in settings.actions.s3:
+        raise ConfigError(f"no action {name!r}; there are: {', '.join(settings.actions.s3) or 'none'}")
+    wanted = since, until, tuple(partition or ())
+    sys.exit(asyncio.run(_replay(settings, name, wanted, into, _Talk(output == "jsonl", plan, yes))))
+
+
+async def _replay(config: Config, name: str, wanted: tuple[Any, Any, Any], into: str | None, talk: _Talk) -> int:
+    from agents.operate import replay, replay_in_place
+
+    settings = config.actions.s3[name]
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(S3Store(config.connectors.s3[settings.connector]))
+        job = replay.Replay(config, name, replay.prefix(into) if into is not None else "", store)
+        spans = await asyncio.to_thread(ranges, config.kafka, job.topics, *wanted)
+        for span in spans:
+            if wanted[0].offset is not None and span.first > wanted[0].offset:
+                talk.note(f"{span.topic}/{span.partition}: Kafka has nothing before offset {span.first} any more")
+        if into is None and job.writer is not None:
+            again = replay_in_place.Rewrite(config.kafka, job.writer)
+            cuts = await again.cuts(spans)
+            talk.begin("reading", sum(cut.entry.records for cut in cuts))
+            planned = await again.plan(cuts, talk.progress)
+            talk.gone(again.gone)
+            if not talk.agreed(planned, f"{settings.parameters.bucket}, the same keys"):
+                return max(talk.declined, bool(again.gone))
+            talk.begin("writing", planned.records)
+            await again.run(cuts, talk.progress)
+            talk.end(f"{again.written} objects written, {again.removed} removed", again.refusals)
+            return 1 if again.gone else 0
+        spans = await job.ranges(spans)
+        talk.begin("reading", sum(span.end - span.first for span in spans))
+        planned = await asyncio.to_thread(job.plan, spans, talk.progress)
+        if isinstance(settings.parameters, DirectParameters) and settings.parameters.write == "overwrite" and not into:
+            talk.note("write: overwrite keeps no order between runs: rows of this range replace those of later records")
+        where = f"{settings.parameters.bucket}, {'below ' + replay.prefix(into) if into else 'the same keys'}"
+        if not talk.agreed(planned, where):
+            return talk.declined
+        talk.begin("writing", planned.records)
+        await job.run(spans, talk.progress)
+        talk.end("everything is durable", job.refusals)
+    return 0
+
+
+class _Talk:
+    """What the command says, in lines for people or one JSON object a line; progress goes to the error stream."""
+
+    def __init__(self, as_json: bool, only_plan: bool, yes: bool) -> None:
+        self._as_json = as_json
+        self._only_plan = only_plan
+        self._yes = yes
+        self._what, self._done, self._total, self._next = "", 0, 0, 0.0
+        self.declined = 0 if only_plan else 1
+
+    def begin(self, what: str, total: int) -> None:
+        """A new stretch of work of about `total` records."""
+        self._what, self._done, self._total = what, 0, total
+        self._next = time.monotonic() + PROGRESS_SECONDS
+
+    def progress(self, records: int) -> None:
+        """So many records more."""
+        self._done += records
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + PROGRESS_SECONDS
+            typer.echo(f"{self._what}: {self._done:,} of {self._total:,} records", err=True)
+
+    def note(self, text: str) -> None:
+        """Something to know."""
+        self._print({"note": text}, text)
+
+    def gone(self, cuts: list[Any]) -> None:
+        """Cuts that cannot be made again."""
+        for cut in cuts:
+            topic, partition, first, end = cut.span
+            text = f"Kafka does not have all of {topic}/{partition} offsets {first} to {end - 1} any more"
+            self.note(f"{text}: its {len(cut.entry.objects)} objects stay as they are")
+
+    def agreed(self, plan: Any, where: str) -> bool:
+        """Tell the plan; whether to go on."""
+        for span in plan.spans:
+            self._print(
+                {"range": span._asdict()}, f"{span.topic}/{span.partition}: offsets {span.first} to {span.end - 1}"
+            )
+        counts = {name: getattr(plan, name) for name in ("records", "rows", "objects", "puts")}
+        self._print(
+            {"plan": counts, "into": where},
+            f"{plan.records:,} records give {plan.rows:,} rows in at most {plan.objects:,} objects, "
+            f"{plan.puts:,} PUT requests, into {where}",
+        )
+        self._refused(plan.refusals, "would be left out")
+        if self._only_plan or not plan.records:
+            if not plan.records:
+                self.declined = 0
+                self.note("nothing to do")
+            return False
+        return self._yes or typer.confirm("Go on?", err=True)
+
+    def end(self, text: str, refusals: Any) -> None:
+        """The last lines."""
+        self._refused(refusals, "left out")
+        self._print({"done": text}, f"done: {text}")
+
+    def _refused(self, refusals: Any, what: str) -> None:
+        for (rule, cause), count in sorted(refusals.counts.items()):
+            first = refusals.first[rule, cause]
+            record = first.record
+            facts = {
+                "rule": rule,
+                "cause": cause,
+                "count": count,
+                "first": f"{record.topic}/{record.partition}/{record.offset}",
+                "arrived": show_time(record.timestamp),
+                "error": first.error,
+            }
+            text = f"{what}: {count:,} times {rule or 'rows'} {cause}, first at {facts['first']}: {first.error}"
+            self._print({"refused": facts}, text)
+
+    def _print(self, fields: dict[str, Any], line: str) -> None:
+        typer.echo(json.dumps(fields) if self._as_json else line)

@@ -1,0 +1,140 @@
+"""`tidegate verify`: prints what the verifier finds, as it is found. Exit status 1 if anything is not as it must be."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.options import ConfigFile, Output
+from pipeline.config import AggregatedParameters, Config, load_file
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import ConfigError
+from pipeline.upload.ledger_check import MEANINGS, Finding, Totals
+
+
+def verify(
+    config: ConfigFile,
+    action: Annotated[
+        list[str] | None, typer.Option(help="Action to verify, may be repeated; all by default.", show_default=False)
+    ] = None,
+    partition: Annotated[
+        list[int] | None, typer.Option(help="Partition, may be repeated; all by default.", show_default=False)
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="PREFIX", help="Verify what `replay --into PREFIX` wrote instead.", show_default=False),
+    ] = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every object and hash its rows again.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Remove orphans, and abort uploads that began more than a day ago.")
+    ] = False,
+    output: Output = "text",
+) -> None:
+    """Prove from S3 alone that nothing was lost and nothing is there twice. Exit status 1 on any finding."""
+    settings = load_file(config)
+    names = [name.removeprefix("s3:") for name in action or settings.actions.s3]
+    for name in names:
+        if name not in settings.actions.s3:
+            raise ConfigError(f"no action {name!r}; there are: {', '.join(settings.actions.s3) or 'none'}")
+    if into is not None and len(names) != 1:
+        raise ConfigError("expected one --action with --into: that whose replay it is")
+    printer = _Printer(output == "jsonl")
+    part = frozenset(partition or ())
+    asyncio.run(_verify(settings, names, part, printer, into=into, deep=deep, sweep=sweep))
+    printer.end()
+    sys.exit(1 if printer.findings else 0)
+
+
+async def _verify(
+    config: Config,
+    names: list[str],
+    partitions: frozenset[int],
+    printer: _Printer,
+    *,
+    into: str | None,
+    deep: bool,
+    sweep: bool,
+) -> None:
+    from agents.operate import replay
+    from agents.operate.verify import Verifier
+
+    stores: dict[str, S3Store] = {}
+    async with AsyncExitStack() as stack:
+        for name in names:
+            ledger = name
+            if into is not None:
+                below = replay.prefix(into)
+                ledger, config = replay.ledger_name(name, below), replay.moved(config, name, below)
+            action = config.actions.s3[name]
+            if not isinstance(action.parameters, AggregatedParameters):
+                printer.note(
+                    name, "direct upload keeps no ledger: its proof is the committed offset of its consumer group"
+                )
+                continue
+            if action.connector not in stores:
+                stores[action.connector] = await stack.enter_async_context(
+                    S3Store(config.connectors.s3[action.connector])
+                )
+            verifier = Verifier(ledger, action.parameters, stores[action.connector], partitions, deep, sweep)
+            async for report in verifier.reports():
+                printer.show(name, report)
+
+
+class _Printer:
+    """Lines for people, or one JSON object a line; the last one sums up."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self.findings = 0
+        self.totals = Totals()
+
+    def show(self, action: str, report: Any) -> None:
+        """One report of a verifier."""
+        if isinstance(report, Finding):
+            self.findings += 1
+            what = {"finding": report.kind, "key": report.key, "text": report.text}
+            self._print(action, what, f"{report.kind.upper()} {report.key}: {report.text} ({MEANINGS[report.kind]})")
+        elif hasattr(report, "totals"):
+            self.totals.add(report.totals)
+            self._print(action, {"partition": asdict(report)}, _partition_line(report))
+        else:
+            self._print(action, {"swept": asdict(report)}, f"removed {report.key}: {report.what}")
+
+    def note(self, action: str, text: str) -> None:
+        """Something to know that is no finding."""
+        self._print(action, {"note": text}, text)
+
+    def end(self) -> None:
+        """The last line."""
+        totals = self.totals
+        if self._as_json:
+            typer.echo(json.dumps({"findings": self.findings, **asdict(totals)}))
+            return
+        seen = (
+            f"{totals.partitions} partitions, {totals.entries:,} entries, {totals.objects:,} objects, {totals.rows:,} rows "
+            f"of {totals.records:,} records ({totals.filtered:,} filtered, {totals.dead_lettered:,} dead-lettered)"
+        )
+        if self.findings:
+            typer.echo(f"{self.findings:,} findings in {seen}")
+        elif totals.partitions:
+            typer.echo(f"nothing lost, nothing twice: {seen}")
+        else:
+            typer.echo("no ledger found: nothing was written yet, or it is in another bucket")
+
+    def _print(self, action: str, fields: dict[str, Any], line: str) -> None:
+        typer.echo(json.dumps({"action": action, **fields}) if self._as_json else f"{action}: {line}")
+
+
+def _partition_line(report: Any) -> str:
+    totals = report.totals
+    span = "no offsets" if report.next in (None, report.first) else f"offsets {report.first} to {report.next - 1}"
+    return (
+        f"{report.topic}/{report.partition}: {span} in {totals.entries} entries; {totals.objects} objects, "
+        f"{totals.rows} rows, {totals.filtered} filtered, {totals.dead_lettered} dead-lettered"
+    )

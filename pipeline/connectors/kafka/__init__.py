@@ -1,0 +1,1 @@
+"""Kafka: produce, read a range, make topics, choose a leader."""

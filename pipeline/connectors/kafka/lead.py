@@ -1,0 +1,101 @@
+"""Who leads: one of several processes that would do the same, chosen by Kafka.
+
+A consumer group on a topic with one partition: who is given the partition leads, the others stand by. Kafka notices within
+`kafka.session_timeout` when the leader is gone, at once when it leaves in order, and with cooperative assignment a process
+that joins takes nothing from one that leads. No record is ever written or read.
+
+Two may believe to lead for a moment, when one was frozen and wakes up. What is led must bear that: an MQTT broker does, it
+lets only one connection have a clientid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import Consumer
+
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.topics import client_settings, ensure_lead_topic, silence
+from pipeline.errors import TidegateError
+
+log: Final = structlog.get_logger("tidegate.kafka")
+
+POLL_SECONDS: Final = 0.2
+TOPIC: Final = "tidegate.lead"  # one partition, no records; a group for each who is to lead
+
+
+class Lead:
+    """`leads` is set while this process leads, `follows` while it does not. `open` and `close` on the event loop."""
+
+    def __init__(self, kafka: KafkaConfig, *, group: str) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.leads = asyncio.Event()
+        self.follows = asyncio.Event()
+        self.follows.set()
+        self.failed = asyncio.Event()
+        self._error: TidegateError | None = None
+
+    def open(self) -> None:
+        """Stand for it from now on."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._stand, name=f"lead {self._group}", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Hand it over: another one leads at once."""
+        self._closing.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def raise_failure(self) -> None:
+        """Raises what keeps us from standing for it, if a person has to mend it: a permission, a certificate."""
+        if self._error is not None:
+            raise self._error
+
+    # --- in the thread
+
+    def _stand(self) -> None:
+        try:
+            ensure_lead_topic(self._kafka, TOPIC, keep_trying=lambda: not self._closing.is_set())
+        except TidegateError as error:
+            self._loop.call_soon_threadsafe(self._fail, error)
+            return
+        settings: dict[str, Any] = {
+            "group.id": self._group,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": int(self._kafka.session_timeout * 1000),
+            "enable.auto.commit": False,
+            "auto.offset.reset": "latest",
+        }
+        consumer = Consumer(client_settings(self._kafka, self._group) | settings, logger=silence())
+        consumer.subscribe([TOPIC], on_assign=self._assigned, on_revoke=self._taken, on_lost=self._taken)
+        while not self._closing.is_set():
+            consumer.poll(POLL_SECONDS)
+        consumer.close()
+
+    def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
+        if partitions:
+            self._tell(True)
+
+    def _taken(self, consumer: Any, partitions: list[Any]) -> None:
+        if partitions:
+            self._tell(False)
+
+    def _tell(self, leads: bool) -> None:
+        self._loop.call_soon_threadsafe(self._changed, leads)
+
+    def _fail(self, error: TidegateError) -> None:
+        self._error = error
+        self.failed.set()
+
+    def _changed(self, leads: bool) -> None:
+        log.info("kafka.leads" if leads else "kafka.follows", group=self._group)
+        gained, lost = (self.leads, self.follows) if leads else (self.follows, self.leads)
+        lost.clear()
+        gained.set()

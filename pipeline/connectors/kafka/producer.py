@@ -1,0 +1,235 @@
+"""Into Kafka: a producer that says for each record what became of it.
+
+Both processes use it: the ingress on its hot path (`Producer.produce`), the worker for its dead letters (`send`).
+confluent-kafka does the work: it costs the ingress a third of what aiokafka's `send` does and is idempotent, so a retry
+inside it neither doubles nor reorders. Its callbacks run where it is polled, which is the event loop's thread.
+
+This file knows no MQTT and does not decide what happens to a record that Kafka refuses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import Producer as Librdkafka
+
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.topics import client_settings, ensure_topics, failure, record_bytes_max, silence
+from pipeline.record import Outgoing
+
+__all__ = ["OnDelivery", "Producer", "ensure_topics", "failure", "record_bytes_max"]
+
+log: Final = structlog.get_logger("tidegate.kafka")
+
+# None: Kafka has the record. The message is confluent-kafka's, without headers; None when the client itself refused.
+OnDelivery = Callable[[KafkaError | None, Message | None], None]
+
+POLL_SECONDS: Final = 0.003  # between two looks for answers while some are outstanding; nothing is polled when idle
+BATCH_BYTES_MAX: Final = 1_000_000
+
+
+class Producer:
+    """Records into Kafka: acks=all, idempotent, in order per partition, Java's partitioner.
+
+    1. `await connect()` inside the running event loop; after that every method belongs to the loop's thread.
+    2. `produce` never waits and never raises. Each record gets exactly one call of its `on_delivery`, in a later turn
+       of the loop, or at once when the client itself refuses. `failure(error, doing)` tells what kind of error it is.
+    3. `send` is for few records and returns when all are durable.
+    4. `await close(deadline_seconds)` waits for what is outstanding; what remains then gets an error.
+
+    Kafka being away is no error: librdkafka keeps trying for `delivery_timeout_seconds` (0: for ever). Whoever produces
+    bounds what is outstanding; nothing here does. Not promised: that a record whose delivery failed is not in Kafka.
+    """
+
+    def __init__(
+        self, kafka: KafkaConfig, *, client_id: str = "tidegate", delivery_timeout_seconds: float = 0.0
+    ) -> None:
+        self._kafka = kafka
+        self._client_id = client_id
+        self._delivery_timeout_seconds = delivery_timeout_seconds
+        self._shared: Librdkafka | None = None
+        self._alone: Librdkafka | None = None
+        self._fatal = False
+        self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._after_poll: list[Callable[[], None]] = []
+        self.record_bytes_max = self.dead_letter_bytes_max = kafka.max_message_bytes
+        self.down_since: float | None = None  # time.monotonic() when the last broker was lost
+
+    async def connect(self) -> None:
+        """Learn the topics' limits and open. Kafka need not be up, but then the limits are those of the settings."""
+        try:
+            limits = await asyncio.to_thread(record_bytes_max, self._kafka)
+            self.record_bytes_max = min(limits[self._kafka.messages_topic], limits[self._kafka.events_topic])
+            self.dead_letter_bytes_max = min(self.record_bytes_max, limits[self._kafka.dead_letter_topic])
+        except KafkaException as error:
+            log.warning("kafka.limits_unknown", reason=str(failure(error.args[0], "cannot describe the topics")))
+        self._shared = self._open()
+
+    def after_poll(self, action: Callable[[], None]) -> None:
+        """Have `action` called after each look for answers, so that bookkeeping is done once for many records."""
+        self._after_poll.append(action)
+
+    def produce(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
+        """Hand over one record. The hot path: about 3 µs, and half a microsecond for each header."""
+        if self._waiting:
+            self._waiting.append((topic, record, on_delivery))
+        else:
+            self._hand_over(topic, record, on_delivery)
+        self.wake()
+
+    def produce_alone(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
+        """Hand over a record in a batch of its own: Kafka refuses whole batches, and the others are not at fault."""
+        if self._alone is None:
+            self._alone = self._open({"batch.num.messages": 1})
+        try:
+            _produce(self._alone, topic, record, on_delivery)
+        except (KafkaException, BufferError) as error:
+            on_delivery(_kafka_error(error), None)
+        self.wake()
+
+    def wake(self) -> None:
+        """Look for answers soon, and run what `after_poll` was given, even if nothing is outstanding."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
+
+    async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        """Return when all `records` are acknowledged by all in-sync replicas.
+
+        Raises RetryableError, OperatorError or RefusedError for the first record that failed, after the fate of all is
+        known: those before and after it may be in Kafka.
+        """
+        if not records:
+            return
+        outcome = _Outcome(len(records), asyncio.get_running_loop().create_future())
+        for record in records:
+            self.produce(topic, record, outcome)
+        error = await outcome.settled
+        if error is not None:
+            raise failure(error, f"cannot write to {topic}")
+
+    def outstanding(self) -> int:
+        """Records handed over whose fate is not known yet."""
+        return len(self._waiting) + sum(len(each) for each in (self._shared, self._alone) if each is not None)
+
+    def delivered(self) -> None:
+        """Told by whoever saw a record arrive while `down_since` was set: Kafka is back."""
+        if self.down_since is not None:
+            log.info("kafka.connected", servers=self._kafka.bootstrap_servers, seconds=round(self._down_seconds(), 1))
+            self.down_since = None
+
+    async def close(self, deadline_seconds: float = 10.0) -> int:
+        """Wait for what is outstanding, at most so long; returns how many records were given up."""
+        give_up = time.monotonic() + deadline_seconds
+        while self.outstanding() and time.monotonic() < give_up:
+            self.wake()  # what is outstanding may be an event about the connection, of which nobody was told yet
+            await asyncio.sleep(POLL_SECONDS)
+        left = self.outstanding()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._abandon()
+        return left
+
+    # --- from here on: inside ---
+
+    def _open(self, extra: dict[str, Any] | None = None) -> Librdkafka:
+        settings = client_settings(self._kafka, self._client_id) | {
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",  # librdkafka's default is not Java's: events and messages would part
+            "message.timeout.ms": int(self._delivery_timeout_seconds * 1000),
+            "message.max.bytes": self.record_bytes_max,
+            "batch.size": min(BATCH_BYTES_MAX, self.record_bytes_max),
+            "queue.buffering.max.messages": 0,  # whoever produces has a window
+            "queue.buffering.max.kbytes": 2_097_151,
+            "linger.ms": 5,
+            "error_cb": self._on_error,
+        }
+        return Librdkafka(settings | (extra or {}), logger=silence())
+
+    def _hand_over(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> bool:
+        assert self._shared is not None, "connect() first"
+        try:
+            _produce(self._shared, topic, record, on_delivery)
+        except BufferError:
+            self._waiting.appendleft((topic, record, on_delivery))
+            return False
+        except KafkaException as error:
+            on_delivery(_kafka_error(error), None)
+        return True
+
+    def _poll(self) -> None:
+        """Collect answers, retry what found the queue full, and come again while something is outstanding."""
+        self._timer = None
+        for each in (self._shared, self._alone):
+            if each is not None:
+                each.poll(0)
+        if self._fatal:
+            self._replace()
+        while self._waiting and self._hand_over(*self._waiting.popleft()):
+            pass
+        for action in self._after_poll:
+            action()
+        if self.outstanding():
+            self.wake()
+
+    def _on_error(self, error: KafkaError) -> None:
+        """librdkafka's own events. Only what changes our state is told: it repeats itself at each attempt."""
+        if error.fatal():
+            self._fatal = True
+            log.error("kafka.producer_fatal", reason=str(failure(error, "the producer is replaced")))
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self.down_since is None:
+            self.down_since = time.monotonic()
+            log.warning("kafka.disconnected", servers=self._kafka.bootstrap_servers, reason=error.str())
+
+    def _replace(self) -> None:
+        """A fatal error ends an idempotent producer for good: outstanding records fail, a new one takes over."""
+        self._fatal = False
+        self._abandon()
+        self._shared = self._open()
+
+    def _abandon(self) -> None:
+        for each in (self._shared, self._alone):
+            if each is not None:
+                each.purge()
+                each.poll(0)
+        while self._waiting:
+            self._waiting.popleft()[2](KafkaError(KafkaError._PURGE_QUEUE), None)
+        self._shared = self._alone = None
+
+    def _down_seconds(self) -> float:
+        return 0.0 if self.down_since is None else time.monotonic() - self.down_since
+
+
+class _Outcome:
+    """Counts the answers of one `send`; keeps the first error."""
+
+    def __init__(self, left: int, settled: asyncio.Future[KafkaError | None]) -> None:
+        self._left = left
+        self._error: KafkaError | None = None
+        self.settled = settled
+
+    def __call__(self, error: KafkaError | None, message: Message | None) -> None:
+        self._left -= 1
+        self._error = self._error or error
+        if self._left == 0 and not self.settled.done():
+            self.settled.set_result(self._error)
+
+
+def _produce(client: Any, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
+    """`client` is a Librdkafka; its stub asks for headers that may be text or None, and lists are invariant."""
+    key, value, headers, timestamp_ms = record
+    client.produce(topic, value, key, on_delivery=on_delivery, timestamp=timestamp_ms, headers=headers)
+
+
+def _kafka_error(error: Exception) -> KafkaError:
+    found = error.args[0] if error.args else None
+    if isinstance(found, KafkaError):
+        return found
+    return KafkaError(KafkaError._QUEUE_FULL if isinstance(error, BufferError) else KafkaError._FAIL, str(error))

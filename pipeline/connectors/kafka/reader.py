@@ -1,0 +1,169 @@
+"""Reading a range of Kafka's records from outside: no group, nothing committed, and an end.
+
+For commands that look at what is there; what must not miss a record as they come is agents/stream/transport.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.topics import client_settings, failure
+from pipeline.errors import ConfigError, RecordsGoneError, RetryableError
+from pipeline.record import Record
+
+WAIT_SECONDS: Final = 10.0
+SILENCE_SECONDS_MAX: Final = 30.0
+BATCH_RECORDS_MAX: Final = 5_000
+
+
+class Span(NamedTuple):
+    """Records of one partition: from offset `first` up to, not including, `end`."""
+
+    topic: str
+    partition: int
+    first: int
+    end: int
+
+
+class Bound(NamedTuple):
+    """Where a range begins or ends in each partition: at an offset, or at the first record of a time on (ms since 1970)."""
+
+    offset: int | None = None
+    time_ms: int | None = None
+
+
+def newest(kafka: KafkaConfig, count: int) -> list[Record]:
+    """At most `count` records of messages and events, the newest of all partitions, oldest first.
+
+    Raises a ConnectorError or ConfigError.
+    """
+    topics = list(dict.fromkeys([kafka.messages_topic, kafka.events_topic]))
+    with _consumer(kafka) as consumer:
+        spans = _spans(consumer, topics, lambda place, low, high: (max(low, high - count), high))
+        found = sorted(
+            _read(consumer, spans), key=lambda each: (each.timestamp, each.topic, each.partition, each.offset)
+        )
+    return found[-count:]
+
+
+def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -> Iterator[Record]:
+    """What a topic holds now, from a time on or from its beginning, in order within each partition.
+
+    Raises a ConnectorError or ConfigError.
+    """
+    with _consumer(kafka) as consumer:
+
+        def begin(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
+            return (low if since_ms is None else _at(consumer, place, since_ms, high)), high
+
+        yield from _read(consumer, _spans(consumer, [topic], begin))
+
+
+def ranges(
+    kafka: KafkaConfig, topics: Sequence[str], since: Bound, until: Bound | None, partitions: Sequence[int] = ()
+) -> list[Span]:
+    """What is in Kafka now of each partition of `topics`, from `since` up to, not including, `until` (now, if None).
+
+    `partitions`: only these. Raises a ConnectorError or ConfigError.
+    """
+    with _consumer(kafka) as consumer:
+
+        def offset(bound: Bound, place: TopicPartition, low: int, high: int) -> int:
+            wanted = bound.offset if bound.time_ms is None else _at(consumer, place, bound.time_ms, high)
+            return min(high, max(low, wanted or 0))
+
+        def both(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
+            return offset(since, place, low, high), high if until is None else offset(until, place, low, high)
+
+        found = _spans(consumer, topics, both)
+    return [span for span in found if not partitions or span.partition in partitions]
+
+
+def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
+    """The records of one span, in order, some thousand at a time. Raises a ConnectorError or ConfigError."""
+    with _consumer(kafka) as consumer:
+        reading = _read(consumer, [span])
+        while records := list(islice(reading, BATCH_RECORDS_MAX)):
+            yield records
+
+
+@contextmanager
+def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
+    settings = {
+        **client_settings(kafka, "tidegate-reader"),
+        "group.id": "tidegate-reader",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
+        "fetch.message.max.bytes": kafka.max_message_bytes,
+    }
+    consumer = Consumer(settings)
+    try:
+        yield consumer
+    except KafkaException as error:
+        raise failure(error.args[0], "cannot read") from error
+    finally:
+        consumer.close()
+
+
+def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> int:
+    """The first offset of a partition whose record is of `time_ms` or later; `high` if there is none."""
+    asked = TopicPartition(place.topic, place.partition, time_ms)
+    (found,) = consumer.offsets_for_times([asked], timeout=WAIT_SECONDS)
+    return high if found.offset < 0 else int(found.offset)
+
+
+def _spans(
+    consumer: Consumer, topics: Sequence[str], part: Callable[[TopicPartition, int, int], tuple[int, int]]
+) -> list[Span]:
+    """What is there of each partition of `topics` now; `part` is asked which part between its low and high ends."""
+    spans = []
+    for topic in topics:
+        known = consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic]
+        if known.error is not None:
+            raise ConfigError(f"no topic {topic!r} in this Kafka")
+        for number in known.partitions:
+            place = TopicPartition(topic, number)
+            low, high = consumer.get_watermark_offsets(place, timeout=WAIT_SECONDS)
+            first, end = part(place, low, high)
+            if end > first:
+                spans.append(Span(topic, number, first, end))
+    return spans
+
+
+def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
+    ends = {(topic, partition): end for topic, partition, _, end in spans}
+    consumer.assign([TopicPartition(topic, partition, first) for topic, partition, first, _ in spans])
+    give_up = time.monotonic() + SILENCE_SECONDS_MAX
+    while ends:
+        messages = consumer.consume(1000, timeout=0.5)
+        for message in messages:
+            place, offset = (message.topic() or "", message.partition() or 0), message.offset() or 0
+            error = message.error()
+            if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise RecordsGoneError(f"Kafka does not have all of {place[0]}/{place[1]} any more: {error.str()}")
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            if place not in ends:
+                continue
+            if error is None and offset < ends[place]:
+                yield _record(message)
+            if error is not None or offset + 1 >= ends[place]:
+                del ends[place]  # by its end as well: the last offset may be a transaction's, and no record's
+        if messages:  # reckoned from when the last one was taken: who reads may have waited long for the store
+            give_up = time.monotonic() + SILENCE_SECONDS_MAX
+        elif time.monotonic() > give_up:
+            raise RetryableError(f"Kafka sent nothing for {SILENCE_SECONDS_MAX:g} s", reason="timeout")
+
+
+def _record(message: Any) -> Record:
+    headers = [(name, value or b"") for name, value in message.headers() or ()]
+    place = message.topic(), message.partition(), message.offset(), message.timestamp()[1]
+    return Record(*place, message.key(), message.value(), headers)

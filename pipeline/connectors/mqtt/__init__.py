@@ -1,0 +1,1 @@
+"""One MQTT broker: connect, subscribe, receive batches, acknowledge."""

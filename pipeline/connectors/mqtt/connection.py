@@ -1,0 +1,266 @@
+"""One connection to an MQTT broker, from CONNECT to its end, on the event loop.
+
+Ties `BatchClient`, which is paho-mqtt with a faster reader, to asyncio. A new connection is a new object: so an
+acknowledgement cannot leave on another connection than its message came by.
+
+This file knows no Kafka, keeps no window and never reconnects; see ingress/source.py for that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from pipeline.config.sources import MqttSource
+from pipeline.connectors.mqtt.client import BatchClient, OnBatch
+from pipeline.connectors.mqtt.login import dial, prepare, refusal
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
+
+SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next waits, so that more of them come at once
+PAUSE_SECONDS: Final = 0.004
+ANSWER_SECONDS: Final = 15.0
+MISC_SECONDS: Final = 0.5
+FILTERS_MAX: Final = 200  # in one UNSUBSCRIBE
+RETAIN_HANDLING: Final = {
+    "first": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB,
+    "always": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
+    "never": SubscribeOptions.RETAIN_DO_NOT_SEND,
+}
+
+
+class Connection:
+    """One connection. Belongs to the event loop's thread; only `open` waits.
+
+    1. `await open(filters)` connects and subscribes. Raises OperatorError when the broker says that a person must act
+       (in its own words, never with the password), RetryableError for everything else. Batches may arrive before it
+       returns: a persistent session has messages for us.
+    2. `on_batch` is called with what was read, at once and in order. It must not wait. `pause` holds reading back.
+    3. `acknowledge(mids)` in the order of arrival; it writes soon, in one piece.
+    4. `ended` becomes set, with the reason in `error`, when the connection is gone, whoever ended it.
+    5. `await close(deadline_seconds)` sends what is queued and DISCONNECT; the broker keeps the session.
+    """
+
+    def __init__(self, source: MqttSource, clientid: str, on_batch: OnBatch) -> None:
+        self._source = source
+        self._clientid = clientid
+        self._loop = asyncio.get_running_loop()
+        self._v5 = source.protocol == "5"
+        settings: dict[str, Any] = {} if self._v5 else {"clean_session": False}
+        settings["transport"] = source.transport
+        self._client = BatchClient(on_batch, v5=self._v5, client_id=clientid, **settings)
+        self._connected: asyncio.Future[None] = self._loop.create_future()
+        self._subscribed: asyncio.Future[list[Any]] = self._loop.create_future()
+        self._sock: Any = None
+        self._reading = self._writing = self._paused = self._held = False
+        self._new_to_us = True
+        self._rest: asyncio.TimerHandle | None = None
+        self._misc: asyncio.TimerHandle | None = None
+        self.ended = asyncio.Event()
+        self.error: ConnectorError | None = None
+        self.session_present = False
+
+    @property
+    def retained_wanted(self) -> bool:
+        """Whether a message with the RETAIN flag is to be passed on.
+
+        MQTT 5 brokers do not send the others. With 3.1.1 they come at each SUBSCRIBE, and "first" means: unless the
+        broker had kept our session.
+        """
+        return self._source.retained == "always" or (self._source.retained == "first" and self._new_to_us)
+
+    async def open(self, filters: Sequence[str]) -> None:
+        """Connect and subscribe; see the class."""
+        prepare(self._client, self._source)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = self._on_disconnect
+        expiry = self._source.session_expiry
+        await asyncio.to_thread(dial, self._client, self._source, clean=False, session_expiry_seconds=expiry)
+        self._adopt()
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await self._until(self._connected)
+                self._subscribe(filters)
+                self._check_granted(filters, await self._until(self._subscribed))
+        except TimeoutError:
+            raise RetryableError(
+                f"{self._source.server} did not answer within {ANSWER_SECONDS:g} s", reason="timeout"
+            ) from None
+
+    def acknowledge(self, mids: list[int]) -> None:
+        """Tell the broker that these need not come again. Nothing happens when the connection is gone."""
+        if mids and not self.ended.is_set():
+            self._client.acknowledge(mids)
+
+    def pause(self) -> None:
+        """Read no more: the broker's window and then TCP hold the rest back."""
+        self._paused = True
+        self._stop_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused and not self._held:
+            self._paused = False
+            self._start_reading()
+
+    def hold(self) -> None:
+        """Read no more, for good: `resume` does nothing from here on."""
+        self._held = True
+        self.pause()
+
+    async def close(self, deadline_seconds: float = 2.0) -> None:
+        """Send what is queued, then DISCONNECT, and wait until the broker has closed."""
+        if not self.ended.is_set() and self._sock is not None:
+            self._client.leave()
+            self._held = False
+            self.resume()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(deadline_seconds):
+                    await self.ended.wait()
+        self.abort()
+
+    def abort(self, error: ConnectorError | None = None) -> None:
+        """Let go without a word: the broker delivers again what was not acknowledged."""
+        self._end(error)
+        for timer in (self._rest, self._misc):
+            if timer is not None:
+                timer.cancel()
+        self._client._sock_close()
+
+    # --- connecting ---
+
+    def _adopt(self) -> None:
+        """Back in the loop's thread: from here on it tells when the socket can be read and written."""
+        client = self._client
+        self._sock = client.socket()
+        if self._sock is None:
+            raise RetryableError(f"{self._source.server} closed the connection", reason="closed")
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_register_write
+        client.on_socket_unregister_write = self._on_unregister_write
+        if client.want_write():
+            client._call_socket_register_write()
+        self._start_reading()
+        self._misc = self._loop.call_later(MISC_SECONDS, self._do_misc)
+
+    async def _until(self, answer: asyncio.Future[Any]) -> Any:
+        """The answer, or the reason why the connection ended before it came."""
+        ended = asyncio.ensure_future(self.ended.wait())
+        try:
+            await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+            raise self.error or RetryableError(f"{self._source.server} closed the connection", reason="closed")
+        finally:
+            ended.cancel()
+
+    def _subscribe(self, filters: Sequence[str]) -> None:
+        qos: int = self._source.qos
+        if self._v5:
+            options = SubscribeOptions(qos=qos, retainHandling=RETAIN_HANDLING[self._source.retained])
+            self._client.subscribe([(each, options) for each in filters])
+        else:
+            self._client.subscribe([(each, qos) for each in filters])
+
+    def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Ask to be sent no more of what `filters` match; the answer is not waited for."""
+        for start in range(0, len(filters), FILTERS_MAX):
+            if not self.ended.is_set():
+                self._client.unsubscribe(list(filters[start : start + FILTERS_MAX]))
+
+    def _check_granted(self, filters: Sequence[str], codes: Sequence[Any]) -> None:
+        for topic_filter, code in zip(filters, codes, strict=False):
+            if code.is_failure:
+                raise OperatorError(
+                    f"{self._source.server} refused the subscription to {topic_filter!r}: {code}",
+                    reason="subscription_refused",
+                )
+
+    # --- paho's callbacks, in the loop's thread ---
+
+    def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        if code.is_failure:
+            self._end(refusal(self._source, str(code)))
+            return
+        self.session_present = flags.session_present
+        self._new_to_us = self._v5 or not flags.session_present
+        if not self._connected.done():
+            self._connected.set_result(None)
+
+    def _on_subscribe(self, client: Any, userdata: Any, mid: int, codes: list[Any], properties: Any) -> None:
+        if not self._subscribed.done():
+            self._subscribed.set_result(codes)
+
+    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
+        if self._client.protocol_error is not None:
+            self._end(self._client.protocol_error)
+        elif flags.is_disconnect_packet_from_server:
+            reason = str(code).lower().replace(" ", "_")
+            self._end(RetryableError(f"{self._source.server} disconnected us: {code}", reason=reason))
+        else:
+            how = self._client.lost_by or "sending failed"
+            self._end(RetryableError(f"the connection to {self._source.server} was lost: {how}", reason="lost"))
+
+    def _end(self, error: ConnectorError | None) -> None:
+        if not self.ended.is_set():
+            self.error = error
+            self.ended.set()
+
+    # --- the socket on the event loop ---
+
+    def _start_reading(self) -> None:
+        if not self._reading and not self._paused and self._sock is not None:
+            self._reading = True
+            self._loop.add_reader(self._sock.fileno(), self._on_readable)
+
+    def _stop_reading(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._sock.fileno())
+
+    def _on_readable(self) -> None:
+        self._client.loop_read()
+        if self._reading and self._client.read_messages < SMALL_READ_MESSAGES and self._connected.done():
+            self._stop_reading()
+            self._rest = self._loop.call_later(PAUSE_SECONDS, self._rested)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self._start_reading()
+
+    def _on_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        # Nearly always the socket takes everything at once; epoll is asked only when it does not.
+        self._loop.call_soon(self._write)
+
+    def _on_unregister_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        if self._writing:
+            self._writing = False
+            self._loop.remove_writer(sock.fileno())
+
+    def _write(self) -> None:
+        if self._sock is None:
+            return
+        self._client.loop_write()
+        if self._sock is not None and self._client.want_write() and not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._sock.fileno(), self._client.loop_write)
+
+    def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:
+        self._stop_reading()
+        self._on_unregister_write(client, userdata, sock)
+        self._sock = None
+
+    def _do_misc(self) -> None:
+        """Keep-alive, twice a second."""
+        if self._paused:
+            self._client.excuse_silence()
+        self._client.loop_misc()
+        if not self.ended.is_set():
+            self._misc = self._loop.call_later(MISC_SECONDS, self._do_misc)

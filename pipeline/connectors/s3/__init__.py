@@ -1,0 +1,1 @@
+"""One S3-compatible store: connect, check, a few verbs, close."""

@@ -1,0 +1,93 @@
+"""One object in several parts: begin, put the parts side by side, complete; abort whatever does not end well.
+
+Knows the three requests and nothing of signing, connections or retries: a request is a function that the store gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
+from typing import Final, NamedTuple, Protocol
+
+from pipeline.connectors.s3.errors import classify, describe
+from pipeline.errors import ConnectorError
+
+PARTS_AT_ONCE_MAX: Final = 4
+ABORT_AGAIN_SECONDS: Final = 1.0
+PARTS_MAX: Final = 10_000  # of one object, by S3's rule
+
+
+class Answer(NamedTuple):
+    """What S3 answered to a request that it carried out."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Request(Protocol):
+    """One request about the object, which raises the ConnectorError that its answer means."""
+
+    def __call__(
+        self, method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> Awaitable[Answer]: ...
+
+
+def part_size(size_bytes: int, least: int, most: int) -> int:
+    """How large the parts of an object are: `least`, and more, but not beyond `most`, where there would be too many of them."""
+    return min(most, max(least, -(-size_bytes // PARTS_MAX)))
+
+
+async def create_in_parts(
+    request: Request, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str], part_bytes: int
+) -> str:
+    """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
+    begun = await request("POST", body=b"", headers=headers, query={"uploads": ""})
+    upload = _between(begun.body, "UploadId")
+    under_way = True
+    try:
+        tags = await _put_parts(request, body, upload, part_bytes)
+        under_way = False
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in enumerate(tags, 1)
+        )
+        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        done = await request("POST", body=document, headers=condition, query={"uploadId": upload})
+        code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
+        if code:  # S3 may answer 200 and fail afterwards
+            raise classify(500, code, text, f"completing upload {upload}")
+    except BaseException:
+        # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
+        await asyncio.shield(_abort(request, upload, again=under_way))
+        raise
+    return _between(done.body, "ETag").replace("&quot;", '"')
+
+
+async def _abort(request: Request, upload: str, *, again: bool) -> None:
+    """Let the store forget an upload. A part that was under way may arrive behind the abort, so then it is told `again`."""
+    for wait_seconds in (0.0, ABORT_AGAIN_SECONDS)[: 1 + again]:
+        await asyncio.sleep(wait_seconds)
+        with suppress(ConnectorError):
+            await request("DELETE", body=b"", headers={}, query={"uploadId": upload})
+
+
+async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int) -> list[str]:
+    gate = asyncio.Semaphore(PARTS_AT_ONCE_MAX)
+
+    async def put(number: int) -> str:
+        async with gate:
+            part = body[(number - 1) * part_bytes : number * part_bytes]
+            answer = await request("PUT", body=part, headers={}, query={"partNumber": str(number), "uploadId": upload})
+            return answer.headers.get("ETag", "")
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(put(number)) for number in range(1, -(-len(body) // part_bytes) + 1)]
+    except BaseExceptionGroup as several:  # whoever retries looks at an error's type
+        raise several.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _between(body: bytes, tag: str) -> str:
+    return body.decode().partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]

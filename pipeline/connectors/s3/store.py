@@ -1,0 +1,229 @@
+"""The S3 connector: connect, check, a few verbs, close.
+
+Each verb makes one request and answers with a value, or raises one of three errors that say what to do: RetryableError (call
+again), OperatorError (a person has to mend something; call again later), RefusedError (this object will never be accepted).
+Retrying is the caller's. A request that timed out may have been carried out: a later `create` then answers None, and the caller
+compares what is there with what it wanted. All verbs may run in parallel.
+
+Writing goes through aiohttp with a signer of our own, an eighth of what aioboto3's put_object costs; credentials, listing and
+administration are aioboto3's. Nothing here knows rows, rules or Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Final, NamedTuple
+
+import structlog
+
+from pipeline.config import S3Connector
+from pipeline.connectors.s3.headers import METADATA_PREFIX
+from pipeline.connectors.s3.multipart import Answer, create_in_parts
+from pipeline.connectors.s3.wire import Wire
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
+
+# Answers that say "the condition does not hold".
+_TAKEN: Final = {"PreconditionFailed", "412"}
+_GONE: Final = {"404", "NoSuchKey", "NotFound"}
+
+log = structlog.get_logger("tidegate.s3")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What is known of a stored object without its content. `metadata` without the x-amz-meta- prefix."""
+
+    size_bytes: int
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class Upload(NamedTuple):
+    """A multipart upload under way."""
+
+    key: str
+    id: str
+    begun: datetime
+
+
+class S3Store:
+    """One S3-compatible endpoint. Use as `async with S3Store(config) as store`."""
+
+    def __init__(self, config: S3Connector) -> None:
+        self._wire = Wire(config)
+        self._conditional: dict[str, bool] = {}
+
+    async def __aenter__(self) -> S3Store:
+        await self._wire.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._wire.__aexit__()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the endpoint, without bucket."""
+        return self._wire.endpoint
+
+    @property
+    def region(self) -> str:
+        """The configured region, else the one in an AWS host name, else us-east-1."""
+        return self._wire.region
+
+    async def check(self, bucket: str) -> None:
+        """Ask for the bucket. Returns if it can be used; a key may be allowed to write there and no more.
+
+        The answer to HEAD has no body, so a 403 is looked into: a wrong secret is not a lack of rights.
+        """
+        try:
+            await self._wire.call("head_bucket", Bucket=bucket)
+        except OperatorError as error:
+            if error.reason not in {"403", "AccessDenied"}:
+                raise
+            with _passing("403", "AccessDenied", "AllAccessDisabled"):
+                await self._wire.call("list_objects_v2", Bucket=bucket, MaxKeys=1)
+
+    async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
+        """Write an object, replacing what is there; its ETag. `headers` as s3_headers.py makes them."""
+        return _etag(await self._wire.request("PUT", bucket, key, body, headers))
+
+    async def create(
+        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
+    ) -> str | None:
+        """Write an object if its key is free; its ETag. None: something is there, perhaps by an earlier try of this call.
+
+        Bodies of more than `part_bytes`, if given, go up in parts of that size; an upload that fails is aborted.
+        """
+        condition = {"if-none-match": "*"} if await self.conditional(bucket) else {}
+        if not condition and await self.head(bucket, key) is not None:
+            return None
+        try:
+            if part_bytes and len(body) > part_bytes:
+                return await create_in_parts(
+                    partial(self._wire.request, bucket=bucket, key=key), body, headers, condition, part_bytes
+                )
+            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, **condition}))
+        except OperatorError as error:
+            if error.reason in _TAKEN:
+                return None
+            raise
+
+    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
+        """Write an object over the one with this ETag; the new ETag. None: another one is there, or none."""
+        try:
+            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, "if-match": etag}))
+        except OperatorError as error:
+            if error.reason in _TAKEN or error.reason in _GONE:
+                return None
+            raise
+
+    async def conditional(self, bucket: str) -> bool:
+        """Whether the store refuses to create what exists. Tried once for each bucket, on an object of our own."""
+        known = self._conditional.get(bucket)
+        if known is None:
+            known = True
+            try:
+                for _ in range(2):
+                    await self._wire.request("PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"})
+                known = False
+            except OperatorError as error:
+                # 403: a key that may not write there says nothing about conditions, and AWS, MinIO and others have them.
+                if error.reason not in _TAKEN and error.reason not in {"AccessDenied", "403"}:
+                    raise
+            except RetryableError as error:
+                if error.reason not in {"NotImplemented", "501"}:
+                    raise
+                known = False
+            self._conditional[bucket] = known
+            if not known:
+                log.warning(
+                    "the store does not know conditional writes",
+                    bucket=bucket,
+                    endpoint=self.endpoint,
+                    help="it is less strict with workers that were frozen: see docs/stores.md",
+                )
+        return known
+
+    async def head(self, bucket: str, key: str) -> Head | None:
+        """What is known of an object; None if there is none."""
+        try:
+            answer = await self._wire.request("HEAD", bucket, key, b"", {})
+        except OperatorError as error:
+            if error.reason in _GONE:
+                return None
+            raise
+        metadata = {
+            name.lower().removeprefix(METADATA_PREFIX): value
+            for name, value in answer.headers.items()
+            if name.lower().startswith(METADATA_PREFIX)
+        }
+        return Head(int(answer.headers.get("Content-Length", 0)), answer.headers.get("ETag", ""), metadata)
+
+    async def get(self, bucket: str, key: str) -> bytes | None:
+        """An object's content; None if there is none."""
+        try:
+            return (await self._wire.request("GET", bucket, key, b"", {})).body
+        except OperatorError as error:
+            if error.reason in _GONE:
+                return None
+            raise
+
+    async def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is fine."""
+        with _passing(*_GONE):
+            await self._wire.request("DELETE", bucket, key, b"", {})
+
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+        """Keys with `prefix` that sort after `after`, in order, a thousand at most; and whether there are more."""
+        page = await self._wire.call("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=after)
+        return [each["Key"] for each in page.get("Contents", ())], bool(page.get("IsTruncated"))
+
+    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
+        """All keys with `prefix` that sort after `after`, in order."""
+        more = True
+        while more:
+            found, more = await self.page(bucket, prefix, after=after)
+            for after in found:
+                yield after
+
+    async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
+        """Multipart uploads under way of keys with `prefix`."""
+        found: list[Upload] = []
+        after: dict[str, str] = {}
+        while True:
+            page = await self._wire.call("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
+            found += [Upload(each["Key"], each["UploadId"], each["Initiated"]) for each in page.get("Uploads", ())]
+            if not page.get("IsTruncated"):
+                return found
+            after = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+
+    async def abort(self, bucket: str, upload: Upload) -> None:
+        """Forget a multipart upload and its parts; one that is not there is fine."""
+        with _passing(*_GONE, "NoSuchUpload"):
+            await self._wire.request("DELETE", bucket, upload.key, b"", {}, {"uploadId": upload.id})
+
+    async def create_bucket(self, bucket: str) -> None:
+        """Create a bucket; one that exists and is ours is fine."""
+        try:
+            await self._wire.call("create_bucket", Bucket=bucket)
+        except ConnectorError as error:
+            if error.reason not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+                raise
+
+
+@contextmanager
+def _passing(*reasons: str) -> Iterator[None]:
+    """Let an OperatorError with one of these reasons pass."""
+    try:
+        yield
+    except OperatorError as error:
+        if error.reason not in reasons:
+            raise
+
+
+def _etag(answer: Answer) -> str:
+    return answer.headers.get("ETag", "")

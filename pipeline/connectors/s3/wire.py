@@ -1,0 +1,229 @@
+"""One signed request to an S3-compatible endpoint, and what its failure means.
+
+Signs, sends, reads; tries again a few times at once; learns a bucket's region, the difference of the clocks, and that
+credentials have ended. It knows objects' addresses and nothing of what they are for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import aioboto3
+import aiohttp
+import botocore.exceptions
+from aiobotocore.config import AioConfig
+from yarl import URL
+
+from pipeline.config import S3Connector
+from pipeline.connectors.s3.credentials import StoreCredentials
+from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
+from pipeline.connectors.s3.headers import checked, with_parts
+from pipeline.connectors.s3.multipart import Answer
+from pipeline.connectors.s3.settings import region_of
+from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
+from pipeline.connectors.s3.tls import context_of, session_of
+from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.retry import delays
+
+KEY_BYTES_MAX: Final = 1024
+# Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
+_SKEW_SECONDS_MIN: Final = 60.0
+_RETRY_SECONDS_MAX: Final = 2.0
+
+
+class Wire:
+    """Connections, credentials and what was learnt about one endpoint. Use as `async with Wire(config) as wire`."""
+
+    def __init__(self, config: S3Connector) -> None:
+        self._config = config
+        self._stack = AsyncExitStack()
+        self._client: Any = None
+        self._session: aiohttp.ClientSession
+        self._credentials = StoreCredentials(config, self.endpoint)
+        self._headers = checked(config.transport_options.headers)
+        self._headers_of_parts = with_parts(self._headers)
+        self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
+        self._regions: dict[str, str] = {}  # of buckets that told us theirs
+        self._skew_seconds = 0.0
+
+    async def __aenter__(self) -> Wire:
+        options = self._config.transport_options
+        tls = context_of(options.ssl)
+        session = aioboto3.Session()
+        session._session._credentials = self._credentials  # where set_credentials() puts those that never change
+        self._client = await self._stack.enter_async_context(
+            session.client(
+                "s3",
+                endpoint_url=self.endpoint,
+                region_name=self.region,
+                config=AioConfig(
+                    http_session_cls=session_of(tls),
+                    connect_timeout=options.connect_timeout,
+                    read_timeout=options.request_timeout,
+                    # Retries are ours: botocore's would hide how long a store has been away and whose fault it is.
+                    retries={"total_max_attempts": 1, "mode": "standard"},
+                    s3={"addressing_style": "virtual" if self._config.access_method == "vhost" else "path"},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                ),
+            )
+        )
+        self._session = await self._stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=tls),
+                timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+            )
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def endpoint(self) -> str:
+        """URL of the endpoint, without bucket."""
+        return f"{'https' if self._config.transport_options.ssl.enable else 'http'}://{self._host()}"
+
+    @property
+    def region(self) -> str:
+        """The configured region, else the one in an AWS host name, else us-east-1."""
+        return region_of(self._config)
+
+    async def request(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request, tried `max_retries` times more. Raises the error that its last answer means.
+
+        A POST is made once: only its caller knows what it did. Of credentials that have ended the first failure is free.
+        """
+        _check_key(key)
+        more = self._headers if (method == "PUT" and not query) or (query and "uploads" in query) else {}
+        if query and "uploadId" in query and method != "DELETE":
+            more = self._headers_of_parts
+        sent = {**more, **headers} if headers else more
+        waits = delays(random.random, cap_seconds=_RETRY_SECONDS_MAX)
+        retries = self._config.transport_options.max_retries if method != "POST" else 0
+        renewed = False
+        while True:
+            try:
+                return await self._once(method, bucket, key, body, sent, query)
+            except RetryableError as error:
+                if error.reason in RENEW and not renewed:
+                    renewed = True
+                    continue
+                if not retries or error.reason in {"NotImplemented", "501"}:
+                    raise
+                retries -= 1
+                if error.reason != "region":
+                    await asyncio.sleep(next(waits))
+
+    async def _once(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One signed request. Raises the error that its answer means."""
+        host, path = self._address(bucket, quote_key(key))
+        text = query_text(query) if query else ""
+        signer = await self._signer(bucket)
+        digest = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+        signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, headers, digest)
+        scheme = "https" if self._config.transport_options.ssl.enable else "http"
+        url = URL(f"{scheme}://{host}{path}{'?' + text if text else ''}", encoded=True)
+        try:
+            async with self._session.request(
+                method, url, data=body or None, headers=signed, allow_redirects=False
+            ) as answer:
+                content = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            what = f"{self.endpoint}: {method} {bucket}/{key[:200]}"
+            raise RetryableError(f"{what}: {_plain(error)}", reason=reason_of(error)) from error
+        if answer.status < 300:
+            return Answer(answer.status, answer.headers, content)
+        raise self._failure(method, bucket, key, answer, content)
+
+    def _failure(
+        self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes
+    ) -> ConnectorError:
+        """The error of an answer. What it teaches, a bucket's region or the store's clock, is used from now on."""
+        code, text, region = describe(answer.status, body.decode("utf-8", "replace"))
+        region = region or answer.headers.get("x-amz-bucket-region", "")
+        error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
+        if region and region != self._regions.get(bucket, self.region):
+            self._regions[bucket] = region
+            return RetryableError(f"{error}; the bucket is in {region}", reason="region")
+        if code in RENEW or (isinstance(error, OperatorError) and answer.status == 403):
+            self._credentials.forget()
+        if code == "RequestTimeTooSkewed" and "Date" in answer.headers:
+            skew = parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
+            self._skew_seconds = skew if abs(skew) > _SKEW_SECONDS_MIN else 0.0
+        return error
+
+    async def _signer(self, bucket: str) -> Signer:
+        frozen = await self._credentials.get_frozen_credentials()
+        region = self._regions.get(bucket) or self.region
+        identity = (frozen.access_key or "", frozen.secret_key or "", frozen.token, region)
+        signer = self._signers.get(identity)
+        if signer is None:
+            if len(self._signers) >= 100:
+                self._signers.clear()
+            signer = self._signers[identity] = Signer(*identity)
+        return signer
+
+    def _host(self, bucket: str = "") -> str:
+        host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
+        default = 443 if self._config.transport_options.ssl.enable else 80
+        return (bucket and f"{bucket}.") + host + ("" if self._config.port == default else f":{self._config.port}")
+
+    def _address(self, bucket: str, path: str) -> tuple[str, str]:
+        """Host and path of an object, as the connector's access method has it."""
+        if self._config.access_method == "vhost":
+            return self._host(bucket), f"/{path}"
+        return self._host(), f"/{bucket}/{path}"
+
+    async def call(self, verb: str, **arguments: Any) -> Any:
+        """One request through aioboto3."""
+        what = f"{self.endpoint}: {verb} {arguments.get('Bucket', '')}"
+        try:
+            return await getattr(self._client, verb)(**arguments)
+        except botocore.exceptions.ClientError as error:
+            answer = error.response
+            code = str(answer.get("Error", {}).get("Code", ""))
+            status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+            if code in RENEW or status == 403:
+                self._credentials.forget()
+            raise classify(status, code, str(answer.get("Error", {}).get("Message", "")), what) from error
+        except (botocore.exceptions.BotoCoreError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
+            raise RetryableError(f"{what}: {_plain(error)}", reason=reason_of(error)) from error
+
+
+def _check_key(key: str) -> None:
+    size = len(key.encode())
+    if not 0 < size <= KEY_BYTES_MAX:
+        raise RefusedError(
+            f"an object key has 1 to {KEY_BYTES_MAX} bytes, found {size}: {key[:80]!r}…", reason="key_length"
+        )
+
+
+def _plain(error: BaseException) -> str:
+    return str(error) or type(error).__name__

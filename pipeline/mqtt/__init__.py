@@ -1,0 +1,1 @@
+"""MQTT packets, read and written without I/O."""

@@ -1,0 +1,291 @@
+"""Trying rules and templates without a broker: one statement on one context, or a whole file of cases.
+
+A file of cases is JSON Lines, in the form that `docs/rule-language.md` describes. The results are values; printing
+them, and reading a context from Kafka, are the command line's business.
+
+    rule case      {"id", "sql", "context", "expect"?, "approx"?, "match"?: "subset" | "values", "env"?: {"TZ": …}}
+    template case  {"id", "template", "context", "expect"?, "match"?: "json", "missing"?}
+
+Values that JSON lacks are written `{"$b64": "…"}` for bytes and `{"$undefined": true}`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import EvaluationError, RenderError, SqlError, TemplateSyntaxError, TidegateError
+from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT
+from pipeline.sql import UNDEFINED, Bits, Context, Event, Program, Row, compile_statement
+from pipeline.sql.runtime.values import octets, text_of
+from pipeline.template import Missing, Template
+from pipeline.topics import matches
+
+CASES_MAX = 100_000
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one case gave. `result` is meaningful when `error` is empty; `passed` is None for a case without
+    `expect`."""
+
+    id: str
+    result: Any = None
+    error: str = ""
+    missing: list[str] | None = None
+    expected: Any = None
+    passed: bool | None = None
+
+    def line(self) -> str:
+        """The case as one line of `--output jsonl`."""
+        found: dict[str, Any] = {"id": self.id}
+        if self.error:
+            found["error"] = self.error
+        else:
+            found["result"] = to_vector(self.result)
+        if self.missing is not None and not self.error:
+            found["missing"] = self.missing
+        return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class Trial:
+    """What one statement did with one context.
+
+    `outcome`: `rows`, `no_result` (WHERE was false or FOREACH kept nothing), `not_matched` (FROM names other topics),
+    or
+    `error`. `rendered` has one map a row, with the text of each template by its name.
+    """
+
+    outcome: str
+    rows: list[Row] = field(default_factory=list)
+    rendered: list[dict[str, bytes]] = field(default_factory=list)
+    error: TidegateError | None = None
+
+
+# ── one statement ──
+
+
+def try_rule(
+    statement: str,
+    context: Mapping[str, Any],
+    *,
+    templates: Mapping[str, str] | None = None,
+    missing: Missing = "undefined",
+    now_ms: int | None = None,
+) -> Trial:
+    """Evaluate `statement` on the event fields in `context`, and render `templates` (by name) from each row.
+
+    `context` is as `from_vector` gives it. `now_ms` is the rule's "now", the clock's if not given. Errors are in the
+    Trial.
+    """
+    try:
+        program = compile_statement(statement)
+        parsed = {name: Template(text, missing=missing) for name, text in (templates or {}).items()}
+        if not selects(program, context):
+            return Trial("not_matched")
+        rows = program.evaluate(event_of(context, now_ms))
+        if not rows:
+            return Trial("no_result")
+        rendered = [{name: template.render(row) for name, template in parsed.items()} for row in rows]
+    except TidegateError as error:
+        return Trial("error", error=error)
+    return Trial("rows", rows, rendered)
+
+
+def event_of(context: Mapping[str, Any], now_ms: int | None = None, number: int = 0) -> Event:
+    """The event with exactly these fields."""
+    return Event(dict(context), time.time_ns() // 1_000_000 if now_ms is None else now_ms, ("rule-test", 0, number))
+
+
+def selects(program: Program, context: Mapping[str, Any]) -> bool:
+    """Whether FROM names the topic of a message, or one of the topics of a client event."""
+    event = context.get("event", MESSAGE_EVENT)
+    message = (str(context.get("topic", "")),)
+    topics = message if event == MESSAGE_EVENT else EVENT_TOPICS.get(event, (str(event),))
+    return any(_selects(source, topic) for source in program.topics for topic in topics)
+
+
+def _selects(source: str, topic: str) -> bool:
+    if source.startswith("$bridges/") and source.endswith(":*"):
+        return topic.startswith(source[:-1])
+    return matches(source, topic)
+
+
+# ── files of cases ──
+
+
+def read_cases(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The cases of a JSON Lines file. Raises ValueError with the line for what is no case."""
+    cases: list[dict[str, Any]] = []
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            case = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: not JSON: {error}") from None
+        if not isinstance(case, dict) or not isinstance(case.get("context", {}), dict):
+            raise ValueError(f"{path}:{number}: expected an object with a context")
+        cases.append({"id": f"line {number}", **case})
+        if len(cases) > CASES_MAX:
+            raise ValueError(f"{path}: more than {CASES_MAX} cases")
+    return cases
+
+
+def run_rule_vectors(path: str | os.PathLike[str]) -> list[Outcome]:
+    """The outcome of each rule case of a file, in order."""
+    return [run_rule_case(case, number) for number, case in enumerate(read_cases(path))]
+
+
+def run_template_vectors(path: str | os.PathLike[str]) -> list[Outcome]:
+    """The outcome of each template case of a file, in order."""
+    return [run_template_case(case) for case in read_cases(path)]
+
+
+def run_rule_case(case: Mapping[str, Any], number: int = 0) -> Outcome:
+    """One rule case; its tables of keys are its own, so cases do not meet."""
+    outcome = Outcome(str(case["id"]), expected=case.get("expect"))
+    context = from_vector(case.get("context", {}))
+    with _zone(case.get("env", {}).get("TZ")):
+        try:
+            # A case asks what the language says: a filter that can never match selects nothing, as in the original.
+            program = compile_statement(case["sql"], Context(), any_source=True)
+            if selects(program, context):
+                outcome.result = program.evaluate(event_of(context, number=number))
+        except (SqlError, EvaluationError) as error:
+            outcome.error = str(error)
+    if "expect" in case:
+        outcome.passed = _rule_passed(case, outcome)
+    return outcome
+
+
+def run_template_case(case: Mapping[str, Any]) -> Outcome:
+    """One template case."""
+    outcome = Outcome(str(case["id"]), expected=case.get("expect"))
+    try:
+        text, missing = Template(case["template"]).render_checked(from_vector(case.get("context", {})))
+        outcome.result, outcome.missing = text_of(text), missing
+    except (TemplateSyntaxError, RenderError) as error:
+        outcome.error = str(error)
+    if "expect" in case:
+        outcome.passed = _template_passed(case, outcome)
+    return outcome
+
+
+def summary(outcomes: Iterable[Outcome]) -> tuple[str, int]:
+    """The differences and a last line with counts; and the exit code, 1 if there are differences."""
+    lines, total, failed = [], 0, 0
+    for outcome in outcomes:
+        total += 1
+        if outcome.passed is False:
+            failed += 1
+            found = {"error": outcome.error} if outcome.error else to_vector(outcome.result)
+            lines.append(f"{outcome.id}\n  expected {_json(outcome.expected)}\n  found    {_json(found)}")
+            if outcome.missing:
+                lines.append(f"  missing  {_json(outcome.missing)}")
+    lines.append(f"{total - failed} of {total} cases as expected")
+    return "\n".join(lines), 1 if failed else 0
+
+
+@contextmanager
+def _zone(name: str | None) -> Iterator[None]:
+    """The process's time zone for as long as a case runs."""
+    before = os.environ.get("TZ")
+    if name is not None:
+        _set_zone(name)
+    try:
+        yield
+    finally:
+        if name is not None:
+            _set_zone(before)
+
+
+def _set_zone(name: str | None) -> None:
+    if name is None:
+        os.environ.pop("TZ", None)
+    else:
+        os.environ["TZ"] = name
+    time.tzset()
+
+
+# ── comparing ──
+
+
+def _rule_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
+    expected = case["expect"]
+    if isinstance(expected, dict) and expected.get("error"):
+        return bool(outcome.error)
+    if outcome.error or expected is None or outcome.result is None:
+        return not outcome.error and expected is outcome.result
+    wanted, found, approx = from_vector(expected), outcome.result, bool(case.get("approx"))
+    if case.get("match") == "values":
+        wanted, found = [list(row.values()) for row in wanted], [list(row.values()) for row in found]
+    elif case.get("match") == "subset" and len(wanted) == len(found):
+        found = [{key: row[key] for key in part if key in row} for part, row in zip(wanted, found, strict=True)]
+    return alike(found, wanted, approx=approx)
+
+
+def _template_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
+    expected = case["expect"]
+    if isinstance(expected, dict) and expected.get("error"):
+        return bool(outcome.error)
+    if outcome.error or outcome.missing != case.get("missing", outcome.missing):
+        return False
+    if case.get("match") == "json":
+        return alike(json.loads(octets(outcome.result)), json.loads(expected) if type(expected) is str else expected)
+    return alike(outcome.result, from_vector(expected))
+
+
+def alike(found: Any, wanted: Any, *, approx: bool = False) -> bool:
+    """Equal in type and value; floats, with `approx`, within 1e-9 of each other."""
+    if type(found) is not type(wanted):
+        return False
+    if isinstance(wanted, dict):
+        return found.keys() == wanted.keys() and all(alike(found[k], wanted[k], approx=approx) for k in wanted)
+    if isinstance(wanted, list):
+        return len(found) == len(wanted) and all(alike(f, w, approx=approx) for f, w in zip(found, wanted, strict=True))
+    if approx and isinstance(wanted, float):
+        return math.isclose(found, wanted, rel_tol=1e-9)
+    return bool(found == wanted)
+
+
+# ── values that JSON lacks ──
+
+
+def from_vector(value: Any) -> Any:
+    """A value of a case's file as a value of the language. Raises ValueError for broken Base64."""
+    if isinstance(value, dict):
+        if value.keys() == {"$b64"}:
+            return text_of(base64.b64decode(value["$b64"], validate=True))
+        if value == {"$undefined": True}:
+            return UNDEFINED
+        return {key: from_vector(inner) for key, inner in value.items()}
+    return [from_vector(inner) for inner in value] if isinstance(value, list) else value
+
+
+def to_vector(value: Any) -> Any:
+    """The way back, for printing."""
+    if isinstance(value, dict):
+        return {key: to_vector(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [to_vector(inner) for inner in value]
+    if isinstance(value, bytes):
+        return {"$b64": base64.b64encode(value).decode()}
+    if value is UNDEFINED:
+        return {"$undefined": True}
+    if isinstance(value, Bits):
+        return {"$bits": f"{value.value:0{value.size}b}"}
+    return value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

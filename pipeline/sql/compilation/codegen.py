@@ -1,0 +1,120 @@
+"""Python syntax trees from small templates, each instruction labelled with the SQL node that it came from.
+
+The compiler builds a tree instead of text for one reason: the line number of every Python node is the number of an SQL
+node. A traceback then names the expression that raised, and evaluation itself pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from typing import Any, Final, TypeVar
+
+from pipeline.sql.syntax.nodes import Span
+
+Code = ast.expr
+T = TypeVar("T")
+
+
+@functools.cache
+def _template(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
+
+
+@functools.cache
+def _statements(source: str) -> list[ast.stmt]:
+    return ast.parse(source).body
+
+
+class Labels:
+    """Numbers for SQL nodes, given out as Python line numbers. Label 1 is the statement as a whole."""
+
+    def __init__(self, whole: Span) -> None:
+        self.spans: list[Span] = [whole, whole]
+        self._numbers: dict[Span, int] = {whole: 1}
+
+    def number(self, span: Span) -> int:
+        if span not in self._numbers:
+            self._numbers[span] = len(self.spans)
+            self.spans.append(span)
+        return self._numbers[span]
+
+
+def py(source: str, label: int, **parts: Code | str | int) -> Code:
+    """The expression `source` with names replaced: by code, by another name (`str`), or by a number.
+
+    A text of the rule's author is never passed as `str` but as `constant(text)`, so that it cannot become code.
+    """
+    found = _copy(_template(source), label, parts)
+    assert isinstance(found, ast.expr)
+    return found
+
+
+def do(source: str, label: int, **parts: Code | str | int) -> list[ast.stmt]:
+    """The statements `source` with names replaced as in `py`."""
+    return [_copy(statement, label, parts) for statement in _statements(source)]
+
+
+def constant(value: Any, label: int) -> Code:
+    return _placed(ast.Constant(value), label)
+
+
+def mapping(items: list[tuple[str, Code]], label: int) -> Code:
+    """A dict display."""
+    return _placed(ast.Dict([constant(key, label) for key, _ in items], [code for _, code in items]), label)
+
+
+def sequence(items: list[Code], label: int, kind: type[ast.List] | type[ast.Tuple] = ast.List) -> Code:
+    """A list or tuple display."""
+    return _placed(kind(items, ast.Load()), label)
+
+
+def call(function: str, arguments: list[Code], label: int) -> Code:
+    return _placed(ast.Call(_placed(ast.Name(function, ast.Load()), label), arguments, []), label)
+
+
+def _copy(tree: Any, label: int, parts: dict[str, Any]) -> Any:
+    if isinstance(tree, ast.Name) and tree.id in parts:
+        part = parts[tree.id]
+        if isinstance(part, ast.AST):
+            return part
+        if isinstance(part, str):
+            return _placed(ast.Name(part, tree.ctx), label)
+        return constant(part, label)
+    if isinstance(tree, list):
+        return [_copy(item, label, parts) for item in tree]
+    if not isinstance(tree, ast.AST):
+        return tree
+    copied = type(tree)(**{name: _copy(value, label, parts) for name, value in ast.iter_fields(tree)})
+    return _placed(copied, label)
+
+
+def _placed(node: T, label: int) -> T:
+    if isinstance(node, ast.expr | ast.stmt):
+        node.lineno = node.end_lineno = label
+        node.col_offset = node.end_col_offset = 0
+    return node
+
+
+_FRAME: Final = """
+def evaluate(event):
+    try:
+        pass
+    except Exception as error:
+        raise EXPLAIN(error) from error
+"""
+
+
+def compiled(body: list[ast.stmt], namespace: dict[str, Any]) -> tuple[Any, str]:
+    """The function `evaluate(event)` with this body, and its Python source for people who want to see it.
+
+    It raises what EXPLAIN, a function in `namespace`, makes of an exception: a call less per record than a method
+    around it.
+    """
+    module = ast.parse(_FRAME)
+    definition = module.body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    assert isinstance(definition.body[0], ast.Try)
+    definition.body[0].body = body
+    exec(compile(module, "<rule>", "exec"), namespace)
+    return namespace["evaluate"], ast.unparse(module)

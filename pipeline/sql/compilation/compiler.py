@@ -1,0 +1,360 @@
+"""Syntax tree to Python: expressions and conditions.
+
+Everything that can be decided when the rule is made is decided here: what a name refers to, which function is meant and
+whether it takes these arguments, which checks a literal makes unnecessary. What is left per record is one Python
+function with locals. `statements.py` puts the pieces together in the order that the dialect evaluates them.
+
+The payload is decoded at its first use and no earlier: `self.loaded` knows whether a use is certain to have happened.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.errors import SqlError
+from pipeline.sql.compilation.codegen import Code, Labels, call, constant, mapping, py, sequence
+from pipeline.sql.compilation.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
+from pipeline.sql.compilation.scope import Scope, tree_code
+from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Declaration, Signature, find, near
+from pipeline.sql.runtime.event import Context
+from pipeline.sql.runtime.shape import attribute, fits
+from pipeline.sql.runtime.values import BadValueError
+from pipeline.sql.syntax import nodes as n
+from pipeline.sql.syntax.lexer import error_at
+
+RANGE_ITEMS_MAX: Final = 100_000
+COMPARE: Final = {
+    "=": ("==", "compare_eq"), "!=": ("!=", "compare_ne"), "<": ("<", "compare_lt"),
+    "<=": ("<=", "compare_le"), ">": (">", "compare_gt"), ">=": (">=", "compare_ge"),
+}  # fmt: skip
+ARITHMETIC: Final = {
+    "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "div": "quotient", "mod": "remainder",
+}  # fmt: skip
+
+
+class Compiler:
+    """Compiles expressions in one scope at a time; `namespace` collects the functions and constants that they need."""
+
+    def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any]) -> None:
+        self.text = text
+        self.context = context
+        self.namespace = namespace
+        self.labels = Labels(tree.span)
+        self.scope = Scope()
+        self.columns: set[str] | None = set()
+        self.loaded = False
+        self.uses_chance = False
+        self.keys: set[str] = set()
+        self.in_condition = False
+        self.label = 1
+        self._locals = 0
+
+    # ── bookkeeping ──
+
+    def local(self) -> str:
+        self._locals += 1
+        return f"v{self._locals}"
+
+    def bind(self, value: Any, hint: str) -> str:
+        """A name in the namespace for a constant or function that cannot be written down."""
+        name = f"{hint}_{len(self.namespace)}"
+        self.namespace[name] = value
+        return name
+
+    def error(self, node: n.Node, message: str) -> SqlError:
+        return error_at(self.text, node.span[0], message)
+
+    def reads(self, column: str) -> None:
+        if self.columns is not None:
+            self.columns.add(column)
+
+    # ── expressions ──
+
+    def expression(self, node: n.Expression) -> Code:
+        """The value of `node` in the current scope."""
+        outer, self.label = self.label, self.labels.number(node.span)
+        try:
+            return self._expression(node)
+        finally:
+            self.label = outer
+
+    def _expression(self, node: n.Expression) -> Code:
+        match node:
+            case n.Literal(value):
+                return constant(value, self.label)
+            case n.Path():
+                return self.path(node)
+            case n.Call():
+                return self.function_call(node)
+            case n.RangeLiteral(begin, end):
+                return self.range_literal(node, begin, end)
+            case n.Slice(path, begin, end):
+                return py("sliced(x, a, b)", self.label, x=self.path(path), a=begin, b=end)
+            case n.ListOf(items):
+                return sequence([self.expression(item) for item in items], self.label)
+            case n.Unary("-", n.Literal(value)) if type(value) in (int, float):
+                return constant(-value, self.label)
+            case n.Unary("-", operand):
+                return py("negate(x)", self.label, x=self.expression(operand))
+            case n.Unary(_, operand):
+                return self.expression(operand)
+            case n.Arithmetic():
+                return self.arithmetic(node)
+            case n.Case():
+                return self.case(node)
+        return self.condition(node)
+
+    def range_literal(self, node: n.Node, begin: int, end: int) -> Code:
+        if end - begin >= RANGE_ITEMS_MAX:
+            raise self.error(node, f"a range has at most {RANGE_ITEMS_MAX} elements")
+        return py("list(range(a, b))", self.label, a=begin, b=end + 1)
+
+    def arithmetic(self, node: n.Arithmetic) -> Code:
+        left, right = self.expression(node.left), self.expression(node.right)
+        number = node.right.value if isinstance(node.right, n.Literal) else None
+        if type(number) is int and node.operator in ("+", "-", "*"):
+            source = f"t {node.operator} r if type(t := x) is int else f(t, r)"
+            return py(source, self.label, t=self.local(), x=left, r=number, f=ARITHMETIC[node.operator])
+        return call(ARITHMETIC[node.operator], [left, right], self.label)
+
+    # ── names and paths ──
+
+    def path(self, node: n.Path) -> Code:
+        if node.root == "payload" and node.steps:
+            return self.payload_path(node, self.scope)
+        return self.name_in(self.scope, node)
+
+    def name_in(self, scope: Scope | None, node: n.Path) -> Code:
+        """A name or path, looked up in the outputs of `scope` and, where they give way, below."""
+        if scope is None:
+            return self.steps(self.column(node.root), node, lambda: py("event.columns", self.label))
+        if node.root not in scope.outputs:
+            return self.name_in(scope.below, node)
+        tree = scope.outputs[node.root]
+        found = self.steps(tree_code(tree, self.label), node, lambda: self.record(scope))
+        if scope.merged:
+            return found
+        loaded = self.loaded
+        below = self.name_in(scope.below, node)
+        self.loaded = loaded
+        return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
+
+    def record(self, scope: Scope) -> Code:
+        """The map of outputs, for an index that is a path."""
+        return mapping([(key, tree_code(tree, self.label)) for key, tree in scope.outputs.items()], self.label)
+
+    def column(self, name: str) -> Code:
+        self.reads(name)
+        if name == "payload":
+            return py("event.payload()", self.label)
+        return py("get(k, U)", self.label, k=constant(name, self.label))
+
+    def steps(self, value: Code, node: n.Path, origin: Any, skip: int = 0) -> Code:
+        """`value` with the steps of a path applied. `origin()` gives the record where an index that is a path is
+        read."""
+        for step in node.steps[skip:]:
+            if isinstance(step, n.Key):
+                source = "t.get(k, U) if type(t := x) is dict else member(t, k)"
+                value = py(source, self.label, t=self.local(), x=value, k=constant(step.name, self.label))
+            elif isinstance(step, n.Index):
+                number = -step.number if step.from_end else step.number
+                value = py("element(x, i)", self.label, x=value, i=constant(number, self.label))
+            else:
+                self._reads_all(step.path)
+                index = py("read(o, s, o)", self.label, o=origin(), s=self.bind(path_steps(step.path), "path"))
+                value = py("element(x, i)", self.label, x=value, i=index)
+        return value
+
+    def _reads_all(self, path: n.Path) -> None:
+        self.reads(path.root)
+        for step in path.steps:
+            if isinstance(step, n.PathIndex):
+                self._reads_all(step.path)
+
+    def payload_path(self, node: n.Path, scope: Scope | None) -> Code:
+        """A path into the payload: the decoded one, unless an output took its name."""
+        if scope is None:
+            return self.document_path(node)
+        if scope.payload in ("", "raw") or (scope.merged and scope.payload == "alias"):
+            return self.payload_path(node, scope.below)
+        own = tree_code(scope.outputs["payload"], self.label)
+        if scope.payload == "alias":
+            # Text under this name is read as the payload that was decoded last; before any was, it is decoded itself.
+            self.reads("payload")
+            source = "event.document() if type(t := x) in TEXT else t" if self.loaded else "decoded(x)"
+            own = py(source, self.label, t=self.local(), x=own)
+        holder = self.local()
+        own = py("(t := x)", self.label, t=holder, x=own)
+        found = self.steps(own, node, lambda: py("t", self.label, t=holder))
+        if scope.merged:
+            return found
+        loaded = self.loaded
+        below = self.payload_path(node, scope.below)
+        self.loaded = loaded
+        return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
+
+    def document_path(self, node: n.Path) -> Code:
+        self.reads("payload")
+        first = node.steps[0]
+        if not isinstance(first, n.Key) or not fits(first.name):
+            return self.steps(py("event.document()", self.label), node, lambda: py("event.document()", self.label))
+        self.keys.add(first.name)
+        source = f"x.{attribute(first.name)}"
+        value = py(source, self.label, x=self.narrowed())
+        return self.steps(value, node, lambda: py("event.document()", self.label), skip=1)
+
+    def narrowed(self) -> Code:
+        """The struct of the decoded payload, decoding it unless that has surely happened."""
+        if self.loaded:
+            return py("p", self.label)
+        self.loaded = True
+        return py("p or (p := event.narrow(SHAPE))", self.label)
+
+    # ── CASE and conditions ──
+
+    def case(self, node: n.Case) -> Code:
+        subject = self.local()
+        value = py("t", self.label, t=subject)
+        if node.subject is not None:
+            value = py("(t := x)", self.label, t=subject, x=self.expression(node.subject))
+        chain: list[tuple[Code, Code]] = []
+        certain = None
+        for branch in node.branches:
+            test = self.condition(branch.when) if node.subject is None else self.strictly_equal(value, branch.when)
+            value = py("t", self.label, t=subject)
+            # Only the first test is certain to run; what a result loads, the next test cannot count on.
+            loaded = self.loaded
+            certain = loaded if certain is None else certain
+            chain.append((test, self.expression(branch.then)))
+            self.loaded = loaded
+        chosen = self.expression(node.otherwise) if node.otherwise else py("U", self.label)
+        for test, result in reversed(chain):
+            chosen = py("a if c else b", self.label, a=result, c=test, b=chosen)
+        self.loaded = bool(certain)
+        return chosen
+
+    def strictly_equal(self, value: Code, other: n.Expression) -> Code:
+        if isinstance(other, n.Literal) and type(other.value) is str:
+            return py("x == k", self.label, x=value, k=constant(other.value, self.label))
+        return call("same", [value, self.expression(other)], self.label)
+
+    def condition(self, node: n.Expression) -> Code:
+        """The truth of `node`: Python's True or False, or an error."""
+        outer, self.label = self.label, self.labels.number(node.span)
+        try:
+            return self._condition(node)
+        finally:
+            self.label = outer
+
+    def _condition(self, node: n.Expression) -> Code:
+        match node:
+            case n.Both(left, right):
+                return self.either_way("a and b", left, right)
+            case n.Either(left, right):
+                return self.either_way("a or b", left, right)
+            case n.Comparison():
+                return self.comparison(node)
+            case n.Member():
+                return self.member(node)
+            case n.Not(operand) if isinstance(operand, BOOLEAN) or type_of(operand, self.in_condition) == "boolean":
+                return py("not x", self.label, x=self.condition(operand))
+            case n.Not(operand):
+                # Only false negates to true; what is no boolean negates to false.
+                return py("x is False", self.label, x=self.expression(operand))
+            case n.Literal(bool()):
+                return self.expression(node)
+            case n.Path() | n.Call():
+                value = self.expression(node)
+                return value if type_of(node, self.in_condition) == "boolean" else py("truth(x)", self.label, x=value)
+        raise self.error(node, "expected a condition, such as a comparison, found a value that is never true or false")
+
+    def either_way(self, source: str, left: n.Expression, right: n.Expression) -> Code:
+        a = self.condition(left)
+        loaded = self.loaded
+        b = self.condition(right)
+        self.loaded = loaded
+        return py(source, self.label, a=a, b=b)
+
+    def comparison(self, node: n.Comparison) -> Code:
+        if node.operator == "~=":
+            raise self.error(node, "'~=' is not an operator: write =~ for a topic match")
+        left, right = self.expression(node.left), self.expression(node.right)
+        if node.operator == "=~":
+            return call("topic_matches", [left, right], self.label)
+        symbol, function = COMPARE[node.operator]
+        known = literal_type(node.right)
+        slow = "f(t, r)"
+        if known is str:
+            source = f"t {symbol} r if type(t := x) is str else {slow}"
+        elif known in (int, float):
+            source = f"t {symbol} r if (k := type(t := x)) is int or k is float else {slow}"
+        else:
+            return call(function, [left, right], self.label)
+        names = {"t": self.local(), "k": self.local()}
+        return py(source, self.label, x=left, r=constant(literal_value(node.right), self.label), f=function, **names)
+
+    def member(self, node: n.Member) -> Code:
+        value = self.expression(node.operand)
+        kinds = {literal_type(item) for item in node.items}
+        kind = "str" if kinds == {str} else "int" if kinds == {int} else ""
+        if kind:
+            members = frozenset(literal_value(item) for item in node.items)
+            source = f"type(t := x) is {kind} and t in s"
+            return py(source, self.label, t=self.local(), x=value, s=self.bind(members, "members"))
+        items = sequence([self.expression(item) for item in node.items], self.label)
+        return call("is_in", [value, items], self.label)
+
+    # ── calls ──
+
+    def function_call(self, node: n.Call) -> Code:
+        declared = find(node.name)
+        if declared is None:
+            raise self.error(node, self._unknown(node.name))
+        overload = declared.overload(len(node.arguments))
+        if overload is None:
+            raise self.error(node, _wrong_count(declared, len(node.arguments)))
+        arguments = [self.argument(node, overload, i) for i in range(len(node.arguments))]
+        if declared.message and self.in_condition:
+            return py("U", self.label)
+        if declared.reads == "event":
+            arguments.insert(0, py("event", self.label))
+            self.uses_chance = self.uses_chance or declared.theme == "chance"
+        elif declared.reads == "context":
+            arguments.insert(0, py("c", self.label, c=self.bind(self.context, "context")))
+        for column in MESSAGE_COLUMNS.get(declared.name, ()):
+            self.reads(column)
+        self.namespace[f"call_{declared.name}"] = declared.call
+        return call(f"call_{declared.name}", arguments, self.label)
+
+    def _unknown(self, name: str) -> str:
+        if "." in name and not name.startswith(f"{MODULE}."):
+            return f"unknown function {name}: functions are called by their plain name"
+        suggestion = near(name)
+        return f"unknown function {name}()" + (f": did you mean {suggestion}()?" if suggestion else "")
+
+    def argument(self, node: n.Call, overload: Signature, position: int) -> Code:
+        argument = node.arguments[position]
+        parameter = overload.parameters[min(position, len(overload.parameters) - 1)]
+        code = self.expression(argument)
+        check = CHECKS.get(parameter.type)
+        if check is None or type_of(argument, self.in_condition) in FITS[parameter.type]:
+            return code
+        if isinstance(argument, n.Literal):
+            try:
+                check(argument.value)
+            except BadValueError as error:
+                raise self.error(argument, f"{node.name}({parameter.name}): {error}") from None
+        label = self.labels.number(argument.span)
+        return call(f"as_{parameter.type}", [code], label)
+
+
+MESSAGE_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "msgid": ("id",), "qos": ("qos",), "topic": ("topic",), "clientid": ("clientid",), "username": ("username",),
+    "payload": ("payload",), "clientip": ("peerhost",), "peerhost": ("peerhost",), "flags": ("flags",),
+    "flag": ("flags",),
+}  # fmt: skip
+
+
+def _wrong_count(declared: Declaration, count: int) -> str:
+    signatures = " or ".join(signature.text for signature in declared.signatures)
+    return f"wrong number of arguments for {declared.name}(): found {count}, expected {signatures}"

@@ -1,0 +1,277 @@
+"""Whole statements to Python: the order in which the dialect evaluates them, and the shape of the output.
+
+    SELECT    fields → WHERE → one row
+    FOREACH   fields → WHERE → for each element: INCASE → DO → a row
+
+An error in a field fails the rule even where WHERE is false, so WHERE comes second. One short cut is taken where nobody
+can tell: if no field can raise once the payload is decoded, WHERE goes first and a filtered record costs only that.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipeline.sql.compilation.codegen import Code, constant, do, py
+from pipeline.sql.compilation.compiler import Compiler
+from pipeline.sql.compilation.inference import step_value
+from pipeline.sql.compilation.scope import Scope, grow, tree_code
+from pipeline.sql.syntax import nodes as n
+
+DEFAULT_ITEM: Final = "item"
+ROWS_MAX: Final = 100_000
+# Without DO each row holds the whole list again, so that rows cost the square of their number.
+WHOLE_ROWS_MAX: Final = 10_000
+
+
+@dataclass(slots=True)
+class Assignment:
+    """`local = code`, with the label of the field that it belongs to."""
+
+    local: str
+    code: Code
+    label: int
+
+    def statements(self) -> list[ast.stmt]:
+        return do("v = x", self.label, v=self.local, x=self.code)
+
+
+class StatementCompiler:
+    """Builds the body of `run(event)` for one statement."""
+
+    def __init__(self, compiler: Compiler, tree: n.Statement) -> None:
+        self.c = compiler
+        self.tree = tree
+        self.certain = False
+
+    def body(self) -> list[ast.stmt]:
+        body = self.foreach() if self.tree.collect else self.select()
+        return [*self.prologue(body), *body]
+
+    def prologue(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        """Only what the body uses."""
+        names = _names(body)
+        start: list[ast.stmt] = []
+        if self.c.uses_chance:
+            start += do("event.start_draws(SALT)", 1)
+        if "get" in names:
+            start += do("get = event.columns.get", 1)
+        if "p" in names and not self.certain:
+            start += do("p = None", 1)
+        return start
+
+    # ── SELECT ──
+
+    def select(self) -> list[ast.stmt]:
+        total = self.tree.where is not None and all(map(_cannot_raise, self.tree.fields))
+        load: list[ast.stmt] = []
+        if total and any(map(_reads_payload, self.tree.fields)):
+            load = do("p = event.narrow(SHAPE)", 1)
+            self.c.loaded = self.certain = True
+        fields = self.fields(self.tree.fields)
+        where = self.where()
+        needed, rest = _split(fields, where) if total else (fields, [])
+        row = self.row(self.c.scope)
+        return [
+            *load,
+            *(s for a in needed for s in a.statements()),
+            *where,
+            *(s for a in rest for s in a.statements()),
+            *do("return [r]", 1, r=row),
+        ]
+
+    def where(self) -> list[ast.stmt]:
+        if self.tree.where is None:
+            return []
+        return self.guard(self.tree.where, self.c.scope.as_merged(), "if not c: return None")
+
+    def guard(self, condition: n.Expression, scope: Scope, source: str) -> list[ast.stmt]:
+        """A condition evaluated in `scope`, where functions of the message know nothing."""
+        outer, self.c.scope, self.c.in_condition = self.c.scope, scope, True
+        code = self.c.condition(condition)
+        self.c.scope, self.c.in_condition = outer, False
+        return do(source, self.c.labels.number(condition.span), c=code)
+
+    def row(self, scope: Scope) -> Code:
+        row = tree_code(scope.outputs, 1)
+        if scope.star:
+            row = py("{**event.row(), **r}", 1, r=row) if scope.outputs else py("event.row()", 1)
+        return row
+
+    # ── fields ──
+
+    def fields(self, fields: tuple[n.Field | n.Star, ...]) -> list[Assignment]:
+        done: list[Assignment] = []
+        for position, field in enumerate(fields):
+            done += self.star() if isinstance(field, n.Star) else self.field(field, position)
+        return done
+
+    def star(self) -> list[Assignment]:
+        """`*`: all columns; what was selected before under the name of a column gives way."""
+        scope, self.c.columns = self.c.scope, None
+        before = []
+        for key, tree in list(scope.outputs.items()):
+            local = self.c.local()
+            code = py("event.row().get(k, x)", 1, k=_constant(key), x=tree_code(tree, 1))
+            before.append(Assignment(local, code, 1))
+            scope.outputs[key] = local
+        scope.star = True
+        if scope.payload:
+            scope.payload = "raw"
+        return before
+
+    def field(self, field: n.Field, position: int) -> list[Assignment]:
+        label = self.c.labels.number(field.span)
+        value = Assignment(self.c.local(), self.c.expression(field.value), label)
+        key = field.alias or _own_key(field.value) or n.Path(f"_v_{type(field.value).__name__.lower()}_{position}")
+        return [value, *self.place(key, value.local, field.value, label)]
+
+    def place(self, key: n.Path, local: str, value: n.Expression, label: int) -> list[Assignment]:
+        """Notes `local` as the output at `key`; where a value may already be there, that takes a put at run time."""
+        scope = self.c.scope
+        if not key.steps:
+            scope.outputs[key.root] = local
+            if key.root == "payload":
+                scope.payload = "raw" if value == n.Path("payload") and scope.payload in ("", "raw") else "alias"
+            return []
+        names = [step.name for step in key.steps if isinstance(step, n.Key)]
+        fresh = key.root in scope.outputs or not scope.star
+        if len(names) != len(key.steps) or not fresh or not grow(scope.outputs, [key.root, *names], local):
+            code = self.put(key, local, label)
+            local = self.c.local()
+            scope.outputs[key.root] = local
+            written = [Assignment(local, code, label)]
+        else:
+            written = []
+        if key.root == "payload":
+            scope.payload = "path"
+        return written
+
+    def put(self, key: n.Path, local: str, label: int) -> Code:
+        scope = self.c.scope
+        steps = self.c.bind(tuple(map(step_value, key.steps)), "steps")
+        target = py("U", label)
+        if key.root in scope.outputs:
+            target = tree_code(scope.outputs[key.root], label)
+            if key.root == "payload" and scope.payload in ("raw", "alias"):
+                target = py("decoded(x)", label, x=target)
+        elif scope.star:
+            target = self.c.column(key.root)
+        return py("put(t, s, v, o)", label, t=target, s=steps, v=local, o=self.c.record(scope))
+
+    # ── FOREACH ──
+
+    def foreach(self) -> list[ast.stmt]:
+        *before, last = self.tree.fields
+        fields = self.fields(tuple(before))
+        fields += self.everything() if isinstance(last, n.Star) else self.collection(last, len(before))
+        items = self.items
+        where = self.where()
+        item = self.c.local()
+        selected = self.c.scope.as_merged()
+        name = _item_name(last)
+        payload = "path" if name == "payload" else ""
+        outputs: dict[str, Any] = {} if name is None else {name: item}
+        environment = Scope(selected, merged=True, outputs=outputs, payload=payload)
+        base: list[ast.stmt] = []
+        if self.tree.do is None:
+            self.c.columns = None
+            base = do("base = {**event.row(), **r}", 1, r=tree_code(self.c.scope.outputs, 1))
+        loop = do("for i in items:\n    pass", 1, i=item, items=items)
+        assert isinstance(loop[0], ast.For)
+        loop[0].body = self.each(environment)
+        return [
+            *(s for a in fields for s in a.statements()),
+            *where,
+            *base,
+            *do("rows = []", 1),
+            *loop,
+            *do("return rows", 1),
+        ]
+
+    def collection(self, field: n.Field, position: int) -> list[Assignment]:
+        """The last field of FOREACH. The payload itself is decoded; what is no list has no elements."""
+        value, *puts = self.field(field, position)
+        if field.value == n.Path("payload"):
+            value.code = py("event.document()", value.label)
+        self.items = self.c.local()
+        most = ROWS_MAX if self.tree.do else WHOLE_ROWS_MAX
+        code = py("elements(v, m)", value.label, v=value.local, m=constant(most, value.label))
+        return [value, *puts, Assignment(self.items, code, value.label)]
+
+    def everything(self) -> list[Assignment]:
+        """`*` as the last field of FOREACH: all columns are selected, and a map has no elements."""
+        self.items = self.c.local()
+        return [*self.star(), Assignment(self.items, py("[]", 1), 1)]
+
+    def each(self, environment: Scope) -> list[ast.stmt]:
+        """What happens for one element."""
+        body: list[ast.stmt] = []
+        if self.tree.incase is not None:
+            body += self.guard(self.tree.incase, environment, "if not c: continue")
+        if self.tree.do is None:
+            row = py("{**base, **r}", 1, r=tree_code(environment.outputs, 1))
+            return [*body, *do("rows.append(r)", 1, r=row)]
+        self.c.scope = Scope(environment)
+        fields = self.fields(self.tree.do)
+        body += [s for a in fields for s in a.statements()]
+        row = self.row(self.c.scope)
+        if self.c.scope.star:
+            row = py("{**e, **r}", 1, e=self.environment_row(environment), r=tree_code(self.c.scope.outputs, 1))
+        return [*body, *do("rows.append(r)", 1, r=row)]
+
+    def environment_row(self, environment: Scope) -> Code:
+        """What `*` means inside DO: the columns, what was selected, and the element."""
+        selected = environment.below.outputs if environment.below else {}
+        merged = {**selected, **environment.outputs}
+        return py("{**event.row(), **r}", 1, r=tree_code(merged, 1))
+
+
+def _constant(value: str) -> Code:
+    return ast.Constant(value, lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
+
+
+def _own_key(value: n.Expression) -> n.Path | None:
+    """The output key of a field without alias: its own path, or a string's own text."""
+    if isinstance(value, n.Path):
+        return value
+    if isinstance(value, n.Slice):
+        return value.path
+    if isinstance(value, n.Literal) and isinstance(value.value, str):
+        return n.Path(value.value)
+    return None
+
+
+def _item_name(last: n.Field | n.Star) -> str | None:
+    if isinstance(last, n.Star) or last.alias is None:
+        return DEFAULT_ITEM
+    return None if last.alias.steps else last.alias.root
+
+
+def _cannot_raise(field: n.Field | n.Star) -> bool:
+    """Whether a field has a value for every event whose payload is JSON."""
+    if isinstance(field, n.Star):
+        return True
+    aliases_payload = field.alias is not None and field.alias.root == "payload"
+    return isinstance(field.value, n.Path | n.Literal) and not aliases_payload
+
+
+def _reads_payload(field: n.Field | n.Star) -> bool:
+    value = field.value if isinstance(field, n.Field) else None
+    return isinstance(value, n.Path) and value.root == "payload" and bool(value.steps)
+
+
+def _names(statements: list[ast.stmt]) -> set[str]:
+    return {node.id for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def _split(fields: list[Assignment], where: list[ast.stmt]) -> tuple[list[Assignment], list[Assignment]]:
+    """The assignments that WHERE needs, directly or not, and the others, each in their order."""
+    wanted = _names(where)
+    needed: list[Assignment] = []
+    for assignment in reversed(fields):
+        if assignment.local in wanted:
+            wanted |= _names([ast.Expr(assignment.code)])
+            needed.insert(0, assignment)
+    return needed, [a for a in fields if a not in needed]

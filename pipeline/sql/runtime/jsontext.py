@@ -1,0 +1,141 @@
+"""JSON in and out, and the text of any value.
+
+Decoding accepts exactly one value with white space around it, keeps integers of any length, and lets a duplicate key
+keep its last value. Encoding is compact UTF-8; `undefined` becomes the string "undefined". Bytes that are not UTF-8
+have no JSON form: they become U+FFFD, as the original dialect writes them. Lines of stored rows are stricter: undefined is
+null, and such bytes are refused.
+
+Source: the dialect's data model; RFC 8259.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import orjson
+
+from pipeline.errors import EncodeError
+from pipeline.sql.runtime.values import (
+    TEXT_LENGTH_MAX,
+    UNDEFINED,
+    BadValueError,
+    Text,
+    is_printable,
+    number_text,
+    octets,
+    refuse,
+    shown,
+    text_of,
+)
+
+_decode = msgspec.json.Decoder().decode
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
+_LINE_OPTIONS = _OPTIONS | orjson.OPT_APPEND_NEWLINE
+
+
+class NotJsonError(BadValueError):
+    """Text that was to be JSON and is not."""
+
+
+def from_json(text: Text) -> Any:
+    """The value that `text` holds. Raises NotJsonError, also for nesting deeper than 1,024 levels."""
+    try:
+        return _decode(text)
+    except RecursionError:
+        # The depth that msgspec reaches depends on the caller's stack; orjson's limit is the same everywhere.
+        return _from_deep_json(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotJsonError(f"not JSON: {error}; the text is {shown(text)}") from None
+
+
+def _from_deep_json(text: Text) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise NotJsonError(f"not JSON: {error}") from None
+
+
+def to_json(value: Any) -> bytes:
+    """Compact JSON. Raises EncodeError for nesting beyond 254 levels."""
+    try:
+        return orjson.dumps(value, _default, _OPTIONS)
+    except TypeError:
+        return _to_wide_json(value, _default)
+
+
+def to_json_line(value: Any) -> bytes:
+    """Compact JSON with a line break, for stored rows: what is undefined is null, and nothing is altered.
+
+    Raises EncodeError for bytes that are not UTF-8, and for nesting beyond 254 levels.
+    """
+    try:
+        return orjson.dumps(value, _stored_default, _LINE_OPTIONS)
+    except TypeError as error:
+        if isinstance(error.__cause__, EncodeError):
+            raise error.__cause__ from None
+        return _to_wide_json(value, _stored_default) + b"\n"
+
+
+def _to_wide_json(value: Any, default: Callable[[Any], Any]) -> bytes:
+    """The slow way, for integers beyond 64 bits."""
+    try:
+        text = json.dumps(value, default=default, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return text.encode()
+    except (RecursionError, ValueError, TypeError) as error:
+        raise EncodeError(f"the row cannot become JSON: {error}") from None
+
+
+def _default(value: Any) -> Any:
+    if value is UNDEFINED:
+        return "undefined"
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    raise TypeError(f"{shown(value)} has no JSON form")
+
+
+def _stored_default(value: Any) -> Any:
+    if value is UNDEFINED:
+        return None
+    if isinstance(value, bytes):
+        raise EncodeError(f"bytes that are not UTF-8 have no JSON form: {shown(value)}")
+    raise TypeError(f"{shown(value)} has no JSON form")
+
+
+def to_text(value: Any) -> Text:
+    """The text of any value, as `str()` and templates give it."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        return value  # type: ignore[no-any-return]
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is int or kind is float:
+        return number_text(value)
+    if value is UNDEFINED:
+        return "undefined"
+    if value is None:
+        return "null"
+    if kind is list:
+        return text_of(bytes(value)) if is_printable(value) else to_json(value).decode()
+    if kind is dict:
+        return to_json(value).decode()
+    return refuse("a value that has a text", value)
+
+
+def concat(left: Any, right: Any) -> Text:
+    """Both as text, joined. Two halves of one character may meet here, so bytes are looked at again."""
+    left, right = to_text(left), to_text(right)
+    if len(left) + len(right) > TEXT_LENGTH_MAX:
+        raise BadValueError(f"the text would be longer than {TEXT_LENGTH_MAX}")
+    if type(left) is str and type(right) is str:
+        return left + right
+    return text_of(octets(left) + octets(right))
+
+
+def join(parts: list[Text], separator: Text) -> Text:
+    """Strings joined by a separator; bytes stay exact."""
+    if type(separator) is str and all(type(part) is str for part in parts):
+        return separator.join(parts)  # type: ignore[arg-type]
+    return text_of(octets(separator).join(octets(part) for part in parts))

@@ -1,0 +1,117 @@
+"""Arithmetic and the truth of a condition while a rule runs.
+
+Nothing is coerced: an operand that is no number raises, and so do division by zero and a float beyond its range. `+`
+also joins text, as soon as one side is a string.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.sql.runtime.jsontext import concat
+from pipeline.sql.runtime.ordering import align
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, bounded_integer, refuse
+from pipeline.topics import matches
+
+
+def is_number(value: Any) -> bool:
+    return type(value) is int or type(value) is float
+
+
+def _finite(value: Any) -> Any:
+    if type(value) is float and value - value != 0.0:
+        raise BadValueError("the result is beyond the range of a float")
+    return value
+
+
+def _numbers(operator: str, left: Any, right: Any) -> None:
+    for value in (left, right):
+        if not is_number(value):
+            refuse(f"numbers for {operator}", value)
+
+
+def _integers(operator: str, left: Any, right: Any) -> None:
+    for value in (left, right):
+        if type(value) is not int:
+            refuse(f"integers for {operator}", value)
+    if right == 0:
+        raise BadValueError("division by zero")
+
+
+def add(left: Any, right: Any) -> Any:
+    """A sum, or text joined when one side is a string."""
+    if is_number(left) and is_number(right):
+        return _finite(left + right)
+    if type(left) in (str, bytes) or type(right) in (str, bytes):
+        return concat(left, right)
+    refuse("numbers or text for +", right if is_number(left) else left)
+
+
+def subtract(left: Any, right: Any) -> Any:
+    _numbers("-", left, right)
+    return _finite(left - right)
+
+
+def multiply(left: Any, right: Any) -> Any:
+    _numbers("*", left, right)
+    product = left * right
+    return bounded_integer(product) if type(product) is int else _finite(product)
+
+
+def divide(left: Any, right: Any) -> float:
+    """Always a float."""
+    _numbers("/", left, right)
+    if right == 0:
+        raise BadValueError("division by zero")
+    return float(_finite(left / right))
+
+
+def quotient(left: Any, right: Any) -> int:
+    """`div`: cut toward zero."""
+    _integers("div", left, right)
+    size = abs(left) // abs(right)
+    return int(size if (left < 0) == (right < 0) else -size)
+
+
+def remainder(left: Any, right: Any) -> int:
+    """`mod`: with the sign of the dividend."""
+    _integers("mod", left, right)
+    size = abs(left) % abs(right)
+    return int(-size if left < 0 else size)
+
+
+def negate(value: Any) -> Any:
+    if not is_number(value):
+        refuse("a number after -", value)
+    return -value
+
+
+def truth(value: Any) -> bool:
+    """A condition that is no comparison: a boolean means itself, all else raises."""
+    if value is True or value is False:
+        return bool(value)
+    refuse("a condition that is true or false", value)
+
+
+def topic_matches(topic: Any, topic_filter: Any) -> bool:
+    """`=~`. Both undefined match, one undefined does not; a boolean or null beside a string becomes its word."""
+    if topic is UNDEFINED or topic_filter is UNDEFINED:
+        return topic is topic_filter
+    topic, topic_filter = align(topic, topic_filter)
+    if type(topic) is not str or type(topic_filter) is not str:
+        refuse("a topic name and a topic filter for =~", topic if type(topic) is not str else topic_filter)
+    return matches(topic_filter, topic)
+
+
+def elements(collection: Any, most: int) -> list[Any]:
+    """What FOREACH goes through: a list of at most so many elements; anything else has none."""
+    if type(collection) is not list:
+        return []
+    if len(collection) > most:
+        raise BadValueError(f"FOREACH takes at most {most} elements here, found {len(collection)}")
+    return collection
+
+
+def list_of_range(begin: int, end: int) -> list[int]:
+    """`[A..B]`."""
+    return list(range(begin, end + 1))

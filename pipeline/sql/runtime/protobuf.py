@@ -1,0 +1,182 @@
+"""Protobuf messages as values of the language, from the text of a .proto file.
+
+`file_descriptor` turns the text into the descriptor that Google's library works on, so no compiler is needed; `fill`
+and
+`as_map` go between messages and maps. Enums are their names, bytes are strings, fields that are not set are left out,
+and
+`undefined` sets nothing. Imports of other files are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from google.protobuf import descriptor_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from proto_schema_parser import ast
+from proto_schema_parser.parser import Parser
+
+from pipeline.sql.runtime.values import UNDEFINED, octets
+
+_FIELD: Final = descriptor_pb2.FieldDescriptorProto
+_SCALARS: Final = {
+    name: getattr(_FIELD, f"TYPE_{name.upper()}")
+    for name in (
+        "double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool", "string", "bytes", "uint32",
+        "sfixed32", "sfixed64", "sint32", "sint64",
+    )
+}  # fmt: skip
+
+
+def file_descriptor(source: str) -> Any:
+    """The descriptor of one file. Raises ValueError for what it cannot take."""
+    parsed = Parser().parse(source)
+    described = descriptor_pb2.FileDescriptorProto(name="schema.proto", syntax=parsed.syntax or "proto2")
+    for element in parsed.file_elements:
+        if isinstance(element, ast.Import):
+            raise ValueError(f"a schema cannot import {element.name!r}")
+        if isinstance(element, ast.Package):
+            described.package = element.name
+        elif isinstance(element, ast.Message):
+            _message(described.message_type.add(), element, described.syntax)
+        elif isinstance(element, ast.Enum):
+            _enum(described.enum_type.add(), element)
+    return described
+
+
+def _message(target: Any, message: Any, syntax: str) -> None:
+    target.name = message.name
+    for element in message.elements:
+        if isinstance(element, ast.Message):
+            _message(target.nested_type.add(), element, syntax)
+        elif isinstance(element, ast.Enum):
+            _enum(target.enum_type.add(), element)
+        elif isinstance(element, ast.Field):
+            _field(target.field.add(), element)
+        elif isinstance(element, ast.MapField):
+            _map(target, element)
+        elif isinstance(element, ast.OneOf):
+            index = len(target.oneof_decl)
+            target.oneof_decl.add().name = element.name
+            for field in element.elements:
+                if isinstance(field, ast.Field):
+                    _field(target.field.add(), field).oneof_index = index
+    if syntax == "proto3":
+        _mark_optional(target, message)
+
+
+def _mark_optional(target: Any, message: Any) -> None:
+    """An `optional` field of proto3 is a oneof of its own, after the real ones."""
+    wanted = ast.FieldCardinality.OPTIONAL
+    names = {e.name for e in message.elements if isinstance(e, ast.Field) and e.cardinality == wanted}
+    for field in target.field:
+        if field.name in names:
+            field.proto3_optional = True
+            field.oneof_index = len(target.oneof_decl)
+            target.oneof_decl.add().name = f"_{field.name}"
+
+
+def _enum(target: Any, enum: Any) -> None:
+    target.name = enum.name
+    for element in enum.elements:
+        if isinstance(element, ast.EnumValue):
+            value = target.value.add()
+            value.name, value.number = element.name, element.number
+        elif isinstance(element, ast.Option) and element.name == "allow_alias":
+            target.options.allow_alias = True
+
+
+def _field(target: Any, field: Any) -> Any:
+    target.name, target.number = field.name, field.number
+    cardinality = field.cardinality.value if field.cardinality else "OPTIONAL"
+    target.label = getattr(_FIELD, f"LABEL_{cardinality}")
+    _typed(target, field.type)
+    for option in field.options:
+        if option.name == "packed":
+            target.options.packed = bool(option.value)
+    return target
+
+
+def _typed(target: Any, name: str) -> None:
+    if name in _SCALARS:
+        target.type = _SCALARS[name]
+    else:
+        target.type_name = name
+
+
+def _map(target: Any, field: Any) -> None:
+    """A map is a repeated message of key and value."""
+    entry = target.nested_type.add()
+    entry.name = "".join(part.capitalize() for part in field.name.split("_")) + "Entry"
+    entry.options.map_entry = True
+    for number, (name, kind) in enumerate((("key", field.key_type), ("value", field.value_type)), 1):
+        part = entry.field.add()
+        part.name, part.number, part.label = name, number, _FIELD.LABEL_OPTIONAL
+        _typed(part, kind)
+    repeated = target.field.add()
+    repeated.name, repeated.number, repeated.label = field.name, field.number, _FIELD.LABEL_REPEATED
+    repeated.type_name = entry.name
+
+
+def fill(message: Any, value: dict[str, Any]) -> None:
+    """Sets the fields of `message` from a map; keys that it does not have are passed over."""
+    for field in message.DESCRIPTOR.fields:
+        given = value.get(field.name, UNDEFINED)
+        if given is UNDEFINED:
+            continue
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            _fill_map(getattr(message, field.name), field.message_type.fields_by_name["value"], given)
+        elif field.is_repeated:
+            _fill_list(getattr(message, field.name), field, given)
+        elif field.message_type is not None:
+            getattr(message, field.name).SetInParent()
+            fill(getattr(message, field.name), given)
+        else:
+            setattr(message, field.name, _scalar(field, given))
+
+
+def _fill_list(target: Any, field: Any, items: list[Any]) -> None:
+    for item in items:
+        if field.message_type is not None:
+            fill(target.add(), item)
+        else:
+            target.append(_scalar(field, item))
+
+
+def _fill_map(target: Any, field: Any, pairs: dict[str, Any]) -> None:
+    for key, value in pairs.items():
+        if field.message_type is not None:
+            fill(target[key], value)
+        else:
+            target[key] = _scalar(field, value)
+
+
+def _scalar(field: Any, value: Any) -> Any:
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return octets(value)
+    if field.enum_type is not None and isinstance(value, str):
+        return field.enum_type.values_by_name[value].number
+    return value
+
+
+def as_map(message: Any) -> dict[str, Any]:
+    """The fields that are set, by name."""
+    found: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            inner = field.message_type.fields_by_name["value"]
+            found[field.name] = {str(key): _plain(inner, value[key]) for key in value}
+        elif field.is_repeated:
+            found[field.name] = [_plain(field, item) for item in value]
+        else:
+            found[field.name] = _plain(field, value)
+    return found
+
+
+def _plain(field: Any, value: Any) -> Any:
+    if field.message_type is not None:
+        return as_map(value)
+    if field.enum_type is not None:
+        known = field.enum_type.values_by_number.get(value)
+        return known.name if known else value
+    return value

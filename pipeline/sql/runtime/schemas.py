@@ -1,0 +1,237 @@
+"""Registered schemas: JSON Schema, Avro and Protobuf, behind three verbs.
+
+A schema is built once, when configuration names it, and kept in a Context; programs find it there by its id. Each kind
+needs its own library, imported when the first schema of that kind is built (the extra `schemas` of the distribution).
+Nothing is fetched: a reference to another document is refused.
+
+Sources: json-schema.org/draft/2020-12, avro.apache.org/docs/1.11.1/specification, protobuf.dev/programming-guides.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from pipeline.errors import ConfigError
+from pipeline.sql.runtime.jsontext import from_json, to_json
+from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
+
+
+class Schema(Protocol):
+    """A registered schema. `kind` names a message type where the schema has several. All verbs raise BadValueError."""
+
+    def encode(self, value: Any, kind: str | None) -> bytes: ...
+
+    def decode(self, data: bytes, kind: str | None) -> Any: ...
+
+
+def build(type_name: str, source: str) -> Schema:
+    """The schema of a type (`json`, `avro` or `protobuf`) from its source text. Raises ConfigError."""
+    make = KINDS.get(type_name)
+    if make is None:
+        raise ConfigError(f"expected a schema of type {', '.join(KINDS)}, found {type_name!r}")
+    try:
+        return make(source)
+    except ImportError as error:
+        raise ConfigError(f"schemas of type {type_name} need the package {error.name}") from error
+    except Exception as error:
+        raise ConfigError(f"the {type_name} schema is refused: {error}") from error
+
+
+class JsonSchema:
+    """JSON that satisfies a schema. Patterns are searched in linear time; what the schema refers to must be in it."""
+
+    def __init__(self, source: str) -> None:
+        import jsonschema_rs
+
+        linear = jsonschema_rs.RegexOptions()
+        try:
+            self._validator = jsonschema_rs.validator_for(source, pattern_options=linear, retriever=_elsewhere)
+        except jsonschema_rs.ValidationError as error:
+            raise ValueError(error.message) from None
+
+    def encode(self, value: Any, kind: str | None) -> bytes:
+        return to_json(self._checked(value))
+
+    def decode(self, data: bytes, kind: str | None) -> Any:
+        return self._checked(from_json(data))
+
+    def _checked(self, value: Any) -> Any:
+        try:
+            first = next(self._validator.iter_errors(value), None)
+        except Exception as error:
+            raise BadValueError(f"the schema cannot be applied: {error}") from None
+        if first is not None:
+            path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first.instance_path)
+            raise BadValueError(f"${path}: {first.message[:200]}")
+        return value
+
+
+def _elsewhere(uri: str) -> Any:
+    """A schema that another one refers to. It is not fetched: neither from the network nor from the machine's files."""
+    raise ValueError(f"it refers to {uri}, which is not in it; nothing is fetched")
+
+
+class AvroSchema:
+    """Avro's binary encoding without a container. Logical types are left as the numbers and strings that they are."""
+
+    def __init__(self, source: str) -> None:
+        import fastavro
+        import fastavro.schema
+
+        self._avro: Any = fastavro
+        plain = _without_logical_types(json.loads(source))
+        self._schema: Any = fastavro.schema.parse_schema(plain)
+        _weigh(plain, {})
+
+    def encode(self, value: Any, kind: str | None) -> bytes:
+        out = io.BytesIO()
+        for candidate in (value, _as_bytes(value)):
+            out.seek(0)
+            out.truncate()
+            try:
+                self._avro.schemaless_writer(out, self._schema, candidate, strict_allow_default=True)
+                return out.getvalue()
+            except Exception as error:
+                reason = error
+        raise BadValueError(f"the value does not fit the Avro schema: {reason}")
+
+    def decode(self, data: bytes, kind: str | None) -> Any:
+        source = io.BytesIO(data)
+        try:
+            value = self._avro.schemaless_reader(source, self._schema, None)
+        except Exception as error:
+            raise BadValueError(f"the data does not fit the Avro schema: {error}") from None
+        if source.tell() != len(data):
+            raise BadValueError("something follows the Avro value")
+        return as_row_value(value)
+
+
+def _without_logical_types(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {k: _without_logical_types(v) for k, v in schema.items() if k != "logicalType"}
+    return [_without_logical_types(item) for item in schema] if isinstance(schema, list) else schema
+
+
+def _weigh(schema: Any, known: dict[str, bool]) -> bool:
+    """Whether each value of a schema takes a byte at least. Raises ValueError for an array of what may take none.
+
+    A few bytes could announce thousands of millions of such items, and each would be made. `known`: named types so far.
+    """
+    if isinstance(schema, str):
+        return known.get(schema.rpartition(".")[2], schema != "null")
+    if isinstance(schema, list):  # a union says which of its types it is: a byte
+        for each in schema:
+            _weigh(each, known)
+        return True
+    name = schema.get("name", "").rpartition(".")[2]
+    match schema["type"]:
+        case "array":
+            if not _weigh(schema["items"], known):
+                raise ValueError("an array's items must take a byte each, at least; these take none")
+            return True
+        case "map":
+            _weigh(schema["values"], known)
+            return True
+        case "record":
+            known[name] = True  # while it is looked at: a record within itself comes through a union, array or map
+            weights = [_weigh(each["type"], known) for each in schema["fields"]]
+            known[name] = any(weights)
+            return known[name]
+        case "fixed":
+            known[name] = schema["size"] > 0
+            return known[name]
+        case "enum":
+            return True
+        case inner:
+            return _weigh(inner, known)
+
+
+def _as_bytes(value: Any) -> Any:
+    """All strings as bytes, for schemas whose strings are binary."""
+    if isinstance(value, dict):
+        return {key: _as_bytes(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_as_bytes(inner) for inner in value]
+    return octets(value) if isinstance(value, str) else value
+
+
+class ProtobufSchema:
+    """The messages of one .proto text. `kind` is a message's name, nested ones with points."""
+
+    def __init__(self, source: str) -> None:
+        from google.protobuf import descriptor_pool, message_factory
+
+        from pipeline.sql.runtime.protobuf import file_descriptor
+
+        described = file_descriptor(source)
+        pool = descriptor_pool.DescriptorPool()
+        pool.Add(described)
+        self._package = f"{described.package}." if described.package else ""
+        self._message: Callable[[str], Any] = lambda name: message_factory.GetMessageClass(
+            pool.FindMessageTypeByName(self._package + name)
+        )
+
+    def encode(self, value: Any, kind: str | None) -> bytes:
+        from pipeline.sql.runtime.protobuf import fill
+
+        message = self._new(kind)
+        if type(value) is not dict:
+            refuse("a map", value)
+        try:
+            fill(message, value)
+            return bytes(message.SerializeToString(deterministic=True))
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise BadValueError(f"the value does not fit the message {kind}: {error}") from None
+
+    def decode(self, data: bytes, kind: str | None) -> Any:
+        from google.protobuf.message import DecodeError
+
+        from pipeline.sql.runtime.protobuf import as_map
+
+        message = self._new(kind)
+        try:
+            message.ParseFromString(data)
+        except DecodeError as error:
+            raise BadValueError(f"the data is no message {kind}: {error}") from None
+        return as_row_value(as_map(message))
+
+    def _new(self, kind: str | None) -> Any:
+        try:
+            return self._message(kind or "")()
+        except KeyError:
+            raise BadValueError(f"the schema has no message {kind!r}") from None
+
+
+def as_row_value(value: Any) -> Any:
+    """Bytes in the language's form, all the way down; what is not finite has no place in a row."""
+    if isinstance(value, dict):
+        return {str(key): as_row_value(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_row_value(inner) for inner in value]
+    if isinstance(value, bytes):
+        return text_of(value)
+    if isinstance(value, float) and value - value != 0.0:
+        refuse("a finite float", value)
+    return value
+
+
+def check(schema: Schema, data: Any, kind: str | None) -> bool:
+    """Whether a map can be encoded, or data decoded."""
+    try:
+        if type(data) is str or type(data) is bytes:
+            schema.decode(octets(data), kind)
+        else:
+            schema.encode(data, kind)
+    except BadValueError:
+        return False
+    return True
+
+
+KINDS: Final[dict[str, Callable[[str], Schema]]] = {
+    "json": JsonSchema,
+    "avro": AvroSchema,
+    "protobuf": ProtobufSchema,
+}

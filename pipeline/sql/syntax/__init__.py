@@ -1,0 +1,1 @@
+"""Statement text to a syntax tree, and back to text."""

@@ -1,0 +1,183 @@
+"""Object keys of aggregated uploads: which rows belong together, and what their object is called.
+
+A key template mixes three kinds of placeholders: fields of the row (`${type}`), facts of the row's window and action
+(`${datetime.YYYY}`, `${action}`), and facts of the chunk that are known when it is closed (`${partition}`, `${offset}`, the
+first one, `${epoch}`). Rendering all but the last kind gives the *group*: rows of one partition with the same group become one
+object after the other. A key that names partition, first offset and epoch names the same rows whoever writes it; what of the
+three a template lacks is put before its extension.
+
+Pure: the row's arrival time is an argument, and no clock is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pipeline.errors import ConfigError, RenderError
+from pipeline.template import Missing, Template
+
+GroupName = tuple[str, ...]  # what the rows of a group have in common: the parts of their key that are rendered per row
+
+_CHUNK: Final = ("partition", "offset", "epoch")
+_CHUNK_PLACEHOLDER: Final = re.compile(r"\$\{\.?(partition|offset|sequence|epoch)\}")
+_RESERVED: Final = frozenset({"action", "node", "datetime", "datetime_until"})
+_PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "DOY": "%j"}
+_LONG: Final = ("rfc3339utc", "rfc3339", "unix")
+_TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
+_PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
+KEY_BYTES_MAX: Final = 1024  # S3's limit
+_FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # what each takes at most
+_BUCKET: Final = re.compile(r"[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]")
+_GROUPS_CACHED_MAX: Final = 10_000
+_WINDOWS_CACHED_MAX: Final = 1_000
+
+
+class KeyTemplate:
+    """A key template of one action. Raises ConfigError for a time format that does not exist.
+
+    The template is taken apart at the chunk's facts, and a group is the texts between them: no value of a row can pass for
+    an offset, whatever a device puts into it.
+    """
+
+    def __init__(
+        self, text: str, *, action: str, node: str, interval_seconds: float, missing: Missing, bucket: str = ""
+    ) -> None:
+        """`bucket` is a template too, and a group is then of one bucket; empty if all keys are in one that is known."""
+        _check_times(text)
+        self.text = _complete(text)
+        parts = _CHUNK_PLACEHOLDER.split(self.text)
+        self._templates = [Template(part, missing=missing) for part in parts[::2]]
+        self._chunk_facts = ["offset" if fact == "sequence" else fact for fact in parts[1::2]]
+        self._bucket = Template(bucket, missing="dead_letter") if bucket else None
+        self._row_names = _row_names([*self._templates, *([self._bucket] if self._bucket else [])])
+        self._fixed = {"action": action, "node": node}
+        self._interval_ms = int(interval_seconds * 1000)
+        self._windows: dict[int, dict[str, Any]] = {}
+        self._groups: dict[tuple[int, tuple[Any, ...]], GroupName] = {}
+        self._newest: tuple[int, GroupName] | None = None  # the last window's group, when a window has but one
+
+    def group(self, row: Mapping[str, Any], timestamp_ms: int) -> GroupName:
+        """The group of a row that arrived at `timestamp_ms`. Raises RenderError."""
+        window = timestamp_ms // self._interval_ms
+        if self._row_names is None:
+            return self._render(row, window)
+        if not self._row_names:
+            newest = self._newest
+            if newest is None or newest[0] != window:
+                newest = self._newest = window, self._render(row, window)
+            return newest[1]
+        values = tuple([row.get(name) for name in self._row_names])
+        for value in values:
+            if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
+                return self._render(row, window)
+        key = (window, values)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= _GROUPS_CACHED_MAX:
+                self._groups.clear()
+            group = self._groups[key] = self._render(row, window)
+        return group
+
+    @property
+    def of_rows(self) -> bool:
+        """Whether what is in rows decides on keys."""
+        return self._row_names != ()
+
+    def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
+        """Bucket (empty without a template) and key of the chunk of `group` whose first row came from `offset`."""
+        if self._bucket:
+            return group[0], self._key(group[1:], partition, offset, epoch)
+        return "", self._key(group, partition, offset, epoch)
+
+    def _key(self, group: GroupName, partition: str, offset: int, epoch: int) -> str:
+        facts = {"partition": partition, "offset": str(offset), "epoch": str(epoch)}
+        pieces = [group[0]]
+        for fact, text in zip(self._chunk_facts, group[1:], strict=True):
+            pieces += facts[fact], text
+        return "".join(pieces)
+
+    def _render(self, row: Mapping[str, Any], window: int) -> GroupName:
+        times = self._windows.get(window)
+        if times is None:
+            if len(self._windows) >= _WINDOWS_CACHED_MAX:
+                self._windows.clear()
+            times = self._windows[window] = self._times(window)
+        values = {**row, **self._fixed, **times}
+        texts = [template.render_text(values) for template in self._templates]
+        size = sum(len(text.encode()) for text in texts) + sum(_FACT_BYTES[fact] for fact in self._chunk_facts)
+        if size > KEY_BYTES_MAX:
+            raise RenderError(
+                f"expected a key of at most {KEY_BYTES_MAX} bytes, found one of {size}: {texts[0][:100]!r}…"
+            )
+        if self._bucket:
+            bucket = self._bucket.render_text(values)
+            if not _BUCKET.fullmatch(bucket):
+                raise RenderError(f"expected the name of a bucket, found {bucket[:100]!r}")
+            texts.insert(0, bucket)
+        return tuple(texts)
+
+    def _times(self, window: int) -> dict[str, Any]:
+        start = window * self._interval_ms // 1000
+        return {
+            "datetime": _formats(start),
+            "datetime_until": _formats(start + -(-self._interval_ms // 1000)),
+        }
+
+
+def _row_names(templates: list[Template]) -> tuple[str, ...] | None:
+    """Names that are read from the row; None if any may be."""
+    names: set[str] = set()
+    for template in templates:
+        if template.names is None:
+            return None
+        names |= template.names
+    return tuple(sorted(names - _RESERVED))
+
+
+def _formats(unix_seconds: int) -> dict[str, Any]:
+    """All time formats of one instant. A colon, which many tools cannot take in a key, becomes an underscore."""
+    utc = datetime.fromtimestamp(unix_seconds, UTC)
+    local = utc.astimezone()
+    utc_parts = {name: utc.strftime(code) for name, code in _PARTS.items()}
+    return {
+        **utc_parts,
+        "utc": utc_parts,
+        "local": {name: local.strftime(code) for name, code in _PARTS.items()},
+        "rfc3339utc": utc.strftime("%Y-%m-%dT%H_%M_%SZ"),
+        "rfc3339": local.isoformat(timespec="seconds").replace(":", "_"),
+        "unix": unix_seconds,
+    }
+
+
+def _check_times(text: str) -> None:
+    known = [*_LONG, *_PARTS, *(f"{zone}.{part}" for zone in ("utc", "local") for part in _PARTS)]
+    for found in _TIME_PLACEHOLDER.finditer(text):
+        if found[2] not in known:
+            raise ConfigError(f"no time format {found[0]!r} in the key {text!r}; there are: {', '.join(known)}")
+
+
+def literal_prefix(text: str) -> str:
+    """What all keys of a template begin with."""
+    return _complete(text).partition("${")[0]
+
+
+def key_pattern(text: str) -> re.Pattern[str]:
+    """What the keys of a template look like: any text where it has a placeholder."""
+    return re.compile(".*".join(map(re.escape, _PLACEHOLDER.split(_complete(text)))), re.DOTALL)
+
+
+def _complete(text: str) -> str:
+    """Put what the template lacks of partition, first offset and epoch before its extension."""
+    there = {"offset" if fact == "sequence" else fact for fact in _CHUNK_PLACEHOLDER.findall(text)}
+    lacking = [f"${{{fact}}}" for fact in _CHUNK if fact not in there]
+    if not lacking:
+        return text
+    masked = _PLACEHOLDER.sub(lambda found: "x" * len(found[0]), text)
+    name_start = masked.rfind("/") + 1
+    dot = masked.find(".", name_start)
+    at = len(text) if dot < 0 else dot
+    glue = "" if at == name_start else "-"
+    return text[:at] + glue + "-".join(lacking) + text[at:]

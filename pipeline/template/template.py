@@ -1,0 +1,216 @@
+"""Templates: text with `${path}` in it, rendered from one row, byte for byte.
+
+Three kinds of placeholder:
+
+    ${a.b}  ${.a}  ${.}  ${}     a path of [A-Za-z0-9._]*, as EMQX defines it; `${.}` and `${}` are the whole row as
+    JSON ${a | date('%Y')}            with a `|` in it: a sandboxed Jinja expression (`template_filters` has the
+    filters) ${% if … %} ${# … #}         Jinja statements and comments
+
+`${$}` is a dollar sign. Anything else, such as `${ a }`, `${a-b}` or `${l[1]}`, is literal text, as it is in EMQX;
+that an expression needs a `|` is what keeps both apart. Only templates with Jinja in them pay for Jinja.
+
+Knows rows; knows nothing of keys, buckets or actions. Source: the dialect's template rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal, NamedTuple
+
+from pipeline.errors import RenderError, TemplateSyntaxError
+from pipeline.sql.runtime.jsontext import NotJsonError, from_json, to_text
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, octets, text_of
+from pipeline.template.jinja import END, START, Expressions
+
+Missing = Literal["undefined", "empty", "null", "dead_letter"]
+
+TEMPLATE_CHARACTERS_MAX: Final = 1_048_576
+MISSING_TEXT: Final[Mapping[str, str]] = {
+    "undefined": "undefined",
+    "empty": "",
+    "null": "null",
+    "dead_letter": "undefined",
+}
+_PATH: Final = re.compile(r"\$\{(\$|[A-Za-z0-9._]*)\}")
+_JINJA: Final = re.compile(r"\$\{(?:%(?P<statement>.*?)%\}|#.*?#\})", re.DOTALL)
+# An expression: text, quoted strings and balanced brackets up to the closing brace.
+_EXPRESSION: Final = re.compile(r"""\$\{((?:[^{}'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\{[^{}]*\})*)\}""", re.DOTALL)
+
+
+class Placeholder(NamedTuple):
+    """A path. `name` is how it is reported when missing; no keys means the whole row."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+class _Jinja(NamedTuple):
+    """A piece of Jinja, between the delimiters that the environment knows."""
+
+    source: str
+
+
+class Template:
+    """A parsed template. Raises TemplateSyntaxError when made; rendering raises RenderError.
+
+    `missing` says what a path without a value becomes: the word `undefined` or `null`, nothing, or, with
+    `dead_letter`, a RenderError. JSON's null is a value, and becomes `null`. `names`: the top-level names that are
+    read, None for all.
+    """
+
+    __slots__ = ("_expressions", "_missing", "_missing_text", "_pieces", "names", "text")
+
+    def __init__(self, text: str, *, missing: Missing = "undefined") -> None:
+        if missing not in MISSING_TEXT:
+            raise TemplateSyntaxError(
+                f"expected one of {', '.join(MISSING_TEXT)} for missing values, found {missing!r}"
+            )
+        if len(text) > TEMPLATE_CHARACTERS_MAX:
+            raise TemplateSyntaxError(f"a template has at most {TEMPLATE_CHARACTERS_MAX} characters, found {len(text)}")
+        _refuse_surrogates(text)
+        self.text = text
+        self._missing = missing
+        self._missing_text = MISSING_TEXT[missing]
+        pieces = _pieces(text)
+        self._expressions = _expressions(text, pieces)
+        self._pieces = [p for p in pieces if not isinstance(p, _Jinja)]
+        self.names = self._names()
+
+    def render(self, row: Mapping[str, Any]) -> bytes:
+        """The exact bytes."""
+        rendered, missing = self._rendered(row)
+        self._refuse(missing)
+        return octets(rendered)
+
+    def render_text(self, row: Mapping[str, Any]) -> str:
+        """Text, for keys and names. Raises RenderError also for what is not valid UTF-8."""
+        rendered, missing = self._rendered(row)
+        self._refuse(missing)
+        if type(rendered) is not str:
+            raise RenderError(f"the template {self.text!r} gives bytes that are not UTF-8: {rendered[:80]!r}")
+        return rendered
+
+    def render_checked(self, row: Mapping[str, Any]) -> tuple[bytes, list[str]]:
+        """The bytes with what stands for missing values, and the names of the placeholders that were missing."""
+        rendered, missing = self._rendered(row)
+        return octets(rendered), missing
+
+    def _refuse(self, missing: list[str]) -> None:
+        if missing and self._missing == "dead_letter":
+            raise RenderError(f"the template {self.text!r} needs {', '.join(missing)}, which the row does not have")
+
+    def _rendered(self, row: Mapping[str, Any]) -> tuple[Text, list[str]]:
+        missing: list[str] = []
+        try:
+            if self._expressions is not None:
+                return self._expressions.render(row, self._missing_text, missing), missing
+            texts = [piece if type(piece) is str else self._value(piece, row, missing) for piece in self._pieces]
+        except (BadValueError, RecursionError) as error:
+            raise RenderError(f"the template {self.text!r} cannot be rendered: {error}") from error
+        if len(texts) == 1:
+            return texts[0], missing
+        try:
+            return "".join(texts), missing  # type: ignore[arg-type]
+        except TypeError:
+            return text_of(b"".join(map(octets, texts))), missing
+
+    def _value(self, piece: Any, row: Mapping[str, Any], missing: list[str]) -> Text:
+        value = lookup(row, piece.keys)
+        if type(value) is str:
+            return value
+        if value is UNDEFINED:
+            missing.append(piece.name)
+            return self._missing_text
+        return to_text(value)
+
+    def _names(self) -> frozenset[str] | None:
+        placeholders = [piece for piece in self._pieces if isinstance(piece, Placeholder)]
+        if any(not piece.keys for piece in placeholders):
+            return None
+        names = {piece.keys[0] for piece in placeholders}
+        return frozenset(names | self._expressions.names if self._expressions else names)
+
+
+def lookup(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    """The value at a path of keys, else `undefined`. Of strings on the way, one is read as JSON."""
+    if not keys:
+        return row if type(row) is dict else dict(row)
+    value = row.get(keys[0], UNDEFINED)
+    decoded = False
+    for key in keys[1:]:
+        if not decoded and (type(value) is str or type(value) is bytes):
+            decoded = True
+            try:
+                value = from_json(value)
+            except NotJsonError:
+                return UNDEFINED
+        value = value.get(key, UNDEFINED) if type(value) is dict else UNDEFINED
+    return value
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TemplateSyntaxError(
+            f"a template is Unicode text; character {error.start + 1} is half a surrogate pair: {text[error.start]!a}"
+        ) from error
+
+
+def _pieces(text: str) -> list[str | Placeholder | _Jinja]:
+    """Literal text, placeholders and Jinja, in order; neighbouring literals are one."""
+    pieces: list[str | Placeholder | _Jinja] = []
+    literal, position = "", 0
+    while (start := text.find("${", position)) >= 0:
+        literal += text[position:start]
+        piece, position = _piece(text, start)
+        if type(piece) is str:
+            literal += piece
+            continue
+        if literal:
+            pieces.append(literal)
+        literal = ""
+        pieces.append(piece)
+    literal += text[position:]
+    return [*pieces, literal] if literal or not pieces else pieces
+
+
+def _piece(text: str, start: int) -> tuple[str | Placeholder | _Jinja, int]:
+    """What begins with the `${` at `start`, and where it ends."""
+    match = _PATH.match(text, start)
+    if match:
+        return (("$" if match[1] == "$" else _placeholder(match[1])), match.end())
+    match = _JINJA.match(text, start)
+    if match:
+        statement = match["statement"]
+        return (_Jinja(f"{START}%{statement}%{END}" if statement is not None else f"{START}##{END}"), match.end())
+    match = _EXPRESSION.match(text, start)
+    if match and "|" in match[1]:
+        return _Jinja(f"{START}{{{match[1]}}}{END}"), match.end()
+    return "${", start + 2
+
+
+def _placeholder(path: str) -> Placeholder:
+    name = path.removeprefix(".")
+    return Placeholder(name or ".", tuple(name.split(".")) if name else ())
+
+
+def _expressions(text: str, pieces: list[str | Placeholder | _Jinja]) -> Expressions | None:
+    """The template as Jinja, if any piece needs it. Paths become calls back into `lookup`, literals stay as they
+    are."""
+    if not any(isinstance(piece, _Jinja) for piece in pieces):
+        return None
+    if START in text or END in text:
+        raise TemplateSyntaxError(
+            f"the characters U+{ord(START):X} and U+{ord(END):X} cannot stand beside an expression"
+        )
+    source = ""
+    paths: list[Placeholder] = []
+    for piece in pieces:
+        if isinstance(piece, Placeholder):
+            source += f"{START}{{__path({len(paths)})}}{END}"
+            paths.append(piece)
+        else:
+            source += piece.source if isinstance(piece, _Jinja) else piece
+    return Expressions(text, source, tuple(paths), lookup)

@@ -1,0 +1,390 @@
+"""Aggregated upload, one lane in virtual time: what a window, a full object, a restart and a failing store come to."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import random
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import structlog
+from prometheus_client import REGISTRY
+
+from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.attempts import Attempts
+from agents.sinks.chain import AggregatedWriter
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.lane import Partition
+from agents.sinks.version import Version
+from pipeline.config import AggregatedParameters
+from pipeline.errors import RefusedError, RetryableError
+from pipeline.record import Outgoing, Record
+from tests.faults import checkers
+from tests.faults.faults import CALM
+from tests.faults.simulation.bucket import Bucket
+from tests.faults.simulation.clock import tell
+from tests.faults.simulation.world import Letters, kafka_record
+
+PARTITION = Partition("mqtt.messages", 0)
+SELECT = {"r": 'SELECT payload.n AS n, clientid FROM "t/#" WHERE payload.n >= 0'}
+
+
+def bucket(**faults: Any) -> Bucket:
+    """A store in which nothing goes wrong but what is said."""
+    return Bucket(random.Random(1), replace(CALM, **faults))
+
+
+def record(offset: int, n: Any = None, client: bytes = b"c") -> Record:
+    return kafka_record(offset, client, json.dumps({"n": offset if n is None else n}).encode())
+
+
+class Bench:
+    """A lane of an aggregated action; another one on the same store is its successor."""
+
+    def __init__(
+        self,
+        store: Any,
+        *,
+        action: str = "a",
+        rules: Mapping[str, str] = SELECT,
+        letters: Any = None,
+        **parameters: Any,
+    ) -> None:
+        settings = {"mode": "aggregated", "bucket": "b", "key": "x.jsonl", **parameters}
+        version = Version(action, "n", rules, AggregatedParameters.model_validate(settings))
+        self.letters = letters or Letters()
+        self.attempts = Attempts(action, cap_seconds=2.0)
+        dead_letters = DeadLetters(self.letters, "dead", action, self.attempts)
+        self.writer = AggregatedWriter(action, "b", {}, version, store, dead_letters, self.attempts, "", self._end)
+        self.lane = AggregatedLane(PARTITION, lambda: None, self.writer)
+        self.rules = version.rules
+        self._read = 0
+        self.task = asyncio.create_task(self.lane.run())
+
+    async def _end(self, partition: Partition) -> int:
+        return self._read
+
+    def offer(self, records: Sequence[Record]) -> None:
+        self._read = records[-1].offset + 1
+        self.lane.reserve(100)
+        self.lane.offer(self.rules.evaluate(records))
+
+    async def kill(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def stop(self) -> None:
+        self.lane.drain()
+        await self.task
+
+
+def told(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with structlog.testing.capture_logs():
+        tell(1, story())
+
+
+def rows(store: Bucket) -> list[list[int]]:
+    """The rows of each object, in the order of keys."""
+    objects = checkers.data_objects(store.contents())
+    return [[row["n"] for row in checkers.rows_of(objects[key])] for key in objects]
+
+
+def entries(store: Bucket) -> list[dict[str, Any]]:
+    """The cuts that moved the ledger on."""
+    found = [json.loads(body) for key, body in store.history if key.startswith("_tidegate/a/mqtt")]
+    return [entry for entry in found if entry.get("next", 0) > entry.get("first", 0)]
+
+
+def test_a_full_object_is_stored_at_once_and_is_never_fuller() -> None:
+    """It does not wait for the interval, and its offset waits for the cut."""
+    store = bucket()
+
+    async def story() -> None:
+        bench = Bench(store, aggregation={"time_interval": "1h", "max_records": 5})
+        bench.offer([record(offset) for offset in range(12)])
+        await asyncio.sleep(10)
+        assert sorted(rows(store)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+        assert not bench.lane.durable
+        await bench.stop()
+        assert bench.lane.durable == 12
+
+    told(story)
+    assert sorted(rows(store)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
+
+
+def test_many_senders_over_many_windows_are_all_there_once() -> None:
+    """In objects of the limit at most, each client's rows in its order."""
+    store = bucket()
+
+    async def story() -> None:
+        bench = Bench(store, aggregation={"time_interval": "10s", "max_records": 8})
+        for start in range(0, 400, 10):
+            bench.offer([record(offset, client=b"c%d" % (offset * 7 % 5)) for offset in range(start, start + 10)])
+            await asyncio.sleep(1.7)
+        await bench.stop()
+
+    told(story)
+    found = checkers.data_objects(store.contents()).values()
+    assert len(found) >= 50
+    assert max(len(checkers.rows_of(each)) for each in found) == 8
+    assert sorted(n for each in rows(store) for n in each) == list(range(400))
+    assert all(each == sorted(each) for each in rows(store))
+
+
+def test_the_interval_alone_ends_a_window() -> None:
+    """No further record, health check or stop is needed."""
+    store = bucket()
+
+    async def story() -> None:
+        bench = Bench(store, aggregation={"time_interval": "30s"})
+        bench.offer([record(0), record(1)])
+        await asyncio.sleep(29)
+        assert rows(store) == []
+        await asyncio.sleep(3)
+        assert rows(store) == [[0, 1]]
+        assert bench.lane.durable == 2
+        await bench.kill()
+
+    told(story)
+
+
+def test_a_window_without_rows_makes_no_object() -> None:
+    """The ledger says that every record was filtered."""
+    store = bucket()
+
+    async def story() -> None:
+        bench = Bench(store, aggregation={"time_interval": "5s"})
+        bench.offer([record(offset, n=-1) for offset in range(4)])
+        await asyncio.sleep(60)
+        await bench.stop()
+
+    told(story)
+    assert rows(store) == []
+    assert [(entry["records"], entry["filtered"], entry["objects"]) for entry in entries(store)] == [(4, 4, [])]
+
+
+def test_a_kill_in_mid_window_leaves_one_object_of_all_its_rows() -> None:
+    """What was read before it is read again; nothing is in two objects, and the order is that of Kafka."""
+    store = bucket()
+
+    async def story() -> None:
+        first = Bench(store, aggregation={"time_interval": "1h"})
+        first.offer([record(offset) for offset in range(5)])
+        await asyncio.sleep(5)
+        await first.kill()
+        second = Bench(store, aggregation={"time_interval": "1h"})
+        second.offer([record(offset) for offset in range(9)])
+        await second.stop()
+
+    told(story)
+    assert rows(store) == [list(range(9))]
+
+
+def test_a_stop_in_mid_window_stores_the_tail_and_its_successor_goes_on_behind_it() -> None:
+    """A stop leaves nothing that is only in memory: the window is two objects, and each row is in one of them."""
+    store = bucket()
+
+    async def story() -> None:
+        first = Bench(store, aggregation={"time_interval": "1h"})
+        first.offer([record(offset) for offset in range(5)])
+        await asyncio.sleep(5)
+        await first.stop()
+        assert first.lane.durable == 5
+        second = Bench(store, aggregation={"time_interval": "1h"})
+        second.offer([record(offset) for offset in range(9)])
+        await second.stop()
+
+    told(story)
+    assert sorted(rows(store)) == [[0, 1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+class Failing(Bucket):
+    """A store that takes no data object for a while."""
+
+    failures = 0
+
+    async def create(self, bucket: str, key: str, *args: Any, **options: Any) -> str | None:
+        if self.failures and not key.startswith("_tidegate/"):
+            self.failures -= 1
+            raise RetryableError("503 SlowDown", reason="SlowDown")
+        return await super().create(bucket, key, *args, **options)
+
+
+def test_an_upload_that_fails_is_told_once_counted_each_time_and_made_again() -> None:
+    """By itself, without a restart, and rows that come meanwhile are taken."""
+    store = Failing(random.Random(1), CALM)
+    store.failures = 6
+    seen = []
+
+    async def story() -> None:
+        bench = Bench(store, action="failing-upload", aggregation={"time_interval": "1s", "max_records": 3})
+        bench.offer([record(offset) for offset in range(4)])
+        while store.failures:
+            seen.append((bench.attempts.status, bench.attempts.status_reason))
+            await asyncio.sleep(0.5)
+        bench.offer([record(offset) for offset in range(4, 6)])
+        await bench.stop()
+        seen.append((bench.attempts.status, bench.attempts.status_reason))
+
+    with structlog.testing.capture_logs() as lines:
+        tell(1, story())
+
+    assert ("disconnected", "503 SlowDown") in seen
+    assert seen[-1] == ("connected", "")
+    assert [line["event"] for line in lines] == ["action disconnected", "action connected"]
+    labels = {"action": "failing-upload", "reason": "SlowDown"}
+    assert REGISTRY.get_sample_value("tidegate_action_failures_total", labels) == 6
+    assert sorted(n for each in rows(store) for n in each) == list(range(6))
+
+
+class Abortable(Bucket):
+    """A store whose uploads never end, and take a second to be aborted."""
+
+    aborted = 0
+
+    async def create(self, bucket: str, key: str, *args: Any, **options: Any) -> str | None:
+        if key.startswith("_tidegate/"):
+            return await super().create(bucket, key, *args, **options)
+        try:
+            await asyncio.sleep(1e6)
+        except asyncio.CancelledError:
+            await asyncio.sleep(1)
+            self.aborted += 1
+            raise
+        return None
+
+
+@pytest.mark.parametrize("interval", ["1h", "1s"])
+def test_a_worker_that_stops_sees_its_uploads_aborted(interval: str) -> None:
+    """Those of full objects and those of a cut: when the lane has ended, nothing of it is under way."""
+    store = Abortable(random.Random(1), CALM)
+
+    async def story() -> None:
+        bench = Bench(store, aggregation={"time_interval": interval, "max_records": 3})
+        bench.offer([record(offset) for offset in range(2 if interval == "1s" else 4)])
+        await asyncio.sleep(5)
+        await bench.kill()
+        assert store.aborted == 1
+
+    told(story)
+
+
+COLUMNS = {"type": "record", "name": "R", "fields": [{"name": "n", "type": "int"}]}
+
+
+def test_what_a_column_cannot_hold_is_a_dead_letter_and_the_object_is_whole() -> None:
+    """Null in a required column, and a text in one of integers: the rows around them are a good Parquet file."""
+    store = bucket()
+    container = {"type": "parquet", "schema": {"type": "avro_inline", "def": json.dumps(COLUMNS)}}
+    statement = {"r": 'SELECT payload.n AS n, payload.more AS more FROM "t/#"'}
+    found: list[Letters] = []
+
+    async def story() -> None:
+        bench = Bench(store, rules=statement, key="x.parquet", container=container)
+        values = (1, None, "two", 3)
+        bench.offer([kafka_record(at, b"c", json.dumps({"n": n, "more": "x"}).encode()) for at, n in enumerate(values)])
+        await bench.stop()
+        found.append(bench.letters)
+
+    told(story)
+    (content,) = checkers.data_objects(store.contents()).values()
+    assert pq.read_table(io.BytesIO(content)).to_pylist() == [{"n": 1}, {"n": 3}]
+    assert found[0].offsets == {1, 2}
+    assert [dict(each.headers)["dead_letter.cause"] for each in found[0].records] == [b"encode", b"encode"]
+    assert [(each["rows"], each["dead_lettered"]) for each in entries(store)] == [(2, 2)]
+
+
+class Picky(Bucket):
+    """A store that takes no key with a long name between its slashes, as those that keep objects as files."""
+
+    async def create(
+        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], **options: Any
+    ) -> str | None:
+        if max(map(len, key.split("/"))) > 255:
+            raise RefusedError(f"{bucket}/{key}: 400 KeyTooLong", reason="KeyTooLong")
+        return await super().create(bucket, key, body, headers, **options)
+
+
+def test_an_object_that_the_store_will_never_take_holds_nobody_up() -> None:
+    """Its records are dead letters that name their places, the ledger counts them as such, and all others are there."""
+
+    async def story() -> None:
+        store = Picky(random.Random(1), CALM)
+        bench = Bench(store, key="${clientid}/x.jsonl", aggregation={"max_records": 4})
+        bench.offer([record(offset, client=(b"c" if offset % 2 else b"d" * 256)) for offset in range(10)])
+        bench.offer([record(10, client=b"e" * 1100)])
+        await bench.stop()
+
+        assert sorted(n for each in rows(store) for n in each) == [1, 3, 5, 7, 9]
+        assert bench.lane.durable == 11
+        (entry,) = [each for each in entries(store) if each["records"]]
+        assert (entry["records"], entry["rows"], entry["dead_lettered"]) == (11, 5, 6)
+        facts = [dict(letter.headers) for letter in bench.letters.records]
+        places = [(int(each["dead_letter.offset"]), each["dead_letter.cause"]) for each in facts]
+        assert sorted(places) == [*((offset, b"KeyTooLong") for offset in range(0, 10, 2)), (10, b"render")]
+
+    told(story)
+
+
+def test_a_key_of_the_settings_alone_waits_for_a_person() -> None:
+    """Every object would be refused: nothing is given up, the action says why, and nothing is committed."""
+
+    async def story() -> None:
+        store = Picky(random.Random(1), CALM)
+        bench = Bench(store, key="d" * 256 + "/x.jsonl", aggregation={"max_records": 4})
+        bench.offer([record(offset) for offset in range(10)])
+        await asyncio.sleep(30)
+
+        assert (bench.attempts.status, bench.attempts.reason) == ("disconnected", "KeyTooLong")
+        assert bench.letters.records == []
+        assert bench.lane.durable == 0
+        await bench.kill()
+
+    told(story)
+
+
+class Waiting(Letters):
+    """A dead letter topic that answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = asyncio.Event()
+
+    async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+        await self.let.wait()
+        await super().send(topic, records)
+
+
+def test_rows_that_arrive_while_others_are_given_up_are_not_forgotten() -> None:
+    """A longer object of another client is read on for, and rows of the refused key come with it, while letters are sent."""
+
+    async def story() -> None:
+        store = Picky(random.Random(1), CALM)
+        records = [record(offset, client=(b"c" if offset % 2 else b"d" * 256)) for offset in range(20)]
+        killed, bench = (Bench(store, key="${clientid}/x.jsonl", letters=Waiting()) for _ in range(2))
+        killed.offer(records)
+        await asyncio.sleep(1)
+        killed.lane.relieve()
+        await asyncio.sleep(5)
+        await killed.kill()
+        assert [len(each) for each in rows(store)] == [10]
+
+        bench.offer(records[:10])
+        await asyncio.sleep(1)
+        bench.lane.relieve()
+        await asyncio.sleep(5)
+        bench.offer(records[10:])
+        await asyncio.sleep(5)
+        bench.letters.let.set()
+        await bench.stop()
+
+        lettered = sorted(int(dict(letter.headers)["dead_letter.offset"]) for letter in bench.letters.records)
+        assert lettered == list(range(0, 20, 2))
+        assert [sorted(each) for each in rows(store)] == [list(range(1, 20, 2))]
+
+    told(story)

@@ -1,0 +1,72 @@
+"""Finding the end of a ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agents.sinks.attempts import Attempts
+from agents.sinks.chain import PAGE_KEYS, AggregatedWriter, Chain
+from agents.sinks.lane import Partition
+from pipeline.upload import ledger
+from pipeline.upload.ledger import Start
+
+
+class Shelf:
+    """A bucket that holds nothing but keys, and counts the pages that are asked for."""
+
+    def __init__(self, keys: list[str]) -> None:
+        self.all = sorted(keys)
+        self.pages = 0
+
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+        self.pages += 1
+        found = [key for key in self.all if key.startswith(prefix) and key > after]
+        return found[:PAGE_KEYS], len(found) > PAGE_KEYS
+
+    async def get(self, bucket: str, key: str) -> bytes:
+        """An entry that says where it is; the chain's start."""
+        if key.endswith("start.json"):
+            return Start(7, "v").encode()
+        first, epoch, _ = key.rpartition("/")[2].split(".")
+        place = ledger.Place(int(first), int(epoch), "v")
+        return ledger.without_offsets(place, next_version="v", clean=False).encode()
+
+
+async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | None, int]:
+    """Offset and epoch of the entry that was taken for the last, and how many pages that took."""
+    keys = [ledger.entry_key("a", "t", 0, first, epoch) for first, epoch in entries]
+    others = [ledger.entry_key("a", "t", 1, 10**9, 0), ledger.start_key("a", "t", 0)]
+    shelf = Shelf([*keys, *others])
+    unused: Any = None
+    writer = AggregatedWriter("a", "b", {}, unused, shelf, unused, Attempts("a"), "", unused)  # type: ignore[arg-type]
+    place = await Chain(writer, Partition("t", 0)).end()
+    assert place is not None
+    return ((place.first, place.epoch - 1) if entries else (place.first, place.epoch)), shelf.pages
+
+
+@pytest.mark.parametrize("count", [1, 2, 999, 1000, 1001, 2500, 150_000])
+@pytest.mark.parametrize("stride", [1, 10_000])
+async def test_the_end_of_a_long_ledger_is_found_in_few_requests(count: int, stride: int) -> None:
+    """However many entries there are, and however far apart."""
+    entries = [(number * stride, 0) for number in range(count)]
+
+    found, pages = await found_end(entries)
+
+    assert found == entries[-1]
+    assert pages <= 60
+
+
+async def test_many_epochs_at_one_offset_and_a_gap_before_the_end() -> None:
+    """Stops without a cut leave entries that begin where the one before did; a busy day follows an idle year."""
+    same = [(5, epoch) for epoch in range(2500)]
+    busy = [(number, 0) for number in range(10, 1500)]
+
+    assert (await found_end(same))[0] == (5, 2499)
+    assert (await found_end([*busy, *((10**12 + number, 3) for number in range(1200))]))[0] == (10**12 + 1199, 3)
+
+
+async def test_without_an_entry_the_start_is_the_end() -> None:
+    """A chain that has begun and has no cut yet."""
+    assert (await found_end([]))[0] == (7, 0)

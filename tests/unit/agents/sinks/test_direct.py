@@ -1,0 +1,354 @@
+"""Direct upload: order per client, progress, dead letters, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from agents.metrics import OVERWRITTEN
+from agents.sinks.attempts import Attempts
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.direct import DirectLane, DirectWriter
+from agents.sinks.lane import Partition
+from pipeline.config import DirectParameters
+from pipeline.connectors.s3.headers import METADATA_PREFIX
+from pipeline.connectors.s3.store import Head
+from pipeline.errors import RefusedError, RetryableError
+from pipeline.record import Outgoing, Record
+from pipeline.rule import RuleSet
+from tests.faults.simulation.clock import VirtualLoop
+from tests.faults.simulation.world import Letters, kafka_record
+
+
+class Store:
+    """Takes puts in its own time, fails now and then, and remembers the order of what took effect."""
+
+    def __init__(self, seed: int = 0, failing: float = 0.2, *, conditional: bool = True) -> None:
+        self.chance = random.Random(seed)
+        self.failing = failing
+        self.confirmed: list[tuple[str, bytes]] = []
+        self.objects: dict[str, tuple[bytes, Mapping[str, str], str]] = {}
+        self.under_way = 0
+        self.most_under_way = 0
+        self.refused: set[str] = set()
+        self._conditional = conditional
+
+    async def conditional(self, bucket: str) -> bool:
+        return self._conditional
+
+    async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+        return await self._write(key, body, headers, lambda there: True)
+
+    async def create(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+        return await self._write(key, body, headers, lambda there: there is None)
+
+    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
+        return await self._write(key, body, headers, lambda there: there == etag)
+
+    async def head(self, bucket: str, key: str) -> Head | None:
+        found = self.objects.get(key)
+        metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in found[1].items()} if found else {}
+        return Head(len(found[0]), found[2], metadata) if found else None
+
+    async def _write(
+        self, key: str, body: bytes, headers: Mapping[str, str], holds: Callable[[str | None], bool]
+    ) -> str | None:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(self.chance.random())
+            if key in self.refused:
+                raise RefusedError("never", reason="key_length")
+            if self.chance.random() < self.failing:
+                raise RetryableError("the request was lost", reason="simulated")
+            if not holds(self.objects[key][2] if key in self.objects else None):
+                return None
+            self.confirmed.append((key, body))
+            self.objects[key] = body, headers, f"e{len(self.confirmed)}"
+            if self.chance.random() < self.failing:
+                raise RetryableError("the answer was lost", reason="simulated")
+        finally:
+            self.under_way -= 1
+        return self.objects[key][2]
+
+
+class Bench:
+    """A lane of partition 0 on a store, fed with messages of some clients."""
+
+    def __init__(self, store: Store, *, window: int = 10, action: str = "d", **parameters: Any) -> None:
+        self.store = store
+        self.letters = Letters()
+        settings = {"bucket": "b", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
+        writer = DirectWriter(
+            action,
+            DirectParameters.model_validate(settings),
+            store,  # type: ignore[arg-type]
+            DeadLetters(self.letters, "dead", action, Attempts(action)),
+            Attempts(action),
+            window,
+        )
+        self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
+        self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)
+
+    def feed(self, records: list[Record]) -> None:
+        self.lane.reserve(sum(len(each.value or b"") for each in records))
+        self.lane.offer(self.rules.evaluate(records))
+
+    async def finish(self) -> None:
+        """Drain; fails if the lane does not end."""
+        self.lane.drain()
+        await self.lane.run()
+
+
+def messages(count: int, clients: int = 5, seed: int = 1) -> list[Record]:
+    chance = random.Random(seed)
+    return [kafka_record(offset, b"c%d" % chance.randrange(clients), b"%d" % offset) for offset in range(count)]
+
+
+def in_virtual_time(story: Coroutine[Any, Any, None]) -> None:
+    loop = VirtualLoop()
+    try:
+        loop.run_until_complete(story)
+    finally:
+        loop.close()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_client_is_written_in_order_and_many_at_once(seed: int) -> None:
+    """Failures and slow answers do not let a later row of a client pass an earlier one."""
+    store = Store(seed)
+    log = messages(200, seed=seed)
+
+    async def story() -> None:
+        bench = Bench(store)
+        bench.feed(log[:120])
+        bench.feed(log[120:])
+        await bench.finish()
+        assert bench.lane.durable == 200
+        assert bench.lane.held_bytes == 0
+
+    in_virtual_time(story())
+
+    for client in {record.key for record in log}:
+        wrote = [body for key, body in store.confirmed if key.startswith(client.decode() + "/")]
+        assert wrote == [record.value for record in log if record.key == client]
+    assert store.most_under_way > 1
+
+
+def test_the_window_bounds_what_is_under_way() -> None:
+    """`inflight_window` is the number of PUTs at once, per partition."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, window=3)
+        bench.feed(messages(60, clients=20))
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert store.most_under_way == 3
+
+
+def test_durable_never_passes_a_row_that_is_not_written() -> None:
+    """Looked at after every confirmation."""
+    store = Store(seed=3)
+
+    async def story() -> None:
+        bench = Bench(store)
+        bench.feed(messages(100))
+        running = asyncio.create_task(bench.finish())
+        while not running.done():
+            await asyncio.sleep(0.05)
+            written = {int(body) for _, body in store.confirmed}
+            durable = bench.lane.durable or 0
+            assert set(range(durable)) <= written
+        await running
+
+    in_virtual_time(story())
+
+
+def test_what_s3_never_accepts_is_a_dead_letter_and_the_client_goes_on() -> None:
+    """The letter keeps the payload and tells the reason."""
+    store = Store(failing=0)
+    store.refused.add("c0/first")
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}/${payload}")
+        bench.feed([kafka_record(0, b"c0", b"first"), kafka_record(1, b"c0", b"second")])
+        await bench.finish()
+        assert bench.lane.durable == 2
+        headers = dict(bench.letters.records[0].headers)
+        assert (bench.letters.records[0].value, headers["dead_letter.cause"]) == (b"first", b"key_length")
+
+    in_virtual_time(story())
+
+    assert [key for key, _ in store.confirmed] == ["c0/second"]
+
+
+def test_a_row_that_cannot_be_rendered_is_a_dead_letter() -> None:
+    """With the policy dead_letter a missing value is an error; the bucket's is always."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, bucket="${nowhere}")
+        bench.feed([kafka_record(0, b"c0", b"x")])
+        await bench.finish()
+        headers = dict(bench.letters.records[0].headers)
+        assert (bench.lane.durable, headers["dead_letter.cause"]) == (1, b"render")
+
+    in_virtual_time(story())
+
+    assert store.confirmed == []
+
+
+def test_two_rows_with_one_key_are_counted_as_overwritten() -> None:
+    """A replay of the same record is not."""
+    store = Store(failing=0)
+    before = OVERWRITTEN.labels("over")._value.get()
+
+    async def story() -> None:
+        bench = Bench(store, action="over", key="${clientid}")
+        bench.feed([kafka_record(0, b"c0", b"1"), kafka_record(1, b"c0", b"2"), kafka_record(2, b"c1", b"3")])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert OVERWRITTEN.labels("over")._value.get() - before == 1
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xff\x00\xfe", b"not json"])
+def test_content_is_the_payloads_very_bytes(payload: bytes) -> None:
+    """Empty, binary, anything."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store)
+        bench.feed([kafka_record(0, b"c0", payload)])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert [body for _, body in store.confirmed] == [payload]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_zombie_and_no_replay_puts_an_older_row_over_a_newer_one(seed: int) -> None:
+    """Three owners write the same log at once, from wherever they stand: the last row of each key is what stays."""
+    store = Store(seed)
+    log = messages(60, seed=seed)
+
+    async def story() -> None:
+        owners = []
+        for _ in range(3):
+            bench = Bench(store, key="${clientid}/latest")
+            bench.feed(log[store.chance.randrange(30) if owners else 0 :])
+            owners.append(asyncio.create_task(bench.finish()))
+            await asyncio.sleep(store.chance.random() * 3)
+        await asyncio.gather(*owners)
+
+    in_virtual_time(story())
+
+    for client in {record.key for record in log}:
+        last = [record.value for record in log if record.key == client][-1]
+        assert store.objects[client.decode() + "/latest"][0] == last
+        written = [int(body) for key, body in store.confirmed if key == client.decode() + "/latest"]
+        assert written == sorted(written)
+
+
+def test_a_replay_writes_nothing() -> None:
+    """Every object is there already, and is recognised by its place."""
+    store = Store(failing=0)
+    log = messages(30)
+
+    async def story() -> None:
+        for _ in range(2):
+            bench = Bench(store)
+            bench.feed(log)
+            await bench.finish()
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 30
+
+
+def test_two_rows_of_one_record_and_one_key_leave_the_second() -> None:
+    """Their order within the record decides, as their offset is the same."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}", content="${item}")
+        bench.rules = RuleSet({"r": 'FOREACH payload.a AS item FROM "t/#"'}, node="n")
+        bench.feed([kafka_record(0, b"c0", b'{"a": [1, 2, 3]}')])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert store.objects["c0"][0] == b"3"
+
+
+def test_an_object_that_is_not_ours_is_replaced() -> None:
+    """As the original does; only what carries a place is compared."""
+    store = Store(failing=0)
+    store.objects["c0"] = b"foreign", {}, "e"
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}")
+        bench.feed([kafka_record(0, b"c0", b"ours")])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert store.objects["c0"][0] == b"ours"
+
+
+@pytest.mark.parametrize(("write", "conditional"), [("overwrite", True), ("fenced", False)])
+def test_without_the_fence_every_row_is_a_plain_put(write: str, conditional: bool) -> None:
+    """By choice, or because the store knows no conditions: the later PUT wins."""
+    store = Store(failing=0, conditional=conditional)
+
+    async def story() -> None:
+        for _ in range(2):
+            bench = Bench(store, key="${clientid}", write=write)
+            bench.feed([kafka_record(0, b"c0", b"ours")])
+            await bench.finish()
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 2
+    assert not any(name.startswith(METADATA_PREFIX) for name in store.objects["c0"][1])
+
+
+def test_a_refused_row_holds_the_commit_back() -> None:
+    """Its dead letter is not durable yet: what is written meanwhile moves the offset up to it and no further."""
+    store = Store(failing=0.0)
+    bench = Bench(store, content="${text}", missing="dead_letter")
+    bench.rules = RuleSet({"r": 'SELECT clientid, id, payload.text AS text FROM "t/#"'}, node="n")
+    acknowledged = asyncio.Event()
+
+    class SlowLetters(Letters):
+        async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
+            await acknowledged.wait()
+            await super().send(topic, records)
+
+    async def story() -> None:
+        bench.lane._writer.dead_letters = DeadLetters(SlowLetters(), "dead", "d", Attempts("d"))
+        run = asyncio.create_task(bench.lane.run())
+        bench.feed([kafka_record(0, b"c0", b'{"text": "0"}')])
+        await asyncio.sleep(0.01)  # it is on its way; the store takes longer
+        bench.feed([kafka_record(1, b"c1", b"{}"), kafka_record(2, b"c2", b'{"text": "2"}')])
+        held = 0
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            held = max(held, bench.lane.durable or 0)
+        acknowledged.set()
+        bench.lane.drain()
+        await run
+
+        assert held == 1
+        assert bench.lane.durable == 3
+
+    in_virtual_time(story())

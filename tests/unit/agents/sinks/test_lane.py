@@ -1,0 +1,150 @@
+"""Lanes: room, limits, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from agents.sinks import lane as lanes_module
+from agents.sinks.lane import Lane, LaneError, Lanes, Partition
+from pipeline.rule import RowBatch
+from tests.unit.test_rule import message
+
+ONE, TWO = Partition("t", 1), Partition("t", 2)
+
+
+class Keeping(Lane):
+    """Takes batches when it is let, and counts how often it was asked to write early."""
+
+    def __init__(self, partition: Partition, on_room: object) -> None:
+        super().__init__(partition, on_room)  # type: ignore[arg-type]
+        self.let = asyncio.Event()
+        self.relieved = 0
+        self.fail = False
+
+    def relieve(self) -> None:
+        self.relieved += 1
+
+    async def run(self) -> None:
+        self.ready = True
+        self._on_room()
+        while True:
+            await self.let.wait()
+            if self.fail:
+                raise LaneError("no")
+            taken = await self._next(None)
+            if taken is None:
+                self.drained.set()
+                return
+            self._release(taken[1])
+
+
+def batch(offset: int) -> RowBatch:
+    return RowBatch([message(offset, b"{}")])
+
+
+async def opened(bytes_max: int = 1000) -> tuple[Lanes, Keeping, Keeping]:
+    lanes = Lanes("a", Keeping, bytes_max)
+    lanes.assign([ONE, TWO])
+    await asyncio.sleep(0)
+    return lanes, lanes.lane(ONE), lanes.lane(TWO)  # type: ignore[return-value]
+
+
+async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
+    """Back-pressure is per partition."""
+    lanes, one, _ = await opened(bytes_max=1 << 30)
+    for offset in range(lanes_module.QUEUED_BATCHES_MAX):
+        lanes.reserve(ONE, 1)
+        lanes.offer(ONE, batch(offset), 100)
+
+    assert (lanes.has_room(ONE), lanes.has_room(TWO)) == (False, True)
+
+    lanes.room.clear()
+    one.let.set()
+    async with asyncio.timeout(1):
+        await lanes.room.wait()
+
+    assert lanes.has_room(ONE)
+    await lanes.close()
+
+
+async def test_at_the_limit_nothing_is_fetched_and_the_largest_writes_early() -> None:
+    """The bound is over all partitions of the action."""
+    lanes, one, two = await opened(bytes_max=100)
+    lanes.reserve(ONE, 30)
+    lanes.reserve(TWO, 80)
+
+    assert (lanes.has_room(ONE), lanes.has_room(TWO)) == (False, False)
+    assert (one.relieved, two.relieved > 0) == (0, True)
+    await lanes.close()
+
+
+async def test_a_lane_that_must_read_to_finish_a_cut_has_room_beyond_the_limit() -> None:
+    """Or the cut would wait for memory that only the cut can free."""
+    lanes, one, _ = await opened(bytes_max=100)
+    lanes.reserve(TWO, 200)
+    one.must_read = True
+
+    assert lanes.has_room(ONE)
+    await lanes.close()
+
+
+async def test_drain_waits_for_batches_that_are_still_on_their_way() -> None:
+    """What was fetched is written before the worker stops."""
+    lanes, one, two = await opened()
+    lanes.reserve(ONE, 5)
+    one.let.set()
+    two.let.set()
+    draining = asyncio.create_task(lanes.drain(1.0))
+    await asyncio.sleep(0)
+
+    assert not draining.done()
+
+    lanes.offer(ONE, batch(1), 2)
+
+    assert await draining
+    assert lanes.held_bytes == 0
+    await lanes.close()
+
+
+async def test_drain_gives_up_at_its_deadline() -> None:
+    """What is left is read again by the next owner."""
+    lanes, _, _ = await opened()
+
+    assert not await lanes.drain(0.01)
+    await lanes.close()
+
+
+async def test_a_lane_that_fails_is_told() -> None:
+    """So that its action is started afresh."""
+    lanes, one, _ = await opened()
+    one.fail = True
+    one.let.set()
+    with pytest.raises(LaneError):
+        async with asyncio.timeout(1):
+            await lanes.failed
+    await lanes.close()
+
+
+async def test_rows_of_a_lost_partition_are_dropped() -> None:
+    """Its new owner reads them again."""
+    lanes, _, _ = await opened()
+    lanes.revoke([ONE])
+    lanes.offer(ONE, batch(1), 2)
+
+    assert (lanes.partitions(), lanes.durable(ONE)) == ([TWO], None)
+    await lanes.close()
+
+
+async def test_lag_is_what_is_not_settled() -> None:
+    """From the settled offset to the end of the partition as last seen."""
+    lanes, one, _ = await opened()
+    lanes.reserve(ONE, 5)
+    lanes.offer(ONE, batch(1), 12)
+    one.durable = 7
+
+    assert one.lag() == 5
+    with contextlib.suppress(asyncio.CancelledError):
+        await lanes.close()

@@ -1,0 +1,111 @@
+"""Memory stays under `max_buffer_bytes` plus a constant, however many groups the rows fall into.
+
+TIDEGATE_MEMORY_GROUPS=1000000 makes it a million (some minutes); what is counted per group does not change with their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import tracemalloc
+from collections.abc import Mapping
+
+import pytest
+
+from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.attempts import Attempts
+from agents.sinks.chain import AggregatedWriter
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.lane import Lanes, Partition
+from agents.sinks.version import Version
+from pipeline.config import AggregatedParameters
+from pipeline.upload.buffer import Buffer, RollLimits
+from tests.faults.simulation.world import Letters, kafka_record
+
+GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "30000"))
+BOUND_BYTES = 8 << 20
+BATCH = 1000
+# A fetched batch with its rows and the groups that it opens, the objects under way, the entry's text.
+CONSTANT_BYTES = 12 << 20
+
+
+@pytest.mark.parametrize(("row_bytes", "rows"), [(10, 1), (300, 1), (30, 20), (2000, 3)])
+def test_what_is_counted_is_no_less_than_what_is_used(row_bytes: int, rows: int) -> None:
+    """Groups of few rows, where all the cost is in what surrounds them."""
+    gc.collect()
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    buffer = Buffer(RollLimits(1000, 1 << 20))
+    for number in range(5000):
+        name = (f"devices/{number:08d}/", "/rows.jsonl")
+        buffer.extend(name, [b"x" * row_bytes for _ in range(rows)], list(range(number, number + rows)))
+    used = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+
+    assert used <= buffer.size_bytes
+
+
+class Sink:
+    """A store that remembers the ledger's keys and nothing of the objects."""
+
+    def __init__(self) -> None:
+        self.objects = 0
+        self.entries = 0
+
+    async def create(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], **_: object) -> str | None:
+        await asyncio.sleep(0)
+        if key.startswith("_tidegate/"):
+            self.entries += 1
+        else:
+            self.objects += 1
+        return "etag"
+
+    async def get(self, bucket: str, key: str) -> bytes | None:
+        return None
+
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+        return [], False
+
+
+@pytest.mark.timeout(1800 if GROUPS > 100_000 else 120)
+async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> None:
+    """The lane is cut at the bound, again and again; everything is stored."""
+    settings = {"mode": "aggregated", "bucket": "b", "key": "devices/${clientid}/rows.jsonl"}
+    parameters = AggregatedParameters.model_validate(settings | {"aggregation": {"time_interval": "1h"}})
+    version = Version("memory", "n", {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}, parameters)
+    sink, attempts = Sink(), Attempts("memory")
+
+    async def end_offset(partition: Partition) -> int:
+        return GROUPS
+
+    letters = DeadLetters(Letters(), "dead", "memory", attempts)
+    writer = AggregatedWriter("memory", "b", {}, version, sink, letters, attempts, "", end_offset)  # type: ignore[arg-type]
+    partition = Partition("mqtt.messages", 0)
+    lanes = Lanes("memory", lambda tp, on_room: AggregatedLane(tp, on_room, writer), BOUND_BYTES)
+    lanes.assign([partition])
+    held = 0
+    gc.collect()
+    tracemalloc.start()
+    for first in range(0, GROUPS, BATCH):
+        while not lanes.has_room(partition):
+            assert not lanes.failed.done(), lanes.failed.exception()
+            await asyncio.sleep(0)
+        records = [
+            kafka_record(offset, b"client-%07d" % offset, b'{"n": %d}' % offset)
+            for offset in range(first, first + BATCH)
+        ]
+        lanes.reserve(partition, 100 * BATCH)
+        lanes.offer(partition, version.rules.evaluate(records), first + BATCH)
+        held = max(held, lanes.held_bytes)
+        del records
+        await asyncio.sleep(0)
+    assert await lanes.drain(600)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    await lanes.close()
+
+    assert sink.objects == GROUPS
+    assert sink.entries > GROUPS * 1536 // (BOUND_BYTES + 3000 * BATCH)
+    assert held < BOUND_BYTES + 3000 * BATCH
+    assert peak < BOUND_BYTES + CONSTANT_BYTES

@@ -1,0 +1,77 @@
+"""Our unpacking gives what aiokafka's own gives, record for record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
+
+from agents.stream import fast_fetch
+from pipeline.record import Record
+
+PLACE = TopicPartition("mqtt.messages", 3)
+NONE, GZIP = 0, 1
+
+
+def batch(base: int, offsets: Sequence[int], *, compression: int = NONE) -> bytes:
+    """A record batch as Kafka stores it. Compaction leaves holes between the offsets."""
+    builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 1 << 20)
+    for offset in offsets:
+        headers = [("topic", b"t/%d" % offset), ("qos", b"1")] if offset % 2 else []
+        builder.append(
+            offset - base, 1_700_000_000_000 + offset, b"k" if offset % 3 else None, b"v%d" % offset, headers
+        )
+    data = bytearray(builder.build())
+    data[:8] = base.to_bytes(8, "big")  # which the checksum does not cover: a broker sets it
+    return bytes(data)
+
+
+def both(data: bytes, begin: int) -> tuple[Any, Any]:
+    arguments = [], begin, None, None, True, fetcher.READ_UNCOMMITTED
+    return (
+        fast_fetch.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
+        fetcher.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
+    )
+
+
+@pytest.mark.parametrize("compression", [NONE, GZIP])
+def test_records_are_those_of_aiokafka(compression: int) -> None:
+    """Plain and compressed, from the middle of a batch, with holes, keys and headers or none."""
+    data = batch(10, [10, 11, 14, 15], compression=compression) + batch(16, [16, 17], compression=compression)
+
+    ours, theirs = both(data, 11)
+    found = list(ours)
+
+    assert found == [
+        Record(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value, list(each.headers))
+        for each in theirs
+    ]
+    assert [record.offset for record in found] == [11, 14, 15, 16, 17]
+    assert ours.next_fetch_offset == theirs.next_fetch_offset == 18
+
+
+def test_a_reader_that_stops_goes_on_where_it_was() -> None:
+    """A fetch is handed out in portions: the next fetch must begin after what was taken, not after what was unpacked."""
+    ours, _ = both(batch(0, range(6)), 0)
+
+    for record in ours:
+        if record.offset == 2:
+            break
+
+    assert ours.next_fetch_offset == 3
+    assert [record.offset for record in ours] == [3, 4, 5]
+
+
+def test_a_wrong_checksum_is_an_error() -> None:
+    """Damage on the way is never taken for data."""
+    data = bytearray(batch(0, range(3)))
+    data[-1] ^= 1
+
+    with pytest.raises(CorruptRecordException):
+        list(both(bytes(data), 0)[0])

@@ -1,0 +1,148 @@
+"""The engine of `tidegate rule test` and `tidegate template test`."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.rule_trial import (
+    from_vector,
+    read_cases,
+    run_rule_case,
+    run_rule_vectors,
+    run_template_vectors,
+    summary,
+    to_vector,
+    try_rule,
+)
+from pipeline.sql import UNDEFINED, Bits
+
+MESSAGE = {"topic": "t/1", "payload": '{"x":1}'}
+
+
+def written(path: Path, *cases: Any) -> Path:
+    path.write_text("\n".join(json.dumps(case) for case in cases), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("statement", "outcome"),
+    [
+        ('SELECT payload.x AS x FROM "t/#"', "rows"),
+        ('SELECT payload.x AS x FROM "t/#" WHERE payload.x = 2', "no_result"),
+        ('FOREACH payload.list AS e FROM "t/#"', "no_result"),
+        ('SELECT payload.x AS x FROM "u/#"', "not_matched"),
+        ('SELECT upper(payload.x) AS x FROM "t/#"', "error"),
+        ("SELECT", "error"),
+    ],
+)
+def test_a_trial_says_what_happened(statement: str, outcome: str) -> None:
+    """Rows, no result, another topic, or an error."""
+    assert try_rule(statement, MESSAGE).outcome == outcome
+
+
+def test_a_trial_renders_templates_from_each_row() -> None:
+    """Key and content of every row, as the action would write them."""
+    templates = {"key": "k/${e}.txt", "content": "${.}"}
+
+    trial = try_rule('FOREACH [1,2] AS e DO e FROM "t/#"', MESSAGE, templates=templates)
+
+    assert trial.rendered == [{"key": b"k/1.txt", "content": b'{"e":1}'}, {"key": b"k/2.txt", "content": b'{"e":2}'}]
+
+
+def test_a_client_event_is_matched_by_its_topic() -> None:
+    """The context's `event` decides, in both spellings and by wildcard."""
+    context = {"event": "client.connected", "clientid": "c"}
+
+    assert try_rule('SELECT clientid FROM "$events/client_connected"', context).outcome == "rows"
+    assert try_rule('SELECT clientid FROM "$events/client/+"', context).outcome == "rows"
+    assert try_rule('SELECT clientid FROM "#"', context).outcome == "not_matched"
+
+
+def test_a_file_of_cases_is_compared_and_printed(tmp_path: Path) -> None:
+    """Each case has its outcome; the summary counts, shows differences and gives the exit code."""
+    path = written(
+        tmp_path / "cases.jsonl",
+        {"id": "good", "sql": 'SELECT 1 AS a FROM "t/#"', "context": MESSAGE, "expect": [{"a": 1}]},
+        {"id": "float", "sql": 'SELECT 1.0 AS a FROM "t/#"', "context": MESSAGE, "expect": [{"a": 1}]},
+        {"id": "none", "sql": 'SELECT 1 AS a FROM "u"', "context": MESSAGE, "expect": None},
+        {"id": "error", "sql": "SELECT", "context": MESSAGE, "expect": {"error": True}},
+        {"id": "open", "sql": 'SELECT missing FROM "t/#"', "context": MESSAGE},
+    )
+
+    outcomes = run_rule_vectors(path)
+
+    assert [outcome.passed for outcome in outcomes] == [True, False, True, True, None]
+    text, code = summary(outcomes)
+    assert text.endswith("4 of 5 cases as expected")
+    assert 'float\n  expected [{"a": 1}]' in text
+    assert code == 1
+    lines = [json.loads(outcome.line()) for outcome in outcomes]
+    assert lines[0] == {"id": "good", "result": [{"a": 1}]}
+    assert lines[2] == {"id": "none", "result": None}
+    assert lines[3]["error"].startswith("line 1, column 7")
+    assert lines[4]["result"] == [{"missing": {"$undefined": True}}]
+
+
+def test_a_file_of_templates_is_compared_and_printed(tmp_path: Path) -> None:
+    """Templates print their text and what was missing."""
+    case = {"id": "t", "template": "${a}${b}", "context": {"a": 1}, "expect": "1undefined", "missing": ["b"]}
+
+    outcomes = run_template_vectors(written(tmp_path / "cases.jsonl", case, {**case, "missing": []}))
+
+    assert [outcome.passed for outcome in outcomes] == [True, False]
+    assert json.loads(outcomes[0].line()) == {"id": "t", "result": "1undefined", "missing": ["b"]}
+
+
+@pytest.mark.parametrize("text", ["no json", "[1]", '{"context": 1}'])
+def test_what_is_no_case_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
+    """The message names file and line."""
+    path = tmp_path / "cases.jsonl"
+    path.write_text(f"\n{text}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"cases\.jsonl:2"):
+        read_cases(path)
+
+
+def test_a_case_does_not_leave_its_time_zone_behind() -> None:
+    """`env.TZ` holds for one case."""
+    before = os.environ.get("TZ")
+    case = {
+        "id": "zone",
+        "sql": 'SELECT unix_ts_to_rfc3339(0) AS r FROM "t/#"',
+        "context": MESSAGE,
+        "env": {"TZ": "Asia/Tokyo"},
+        "expect": [{"r": "1970-01-01T09:00:00+09:00"}],
+    }
+
+    assert run_rule_case(case).passed
+    assert os.environ.get("TZ") == before
+
+
+def test_cases_do_not_share_tables() -> None:
+    """What one case stores, the next does not see."""
+    store = {
+        "id": "1",
+        "sql": "SELECT kv_store_put('k', 1) AS r FROM \"t/#\"",
+        "context": MESSAGE,
+        "expect": [{"r": True}],
+    }
+    read = {**store, "sql": "SELECT kv_store_get('k', 0) AS r FROM \"t/#\"", "expect": [{"r": 0}]}
+
+    assert run_rule_case(store).passed
+    assert run_rule_case(read).passed
+
+
+@pytest.mark.parametrize("value", [b"\xff", UNDEFINED, {"a": [b"\xfe", 1.0, None]}, "text"])
+def test_values_that_json_lacks_survive(value: Any) -> None:
+    """Bytes and undefined have a form in files of cases."""
+    assert from_vector(json.loads(json.dumps(to_vector(value)))) == value
+
+
+def test_bits_can_be_shown() -> None:
+    """A bit sequence that does not fill bytes is printed as digits."""
+    assert to_vector(Bits(5, 4)) == {"$bits": "0101"}

@@ -1,0 +1,110 @@
+"""Open chunks: rolls are decided by content, and rows survive every split."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.upload.buffer import Buffer, Chunk, RollLimits
+
+LIMITS = RollLimits(rows_max=3, bytes_max=1000)
+G = ("g",)
+
+
+def filled(offsets: list[int], limits: RollLimits = LIMITS) -> Buffer:
+    buffer = Buffer(limits)
+    for number, offset in enumerate(offsets):
+        buffer.extend(G, [b"row %d\n" % number], [offset])
+    return buffer
+
+
+def test_chunk_rolls_when_it_is_full() -> None:
+    """The row after the last that fits begins the next chunk."""
+    group = filled([1, 2, 3, 4]).groups[G]
+
+    assert [chunk.rows for chunk in group.chunks] == [3, 1]
+
+
+def test_rows_of_one_record_stay_together() -> None:
+    """A chunk ends only at the end of a record, or two chunks would begin with the same offset."""
+    group = filled([1, 2, 2, 2, 2, 3]).groups[G]
+
+    assert [list(chunk.offsets) for chunk in group.chunks] == [[1, 2, 2, 2, 2], [3]]
+
+
+def test_bytes_roll_a_chunk_too() -> None:
+    """The limit on bytes closes a chunk as the limit on rows does."""
+    group = filled([1, 2, 3], RollLimits(rows_max=100, bytes_max=10)).groups[G]
+
+    assert [chunk.rows for chunk in group.chunks] == [2, 1]
+
+
+def test_adopting_part_of_a_chunk_moves_the_rolls_behind_it() -> None:
+    """Rows after a shorter object of another writer are chunked anew from there."""
+    buffer = filled([1, 2, 3, 4, 5, 6, 7])
+    group = buffer.groups[G]
+
+    buffer.stored(group, 2)
+
+    assert [list(chunk.offsets) for chunk in group.chunks] == [[3, 4, 5], [6, 7]]
+
+
+def test_an_emptied_group_is_forgotten_and_costs_nothing() -> None:
+    """The byte count returns to zero, or a million groups would fill it for ever."""
+    buffer = filled([1, 2])
+
+    buffer.stored(buffer.groups[G], 2)
+
+    assert (buffer.groups, buffer.size_bytes, buffer.first) == ({}, 0, None)
+
+
+def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
+    """So a chunk can be compared with an object that was cut earlier."""
+    long, short = Chunk(), Chunk()
+    for number in range(5):
+        long.extend([b"row %d\n" % number], [number])
+        if number < 3:
+            short.extend([b"row %d\n" % number], [number])
+
+    assert long.digest(3) == short.digest()
+    assert long.rows_until(2) == 3
+
+
+@given(st.lists(st.integers(0, 30)), st.data())
+def test_rows_leave_in_the_order_in_which_they_came(numbers: list[int], data: st.DataObject) -> None:
+    """However a group is stored piece by piece, its rows come out once each, in order."""
+    offsets = sorted(numbers)
+    buffer = filled(offsets)
+    out: list[bytes] = []
+    while G in buffer.groups:
+        group = buffer.groups[G]
+        rows = data.draw(st.integers(1, group.chunks[0].rows))
+        out += [line for line, _ in group.chunks[0].lines()[:rows]]
+        buffer.stored(group, rows)
+
+    assert out == [b"row %d\n" % number for number in range(len(offsets))]
+    assert buffer.size_bytes == 0
+
+
+@given(st.lists(st.integers(0, 30)), st.data())
+def test_rows_roll_at_the_same_places_in_whatever_pieces_they_come(numbers: list[int], data: st.DataObject) -> None:
+    """Fetches differ from run to run; objects must not. Rows of one record always come together."""
+    offsets = sorted(numbers)
+    lines = [b"row %d\n" % number for number in range(len(offsets))]
+    pieces = Buffer(LIMITS)
+    at = 0
+    while at < len(offsets):
+        end = data.draw(st.integers(at + 1, len(offsets)))
+        while end < len(offsets) and offsets[end] == offsets[end - 1]:
+            end += 1
+        pieces.extend(G, lines[at:end], offsets[at:end])
+        at = end
+
+    one_by_one = filled(offsets)
+    assert _shape(pieces) == _shape(one_by_one)
+    assert pieces.size_bytes == one_by_one.size_bytes
+
+
+def _shape(buffer: Buffer) -> list[tuple[list[int], bytes, list[int]]]:
+    chunks = buffer.groups[G].chunks if G in buffer.groups else []
+    return [(list(chunk.offsets), bytes(chunk.data), list(chunk.ends)) for chunk in chunks]

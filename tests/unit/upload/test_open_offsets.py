@@ -1,0 +1,75 @@
+"""How far a partition is durable, and what became of its records."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.upload.open_offsets import Progress
+from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN, Tally
+
+
+def test_nothing_is_durable_before_anything_is_read() -> None:
+    """There is no offset to commit yet."""
+    assert Progress().durable is None
+
+
+def test_the_lowest_open_offset_holds_everything_back() -> None:
+    """Later work that is done does not move the commit past earlier work that is not."""
+    progress = Progress()
+    for offset in (5, 6, 9):
+        progress.open(offset)
+    progress.read(12)
+    progress.close(6)
+    progress.close(9)
+
+    assert progress.durable == 5
+
+    progress.close(5)
+
+    assert progress.durable == 12
+
+
+def test_an_offset_with_several_rows_waits_for_all_of_them() -> None:
+    """A record that became three objects is done with the third."""
+    progress = Progress()
+    for _ in range(3):
+        progress.open(1)
+    progress.read(2)
+    progress.close(1)
+    progress.close(1)
+
+    assert progress.durable == 1
+
+    progress.close(1)
+
+    assert progress.durable == 2
+
+
+@given(st.lists(st.integers(0, 20)), st.randoms(use_true_random=False))
+def test_durable_never_passes_open_work(numbers: list[int], chance: object) -> None:
+    """In whatever order work finishes, what is committed is below everything unfinished."""
+    offsets = sorted(numbers)
+    progress = Progress()
+    for offset in offsets:
+        progress.open(offset)
+    progress.read(21)
+    left = list(offsets)
+    while left:
+        done = left.pop(chance.randrange(len(left)))  # type: ignore[attr-defined]
+        progress.close(done)
+        assert progress.durable == (min(left) if left else 21)
+
+
+def test_tally_counts_up_to_any_offset() -> None:
+    """A cut may end in the middle of a batch."""
+    tally = Tally()
+    tally.add(range(10, 14), bytes([WRITTEN, FILTERED, DEAD, WRITTEN]))
+    tally.add([20, 25], bytes([FILTERED, WRITTEN]))
+
+    assert tally.counts(13) == (3, 1, 1, 1)
+    assert tally.counts(26) == (6, 2, 3, 1)
+
+    tally.drop(13)
+
+    assert tally.counts(21) == (2, 1, 1, 0)
