@@ -10,58 +10,64 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from pipeline.rule import RowBatch
 
-RECORDS: Final = Counter("tidegate_records", "Records read from Kafka.", ["action"])
-ROWS: Final = Counter("tidegate_rows", "Rows that rules made of them.", ["action"])
-FILTERED: Final = Counter("tidegate_filtered", "Records of which no rule made a row.", ["action"])
-DEAD_LETTERS: Final = Counter("tidegate_dead_letters", "Records sent to the dead letter topic.", ["action", "cause"])
-OBJECTS: Final = Counter("tidegate_objects", "Objects that S3 confirmed.", ["action"])
-OBJECT_BYTES: Final = Counter("tidegate_object_bytes", "Bytes of these objects.", ["action"])
+RECORDS: Final = Counter("tidegate_worker_records", "Records read from Kafka.", ["action"])
+ROWS: Final = Counter("tidegate_worker_rows", "Rows that rules made of them.", ["action"])
+FILTERED: Final = Counter("tidegate_worker_filtered", "Records of which no rule made a row.", ["action"])
+DEAD_LETTERS: Final = Counter(
+    "tidegate_worker_dead_letters", "Records sent to the dead letter topic.", ["action", "cause"]
+)
+OBJECTS: Final = Counter("tidegate_worker_objects", "Objects that S3 confirmed.", ["action"])
+OBJECT_BYTES: Final = Counter("tidegate_worker_object_bytes", "Bytes of these objects.", ["action"])
 OBJECT_SIZE: Final = Histogram(
-    "tidegate_object_size_bytes",
+    "tidegate_worker_object_size_bytes",
     "Bytes of each object that S3 confirmed.",
     ["action"],
     buckets=[1 << power for power in range(8, 31, 2)],
 )
 OBJECT_SECONDS: Final = Histogram(
-    "tidegate_object_seconds",
+    "tidegate_worker_object_seconds",
     "From the first try to write an object to S3's confirmation.",
     ["action"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
 INFLIGHT: Final = Gauge(
-    "tidegate_inflight", "Objects on their way to S3, those that are tried again included.", ["action"]
+    "tidegate_worker_inflight", "Objects on their way to S3, those that are tried again included.", ["action"]
 )
 ROWS_WRITTEN: Final = Counter(
-    "tidegate_rows_written",
+    "tidegate_worker_rows_written",
     "Rows that are in S3; of an aggregated upload when the ledger names them.",
     ["action"],
 )
-OVERWRITTEN: Final = Counter("tidegate_overwritten", "Objects replaced by a later row of the same key.", ["action"])
-FAILURES: Final = Counter(
-    "tidegate_action_failures", "Failed calls of S3 or Kafka, each of which is made again.", ["action", "reason"]
+OVERWRITTEN: Final = Counter(
+    "tidegate_worker_overwritten", "Objects replaced by a later row of the same key.", ["action"]
 )
-CUTS: Final = Counter("tidegate_cuts", "Cuts of aggregated uploads.", ["action"])
+FAILURES: Final = Counter(
+    "tidegate_worker_action_failures", "Failed calls of S3 or Kafka, each of which is made again.", ["action", "reason"]
+)
+CUTS: Final = Counter("tidegate_worker_cuts", "Cuts of aggregated uploads.", ["action"])
 RESTARTS: Final = Counter(
-    "tidegate_action_restarts", "Times an action stopped with an error and was started again.", ["action"]
+    "tidegate_worker_action_restarts", "Times an action stopped with an error and was started again.", ["action"]
 )
 LAG: Final = Gauge(
-    "tidegate_lag", "Records between the end of the partition and what is durable.", ["action", "topic", "partition"]
+    "tidegate_worker_lag",
+    "Records between the end of the partition and what is durable.",
+    ["action", "topic", "partition"],
 )
-HELD_BYTES: Final = Gauge("tidegate_held_bytes", "Bytes read from Kafka and not yet durable.", ["action"])
+HELD_BYTES: Final = Gauge("tidegate_worker_held_bytes", "Bytes read from Kafka and not yet durable.", ["action"])
 STATUS: Final = Gauge(
-    "tidegate_action_connected", "1 if the last request to the store succeeded, 0 if it failed.", ["action"]
+    "tidegate_worker_action_connected", "1 if the last request to the store succeeded, 0 if it failed.", ["action"]
 )
 
 _OF_RULE: Final = ["action", "rule"]
-RULE_MATCHED: Final = Counter("tidegate_rule_matched", "Records that the rule's FROM wants.", _OF_RULE)
-RULE_PASSED: Final = Counter("tidegate_rule_passed", "Of these, those of which it made rows.", _OF_RULE)
+RULE_MATCHED: Final = Counter("tidegate_worker_rule_matched", "Records that the rule's FROM wants.", _OF_RULE)
+RULE_PASSED: Final = Counter("tidegate_worker_rule_passed", "Of these, those of which it made rows.", _OF_RULE)
 RULE_NO_RESULT: Final = Counter(
-    "tidegate_rule_no_result",
+    "tidegate_worker_rule_no_result",
     "Of these, those of which it made none: WHERE was not true, FOREACH had nothing.",
     _OF_RULE,
 )
 RULE_FAILED: Final = Counter(
-    "tidegate_rule_failed", "Of these, those on which it could not be evaluated: dead letters.", _OF_RULE
+    "tidegate_worker_rule_failed", "Of these, those on which it could not be evaluated: dead letters.", _OF_RULE
 )
 
 

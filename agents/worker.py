@@ -85,10 +85,10 @@ class ActionRunner:
                 failures += 1
                 known = isinstance(error, TidegateError) or type(error).__module__.startswith("agents.")
                 log.error(
-                    "action stopped and will start again from what is durable",
+                    "action.failed",
                     action=self.name,
                     error=str(error) or repr(error),
-                    in_seconds=wait,
+                    again_in_seconds=wait,
                     exc_info=None if known else error,
                 )
                 with suppress(TimeoutError):
@@ -108,7 +108,7 @@ class ActionRunner:
         self.app = app
         app.finalize()
         await app.start()
-        log.info("action started", action=self.name, group=self.group, rules=sorted(self.rules.statements))
+        log.info("action.started", action=self.name, group=self.group, rules=sorted(self.rules.statements))
         try:
             yield app
         finally:
@@ -127,7 +127,7 @@ class ActionRunner:
             if not stop.is_set():
                 raise ConfigError(f"Faust stopped: {app.crash_reason!r}")
             if not await app.lanes.drain(DRAIN_SECONDS):
-                log.warning("stopped before everything was written; it will be read again", action=self.name)
+                log.warning("action.stopped_early", action=self.name)
             await app.consumer.commit()
         finally:
             stopping.cancel()
@@ -174,7 +174,7 @@ async def serve(
         async with asyncio.TaskGroup() as group:
             for runner in runners:
                 group.create_task(runner.run(stop))
-    log.info("worker stopped")
+    log.info("worker.stopped")
 
 
 def check(config: Config) -> None:

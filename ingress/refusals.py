@@ -62,4 +62,4 @@ class Refusals:
             self._noted.add(problem.reason)
             topic = self._kafka.dead_letter_topic
             source = self._source.partition(":")[2]
-            log.warning("ingress.dead_letters", source=source, topic=topic, reason=str(problem))
+            log.warning("record.dead_lettered", source=source, topic=topic, reason=problem.reason, error=str(problem))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -196,8 +197,8 @@ class Source:
             log.info("mqtt.disconnected", source=self._name, reason="stopped")
         elif str(error) != self._said:
             self._said = str(error)
-            tell = log.error if isinstance(error, OperatorError) else log.warning
-            tell("mqtt.disconnected", source=self._name, reason=self._said)
+            level = logging.ERROR if isinstance(error, OperatorError) else logging.WARNING
+            log.log(level, "mqtt.disconnected", source=self._name, reason=error.reason, error=self._said)
 
 
 def _distinct(filters: Sequence[str]) -> list[str]:

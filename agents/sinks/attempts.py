@@ -85,14 +85,14 @@ class Attempts:
         if known != error.reason:
             if not known:
                 self._failing_since = asyncio.get_running_loop().time()
-            log.warning("action disconnected", action=self.action, reason=error.reason, error=str(error))
+            log.warning("action.disconnected", action=self.action, reason=error.reason, error=str(error))
             STATUS.labels(self.action).set(0)
 
     def _mended(self) -> None:
         was = self.reason or self._check_reason
         if was:
             seconds = round(asyncio.get_running_loop().time() - self._failing_since, 1)
-            log.info("action connected", action=self.action, after_seconds=seconds, was=was)
+            log.info("action.connected", action=self.action, after_seconds=seconds, was=was)
         STATUS.labels(self.action).set(1)
         self.reason = self._check_reason = self.error = ""
         self._settled = True

@@ -163,10 +163,10 @@ class DirectWriter:
         if not self._said_overwrite:
             self._said_overwrite = True
             log.warning(
-                "two rows have one key: the later one stays; counted from now on, not said again",
+                "object.overwritten",
                 action=self._action,
                 key=put.key[:200],
-                help="add ${id} to the key to keep both",
+                help="two rows have one key, the later one stays; add ${id} to the key to keep both",
             )
 
 

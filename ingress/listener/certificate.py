@@ -46,10 +46,10 @@ class Certificate:
         except OSError as error:
             if str(error) != self._told:
                 self._told = str(error)
-                log.error("listener.certificate", source=self._name, reason=self._told)
+                log.error("listener.certificate_refused", source=self._name, error=self._told)
             return
         self._seen, self._told = state, ""
-        log.info("listener.certificate", source=self._name, reason="replaced")
+        log.info("listener.certificate_replaced", source=self._name)
 
     def _new(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -96,7 +96,7 @@ class Login:
         """Read the password file again if it has changed; a file that cannot be used leaves the passwords as they are."""
         problem = await asyncio.to_thread(self._read)
         if problem and problem != self._told:
-            log.error("listener.passwords", source=self._name, reason=problem)
+            log.error("listener.passwords_refused", source=self._name, error=problem)
         self._told = problem
 
     def close(self) -> None:

@@ -111,7 +111,7 @@ class Listener:
             possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
             if possible < wanted:
-                log.warning("listener.few_files", source=self._name, files=possible, wanted=wanted)
+                log.warning("listener.files_limited", source=self._name, files=possible, wanted=wanted)
 
     async def _leave(self, server: asyncio.Server) -> None:
         server.close()

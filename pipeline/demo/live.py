@@ -27,12 +27,12 @@ _REDRAW_EVERY_SECONDS: Final = 0.5
 
 _RECEIVED = "tidegate_ingress_messages_received_total"
 _OF_ACTION: Final = {
-    "tidegate_records_total": "records",
-    "tidegate_rows_total": "rows",
-    "tidegate_filtered_total": "filtered",
-    "tidegate_dead_letters_total": "dead letters",
-    "tidegate_objects_total": "objects",
-    "tidegate_lag": "lag",
+    "tidegate_worker_records_total": "records",
+    "tidegate_worker_rows_total": "rows",
+    "tidegate_worker_filtered_total": "filtered",
+    "tidegate_worker_dead_letters_total": "dead letters",
+    "tidegate_worker_objects_total": "objects",
+    "tidegate_worker_lag": "lag",
 }
 _RATED: Final = ("records", "objects")
 

@@ -240,7 +240,7 @@ class Pipeline:
         command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", str(self.config()), "--log", "json"]
 
         def started() -> bool:
-            return not wait or log.read_text(errors="replace").count("action started") >= len(self.actions)
+            return not wait or log.read_text(errors="replace").count("action.started") >= len(self.actions)
 
         server = Server(f"worker {number}", command, log, started, folder=Path.cwd(), stop_seconds=30)
         self.workers.append(server)

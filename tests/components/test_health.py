@@ -117,4 +117,4 @@ async def test_the_page_has_metrics_health_and_status() -> None:
                 pass
 
     assert [status for status, _ in found.values()] == [200, 200, 200]
-    assert "tidegate_action_connected" in found["metrics"][1]
+    assert "tidegate_worker_action_connected" in found["metrics"][1]

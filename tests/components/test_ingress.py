@@ -367,6 +367,6 @@ async def test_a_refusal_of_the_broker_is_told_in_its_words(tmp_path: Path, kafk
         await twice.wait()
         ingress.server.stop()
 
-    assert line["reason"] == f"127.0.0.1:{port} refused the connection as 'anna': Bad user name or password"
+    assert line["error"] == f"127.0.0.1:{port} refused the connection as 'anna': Bad user name or password"
     assert Counter(each["event"] for each in ingress.lines())["mqtt.disconnected"] <= 2
     assert "swordfish" not in ingress.server.log.read_text()

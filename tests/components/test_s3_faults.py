@@ -176,11 +176,11 @@ async def test_status_log_and_metrics_say_why(proxy: FaultyS3, bucket: str) -> N
             await write(direct_lane(store, bucket, action="says-why"), rows=1)
 
     labels = {"action": "says-why", "reason": "AccessDenied"}
-    assert REGISTRY.get_sample_value("tidegate_action_failures_total", labels) == 4
-    assert REGISTRY.get_sample_value("tidegate_action_connected", {"action": "says-why"}) == 1
+    assert REGISTRY.get_sample_value("tidegate_worker_action_failures_total", labels) == 4
+    assert REGISTRY.get_sample_value("tidegate_worker_action_connected", {"action": "says-why"}) == 1
     assert [(line["event"], line.get("reason")) for line in lines] == [
-        ("action disconnected", "AccessDenied"),
-        ("action connected", None),
+        ("action.disconnected", "AccessDenied"),
+        ("action.connected", None),
     ]
 
 

@@ -97,7 +97,7 @@ def test_a_graceful_stop_leaves_nothing_to_read_again(make: Make) -> None:
     pipeline.prepare("drain")
     pipeline.produce([message(f"c{number % 7}", b'{"n": %d}' % number) for number in range(700)])
     worker = pipeline.worker()
-    wait_until(lambda: pipeline.counted("tidegate_rows_total") == 700, 30, pipeline.tails)
+    wait_until(lambda: pipeline.counted("tidegate_worker_rows_total") == 700, 30, pipeline.tails)
     worker.stop()
 
     assert pipeline.lag("rows") == 0

@@ -95,7 +95,11 @@ class Lead:
         self.failed.set()
 
     def _changed(self, leads: bool) -> None:
-        log.info("kafka.leads" if leads else "kafka.follows", group=self._group)
-        gained, lost = (self.leads, self.follows) if leads else (self.follows, self.leads)
-        lost.clear()
-        gained.set()
+        if leads:
+            log.info("lead.gained", group=self._group)
+            self.follows.clear()
+            self.leads.set()
+        else:
+            log.info("lead.lost", group=self._group)
+            self.leads.clear()
+            self.follows.set()

@@ -69,7 +69,7 @@ class Producer:
             self.record_bytes_max = min(limits[self._kafka.messages_topic], limits[self._kafka.events_topic])
             self.dead_letter_bytes_max = min(self.record_bytes_max, limits[self._kafka.dead_letter_topic])
         except KafkaException as error:
-            log.warning("kafka.limits_unknown", reason=str(failure(error.args[0], "cannot describe the topics")))
+            log.warning("kafka.limits_unknown", error=str(failure(error.args[0], "cannot describe the topics")))
         self._shared = self._open()
 
     def after_poll(self, action: Callable[[], None]) -> None:
@@ -183,10 +183,10 @@ class Producer:
         """librdkafka's own events. Only what changes our state is told: it repeats itself at each attempt."""
         if error.fatal():
             self._fatal = True
-            log.error("kafka.producer_fatal", reason=str(failure(error, "the producer is replaced")))
+            log.error("kafka.producer_replaced", error=str(failure(error, "the producer is replaced")))
         elif error.code() == KafkaError._ALL_BROKERS_DOWN and self.down_since is None:
             self.down_since = time.monotonic()
-            log.warning("kafka.disconnected", servers=self._kafka.bootstrap_servers, reason=error.str())
+            log.warning("kafka.disconnected", servers=self._kafka.bootstrap_servers, error=error.str())
 
     def _replace(self) -> None:
         """A fatal error ends an idempotent producer for good: outstanding records fail, a new one takes over."""

@@ -108,7 +108,7 @@ def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_
             if not isinstance(problem, RetryableError):
                 raise problem from None
             if not waited:
-                log.warning("kafka.waiting", servers=kafka.bootstrap_servers, reason=str(problem))
+                log.warning("kafka.waiting", servers=kafka.bootstrap_servers, error=str(problem))
             waited = True
             time.sleep(pause)
             pause = min(pause * 2, RETRY_SECONDS_MAX)
@@ -231,7 +231,7 @@ def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
     for name, settings in _settings(admin, list(limits)).items():
         limit = record_bytes_of(settings)
         if limit is not None and limit < kafka.max_message_bytes:
-            log.warning("kafka.topic_limit", topic=name, limit=limit, max_message_bytes=kafka.max_message_bytes)
+            log.warning("kafka.topic_limited", topic=name, limit=limit, max_message_bytes=kafka.max_message_bytes)
             limits[name] = limit
     return limits
 

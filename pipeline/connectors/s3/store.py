@@ -141,10 +141,10 @@ class S3Store:
             self._conditional[bucket] = known
             if not known:
                 log.warning(
-                    "the store does not know conditional writes",
+                    "s3.conditions_unknown",
                     bucket=bucket,
                     endpoint=self.endpoint,
-                    help="it is less strict with workers that were frozen: see docs/stores.md",
+                    help="the store knows no conditional writes; a worker that was frozen may replace a row by an older one",
                 )
         return known
 

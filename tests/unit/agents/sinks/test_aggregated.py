@@ -236,9 +236,9 @@ def test_an_upload_that_fails_is_told_once_counted_each_time_and_made_again() ->
 
     assert ("disconnected", "503 SlowDown") in seen
     assert seen[-1] == ("connected", "")
-    assert [line["event"] for line in lines] == ["action disconnected", "action connected"]
+    assert [line["event"] for line in lines] == ["action.disconnected", "action.connected"]
     labels = {"action": "failing-upload", "reason": "SlowDown"}
-    assert REGISTRY.get_sample_value("tidegate_action_failures_total", labels) == 6
+    assert REGISTRY.get_sample_value("tidegate_worker_action_failures_total", labels) == 6
     assert sorted(n for each in rows(store) for n in each) == list(range(6))
 
 

@@ -47,9 +47,9 @@ def test_tries_until_it_is_done_and_says_each_change_of_state_once() -> None:
 
     assert (result, call.calls) == ("done", 6)
     assert [(line["event"], line.get("reason")) for line in lines] == [
-        ("action disconnected", "connection"),
-        ("action disconnected", "AccessDenied"),
-        ("action connected", None),
+        ("action.disconnected", "connection"),
+        ("action.disconnected", "AccessDenied"),
+        ("action.connected", None),
     ]
 
 
