@@ -11,7 +11,7 @@ from agents.worker import check
 from pipeline.config import load_file
 from pipeline.demo.stack import EXAMPLE, Stack
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_demo_can_be_run() -> None:

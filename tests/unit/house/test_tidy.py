@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 60
 FILES_PER_FOLDER_MAX = 15
