@@ -10,19 +10,20 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from pipeline import dead_letter
-from pipeline.cli.options import ConfigFile, Output, parse_time, show_time
-from pipeline.config import Config, load_file
+from pipeline.cli.options import ConfigFile, Output, group, parse_time, show_time
 from pipeline.dead_letter import Letter
 from pipeline.errors import ConfigError, RecordError
-from pipeline.record import Outgoing
-from pipeline.sql.runtime.values import text_of
 
-letter_app = typer.Typer(help="Look at dead dead_letter, and send them again.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.record import Outgoing
+
+app = group("Look at records that could not be handled, send them again.")
 
 SENT_AT_ONCE: Final = 500
 
@@ -61,7 +62,7 @@ class Wanted:
         )
 
 
-@letter_app.command("list")
+@app.command("list")
 def list_letters(
     config: ConfigFile,
     places: Places = None,
@@ -75,6 +76,8 @@ def list_letters(
     output: Output = "text",
 ) -> None:
     """List dead letters that were not sent again, in the order of each partition."""
+    from pipeline.config import load_file
+
     settings = load_file(config)
     found = _letters(settings, _wanted(places, action, rule, cause, since, again))
     if summary:
@@ -84,11 +87,14 @@ def list_letters(
         typer.echo(json.dumps(_facts(letter), ensure_ascii=False) if output == "jsonl" else _line(letter))
 
 
-@letter_app.command("show")
+@app.command("show")
 def show_letter(
     config: ConfigFile, place: Annotated[str, typer.Argument(help="The letter's place, partition:offset.")]
 ) -> None:
     """Show one dead letter whole, as JSON: the record as it was, and what happened to it."""
+    from pipeline.config import load_file
+    from pipeline.sql.runtime.values import text_of
+
     wanted = _wanted([place], None, None, None, None, again=True)
     for letter in _letters(load_file(config), wanted):
         whole = {
@@ -101,7 +107,7 @@ def show_letter(
     raise ConfigError(f"no dead letter at {place!r}; `tidegate dead-letter list` shows those that there are")
 
 
-@letter_app.command("redrive")
+@app.command("redrive")
 def redrive(
     config: ConfigFile,
     places: Places = None,
@@ -116,6 +122,8 @@ def redrive(
 
     Each is marked, so that it is sent once. If this command is killed, the last 500 may be sent a second time.
     """
+    from pipeline.config import load_file
+
     settings = load_file(config)
     wanted = _wanted(places, action, rule, cause, since, again)
     asyncio.run(_redrive(settings, _letters(settings, wanted), dry_run))
@@ -187,6 +195,8 @@ def _letters(config: Config, wanted: Wanted) -> Iterator[Letter]:
 
 
 def _facts(letter: Letter) -> dict[str, Any]:
+    from pipeline.sql.runtime.values import text_of
+
     facts = {
         "place": letter.place,
         "arrived": show_time(letter.record.timestamp),

@@ -10,21 +10,31 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipeline import log
-from pipeline.cli.options import ConfigFile
-from pipeline.config import Config, load_file
-from pipeline.doctor import Check, kafka, mqtt, s3
+from pipeline.cli.options import ConfigFile, single
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.doctor import Check
+
+app = single()
 
 
+@app.command()
 def doctor(
     config: ConfigFile,
     output: Annotated[Literal["text", "json"], typer.Option(help="json: one object, at the end.")] = "text",
 ) -> None:
-    """Look at the brokers, Kafka and the buckets as the processes will use them. Exit status 1 if anything is bad."""
+    """Look at the brokers, Kafka and the buckets before starting.
+
+    Each is asked what the processes will ask of it, with the same logins. Exit status 1 if anything is bad.
+    """
+    from pipeline import log
+    from pipeline.config import load_file
+
     log.configure(level="error")  # what the connectors would warn of, the checks say themselves
     sys.exit(asyncio.run(_print(load_file(config), as_json=output == "json")))
 
@@ -44,6 +54,8 @@ async def _print(config: Config, *, as_json: bool) -> int:
 
 
 async def _checks(config: Config) -> AsyncIterator[Check]:
+    from pipeline.doctor import Check, kafka, mqtt, s3
+
     packets: dict[str, int | None] = {}
     for name, source in config.sources.mqtt.items():
         checks, packets[f"mqtt:{name}"] = await asyncio.to_thread(mqtt.check, name, source)

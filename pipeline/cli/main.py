@@ -1,118 +1,87 @@
-"""The command line: `tidegate ingress`, `worker`, `check`, `demo`; and those of the cli_*.py files.
+"""The command line: which commands there are, in the order in which a person meets them.
 
-Parses arguments, loads the configuration, and calls the process that does the work. A wrong configuration is one message and
-exit status 2, never a traceback.
+Each command is a file of this folder, named as the command, that holds a `typer.Typer` called `app`. The file is imported when
+its command is run, completed or asked for its help, and not before: `tidegate --help` shows COMMANDS and imports none of them,
+so that it costs no more than Python and typer. A command in turn imports at its top only what its options need, and what does
+its work inside the function that runs.
+
+A wrong configuration is one message and exit status 2, never a traceback.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from importlib import import_module
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
-from pipeline.cli.dead_letter import letter_app
-from pipeline.cli.doctor import doctor
-from pipeline.cli.options import ConfigFile
-from pipeline.cli.password import password
-from pipeline.cli.replay import replay
-from pipeline.cli.rule import rule_app, template_app
-from pipeline.cli.verify import verify
-from pipeline.config import load_file
 from pipeline.errors import TidegateError
+
+COMMANDS: Final = {
+    "demo": "Run the whole pipeline on embedded servers and prove it.",
+    "check": "Check a configuration: every setting, rule and template.",
+    "doctor": "Look at the brokers, Kafka and the buckets before starting.",
+    "ingress": "Read messages and events from MQTT, write them to Kafka.",
+    "worker": "Apply the rules to what is in Kafka, write the rows to S3.",
+    "verify": "Prove from S3 alone that nothing is lost or there twice.",
+    "replay": "Run a range of records through the present rules again.",
+    "dead-letter": "Look at records that could not be handled, send them again.",
+    "rule": "Try a rule on an event before it runs.",
+    "template": "Try a template on a row before it is used.",
+    "password": "Print a line of a listener's password file.",
+}
+
+
+class _Listed(TyperCommand):
+    """A command that is known by its name and one line, until it is needed."""
+
+    def loaded(self) -> Any:
+        """The command itself, with its options."""
+        assert self.name is not None
+        module = import_module(f"pipeline.cli.{self.name.replace('-', '_')}")
+        return typer.main.get_command(module.app)
+
+
+class _Commands(TyperGroup):
+    """The group of all commands. Help and completion are shown what is listed; what is run is loaded."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: _Listed(name, help=line, callback=None) for name, line in COMMANDS.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that `args` begins with, loaded."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed.loaded() if isinstance(listed, _Listed) else listed, rest
+
 
 app = typer.Typer(
     name="tidegate",
-    help="MQTT data into S3 through Kafka: rules in SQL, templated objects, nothing lost.",
+    cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    rich_markup_mode=None,  # plain text: rich would cost as much again as everything else here
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command()(verify)
-app.command()(replay)
-app.command()(doctor)
-app.command()(password)
-app.add_typer(letter_app, name="dead-letter")
-app.add_typer(rule_app, name="rule")
-app.add_typer(template_app, name="template")
 
-LogFormat = Annotated[
-    Literal["auto", "text", "json"], typer.Option("--log", help="Form of the log lines; auto: text on a terminal.")
-]
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tidegate {version('tidegate')}")
+        raise typer.Exit
 
 
-@app.command()
-def ingress(config: ConfigFile, log: LogFormat = "auto") -> None:
-    """Read MQTT messages and client events, write them to Kafka, acknowledge them after Kafka has them."""
-    from ingress.service import run
-
-    _run(lambda: run(load_file(config)), log)
-
-
-@app.command()
-def worker(
-    config: ConfigFile,
-    actions: Annotated[
-        list[str] | None, typer.Argument(help="Actions to run; all by default.", show_default=False)
-    ] = None,
-    log: LogFormat = "auto",
-) -> None:
-    """Apply the rules to what is in Kafka and write the rows to S3. Start more of them to go faster."""
-    from agents.worker import serve
-
-    _run(lambda: serve(load_file(config), actions=actions or ()), log)
-
-
-@app.command()
-def demo(
-    devices: Annotated[int, typer.Option(min=1, max=1000, help="Simulated devices.")] = 40,
-    rate: Annotated[float, typer.Option(min=0.1, max=100, help="Messages per second of each device.")] = 2.5,
-    duration: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for which the devices send.")] = 20.0,
-    output: Annotated[Literal["text", "json"], typer.Option(help="json: one object as the last line.")] = "text",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards, until Ctrl-C.")] = False,
-    listener: Annotated[
-        bool, typer.Option("--listener", help="Without a broker: devices connect to the ingress itself.")
+@app.callback()
+def tidegate(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Run the main job on an embedded stack, with a live view, and prove what arrived."""
-    from pipeline.demo.main import Options, run
-
-    sys.exit(run(Options(devices, rate, duration, output, keep, listener)))
-
-
-@app.command()
-def check(
-    config: ConfigFile,
-    connect: Annotated[bool, typer.Option("--connect", help="Also ask for the bucket of each action.")] = False,
-) -> None:
-    """Check a configuration file: every setting, rule and template. Opens no connection unless told to."""
-    from agents import worker
-
-    loaded = load_file(config)
-    worker.check(loaded)
-    typer.echo(f"{config}: good")
-    states = asyncio.run(worker.connect(loaded)) if connect else {}
-    for name, state in states.items():
-        typer.echo(f"s3:{name}: {state}")
-    if any(state.startswith("disconnected") for state in states.values()):
-        sys.exit(1)
-
-
-def _run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None:
-    """Run a process under uvloop where it exists."""
-    from pipeline import log
-
-    log.configure(json=None if log_format == "auto" else log_format == "json")
-
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(start())
-    else:
-        uvloop.run(start())
+    """MQTT data into S3 through Kafka: rules in SQL, templated objects, nothing lost."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What several commands take: the configuration file, times, and the form of the output."""
+"""What several commands share: how they are declared, the configuration file, times, and the form of the output."""
 
 from __future__ import annotations
 
@@ -10,6 +10,21 @@ import typer
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="Configuration file (YAML).", show_default=False)]
 Output = Annotated[Literal["text", "jsonl"], typer.Option(help="jsonl: one JSON object a line.")]
+Vectors = Annotated[Path | None, typer.Option(help="File of cases, JSON Lines.", show_default=False)]
+
+
+def single() -> typer.Typer:
+    """What the file of one command declares it with. Help is plain text, as in main.py."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+def group(line: str) -> typer.Typer:
+    """What the file of a group of commands, such as `rule test`, declares them with. `line` says what they are for."""
+    app = typer.Typer(
+        help=line, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    app.callback()(lambda: None)  # a group stays one when it has a single command
+    return app
 
 
 def parse_time(text: str) -> int:

@@ -7,11 +7,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.passwords import hashed
+from pipeline.cli.options import single
+
+app = single()
 
 
+@app.command()
 def password(user: Annotated[str, typer.Argument(help="User name of the client.", show_default=False)]) -> None:
-    """Print the line `user:hash` for a listener's password file. Asks for the password, or reads a line of standard input."""
+    """Print a line of a listener's password file.
+
+    The line is `user:hash`. The password is asked for, or read from standard input.
+    """
+    from pipeline.passwords import hashed
+
     if not user or ":" in user or user != user.strip() or not user.isprintable() or user.startswith("#"):
         raise typer.BadParameter("expected a user name without ':', spaces around it or '#' before it")
     if sys.stdin.isatty():

@@ -7,24 +7,30 @@ import json
 import sys
 import time
 from contextlib import AsyncExitStack
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.options import ConfigFile, Output, parse_time, show_time
-from pipeline.config import Config, DirectParameters, load_file
-from pipeline.connectors.kafka.reader import Bound, ranges
-from pipeline.connectors.s3.store import S3Store
+from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, single
 from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+    from pipeline.connectors.kafka.reader import Bound
+
+app = single()
 
 PROGRESS_SECONDS: Final = 2.0
 
 
 def parse_bound(text: str) -> Bound:
     """An offset if it is a whole number, else a time."""
+    from pipeline.connectors.kafka.reader import Bound
+
     return Bound(offset=int(text)) if text.isdecimal() else Bound(time_ms=parse_time(text))
 
 
+@app.command()
 def replay(
     config: ConfigFile,
     action: Annotated[str, typer.Argument(help="Action whose rules are run again.", show_default=False)],
@@ -48,11 +54,13 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     output: Output = "text",
 ) -> None:
-    """Run a range of records through the present rules again, into another prefix or the same keys.
+    """Run a range of records through the present rules again.
 
-    TIME is as in 2026-01-31T08:00 (UTC), OFFSET a whole number that counts in each partition. Killed, the same command goes on.
+    The rows go into the same keys, or below another prefix. TIME is as in 2026-01-31T08:00 (UTC), OFFSET a whole number that
+    counts in each partition. After a kill, the same command goes on where it stood.
     """
     from pipeline import log
+    from pipeline.config import load_file
 
     log.configure(level="warning", stream=sys.stderr)
     settings, name = load_file(config), action.removeprefix("s3:")
@@ -64,6 +72,9 @@ def replay(
 
 async def _replay(config: Config, name: str, wanted: tuple[Any, Any, Any], into: str | None, talk: _Talk) -> int:
     from agents.operate import replay, replay_in_place
+    from pipeline.config import DirectParameters
+    from pipeline.connectors.kafka.reader import ranges
+    from pipeline.connectors.s3.store import S3Store
 
     settings = config.actions.s3[name]
     async with AsyncExitStack() as stack:

@@ -7,17 +7,20 @@ import json
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import ConfigFile, Output
-from pipeline.config import AggregatedParameters, Config, load_file
-from pipeline.connectors.s3.store import S3Store
+from pipeline.cli.options import ConfigFile, Output, single
 from pipeline.errors import ConfigError
-from pipeline.upload.ledger_check import MEANINGS, Finding, Totals
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+app = single()
 
 
+@app.command()
 def verify(
     config: ConfigFile,
     action: Annotated[
@@ -36,7 +39,12 @@ def verify(
     ] = False,
     output: Output = "text",
 ) -> None:
-    """Prove from S3 alone that nothing was lost and nothing is there twice. Exit status 1 on any finding."""
+    """Prove from S3 alone that nothing is lost or there twice.
+
+    Exit status 1 on any finding.
+    """
+    from pipeline.config import load_file
+
     settings = load_file(config)
     names = [name.removeprefix("s3:") for name in action or settings.actions.s3]
     for name in names:
@@ -63,6 +71,8 @@ async def _verify(
 ) -> None:
     from agents.operate import replay
     from agents.operate.verify import Verifier
+    from pipeline.config import AggregatedParameters
+    from pipeline.connectors.s3.store import S3Store
 
     stores: dict[str, S3Store] = {}
     async with AsyncExitStack() as stack:
@@ -90,12 +100,16 @@ class _Printer:
     """Lines for people, or one JSON object a line; the last one sums up."""
 
     def __init__(self, as_json: bool) -> None:
+        from pipeline.upload.ledger_check import Totals
+
         self._as_json = as_json
         self.findings = 0
         self.totals = Totals()
 
     def show(self, action: str, report: Any) -> None:
         """One report of a verifier."""
+        from pipeline.upload.ledger_check import MEANINGS, Finding
+
         if isinstance(report, Finding):
             self.findings += 1
             what = {"finding": report.kind, "key": report.key, "text": report.text}

@@ -1,0 +1,37 @@
+"""`tidegate check`: whether a configuration file can be used. Exit status 2 if it cannot."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, single
+
+app = single()
+
+
+@app.command()
+def check(
+    config: ConfigFile,
+    connect: Annotated[bool, typer.Option("--connect", help="Also ask for the bucket of each action.")] = False,
+) -> None:
+    """Check a configuration: every setting, rule and template.
+
+    Opens no connection, unless --connect is given. Exit status 2 if the file cannot be used.
+    """
+    from agents import worker
+    from pipeline.config import load_file
+
+    loaded = load_file(config)
+    worker.check(loaded)
+    typer.echo(f"{config}: good")
+    if connect:
+        import asyncio
+
+        states = asyncio.run(worker.connect(loaded))
+        for name, state in states.items():
+            typer.echo(f"s3:{name}: {state}")
+        if any(state.startswith("disconnected") for state in states.values()):
+            sys.exit(1)

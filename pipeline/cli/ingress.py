@@ -1,0 +1,20 @@
+"""`tidegate ingress`: the process that reads MQTT and writes Kafka. What it does: ingress/service.py."""
+
+from __future__ import annotations
+
+from pipeline.cli.options import ConfigFile, single
+from pipeline.cli.process import LogFormat, run
+
+app = single()
+
+
+@app.command()
+def ingress(config: ConfigFile, log: LogFormat = "auto") -> None:
+    """Read messages and events from MQTT, write them to Kafka.
+
+    A message is acknowledged when Kafka has it, and not before. Runs until it is stopped.
+    """
+    from ingress import service
+    from pipeline.config import load_file
+
+    run(lambda: service.run(load_file(config)), log)

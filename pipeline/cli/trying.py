@@ -1,0 +1,45 @@
+"""What `tidegate rule test` and `template test` do alike: take an event from where it is given, run a file of cases."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline import rule_trial
+from pipeline.errors import ConfigError
+
+
+def run_cases(run: Any, path: Path, output: str) -> int:
+    """Run a file of cases and print the outcomes, or what was not as expected. Gives the exit status."""
+    try:
+        outcomes = run(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(str(error)) from None
+    if output == "jsonl":
+        for outcome in outcomes:
+            print(outcome.line())
+        return 0
+    text, status = rule_trial.summary(outcomes)
+    print(text)
+    return int(status)
+
+
+def context_of(text: str | None) -> dict[str, Any]:
+    """The fields of an event, from the command line, a file or standard input."""
+    if text is None:
+        raise ConfigError("expected --context JSON, --context @FILE, --context - or --vectors FILE")
+    try:
+        if text == "-":
+            text = sys.stdin.read()
+        elif text.startswith("@"):
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        found = rule_trial.from_vector(json.loads(text))
+    except OSError as error:
+        raise ConfigError(f"cannot read the context: {error}") from None
+    except ValueError as error:
+        raise ConfigError(f"the context is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"the context must be a JSON object, found {type(found).__name__}")
+    return found

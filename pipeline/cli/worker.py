@@ -1,0 +1,30 @@
+"""`tidegate worker`: the process that reads Kafka and writes S3. What it does: agents/worker.py."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.options import ConfigFile, single
+from pipeline.cli.process import LogFormat, run
+
+app = single()
+
+
+@app.command()
+def worker(
+    config: ConfigFile,
+    actions: Annotated[
+        list[str] | None, typer.Argument(help="Actions to run. Default: all.", show_default=False)
+    ] = None,
+    log: LogFormat = "auto",
+) -> None:
+    """Apply the rules to what is in Kafka, write the rows to S3.
+
+    Start more workers to go faster: they share the partitions. Runs until it is stopped.
+    """
+    from agents.worker import serve
+    from pipeline.config import load_file
+
+    run(lambda: serve(load_file(config), actions=actions or ()), log)

@@ -1,0 +1,99 @@
+"""The list of commands: what help and completion show, and that showing it costs no more than Python and typer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.main import COMMANDS, app
+
+# What does the work, and is large. `rich` would style the help at twice its price.
+LARGE = {"aiohttp", "aiokafka", "botocore", "confluent_kafka", "faust", "grpc", "numpy", "pyarrow", "rich"}
+REPORT = "import sys; from pipeline.cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+
+
+def packages_of(*arguments: str) -> set[str]:
+    """The packages that a command has imported at its end."""
+    done = subprocess.run([sys.executable, "-c", REPORT, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+def test_help_imports_nothing_that_does_the_work(arguments: list[str]) -> None:
+    """Neither the list of commands nor the options of one need more than typer."""
+    assert packages_of(*arguments) & LARGE == set()
+
+
+def test_help_imports_no_command() -> None:
+    """The list is known without the files of the commands."""
+    done = subprocess.run([sys.executable, "-c", REPORT, "--help"], capture_output=True, text=True, timeout=60)
+
+    assert [name for name in done.stderr.split() if name.startswith("pipeline.cli.")] == ["pipeline.cli.main"]
+
+
+def test_help_lists_the_commands_in_the_order_of_the_journey() -> None:
+    """A person tries, checks, runs, proves and mends, in this order; no line is cut."""
+    shown = CliRunner().invoke(app, ["-h"]).stdout
+
+    listed = [line.split(maxsplit=1) for line in shown.partition("Commands:\n")[2].splitlines()]
+    assert [(name, line) for name, line in listed] == list(COMMANDS.items())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_of_itself_what_the_list_says_of_it(name: str) -> None:
+    """The first line of its help is its line in the list; `-h` and `--help` are the same."""
+    short, long = (CliRunner().invoke(app, [name, option], env={"COLUMNS": "100"}) for option in ("-h", "--help"))
+
+    assert (short.exit_code, short.stdout) == (0, long.stdout)
+    assert f"\n  {COMMANDS[name]}\n" in short.stdout
+
+
+def test_every_file_of_a_command_is_listed() -> None:
+    """A file of the folder that declares a command can be called."""
+    from pathlib import Path
+
+    import pipeline.cli
+
+    folder = Path(pipeline.cli.__path__[0])
+    declared = {
+        path.stem.replace("_", "-")
+        for path in folder.glob("*.py")
+        if path.stem != "main" and "\napp = " in path.read_text(encoding="utf-8")
+    }
+    assert declared == set(COMMANDS)
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    """As pip knows it."""
+    done = CliRunner().invoke(app, ["--version"])
+
+    assert (done.exit_code, done.stdout) == (0, f"tidegate {version('tidegate')}\n")
+
+
+def test_a_mistyped_command_is_answered_with_the_right_one() -> None:
+    """Exit status 2."""
+    done = CliRunner().invoke(app, ["chek"])
+
+    assert (done.exit_code, "Did you mean 'check'?" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("tidegate ", set(COMMANDS)), ("tidegate dea", {"dead-letter"}), ("tidegate rule t", {"test"}),
+     ("tidegate check --con", {"--config", "--connect"})],
+)  # fmt: skip
+def test_the_shell_completes_commands_and_options(words: str, expected: set[str]) -> None:
+    """By the protocol of the script that `tidegate --install-completion` installs for bash."""
+    given = {
+        "_TIDEGATE_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    done = CliRunner().invoke(app, [], env=given, prog_name="tidegate")
+
+    assert set(done.stdout.split()) == expected
