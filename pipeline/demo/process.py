@@ -2,7 +2,10 @@
 
 Each server is the leader of a process group of its own, so that Ctrl-C at the terminal reaches only the parent, which
 stops its servers in order, and so that stopping one takes whatever it started along. When the parent is killed
-outright, Linux ends the child for us (PR_SET_PDEATHSIG); elsewhere the exit hook covers everything but SIGKILL.
+outright, Linux ends the child for us (launcher.py); elsewhere the exit hook covers everything but SIGKILL.
+
+A signal goes to a process group that is certainly ours: a server that has ended is looked at without being reaped, so that
+Linux gives its number to nobody else before the last signal is sent.
 
 This file knows nothing of Kafka, MQTT or S3: what "ready" means is given as a function.
 """
@@ -10,7 +13,6 @@ This file knows nothing of Kafka, MQTT or S3: what "ready" means is given as a f
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import random
 import signal
@@ -32,10 +34,9 @@ HOST = "127.0.0.1"
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 15
-_PR_SET_PDEATHSIG = 1
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _given_ports: set[int] = set()
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class ServerError(TidegateError):
@@ -92,40 +93,35 @@ class Server:
             return
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command,
+                _with_parent(self.command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 env={**os.environ, **self.environment},
                 start_new_session=True,
-                preexec_fn=_end_with_parent(os.getpid()) if _libc else None,
             )
         atexit.register(self.kill)
         try:
-            self._wait_until_ready(self._process)
+            self._wait_until_ready()
         except BaseException:
             self.kill()
             raise
 
     def stop(self) -> None:
-        process = self._process
-        if process is None:
-            return
         self._signal(signal.SIGCONT)
         self._signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(self.stop_seconds)
+        deadline = time.monotonic() + self.stop_seconds
+        while self.running and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
         self.kill()
 
     def kill(self) -> None:
         atexit.unregister(self.kill)
+        self._signal(signal.SIGKILL)
         process, self._process = self._process, None
-        if process is None:
-            return
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            process.wait()
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
@@ -135,7 +131,7 @@ class Server:
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self.exit_status is None
 
     @property
     def pid(self) -> int:
@@ -146,7 +142,7 @@ class Server:
     @property
     def exit_status(self) -> int | None:
         """The status of a server that has ended by itself; None while it runs, or when it was never started."""
-        return None if self._process is None else self._process.poll()
+        return None if self._process is None else _status(self._process)
 
     def check(self) -> None:
         """Raises ServerError when the server has ended by itself."""
@@ -161,27 +157,33 @@ class Server:
         return "\n".join([f"  end of {self.log}:", *(f"    {line}" for line in last)])
 
     def _signal(self, number: int) -> None:
+        """Send it to the group, which is ours as long as `_process` is there: `kill` alone reaps."""
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self.ready_seconds
         while time.monotonic() < deadline:
             self.check()
-            if self.ready() and process.poll() is None:
+            if self.ready() and self.running:
                 return
             time.sleep(_POLL_SECONDS)
         raise ServerError(f"{self.name} was not ready after {self.ready_seconds:g} s\n{self.tail()}")
 
 
-def _end_with_parent(parent: int) -> Callable[[], None]:
-    """For the child, between fork and exec: be killed when the parent goes, also if it has gone already."""
+def _with_parent(command: Sequence[str]) -> Sequence[str]:
+    """The command, started so that it ends with this process, where the system can do that."""
+    if sys.platform != "linux":
+        return command
+    return [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *command]
 
-    def set_signal() -> None:
-        assert _libc is not None
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
 
-    return set_signal
+def _status(process: subprocess.Popen[bytes]) -> int | None:
+    """As `process.poll()`, and without reaping where the system can do that; a signal is a negative number."""
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return process.poll()
+    found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status

@@ -22,17 +22,9 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from pipeline.demo.process import Server
 from pipeline.record import Outgoing, message_record
 from tests.parts.part import KafkaPart, S3Part
+from tests.parts.waiting import patient, wait_until
 
-POLL_SECONDS = 0.1
 Offsets = dict[int, int]
-
-
-def wait_until(true: Callable[[], Any], seconds: float, what: Callable[[], str]) -> None:
-    """Ask until it is true; fail after `seconds` with what is the case instead."""
-    give_up = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < give_up, f"not within {seconds:g} s: {what()}"
-        time.sleep(POLL_SECONDS)
 
 
 def message(clientid: str, payload: bytes, *, topic: str = "", at_ms: int = 0, **facts: Any) -> Outgoing:
@@ -242,7 +234,15 @@ class Pipeline:
         def started() -> bool:
             return not wait or log.read_text(errors="replace").count("action.started") >= len(self.actions)
 
-        server = Server(f"worker {number}", command, log, started, folder=Path.cwd(), stop_seconds=30)
+        server = Server(
+            f"worker {number}",
+            command,
+            log,
+            started,
+            folder=Path.cwd(),
+            ready_seconds=patient(30),
+            stop_seconds=patient(30),
+        )
         self.workers.append(server)
         server.start()
         return server
@@ -255,7 +255,7 @@ class Pipeline:
     def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run another command of tidegate on this configuration, to its end."""
         command = [sys.executable, "-m", "pipeline.cli", *arguments, "-c", str(self.config())]
-        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=patient(120), check=False)
 
     def stop(self) -> None:
         """Stop all workers."""

@@ -22,9 +22,9 @@ from tests.components.ingress_process import (
     wait_for_line,
 )
 from tests.components.mqtt_publisher import Publisher
-from tests.components.pipeline_parts import wait_until
 from tests.parts import mosquitto
 from tests.parts.part import KafkaPart, MqttPart
+from tests.parts.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

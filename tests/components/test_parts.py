@@ -19,6 +19,7 @@ from paho.mqtt import publish, subscribe
 from pipeline.demo.process import Server, ServerError, free_port, listens
 from tests.parts import cache
 from tests.parts.part import KafkaPart, MqttPart, S3Part, UnavailableError
+from tests.parts.waiting import wait_until
 
 
 @pytest.mark.real
@@ -112,6 +113,46 @@ def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
     assert not server.running
 
 
+def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    """A server whose program is not there is an error that names it."""
+    with pytest.raises(ServerError, match=r"(?s)status 127.*no-such-program.*No such file"):
+        Server("the server", ["no-such-program"], tmp_path / "log", lambda: False).start()
+
+
+def test_the_number_of_a_server_that_has_ended_stays_its_own(tmp_path: Path) -> None:
+    """Until its last signal was sent, Linux gives the number to nobody else; what the server had started ends too."""
+    port = free_port()
+    web = f"[{sys.executable!r}, '-m', 'http.server', '--bind', '127.0.0.1', '{port}']"
+    command = [sys.executable, "-c", f"import subprocess; subprocess.Popen({web}); raise SystemExit(7)"]
+    server = Server("the server", command, tmp_path / "log")
+    server.start()
+    number = server.pid
+    wait_until(lambda: server.exit_status == 7, 20, lambda: f"status {server.exit_status}")
+    wait_until(listens(port), 20, server.tail)
+
+    assert not server.running
+    assert server.exit_status == 7
+    os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)  # it is there for whoever reaps it
+
+    server.kill()
+
+    wait_until(lambda: not listens(port)(), 20, lambda: "its child still listens")
+    with pytest.raises(ChildProcessError):
+        os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)
+
+
+def test_a_server_that_was_killed_from_outside_says_by_what(tmp_path: Path) -> None:
+    """Its status is the signal's number, negative."""
+    server = Server("the server", ["sleep", "60"], tmp_path / "log")
+    server.start()
+
+    os.kill(server.pid, signal.SIGKILL)
+
+    wait_until(lambda: not server.running, 20, lambda: "it runs")
+    assert server.exit_status == -signal.SIGKILL
+    server.kill()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_no_server_outlives_a_killed_parent(tmp_path: Path) -> None:
     """When the process that started a server is killed with SIGKILL, the server is gone too."""
@@ -130,9 +171,6 @@ def test_no_server_outlives_a_killed_parent(tmp_path: Path) -> None:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         assert listens(port)()
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
 
-    deadline = time.monotonic() + 10
-    while listens(port)() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not listens(port)(), f"process {child} still listens"
+    wait_until(lambda: not listens(port)(), 10, lambda: f"process {child} still listens")

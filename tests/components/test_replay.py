@@ -12,7 +12,8 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message, wait_until
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.real
 

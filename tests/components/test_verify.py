@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message, wait_until
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.real
 

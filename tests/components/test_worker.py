@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from pipeline.demo.process import free_port
-from tests.components.pipeline_parts import Make, aggregated, direct, lines, message, wait_until
+from tests.components.pipeline_parts import Make, aggregated, direct, lines, message
 from tests.faults import checkers
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.real
 ALL = 'SELECT * FROM "t/#"'

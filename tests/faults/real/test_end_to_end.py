@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.components.ingress_process import Ingress, under_load
-from tests.components.pipeline_parts import Pipeline, aggregated, direct, wait_until
+from tests.components.pipeline_parts import Pipeline, aggregated, direct
 from tests.faults import checkers
 from tests.faults.real.load import SEED, SESSION_SECONDS
 from tests.parts.part import KafkaPart, MqttPart, S3Part
+from tests.parts.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 NAME = "end-to-end"

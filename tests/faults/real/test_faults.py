@@ -11,10 +11,10 @@ import time
 
 import pytest
 
-from tests.components.pipeline_parts import wait_until
 from tests.faults import checkers
 from tests.faults.real.load import SEED, SESSION_SECONDS, Load, Make
 from tests.parts.part import KafkaPart, S3Part
+from tests.parts.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 

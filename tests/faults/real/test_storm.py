@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.components.pipeline_parts import wait_until
 from tests.faults import checkers
 from tests.faults.real.load import SEED, SESSION_SECONDS, Load, Make
 from tests.faults.real.storm import (
@@ -28,6 +27,7 @@ from tests.faults.real.storm import (
 )
 from tests.parts.faulty_s3 import FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.waiting import wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 RECORDS_PER_STRIKE = 150

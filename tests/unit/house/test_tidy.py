@@ -122,3 +122,24 @@ def _defines(node: ast.stmt) -> set[str]:
         return {node.name}
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def test_signals_go_to_our_own_processes() -> None:
+    """No Python code runs between fork and exec, and only the class that owns a process group sends it signals.
+
+    Code in the copy of a process with threads can abort or hang; a number that was reaped may be another process's.
+    """
+    found = [
+        f"{_name(path)}: {word}" for path in SOURCES for word in _attributes(path) & {"preexec_fn", "killpg", "fork"}
+    ]
+
+    assert found == ["pipeline/demo/process.py: killpg"]
+
+
+def _attributes(path: Path) -> set[str]:
+    """Names of attributes and of keyword arguments in a file."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    return {
+        *(node.attr for node in nodes if isinstance(node, ast.Attribute)),
+        *(node.arg or "" for node in nodes if isinstance(node, ast.keyword)),
+    }
