@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
@@ -47,6 +48,15 @@ def let_pass(seconds: float, *, unless: Callable[[], bool] = lambda: False) -> N
     end = time.monotonic() + seconds
     while not unless() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, POLL_SECONDS))
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Fail when the body takes longer than `seconds`, times patience: for what is ended by a limit of time or of size."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert took < patient(seconds), f"took {took:.1f} s"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

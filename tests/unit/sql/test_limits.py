@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import json
 import os
-import time
 import zlib
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from pipeline.errors import EncodeError, EvaluationError, SqlError
 from pipeline.sql import Context, Event, Program, compile_statement, to_json
 from pipeline.sql.runtime import sandbox
+from tests.parts.waiting import within
 
 
 def evaluated(expression: str, payload: bytes = b"{}", context: Context | None = None) -> object:
@@ -54,12 +54,8 @@ def test_a_statement_that_is_too_large_is_refused(expression: str) -> None:
 )
 def test_a_function_that_asks_too_much_fails_soon(expression: str) -> None:
     """Sizes of results and times of searches are bounded."""
-    start = time.perf_counter()
-
-    with pytest.raises(EvaluationError):
+    with within(2), pytest.raises(EvaluationError):
         evaluated(expression)
-
-    assert time.perf_counter() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -131,12 +127,8 @@ def doubled(first: str, step: str, times: int = 40) -> str:
 def test_what_doubles_with_each_alias_ends_at_a_bound(first: str, step: str) -> None:
     """Text and integers cannot be grown beyond a bound by a chain of aliases."""
     program = compile_statement(doubled(first, step))
-    start = time.perf_counter()
-
-    with pytest.raises(EvaluationError, match=r"longer than|more than"):
+    with within(5), pytest.raises(EvaluationError, match=r"longer than|more than"):
         program.evaluate(Event({"topic": "t", "payload": b"a" * 1000}, 0, ("t", 0, 0)))
-
-    assert time.perf_counter() - start < 5
 
 
 @pytest.mark.parametrize(
@@ -200,24 +192,18 @@ def test_foreach_takes_a_bounded_number_of_elements() -> None:
 @pytest.mark.parametrize("pattern", [r"^(a|aa)+\1$(?!x)c", r"(?=(a+)+$)b", r"(a+a+)+y(?<=z)", r"(?:a?){40}a{40}(?!.)b"])
 def test_a_pattern_that_explodes_ends_in_time(call: str, pattern: str) -> None:
     """What RE2 cannot take ends in an error at a time limit, or has an answer before it; the next search works."""
-    start = time.perf_counter()
-
-    with contextlib.suppress(EvaluationError):
+    with within(1), contextlib.suppress(EvaluationError):
         evaluated(call.format(f"'{pattern}'"), b"a" * 5000)
 
-    assert time.perf_counter() - start < 1
     assert evaluated("regex_match('a', 'a(?!b)')") is True
 
 
 @pytest.mark.parametrize("pattern", ["a*b|", "a"])
 def test_very_many_matches_end_in_time(pattern: str) -> None:
     """A pattern that scans the rest for each empty match, and millions of matches, stop at a time limit."""
-    start = time.perf_counter()
-
-    with pytest.raises(EvaluationError, match="took longer than 1 s"):
+    with within(5), pytest.raises(EvaluationError, match="took longer than 1 s"):
         evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"a" * 8_000_000)
 
-    assert time.perf_counter() - start < 5
     assert evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"ab") in ("x", "xx", "xb")
 
 
@@ -237,12 +223,8 @@ def test_getenv_sees_its_prefix_only(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_jq_program_cannot_stall_or_leave(program: str) -> None:
     """The child is ended when it is late; files and modules are out of reach."""
-    start = time.perf_counter()
-
-    with pytest.raises(EvaluationError):
+    with within(5), pytest.raises(EvaluationError):
         evaluated(f"jq('{program}', '1', 300)")
-
-    assert time.perf_counter() - start < 5
 
 
 def test_jq_sees_no_environment_and_lives_on() -> None:
