@@ -8,7 +8,6 @@ within a deadline; what is left is read again by whoever comes next.
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
@@ -27,7 +26,8 @@ from pipeline.config import Config, S3Action
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, TidegateError
-from pipeline.web import page
+from pipeline.signals import stopping
+from pipeline.web.page import Answers, serving
 
 DRAIN_SECONDS: Final = 20.0
 RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -65,6 +65,14 @@ class ActionRunner:
             "partitions": [f"{topic}[{number}]" for topic, number in sorted(lanes.partitions())] if lanes else [],
             "held_bytes": lanes.held_bytes if lanes else 0,
         }
+
+    def problems(self) -> list[str]:
+        """Why the action does not work now, for /readyz; empty while it does."""
+        if self.app is None or not self.app.lanes.assigned:
+            return [f"s3:{self.name} has no place in its consumer group {self.group} yet"]
+        if self.attempts.status == "disconnected":
+            return [f"s3:{self.name} is disconnected: {self.attempts.status_reason}"]
+        return []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run the app and watch its bucket, until told to stop."""
@@ -117,10 +125,10 @@ class ActionRunner:
 
     async def _watch(self, app: ActionApp, stop: asyncio.Event) -> None:
         """Until told to stop, or until a lane or Faust itself fails."""
-        stopping = asyncio.create_task(stop.wait())
+        stopped = asyncio.create_task(stop.wait())
         crashed = asyncio.create_task(app.wait_until_stopped())
         try:
-            waited: set[asyncio.Future[Any]] = {stopping, crashed, app.lanes.failed}
+            waited: set[asyncio.Future[Any]] = {stopped, crashed, app.lanes.failed}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if app.lanes.failed.done():
                 app.lanes.failed.result()
@@ -130,7 +138,7 @@ class ActionRunner:
                 log.warning("action.stopped_early", action=self.name)
             await app.consumer.commit()
         finally:
-            stopping.cancel()
+            stopped.cancel()
             crashed.cancel()
 
     async def _end_offset(self, partition: Partition) -> int:
@@ -150,21 +158,15 @@ async def serve(
     Raises ConfigError before anything is started if the configuration cannot be run.
     """
     stop = stop or asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     runners: list[ActionRunner] = []
+    producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")
+    answers = Answers(
+        lambda: _problems(runners, producer, stop),
+        lambda: _status(config, runners, producer),
+    )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(
-            page.serving(
-                config.metrics.worker_port,
-                config.metrics.bind,
-                lambda: {
-                    "pipeline": config.pipeline,
-                    "actions": {f"s3:{each.name}": each.status() for each in runners},
-                },
-            )
-        )
-        producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")
+        stack.enter_context(stopping(stop))
+        await stack.enter_async_context(serving("worker", config.metrics, answers))
         runners += await _runners(config, _chosen(config, actions), producer, stack)
         await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
         await producer.connect()
@@ -175,6 +177,22 @@ async def serve(
             for runner in runners:
                 group.create_task(runner.run(stop))
     log.info("worker.stopped")
+
+
+def _problems(runners: Sequence[ActionRunner], producer: Producer, stop: asyncio.Event) -> list[str]:
+    """Why the worker does not work now: it stops, Kafka is away, or an action is not where it should be."""
+    if stop.is_set():
+        return ["it stops"]
+    found = [] if producer.connected else [producer.status_reason]
+    return found + [problem for runner in runners for problem in runner.problems()]
+
+
+def _status(config: Config, runners: Sequence[ActionRunner], producer: Producer) -> dict[str, object]:
+    return {
+        "pipeline": config.pipeline,
+        "kafka": {"status": producer.status, "status_reason": producer.status_reason},
+        "actions": {f"s3:{each.name}": each.status() for each in runners},
+    }
 
 
 def check(config: Config) -> None:

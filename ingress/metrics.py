@@ -1,19 +1,10 @@
-"""What the ingress counts, and the page on which Prometheus and load balancers read it.
-
-Counters move once for each batch, never for each message. The page answers `/metrics` and `/healthz`.
-
-This file decides nothing: what is healthy is asked of its caller.
-"""
+"""What the ingress counts. Counters move once for each batch, never for each message."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
-from socketserver import ThreadingMixIn
-from typing import Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import Final
 
-from prometheus_client import Counter, Gauge, make_wsgi_app
+from prometheus_client import Counter, Gauge
 
 RECEIVED: Final = Counter("tidegate_ingress_messages_received", "Messages read from the broker.", ["source"])
 ACKNOWLEDGED: Final = Counter("tidegate_ingress_messages_acknowledged", "Messages acknowledged to it.", ["source"])
@@ -66,34 +57,3 @@ class SourceMetrics:
     def dead_letter(self, reason: str) -> None:
         """`reason` is Kafka's word for the refusal."""
         DEAD_LETTERS.labels(self._source, reason).inc()
-
-
-def serve(bind: str, port: int, healthy: Callable[[], bool]) -> Callable[[], None]:
-    """Open the page in a thread of its own; returns what closes it. Raises OSError when the port is taken."""
-    metrics: Any = make_wsgi_app()
-
-    def page(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != "/healthz":
-            answer: Iterable[bytes] = metrics(environ, start_response)
-            return answer
-        ok = healthy()
-        start_response("200 OK" if ok else "503 Service Unavailable", [("Content-Type", "text/plain")])
-        return [b"ok\n" if ok else b"not connected\n"]
-
-    server = make_server(bind, port, page, server_class=_Server, handler_class=_Quiet)
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-
-    return close
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """A scrape is normal operation, and that is silent."""

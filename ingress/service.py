@@ -8,19 +8,18 @@ the next start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, Protocol
 
 import structlog
 
-from ingress import metrics
 from ingress.listener.server import Listener
 from ingress.source import Source
 from pipeline.config import Config
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
+from pipeline.signals import stopping
+from pipeline.web.page import Answers, serving
 
 log: Final = structlog.get_logger("tidegate.ingress")
 
@@ -34,21 +33,24 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
     """
     if not config.sources.mqtt and not config.sources.exhook and not config.sources.listener:
         raise ConfigError("expected at least one source, found none", where="sources")
-    stopping = asyncio.Event()
-    with _signals(stopping):
-        await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stopping.is_set())
-        if stopping.is_set():
-            return
-        producer = Producer(config.kafka, client_id=f"tidegate-ingress-{config.pipeline}")
-        await producer.connect()
-        sources = _sources(config, producer)
-        close_page = _open_page(config, sources)
-        try:
-            await _carry(sources, stopping, ready)
-        finally:
-            left = await producer.close(1.0)
-            close_page()
-        log.info("ingress.stopped", records_given_up=left)
+    stop = asyncio.Event()
+    producer = Producer(config.kafka, client_id=f"tidegate-ingress-{config.pipeline}")
+    sources = _sources(config, producer)
+    answers = Answers(
+        lambda: _problems(sources, producer, stop),
+        lambda: _status(config, sources, producer),
+    )
+    with stopping(stop):
+        async with serving("ingress", config.metrics, answers):
+            await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
+            if stop.is_set():
+                return
+            await producer.connect()
+            try:
+                await _carry(sources.values(), stop, ready)
+            finally:
+                left = await producer.close(1.0)
+            log.info("ingress.stopped", records_given_up=left)
 
 
 class Carrier(Protocol):
@@ -57,43 +59,68 @@ class Carrier(Protocol):
     connected: bool
     connected_once: asyncio.Event
 
+    @property
+    def status_reason(self) -> str:
+        """Why it is not connected, for people; empty if nothing is known."""
+
     async def run(self) -> None: ...
 
     def stop(self, deadline_seconds: float) -> None: ...
 
 
-def _sources(config: Config, producer: Producer) -> list[Carrier]:
-    found: list[Carrier] = [
-        Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer)
+def _sources(config: Config, producer: Producer) -> dict[str, Carrier]:
+    """All sources of the configuration, under kind and name."""
+    found: dict[str, Carrier] = {
+        f"mqtt:{name}": Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer)
         for name, source in config.sources.mqtt.items()
-    ]
+    }
     if config.sources.exhook:
         from ingress.exhook.server import ExHookServer  # gRPC takes 20 MB, which only those pay who use it
 
-        found += [
-            ExHookServer(name, source, kafka=config.kafka, producer=producer)
-            for name, source in config.sources.exhook.items()
-        ]
-    found += [
-        Listener(name, source, kafka=config.kafka, producer=producer)
-        for name, source in config.sources.listener.items()
-    ]
+        for name, exhook in config.sources.exhook.items():
+            found[f"exhook:{name}"] = ExHookServer(name, exhook, kafka=config.kafka, producer=producer)
+    for name, listener in config.sources.listener.items():
+        found[f"listener:{name}"] = Listener(name, listener, kafka=config.kafka, producer=producer)
     return found
 
 
-async def _carry(sources: Sequence[Carrier], stopping: asyncio.Event, ready: Callable[[], None] | None) -> None:
-    """Run all sources until `stopping`. An error in one of them is a fault of ours: it ends the process."""
+def _problems(sources: Mapping[str, Carrier], producer: Producer, stop: asyncio.Event) -> list[str]:
+    """Why the ingress does not work now: it stops, Kafka is away, or a source is not connected."""
+    if stop.is_set():
+        return ["it stops"]
+    found = [f"{name} is {_word(each)}: {each.status_reason}" for name, each in sources.items() if not each.connected]
+    return [each.removesuffix(": ") for each in found] + ([] if producer.connected else [producer.status_reason])
+
+
+def _status(config: Config, sources: Mapping[str, Carrier], producer: Producer) -> dict[str, Any]:
+    return {
+        "pipeline": config.pipeline,
+        "kafka": {"status": producer.status, "status_reason": producer.status_reason},
+        "sources": {
+            name: {"status": _word(each), "status_reason": each.status_reason} for name, each in sources.items()
+        },
+    }
+
+
+def _word(source: Carrier) -> str:
+    if source.connected:
+        return "connected"
+    return "disconnected" if source.connected_once.is_set() or source.status_reason else "connecting"
+
+
+async def _carry(sources: Collection[Carrier], stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
+    """Run all sources until `stop`. An error in one of them is a fault of ours: it ends the process."""
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(source.run()) for source in sources]
         waits = [group.create_task(_announce(sources, ready))]
-        await _stopped_or_failed(stopping, runs)
+        await _stopped_or_failed(stop, runs)
         for source in sources:
             source.stop(STOP_SECONDS)
         for task in waits:
             task.cancel()
 
 
-async def _announce(sources: Sequence[Carrier], ready: Callable[[], None] | None) -> None:
+async def _announce(sources: Collection[Carrier], ready: Callable[[], None] | None) -> None:
     for source in sources:
         await source.connected_once.wait()
     log.info("ingress.ready", sources=len(sources))
@@ -101,44 +128,9 @@ async def _announce(sources: Sequence[Carrier], ready: Callable[[], None] | None
         ready()
 
 
-async def _stopped_or_failed(stopping: asyncio.Event, runs: list[asyncio.Task[None]]) -> None:
-    stop = asyncio.ensure_future(stopping.wait())
+async def _stopped_or_failed(stop: asyncio.Event, runs: list[asyncio.Task[None]]) -> None:
+    stopped = asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait([stop, *runs], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopped, *runs], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        stop.cancel()
-
-
-@contextlib.contextmanager
-def _signals(stopping: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set `stopping`; the second one of them ends the process the usual way."""
-    loop = asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        stopping.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-            loop.add_signal_handler(each, on_signal, each)
-    try:
-        yield
-    finally:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
-                loop.remove_signal_handler(each)
-
-
-def _open_page(config: Config, sources: Sequence[Carrier]) -> Callable[[], None]:
-    if not config.metrics.ingress_port:
-        return lambda: None
-
-    def healthy() -> bool:
-        return all(source.connected for source in sources)
-
-    try:
-        return metrics.serve(config.metrics.bind, config.metrics.ingress_port, healthy)
-    except OSError as error:
-        where = f"{config.metrics.bind}:{config.metrics.ingress_port}"
-        raise ConfigError(f"cannot listen on {where}: {error.strerror}", where="metrics.ingress_port") from None
+        stopped.cancel()

@@ -74,7 +74,7 @@ class Source:
         self._lead = Lead(kafka, group=f"{pipeline}.ingress.{name}") if source.standby else None
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
-        self._said: str | None = None
+        self.status_reason = ""  # why there is no connection, as it was told last
         self.connected_once = asyncio.Event()
         self.connected = False
 
@@ -185,7 +185,7 @@ class Source:
             await asyncio.sleep(OBSERVE_SECONDS)
 
     def _say_connected(self, session_present: bool) -> None:
-        self._said = None
+        self.status_reason = ""
         self.connected = True
         self.connected_once.set()
         self._bridge.metrics.connected.set(1)
@@ -195,10 +195,10 @@ class Source:
     def _say_disconnected(self, error: ConnectorError | None) -> None:
         if error is None:
             log.info("mqtt.disconnected", source=self._name, reason="stopped")
-        elif str(error) != self._said:
-            self._said = str(error)
+        elif str(error) != self.status_reason:
+            self.status_reason = str(error)
             level = logging.ERROR if isinstance(error, OperatorError) else logging.WARNING
-            log.log(level, "mqtt.disconnected", source=self._name, reason=error.reason, error=self._said)
+            log.log(level, "mqtt.disconnected", source=self._name, reason=error.reason, error=self.status_reason)
 
 
 def _distinct(filters: Sequence[str]) -> list[str]:

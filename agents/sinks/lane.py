@@ -131,6 +131,7 @@ class Lanes:
 
     def __init__(self, action: str, open_lane: Callable[[Partition, Callable[[], None]], Lane], bytes_max: int) -> None:
         self.room = asyncio.Event()
+        self.assigned = False  # the consumer group has told which partitions are ours; they may be none
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._action = action
         self._open_lane = open_lane
@@ -147,10 +148,12 @@ class Lanes:
             task.add_done_callback(self._ended)
             self._lanes[partition] = lane, task
             LAG.labels(self._action, topic, number).set_function(lane.lag)
+        self.assigned = True
         self.room.set()
 
     def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Drop the lanes of these partitions."""
+        self.assigned = False
         for topic, number in list(partitions):
             found = self._lanes.pop(Partition(topic, number), None)
             if found:

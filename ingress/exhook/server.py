@@ -40,6 +40,8 @@ OBSERVE_SECONDS: Final = 1.0
 class ExHookServer:
     """One address on which EMQX's nodes call. Has the verbs of ingress/source.py: `run` until `stop`."""
 
+    status_reason: Final = ""  # it listens, or the process ends and says why
+
     def __init__(self, name: str, source: ExHookSource, *, kafka: KafkaConfig, producer: Producer) -> None:
         self._name = name
         self._source = source

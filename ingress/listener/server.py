@@ -45,6 +45,8 @@ REFUSALS: Final = {
 class Listener:
     """One port. Has the verbs of ingress/source.py: `run` until `stop`."""
 
+    status_reason: Final = ""  # it listens, or the process ends and says why
+
     def __init__(self, name: str, source: ListenerSource, *, kafka: KafkaConfig, producer: Producer) -> None:
         self._name = name
         self._kafka = kafka

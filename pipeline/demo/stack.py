@@ -65,8 +65,8 @@ class Stack:
         if not listener:
             self.servers.append(embedded.mqtt(self.mqtt_5, self.mqtt_311, self.folder))
         self.processes = [
-            self._tidegate("ingress", self.ingress_metrics, "/healthz"),
-            self._tidegate("worker", self.worker_metrics, "/metrics"),
+            self._tidegate("ingress", self.ingress_metrics, "/readyz"),
+            self._tidegate("worker", self.worker_metrics, "/healthz"),
         ]
 
     def __enter__(self) -> Self:

@@ -1,48 +1,160 @@
-"""The worker's page for other programs: /metrics for Prometheus, /healthz for whoever restarts it, /status for people.
+"""The page that each process shows to other programs, the same for both.
 
-/healthz says that the process works, not that S3 does: restarting a worker mends no bucket.
+    /metrics   the counters, for Prometheus
+    /healthz   alive: 200 while the process's event loop answers. Whoever restarts processes asks this
+    /readyz    works: 200, or 503 with one reason a line. Whoever sends work here, or waits for it, asks this
+    /status    JSON for people: what stands how, and why
+
+A bucket or a broker that is away makes a process not ready, and does not make it dead: a restart mends neither.
+
+The page runs in threads of its own and asks the event loop, so a loop that is stuck is told as that, while /metrics still
+answers. It is the standard library's server, which prometheus_client has loaded already. This file does not know what a
+process does: it is given two functions.
 """
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from importlib.metadata import version
+from socketserver import ThreadingTCPServer
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
 
+from pipeline.config.model import Metrics
 from pipeline.errors import ConfigError
+
+Process = Literal["ingress", "worker"]
+Result = TypeVar("Result")
+
+LOOP_SECONDS: Final = 5.0  # an event loop that has not answered by then is stuck
+REQUEST_SECONDS: Final = 10.0  # for a client to send its request, and to take the answer
+CONNECTIONS_MAX: Final = 32  # at once; one more is closed unheard
+POLL_SECONDS: Final = 0.2  # how soon the page notices that it is closed
+
+BUILD: Final = Info("tidegate_build", "The version of Tidegate and of Python, and the process.")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a process tells of itself. Both functions are called on its event loop."""
+
+    problems: Callable[[], list[str]]  # why the process does not work now, one sentence each; empty while it works
+    status: Callable[[], dict[str, Any]]
 
 
 @asynccontextmanager
-async def serving(port: int, bind: str, status: Callable[[], dict[str, Any]]) -> AsyncIterator[None]:
-    """Serve while the context is open; port 0: not at all. Raises ConfigError if the port cannot be had."""
-
-    async def metrics(request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    async def healthz(request: web.Request) -> web.Response:
-        return web.Response(text="ok\n")
-
-    async def show(request: web.Request) -> web.Response:
-        body = orjson.dumps(status(), option=orjson.OPT_INDENT_2)
-        return web.Response(body=body, content_type="application/json")
-
+async def serving(process: Process, metrics: Metrics, answers: Answers) -> AsyncIterator[None]:
+    """Show the page while the context is open, if its port is set. Raises ConfigError if the port cannot be had."""
+    port = metrics.ingress_port if process == "ingress" else metrics.worker_port
     if not port:
         yield
         return
-    app = web.Application()
-    app.add_routes([web.get("/metrics", metrics), web.get("/healthz", healthz), web.get("/status", show)])
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
-    await runner.setup()
+    BUILD.info({"process": process, "version": version("tidegate"), "python": ".".join(map(str, sys.version_info[:3]))})
     try:
-        await web.TCPSite(runner, bind, port).start()
+        server = _Server(metrics.bind, port, answers, asyncio.get_running_loop())
     except OSError as error:
-        await runner.cleanup()
-        raise ConfigError(f"cannot listen on {bind}:{port}: {error.strerror}", where="metrics.worker_port") from None
+        problem = f"cannot listen on {metrics.bind}:{port}: {error.strerror or error}"
+        raise ConfigError(problem, where=f"metrics.{process}_port") from None
+    threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), name="page", daemon=True).start()
     try:
         yield
     finally:
-        await runner.cleanup()
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+
+
+class _Server(ThreadingTCPServer):
+    """Listens, and gives each connection a thread."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, bind: str, port: int, answers: Answers, loop: asyncio.AbstractEventLoop) -> None:
+        self.address_family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+        self.answers = answers
+        self._loop = loop
+        self._room = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        super().__init__((bind, port), _Request)
+
+    def ask(self, question: Callable[[], Result]) -> Result:
+        """What `question` returns on the event loop. Raises TimeoutError if the loop is stuck."""
+        answer: Future[Result] = Future()
+
+        def call() -> None:
+            try:
+                answer.set_result(question())
+            except Exception as error:
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(call)
+        return answer.result(LOOP_SECONDS)
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is room for one more."""
+        return self._room.acquire(blocking=False)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer one connection, in its thread."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._room.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away before its answer is nobody's business."""
+
+
+class _Request(BaseHTTPRequestHandler):
+    """One GET."""
+
+    server: _Server
+    timeout = REQUEST_SECONDS
+    server_version = "tidegate"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        answer = {"/metrics": self._metrics, "/healthz": self._alive, "/readyz": self._ready, "/status": self._status}
+        path = self.path.partition("?")[0]
+        if path not in answer:
+            self._send(404, f"no such page; there are: {' '.join(answer)}\n")
+            return
+        try:
+            answer[path]()
+        except TimeoutError:
+            self._send(503, f"the event loop has not answered for {LOOP_SECONDS:g} s\n")
+
+    def _metrics(self) -> None:
+        self._send(200, generate_latest(), CONTENT_TYPE_LATEST)
+
+    def _alive(self) -> None:
+        self.server.ask(lambda: None)
+        self._send(200, "ok\n")
+
+    def _ready(self) -> None:
+        problems = self.server.ask(self.server.answers.problems)
+        self._send(503 if problems else 200, "".join(f"{each}\n" for each in problems or ["ok"]))
+
+    def _status(self) -> None:
+        told = self.server.ask(self.server.answers.status)
+        self._send(200, orjson.dumps(told, option=orjson.OPT_INDENT_2), "application/json")
+
+    def _send(self, status: int, body: str | bytes, content_type: str = "text/plain; charset=utf-8") -> None:
+        content = body.encode() if isinstance(body, str) else body
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a scrape is normal operation, and that is silent."""

@@ -1,4 +1,4 @@
-"""The health check of an action's bucket, and the page that tells of it."""
+"""The health check of an action's bucket."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 
 from agents.sinks import bucket_check
 from agents.sinks.attempts import Attempts
 from pipeline.config import S3Action
 from pipeline.connectors.s3.store import S3Store
-from pipeline.demo.process import free_port
-from pipeline.errors import ConfigError
-from pipeline.web.page import serving
 from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
@@ -99,22 +94,3 @@ async def test_a_bucket_that_is_a_template_is_not_asked_for(s3: S3Part) -> None:
         await bucket_check.watch(action("b-${clientid}"), store, attempts, asyncio.Event())
 
     assert attempts.status == "connecting"
-
-
-async def test_the_page_has_metrics_health_and_status() -> None:
-    """On one port; one that is taken is an error of the configuration."""
-    port = free_port()
-    told: dict[str, Any] = {"pipeline": "p", "actions": {"s3:a": {"status": "connected"}}}
-    async with serving(port, "127.0.0.1", lambda: told), aiohttp.ClientSession() as session:
-        found = {}
-        for path in ("metrics", "healthz", "status"):
-            async with session.get(f"http://127.0.0.1:{port}/{path}") as answer:
-                found[path] = answer.status, await answer.text()
-        async with session.get(f"http://127.0.0.1:{port}/status") as answer:
-            assert await answer.json() == told
-        with pytest.raises(ConfigError, match=str(port)):
-            async with serving(port, "127.0.0.1", lambda: told):
-                pass
-
-    assert [status for status, _ in found.values()] == [200, 200, 200]
-    assert "tidegate_worker_action_connected" in found["metrics"][1]

@@ -304,7 +304,7 @@ async def test_two_sources_and_the_page_that_tells_of_them(
     await publisher.finish()
 
     records = await asyncio.to_thread(read, kafka, ingress.messages, 3)
-    health = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/healthz")
+    health = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/readyz")
     page = await asyncio.to_thread(get, f"http://127.0.0.1:{port}/metrics")
     ingress.server.stop()
 

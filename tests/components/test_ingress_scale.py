@@ -65,7 +65,7 @@ async def test_a_stand_by_takes_over_and_nothing_is_lost_or_out_of_order(start: 
     leader = start(standby=True)
     await wait_for_line(leader, "mqtt.connected")
     other = start(standby=True)
-    assert page(other, "healthz") == "ok\n"
+    assert page(other, "readyz") == "ok\n"
 
     with under_load(leader, devices=4, messages=4000, rate=500) as load:
         wait_until(lambda: received(leader) > 1000, 30, lambda: "no load")

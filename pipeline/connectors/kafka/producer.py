@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import structlog
@@ -32,6 +33,8 @@ OnDelivery = Callable[[KafkaError | None, Message | None], None]
 
 POLL_SECONDS: Final = 0.003  # between two looks for answers while some are outstanding; nothing is polled when idle
 BATCH_BYTES_MAX: Final = 1_000_000
+LOOK_SECONDS: Final = 1.0  # between two looks at how Kafka is while nothing is produced
+ANSWER_SECONDS: Final = 5.0  # for a broker to answer whether it is back
 
 
 class Producer:
@@ -58,6 +61,7 @@ class Producer:
         self._fatal = False
         self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
         self._after_poll: list[Callable[[], None]] = []
         self.record_bytes_max = self.dead_letter_bytes_max = kafka.max_message_bytes
         self.down_since: float | None = None  # time.monotonic() when the last broker was lost
@@ -71,6 +75,27 @@ class Producer:
         except KafkaException as error:
             log.warning("kafka.limits_unknown", error=str(failure(error.args[0], "cannot describe the topics")))
         self._shared = self._open()
+        self._looking = asyncio.create_task(self._look(), name="producer")
+
+    @property
+    def connected(self) -> bool:
+        """Whether Kafka answered when it was asked last."""
+        return self._shared is not None and self.down_since is None
+
+    @property
+    def status(self) -> str:
+        """connecting, connected or disconnected."""
+        if self.connected:
+            return "connected"
+        return "connecting" if self._shared is None else "disconnected"
+
+    @property
+    def status_reason(self) -> str:
+        """Why it is not connected; empty while it is."""
+        if self.connected:
+            return ""
+        waited = "yet" if self._shared is None else f"for {self._down_seconds():.0f} s"
+        return f"Kafka at {self._kafka.bootstrap_servers} has not answered {waited}"
 
     def after_poll(self, action: Callable[[], None]) -> None:
         """Have `action` called after each look for answers, so that bookkeeping is done once for many records."""
@@ -126,6 +151,8 @@ class Producer:
 
     async def close(self, deadline_seconds: float = 10.0) -> int:
         """Wait for what is outstanding, at most so long; returns how many records were given up."""
+        if self._looking is not None:
+            self._looking.cancel()
         give_up = time.monotonic() + deadline_seconds
         while self.outstanding() and time.monotonic() < give_up:
             self.wake()  # what is outstanding may be an event about the connection, of which nobody was told yet
@@ -178,6 +205,18 @@ class Producer:
             action()
         if self.outstanding():
             self.wake()
+
+    async def _look(self) -> None:
+        """Hear of a lost connection while nothing is produced, and of its return."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.wake()
+            if self.down_since is not None and self._shared is not None:
+                with suppress(KafkaException):
+                    await asyncio.to_thread(
+                        self._shared.list_topics, self._kafka.messages_topic, timeout=ANSWER_SECONDS
+                    )
+                    self.delivered()
 
     def _on_error(self, error: KafkaError) -> None:
         """librdkafka's own events. Only what changes our state is told: it repeats itself at each attempt."""

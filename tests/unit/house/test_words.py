@@ -12,7 +12,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import agents.metrics
 import ingress.metrics
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
 
@@ -101,7 +101,7 @@ def test_the_manual_names_no_metric_that_does_not_exist() -> None:
     told = {
         name
         for path in (ROOT / "docs").glob("*.md")
-        for name in re.findall(r"tidegate_(?:ingress|worker)_\w+", path.read_text(encoding="utf-8"))
+        for name in re.findall(r"tidegate_(?:ingress|worker|build)_\w+", path.read_text(encoding="utf-8"))
     }
 
-    assert told - known == set()
+    assert told == known | {"tidegate_build_info"}

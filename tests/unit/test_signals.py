@@ -1,0 +1,74 @@
+"""What SIGTERM and Ctrl-C do to a process."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+# A process that takes for ever to stop. `stuck`: its event loop does not come back either.
+PROCESS = """
+import asyncio, sys, threading
+from pipeline import log, signals
+log.configure(json=True)
+
+async def main():
+    stop = asyncio.Event()
+    with signals.stopping(stop):
+        print("ready", flush=True)
+        await stop.wait()
+        if "drained" in sys.argv:
+            return
+        threading.Event().wait() if "stuck" in sys.argv else await asyncio.Event().wait()
+
+if "uvloop" in sys.argv:
+    import uvloop
+    uvloop.run(main())
+else:
+    asyncio.run(main())
+"""
+
+
+def run(how: Sequence[str], *numbers: signal.Signals) -> tuple[int, list[str]]:
+    """Exit status and log events of a process that is sent these signals, each after what the one before it said."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROCESS, *how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        assert process.stdout.readline() == "ready\n"
+        told = []
+        for number in numbers:
+            process.send_signal(number)
+            if not told:
+                told.append(process.stderr.readline())
+        rest = process.communicate(timeout=20)[1]
+    finally:
+        process.kill()
+    return process.returncode, [json.loads(line)["event"] for line in [*told, *rest.splitlines()]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_the_first_signal_stops_in_order(number: signal.Signals) -> None:
+    """The process does what it has to, and ends well."""
+    assert run(["drained"], number) == (0, ["process.stopping"])
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("how", ["slow", "stuck"])
+def test_ctrl_c_while_stopping_ends_at_once(first: signal.Signals, loop: str, how: str) -> None:
+    """Also when the event loop is stuck; the status is that of a process killed by Ctrl-C."""
+    assert run([how, loop], first, signal.SIGINT) == (130, ["process.stopping", "process.ended_at_once"])
+
+
+def test_a_second_sigterm_changes_nothing() -> None:
+    """A supervisor may send one while a person's Ctrl-C is under way; Ctrl-C still ends it."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
+
+    assert run(["slow"], *numbers) == (130, ["process.stopping", "process.ended_at_once"])
