@@ -13,15 +13,12 @@ from typing import Any
 import orjson
 
 from pipeline.config import AggregatedParameters
-from pipeline.config.object_settings import ObjectSettings
+from pipeline.config.dump import content_of, from_content
 from pipeline.errors import ConfigError, located
 from pipeline.formats import make
 from pipeline.rule import RuleSet, Schemas
 from pipeline.template.object_key import KeyTemplate
 from pipeline.upload.buffer import RollLimits
-
-# Settings that say where and when to write, and nothing about the bytes or the key.
-_NOT_CONTENT = {"bucket", "ledger_bucket", "min_part_size", "max_part_size", *ObjectSettings.model_fields}
 
 
 class Version:
@@ -36,8 +33,7 @@ class Version:
         schemas: Schemas | None = None,
     ) -> None:
         """Compile. Raises SqlError, TemplateSyntaxError or ConfigError."""
-        dumped = parameters.model_dump(by_alias=True)
-        settings = {name: value for name, value in dumped.items() if name not in _NOT_CONTENT}
+        settings = content_of(parameters)
         if elsewhere := parameters.bucket != parameters.home:
             settings["bucket"] = parameters.bucket
         self.text = orjson.dumps(
@@ -70,12 +66,9 @@ def from_text(text: bytes, *, bucket: str) -> Version:
     """The version whose `text` this is. Raises ConfigError if it is none, or one that this program does not know."""
     try:
         fields: dict[str, Any] = orjson.loads(text)
-        settings = dict(fields["parameters"])
-        # Durations are seconds in the text and would be taken for milliseconds.
-        aggregation = dict(settings["aggregation"])
-        aggregation["time_interval"] = f"{aggregation['time_interval']}s"
-        settings["aggregation"] = aggregation
-        parameters = AggregatedParameters.model_validate({"bucket": bucket, **settings, "ledger_bucket": bucket})
+        parameters = from_content(
+            AggregatedParameters, {"bucket": bucket, **fields["parameters"], "ledger_bucket": bucket}
+        )
         version = Version(fields["action"], fields["node"], fields["rules"], parameters, fields["schemas"])
         # A later program may know more settings: the version keeps the name that the ledger knows it by.
         version.text, version.digest = text, hashlib.sha256(text).hexdigest()

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from pipeline.config.section import ServerTls
+from pipeline.config.tls import ServerTls
 from pipeline.errors import ConfigError
 
 log: Final = structlog.get_logger("tidegate.ingress")

@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.config.model import Config
+from pipeline.config.references import check_references
 from pipeline.errors import ConfigError
 
 
@@ -45,7 +46,10 @@ def parse(text: str, *, name: str = "<config>") -> Config:
     if root is None or not isinstance(document, dict):
         raise ConfigError(f"expected a mapping with pipeline, kafka, …; found {type(document).__name__}", where=name)
     try:
-        return Config.model_validate(document)
+        config = Config.model_validate(document)
+        if missing := check_references(config):
+            raise ConfigError("\n".join(f"{name}: {each}" for each in missing))
+        return config
     except ValidationError as error:
         problems = [_problem(each, root, name) for each in error.errors(include_url=False, include_context=True)]
         raise ConfigError("\n".join(problems)) from None
@@ -63,7 +67,7 @@ def _in_file(root: yaml.Node, location: Sequence[Any]) -> list[Any]:
     path: list[Any] = []
     node: yaml.Node | None = root
     for part in location:
-        if part in {"function-before", "DirectParameters", "AggregatedParameters"}:
+        if part in {"direct", "aggregated"}:
             continue
         if isinstance(node, yaml.MappingNode):
             here = {key.value: value for key, value in node.value}
@@ -84,7 +88,9 @@ def _message(error: Any) -> str:
         return "required, and not there"
     message = str(error["msg"]).removeprefix("Value error, ")
     found = error.get("input")
-    if kind != "value_error" and isinstance(found, str | int | float):
+    if kind.startswith("union_tag"):
+        return f"expected {error['ctx'].get('expected_tags', 'a mapping')}, found {error['ctx'].get('tag')!r}"
+    if error["loc"][0] not in {"sources", "connectors"} and isinstance(found, str | int | float):
         message += f", found {found!r}"
     return message
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.config import values
+from pipeline.config.base.secrets import Secret
+from pipeline.config.base.section import kind_of
+from pipeline.config.base.values import Kind, duration_text, size_text
 from pipeline.config.model import Config
 
 _INTRODUCTION = """\
@@ -87,24 +89,16 @@ def _kind(field: FieldInfo, inner: list[Any]) -> str:
         return "section"
     text = _type_name(field.annotation)
     limits = [
-        f"{sign} {getattr(each, name)}"
+        f"{sign} {_TEXTS.get(kind_of(field), str)(getattr(each, name))}"
         for each in field.metadata
         for kind, name, sign in _LIMITS
         if isinstance(each, kind)
     ]
-    special = next((name for marker, name in _SPECIAL.items() if marker in map(id, field.metadata)), "")
-    return (special or text) + (f", {', '.join(limits)}" if limits else "")
+    return (kind_of(field) or text) + (f", {', '.join(limits)}" if limits else "")
 
 
+_TEXTS = {"duration": duration_text, "size": size_text}
 _LIMITS = [(Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<")]
-
-
-def _special() -> Mapping[int, str]:
-    named = {"duration": values.Seconds, "size": values.Bytes, "name": values.Name, "secret": values.Secret}
-    return {id(get_args(kind)[1]): name for name, kind in named.items()}
-
-
-_SPECIAL = _special()
 
 
 def _type_name(annotation: Any) -> str:
@@ -114,7 +108,8 @@ def _type_name(annotation: Any) -> str:
     if origin in {Union, types.UnionType}:
         return _type_name(next(each for each in get_args(annotation) if each is not type(None)))
     if origin is Annotated:
-        return next((name for marker, name in _SPECIAL.items() if marker in map(id, get_args(annotation))), "text")
+        named = next((each.name for each in get_args(annotation)[1:] if isinstance(each, Kind)), "")
+        return named or _type_name(get_args(annotation)[0])
     if origin is list:
         return f"list of {_type_name(get_args(annotation)[0])}"
     if origin is dict:
@@ -125,7 +120,7 @@ def _type_name(annotation: Any) -> str:
         int: "number",
         float: "number",
         bool: "true \\| false",
-        SecretStr: "secret",
+        Secret: "secret",
     }.get(annotation, getattr(annotation, "__name__", str(typing.cast(Any, annotation))))
 
 
@@ -137,8 +132,8 @@ def _default(field: FieldInfo, inner: list[Any]) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value is PydanticUndefined or value in ("", [], {}):
         return ""
-    if any(id(each) == id(get_args(values.Seconds)[1]) for each in field.metadata):
-        return f"`{value:g}s`"
+    if kind_of(field) in _TEXTS:
+        return f"`{_TEXTS[kind_of(field)](value)}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from pipeline.config.section import Section
+from pipeline.config.base.section import ContentSection, setting
 
 Acl = Literal[
     "private",
@@ -18,28 +18,58 @@ Acl = Literal[
 ]
 
 
-class ObjectSettings(Section):
+class ObjectSettings(ContentSection):
     """Sent with the PUT of an object, or with the start of its upload in parts."""
 
-    acl: Acl | None = Field(None, description="Canned ACL of the objects and of the ledger.")
-    content_type: str | None = Field(None, description="Content type; default: the container's, none in direct mode.")
-    headers: dict[str, str] = Field(default_factory=dict, description="Headers of each PUT, such as Cache-Control.")
-    metadata: dict[str, str] = Field(
-        default_factory=dict, description="User metadata, without the x-amz-meta- prefix; templates in direct mode."
+    acl: Acl | None = setting(
+        None, advanced=True, content=False, description="Canned ACL of the objects and of the ledger."
     )
-    tags: dict[str, str] = Field(
-        default_factory=dict, description="Object tags, ten at most; templates in direct mode."
+    content_type: str | None = setting(
+        None, advanced=True, content=False, description="Content type; default: the container's, none in direct mode."
     )
-    storage_class: str | None = Field(
-        None, pattern="^[A-Z0-9_]+$", description="Storage class, such as STANDARD_IA; the ledger keeps the bucket's."
+    headers: dict[str, str] = setting(
+        advanced=True,
+        content=False,
+        private=True,
+        default_factory=dict,
+        description="Headers of each PUT, such as Cache-Control.",
     )
-    server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = Field(
-        None, description="Encryption by the store, of objects and ledger; default: the bucket's."
+    metadata: dict[str, str] = setting(
+        default_factory=dict,
+        description="User metadata, without the x-amz-meta- prefix; templates in direct mode.",
+        advanced=True,
+        content=False,
+        syntax="template",
     )
-    sse_kms_key_id: str | None = Field(
-        None, description="KMS key, with aws:kms; default: the bucket's or the account's."
+    tags: dict[str, str] = setting(
+        default_factory=dict,
+        description="Object tags, ten at most; templates in direct mode.",
+        advanced=True,
+        content=False,
+        syntax="template",
     )
-    bucket_key_enabled: bool | None = Field(None, description="S3 bucket key, which saves requests to KMS.")
+    storage_class: str | None = setting(
+        None,
+        pattern="^[A-Z0-9_]+$",
+        description="Storage class, such as STANDARD_IA; the ledger keeps the bucket's.",
+        advanced=True,
+        content=False,
+    )
+    server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = setting(
+        None,
+        description="Encryption by the store, of objects and ledger; default: the bucket's.",
+        advanced=True,
+        content=False,
+    )
+    sse_kms_key_id: str | None = setting(
+        None,
+        description="KMS key, with aws:kms; default: the bucket's or the account's.",
+        advanced=True,
+        content=False,
+    )
+    bucket_key_enabled: bool | None = setting(
+        None, advanced=True, content=False, description="S3 bucket key, which saves requests to KMS."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

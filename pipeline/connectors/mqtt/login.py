@@ -14,9 +14,9 @@ from paho.mqtt import client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from pipeline.config.section import ClientTls
 from pipeline.config.sources import MqttSource
-from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.config.tls import ClientTls
+from pipeline.errors import ConfigError, ConnectorError, OperatorError, RetryableError
 
 CONNECT_SECONDS: Final = 5.0
 
@@ -35,11 +35,14 @@ OPERATOR_REASONS: Final = frozenset(
 
 
 def prepare(client: paho.Client, source: MqttSource) -> None:
-    """Give `client`, made with `source.transport`, what it needs to log in. Raises OperatorError for a file of TLS."""
+    """Give `client`, made with `source.transport`, what it needs to log in.
+
+    Raises OperatorError for a password or a file of TLS that cannot be had.
+    """
     client.connect_timeout = CONNECT_SECONDS
     client.suppress_exceptions = False
     if source.username is not None:
-        client.username_pw_set(source.username, source.password.get_secret_value() if source.password else None)
+        client.username_pw_set(source.username, _password(source))
     if source.ssl.enable:
         client.tls_set_context(_tls_context(source))
     if source.transport == "websockets":
@@ -76,6 +79,14 @@ def refusal(source: MqttSource, words: str) -> ConnectorError:
     return (
         OperatorError(message, reason=reason) if words in OPERATOR_REASONS else RetryableError(message, reason=reason)
     )
+
+
+def _password(source: MqttSource) -> str | None:
+    """Opened here and nowhere before. Raises OperatorError that names the variable or file that is not there."""
+    try:
+        return source.password.reveal() if source.password else None
+    except ConfigError as error:
+        raise OperatorError(f"{source.server}: no password: {error}", reason="no_credentials") from None
 
 
 def _tls_context(source: MqttSource) -> ssl.SSLContext:

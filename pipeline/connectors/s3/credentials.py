@@ -70,7 +70,7 @@ class StoreCredentials(AioCredentials):  # type: ignore[misc]
             assert self._config.access_key_id is not None
             assert secret is not None
             try:
-                self._own = ReadOnlyCredentials(self._config.access_key_id, secret.get_secret_value(), None)
+                self._own = ReadOnlyCredentials(self._config.access_key_id, secret.reveal(), None)
             except ConfigError as error:
                 raise OperatorError(f"{self._endpoint}: no credentials: {error}", reason="no_credentials") from error
             self._own_until = now + FILE_SECONDS

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 
-from pipeline.config.s3_tls import S3Tls
+from pipeline.config.tls import S3Tls
 from pipeline.errors import ConfigError
 
 _VERSIONS = {"tlsv1.2": ssl.TLSVersion.TLSv1_2, "tlsv1.3": ssl.TLSVersion.TLSv1_3}
@@ -86,9 +86,9 @@ def _load(context: ssl.SSLContext, tls: S3Tls) -> None:
                 context.load_verify_locations(cafile=tls.cacertfile)
     if tls.certfile is None or tls.keyfile is None:
         return
-    password = tls.password.get_secret_value() if tls.password else ""  # never asked for at a terminal
+    password = tls.password.reveal() if tls.password else ""  # never asked for at a terminal
     with TemporaryDirectory(prefix="tidegate-") as folder, _naming("certfile", tls.certfile):
-        certificate, key = _file(tls.certfile, Path(folder) / "cert"), _file(tls.keyfile, Path(folder) / "key")
+        certificate, key = _file(tls.certfile, Path(folder) / "cert"), _file(tls.keyfile.reveal(), Path(folder) / "key")
         context.load_cert_chain(certificate, key, password=password)
 
 

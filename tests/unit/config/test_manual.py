@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.config import manual
-from pipeline.config.section import Section
+from pipeline.config.base.section import Section
 
 PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.values import parse_duration, parse_size, resolve_secret
+from pipeline.config.base.secrets import Secret
+from pipeline.config.base.values import parse_duration, parse_size
+from pipeline.errors import ConfigError
 
 
 @pytest.mark.parametrize(
@@ -44,13 +46,13 @@ def test_secret_from_a_file_and_from_the_environment(tmp_path: Path, monkeypatch
     (tmp_path / "key").write_text("hush\n")
     monkeypatch.setenv("TIDEGATE_TEST_SECRET", "quiet")
 
-    assert resolve_secret(f"file://{tmp_path}/key") == "hush"
-    assert resolve_secret("${TIDEGATE_TEST_SECRET}") == "quiet"
+    assert Secret(f"file://{tmp_path}/key").reveal() == "hush"
+    assert Secret("${TIDEGATE_TEST_SECRET}").reveal() == "quiet"
 
 
 def test_a_secret_that_is_not_there_is_named(tmp_path: Path) -> None:
     """The message names the variable or the file."""
-    with pytest.raises(ValueError, match="TIDEGATE_TEST_NOT_SET"):
-        resolve_secret("${TIDEGATE_TEST_NOT_SET}")
-    with pytest.raises(ValueError, match="nowhere"):
-        resolve_secret(f"file://{tmp_path}/nowhere")
+    with pytest.raises(ConfigError, match="TIDEGATE_TEST_NOT_SET"):
+        Secret("${TIDEGATE_TEST_NOT_SET}").reveal()
+    with pytest.raises(ConfigError, match="nowhere"):
+        Secret(f"file://{tmp_path}/nowhere").reveal()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import S3Connector
-from pipeline.config.s3_tls import S3Tls
+from pipeline.config.tls import S3Tls
 from pipeline.connectors.s3.tls import context_of
 from pipeline.errors import ConfigError
 

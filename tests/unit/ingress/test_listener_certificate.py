@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingress.listener.certificate import Certificate
-from pipeline.config.section import ServerTls
+from pipeline.config.tls import ServerTls
 from pipeline.errors import ConfigError
 from tests.components.ingress_process import certificate
 

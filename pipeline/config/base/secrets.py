@@ -1,0 +1,81 @@
+"""A secret of the configuration: a reference, or a clear text, that is opened by whoever opens the connection.
+
+Loading reads neither environment nor files, so a process without the worker's environment can load, show and store a
+configuration. A file is read each time it is asked for, so it can be replaced under a running process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.config.base.environment import Unset, is_reference, resolve, shown
+from pipeline.errors import ConfigError
+
+_FILE: Final = "file://"
+MASK: Final = "******"
+
+
+class Secret:
+    """`written` is the text as it stands in the file: `${NAME}`, `${NAME:-default}`, `file:///path`, or the secret itself.
+
+    Its str and repr never show a clear secret, nor the default of a reference.
+    """
+
+    __slots__ = ("written",)
+
+    def __init__(self, written: str) -> None:
+        self.written = written
+
+    def reveal(self, environment: Mapping[str, str] | None = None) -> str:
+        """The secret. Raises ConfigError that names the variable or the file, and never the secret."""
+        text = resolve(self.written, os.environ if environment is None else environment, strict=False)
+        if isinstance(text, Unset):
+            raise ConfigError(text.reason)
+        if not text.startswith(_FILE):
+            return str(text)
+        path = Path(text.removeprefix(_FILE))
+        try:
+            return path.read_text(encoding="utf-8").rstrip()
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"cannot read the secret file {path}: {type(error).__name__}") from None
+
+    def __str__(self) -> str:
+        if is_reference(self.written):
+            return shown(self.written)
+        return self.written if self.written.startswith(_FILE) and "${" not in self.written else MASK
+
+    def __repr__(self) -> str:
+        return f"Secret({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other.written == self.written
+
+    def __hash__(self) -> int:
+        return hash(self.written)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            _read, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"type": "string", "format": "password", "examples": ["${S3_SECRET}", "file:///run/secrets/s3"]}
+
+
+def _read(value: Any) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    # A number is taken by its digits, as far as they are known: YAML makes 0123 and 1e5 something else than was written.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Secret(str(value))
+    if not isinstance(value, str):
+        raise ValueError("expected a text, ${NAME} or file:///path; a secret that looks otherwise needs quotes")
+    return Secret(value)

@@ -1,0 +1,97 @@
+"""A configuration, or one object of it, written back: the very texts that were read, so that `load(dump(config)) == config`.
+
+Each function takes any section: a whole Config, or one connector, action, rule or source, as the control plane stores them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import yaml
+
+from pipeline.config.base.secrets import MASK, Secret
+from pipeline.config.base.section import Section, keys_of, kind_of, statement_of
+from pipeline.config.base.values import duration_text, size_text
+
+S = TypeVar("S", bound=Section)
+_TEXTS: dict[str, Callable[[Any], str]] = {"duration": duration_text, "size": size_text}
+
+
+def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> dict[str, Any]:
+    """Plain data, as JSON and YAML have it: what was set, with references and spellings as they were written.
+
+    `defaults`: also what was not set. `masked`: for people and logs; in the place of a secret stands ******, or the name of its
+    variable or file. Without it the result holds clear secrets, if the file had them.
+    """
+    found: dict[str, Any] = {}
+    for name, field in type(section).model_fields.items():
+        if not defaults and name not in section.model_fields_set:
+            continue
+        value, text, said = getattr(section, name), section.written(name), statement_of(field)
+        if masked and said and said.private and value:
+            plain: Any = dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK
+        elif text is not None:
+            plain = text
+        elif value is not None and (kind := kind_of(field)) in _TEXTS:
+            plain = _TEXTS[kind](value)
+        else:
+            plain = _plain(value, lambda each: dump(each, defaults=defaults, masked=masked), masked)
+        found[keys_of(name, field)[0]] = plain
+    return found
+
+
+def to_json(section: Section, *, defaults: bool = False, masked: bool = False) -> str:
+    """`dump` as JSON."""
+    return json.dumps(dump(section, defaults=defaults, masked=masked), ensure_ascii=False, indent=2)
+
+
+def to_yaml(section: Section, *, defaults: bool = False, masked: bool = False) -> str:
+    """`dump` as YAML, as a person would write it: texts of several lines as blocks."""
+    found = dump(section, defaults=defaults, masked=masked)
+    return yaml.dump(found, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
+
+
+def content_of(section: Section) -> dict[str, Any]:
+    """The settings that decide the bytes of objects and their keys, by value: durations in seconds, sizes in bytes.
+
+    How something is spelled, and from which variable it comes, changes nothing here.
+    """
+    return {
+        field.alias or name: _plain(getattr(section, name), content_of, masked=False)
+        for name, field in type(section).model_fields.items()
+        if (said := statement_of(field)) and said.content
+    }
+
+
+def from_content(section: type[S], content: dict[str, Any]) -> S:
+    """The section whose `content_of` this is, with other settings beside it. Raises pydantic's ValidationError."""
+    return section.model_validate(content, context={"plain": True})
+
+
+def _plain(value: Any, section: Callable[[Section], dict[str, Any]], masked: bool) -> Any:
+    if isinstance(value, Section):
+        return section(value)
+    if isinstance(value, Secret):
+        return str(value) if masked else value.written
+    if isinstance(value, list):
+        return [_plain(each, section, masked) for each in value]
+    if isinstance(value, dict):
+        return {key: _plain(each, section, masked) for key, each in value.items()}
+    return value
+
+
+class _Dumper(yaml.SafeDumper):
+    """Without aliases, and with block scalars."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    block = "\n" in value and not any(line != line.rstrip() or "\t" in line for line in value.split("\n"))
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if block else None)
+
+
+_Dumper.add_representer(str, _text)

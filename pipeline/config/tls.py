@@ -1,0 +1,139 @@
+"""TLS: to a broker, of our own ports, and to a store. There it is EMQX's `ssl`, and each field says what it means here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, field_validator, model_validator
+
+from pipeline.config.base.secrets import Secret
+from pipeline.config.base.section import Section, setting
+from pipeline.config.base.values import Seconds
+
+
+class Tls(Section):
+    """TLS of a client connection."""
+
+    enable: bool = setting(False, advanced=False, description="Speak TLS.")
+    verify: Literal["verify_peer", "verify_none"] = setting(
+        "verify_peer", advanced=True, description="Check the server's certificate."
+    )
+    cacertfile: str | None = setting(
+        None, advanced=True, description="PEM file of the authorities to trust; default: the system's."
+    )
+
+
+class ClientTls(Tls):
+    """TLS of a client connection that may show a certificate of its own."""
+
+    certfile: str | None = setting(
+        None, advanced=True, description="PEM file of our certificate, with those of its issuers."
+    )
+    keyfile: str | None = setting(None, advanced=True, private=True, description="PEM file of its private key.")
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.certfile is None) != (self.keyfile is None):
+            raise ValueError("expected certfile and keyfile together, found only one of them")
+        return self
+
+
+class ServerTls(Section):
+    """TLS of a port that others connect to."""
+
+    enable: bool = setting(False, advanced=False, description="Speak TLS.")
+    certfile: str | None = setting(
+        None, advanced=False, description="PEM file of our certificate, with those of its issuers."
+    )
+    keyfile: str | None = setting(None, advanced=False, private=True, description="PEM file of its private key.")
+    cacertfile: str | None = setting(
+        None,
+        advanced=True,
+        description="PEM file of authorities. With it, a client must show a certificate of one of them.",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.enable and not (self.certfile and self.keyfile):
+            raise ValueError("expected certfile and keyfile when enable is true")
+        return self
+
+
+_Version = Literal["tlsv1.3", "tlsv1.2"]
+
+
+def _names(value: Any) -> Any:
+    """A list of names, which EMQX also writes in one text."""
+    return (
+        [each.strip() for each in value.replace(":", ",").split(",") if each.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+class S3Tls(Tls):
+    """TLS to a store. Files may also be given as PEM text."""
+
+    enable: bool = setting(True, advanced=True, description="Speak TLS.")
+    certfile: str | None = setting(
+        None, advanced=True, description="PEM file of our certificate, with those of its issuers."
+    )
+    keyfile: Secret | None = setting(
+        None, advanced=True, description="PEM file of its private key, or its text; also as ${NAME} or file:///path."
+    )
+    password: Secret | None = setting(
+        None, advanced=True, description="Password of the private key: a text, ${NAME} or file:///path."
+    )
+    versions: Annotated[list[_Version], BeforeValidator(_names)] = setting(
+        default_factory=lambda: list[_Version](("tlsv1.3", "tlsv1.2")),
+        advanced=True,
+        min_length=1,
+        description="Versions that may be spoken.",
+    )
+    ciphers: Annotated[list[str], BeforeValidator(_names)] = setting(
+        default_factory=list,
+        description="Ciphers of TLS 1.2, by OpenSSL's names; default: OpenSSL's choice.",
+        advanced=True,
+    )
+    server_name_indication: str | None = setting(
+        None,
+        advanced=True,
+        description="Server name to request (SNI) and to check the certificate against. Default: the host. `disable`:"
+        " neither.",
+    )
+    partial_chain: bool = setting(
+        False, advanced=True, description="Trust an authority in cacertfile although it is no root."
+    )
+    depth: int = setting(
+        10, advanced=True, ge=0, description="Without effect: chains of certificates may be as long as OpenSSL allows."
+    )
+    secure_renegotiate: bool = setting(
+        True, advanced=True, description="Without effect: OpenSSL renegotiates securely or not at all."
+    )
+    reuse_sessions: bool = setting(
+        False, advanced=True, description="Without effect: connections are kept open instead."
+    )
+    user_lookup_fun: str | None = setting(
+        None, advanced=True, description="Without effect: there are no pre-shared keys."
+    )
+    log_level: str = setting(
+        "notice", advanced=True, description="Without effect: TLS errors are the reason of a failed request."
+    )
+    hibernate_after: Seconds = setting(5.0, advanced=True, description="Without effect: connections have no process.")
+    verify_peer_ext_key_usage: bool | str = setting(
+        False,
+        description="Without effect: a store's certificate must be one for servers in any case.",
+        advanced=True,
+    )
+    middlebox_comp_mode: bool = setting(True, advanced=True, description="Without effect: it is always on.")
+
+    @field_validator("cacertfile", "certfile", "keyfile", "server_name_indication", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: Any) -> Any:
+        return value or None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.certfile is None) != (self.keyfile is None):
+            raise ValueError("expected certfile and keyfile together, found only one of them")
+        return self
