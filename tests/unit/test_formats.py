@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import AggregatedParameters
+from pipeline.config.dump import content_of
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats import Container, make, read_rows
 from pipeline.sql.runtime.values import UNDEFINED
@@ -23,7 +24,7 @@ from pipeline.sql.runtime.values import UNDEFINED
 
 def parameters(container: dict[str, Any], **others: Any) -> dict[str, Any]:
     settings = {"mode": "aggregated", "bucket": "b", "key": "k", "container": container, **others}
-    return AggregatedParameters.model_validate(settings).model_dump(by_alias=True)
+    return content_of(AggregatedParameters.model_validate(settings))
 
 
 def build(container: dict[str, Any], schemas: dict[str, tuple[str, str]] | None = None, **others: Any) -> Container:
