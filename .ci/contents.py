@@ -1,0 +1,39 @@
+"""Look into the wheel and the sdist of a folder: `contents.py dist`. Ends with 1 and a list when something is missing or too much.
+
+The wheel holds the three packages as git has them, and their licence; the sdist holds what `.ci/run` needs beside that.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+PACKAGES = ("pipeline/", "ingress/", "agents/")
+OF_THE_SDIST = {"pyproject.toml", "Makefile", ".ci/run", "LICENSE", "README.md", "tests/conftest.py", "docs/stores.md"}
+
+
+def main(folder: str) -> None:
+    wheels, sdists = list(Path(folder).glob("*.whl")), list(Path(folder).glob("*.tar.gz"))
+    if len(wheels) != 1 or len(sdists) != 1:
+        sys.exit(f"{folder}: expected one wheel and one sdist, found {len(wheels)} and {len(sdists)}")
+    tracked = set(subprocess.run(["git", "ls-files"], check=True, capture_output=True, text=True).stdout.splitlines())
+    product = {name for name in tracked if name.startswith(PACKAGES)}
+    wheel = set(zipfile.ZipFile(wheels[0]).namelist())
+    info = {name for name in wheel if ".dist-info/" in name}
+    with tarfile.open(sdists[0]) as archive:
+        sdist = {name.partition("/")[2] for name in archive.getnames()}
+    problems = [
+        *(f"{wheels[0].name} lacks {name}" for name in product - wheel),
+        *(f"{wheels[0].name} should not hold {name}" for name in wheel - product - info),
+        *(f"{wheels[0].name} lacks its licence" for _ in [0] if not any(name.endswith("licenses/LICENSE") for name in info)),
+        *(f"{sdists[0].name} lacks {name}" for name in (product | OF_THE_SDIST) - sdist),
+    ]
+    print("\n".join(problems) or f"{wheels[0].name}: {len(product)} files; {sdists[0].name}: {len(sdist)}")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
