@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.sql.runtime.jsontext import NotJsonError, from_json
+from pipeline.sql.runtime.jsontext import DEEP_BYTES_MIN, NotJsonError, from_json, may_be_deep
 from pipeline.sql.runtime.shape import Shape
 from pipeline.sql.runtime.values import UNDEFINED, Row, text_of
 
@@ -77,6 +77,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
             found is None
             and self._document is _UNREAD
             and type(payload) is bytes
+            and (len(payload) <= DEEP_BYTES_MIN or not may_be_deep(payload))
             and (payload.isascii() or type(self.payload()) is str)
         ):
             try:

@@ -11,8 +11,8 @@ Source: the dialect's data model; RFC 8259.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import msgspec
 import orjson
@@ -31,6 +31,11 @@ from pipeline.sql.runtime.values import (
     text_of,
 )
 
+# Ours, because those of the libraries depend on the Python and on how deep the caller's stack is. The manual names both.
+READ_LEVELS_MAX: Final = 1024
+WRITTEN_LEVELS_MAX: Final = 254
+DEEP_BYTES_MIN: Final = 2 * READ_LEVELS_MAX  # what is not longer cannot nest too deeply
+
 _decode = msgspec.json.Decoder().decode
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
 _LINE_OPTIONS = _OPTIONS | orjson.OPT_APPEND_NEWLINE
@@ -42,13 +47,30 @@ class NotJsonError(BadValueError):
 
 def from_json(text: Text) -> Any:
     """The value that `text` holds. Raises NotJsonError, also for nesting deeper than 1,024 levels."""
+    if len(text) > DEEP_BYTES_MIN and may_be_deep(text):
+        _check_depth(text)
     try:
         return _decode(text)
     except RecursionError:
-        # The depth that msgspec reaches depends on the caller's stack; orjson's limit is the same everywhere.
         return _from_deep_json(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotJsonError(f"not JSON: {error}; the text is {shown(text)}") from None
+
+
+def may_be_deep(text: Text) -> bool:
+    """Whether there are as many brackets as it takes to nest too deeply."""
+    if isinstance(text, str):
+        return text.count("[") + text.count("{") > READ_LEVELS_MAX
+    return text.count(b"[") + text.count(b"{") > READ_LEVELS_MAX
+
+
+def _check_depth(text: Text) -> None:
+    """Raises NotJsonError for nesting deeper than 1,024 levels, which is orjson's limit. Other faults are for msgspec to name."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if "depth limit" in str(error) or "recursion limit" in str(error):
+            raise NotJsonError(f"not JSON: it nests deeper than {READ_LEVELS_MAX:,} levels") from None
 
 
 def _from_deep_json(text: Text) -> Any:
@@ -81,11 +103,27 @@ def to_json_line(value: Any) -> bytes:
 
 def _to_wide_json(value: Any, default: Callable[[Any], Any]) -> bytes:
     """The slow way, for integers beyond 64 bits."""
+    if _nests_deeply(value):
+        raise EncodeError(f"the row cannot become JSON: it nests deeper than {WRITTEN_LEVELS_MAX} levels")
     try:
         text = json.dumps(value, default=default, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         return text.encode()
     except (RecursionError, ValueError, TypeError) as error:
         raise EncodeError(f"the row cannot become JSON: {error}") from None
+
+
+def _nests_deeply(value: Any) -> bool:
+    """Level by level, so that it needs no stack itself."""
+    level = [value]
+    for _ in range(WRITTEN_LEVELS_MAX):
+        level = [inner for each in level for inner in _inside(each)]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _default(value: Any) -> Any:

@@ -82,21 +82,40 @@ def test_gzip_files_behind_each_other_share_one_bound() -> None:
         evaluated("gunzip(payload)", member * 5)
 
 
-def test_deep_json_is_read_to_a_fixed_depth() -> None:
-    """1,024 levels can be read, however deep the caller's stack is; more is no JSON."""
-    assert evaluated("is_map(payload.a)", b'{"a":' + b"[" * 1000 + b"]" * 1000 + b"}") is False
-    with pytest.raises(EvaluationError, match="JSON"):
-        evaluated("payload.a", b'{"a":' + b"[" * 2000 + b"]" * 2000 + b"}")
+@pytest.mark.parametrize("read", ["payload.a", "payload.b"])
+def test_deep_json_is_read_to_a_fixed_depth(read: str) -> None:
+    """1,024 levels can be read, however deep the caller's stack is and whichever Python runs it; more is no JSON.
+
+    It makes no difference whether the rule reads the deep part, or passes over it.
+    """
+    assert evaluated(f"is_map({read})", b'{"b": 1, "a":' + b"[" * 1023 + b"]" * 1023 + b"}") is False
+    for levels in (1024, 1400, 20_000):
+        with pytest.raises(EvaluationError, match="JSON"):
+            evaluated(read, b'{"b": 1, "a":' + b"[" * levels + b"]" * levels + b"}")
 
 
-def test_a_row_that_nests_too_deeply_has_no_json_form() -> None:
-    """Encoding says so instead of crashing."""
-    value: list[object] = []
-    for _ in range(5000):
-        value = [value]
+def test_many_brackets_are_not_depth() -> None:
+    """A payload with thousands of small objects is read as any other, with integers of any length; brackets in text are text."""
+    wide = json.dumps({"a": [{"n": [index]} for index in range(3000)], "big": 10**30, "text": "[{" * 3000})
 
-    with pytest.raises(EncodeError):
-        to_json(value)
+    assert evaluated("nth(3000, payload.a)", wide.encode()) == {"n": [2999]}
+    assert evaluated("payload.big", wide.encode()) == 10**30
+
+
+@pytest.mark.parametrize("innermost", [1, 2**70, {}], ids=["narrow", "wide", "empty"])
+def test_a_row_that_nests_too_deeply_has_no_json_form(innermost: object) -> None:
+    """254 levels can be written; encoding more says so instead of crashing, on every Python and for integers of any length."""
+
+    def nested(levels: int) -> object:
+        value = innermost
+        for _ in range(levels - (innermost == {})):
+            value = [value]
+        return value
+
+    assert to_json(nested(254)).count(b"[") == 254 - (innermost == {})
+    for levels in (255, 900, 5000):
+        with pytest.raises(EncodeError, match="254|limit"):
+            to_json(nested(levels))
 
 
 def doubled(first: str, step: str, times: int = 40) -> str:
