@@ -25,7 +25,7 @@ from agents.stream.app import ActionApp
 from pipeline.config import Config, S3Action
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import ConfigError, TidegateError
+from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
 from pipeline.signals import stopping
 from pipeline.web.page import Answers, serving
 
@@ -91,7 +91,7 @@ class ActionRunner:
                 RESTARTS.labels(self.name).inc()
                 wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
                 failures += 1
-                known = isinstance(error, TidegateError) or type(error).__module__.startswith("agents.")
+                known = isinstance(error, TidegateError) and error.fault != "us"
                 log.error(
                     "action.failed",
                     action=self.name,
@@ -133,7 +133,7 @@ class ActionRunner:
             if app.lanes.failed.done():
                 app.lanes.failed.result()
             if not stop.is_set():
-                raise ConfigError(f"Faust stopped: {app.crash_reason!r}")
+                raise InternalError(f"Faust stopped by itself: {app.crash_reason!r}") from app.crash_reason
             if not await app.lanes.drain(DRAIN_SECONDS):
                 log.warning("action.stopped_early", action=self.name)
             await app.consumer.commit()
@@ -221,7 +221,7 @@ async def connect(config: Config) -> dict[str, str]:
 def _chosen(config: Config, actions: Sequence[str]) -> list[str]:
     unknown = [name for name in actions if name.removeprefix("s3:") not in config.actions.s3]
     if unknown:
-        raise ConfigError(f"no action {unknown[0]!r}; there are: {', '.join(config.actions.s3) or 'none'}")
+        raise NotFoundError.among("action", unknown[0], config.actions.s3)
     wanted = {name.removeprefix("s3:") for name in actions} or set(config.actions.s3)
     used = {reference for rule in config.rules.values() if rule.enable for reference in rule.actions}
     chosen = [

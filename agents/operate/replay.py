@@ -24,7 +24,7 @@ from agents.sinks import writers
 from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import AggregatedWriter, Chain
-from agents.sinks.lane import Lane, LaneError, Lanes, Partition
+from agents.sinks.lane import Lane, Lanes, Partition
 from agents.sinks.version import Version
 from agents.sinks.writers import Outside
 from pipeline import record as fields
@@ -32,7 +32,7 @@ from pipeline.config import Config
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import ConfigError
+from pipeline.errors import CommandError, ConfigError, ConflictError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload.buffer import Buffer
@@ -78,10 +78,10 @@ class Plan:
 
 
 def prefix(text: str) -> str:
-    """A prefix for keys, with its slash at the end. Raises ConfigError."""
+    """A prefix for keys, with its slash at the end. Raises CommandError."""
     found = text.strip("/") + "/"
     if not _PREFIX.fullmatch(found) or "//" in found:
-        raise ConfigError(
+        raise CommandError(
             f"expected a prefix such as replays/2026-01, of letters, digits, / and -_.=!*'(), found {text!r}"
         )
     return found
@@ -125,7 +125,7 @@ class Replay:
     # --- 1. Ranges
 
     async def ranges(self, spans: Sequence[Span]) -> list[Span]:
-        """What of `spans` is left to do. Raises ConfigError if the prefix holds another replay."""
+        """What of `spans` is left to do. Raises ConflictError if the prefix holds another replay."""
         self._spans = list(spans)
         if self.writer is None:
             return self._spans
@@ -139,9 +139,9 @@ class Replay:
             return span
         where = f"the prefix holds a replay of {span.topic}/{span.partition}"
         if place.version != writer.version.digest:
-            raise ConfigError(f"{where} under other rules or settings: take another prefix, or remove what is there")
+            raise ConflictError(f"{where} under other rules or settings: take another prefix, or remove what is there")
         if start.first > span.first or place.first < span.first:
-            raise ConfigError(
+            raise ConflictError(
                 f"{where} of offsets {start.first} to {place.first - 1}, and this one begins at {span.first}: begin "
                 f"within it or at its end, or take another prefix"
             )
@@ -200,8 +200,7 @@ class Replay:
                 await asyncio.wait(feeding)
                 watching.cancel()
         except BaseExceptionGroup as errors:
-            first = errors.exceptions[0]
-            raise ConfigError(str(first)) if isinstance(first, LaneError) else first from None
+            raise errors.exceptions[0] from None
         finally:
             await lanes.close()
 
@@ -292,10 +291,10 @@ async def _room(lanes: Lanes, partition: Partition) -> None:
 
 
 async def _drained(lane: Lane, lanes: Lanes, span: Span) -> None:
-    """Until everything is durable. Raises ConfigError if an object wants rows beyond the range."""
+    """Until everything is durable. Raises ConflictError if an object wants rows beyond the range."""
     while not lane.drained.is_set():
         if lane.must_read and lane.idle:
-            raise ConfigError(
+            raise ConflictError(
                 f"an earlier replay into this prefix read {span.topic}/{span.partition} beyond offset {span.end - 1} and was "
                 "killed: repeat that one, or take another prefix"
             )

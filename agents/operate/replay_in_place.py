@@ -31,7 +31,7 @@ from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.store import Head
-from pipeline.errors import ConfigError, OperatorError, RecordsGoneError, RefusedError
+from pipeline.errors import OperatorError, RecordsGoneError, RefusedError
 from pipeline.record import Record
 from pipeline.upload.buffer import Buffer, Chunk, Group
 from pipeline.upload.ledger import Entry, StoredObject
@@ -137,7 +137,7 @@ class Rewrite:
         return plan
 
     async def run(self, cuts: Sequence[Cut], progress: Progress) -> None:
-        """Make the cuts again, one after the other. Raises ConfigError if an entry was changed meanwhile."""
+        """Make the cuts again, one after the other. Raises ConflictError if an entry was changed meanwhile."""
         self.gone.clear()
         if cuts:  # versions lie beside the ledgers of all partitions
             await Chain(self._writer, cuts[0].partition).keep_version(self._version)
@@ -178,7 +178,7 @@ class Rewrite:
                 await self._store(making, [group for group in groups if group], store)
         if making.tally.records != cut.entry.records:
             if making.objects and store is not None:
-                raise ConfigError(
+                raise RecordsGoneError(
                     f"Kafka deleted records of {cut.partition.topic}/{cut.partition.partition} while they were read: "
                     f"{len(making.objects)} objects from offset {cut.entry.first} on are made again and their entry is not"
                 )

@@ -21,12 +21,12 @@ from typing import Any, Final
 import structlog
 
 from agents.metrics import ObjectMeter
-from agents.sinks.aggregated_object import ConflictError, create, encoded, facts, letters, object_headers
+from agents.sinks.aggregated_object import create, encoded, facts, letters, object_headers
 from agents.sinks.arrival import arrival
 from agents.sinks.chain import AggregatedWriter, Chain
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.version import Version
-from pipeline.errors import RefusedError
+from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Chunk, Group
@@ -320,14 +320,16 @@ class AggregatedLane(Lane):
         writer = self._writer
         head = await writer.attempts.until_done(lambda: writer.store.head(bucket, key))
         if head is None:
-            raise ConflictError(f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way")
+            raise ForeignObjectError(
+                f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way"
+            )
         found_rows, found_last, found_digest = facts(head, key)
         if found_last >= self._position and not group.rolled:
             await self._read_on(found_last)
         chunk = group.chunks[0]
         rows = chunk.rows_until(found_last)
         if rows != found_rows or chunk.digest(rows) != found_digest:
-            raise ConflictError(
+            raise ForeignObjectError(
                 f"{bucket}/{key} holds {found_rows} rows up to offset {found_last} that are not ours; "
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
             )

@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from agents.sinks.chain import AggregatedWriter
-from agents.sinks.lane import LaneError, Partition
+from agents.sinks.lane import Partition
 from agents.sinks.version import Version
 from pipeline.connectors.s3.errors import REFUSED_KEYS
 from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.multipart import part_size
 from pipeline.connectors.s3.store import Head
 from pipeline.dead_letter import VALUE_LEFT_OUT
-from pipeline.errors import OperatorError, RefusedError
+from pipeline.errors import ForeignObjectError, OperatorError, RefusedError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter
 from pipeline.upload.buffer import Chunk
@@ -28,10 +28,6 @@ from pipeline.upload.buffer import Chunk
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 
 Result = TypeVar("Result")
-
-
-class ConflictError(LaneError):
-    """An object under our key holds other rows: two actions share a key, or a bucket was tampered with."""
 
 
 def object_headers(
@@ -59,7 +55,7 @@ def facts(head: Head, key: str) -> tuple[int, int, str]:
             head.metadata["tidegate-digest"],
         )
     except (KeyError, ValueError) as error:
-        raise ConflictError(f"{key} is there and is not ours: its metadata lacks {error}") from None
+        raise ForeignObjectError(f"{key} is there and is not ours: its metadata lacks {error}") from None
 
 
 async def encoded(version: Version, data: bytes) -> bytes:

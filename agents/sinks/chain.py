@@ -12,18 +12,14 @@ from typing import Final
 
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import LetterBox
-from agents.sinks.lane import LaneError, Partition
+from agents.sinks.lane import Partition
 from agents.sinks.version import Version, from_text
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import ConfigError
+from pipeline.errors import ConflictError, FenceLostError, LaneError
 from pipeline.upload import ledger
 from pipeline.upload.ledger import Entry, Place, Start
 
 PAGE_KEYS: Final = 1000  # of one answer to a LIST
-
-
-class FenceLostError(LaneError):
-    """Another worker wrote the entry that was ours to write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +132,13 @@ class Chain:
                 yield ledger.decode_entry(content or b"")
 
     async def rewrite(self, old: Entry, new: Entry) -> None:
-        """Put `new` in the place of `old`. Raises ConfigError if another entry is there."""
+        """Put `new` in the place of `old`. Raises ConflictError if another entry is there."""
         writer, key = self._writer, ledger.entry_key(*self._place, old.first, old.epoch)
         head = await writer.attempts.until_done(lambda: writer.store.head(writer.bucket, key))
         found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
         headers = {**writer.ledger_headers, "content-type": "application/json"}
         if head is None or found is None or ledger.decode_entry(found) != old:
-            raise ConfigError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
+            raise ConflictError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
         content = new.encode()
         replaced = await writer.attempts.until_done(
             lambda: writer.store.replace(writer.bucket, key, content, headers, head.etag)
@@ -151,7 +147,7 @@ class Chain:
             replaced is None
             and await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key)) != content
         ):
-            raise ConfigError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
+            raise ConflictError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
 
     async def version(self, digest: str) -> Version:
         """The version that the chain goes on under."""

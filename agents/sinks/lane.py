@@ -28,10 +28,6 @@ class Partition(NamedTuple):
     partition: int
 
 
-class LaneError(Exception):
-    """A lane cannot go on as it is: its action is started afresh, from what is durable."""
-
-
 class Lane:
     """One partition of one action. Subclasses write: `run` until cancelled, or until drained after `drain`.
 

@@ -14,7 +14,7 @@ import orjson
 
 from pipeline.config import AggregatedParameters
 from pipeline.config.dump import content_of, from_content
-from pipeline.errors import ConfigError, located
+from pipeline.errors import LaneError, located
 from pipeline.formats import make
 from pipeline.rule import RuleSet, Schemas
 from pipeline.template.object_key import KeyTemplate
@@ -63,7 +63,7 @@ class Version:
 
 
 def from_text(text: bytes, *, bucket: str) -> Version:
-    """The version whose `text` this is. Raises ConfigError if it is none, or one that this program does not know."""
+    """The version whose `text` this is. Raises LaneError if it is none, or one that this program does not know."""
     try:
         fields: dict[str, Any] = orjson.loads(text)
         parameters = from_content(
@@ -74,4 +74,4 @@ def from_text(text: bytes, *, bucket: str) -> Version:
         version.text, version.digest = text, hashlib.sha256(text).hexdigest()
         return version
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"a version beside the ledger cannot be used: {error}") from None
+        raise LaneError(f"a version beside the ledger cannot be used: {error}") from None

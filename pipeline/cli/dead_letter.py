@@ -17,7 +17,7 @@ import typer
 from pipeline import dead_letter
 from pipeline.cli.options import ConfigFile, Output, group, parse_time, show_time
 from pipeline.dead_letter import Letter
-from pipeline.errors import ConfigError, RecordError
+from pipeline.errors import CommandError, NotFoundError, RecordError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -104,7 +104,7 @@ def show_letter(
         }
         typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, default=_shown))
         return
-    raise ConfigError(f"no dead letter at {place!r}; `tidegate dead-letter list` shows those that there are")
+    raise NotFoundError(f"no dead letter at {place!r}; `tidegate dead-letter list` shows those that there are")
 
 
 @app.command("redrive")
@@ -175,7 +175,7 @@ def _wanted(
     for place in places or ():
         partition, _, offset = place.partition(":")
         if not (partition.isdecimal() and offset.isdecimal()):
-            raise ConfigError(f"expected partition:offset such as 3:42, found {place!r}")
+            raise CommandError(f"expected partition:offset such as 3:42, found {place!r}")
     return Wanted(frozenset(places or ()), action and action.removeprefix("s3:"), rule, cause, since, again)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, single
-from pipeline.errors import ConfigError
+from pipeline.errors import NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -65,7 +65,7 @@ def replay(
     log.configure(level="warning", stream=sys.stderr)
     settings, name = load_file(config), action.removeprefix("s3:")
     if name not in settings.actions.s3:
-        raise ConfigError(f"no action {name!r}; there are: {', '.join(settings.actions.s3) or 'none'}")
+        raise NotFoundError.among("action", name, settings.actions.s3)
     wanted = since, until, tuple(partition or ())
     sys.exit(asyncio.run(_replay(settings, name, wanted, into, _Talk(output == "jsonl", plan, yes))))
 

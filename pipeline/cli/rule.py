@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.options import Output, Vectors, group
-from pipeline.errors import ConfigError
+from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -56,7 +56,7 @@ def try_rule(
     templates |= {name: text for name, text in (("key", key), ("content", content)) if text is not None}
     if from_kafka:
         if settings is None:
-            raise ConfigError("--from-kafka needs --config, which says where Kafka is")
+            raise CommandError("--from-kafka needs --config, which says where Kafka is")
         contexts = _sample(settings, from_kafka)
     else:
         contexts = iter([context_of(context)])
@@ -66,13 +66,13 @@ def try_rule(
 def _what(sql: str | None, rule: str | None, config: Config | None) -> tuple[str, dict[str, str]]:
     """The statement, and the templates of the actions that get its rows."""
     if (sql is None) == (rule is None):
-        raise ConfigError("expected either --sql STATEMENT, or --config FILE with --rule NAME")
+        raise CommandError("expected either --sql STATEMENT, or --config FILE with --rule NAME")
     if sql is not None:
         return sql, {}
     if config is None:
-        raise ConfigError("--rule needs --config")
+        raise CommandError("--rule needs --config")
     if rule not in config.rules:
-        raise ConfigError(f"no rule {rule!r}; there are: {', '.join(config.rules) or 'none'}")
+        raise NotFoundError.among("rule", str(rule), config.rules)
     from pipeline.config import AggregatedParameters, DirectParameters
 
     templates: dict[str, str] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.options import Output, Vectors, group
-from pipeline.errors import ConfigError
+from pipeline.errors import CommandError
 
 if TYPE_CHECKING:
     from pipeline.rule_trial import Outcome
@@ -33,7 +33,7 @@ def try_template(
     if vectors is not None:
         sys.exit(run_cases(rule_trial.run_template_vectors, vectors, output))
     if template is None:
-        raise ConfigError("expected a template, or --vectors FILE")
+        raise CommandError("expected a template, or --vectors FILE")
     case = {"id": "template", "template": template, "context": context_of(context)}
     sys.exit(_print_outcome(rule_trial.run_template_case(case), output))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import rule_trial
-from pipeline.errors import ConfigError
+from pipeline.errors import CommandError
 
 
 def run_cases(run: Any, path: Path, output: str) -> int:
@@ -16,7 +16,7 @@ def run_cases(run: Any, path: Path, output: str) -> int:
     try:
         outcomes = run(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(str(error)) from None
+        raise CommandError(str(error)) from None
     if output == "jsonl":
         for outcome in outcomes:
             print(outcome.line())
@@ -29,7 +29,7 @@ def run_cases(run: Any, path: Path, output: str) -> int:
 def context_of(text: str | None) -> dict[str, Any]:
     """The fields of an event, from the command line, a file or standard input."""
     if text is None:
-        raise ConfigError("expected --context JSON, --context @FILE, --context - or --vectors FILE")
+        raise CommandError("expected --context JSON, --context @FILE, --context - or --vectors FILE")
     try:
         if text == "-":
             text = sys.stdin.read()
@@ -37,9 +37,9 @@ def context_of(text: str | None) -> dict[str, Any]:
             text = Path(text[1:]).read_text(encoding="utf-8")
         found = rule_trial.from_vector(json.loads(text))
     except OSError as error:
-        raise ConfigError(f"cannot read the context: {error}") from None
+        raise CommandError(f"cannot read the context: {error}") from None
     except ValueError as error:
-        raise ConfigError(f"the context is not JSON: {error}") from None
+        raise CommandError(f"the context is not JSON: {error}") from None
     if not isinstance(found, dict):
-        raise ConfigError(f"the context must be a JSON object, found {type(found).__name__}")
+        raise CommandError(f"the context must be a JSON object, found {type(found).__name__}")
     return found

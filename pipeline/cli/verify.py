@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.options import ConfigFile, Output, single
-from pipeline.errors import ConfigError
+from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -49,9 +49,9 @@ def verify(
     names = [name.removeprefix("s3:") for name in action or settings.actions.s3]
     for name in names:
         if name not in settings.actions.s3:
-            raise ConfigError(f"no action {name!r}; there are: {', '.join(settings.actions.s3) or 'none'}")
+            raise NotFoundError.among("action", name, settings.actions.s3)
     if into is not None and len(names) != 1:
-        raise ConfigError("expected one --action with --into: that whose replay it is")
+        raise CommandError("expected one --action with --into: that whose replay it is")
     printer = _Printer(output == "jsonl")
     part = frozenset(partition or ())
     asyncio.run(_verify(settings, names, part, printer, into=into, deep=deep, sweep=sweep))

@@ -66,7 +66,7 @@ class Account:
         return sum(sent.acked for sent in self.messages)
 
 
-class FleetError(TidegateError):
+class FleetError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside", retry=True):
     """A device could not connect, or was refused."""
 
 

@@ -39,7 +39,7 @@ _LAUNCHER = Path(__file__).with_name("launcher.py")
 _given_ports: set[int] = set()
 
 
-class ServerError(TidegateError):
+class ServerError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside", retry=True):
     """A server did not start, or ended by itself. The message holds the end of its log."""
 
 

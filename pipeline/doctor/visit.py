@@ -117,7 +117,7 @@ class Visit:
             try:
                 found, value = waiting.get(timeout=max(0.0, give_up - time.monotonic()))
             except queue.Empty:
-                raise _SilentError(
+                raise NoAnswerError(
                     f"{self._source.server} did not answer in time (no {kind})", reason="timeout"
                 ) from None
             if found == kind:
@@ -126,5 +126,5 @@ class Visit:
                 raise RetryableError(f"{self._source.server} ended the connection: {value}", reason="closed")
 
 
-class _SilentError(RetryableError, TimeoutError):
-    """Nothing came."""
+class NoAnswerError(RetryableError, TimeoutError):
+    """The broker said nothing in the time that it was given."""

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.topics import client_settings, failure
-from pipeline.errors import ConfigError, RecordsGoneError, RetryableError
+from pipeline.errors import NotFoundError, RecordsGoneError, RetryableError
 from pipeline.record import Record
 
 WAIT_SECONDS: Final = 10.0
@@ -42,7 +42,7 @@ class Bound(NamedTuple):
 def newest(kafka: KafkaConfig, count: int) -> list[Record]:
     """At most `count` records of messages and events, the newest of all partitions, oldest first.
 
-    Raises a ConnectorError or ConfigError.
+    Raises a ConnectorError or NotFoundError.
     """
     topics = list(dict.fromkeys([kafka.messages_topic, kafka.events_topic]))
     with _consumer(kafka) as consumer:
@@ -56,7 +56,7 @@ def newest(kafka: KafkaConfig, count: int) -> list[Record]:
 def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -> Iterator[Record]:
     """What a topic holds now, from a time on or from its beginning, in order within each partition.
 
-    Raises a ConnectorError or ConfigError.
+    Raises a ConnectorError or NotFoundError.
     """
     with _consumer(kafka) as consumer:
 
@@ -71,7 +71,7 @@ def ranges(
 ) -> list[Span]:
     """What is in Kafka now of each partition of `topics`, from `since` up to, not including, `until` (now, if None).
 
-    `partitions`: only these. Raises a ConnectorError or ConfigError.
+    `partitions`: only these. Raises a ConnectorError or NotFoundError.
     """
     with _consumer(kafka) as consumer:
 
@@ -87,7 +87,7 @@ def ranges(
 
 
 def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
-    """The records of one span, in order, some thousand at a time. Raises a ConnectorError or ConfigError."""
+    """The records of one span, in order, some thousand at a time. Raises a ConnectorError or NotFoundError."""
     with _consumer(kafka) as consumer:
         reading = _read(consumer, [span])
         while records := list(islice(reading, BATCH_RECORDS_MAX)):
@@ -128,7 +128,7 @@ def _spans(
     for topic in topics:
         known = consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic]
         if known.error is not None:
-            raise ConfigError(f"no topic {topic!r} in this Kafka")
+            raise NotFoundError(f"no topic {topic!r} in this Kafka")
         for number in known.partitions:
             place = TopicPartition(topic, number)
             low, high = consumer.get_watermark_offsets(place, timeout=WAIT_SECONDS)

@@ -24,7 +24,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from pipeline.config import KafkaConfig
-from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
 log: Final = structlog.get_logger("tidegate.kafka")
 
@@ -79,8 +79,7 @@ def ensure_topics(kafka: KafkaConfig, *, keep_trying: Callable[[], bool] = lambd
     """Create the topics that are missing, and check those that exist. Blocks; waits while Kafka does not answer.
 
     Messages and events get `kafka.partitions` both, so that the two records of one client stand in the same partition
-    number. Raises ConfigError when existing ones differ, OperatorError when Kafka forbids it; returns early when
-    `keep_trying` says no.
+    number. Raises OperatorError when existing ones differ or Kafka forbids it; returns early when `keep_trying` says no.
     """
     _patiently(kafka, lambda admin: _create_missing(admin, kafka), keep_trying)
 
@@ -132,10 +131,10 @@ def _create_missing(admin: AdminClient, kafka: KafkaConfig) -> None:
         found = _partitions(admin)
     counts = found[kafka.messages_topic], found[kafka.events_topic]
     if counts[0] != counts[1]:
-        raise ConfigError(
+        raise OperatorError(
             f"expected {kafka.messages_topic} and {kafka.events_topic} with the same number of partitions, "
             f"found {counts[0]} and {counts[1]}; a client's messages and events must meet in one partition",
-            where="kafka",
+            reason="partitions_differ",
         )
 
 

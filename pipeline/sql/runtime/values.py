@@ -21,6 +21,8 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any, Final, NoReturn
 
+from pipeline.errors import TidegateError
+
 Row = dict[str, Any]
 Text = str | bytes
 
@@ -31,7 +33,7 @@ INTEGER_BITS_MAX: Final = 1_000_000
 _EXACT: Final = Context(prec=1100)
 
 
-class BadValueError(Exception):
+class BadValueError(TidegateError, code="BAD_REQUEST", fault="author"):
     """A value that an operator or function cannot take; `evaluate` turns it into an EvaluationError with the place."""
 
 

@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agents.sinks.chain import FenceLostError
-from agents.sinks.lane import Lane, LaneError, Lanes, Partition
-from pipeline.errors import RetryableError
+from agents.sinks.lane import Lane, Lanes, Partition
+from pipeline.errors import FenceLostError, LaneError, RetryableError
 from pipeline.record import Outgoing, Record
 from pipeline.rule import RuleSet
 from tests.faults.faults import CALM, Faults

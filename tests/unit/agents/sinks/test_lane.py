@@ -8,7 +8,8 @@ import contextlib
 import pytest
 
 from agents.sinks import lane as lanes_module
-from agents.sinks.lane import Lane, LaneError, Lanes, Partition
+from agents.sinks.lane import Lane, Lanes, Partition
+from pipeline.errors import LaneError
 from pipeline.rule import RowBatch
 from tests.unit.test_rule import message
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents.sinks.version import Version, from_text
 from pipeline.config import AggregatedParameters
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, LaneError
 
 AVRO = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}]}'
 
@@ -50,7 +50,7 @@ def test_the_digest_names_what_decides_the_bytes() -> None:
 
 def test_a_text_that_is_no_version_is_refused() -> None:
     """By an error that says where it lies."""
-    with pytest.raises(ConfigError, match="beside the ledger"):
+    with pytest.raises(LaneError, match="beside the ledger"):
         from_text(b'{"action": "a"}', bucket="b")
 
 
