@@ -28,7 +28,11 @@ def main(folder: str) -> None:
     problems = [
         *(f"{wheels[0].name} lacks {name}" for name in product - wheel),
         *(f"{wheels[0].name} should not hold {name}" for name in wheel - product - info),
-        *(f"{wheels[0].name} lacks its licence" for _ in [0] if not any(name.endswith("licenses/LICENSE") for name in info)),
+        *(
+            f"{wheels[0].name} lacks its licence"
+            for _ in [0]
+            if not any(name.endswith("licenses/LICENSE") for name in info)
+        ),
         *(f"{sdists[0].name} lacks {name}" for name in (product | OF_THE_SDIST) - sdist),
     ]
     print("\n".join(problems) or f"{wheels[0].name}: {len(product)} files; {sdists[0].name}: {len(sdist)}")

@@ -22,7 +22,8 @@ from agents.sinks.lane import Partition
 from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
-from pipeline.config import Config, S3Action
+from pipeline.action import CompiledAction, compile_action, statements_of
+from pipeline.config import Config
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
@@ -38,17 +39,15 @@ log = structlog.get_logger("tidegate.worker")
 class ActionRunner:
     """One action of the configuration, run until told to stop."""
 
-    def __init__(self, name: str, config: Config, store: S3Store, producer: Producer) -> None:
-        """Compile everything the action needs. Raises ConfigError that names the rule or setting."""
-        self.name = name
+    def __init__(self, action: CompiledAction, config: Config, store: S3Store, producer: Producer) -> None:
+        self.name = name = action.name
+        self._action = action
         self._config = config
-        self._action: S3Action = config.actions.s3[name]
         self._store = store
-        self.attempts = attempts = Attempts(name, cap_seconds=self._action.resource_opts.resume_interval)
+        self.attempts = attempts = Attempts(name, cap_seconds=action.options.resume_interval)
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts)
         self.app: ActionApp | None = None
-        outside = Outside(store, dead_letters, attempts, self._end_offset)
-        self.rules, self._open_lane, _ = writers.build(config, name, outside)
+        self._writer = writers.writer_of(action, Outside(store, dead_letters, attempts, self._end_offset))
 
     @property
     def group(self) -> str:
@@ -77,7 +76,7 @@ class ActionRunner:
     async def run(self, stop: asyncio.Event) -> None:
         """Run the app and watch its bucket, until told to stop."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(bucket_check.watch(self._action, self._store, self.attempts, stop))
+            group.create_task(bucket_check.watch(self._config.actions.s3[self.name], self._store, self.attempts, stop))
             await self._run(stop)
 
     async def _run(self, stop: asyncio.Event) -> None:
@@ -105,18 +104,11 @@ class ActionRunner:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[ActionApp]:
-        app = wiring.build(
-            self.group,
-            self.name,
-            self._config.kafka,
-            self.rules,
-            self._open_lane,
-            self._action.resource_opts.max_buffer_bytes,
-        )
+        app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
         self.app = app
         app.finalize()
         await app.start()
-        log.info("action.started", action=self.name, group=self.group, rules=sorted(self.rules.statements))
+        log.info("action.started", action=self.name, group=self.group, rules=sorted(self._action.rules.statements))
         try:
             yield app
         finally:
@@ -167,7 +159,8 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping(stop))
         await stack.enter_async_context(serving("worker", config.metrics, answers))
-        runners += await _runners(config, _chosen(config, actions), producer, stack)
+        chosen = [compile_action(config, name) for name in _chosen(config, actions)]
+        runners += await _runners(config, chosen, producer, stack)
         await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
         await producer.connect()
         stack.push_async_callback(producer.close, 5.0)
@@ -195,14 +188,6 @@ def _status(config: Config, runners: Sequence[ActionRunner], producer: Producer)
     }
 
 
-def check(config: Config) -> None:
-    """Compile every rule and action. Raises ConfigError with the first problem."""
-    store = object()
-    for name in config.actions.s3:
-        ActionRunner(name, config, store, None)  # type: ignore[arg-type]
-    writers.check_rules(config, {name: rule.sql for name, rule in config.rules.items()})
-
-
 async def connect(config: Config) -> dict[str, str]:
     """Ask for the bucket of each action that would run: "connected", or why not."""
     found = {}
@@ -219,27 +204,29 @@ async def connect(config: Config) -> dict[str, str]:
 
 
 def _chosen(config: Config, actions: Sequence[str]) -> list[str]:
-    unknown = [name for name in actions if name.removeprefix("s3:") not in config.actions.s3]
+    """The actions to run of those that were asked for. Raises ConfigError if one does not exist, or if there are none."""
+    wanted = dict.fromkeys(name.removeprefix("s3:") for name in actions) or config.actions.s3
+    unknown = [name for name in wanted if name not in config.actions.s3]
     if unknown:
         raise NotFoundError.among("action", unknown[0], config.actions.s3)
-    wanted = {name.removeprefix("s3:") for name in actions} or set(config.actions.s3)
-    used = {reference for rule in config.rules.values() if rule.enable for reference in rule.actions}
-    chosen = [
-        name
-        for name, action in config.actions.s3.items()
-        if name in wanted and action.enable and f"s3:{name}" in used and config.connectors.s3[action.connector].enable
-    ]
+    chosen = [name for name in config.actions.s3 if name in wanted and _runs(config, name)]
     if not chosen:
         raise ConfigError("nothing to do: no enabled rule feeds an enabled action with an enabled connector")
     return chosen
 
 
+def _runs(config: Config, name: str) -> bool:
+    """Whether an action and its connector are enabled, and an enabled rule feeds it."""
+    action = config.actions.s3[name]
+    return action.enable and config.connectors.s3[action.connector].enable and bool(statements_of(config, name))
+
+
 async def _runners(
-    config: Config, names: Sequence[str], producer: Producer, stack: AsyncExitStack
+    config: Config, actions: Sequence[CompiledAction], producer: Producer, stack: AsyncExitStack
 ) -> list[ActionRunner]:
+    """A runner for each action; actions with one connector share its store."""
     stores: dict[str, S3Store] = {}
-    for name in names:
-        connector = config.actions.s3[name].connector
-        if connector not in stores:
-            stores[connector] = await stack.enter_async_context(S3Store(config.connectors.s3[connector]))
-    return [ActionRunner(name, config, stores[config.actions.s3[name].connector], producer) for name in names]
+    for action in actions:
+        if action.connector not in stores:
+            stores[action.connector] = await stack.enter_async_context(S3Store(config.connectors.s3[action.connector]))
+    return [ActionRunner(action, config, stores[action.connector], producer) for action in actions]

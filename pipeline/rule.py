@@ -13,22 +13,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from pipeline import record as fields
-from pipeline.errors import RecordError
+from pipeline.errors import RecordError, located
 from pipeline.record import Record
-from pipeline.sql import Event, Program, Row, compile_statement, share_payload
+from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
-from pipeline.sql.runtime.schemas import build
+from pipeline.sql.runtime.schemas import SchemaText, build
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000
 
-Schemas = Mapping[str, tuple[str, str]]  # (type, source) by name
-Programs = tuple[tuple[str, Program], ...]  # with the id of the rule of each
+
+class RuleProgram(NamedTuple):
+    """A rule's statement, compiled."""
+
+    rule_id: str
+    program: Program
+
+
+Programs = tuple[RuleProgram, ...]
 
 
 @dataclass(slots=True)
@@ -67,27 +74,29 @@ class RuleSet:
     """All rules that feed one action. `digest` names exactly these rules: any change of a statement changes it."""
 
     def __init__(
-        self, rules: Mapping[str, str], *, node: str, schemas: Schemas | None = None, action: str = ""
+        self, rules: Mapping[str, str], *, node: str, schemas: Mapping[str, SchemaText] | None = None, action: str = ""
     ) -> None:
-        """Compile `rules`, statements by rule id. `node` is what rules see in that column; `schemas`, (type, source) by name,
-        are what the schema functions know; `action` is whose rules these are: dead letters that are sent again for others
-        are passed over. Raises SqlError, or ConfigError for a schema.
+        """Compile `rules`, statements by rule id. `node` is what rules see in that column. `schemas` are what the schema
+        functions know, by name. `action` is whose rules these are: dead letters that are sent again for others are passed over.
+
+        Raises ConfigError that names the rule or the schema; its cause is the SqlError.
         """
         self._action = action
         self.statements = dict(rules)
         self.node = node
-        named = sorted((schemas or {}).items())
+        named = sorted((name, tuple(text)) for name, text in (schemas or {}).items())
         self.digest = hashlib.sha256(orjson.dumps([sorted(rules.items()), named])).hexdigest()
-        context = replace(DEFAULT_CONTEXT, schemas={name: build(kind, source) for name, (kind, source) in named})
-        self._index: TopicIndex[tuple[str, Program]] = TopicIndex()
+        context = context_with(schemas or {})
+        self._index: TopicIndex[RuleProgram] = TopicIndex()
         self.topics: set[str] = set()
         programs = []
         for rule_id, statement in rules.items():
-            program = compile_statement(statement, context)
+            with located(f"rules.{rule_id}.sql"):
+                program = compile_statement(statement, context)
             programs.append(program)
             for topic_filter in program.topics:
                 self.topics.add(topic_filter)
-                self._index.add(topic_filter, (rule_id, program))
+                self._index.add(topic_filter, RuleProgram(rule_id, program))
         share_payload(programs)
         columns = _union(programs)
         self._read = fields.message_reader(columns, node)
@@ -108,14 +117,13 @@ class RuleSet:
     def evaluate(self, records: Sequence[Record]) -> RowBatch:
         """The rows of a record batch. Never raises for a record."""
         batch = RowBatch(records, self.digest)
-        alike: Programs = ()  # what the records before wanted, and how many these were
-        run = 0
+        alike: Programs = ()  # what the last records wanted, all the same
+        run = 0  # how many these were
         for record in records:
             headers = record.headers
             try:
-                if (
-                    headers and headers[0][0] == fields.TOPIC
-                ):  # a message; what its topic leads to is remembered by its bytes
+                if headers and headers[0][0] == fields.TOPIC:
+                    # A message. What its topic leads to is remembered by the topic's bytes.
                     found = self._answers.get(headers[0][1])
                     if found is None:
                         found = self._remember(record, headers[0][1])
@@ -171,7 +179,7 @@ class RuleSet:
         if wanted is None:
             return found
         action, rule = wanted
-        return tuple(each for each in found if action == self._action and rule in ("", each[0]))
+        return tuple(each for each in found if action == self._action and rule in ("", each.rule_id))
 
     def _remember(self, record: Record, topic: bytes) -> Programs:
         """The same for a message, remembered by its topic name."""
@@ -180,6 +188,15 @@ class RuleSet:
         found = self._route(record)
         found = self._answers[topic] = self._known.setdefault(tuple(rule_id for rule_id, _ in found), found)
         return found
+
+
+def context_with(schemas: Mapping[str, SchemaText]) -> Context:
+    """What rules know of the world: the process's environment and tables, and these schemas. Raises ConfigError."""
+    built = {}
+    for name, schema in sorted(schemas.items()):
+        with located(f"schemas.{name}"):
+            built[name] = build(*schema)
+    return replace(DEFAULT_CONTEXT, schemas=built)
 
 
 def _count(matched: dict[str, int], programs: Programs, records: int) -> None:

@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agents.sinks import writers
@@ -25,9 +25,9 @@ from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import AggregatedWriter, Chain
 from agents.sinks.lane import Lane, Lanes, Partition
-from agents.sinks.version import Version
 from agents.sinks.writers import Outside
 from pipeline import record as fields
+from pipeline.action import AggregatedAction, compile_action
 from pipeline.config import Config
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
@@ -107,20 +107,20 @@ class Replay:
         """Compile the rules as they are now. `into`: see `prefix`; empty for the same keys. Raises ConfigError."""
         self.action = action
         self._config = config
-        self._settings = config.actions.s3[action]
         self._ends: dict[Partition, int] = {}
         self._spans: list[Span] = []
         self.refusals = Refusals()
-        attempts = Attempts(action, cap_seconds=self._settings.resource_opts.resume_interval)
-        outside = Outside(store, self.refusals, attempts, self._end_offset)
-        ledger = ledger_name(action, into) if into else ""
-        built = writers.build(moved(config, action, into), action, outside, ledger=ledger, again=True)
-        self.rules, self._open_lane, self.writer = built
-        if not self.rules.statements:
+        compiled = compile_action(moved(config, action, into), action)
+        if not compiled.rules.statements:
             raise ConfigError(f"no enabled rule feeds s3:{action}")
-        self.topics = writers.topics_of(config.kafka, self.rules)
-        if self.writer is not None:
-            self.writer.version.interval_seconds = CUT_SECONDS
+        if isinstance(compiled, AggregatedAction):
+            compiled = replace(compiled, cut_seconds=CUT_SECONDS)
+        self.compiled = compiled
+        attempts = Attempts(action, cap_seconds=compiled.options.resume_interval)
+        outside = Outside(store, self.refusals, attempts, self._end_offset)
+        writer = writers.writer_of(compiled, outside, ledger=ledger_name(action, into) if into else "", again=True)
+        self.writer = writer if isinstance(writer, AggregatedWriter) else None  # none: direct upload, without a ledger
+        self._open_lane = writers.lanes_of(writer)
 
     # --- 1. Ranges
 
@@ -138,7 +138,7 @@ class Replay:
         if place is None or start is None:
             return span
         where = f"the prefix holds a replay of {span.topic}/{span.partition}"
-        if place.version != writer.version.digest:
+        if place.version != writer.action.digest:
             raise ConflictError(f"{where} under other rules or settings: take another prefix, or remove what is there")
         if start.first > span.first or place.first < span.first:
             raise ConflictError(
@@ -156,7 +156,7 @@ class Replay:
         """Read the ranges and count. Blocks."""
         plan = Plan(list(spans))
         for span in spans:
-            count = Counted(self.writer.version if self.writer else None, self._settings.resource_opts.max_buffer_bytes)
+            count = Counted(self.writer.action if self.writer else None, self.compiled.options.max_buffer_bytes)
             for records in reader.batches(self._config.kafka, span):
                 batch = self.evaluate(records)
                 plan.records += len(records)
@@ -173,7 +173,7 @@ class Replay:
 
     def evaluate(self, records: list[Record]) -> RowBatch:
         """The rows of a batch. A dead letter that was sent again counts for nothing where the replay reads its original."""
-        batch = self.rules.evaluate([record for record in records if not is_repetition(record, self._spans)])
+        batch = self.compiled.rules.evaluate([record for record in records if not is_repetition(record, self._spans)])
         batch.records = records
         return batch
 
@@ -183,7 +183,7 @@ class Replay:
         """Write everything; returns when it is durable. Killed or cancelled, the same call goes on where it was."""
         self.refusals.counts.clear()
         self.refusals.first.clear()
-        lanes = Lanes(self.action, self._open_lane, self._settings.resource_opts.max_buffer_bytes)
+        lanes = Lanes(self.action, self._open_lane, self.compiled.options.max_buffer_bytes)
         gate = asyncio.Semaphore(PARTITIONS_AT_ONCE)
 
         async def one(span: Span) -> None:
@@ -229,7 +229,7 @@ class Replay:
 class Counted:
     """What a lane would write of one partition, counted as its buffer would group it. None: direct upload."""
 
-    def __init__(self, version: Version | None, bytes_max: int) -> None:
+    def __init__(self, version: AggregatedAction | None, bytes_max: int) -> None:
         self.rows = self.objects = self.cuts = 0
         self._version = version
         self._bytes_max = bytes_max

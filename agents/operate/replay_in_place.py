@@ -29,11 +29,11 @@ from agents.sinks.lane import Partition
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
-from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import OperatorError, RecordsGoneError, RefusedError
 from pipeline.record import Record
 from pipeline.upload.buffer import Buffer, Chunk, Group
+from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import Entry, StoredObject
 from pipeline.upload.outcomes import Tally
 
@@ -105,7 +105,7 @@ class Rewrite:
     def __init__(self, kafka: KafkaConfig, writer: AggregatedWriter) -> None:
         self._kafka = kafka
         self._writer = writer
-        self._version = writer.version
+        self._version = writer.action
         self._spans: list[Span] = []
         self.refusals = Refusals()
         self.gone: list[Cut] = []
@@ -207,7 +207,7 @@ class Rewrite:
                 chunk = group.chunks[0]
                 bucket, key = self._version.key.location(
                     group.name,
-                    partition=self._writer.partition_name(making.cut.partition),
+                    partition=self._version.partition_name(*making.cut.partition),
                     offset=chunk.first,
                     epoch=making.cut.epoch,
                 )

@@ -25,7 +25,7 @@ from agents.sinks.aggregated_object import create, encoded, facts, letters, obje
 from agents.sinks.arrival import arrival
 from agents.sinks.chain import AggregatedWriter, Chain
 from agents.sinks.lane import Lane, Partition
-from agents.sinks.version import Version
+from pipeline.action import AggregatedAction
 from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
@@ -51,7 +51,7 @@ class AggregatedLane(Lane):
         super().__init__(partition, on_room)
         self._writer = writer
         self._chain = Chain(writer, partition)
-        self._meter = ObjectMeter(writer.action)
+        self._meter = ObjectMeter(writer.name)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._reading_on = asyncio.Lock()
         self._rolls: set[asyncio.Task[None]] = set()
@@ -59,9 +59,9 @@ class AggregatedLane(Lane):
         self._place: Place | None = None
         self._position = 0  # the next offset to take
         self._catch_up_to = 0  # the end of what those before us can have read
-        self._begin(writer.version)
+        self._begin(writer.action)
 
-    def _begin(self, version: Version) -> None:
+    def _begin(self, version: AggregatedAction) -> None:
         """Forget the last cut."""
         self.version = version
         self._buffer = Buffer(version.limits)
@@ -117,13 +117,13 @@ class AggregatedLane(Lane):
         if place is None:
             return
         if place.clean:
-            place = await self._chain.turn(place, self._writer.version, clean=False)
+            place = await self._chain.turn(place, self._writer.action, clean=False)
         await self._go_on(place)
         # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
         self._catch_up_to = await self._writer.end_offset(self.partition)
         if self._outdated and self._position >= self._catch_up_to:
-            self._place = await self._chain.turn(place, self._writer.version, clean=False)
-            self._begin(self._writer.version)
+            self._place = await self._chain.turn(place, self._writer.action, clean=False)
+            self._begin(self._writer.action)
 
     async def _go_on(self, place: Place) -> None:
         """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
@@ -136,7 +136,7 @@ class AggregatedLane(Lane):
     @property
     def _outdated(self) -> bool:
         """Whether this cut goes on under an older version than the one configured."""
-        return self.version.digest != self._writer.version.digest
+        return self.version.digest != self._writer.action.digest
 
     # --- 2. Append
 
@@ -206,7 +206,7 @@ class AggregatedLane(Lane):
     def _seconds_to_cut(self) -> float | None:
         if self._opened_at is None:
             return None
-        limit = self.version.interval_seconds if self._buffer.groups or self._objects else FILTERED_SECONDS
+        limit = self.version.cut_seconds if self._buffer.groups or self._objects else FILTERED_SECONDS
         return max(0.0, self._opened_at + limit - _now())
 
     def _cut_due(self) -> bool:
@@ -230,7 +230,7 @@ class AggregatedLane(Lane):
 
     async def _write_entry(self, end: int) -> None:
         assert self._place is not None
-        place, newest = self._place, self._writer.version
+        place, newest = self._place, self._writer.action
         # Changed where nothing of the older version is left: neither rows here nor, perhaps, objects of another writer.
         changes = self._outdated and end == self._position >= self._catch_up_to
         counts = self._tally.counts(end)
@@ -255,7 +255,7 @@ class AggregatedLane(Lane):
         self._meter.cut(entry.rows)
         self._after(entry, newest if changes else self.version)
 
-    def _after(self, entry: Entry, version: Version) -> None:
+    def _after(self, entry: Entry, version: AggregatedAction) -> None:
         """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
         self._place = ledger.place_after(entry)
         self.durable = entry.next
@@ -276,7 +276,7 @@ class AggregatedLane(Lane):
             assert self._place is not None
             bucket, key = self.version.key.location(
                 group.name,
-                partition=self._writer.partition_name(self.partition),
+                partition=self.version.partition_name(*self.partition),
                 offset=chunk.first,
                 epoch=self._place.key_epoch,
             )

@@ -13,9 +13,8 @@ from typing import Final, TypeVar
 
 from agents.sinks.chain import AggregatedWriter
 from agents.sinks.lane import Partition
-from agents.sinks.version import Version
+from pipeline.action import AggregatedAction
 from pipeline.connectors.s3.errors import REFUSED_KEYS
-from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.multipart import part_size
 from pipeline.connectors.s3.store import Head
 from pipeline.dead_letter import VALUE_LEFT_OUT
@@ -23,6 +22,7 @@ from pipeline.errors import ForeignObjectError, OperatorError, RefusedError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter
 from pipeline.upload.buffer import Chunk
+from pipeline.upload.headers import METADATA_PREFIX
 
 # Encoding more than this is done in a thread, which compression does not share the interpreter with.
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
@@ -31,12 +31,18 @@ Result = TypeVar("Result")
 
 
 def object_headers(
-    writer: AggregatedWriter, version: Version, partition: Partition, chunk: Chunk, rows: int, digest: str, epoch: int
+    writer: AggregatedWriter,
+    version: AggregatedAction,
+    partition: Partition,
+    chunk: Chunk,
+    rows: int,
+    digest: str,
+    epoch: int,
 ) -> dict[str, str]:
     """Headers of the object of a chunk's first `rows` rows, whose digest is `digest`."""
     return {
-        **writer.headers,
-        f"{METADATA_PREFIX}tidegate-action": writer.action,
+        **version.headers,
+        f"{METADATA_PREFIX}tidegate-action": writer.name,
         f"{METADATA_PREFIX}tidegate-place": f"{partition.topic}/{partition.partition}/{chunk.first}",
         f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
         f"{METADATA_PREFIX}tidegate-rows": str(rows),
@@ -58,23 +64,24 @@ def facts(head: Head, key: str) -> tuple[int, int, str]:
         raise ForeignObjectError(f"{key} is there and is not ours: its metadata lacks {error}") from None
 
 
-async def encoded(version: Version, data: bytes) -> bytes:
+async def encoded(version: AggregatedAction, data: bytes) -> bytes:
     """The object's bytes of these rows."""
     encode = version.container.encode
     return encode(data) if len(data) <= ENCODE_INLINE_BYTES_MAX else await asyncio.to_thread(encode, data)
 
 
 async def create(
-    writer: AggregatedWriter, version: Version, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
+    writer: AggregatedWriter, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
 ) -> str | None:
     """Create an object, in parts if it is large; its ETag, or None if its key is taken. Raises RefusedError for its key alone."""
-    part_bytes = part_size(len(body), writer.part_bytes, writer.part_bytes_max)
+    parameters = writer.action.parameters
+    part_bytes = part_size(len(body), parameters.min_part_size, parameters.max_part_size)
     return await writer.attempts.until_done(
         lambda: waiting_for_settings(writer.store.create(bucket, key, body, headers, part_bytes=part_bytes), version)
     )
 
 
-async def waiting_for_settings(request: Awaitable[Result], version: Version) -> Result:
+async def waiting_for_settings(request: Awaitable[Result], version: AggregatedAction) -> Result:
     """What a request answers. A refusal that is not the fault of rows, whose fields make the key, waits for a person."""
     try:
         return await request

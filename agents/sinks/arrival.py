@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from agents.sinks.version import Version
+from pipeline.action import AggregatedAction
 from pipeline.errors import RecordError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.template.object_key import GroupName
@@ -25,7 +25,7 @@ class Arrival(NamedTuple):
     dead: list[DeadLetter]
 
 
-def arrival(batch: RowBatch, begin: int, version: Version) -> Arrival:
+def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> Arrival:
     """The part of a batch from offset `begin` on; some of it is there. A row that cannot be written is a dead letter."""
     records, line_of, group_of = batch.records, version.container.line, version.key.group
     outcomes = bytearray(len(records))

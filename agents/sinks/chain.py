@@ -6,14 +6,14 @@ as it takes. Creating is the fence: of two writers that have the same place in t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from typing import Final
 
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import LetterBox
 from agents.sinks.lane import Partition
-from agents.sinks.version import Version, from_text
+from pipeline.action import AggregatedAction
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConflictError, FenceLostError, LaneError
 from pipeline.upload import ledger
@@ -24,24 +24,19 @@ PAGE_KEYS: Final = 1000  # of one answer to a LIST
 
 @dataclass(frozen=True, slots=True)
 class AggregatedWriter:
-    """What all lanes of one aggregated action share."""
+    """What all lanes of one aggregated action share. `name` is the action's in its ledger: a replay has a ledger of its own."""
 
-    action: str
-    bucket: str  # of the ledger, and of objects that name no other
-    headers: Mapping[str, str]  # of data objects
-    version: Version
+    name: str
+    action: AggregatedAction
     store: S3Store
     dead_letters: LetterBox
     attempts: Attempts
-    events_topic: str  # in keys its partitions are told from those of the messages
     end_offset: Callable[[Partition], Awaitable[int]]
-    part_bytes: int = 5 << 20  # larger objects are uploaded in parts
-    part_bytes_max: int = 5 << 30
-    ledger_headers: Mapping[str, str] = field(default_factory=dict)
 
-    def partition_name(self, partition: Partition) -> str:
-        """What `${partition}` renders."""
-        return f"e{partition.partition}" if partition.topic == self.events_topic else str(partition.partition)
+    @property
+    def bucket(self) -> str:
+        """The bucket of the ledger, and of objects that name no other."""
+        return self.action.parameters.home
 
 
 class Chain:
@@ -49,7 +44,7 @@ class Chain:
 
     def __init__(self, writer: AggregatedWriter, partition: Partition) -> None:
         self._writer = writer
-        self._place = (writer.action, partition.topic, partition.partition)
+        self._place = (writer.name, partition.topic, partition.partition)
 
     async def end(self) -> Place | None:
         """Where the chain ends; None if there is none."""
@@ -97,15 +92,15 @@ class Chain:
     async def begin(self, first: int) -> Place:
         """Begin a chain at `first`, or find that another has begun it elsewhere."""
         writer = self._writer
-        await self.keep_version(writer.version)
-        start = Start(first, writer.version.digest)
+        await self.keep_version(writer.action)
+        start = Start(first, writer.action.digest)
         if not await self._create(ledger.start_key(*self._place), start.encode()):
             place = await self.end()
             assert place is not None
             return place
         return ledger.place_at(start)
 
-    async def turn(self, place: Place, version: Version, *, clean: bool) -> Place:
+    async def turn(self, place: Place, version: AggregatedAction, *, clean: bool) -> Place:
         """End the epoch at `place` without a cut; the next one is `version`'s. Raises FenceLostError."""
         await self.keep_version(version)
         entry = ledger.without_offsets(place, next_version=version.digest, clean=clean)
@@ -136,7 +131,7 @@ class Chain:
         writer, key = self._writer, ledger.entry_key(*self._place, old.first, old.epoch)
         head = await writer.attempts.until_done(lambda: writer.store.head(writer.bucket, key))
         found = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
-        headers = {**writer.ledger_headers, "content-type": "application/json"}
+        headers = {**writer.action.ledger_headers, "content-type": "application/json"}
         if head is None or found is None or ledger.decode_entry(found) != old:
             raise ConflictError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
         content = new.encode()
@@ -149,23 +144,23 @@ class Chain:
         ):
             raise ConflictError(f"{writer.bucket}/{key} changed while its objects were made: does another replay run?")
 
-    async def version(self, digest: str) -> Version:
-        """The version that the chain goes on under."""
+    async def version(self, digest: str) -> AggregatedAction:
+        """The action as the chain goes on with it: as it is, or as it was."""
         writer = self._writer
-        if digest == writer.version.digest:
-            return writer.version
-        key = ledger.version_key(writer.action, digest)
+        if digest == writer.action.digest:
+            return writer.action
+        key = ledger.version_key(writer.name, digest)
         text = await writer.attempts.until_done(lambda: writer.store.get(writer.bucket, key))
         if text is None:
             raise LaneError(f"{writer.bucket}/{key} is missing: the ledger needs it to finish a cut")
-        return from_text(text, bucket=writer.bucket)
+        return writer.action.as_of(text)
 
-    async def keep_version(self, version: Version) -> None:
+    async def keep_version(self, version: AggregatedAction) -> None:
         """Put a version's text beside the ledger, once."""
-        await self._create(ledger.version_key(self._writer.action, version.digest), version.text)
+        await self._create(ledger.version_key(self._writer.name, version.digest), version.text)
 
     async def _create(self, key: str, content: bytes) -> bool:
         writer = self._writer
-        headers = {**writer.ledger_headers, "content-type": "application/json"}
+        headers = {**writer.action.ledger_headers, "content-type": "application/json"}
         created = await writer.attempts.until_done(lambda: writer.store.create(writer.bucket, key, content, headers))
         return created is not None

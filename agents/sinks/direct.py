@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import structlog
@@ -23,16 +23,14 @@ import structlog
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import LetterBox
-from agents.sinks.direct_headers import RowHeaders
 from agents.sinks.lane import Lane, Partition
-from pipeline.config import DirectParameters
-from pipeline.connectors.s3.headers import METADATA_PREFIX
+from pipeline.action import DirectAction
 from pipeline.connectors.s3.store import Head, S3Store
-from pipeline.errors import RecordError, RefusedError, RenderError, located
+from pipeline.errors import RecordError, RefusedError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
-from pipeline.template import Template
+from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.open_offsets import Progress
 
 KEYS_REMEMBERED_MAX: Final = 50_000
@@ -64,7 +62,7 @@ class Put(NamedTuple):
     bucket: str
     key: str
     content: bytes
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     place: Place
     origin: Record
 
@@ -74,12 +72,10 @@ class DirectWriter:
 
     def __init__(
         self,
-        action: str,
-        parameters: DirectParameters,
+        action: DirectAction,
         store: S3Store,
         dead_letters: LetterBox,
         attempts: Attempts,
-        inflight_window: int,
         *,
         again: bool = False,
     ) -> None:
@@ -87,30 +83,19 @@ class DirectWriter:
         self.store = store
         self.dead_letters = dead_letters
         self.attempts = attempts
-        self.inflight_window = inflight_window
+        self.inflight_window = action.options.puts_at_once
         self._action = action
-        with located("parameters.bucket"):
-            self._bucket = Template(parameters.bucket, missing="dead_letter")
-        with located("parameters.key"):
-            self._key = Template(parameters.key, missing=parameters.missing)
-        with located("parameters.content"):
-            self._content = Template(parameters.content, missing=parameters.missing)
-        self._headers = RowHeaders(parameters)
         self._again = again
-        self._fenced = parameters.write == "fenced"
+        self._fenced = action.parameters.write == "fenced"
         self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
         self._said_overwrite = False
-        self.meter = ObjectMeter(action)
-        self._overwritten = OVERWRITTEN.labels(action)
+        self.meter = ObjectMeter(action.name)
+        self._overwritten = OVERWRITTEN.labels(action.name)
 
     def render(self, row: Row, origin: Record, number: int) -> Put:
         """The object of a row. Raises RenderError."""
-        key = self._key.render_text(row)
-        if not key:
-            raise RenderError("the object key is empty")
         place = Place(origin.topic, origin.partition, origin.offset, number)
-        content, headers = self._content.render(row), self._headers.render(row)
-        return Put(self._bucket.render_text(row), key, content, headers, place, origin)
+        return Put(*self._action.render(row), place, origin)
 
     async def put(self, put: Put) -> None:
         """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
@@ -141,7 +126,7 @@ class DirectWriter:
         """Whether what is there leaves nothing to write."""
         return put.place.is_settled_by(there) and not (self._again and there == put.place)
 
-    async def _write(self, put: Put, headers: dict[str, str], etag: str | None) -> str | None:
+    async def _write(self, put: Put, headers: Mapping[str, str], etag: str | None) -> str | None:
         """Create the object, or replace the one with `etag`. None: what is there is not what was expected."""
         if etag is None:
             return await self.store.create(put.bucket, put.key, put.content, headers)
@@ -164,7 +149,7 @@ class DirectWriter:
             self._said_overwrite = True
             log.warning(
                 "object.overwritten",
-                action=self._action,
+                action=self._action.name,
                 key=put.key[:200],
                 help="two rows have one key, the later one stays; add ${id} to the key to keep both",
             )

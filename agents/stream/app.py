@@ -18,8 +18,9 @@ from faust.types import TP
 
 from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
 from agents.sinks.lane import Lanes, Partition
-from agents.sinks.writers import OpenLane, topics_of
+from agents.sinks.writers import OpenLane
 from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, Schema
+from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
 from pipeline.rule import RowBatch, RuleSet
 
@@ -37,14 +38,7 @@ class ActionApp(faust.App):
     lanes: Lanes
 
 
-def build(
-    group: str,
-    action: str,
-    kafka: KafkaConfig,
-    rules: RuleSet,
-    open_lane: OpenLane,
-    buffer_bytes_max: int,
-) -> ActionApp:
+def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: OpenLane) -> ActionApp:
     """The app of one action, not started. `group` is its consumer group."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
     app = ActionApp(
@@ -66,10 +60,10 @@ def build(
         topic_allow_declare=False,
         topic_disable_leader=True,
     )
-    app.lanes = Lanes(action, open_lane, buffer_bytes_max)
-    source = app.topic(*topics_of(kafka, rules), schema=Schema(), allow_empty=True)
+    app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes)
+    source = app.topic(*action.topics, schema=Schema(), allow_empty=True)
     rows = app.channel(maxsize=16)
-    _add_agents(app, action, rules, source, rows)
+    _add_agents(app, action.name, action.rules, source, rows)
     return app
 
 

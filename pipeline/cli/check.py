@@ -21,14 +21,20 @@ def check(
 
     Opens no connection, unless --connect is given. Exit status 2 if the file cannot be used.
     """
-    from agents import worker
+    from pipeline.action import problems
     from pipeline.config import load_file
 
     loaded = load_file(config)
-    worker.check(loaded)
+    found = problems(loaded)
+    for problem in found:
+        typer.echo(f"error: {problem}", err=True)
+    if found:
+        sys.exit(2)
     typer.echo(f"{config}: good")
     if connect:
         import asyncio
+
+        from agents import worker
 
         states = asyncio.run(worker.connect(loaded))
         for name, state in states.items():

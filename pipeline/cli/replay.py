@@ -80,7 +80,7 @@ async def _replay(config: Config, name: str, wanted: tuple[Any, Any, Any], into:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(S3Store(config.connectors.s3[settings.connector]))
         job = replay.Replay(config, name, replay.prefix(into) if into is not None else "", store)
-        spans = await asyncio.to_thread(ranges, config.kafka, job.topics, *wanted)
+        spans = await asyncio.to_thread(ranges, config.kafka, job.compiled.topics, *wanted)
         for span in spans:
             if wanted[0].offset is not None and span.first > wanted[0].offset:
                 talk.note(f"{span.topic}/{span.partition}: Kafka has nothing before offset {span.first} any more")

@@ -93,8 +93,3 @@ class Config(Section):
     rules: dict[Name, Rule] = setting(advanced=False, default_factory=dict)
     schemas: dict[Name, Schema] = setting(advanced=False, default_factory=dict)
     metrics: Metrics = setting(advanced=False, default_factory=Metrics)
-
-    @property
-    def schema_sources(self) -> dict[str, tuple[str, str]]:
-        """Type and source of each schema, as rules take them."""
-        return {name: (schema.type, schema.source) for name, schema in self.schemas.items()}

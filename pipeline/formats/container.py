@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from pipeline.formats import compression as compressions
+from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row
 
 # By the `type` of the settings: the module with the functions `make` and `count`.
@@ -40,13 +41,14 @@ class Container:
     headers: Mapping[str, str]
 
 
-Schemas = Mapping[str, tuple[str, str]]  # type and source of the configuration's schemas, by name
-
-
 def make(
-    settings: Mapping[str, Any], *, compression: str = "none", level: int | None = None, schemas: Schemas | None = None
+    settings: Mapping[str, Any],
+    *,
+    compression: str = "none",
+    level: int | None = None,
+    schemas: Mapping[str, SchemaText] | None = None,
 ) -> Container:
-    """The container that `settings` describe: its `type`, and what that type knows. Raises ConfigError."""
+    """The container that `settings` describe: its `type`, and what that type knows. `schemas` by name. Raises ConfigError."""
     others = {name: value for name, value in settings.items() if name != "type"}
     line, encode, content_type = _module(settings["type"]).make(others, schemas or {})
     headers = {"content-type": content_type}

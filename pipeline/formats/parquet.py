@@ -18,6 +18,7 @@ from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats.columns import Column, columns
 from pipeline.formats.lines import batches, decode
 from pipeline.sql.runtime.jsontext import to_json_line
+from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row
 
 CONTENT_TYPE: Final = "application/vnd.apache.parquet"
@@ -27,7 +28,7 @@ _EXACT_MAX: Final = 1 << 53  # integers beyond have no exact float
 
 
 def make(
-    settings: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]
+    settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]
 ) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
     """Line, encode and content type. Raises ConfigError for a schema that is missing, no Avro, or has no columns."""
     source = _source(settings["schema"], schemas)
@@ -56,7 +57,7 @@ def count(content: bytes, settings: object) -> int:
         raise ValueError(f"not Parquet: {error}") from None
 
 
-def _source(schema: Mapping[str, Any], schemas: Mapping[str, tuple[str, str]]) -> str | None:
+def _source(schema: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> str | None:
     """The Avro schema that the settings mean; None for inferred columns."""
     if schema["type"] == "inferred":
         return None

@@ -11,9 +11,9 @@ from contextlib import AsyncExitStack
 import pytest
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3.headers import checked
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import OperatorError, RefusedError, RetryableError
+from pipeline.upload.headers import checked
 from tests.parts.part import S3Part
 
 MIB = 1 << 20

@@ -21,13 +21,12 @@ from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
-from agents.sinks.version import Version
-from pipeline.config import AggregatedParameters, DirectParameters
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
 from tests.components.test_s3 import connector
 from tests.faults.simulation.world import Letters, kafka_record
+from tests.parts.actions import aggregated, direct
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
 
@@ -88,21 +87,19 @@ def parts(action: str) -> tuple[DeadLetters, Attempts]:
 
 def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: Any) -> DirectLane:
     settings = {"bucket": bucket, "key": "k/${clientid}", "content": "${n}", **parameters}
-    writer = DirectWriter(action, DirectParameters.model_validate(settings), store, *parts(action), 8)
+    writer = DirectWriter(direct(action, window=8, **settings), store, *parts(action))
     return DirectLane(PARTITION, lambda: None, writer)
 
 
 def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = STATEMENTS) -> AggregatedLane:
     aggregation = {"time_interval": "1h", "max_records": 7}
-    settings = {"mode": "aggregated", "bucket": bucket, "key": "x/${partition}.jsonl", "aggregation": aggregation}
-    parameters = AggregatedParameters.model_validate(settings)
+    action = aggregated("a", statements, bucket=bucket, key="x/${partition}.jsonl", aggregation=aggregation)
     dead_letters, attempts = parts("a")
 
     async def end_offset(partition: Partition) -> int:
         return ROWS
 
-    version = Version("a", "n", statements, parameters)
-    writer = AggregatedWriter("a", bucket, {}, version, store, dead_letters, attempts, "", end_offset)
+    writer = AggregatedWriter("a", action, store, dead_letters, attempts, end_offset)
     return AggregatedLane(PARTITION, lambda: None, writer)
 
 

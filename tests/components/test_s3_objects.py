@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from agents.sinks.direct_headers import RowHeaders
+from pipeline.action.headers import RowHeaders, headers_of
 from pipeline.config import AggregatedParameters, DirectParameters
-from pipeline.connectors.s3.headers import headers_of
 from pipeline.connectors.s3.store import S3Store
 from pipeline.demo import embedded
 from pipeline.demo.process import free_port

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import SqlError
+from pipeline.errors import ConfigError, SqlError
 from pipeline.record import Record, event_record, message_record
 from pipeline.rule import RuleSet
+from pipeline.sql.runtime.schemas import SchemaText
 from tests.unit.test_record import consumed
 
 
@@ -88,16 +89,25 @@ def test_the_digest_changes_with_the_statement() -> None:
 
 
 def test_a_statement_that_does_not_parse_is_refused() -> None:
-    """With its place."""
-    with pytest.raises(SqlError, match="line 1"):
-        RuleSet({"r": "SELECT FROM"}, node="n")
+    """With the rule and the place in its statement."""
+    with pytest.raises(ConfigError, match=r"rules\.two\.sql: line 1") as refused:
+        RuleSet({"one": 'SELECT * FROM "t/#"', "two": "SELECT FROM"}, node="n")
+
+    assert isinstance(refused.value.__cause__, SqlError)
+
+
+def test_a_schema_that_is_none_is_refused_by_its_name() -> None:
+    """Not by the name of a rule that may not even use it."""
+    schemas = {"good": SchemaText("json", "{}"), "bad": SchemaText("avro", "{")}
+    with pytest.raises(ConfigError, match=r"^schemas\.bad: "):
+        RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n", schemas=schemas)
 
 
 def test_schemas_of_the_configuration_are_known_to_rules_and_part_of_the_digest() -> None:
     """A changed schema is a changed rule: a replay under it would make other rows."""
     statement = {"r": "SELECT schema_check('reading', payload) AS ok FROM \"t/#\""}
-    number = {"reading": ("json", '{"properties": {"t": {"type": "number"}}}')}
-    text = {"reading": ("json", '{"properties": {"t": {"type": "string"}}}')}
+    number = {"reading": SchemaText("json", '{"properties": {"t": {"type": "number"}}}')}
+    text = {"reading": SchemaText("json", '{"properties": {"t": {"type": "string"}}}')}
 
     rules = RuleSet(statement, node="n", schemas=number)
 

@@ -21,10 +21,10 @@ from typing import Final, NamedTuple
 import structlog
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.multipart import Answer, create_in_parts
 from pipeline.connectors.s3.wire import Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.upload.headers import METADATA_PREFIX
 
 # Answers that say "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
@@ -88,7 +88,7 @@ class S3Store:
                 await self._wire.call("list_objects_v2", Bucket=bucket, MaxKeys=1)
 
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
-        """Write an object, replacing what is there; its ETag. `headers` as s3_headers.py makes them."""
+        """Write an object, replacing what is there; its ETag. `headers` as pipeline/action/headers.py makes them."""
         return _etag(await self._wire.request("PUT", bucket, key, body, headers))
 
     async def create(

@@ -24,13 +24,13 @@ from yarl import URL
 from pipeline.config import S3Connector
 from pipeline.connectors.s3.credentials import StoreCredentials
 from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
-from pipeline.connectors.s3.headers import checked, with_parts
 from pipeline.connectors.s3.multipart import Answer
 from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.connectors.s3.tls import context_of, session_of
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.retry import delays
+from pipeline.upload.headers import checked, with_parts
 
 KEY_BYTES_MAX: Final = 1024
 # Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.

@@ -12,11 +12,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from pipeline.errors import ConfigError
 from pipeline.sql.runtime.jsontext import from_json, to_json
 from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
+
+
+class SchemaText(NamedTuple):
+    """A schema as the configuration has it."""
+
+    type: str  # json, avro or protobuf
+    source: str
 
 
 class Schema(Protocol):

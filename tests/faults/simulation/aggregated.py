@@ -6,6 +6,7 @@ import functools
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from agents.sinks.aggregated import AggregatedLane
@@ -13,13 +14,13 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Lane, Partition
-from agents.sinks.version import Version
-from pipeline.config import AggregatedParameters
+from pipeline.action import AggregatedAction
 from pipeline.record import Record
 from pipeline.rule import RuleSet
 from tests.faults import checkers
 from tests.faults.faults import Faults
 from tests.faults.simulation.world import BYTES_BEYOND, BYTES_SHORT, Worker, World, kafka_record
+from tests.parts.actions import aggregated
 
 PLACE: Final = ("a", "mqtt.messages", 0)
 RECORDS: Final = 120
@@ -49,22 +50,17 @@ def make_log(seed: int, records: int = RECORDS, *, plain: bool = False) -> list[
     return log
 
 
-def parameters(rule: int, key: str, compression: str) -> AggregatedParameters:
-    """Small objects, a short interval; those of rule number 2 are smaller still."""
-    aggregation = {"time_interval": "5s", "max_records": 5 if rule < 2 else 3}
-    settings = {"mode": "aggregated", "bucket": "b", "key": key, "missing": "dead_letter", "compression": compression}
-    return AggregatedParameters.model_validate({**settings, "aggregation": aggregation})
-
-
 @functools.cache
-def version(rule: int, key: str, compression: str) -> Version:
-    """Rule number 0, 1 or 2: the higher, the more is filtered."""
+def version(rule: int, key: str, compression: str) -> AggregatedAction:
+    """Rule number 0, 1 or 2: the higher, the more is filtered. Small objects, a short interval; those of 2 are smaller still."""
     select = f'SELECT payload.g AS g, payload.n AS n, {{}} AS id, {rule} AS rule FROM "t/#" WHERE payload.x >= {rule}'
     statements = {
         "first": select.format("payload.id"),
         "second": select.format("payload.second") + " AND is_not_null(payload.second)",
     }
-    return Version("a", "sim", statements, parameters(rule, key, compression))
+    aggregation = {"time_interval": "5s", "max_records": 5 if rule < 2 else 3}
+    settings = {"key": key, "missing": "dead_letter", "compression": compression, "aggregation": aggregation}
+    return aggregated("a", statements, node="sim", **settings)
 
 
 class AggregatedWorld(World):
@@ -90,17 +86,16 @@ class AggregatedWorld(World):
         return self._versions[self.rule].rules
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
+        action = self._versions[self.rule]
+        if self.faults.parts:
+            action = replace(action, parameters=action.parameters.model_copy(update={"min_part_size": 100}))
         writer = AggregatedWriter(
-            action="a",
-            bucket="b",
-            headers={},
-            version=self._versions[self.rule],
+            name="a",
+            action=action,
             store=worker.link,  # type: ignore[arg-type]
             dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a")),
             attempts=Attempts("a", cap_seconds=5.0),
-            events_topic="",
             end_offset=self._end_offset,
-            part_bytes=100 if self.faults.parts else 5 << 20,
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
 

@@ -11,9 +11,9 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RetryableError
+from pipeline.upload.headers import METADATA_PREFIX
 from tests.faults.faults import Faults
 
 REQUEST_TIMEOUT_SECONDS: Final = 30.0

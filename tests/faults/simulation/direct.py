@@ -12,18 +12,17 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
-from pipeline.config import DirectParameters
+from pipeline.action import DirectAction
 from pipeline.record import Record
 from pipeline.rule import RuleSet
 from tests.faults import checkers
 from tests.faults.faults import Faults
 from tests.faults.simulation.world import Worker, World, kafka_record
+from tests.parts.actions import direct
 
 RECORDS: Final = 100
 WINDOW: Final = 3
-PARAMETERS: Final = DirectParameters.model_validate(
-    {"mode": "direct", "bucket": "b", "key": "${kind}/${clientid}/${name}", "content": "${n}", "missing": "dead_letter"}
-)
+PARAMETERS: Final = {"key": "${kind}/${clientid}/${name}", "content": "${n}", "missing": "dead_letter"}
 SELECT: Final = 'SELECT clientid, payload.n AS n, {} AS kind, {} AS name FROM "t/#" WHERE payload.keep = true'
 
 
@@ -42,9 +41,9 @@ def make_log(seed: int, records: int = RECORDS) -> list[Record]:
 
 
 @functools.cache
-def rules() -> RuleSet:
+def action() -> DirectAction:
     statements = {"latest": SELECT.format("'latest'", "'it'"), "new": SELECT.format("'new'", "payload.id")}
-    return RuleSet(statements, node="sim")
+    return direct("a", statements, node="sim", window=WINDOW, **PARAMETERS)
 
 
 class DirectWorld(World):
@@ -64,16 +63,14 @@ class DirectWorld(World):
         self._dead = {record.offset for record, value in values if value["keep"] and "n" not in value}
 
     def rules(self) -> RuleSet:
-        return rules()
+        return action().rules
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
         writer = self._writer_type(
-            "a",
-            PARAMETERS,
+            action(),
             worker.link,  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", "a", Attempts("a")),
             Attempts("a", cap_seconds=5.0),
-            WINDOW,
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
 

@@ -5,7 +5,6 @@ Each says which rule it breaks. A bug that no seed finds means that the simulati
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,7 @@ from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.chain import AggregatedWriter, Chain
 from agents.sinks.direct import DirectLane, DirectWriter, Put
 from agents.sinks.lane import Partition
-from agents.sinks.version import Version
+from pipeline.action import AggregatedAction
 from pipeline.rule import RowBatch
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
@@ -79,10 +78,8 @@ class _KeyWithoutEpoch:
 class LeavesTheEpochOut(AggregatedLane):
     """Keys are the same under every rule, and so a new rule's object meets an old one's."""
 
-    def _begin(self, version: Version) -> None:
-        version = copy.copy(version)
-        version.key = _KeyWithoutEpoch(version.key)  # type: ignore[assignment]
-        super()._begin(version)
+    def _begin(self, version: AggregatedAction) -> None:
+        super()._begin(replace(version, key=_KeyWithoutEpoch(version.key)))  # type: ignore[arg-type]
 
 
 class ForgetsTheTail(AggregatedLane):
@@ -100,7 +97,7 @@ class StoresTheSuccessorFirst(AggregatedLane):
     async def _store_rolled(self, group: Group) -> None:
         assert self._place is not None
         for chunk in list(group.chunks)[1:-1]:
-            partition = self._writer.partition_name(self.partition)
+            partition = self.version.partition_name(*self.partition)
             epoch = self._place.key_epoch
             _, key = self.version.key.location(group.name, partition=partition, offset=chunk.first, epoch=epoch)
             await self._create(self._writer.bucket, key, chunk, epoch)
@@ -115,13 +112,13 @@ class _MadeUpTally(Tally):
 class CountsFilteredAsWritten(AggregatedLane):
     """The ledger's numbers are made up."""
 
-    def _begin(self, version: Version) -> None:
+    def _begin(self, version: AggregatedAction) -> None:
         super()._begin(version)
         self._tally = _MadeUpTally()
 
 
 class _ChainOfEpochs(Chain):
-    async def turn(self, place: Place, version: Version, *, clean: bool) -> Place:
+    async def turn(self, place: Place, version: AggregatedAction, *, clean: bool) -> Place:
         entry = ledger.without_offsets(place, next_version=version.digest, clean=clean)
         entry = replace(entry, next_key_epoch=place.key_epoch + 1)
         await self.append(entry)

@@ -12,11 +12,11 @@ from agents import metrics
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from pipeline.config import DirectParameters
 from pipeline.rule import RuleSet
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.world import Letters, kafka_record
+from tests.parts.actions import direct
 from tests.unit.agents.sinks.test_aggregated import PARTITION, Bench, bucket, record, told
 from tests.unit.test_rule import message
 
@@ -60,7 +60,6 @@ def test_an_aggregated_upload_is_counted() -> None:
 
 def test_a_direct_upload_is_counted() -> None:
     """What is on its way while it is, and a row that was there already as a row in S3 and not as an object."""
-    parameters = DirectParameters.model_validate({"bucket": "b", "key": "${clientid}/${n}", "content": "${n}"})
     rules = RuleSet({"r": 'SELECT clientid, payload.n AS n FROM "t/#"'}, node="n")
     store = Bucket(random.Random(1), CALM)
     on_the_way = []
@@ -68,7 +67,11 @@ def test_a_direct_upload_is_counted() -> None:
     async def written(name: str) -> None:
         attempts = Attempts(name)
         letters = DeadLetters(Letters(), "dead", name, attempts)
-        lane = DirectLane(PARTITION, lambda: None, DirectWriter(name, parameters, store, letters, attempts, 8))  # type: ignore[arg-type]
+        lane = DirectLane(
+            PARTITION,
+            lambda: None,
+            DirectWriter(direct(name, key="${clientid}/${n}", content="${n}"), store, letters, attempts),
+        )  # type: ignore[arg-type]
         records = [
             kafka_record(n, b"c%d" % n, b'{"n": %d}' % n, [("topic", b"t/1"), ("clientid", b"c%d" % n)])
             for n in range(5)

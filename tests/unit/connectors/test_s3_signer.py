@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from pipeline.config import S3Connector
 from pipeline.connectors.s3.errors import classify, describe
-from pipeline.connectors.s3.headers import checked
 from pipeline.connectors.s3.signer import Signer, query_text, quote_key
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import OperatorError, RefusedError, RetryableError
+from pipeline.upload.headers import checked
 
 NOW = 1_745_308_323.5
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=20)

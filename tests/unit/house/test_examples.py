@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.worker import check
+from pipeline.action import problems
 from pipeline.config import load_file
 from pipeline.demo.stack import EXAMPLE, Stack
 
@@ -18,10 +18,11 @@ def test_the_demo_can_be_run() -> None:
     """examples/demo.yaml, with the demo's addresses in it, passes every check; and it is the file that the demo reads."""
     stack = Stack()
     try:
-        check(stack.config)
+        found = problems(stack.config)
     finally:
         stack.close()
 
+    assert not found
     assert EXAMPLE.resolve() == ROOT / "examples" / "demo.yaml"
 
 
@@ -33,6 +34,6 @@ def test_the_compose_example_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None
 
     config = load_file(ROOT / "examples" / "compose.yaml")
 
-    check(config)
+    assert not problems(config)
     used = {config.kafka.bootstrap_servers, config.sources.mqtt["broker"].server, config.connectors.s3["lake"].host}
     assert {address.partition(":")[0] for address in used} <= services.keys()

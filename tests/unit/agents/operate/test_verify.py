@@ -16,13 +16,13 @@ from agents.operate.verify import PartitionDone, Report, Swept, Verifier
 from pipeline.connectors.s3.store import Upload
 from pipeline.upload.ledger_check import Finding
 from tests.faults.faults import CALM
-from tests.faults.simulation.aggregated import KEYS, AggregatedWorld, make_log, parameters
+from tests.faults.simulation.aggregated import KEYS, AggregatedWorld, make_log, version
 from tests.faults.simulation.bucket import Stored
 from tests.faults.simulation.clock import tell
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SEED = 6  # a multiple of three: the first of the keys
-SETTINGS = parameters(0, KEYS[0], "gzip")
+SETTINGS = version(0, KEYS[0], "gzip").parameters
 
 
 class Damaged:

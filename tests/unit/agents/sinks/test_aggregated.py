@@ -20,8 +20,6 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Partition
-from agents.sinks.version import Version
-from pipeline.config import AggregatedParameters
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.record import Outgoing, Record
 from tests.faults import checkers
@@ -29,6 +27,7 @@ from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.clock import tell
 from tests.faults.simulation.world import Letters, kafka_record
+from tests.parts.actions import aggregated
 
 PARTITION = Partition("mqtt.messages", 0)
 SELECT = {"r": 'SELECT payload.n AS n, clientid FROM "t/#" WHERE payload.n >= 0'}
@@ -55,14 +54,13 @@ class Bench:
         letters: Any = None,
         **parameters: Any,
     ) -> None:
-        settings = {"mode": "aggregated", "bucket": "b", "key": "x.jsonl", **parameters}
-        version = Version(action, "n", rules, AggregatedParameters.model_validate(settings))
+        compiled = aggregated(action, rules, **parameters)
         self.letters = letters or Letters()
         self.attempts = Attempts(action, cap_seconds=2.0)
         dead_letters = DeadLetters(self.letters, "dead", action, self.attempts)
-        self.writer = AggregatedWriter(action, "b", {}, version, store, dead_letters, self.attempts, "", self._end)
+        self.writer = AggregatedWriter(action, compiled, store, dead_letters, self.attempts, self._end)
         self.lane = AggregatedLane(PARTITION, lambda: None, self.writer)
-        self.rules = version.rules
+        self.rules = compiled.rules
         self._read = 0
         self.task = asyncio.create_task(self.lane.run())
 

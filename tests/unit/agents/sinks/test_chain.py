@@ -11,6 +11,7 @@ from agents.sinks.chain import PAGE_KEYS, AggregatedWriter, Chain
 from agents.sinks.lane import Partition
 from pipeline.upload import ledger
 from pipeline.upload.ledger import Start
+from tests.parts.actions import aggregated
 
 
 class Shelf:
@@ -40,7 +41,7 @@ async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | N
     others = [ledger.entry_key("a", "t", 1, 10**9, 0), ledger.start_key("a", "t", 0)]
     shelf = Shelf([*keys, *others])
     unused: Any = None
-    writer = AggregatedWriter("a", "b", {}, unused, shelf, unused, Attempts("a"), "", unused)  # type: ignore[arg-type]
+    writer = AggregatedWriter("a", aggregated(), shelf, unused, Attempts("a"), unused)  # type: ignore[arg-type]
     place = await Chain(writer, Partition("t", 0)).end()
     assert place is not None
     return ((place.first, place.epoch - 1) if entries else (place.first, place.epoch)), shelf.pages

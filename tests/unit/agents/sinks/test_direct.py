@@ -14,14 +14,14 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Partition
-from pipeline.config import DirectParameters
-from pipeline.connectors.s3.headers import METADATA_PREFIX
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.record import Outgoing, Record
 from pipeline.rule import RuleSet
+from pipeline.upload.headers import METADATA_PREFIX
 from tests.faults.simulation.clock import VirtualLoop
 from tests.faults.simulation.world import Letters, kafka_record
+from tests.parts.actions import direct
 
 
 class Store:
@@ -82,14 +82,11 @@ class Bench:
     def __init__(self, store: Store, *, window: int = 10, action: str = "d", **parameters: Any) -> None:
         self.store = store
         self.letters = Letters()
-        settings = {"bucket": "b", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
         writer = DirectWriter(
-            action,
-            DirectParameters.model_validate(settings),
+            direct(action, window=window, **parameters),
             store,  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", action, Attempts(action)),
             Attempts(action),
-            window,
         )
         self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
         self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)

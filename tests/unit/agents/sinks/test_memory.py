@@ -18,10 +18,9 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Lanes, Partition
-from agents.sinks.version import Version
-from pipeline.config import AggregatedParameters
 from pipeline.upload.buffer import Buffer, RollLimits
 from tests.faults.simulation.world import Letters, kafka_record
+from tests.parts.actions import aggregated
 
 GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "30000"))
 BOUND_BYTES = 8 << 20
@@ -71,16 +70,16 @@ class Sink:
 @pytest.mark.timeout(1800 if GROUPS > 100_000 else 120)
 async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> None:
     """The lane is cut at the bound, again and again; everything is stored."""
-    settings = {"mode": "aggregated", "bucket": "b", "key": "devices/${clientid}/rows.jsonl"}
-    parameters = AggregatedParameters.model_validate(settings | {"aggregation": {"time_interval": "1h"}})
-    version = Version("memory", "n", {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}, parameters)
+    statements = {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}
+    settings = {"key": "devices/${clientid}/rows.jsonl", "aggregation": {"time_interval": "1h"}}
+    action = aggregated("memory", statements, **settings)
     sink, attempts = Sink(), Attempts("memory")
 
     async def end_offset(partition: Partition) -> int:
         return GROUPS
 
     letters = DeadLetters(Letters(), "dead", "memory", attempts)
-    writer = AggregatedWriter("memory", "b", {}, version, sink, letters, attempts, "", end_offset)  # type: ignore[arg-type]
+    writer = AggregatedWriter("memory", action, sink, letters, attempts, end_offset)  # type: ignore[arg-type]
     partition = Partition("mqtt.messages", 0)
     lanes = Lanes("memory", lambda tp, on_room: AggregatedLane(tp, on_room, writer), BOUND_BYTES)
     lanes.assign([partition])
@@ -96,7 +95,7 @@ async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> Non
             for offset in range(first, first + BATCH)
         ]
         lanes.reserve(partition, 100 * BATCH)
-        lanes.offer(partition, version.rules.evaluate(records), first + BATCH)
+        lanes.offer(partition, action.rules.evaluate(records), first + BATCH)
         held = max(held, lanes.held_bytes)
         del records
         await asyncio.sleep(0)

@@ -1,7 +1,7 @@
-"""The headers of a PUT, from an action's settings: type, ACL, metadata, tags, class, encryption.
+"""Headers of S3's requests: which names and values they may have, and how metadata and tags become headers.
 
-A header's value must never break a request: names and values are checked, and metadata that HTTP does not carry as it is goes
-as RFC 2047 encoded words, which is how AWS itself returns such values. Pure.
+A header's value must never break a request: names and values are checked. Metadata that HTTP does not carry as it is goes as
+RFC 2047 encoded words, which is how AWS itself returns such values. Pure.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
-
-from pipeline.config.object_settings import ObjectSettings
 
 # Headers that belong to the request itself.
 _OWN: Final = {
@@ -25,44 +23,6 @@ TAG_VALUE_MAX: Final = 256
 _TOKEN: Final = re.compile(r"[a-z0-9_-]+")
 # Of a part and of a completion S3 refuses what describes the object; a customer's key has to come with each request.
 _WITH_PARTS: Final = "x-amz-server-side-encryption-customer-"
-
-
-def headers_of(settings: ObjectSettings, defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Headers of each object: `defaults` under the configured ones. Metadata and tags are taken literally.
-
-    Raises ValueError for what would break the request or what S3 cannot take.
-    """
-    found = {**(defaults or {}), **plain_headers(settings)}
-    found |= metadata_headers(settings.metadata)
-    if settings.tags:
-        found["x-amz-tagging"] = tagging(settings.tags)
-    return found
-
-
-def plain_headers(settings: ObjectSettings) -> dict[str, str]:
-    """All but metadata and tags."""
-    found = {}
-    if settings.content_type:
-        found["content-type"] = settings.content_type
-    found |= checked(settings.headers)
-    if settings.storage_class:
-        found["x-amz-storage-class"] = settings.storage_class
-    return found | ledger_headers(settings)
-
-
-def ledger_headers(settings: ObjectSettings) -> dict[str, str]:
-    """What a bucket's policy may demand of every object: ACL and encryption. The ledger's have them too."""
-    found = {}
-    if settings.acl:
-        found["x-amz-acl"] = settings.acl.replace("_", "-")
-    encryption = "x-amz-server-side-encryption"
-    if settings.server_side_encryption:
-        found[encryption] = settings.server_side_encryption
-    if settings.sse_kms_key_id:
-        found[f"{encryption}-aws-kms-key-id"] = settings.sse_kms_key_id
-    if settings.bucket_key_enabled is not None:
-        found[f"{encryption}-bucket-key-enabled"] = str(settings.bucket_key_enabled).lower()
-    return checked(found)
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from agents.sinks.direct_headers import RowHeaders
-from agents.sinks.version import Version
-from pipeline.config import AggregatedParameters, DirectParameters, S3Connector
-from pipeline.connectors.s3.headers import headers_of, ledger_headers, tagging, with_parts
+from pipeline.action.headers import RowHeaders, headers_of, ledger_headers
+from pipeline.config import DirectParameters, S3Connector
 from pipeline.errors import RenderError
+from pipeline.upload.headers import tagging, with_parts
+from tests.parts.actions import aggregated
 
 
 def direct(**settings: Any) -> DirectParameters:
@@ -102,14 +102,9 @@ def test_tags_are_escaped() -> None:
 
 def test_settings_of_objects_are_no_new_version() -> None:
     """They change neither bytes nor keys, so no cut has to end for them."""
-    base = {"mode": "aggregated", "bucket": "b", "key": "k.jsonl"}
     more = {"tags": {"a": "b"}, "storage_class": "GLACIER", "metadata": {"a": "b"}, "content_type": "x/y"}
-    versions = [
-        Version("a", "n", {"r": 'SELECT * FROM "t/#"'}, AggregatedParameters.model_validate(base | extra))
-        for extra in ({}, more)
-    ]
 
-    assert versions[0].digest == versions[1].digest
+    assert aggregated().digest == aggregated(**more).digest
 
 
 def test_all_fields_of_a_connector_in_emqx_are_accepted() -> None:

@@ -1,0 +1,260 @@
+"""What an action of the configuration compiles to: rules, templates, container, limits and names, in one frozen value.
+
+The digest of an aggregated action names its rules and every setting that decides which bytes land under which key: two workers
+with the same digest make the same objects of the same records. The ledger names the digest of each cut, and the text that it is
+the digest of lies beside the ledger. So a successor can finish a cut as it was begun, under the rules of that time: `as_of`.
+
+Pure. It knows neither the store nor Kafka; where dead letters go and how long a call is tried is the business of whoever writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from pipeline.action.headers import RowHeaders, headers_of, ledger_headers
+from pipeline.config import AggregatedParameters, Config, DirectParameters
+from pipeline.config.base.section import statement_of
+from pipeline.config.dump import content_of, from_content
+from pipeline.config.resource_opts import ResourceOpts
+from pipeline.errors import LaneError, RenderError, TidegateError, located
+from pipeline.formats import Container, make
+from pipeline.record import Record
+from pipeline.rule import RuleSet
+from pipeline.sql import Row
+from pipeline.sql.runtime.schemas import SchemaText
+from pipeline.template import Template
+from pipeline.template.object_key import KeyTemplate
+from pipeline.upload.buffer import RollLimits
+
+_BUCKETS: Final = {"bucket", "ledger_bucket"}
+
+
+class TopicNames(NamedTuple):
+    """What the configuration calls Kafka's topics."""
+
+    messages: str
+    events: str
+
+
+class RenderedObject(NamedTuple):
+    """An object as it is sent. `bucket` is never empty."""
+
+    bucket: str
+    key: str
+    content: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompiledAction:
+    """What direct and aggregated actions have in common. `rules` are the enabled ones that feed the action."""
+
+    name: str
+    connector: str
+    options: ResourceOpts
+    topic_names: TopicNames
+    rules: RuleSet
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Kafka's topics that the rules can match."""
+        wanted = []
+        if self.rules.reads_messages:
+            wanted.append(self.topic_names.messages)
+        if self.rules.reads_events and self.topic_names.events not in wanted:
+            wanted.append(self.topic_names.events)
+        return tuple(wanted)
+
+    def object_of(self, row: Row, origin: Record) -> RenderedObject:
+        """The object that holds this row alone, for people who try a rule. Raises RenderError or EncodeError."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DirectAction(CompiledAction):
+    """One object per row."""
+
+    parameters: DirectParameters
+    bucket: Template
+    key: Template
+    content: Template
+    headers: RowHeaders
+
+    def render(self, row: Row) -> RenderedObject:
+        """The object of a row. Raises RenderError."""
+        key = self.key.render_text(row)
+        if not key:
+            raise RenderError("the object key is empty")
+        content, headers = self.content.render(row), self.headers.render(row)
+        return RenderedObject(self.bucket.render_text(row), key, content, headers)
+
+    def object_of(self, row: Row, origin: Record) -> RenderedObject:
+        """The object of a row, whatever its record. Raises RenderError."""
+        return self.render(row)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AggregatedAction(CompiledAction):
+    """Many rows per object. `digest` is that of `text`, and the version of the action that the ledger names.
+
+    `headers` are those of data objects, `ledger_headers` those of the ledger's. `cut_seconds` is how long a cut stays open; the
+    length of a window in keys is the template's.
+    """
+
+    parameters: AggregatedParameters
+    key: KeyTemplate
+    container: Container
+    limits: RollLimits
+    cut_seconds: float
+    headers: Mapping[str, str]
+    ledger_headers: Mapping[str, str]
+    text: bytes
+    digest: str
+
+    def partition_name(self, topic: str, partition: int) -> str:
+        """What `${partition}` renders. With two topics read, partitions of events are told from those of messages."""
+        of_events = len(self.topics) > 1 and topic == self.topic_names.events
+        return f"e{partition}" if of_events else str(partition)
+
+    def object_of(self, row: Row, origin: Record) -> RenderedObject:
+        """The object of this row alone, were it the first of its chunk, in epoch 0. Raises RenderError or EncodeError."""
+        content = self.container.encode(self.container.line(row))
+        partition = self.partition_name(origin.topic, origin.partition)
+        group = self.key.group(row, origin.timestamp)
+        bucket, key = self.key.location(group, partition=partition, offset=origin.offset, epoch=0)
+        return RenderedObject(bucket or self.parameters.home, key, content, self.headers)
+
+    def as_of(self, text: bytes) -> AggregatedAction:
+        """This action as the version whose `text` this is. Settings that decide no bytes stay those of now.
+
+        Raises LaneError for what is not such a text, or was written by a program that knows more settings.
+        """
+        home = self.parameters.home
+        try:
+            fields: dict[str, Any] = orjson.loads(text)
+            settings = {"bucket": home, **fields["parameters"], "ledger_bucket": home}
+            parameters = from_content(AggregatedParameters, settings).model_copy(update=self._of_now())
+            schemas = {name: SchemaText(*schema) for name, schema in fields["schemas"].items()}
+            rules = RuleSet(fields["rules"], node=fields["node"], schemas=schemas, action=fields["action"])
+            common = fields["action"], self.connector, self.options, self.topic_names, rules
+            return _aggregated(common, parameters, schemas, text=text)
+        except (TidegateError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LaneError(f"a version beside the ledger cannot be used: {error}") from None
+
+    def _of_now(self) -> dict[str, Any]:
+        """The settings that decide no bytes, but for the buckets, which the text has if they are not the ledger's."""
+        fields = type(self.parameters).model_fields
+        names = [name for name, field in fields.items() if (said := statement_of(field)) and not said.content]
+        return {name: getattr(self.parameters, name) for name in names if name not in _BUCKETS}
+
+
+_Common = tuple[str, str, ResourceOpts, TopicNames, RuleSet]
+
+
+def statements_of(config: Config, name: str) -> dict[str, str]:
+    """The enabled rules that feed an action, by id."""
+    return {rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{name}" in rule.actions}
+
+
+def schemas_of(config: Config) -> dict[str, SchemaText]:
+    """The schemas that rules and containers can name."""
+    return {name: SchemaText(schema.type, schema.source) for name, schema in config.schemas.items()}
+
+
+def compile_rules(config: Config, name: str, statements: Mapping[str, str]) -> RuleSet:
+    """Rules for an action. Raises ConfigError that names the rule or the schema."""
+    return RuleSet(statements, node=config.pipeline, schemas=schemas_of(config), action=name)
+
+
+def compile_action(config: Config, name: str, statements: Mapping[str, str] | None = None) -> CompiledAction:
+    """Compile all of an action, each statement once. `statements` are its rules; by default those of `statements_of`.
+
+    Raises ConfigError that names the rule, the schema or the setting.
+    """
+    if statements is None:
+        statements = statements_of(config, name)
+    return with_rules(config, name, compile_rules(config, name, statements))
+
+
+def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
+    """Compile the settings of an action whose rules are compiled. Raises ConfigError that names the setting."""
+    action = config.actions.s3[name]
+    topic_names = TopicNames(config.kafka.messages_topic, config.kafka.events_topic)
+    common = name, action.connector, action.resource_opts, topic_names, rules
+    with located(f"actions.s3.{name}"):
+        if isinstance(action.parameters, AggregatedParameters):
+            return _aggregated(common, action.parameters, schemas_of(config))
+        return _direct(common, action.parameters)
+
+
+def _direct(common: _Common, parameters: DirectParameters) -> DirectAction:
+    with located("parameters.bucket"):
+        bucket = Template(parameters.bucket, missing="dead_letter")
+    with located("parameters.key"):
+        key = Template(parameters.key, missing=parameters.missing)
+    with located("parameters.content"):
+        content = Template(parameters.content, missing=parameters.missing)
+    with located("parameters"):
+        headers = RowHeaders(parameters)
+    return DirectAction(*common, parameters, bucket, key, content, headers)
+
+
+def _aggregated(
+    common: _Common, parameters: AggregatedParameters, schemas: Mapping[str, SchemaText], *, text: bytes = b""
+) -> AggregatedAction:
+    """`text`: that of a version which lies beside the ledger; it keeps the name that the ledger knows it by."""
+    name, *_, rules = common
+    settings = _content_settings(parameters)
+    with located("parameters.key"):
+        key = KeyTemplate(
+            parameters.key,
+            action=name,
+            node=rules.node,
+            interval_seconds=parameters.aggregation.time_interval,
+            missing=parameters.missing,
+            bucket=settings.get("bucket", ""),
+        )
+    with located("parameters.container"):
+        container = make(
+            settings["container"],
+            compression=parameters.compression,
+            level=parameters.compression_level,
+            schemas=schemas,
+        )
+    with located("parameters"):
+        headers = headers_of(parameters, container.headers)
+    text = text or _text(name, rules, schemas, settings)
+    return AggregatedAction(
+        *common,
+        parameters,
+        key,
+        container,
+        RollLimits(parameters.aggregation.max_records, parameters.aggregation.max_bytes),
+        parameters.aggregation.time_interval,
+        headers,
+        ledger_headers(parameters),
+        text,
+        hashlib.sha256(text).hexdigest(),
+    )
+
+
+def _content_settings(parameters: AggregatedParameters) -> dict[str, Any]:
+    """The settings that decide bytes or keys. The bucket is one of them where the ledger is in another."""
+    settings = content_of(parameters)
+    if parameters.bucket != parameters.home:
+        settings["bucket"] = parameters.bucket
+    return settings
+
+
+def _text(name: str, rules: RuleSet, schemas: Mapping[str, SchemaText], settings: Mapping[str, Any]) -> bytes:
+    """What the digest is taken of, readable by people and by `as_of`."""
+    texts = {schema: tuple(text) for schema, text in schemas.items()}
+    return orjson.dumps(
+        {"action": name, "node": rules.node, "rules": rules.statements, "schemas": texts, "parameters": settings},
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2,
+    )

@@ -1,0 +1,82 @@
+"""The headers of objects, from an action's settings: type, ACL, metadata, tags, class, encryption.
+
+All objects of aggregated upload have the same headers. In direct upload metadata and tags are templates, rendered from each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipeline.config import DirectParameters
+from pipeline.config.object_settings import ObjectSettings
+from pipeline.errors import RenderError
+from pipeline.sql import Row
+from pipeline.template import Template
+from pipeline.upload.headers import checked, metadata_headers, metadata_text, tagging
+
+
+def headers_of(settings: ObjectSettings, defaults: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Headers of each object: `defaults` under the configured ones. Metadata and tags are taken literally.
+
+    Raises ValueError for what would break the request or what S3 cannot take.
+    """
+    found = {**(defaults or {}), **plain_headers(settings)}
+    found |= metadata_headers(settings.metadata)
+    if settings.tags:
+        found["x-amz-tagging"] = tagging(settings.tags)
+    return found
+
+
+def plain_headers(settings: ObjectSettings) -> dict[str, str]:
+    """All but metadata and tags."""
+    found = {}
+    if settings.content_type:
+        found["content-type"] = settings.content_type
+    found |= checked(settings.headers)
+    if settings.storage_class:
+        found["x-amz-storage-class"] = settings.storage_class
+    return found | ledger_headers(settings)
+
+
+def ledger_headers(settings: ObjectSettings) -> dict[str, str]:
+    """What a bucket's policy may demand of every object: ACL and encryption. The ledger's have them too."""
+    found = {}
+    if settings.acl:
+        found["x-amz-acl"] = settings.acl.replace("_", "-")
+    encryption = "x-amz-server-side-encryption"
+    if settings.server_side_encryption:
+        found[encryption] = settings.server_side_encryption
+    if settings.sse_kms_key_id:
+        found[f"{encryption}-aws-kms-key-id"] = settings.sse_kms_key_id
+    if settings.bucket_key_enabled is not None:
+        found[f"{encryption}-bucket-key-enabled"] = str(settings.bucket_key_enabled).lower()
+    return checked(found)
+
+
+class RowHeaders:
+    """Compiled once per action. Raises ValueError or TemplateSyntaxError for settings that cannot be used."""
+
+    def __init__(self, parameters: DirectParameters) -> None:
+        self._fixed = plain_headers(parameters)
+        names = metadata_headers(dict.fromkeys(parameters.metadata, ""))
+        tagging(dict.fromkeys(parameters.tags, ""))  # for its checks of the names
+        missing = parameters.missing
+        self._metadata = [
+            (header, Template(text, missing=missing))
+            for header, text in zip(names, parameters.metadata.values(), strict=True)
+        ]
+        self._tags = [(name, Template(text, missing=missing)) for name, text in parameters.tags.items()]
+
+    def render(self, row: Row) -> dict[str, str]:
+        """The headers of a row's object; not to be changed. Raises RenderError."""
+        if not self._metadata and not self._tags:
+            return self._fixed
+        headers = dict(self._fixed)
+        for header, template in self._metadata:
+            headers[header] = metadata_text(template.render_text(row))
+        if self._tags:
+            try:
+                headers["x-amz-tagging"] = tagging({name: template.render_text(row) for name, template in self._tags})
+            except ValueError as error:
+                raise RenderError(str(error)) from None
+        return headers

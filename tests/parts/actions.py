@@ -1,0 +1,56 @@
+"""Actions, compiled, for tests that need nothing else of a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.action import AggregatedAction, CompiledAction, DirectAction, compile_action
+from pipeline.config import Config
+
+ALL: Mapping[str, str] = {"r": 'SELECT * FROM "t/#"'}
+
+
+def aggregated(
+    name: str = "a",
+    statements: Mapping[str, str] = ALL,
+    *,
+    node: str = "n",
+    schemas: Mapping[str, tuple[str, str]] | None = None,
+    **parameters: Any,
+) -> AggregatedAction:
+    """An action of aggregated upload into bucket b."""
+    settings = {"mode": "aggregated", "bucket": "b", "key": "x.jsonl", **parameters}
+    found = _compiled(name, statements, node, schemas, {"parameters": settings})
+    assert isinstance(found, AggregatedAction)
+    return found
+
+
+def direct(
+    name: str = "d", statements: Mapping[str, str] = ALL, *, node: str = "n", window: int = 10, **parameters: Any
+) -> DirectAction:
+    """An action of direct upload into bucket b, of each payload by default."""
+    settings = {"bucket": "b", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
+    options = {"inflight_window": window}
+    found = _compiled(name, statements, node, None, {"parameters": settings, "resource_opts": options})
+    assert isinstance(found, DirectAction)
+    return found
+
+
+def _compiled(
+    name: str,
+    statements: Mapping[str, str],
+    node: str,
+    schemas: Mapping[str, tuple[str, str]] | None,
+    action: Mapping[str, Any],
+) -> CompiledAction:
+    found = {schema: {"type": kind, "source": source} for schema, (kind, source) in (schemas or {}).items()}
+    settings = {
+        "pipeline": node,
+        "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
+        "connectors": {"s3": {"store": {"host": "127.0.0.1"}}},
+        "actions": {"s3": {name: {"connector": "store", **action}}},
+        "rules": {rule: {"sql": sql, "actions": [f"s3:{name}"]} for rule, sql in statements.items()},
+        "schemas": found,
+    }
+    return compile_action(Config.model_validate(settings), name)

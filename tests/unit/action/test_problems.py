@@ -1,0 +1,85 @@
+"""All that is wrong with rules and actions is said at once, each with its place; good statements are compiled once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline import rule
+from pipeline.action import compile_action, problems
+from pipeline.config import Config
+
+GOOD = 'SELECT clientid FROM "t/#"'
+
+
+def config(rules: dict[str, Any], actions: dict[str, Any] | None = None, **others: Any) -> Config:
+    found = actions or {"a": {"bucket": "b", "key": "k"}}
+    return Config.model_validate(
+        {
+            "pipeline": "p",
+            "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
+            "connectors": {"s3": {"store": {"host": "127.0.0.1"}}},
+            "actions": {"s3": {name: {"connector": "store", "parameters": each} for name, each in found.items()}},
+            "rules": rules,
+            **others,
+        }
+    )
+
+
+def said(found: Config) -> list[str]:
+    return [str(problem).partition(":")[0] for problem in problems(found)]
+
+
+def test_every_problem_is_found_and_none_twice() -> None:
+    """Rules of one action, of several, of none, switched off; templates of an action whose rules are wrong."""
+    both = ["s3:a", "s3:b"]
+    found = config(
+        {
+            "first": {"sql": "SELECT", "actions": both},
+            "second": {"sql": "SELECT nothing FROM", "actions": both},
+            "good": {"sql": GOOD, "actions": both},
+            "off": {"sql": "SELECT off", "actions": both, "enable": False},
+            "loose": {"sql": "no statement"},
+        },
+        {
+            "a": {"bucket": "b", "key": "${a | nosuch}"},
+            "b": {"mode": "aggregated", "bucket": "b", "key": "${datetime.century}"},
+        },
+    )
+
+    wrong = said(found)
+    assert wrong[:4] == ["rules.first.sql", "rules.second.sql", "rules.off.sql", "rules.loose.sql"]
+    assert wrong[4:] == ["actions.s3.a.parameters.key", "actions.s3.b.parameters.key"]
+
+
+def test_a_schema_is_named_once_however_many_rules_there_are() -> None:
+    """The schemas are the same for all of them."""
+    rules = {name: {"sql": GOOD, "actions": ["s3:a"]} for name in ("one", "two")}
+
+    schemas = {"s": {"type": "avro", "source": "{"}}
+    assert said(config(rules, schemas=schemas)) == said(config({}, schemas=schemas)) == ["schemas.s"]
+
+
+def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For each action that they feed; and by a worker likewise."""
+    compiled = []
+    real = rule.compile_statement
+    monkeypatch.setattr(rule, "compile_statement", lambda text, *rest: compiled.append(text) or real(text, *rest))
+    statements = [f'SELECT {n} AS n FROM "t/#"' for n in range(4)]
+    aggregated = {"mode": "aggregated", "bucket": "b", "key": "k"}
+    rules = {f"r{n}": {"sql": sql, "actions": ["s3:a"] if n < 3 else []} for n, sql in enumerate(statements)}
+    found = config(rules, {"a": aggregated})
+
+    assert not problems(found)
+    assert sorted(compiled) == statements
+    compiled.clear()
+    compile_action(found, "a")
+    assert compiled == statements[:3]
+
+
+def test_a_header_that_cannot_be_sent_is_the_action_s_problem() -> None:
+    """In both modes, before anything runs."""
+    for mode in ("direct", "aggregated"):
+        wrong = {"mode": mode, "bucket": "b", "key": "k", "metadata": {"a b": "c"}}
+        assert said(config({}, {"a": wrong})) == ["actions.s3.a.parameters"]
