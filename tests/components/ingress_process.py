@@ -7,12 +7,13 @@ import json
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -26,7 +27,10 @@ from cryptography.x509.oid import NameOID
 from pipeline.demo.process import Server
 from tests.components.mqtt_publisher import Publisher
 from tests.parts.part import KafkaPart, MqttPart
+from tests.parts.waiting import POLL_SECONDS, patient, pause, until, wait_until
 
+PARTITIONS = 4
+BARRIER = b"barrier"
 RUN = """
 import sys, uvloop
 from ingress.service import run
@@ -57,7 +61,13 @@ class Ingress:
         self._ready = self.folder / "ready"
         command = [sys.executable, "-c", RUN, str(self._config_file), str(self._ready)]
         self.server = Server(
-            "ingress", command, self.folder / "ingress.log", self._ready.exists, folder=Path.cwd(), stop_seconds=25
+            "ingress",
+            command,
+            self.folder / "ingress.log",
+            self._ready.exists,
+            folder=Path.cwd(),
+            ready_seconds=patient(60),
+            stop_seconds=patient(25),
         )
 
     def reconfigure(self, **source: Any) -> None:
@@ -81,7 +91,7 @@ class Ingress:
                 "messages_topic": self.messages,
                 "events_topic": self.events,
                 "dead_letter_topic": self.dead,
-                "partitions": 4,
+                "partitions": PARTITIONS,
                 **self.kafka_settings,
             },
             **self.settings,
@@ -100,20 +110,49 @@ class Ingress:
 
 
 def read(kafka: KafkaPart, topic: str, expected: int, *, seconds: float = 30) -> list[Message]:
-    """All records of a topic, in order per partition: waits for `expected` at least, then reads what else there is."""
+    """All records of a topic, in order per partition: waits for `expected` at least, and reads to what is the end then.
+
+    That no more come is only proved by something that came after them: see `barrier`.
+    """
     settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "reader", "fetch.message.max.bytes": 1 << 25}
     consumer = Consumer(settings)
-    partitions = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+    partitions = consumer.list_topics(topic, timeout=patient(20)).topics[topic].partitions
     consumer.assign([TopicPartition(topic, each, 0) for each in partitions])
+    read_to = dict.fromkeys(partitions, 0)
     found: list[Message] = []
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        fresh = [each for each in consumer.consume(10_000, timeout=1.0) if each.error() is None]
-        found += fresh
-        if not fresh and len(found) >= expected:
-            break
+    give_up = time.monotonic() + patient(seconds)
+    while (len(found) < expected or _ends(consumer, topic, read_to) != read_to) and time.monotonic() < give_up:
+        for each in consumer.consume(10_000, timeout=POLL_SECONDS):
+            if each.error() is None:
+                found.append(each)
+                read_to[each.partition() or 0] = (each.offset() or 0) + 1
     consumer.close()
     return found
+
+
+def stored(ingress: Ingress) -> int:
+    """How many messages are in Kafka now."""
+    consumer = Consumer({"bootstrap.servers": ingress.kafka.bootstrap_servers, "group.id": "counter"})
+    try:
+        return sum(_ends(consumer, ingress.messages, range(PARTITIONS)).values())
+    finally:
+        consumer.close()
+
+
+def _ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The end offset of each partition."""
+    places = {each: TopicPartition(topic, each) for each in partitions}
+    return {each: consumer.get_watermark_offsets(place, timeout=patient(10))[1] for each, place in places.items()}
+
+
+async def barrier(ingress: Ingress, before: int) -> list[Message]:
+    """All records, when a message that was published last is one of them: what had to come before it, `before`, has come."""
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "barrier")
+    await publisher.publish(f"{ingress.name}/barrier/up", [BARRIER])
+    await publisher.finish()
+    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, before + 1)
+    assert BARRIER in [each.value() for each in records]
+    return [each for each in records if each.value() != BARRIER]
 
 
 def first_sequences(records: list[Message]) -> dict[str, list[int]]:
@@ -161,15 +200,15 @@ def assert_all_there(ingress: Ingress, acknowledged: dict[str, int], *, seconds:
 
 def get(url: str) -> str:
     """The body of a page."""
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=patient(10)) as answer:
         return str(answer.read().decode())
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Collect what comes within a moment and pass it on in one piece."""
+    """Collect what comes within a moment and pass it on in one piece: the sender has many packets in it by then."""
     try:
         while chunk := await reader.read(1 << 16):
-            await asyncio.sleep(0.02)
+            await pause(0.02)
             writer.write(chunk)
             await writer.drain()
     finally:
@@ -197,12 +236,12 @@ def certificate(folder: Path) -> ssl.SSLContext:
 
 async def wait_for_line(ingress: Ingress, event: str, *, count: int = 1, seconds: float = 40) -> dict[str, Any]:
     """The `count`th log line of `event`."""
-    async with asyncio.timeout(seconds):
-        while True:
-            found = [line for line in ingress.lines() if line["event"] == event]
-            if len(found) >= count:
-                return found[count - 1]
-            await asyncio.sleep(0.1)
+
+    def found() -> dict[str, Any] | None:
+        return next(islice((line for line in ingress.lines() if line["event"] == event), count - 1, None), None)
+
+    line: dict[str, Any] = await until(found, seconds, ingress.server.tail)
+    return line
 
 
 async def wait_until_acknowledged(ingress: Ingress) -> None:
@@ -212,14 +251,17 @@ async def wait_until_acknowledged(ingress: Ingress) -> None:
 
 
 def events_of(ingress: Ingress, clientid: str) -> list[dict[str, Any]]:
-    give_up = time.monotonic() + 15
+    """The first events of a client, when it has come and gone."""
     ours: list[dict[str, Any]] = []
-    while len(ours) < 2 and time.monotonic() < give_up:
-        records = read(ingress.kafka, ingress.events, 2, seconds=5)
-        ours = [
+
+    def come_and_gone() -> bool:
+        ours[:] = [
             json.loads(each.value() or b"")
             | {"event": dict(each.headers())["event"].decode(), "partition": each.partition()}
-            for each in records
+            for each in read(ingress.kafka, ingress.events, 2)
             if each.key() == clientid.encode()
         ]
+        return len(ours) >= 2
+
+    wait_until(come_and_gone, 15, lambda: str(ours))
     return ours

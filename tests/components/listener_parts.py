@@ -11,8 +11,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 
 from tests.components.ingress_process import Ingress, get, read
+from tests.parts.waiting import patient
 
-SECONDS = 15
+SECONDS = patient(15)
 
 
 class Listening(Ingress):

@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from tests.parts.waiting import pause
+
 KEEPALIVE_SECONDS = 600
 INFLIGHT_MAX = 200
 
@@ -54,7 +56,7 @@ class Publisher:
                 await self.writer.drain()
                 ahead = count / rate - (loop.time() - began) if rate else 0
                 if ahead > 0:
-                    await asyncio.sleep(ahead)
+                    await pause(ahead)
 
     async def finish(self) -> int:
         """Wait for every PUBACK, disconnect; how many messages were acknowledged."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.parts.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
 COMMAND = [sys.executable, "-m", "pipeline.cli", "demo", "--devices", "12", "--rate", "3"]
@@ -37,22 +37,13 @@ def _state(pid: int) -> str:
         return "Z"
 
 
-def wait_for(true: object, seconds: float) -> bool:
-    until = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 @pytest.fixture
 def demo() -> Iterator[subprocess.Popen[bytes]]:
     """A demo that would run for minutes; it has started its servers and both processes."""
     process = subprocess.Popen(
         [*COMMAND, "--duration", "120"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    assert wait_for(lambda: len(children(process.pid)) >= 5, 60)
+    wait_until(lambda: len(children(process.pid)) >= 5, 60, lambda: f"children: {children(process.pid)}")
     yield process
     if process.poll() is None:
         process.kill()
@@ -63,7 +54,7 @@ def demo() -> Iterator[subprocess.Popen[bytes]]:
 def test_it_proves_what_arrived(way: list[str]) -> None:
     """The last line is one JSON object; what was published was stored, filtered or overwritten, and nothing is lost."""
     done = subprocess.run(
-        [*COMMAND, *way, "--duration", "4", "--output", "json"], capture_output=True, text=True, timeout=120
+        [*COMMAND, *way, "--duration", "4", "--output", "json"], capture_output=True, text=True, timeout=patient(120)
     )
 
     found = json.loads(done.stdout.splitlines()[-1])
@@ -79,7 +70,7 @@ def test_no_process_is_left_behind(demo: subprocess.Popen[bytes], how: signal.Si
     """Ctrl-C, an orderly end, and the demo itself killed."""
     started = children(demo.pid)
 
-    os.kill(demo.pid, how)
+    demo.send_signal(how)
 
-    assert wait_for(lambda: demo.poll() is not None, 40)
-    assert wait_for(lambda: not alive(started), 20), f"left: {alive(started)}"
+    demo.wait(patient(40))
+    wait_until(lambda: not alive(started), 20, lambda: f"left: {alive(started)}")

@@ -16,6 +16,7 @@ from pipeline.demo.process import Server, free_port
 from tests.components import exhook_bytes as sent
 from tests.components.ingress_process import Ingress, certificate, get, read
 from tests.parts.part import KafkaPart, MqttPart
+from tests.parts.waiting import patient
 
 
 class ExHook(Ingress):
@@ -125,7 +126,8 @@ async def test_kafka_away_fills_the_buffer_and_no_more(exhook: ExHook) -> None:
         exhook.kafka.resume()
 
     assert 'tidegate_ingress_messages_dropped_total{reason="queue_full",source="emqx"} 1.0' in page
-    assert (0.6 < seconds < 3) == (exhook.source.get("when_full") == "wait")
+    shortest, longest = (0.6, 3) if exhook.source.get("when_full") == "wait" else (0, 0.2)
+    assert shortest <= seconds < patient(longest)
     messages = await asyncio.to_thread(read, exhook.kafka, exhook.messages, 50)
     assert [each.value() for each in messages] == [b"%04d" % number * 25 for number in range(50)]
 

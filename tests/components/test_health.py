@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pipeline.connectors.s3.store import S3Store
 from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.waiting import patient, until
 
 SHORT = {"ssl": {"enable": False}, "max_retries": 0}
 
@@ -24,12 +24,6 @@ def action(bucket: str) -> S3Action:
     options = {"health_check_interval": "20ms", "health_check_timeout": "300ms"}
     parameters = {"bucket": bucket, "key": "k"}
     return S3Action.model_validate({"connector": "c", "parameters": parameters, "resource_opts": options})
-
-
-async def becomes(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110 - what is waited for is a value, and has no event
-            await asyncio.sleep(0.01)
 
 
 async def test_status_follows_the_bucket_without_any_rows(s3: S3Part) -> None:
@@ -41,16 +35,16 @@ async def test_status_follows_the_bucket_without_any_rows(s3: S3Part) -> None:
             attempts = Attempts("health")
             assert attempts.status == "connecting"
             group.create_task(bucket_check.watch(action(name), store, attempts, stop))
-            await becomes(lambda: attempts.status == "disconnected")
+            await until(lambda: attempts.status == "disconnected")
             assert name in attempts.status_reason
             await store.create_bucket(name)
-            await becomes(lambda: attempts.status == "connected")
+            await until(lambda: attempts.status == "connected")
             assert attempts.status_reason == ""
             for fault in (Fault("cut_before"), Fault("hang"), Fault("error")):
                 proxy.inject(fault)
-                await becomes(lambda: attempts.status == "disconnected")
+                await until(lambda: attempts.status == "disconnected")
                 proxy.heal()
-                await becomes(lambda: attempts.status == "connected")
+                await until(lambda: attempts.status == "connected")
             stop.set()
 
 
@@ -78,18 +72,18 @@ async def test_a_wrong_secret_is_told_and_the_right_one_heals(s3: S3Part, tmp_pa
     async with S3Store(connector(s3, secret_access_key=f"file://{secret}")) as store, asyncio.TaskGroup() as group:
         attempts = Attempts("wrong-secret")
         group.create_task(bucket_check.watch(action(name), store, attempts, stop))
-        await becomes(lambda: attempts.status == "disconnected")
+        await until(lambda: attempts.status == "disconnected")
         assert "SignatureDoesNotMatch" in attempts.status_reason
         assert "sesame" not in attempts.status_reason
         secret.write_text(s3.secret_access_key)
-        await becomes(lambda: attempts.status == "connected")
+        await until(lambda: attempts.status == "connected")
         assert attempts.status_reason == ""
         stop.set()
 
 
 async def test_a_bucket_that_is_a_template_is_not_asked_for(s3: S3Part) -> None:
     """There is another one for each row."""
-    async with S3Store(connector(s3)) as store, asyncio.timeout(5):
+    async with S3Store(connector(s3)) as store, asyncio.timeout(patient(5)):
         attempts = Attempts("templated")
         await bucket_check.watch(action("b-${clientid}"), store, attempts, asyncio.Event())
 

@@ -20,18 +20,21 @@ from pipeline.demo.process import Server, free_port
 from tests.components.ingress_process import (
     Ingress,
     assert_all_there,
+    barrier,
     certificate,
     events_of,
     get,
     publish_load,
     pump,
     read,
+    stored,
     under_load,
     wait_for_line,
     wait_until_acknowledged,
 )
 from tests.components.mqtt_publisher import Publisher
 from tests.parts.part import KafkaPart, MqttPart
+from tests.parts.waiting import let_pass, until, wait_until
 
 
 @pytest.fixture
@@ -54,8 +57,8 @@ def ingress(
 def test_killed_in_mid_stream_again_and_again_it_loses_nothing(ingress: Ingress) -> None:
     """SIGKILL five times under load: whatever a publisher got an acknowledgement for is in Kafka, in order."""
     with under_load(ingress, devices=8, messages=5000, rate=400) as load:
-        for _ in range(5):
-            time.sleep(1.7)
+        for number in range(1, 6):
+            wait_until(lambda more=number * 6000: stored(ingress) > more, 30, ingress.server.tail)  # type: ignore[misc]
             ingress.server.kill()
             ingress.start()
 
@@ -69,8 +72,8 @@ def test_killed_in_mid_stream_again_and_again_it_loses_nothing(ingress: Ingress)
 def test_a_graceful_stop_leaves_nothing_to_deliver_again(ingress: Ingress) -> None:
     """SIGTERM under load: what Kafka has is acknowledged before the process goes, so a restart repeats nothing."""
     with under_load(ingress, devices=4, messages=3000, rate=800) as load:
-        for _ in range(2):
-            time.sleep(1)
+        for more in (3000, 7000):
+            wait_until(lambda more=more: stored(ingress) > more, 30, ingress.server.tail)  # type: ignore[misc]
             ingress.server.stop()
             ingress.start()
 
@@ -85,14 +88,14 @@ def test_a_graceful_stop_leaves_nothing_to_deliver_again(ingress: Ingress) -> No
 def test_kafka_away_is_waited_for(ingress: Ingress, how: str) -> None:
     """Kafka frozen or killed under load: the ingress lives on, reads no more than its window, and loses nothing."""
     with under_load(ingress, devices=4, messages=4000, rate=500) as load:
-        time.sleep(1)
+        wait_until(lambda: stored(ingress) > 1000, 30, ingress.server.tail)
         if how == "frozen":
             ingress.kafka.pause()
-            time.sleep(8)
+            let_pass(8)
             ingress.kafka.resume()
         else:
             ingress.kafka.kill()
-            time.sleep(5)
+            let_pass(5)
             ingress.kafka.start()
 
     assert_all_there(ingress, load.result())
@@ -213,7 +216,7 @@ async def test_a_subscription_that_is_no_longer_wanted_is_ended(ingress: Ingress
     publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "d")
     await publisher.publish(f"{old}/d/x", [b"one"])
     line = await wait_for_line(ingress, "mqtt.unsubscribed")
-    await asyncio.sleep(1)
+    await until(lambda: f"{old}/+/#" in ingress.broker.server.log.read_text(errors="replace"), 20)
     await publisher.publish(f"{old}/d/y", [b"two"])
     await publisher.publish(f"{ingress.name}/d/z", [b"three"])
     await publisher.finish()
@@ -245,9 +248,9 @@ async def test_retained_messages_come_as_often_as_configured(ingress: Ingress, t
     await asyncio.to_thread(ingress.server.stop)
     ingress.start()
 
-    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, times)
+    await wait_for_line(ingress, "mqtt.connected", count=2)
 
-    assert len(records) == times
+    assert [each.value() for each in await barrier(ingress, times)] == [b"state"] * times
 
 
 @pytest.mark.real
@@ -285,7 +288,7 @@ async def test_birth_and_will_become_client_events(ingress: Ingress) -> None:
     ours = await asyncio.to_thread(events_of, ingress, clientid)
 
     assert [event["event"] for event in ours] == ["client.connected", "client.disconnected"]
-    assert not read(ingress.kafka, ingress.messages, 0, seconds=3)
+    assert not await barrier(ingress, 0)
 
 
 async def test_two_sources_and_the_page_that_tells_of_them(

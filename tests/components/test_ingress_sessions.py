@@ -24,6 +24,7 @@ from tests.components.ingress_process import (
 from tests.components.mqtt_publisher import Publisher
 from tests.parts import mosquitto
 from tests.parts.part import KafkaPart, MqttPart
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -127,12 +128,13 @@ async def test_the_page_counts_what_became_of_messages(tmp_path: Path, kafka: Ka
 
 async def metric_page(url: str, wanted: str) -> str:
     """The page, once this is on it."""
-    page = ""
-    async with asyncio.timeout(30):
-        while f"tidegate_ingress_{wanted}" not in page:
-            page = await asyncio.to_thread(get, url)
-            await asyncio.sleep(0.05)
-    return page
+
+    def page() -> str:
+        found = get(url)
+        return found if f"tidegate_ingress_{wanted}" in found else ""
+
+    found: str = await asyncio.to_thread(wait_until, page, 30, lambda: get(url))
+    return found
 
 
 async def test_a_device_that_claims_another_s_id_does_not_land_under_it(tmp_path: Path, kafka: KafkaPart) -> None:

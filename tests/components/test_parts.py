@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from paho.mqtt import publish, subscribe
 from pipeline.demo.process import Server, ServerError, free_port, listens
 from tests.parts import cache
 from tests.parts.part import KafkaPart, MqttPart, S3Part, UnavailableError
-from tests.parts.waiting import wait_until
+from tests.parts.waiting import let_pass, wait_until
 
 
 @pytest.mark.real
@@ -70,7 +69,7 @@ def test_a_part_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def build(folder: Path) -> None:
         fetched.append(folder)
         (folder / "first").touch()
-        time.sleep(0.2)
+        let_pass(0.2)
         (folder / "second").touch()
 
     with ThreadPoolExecutor(4) as pool:
@@ -104,8 +103,7 @@ def test_a_server_that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> 
 
 def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
     """A server that is not ready in time is an error, and does not stay."""
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    server = Server("the server", command, tmp_path / "log", lambda: False, ready_seconds=0.3)
+    server = Server("the server", ["sleep", "60"], tmp_path / "log", lambda: False, ready_seconds=0.3)
 
     with pytest.raises(ServerError, match=r"not ready after 0\.3 s"):
         server.start()
@@ -158,14 +156,14 @@ def test_no_server_outlives_a_killed_parent(tmp_path: Path) -> None:
     """When the process that started a server is killed with SIGKILL, the server is gone too."""
     port = free_port()
     parent = textwrap.dedent(f"""
-        import sys, time
+        import signal, sys
         from pathlib import Path
         from pipeline.demo.process import Server, listens
         command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "{port}"]
         server = Server("web", command, Path({str(tmp_path / "log")!r}), listens({port}))
         server.start()
         print(server.pid, flush=True)
-        time.sleep(60)
+        signal.pause()
     """)
     with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

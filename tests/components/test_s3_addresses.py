@@ -24,6 +24,7 @@ from tests.components.test_s3 import MIB, connector
 from tests.components.test_s3_objects import moto  # noqa: F401 - a fixture
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.waiting import pause, until
 
 DOMAIN = "store.test"
 
@@ -111,9 +112,8 @@ async def test_a_store_that_is_closed_leaves_no_connection_behind(s3: S3Part) ->
     before = len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())
     for _ in range(10):
         await use()
-    await asyncio.sleep(0)
 
-    assert (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == before
+    await until(lambda: (len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())) == before)
 
 
 async def test_pool_size_bounds_the_connections() -> None:
@@ -126,7 +126,7 @@ async def test_pool_size_bounds_the_connections() -> None:
         most = max(most, open_now)
         try:
             while await reader.readuntil(b"\r\n\r\n"):
-                await asyncio.sleep(0.005)
+                await pause(0.005)
                 writer.write(b"HTTP/1.1 200 OK\r\nETag: e\r\nContent-Length: 0\r\n\r\n")
         except asyncio.IncompleteReadError:
             open_now -= 1

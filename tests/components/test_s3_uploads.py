@@ -18,6 +18,7 @@ from tests.components.test_s3_faults import aggregated_lane
 from tests.faults.simulation.world import kafka_record
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.waiting import until
 
 STEPS = {
     "start": Fault("error", methods=("POST",), path="uploads", status=500, code="InternalError"),
@@ -49,9 +50,7 @@ async def bucket(store: S3Store) -> str:
 
 
 async def until_seen(proxy: FaultyS3, kind: str) -> None:
-    async with asyncio.timeout(20):
-        while not any(each.fault == kind for each in proxy.seen):  # noqa: ASYNC110 - the proxy has no event
-            await asyncio.sleep(0.01)
+    await until(lambda: any(each.fault == kind for each in proxy.seen), 20, lambda: str(proxy.seen))
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -29,6 +29,7 @@ from typing import Literal, Self
 
 from pipeline.demo.process import HOST, free_port
 from tests.parts.part import S3Part
+from tests.parts.waiting import pause
 
 Kind = Literal[
     "refuse",  # the connection is closed as soon as it is there; in TLS, in the middle of the handshake
@@ -269,13 +270,13 @@ async def _answer(
         writer.close()
         return False
     if fault and kind == "delay":
-        await asyncio.sleep(fault.seconds)
+        await pause(fault.seconds)
     if fault and kind == "trickle":
         size = max(1, len(raw) // 20)
         for start in range(0, len(raw), size):
             writer.write(raw[start : start + size])
             await writer.drain()
-            await asyncio.sleep(fault.seconds / 20)
+            await pause(fault.seconds / 20)
     else:
         writer.write(raw)
         await writer.drain()

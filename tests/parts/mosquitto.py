@@ -30,6 +30,7 @@ log_dest stderr
 log_type notice
 log_type warning
 log_type error
+log_type unsubscribe
 connection_messages true
 sys_interval 1
 """

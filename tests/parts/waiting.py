@@ -50,6 +50,11 @@ def let_pass(seconds: float, *, unless: Callable[[], bool] = lambda: False) -> N
         time.sleep(min(left, POLL_SECONDS))
 
 
+async def pause(seconds: float) -> None:
+    """Be slow, where slowness is what a played server or device is for."""
+    await asyncio.sleep(seconds)
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Fail when the body takes longer than `seconds`, times patience: for what is ended by a limit of time or of size."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from tests.components.pipeline_parts import Pipeline, aggregated, direct
 from tests.faults import checkers
 from tests.faults.real.load import SEED, SESSION_SECONDS
 from tests.parts.part import KafkaPart, MqttPart, S3Part
-from tests.parts.waiting import wait_until
+from tests.parts.waiting import let_pass
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 NAME = "end-to-end"
@@ -54,8 +53,7 @@ def test_every_acknowledged_message_is_stored(
                 else:
                     workers.remove(victim)
                     workers.append(pipeline.worker(wait=False))
-                until = time.monotonic() + chance.uniform(0.5, 2.5)
-                wait_until(lambda until=until: time.monotonic() > until or load.done(), 10, str)  # type: ignore[misc]
+                let_pass(chance.uniform(0.5, 2.5), unless=load.done)
         acknowledged = load.result()
         ingress.server.stop()
         pipeline.wait_for_no_lag("rows", 60)

@@ -6,7 +6,6 @@ A failing run is repeated with TIDEGATE_FAULT_SEED=<seed> make test TEST_ARGS=te
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +26,7 @@ from tests.faults.real.storm import (
 )
 from tests.parts.faulty_s3 import FaultyS3
 from tests.parts.part import S3Part
-from tests.parts.waiting import wait_until
+from tests.parts.waiting import let_pass
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 RECORDS_PER_STRIKE = 150
@@ -46,13 +45,11 @@ def weather(load: Load, scene: Scene, storm: list[Strike]) -> None:
     for fault in storm:
         load.produce(RECORDS_PER_STRIKE)
         fault.strike(scene)
-        until = time.monotonic() + scene.chance.uniform(0.3, SESSION_SECONDS)
-        wait_until(lambda until=until: time.monotonic() > until, 10, str)  # type: ignore[misc]
+        let_pass(scene.chance.uniform(0.3, SESSION_SECONDS))
         load.check_commits()
     load.produce(RECORDS_PER_STRIKE)
     # Who was frozen last must have lost its partitions when it wakes up.
-    until = time.monotonic() + 1.5 * SESSION_SECONDS
-    wait_until(lambda: time.monotonic() > until, 10, str)
+    let_pass(1.5 * SESSION_SECONDS)
     scene.calm()
 
 

@@ -124,6 +124,15 @@ def _defines(node: ast.stmt) -> set[str]:
     return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
+def test_tests_wait_for_what_they_need() -> None:
+    """Nothing sleeps but the waiting functions; in the simulation and in unit tests time is virtual."""
+    real = [
+        path for path in SOURCES if _name(path).startswith(("tests/components", "tests/faults/real", "tests/parts"))
+    ]
+
+    assert [_name(path) for path in real if "sleep" in _attributes(path)] == ["tests/parts/waiting.py"]
+
+
 def test_signals_go_to_our_own_processes() -> None:
     """No Python code runs between fork and exec, and only the class that owns a process group sends it signals.
 
