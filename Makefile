@@ -7,9 +7,10 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH ?= transport rules ingress listener
 BENCH_ARGS ?=
+MUTATION_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench clean
+.PHONY: help install demo test check format bench mutation clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -35,6 +36,9 @@ format: $(VENV)/.installed-dev ## write the code as `make check` wants it
 
 bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress (BENCH=transport BENCH_ARGS="--output json")
 	@set -e; for each in $(BENCH); do $(BIN)/python -m benchmarks.$$each $(BENCH_ARGS); done
+
+mutation: $(VENV)/.installed-dev ## change the pure modules a little and see a test fail (MUTATION_ARGS="--seconds 1200 --seed abc")
+	@$(BIN)/python -m tests.mutation $(MUTATION_ARGS)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

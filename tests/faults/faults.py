@@ -8,6 +8,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Final
+
+COMMIT_DIGITS_MIN: Final = 7  # an abbreviated hash may have no letter in it
+
+
+def seed(text: str) -> int:
+    """The seed that a person or a nightly run gives: a number, or a commit's hash."""
+    return int(text) if text.isdecimal() and len(text) < COMMIT_DIGITS_MIN else int(text, 16)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,15 @@ import pytest
 
 from tests.components.pipeline_parts import Pipeline, aggregated, direct, message
 from tests.faults import checkers
+from tests.faults.faults import seed
 from tests.parts.part import KafkaPart, S3Part
 
-SEED = int(os.environ.get("TIDEGATE_FAULT_SEED", "1"))
+GIVEN = os.environ.get("TIDEGATE_FAULT_SEED", "1")
+SEED = seed(GIVEN)
 SESSION_SECONDS = 2.0
 CLIENTS = 40
 Make = Callable[..., Pipeline]
+AGAIN = f"again: TIDEGATE_FAULT_SEED={GIVEN} make test TEST_ARGS='-n 0 {{}}'"
 RULE = 'SELECT clientid, payload.n AS n FROM "t/#" WHERE payload.keep = true'
 LATEST = 'SELECT clientid, payload FROM "t/#"'
 

@@ -1,7 +1,7 @@
 """Real processes that are killed, frozen and cut off, between a real Kafka and a real S3 server.
 
-One seed decides what happens when. Afterwards only the bucket and Kafka's offsets are asked. A failing run is repeated with
-TIDEGATE_FAULT_SEED=<seed> make test TEST_ARGS=tests/faults/real.
+One seed decides what happens when: TIDEGATE_FAULT_SEED, a number or a commit. Afterwards only the bucket and Kafka's offsets are
+asked. A failure prints the command that repeats it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Real workers in a storm: faults of tests/faults/real/storm.py that a seed draws, then the bucket and `verify` are asked.
 
-A failing run is repeated with TIDEGATE_FAULT_SEED=<seed> make test TEST_ARGS=tests/faults/real/test_storm.py.
+TIDEGATE_FAULT_SEED gives the seed, a number or a commit; a failure prints the command that repeats it.
 """
 
 from __future__ import annotations
