@@ -1,0 +1,199 @@
+"""Columns that an Avro schema declares: which values each takes, at the edges of its type, and what Arrow gets of them."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipeline.errors import ConfigError, EncodeError
+from pipeline.formats.columns import Column, columns
+from pipeline.sql.runtime.values import UNDEFINED
+
+MILLIS = {"type": "int", "logicalType": "time-millis"}
+MICROS = {"type": "long", "logicalType": "time-micros"}
+DATE = {"type": "int", "logicalType": "date"}
+FLOAT_MAX, DOUBLE_MAX = 3.4028234663852886e38, 1.7976931348623157e308
+
+
+def moment(unit: str, *, local: bool = False) -> dict[str, str]:
+    return {"type": "long", "logicalType": f"{'local-' if local else ''}timestamp-{unit}"}
+
+
+def decimal(precision: int, scale: int = 0) -> dict[str, Any]:
+    return {"type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale}
+
+
+def fixed(size: int) -> dict[str, Any]:
+    return {"type": "fixed", "name": "F", "size": size}
+
+
+def record(kind: Any, **field: Any) -> Column:
+    """A record whose only column, `a`, is of that type."""
+    fields = [{"name": "a", "type": kind, **field}]
+    return columns(json.dumps({"type": "record", "name": "r", "fields": fields}))
+
+
+def fitted(kind: Any, value: Any) -> Any:
+    """What a chunk holds of the value."""
+    return record(kind).fit({"a": value}, "")["a"]
+
+
+def arrow(kind: Any, value: Any) -> Any:
+    """What comes back from Arrow, after the way of a chunk through JSON."""
+    column = record(kind)
+    held = json.loads(json.dumps(column.fit({"a": value}, "")))
+    return pa.array([column.load(held)], column.type).to_pylist()[0]["a"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "number"),
+    [
+        (MILLIS, "00:00:00", 0),
+        (MILLIS, "01:02:03.004", 3_723_004),
+        (MILLIS, "23:59:59.999999", 86_399_999),
+        (MICROS, "00:00:00.000001", 1),
+        (MICROS, "01:02:03.000004", 3_723_000_004),
+        (MICROS, "23:00", 82_800_000_000),
+        (DATE, "1970-01-01", 0),
+        (DATE, "1969-12-31", -1),
+        (DATE, "1970-02-01", 31),
+        (moment("millis"), "1970-01-01T00:00:00Z", 0),
+        (moment("millis"), "1970-01-02T00:00:01.5Z", 86_401_500),
+        (moment("millis"), "1970-01-01T01:00:00+01:00", 0),
+        (moment("micros"), "1969-12-31T23:59:59.999999Z", -1),
+        (moment("micros"), "1970-01-01T00:00:01.000002Z", 1_000_002),
+        (moment("nanos"), "1970-01-01T00:00:00.000001Z", 1000),
+        (moment("millis", local=True), "1970-01-01T00:00:01", 1000),
+    ],
+)
+def test_a_time_in_words_is_a_number_in_its_unit(kind: Any, text: str, number: int) -> None:
+    """Times of day, dates and moments, before 1970 too; the number itself may stand there as well."""
+    assert fitted(kind, text) == number
+    assert fitted(kind, number) == number
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (MILLIS, "25:00", "an ISO 8601 time, found"),
+        (MILLIS, "noon", "an ISO 8601 time, found"),
+        (MILLIS, 1 << 31, "an ISO 8601 time, or its number"),
+        (DATE, "1970-13-01", "an ISO 8601 date, found"),
+        (DATE, True, "an ISO 8601 date, or its number"),
+        (moment("millis"), "1970-01-01T00:00:00", "with a zone"),
+        (moment("millis", local=True), "1970-01-01T00:00:00Z", "without a zone"),
+        (moment("nanos"), 1 << 63, "or its number"),
+    ],
+)
+def test_what_is_no_time_is_refused(kind: Any, value: Any, said: str) -> None:
+    """With what was expected: also a zone where there must be none."""
+    with pytest.raises(EncodeError, match=f"column a: expected .*{said}"):
+        fitted(kind, value)
+
+
+@pytest.mark.parametrize(("kind", "bits"), [("int", 32), ("long", 64)])
+def test_an_integer_column_ends_where_its_bits_end(kind: str, bits: int) -> None:
+    """On both sides; a float that is a whole number is an integer, a boolean is none."""
+    limit = 1 << (bits - 1)
+
+    assert [fitted(kind, value) for value in (-limit, limit - 1, 3.0, -0.0)] == [-limit, limit - 1, 3, 0]
+    assert type(fitted(kind, 3.0)) is int
+    for value in (-limit - 1, limit, 1.5, True, "1", None):
+        with pytest.raises(EncodeError, match=f"column a: expected an integer of {bits} bits"):
+            fitted(kind, value)
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("float", FLOAT_MAX), ("double", DOUBLE_MAX)])
+def test_a_number_column_ends_where_its_bits_end(kind: str, limit: float) -> None:
+    """On both sides; neither infinity nor what is no number is in it."""
+    assert [fitted(kind, value) for value in (-limit, limit, 0)] == [-limit, limit, 0]
+    assert type(fitted(kind, 1)) is float
+    for value in (float("inf"), float("-inf"), float("nan"), True, "1"):
+        with pytest.raises(EncodeError, match="column a: expected a number"):
+            fitted(kind, value)
+    if kind == "float":
+        for value in (3.5e38, -3.5e38):
+            with pytest.raises(EncodeError, match="a number of 32 bits"):
+                fitted(kind, value)
+
+
+def test_bytes_of_any_size_and_of_one_size() -> None:
+    """A fixed column takes its size and no other, none at all included; bytes take all."""
+    assert [arrow("bytes", value) for value in ("", "ab", b"\xff\x00")] == [b"", b"ab", b"\xff\x00"]
+    assert [arrow(fixed(2), value) for value in ("ab", b"\xff\x00")] == [b"ab", b"\xff\x00"]
+    assert fitted(fixed(0), "") == ""
+    for kind, value, said in (
+        (fixed(2), "a", "2 bytes"), (fixed(2), "abc", "2 bytes"), (fixed(2), "", "2 bytes"), (fixed(0), "a", "0 bytes"),
+        (fixed(2), 12, "2 bytes"), ("bytes", 12, "a string"), ("bytes", None, "a string"),
+    ):  # fmt: skip
+        with pytest.raises(EncodeError, match=f"column a: expected {said}"):
+            fitted(kind, value)
+
+
+def test_a_decimal_keeps_its_digits_and_no_others() -> None:
+    """As many as declared, before and behind the point; nothing is rounded."""
+    assert arrow(decimal(5, 2), 999.99) == Decimal("999.99")
+    assert arrow(decimal(5, 2), -1) == Decimal("-1.00")
+    assert arrow(decimal(3, 3), "0.125") == Decimal("0.125")
+    assert arrow(decimal(1), 9) == 9
+    for value in (1000, -1000, 0.001, "x", True, None, float("inf"), "1e100"):
+        with pytest.raises(EncodeError, match="column a: expected a number of 5 digits, 2 of them decimals"):
+            fitted(decimal(5, 2), value)
+
+
+def test_a_decimal_has_at_most_seventy_six_digits() -> None:
+    """The first thirty-eight in Arrow's smaller type."""
+    assert record(decimal(38)).type.field("a").type == pa.decimal128(38, 0)
+    assert record(decimal(39)).type.field("a").type == pa.decimal256(39, 0)
+    assert arrow(decimal(76), 10**76 - 1) == 10**76 - 1
+    for precision, scale in ((77, 0), (5, 6)):
+        with pytest.raises(ConfigError, match=r"Avro schema is refused|expected a decimal of 1 to 76 digits"):
+            record(decimal(precision, scale))
+
+
+def test_what_is_not_there_is_null_or_the_default() -> None:
+    """A column that may be null takes null and undefined; a default stands for what the row lacks; else it is required."""
+    nullable = record(["null", "int"])
+
+    assert [nullable.fit(row, "")["a"] for row in ({}, {"a": None}, {"a": UNDEFINED}, {"a": 1})] == [None, None, None, 1]
+    assert record("int", default=7).fit({}, "") == {"a": 7}
+    assert record("int", default=7).fit({"a": UNDEFINED}, "") == {"a": 7}
+    assert record("bytes", default="\u00ff").load(record("bytes", default="\u00ff").fit({}, "")) == {"a": b"\xff"}
+    assert fitted("null", UNDEFINED) is None
+    with pytest.raises(EncodeError, match="column a: required, and not in the row, whose fields are: b, c"):
+        record("int").fit({"b": 1, "c": 2}, "")
+    with pytest.raises(EncodeError, match="column a: required, and not in the row, whose fields are: none"):
+        record("int").fit({}, "")
+    with pytest.raises(EncodeError, match="column a: expected null"):
+        fitted("null", 0)
+
+
+def test_an_error_inside_says_where() -> None:
+    """Elements count from one, values of a map have their key, fields their name."""
+    inner = {"type": "record", "name": "I", "fields": [{"name": "x", "type": "int"}]}
+    for kind, value, place in (
+        ({"type": "array", "items": "int"}, [1, "2"], r"a\[2\]"),
+        ({"type": "map", "values": "int"}, {"k": "v"}, r"a\.k"),
+        (inner, {"x": "1"}, r"a\.x"),
+        ({"type": "array", "items": inner}, [{"x": 1}, {}], r"a\[2\]\.x"),
+        ({"type": "array", "items": "int"}, {}, "a"),
+        ({"type": "map", "values": "int"}, [], "a"),
+        (inner, [], "a"),
+    ):
+        with pytest.raises(EncodeError, match=f"column {place}: "):
+            fitted(kind, value)
+
+
+def test_what_needs_a_second_look_is_converted_all_the_way_down() -> None:
+    """Bytes in lists, maps, records and nullable columns, which JSON cannot hold as they are."""
+    inner = {"type": "record", "name": "I", "fields": [{"name": "x", "type": "bytes"}, {"name": "y", "type": "int"}]}
+
+    assert arrow({"type": "array", "items": "bytes"}, ["a", b"\xff"]) == [b"a", b"\xff"]
+    assert arrow({"type": "map", "values": "bytes"}, {"k": "a"}) == [("k", b"a")]
+    assert arrow(inner, {"x": "a", "y": 1}) == {"x": b"a", "y": 1}
+    assert [arrow(["null", "bytes"], value) for value in (None, "a")] == [None, b"a"]
+    assert arrow({"type": "array", "items": ["null", "int"]}, [1, None]) == [1, None]
