@@ -42,8 +42,9 @@ PAYLOAD = b'{"temperature": 21.5}'.ljust(PAYLOAD_BYTES)
 
 
 async def run_bare(port: int, expected: int, ready: Callable[[], None]) -> dict[str, float]:
-    from ingress.listener import packets as words
+    from ingress.listener import words
     from ingress.listener.protocol import ServerProtocol
+    from pipeline.mqtt import reasons
 
     meter, done = Meter(expected), asyncio.Event()
 
@@ -54,14 +55,14 @@ async def run_bare(port: int, expected: int, ready: Callable[[], None]) -> dict[
 
         def data_received(self, data: bytes) -> None:
             for word in self.core.receive_data(data):
-                if isinstance(word, words.Publishes):
-                    if acks := [message[3] for message in word.run if message[3]]:
+                if isinstance(word, list):
+                    if acks := [message[3] for message in word if message[3]]:
                         self.transport.write(self.core.send(words.Acks(acks)))
-                    if meter.add(len(word.run)) and not meter.result:
+                    if meter.add(len(word)) and not meter.result:
                         meter.stop()
                         done.set()
                 elif isinstance(word, words.Connect):
-                    self.transport.write(self.core.send(words.ConnAck(words.SUCCESS)))
+                    self.transport.write(self.core.send(words.ConnAck(reasons.SUCCESS)))
                     self.data_received(b"")
 
     await asyncio.get_running_loop().create_server(Bare, "127.0.0.1", port, backlog=1024)

@@ -30,7 +30,7 @@ from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import RefusedError
-from pipeline.mqtt.parser import DUP_FLAG, RETAIN_FLAG, Received, decode_properties
+from pipeline.mqtt.packets import DUP_FLAG, RETAIN_FLAG, Publish
 from pipeline.record import TOPIC, Outgoing, event_record
 
 UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
@@ -69,7 +69,7 @@ class Bridge:
 
     # 1. receive, 2. produce
 
-    def on_batch(self, batch: Sequence[Received]) -> None:
+    def on_batch(self, batch: Sequence[Publish]) -> None:
         """The hot path: everything that one topic's messages have in common was prepared at the first of them."""
         now_ms = int(time.time() * 1000)
         routes = self._router.routes
@@ -97,18 +97,17 @@ class Bridge:
         if self.window.full and self._connection is not None:
             self._connection.pause()
 
-    def _produce_unprepared(self, message: Received, route: Route, now_ms: int) -> None:
+    def _produce_unprepared(self, message: Publish, route: Route, now_ms: int) -> None:
         """A first message of its kind, one with properties or a clientid in its payload, or one for an adapter.
 
         Several records of one message stand in the window one after the other; the last carries its acknowledgement.
         """
-        topic, _, flags, mid, properties = message
+        topic, _, flags, mid, _ = message
         records = [self._event(each, message, now_ms) for each in route.events(message, now_ms)]
         if self._unwanted_retained(flags):
             self.metrics.dropped("retained")
         elif route.forwarded:
-            decoded = decode_properties(properties) if properties else ()
-            records.append((self._kafka.messages_topic, route.record(message, decoded, now_ms)))
+            records.append((self._kafka.messages_topic, route.record(message, now_ms)))
         elif not route.adapters:
             self.metrics.dropped("unsubscribed")
             if len(self._unwanted) < UNWANTED_MAX:
@@ -122,14 +121,15 @@ class Bridge:
             delivery = self.window.add(mid if index == last else 0, kafka_topic, record)
             self._producer.produce(kafka_topic, record, delivery)
 
-    def _event(self, event: ClientEvent, message: Received, now_ms: int) -> tuple[str, Outgoing]:
+    def _event(self, event: ClientEvent, message: Publish, now_ms: int) -> tuple[str, Outgoing]:
         """Where a client event goes. One that is no JSON (nested too deeply) is the dead letter of its message."""
         try:
             record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
         except orjson.JSONEncodeError as error:
-            problem = RefusedError(f"cannot make a client event of {message[0]!r:.100}: {error}", reason="client_event")
+            topic, payload, *_ = message
+            problem = RefusedError(f"cannot make a client event of {topic!r:.100}: {error}", reason="client_event")
             self._refusals.note(problem)
-            whole = Outgoing(message[0], message[1], [(TOPIC, message[0])], now_ms)
+            whole = Outgoing(topic, payload, [(TOPIC, topic)], now_ms)
             room = self._producer.dead_letter_bytes_max
             return self._kafka.dead_letter_topic, dead_letter(whole, problem, f"mqtt:{self._name}", room)
         self.metrics.events.inc()

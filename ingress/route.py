@@ -15,14 +15,8 @@ import orjson
 
 from ingress.clientid import Chain, Resolver
 from ingress.events import Adapter, ClientEvent
-from pipeline.mqtt.parser import (
-    DUP_FLAG,
-    PUBLISH_PROPERTIES,
-    QOS_MASK,
-    RETAIN_FLAG,
-    USER_PROPERTY,
-    Received,
-)
+from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
+from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
 from pipeline.record import PROPERTIES, Headers, Outgoing, message_record
 from pipeline.topics import matches
 
@@ -30,9 +24,7 @@ ROUTES_MAX: Final = 50_000
 TOPIC_BYTES_REMEMBERED_MAX: Final = 1024
 
 # Properties that concern one hop only and say nothing about the message.
-HOP_PROPERTIES: Final = frozenset({"Subscription-Identifier", "Topic-Alias"})
-
-Properties = Sequence[tuple[int, Any]]
+HOP_PROPERTIES: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS})
 
 
 class Route:
@@ -47,16 +39,16 @@ class Route:
         # First byte of the packet → key and headers; only for messages that need no second look.
         self.prepared: dict[int, tuple[bytes, list[tuple[str, bytes]]]] = {}
 
-    def events(self, message: Received, now_ms: int) -> Iterator[ClientEvent]:
+    def events(self, message: Publish, now_ms: int) -> Iterator[ClientEvent]:
         """The client events that a message tells of."""
         topic, payload, flags, _, _ = message
         retained = bool(flags & RETAIN_FLAG)
         for adapter in self.adapters:
             yield from adapter.events(topic.decode("utf-8", "replace"), payload, retained=retained, now_ms=now_ms)
 
-    def record(self, message: Received, properties: Properties, now_ms: int) -> Outgoing:
+    def record(self, message: Publish, now_ms: int) -> Outgoing:
         """The record of a message; remembers key and headers when the next one with the same flags has the same."""
-        topic, payload, flags, _, _ = message
+        topic, payload, flags, _, properties = message
         users: Mapping[bytes, bytes] = {value[0]: value[1] for each, value in properties if each == USER_PROPERTY}
         clientid, clientid_from = self._chain.resolve(payload, users)
         record = message_record(
@@ -112,10 +104,8 @@ def extra(properties: Properties) -> Headers:
     return [(PROPERTIES, orjson.dumps(told))] if told else []
 
 
-def properties_object(
-    properties: Properties, names: Mapping[int, tuple[str, str]] = PUBLISH_PROPERTIES
-) -> dict[str, Any]:
-    """Properties (of PUBLISH, unless `names` has others) under MQTT 5's names, as rules see them.
+def properties_object(properties: Properties) -> dict[str, Any]:
+    """Properties under MQTT 5's names, as rules see them.
 
     Of equal user properties the last one wins; all of them, in order, are in User-Property-Pairs. Bytes that are not
     UTF-8 (in Correlation-Data) are replaced.
@@ -123,11 +113,10 @@ def properties_object(
     told: dict[str, Any] = {}
     pairs = []
     for identifier, value in properties:
-        name = names[identifier][0]
         if identifier == USER_PROPERTY:
             pairs.append({"key": _text(value[0]), "value": _text(value[1])})
-        elif name not in HOP_PROPERTIES:
-            told[name] = _text(value) if isinstance(value, bytes) else value
+        elif identifier not in HOP_PROPERTIES:
+            told[KNOWN_PROPERTIES[identifier].name] = _text(value) if isinstance(value, bytes) else value
     if pairs:
         told["User-Property"] = {pair["key"]: pair["value"] for pair in pairs}
         told["User-Property-Pairs"] = pairs

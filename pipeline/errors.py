@@ -18,7 +18,7 @@
     ├── RecordsGoneError         NOT_FOUND            operator     no   Kafka deleted records that were asked for
     ├── ConnectorError           SERVICE_UNAVAILABLE  outside      no   an outside system; one of the three below
     │   ├── RetryableError       SERVICE_UNAVAILABLE  outside      yes  the same call may succeed later
-    │   │   ├── ProtocolError    SERVICE_UNAVAILABLE  outside      yes  a broker sent what is not MQTT
+    │   │   ├── ProtocolError    SERVICE_UNAVAILABLE  outside      yes  a broker or a device sent what is not MQTT
     │   │   └── NoAnswerError    SERVICE_UNAVAILABLE  outside      yes  a broker said nothing in the time it was given
     │   ├── OperatorError        BAD_REQUEST          operator     no   a person has to act first; the work waits meanwhile
     │   └── RefusedError         BAD_REQUEST          author       no   this row will never be taken: it becomes a dead letter

@@ -8,12 +8,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingress.listener import packets as words
-from ingress.listener.fields import packet, written_properties
+from ingress.listener import words
+from pipeline.mqtt import packets, reasons
+from pipeline.mqtt.packets import acknowledgements, packet
+from pipeline.mqtt.properties import (
+    ALIAS_MAXIMUM,
+    ASSIGNED_CLIENTID,
+    IDENTIFIERS_AVAILABLE,
+    PACKET_MAXIMUM,
+    REASON_STRING,
+    RECEIVE_MAXIMUM,
+    SERVER_KEEPALIVE,
+    SESSION_EXPIRY,
+    SHARED_AVAILABLE,
+    WILDCARDS_AVAILABLE,
+    written_properties,
+)
 
-SESSION_EXPIRY, ASSIGNED_CLIENTID, SERVER_KEEPALIVE = 0x11, 0x12, 0x13
-REASON_STRING, RECEIVE_MAXIMUM, ALIAS_MAXIMUM, PACKET_MAXIMUM = 0x1F, 0x21, 0x22, 0x27
-NO_SUBSCRIPTIONS: Final = {0x28: 0, 0x29: 0, 0x2A: 0}  # wildcards, subscription identifiers, shared
+NO_SUBSCRIPTIONS: Final = {WILDCARDS_AVAILABLE: 0, IDENTIFIERS_AVAILABLE: 0, SHARED_AVAILABLE: 0}
 REASON_BYTES_MAX: Final = 200
 
 
@@ -32,12 +44,12 @@ class Answers:
     def acks(self, acks: list[words.Ack]) -> bytes:
         """PUBACK and PUBREC. "Success" has the same four bytes in both versions."""
         if all(ack < words.QOS2 for ack in acks):
-            return b"".join([b"\x40\x02" + ack.to_bytes(2, "big") for ack in acks])
+            return acknowledgements(acks)
         return b"".join([self._ack(ack) for ack in acks])
 
     def _ack(self, ack: words.Ack) -> bytes:
         mid, code = (ack & 0xFFFF).to_bytes(2, "big"), ack >> words.REASON_SHIFT
-        first = 0x50 if ack & words.QOS2 else 0x40
+        first = packets.PUBREC if ack & words.QOS2 else packets.PUBACK
         return packet(first, mid + bytes([code]) if code and self.v5 else mid)
 
     def other(self, word: words.Told) -> bytes:
@@ -46,17 +58,17 @@ class Answers:
             case words.ConnAck():
                 return self._connack(word)
             case words.Complete(mid, code):
-                return packet(0x70, mid.to_bytes(2, "big") + (bytes([code]) if code and self.v5 else b""))
+                return packet(packets.PUBCOMP, mid.to_bytes(2, "big") + (bytes([code]) if code and self.v5 else b""))
             case words.SubAck(mid, filters):
-                code = words.NOT_AUTHORIZED if self.v5 else words.UNSPECIFIED
-                return packet(0x90, mid.to_bytes(2, "big") + b"\0" * self.v5 + bytes([code]) * filters)
+                code = reasons.NOT_AUTHORIZED if self.v5 else reasons.UNSPECIFIED
+                return packet(packets.SUBACK, mid.to_bytes(2, "big") + b"\0" * self.v5 + bytes([code]) * filters)
             case words.UnsubAck(mid, filters):
-                codes = b"\0" + bytes([words.NO_SUBSCRIPTION]) * filters if self.v5 else b""
-                return packet(0xB0, mid.to_bytes(2, "big") + codes)
-        return b"\xd0\x00"
+                codes = b"\0" + bytes([reasons.NO_SUBSCRIPTION]) * filters if self.v5 else b""
+                return packet(packets.UNSUBACK, mid.to_bytes(2, "big") + codes)
+        return packet(packets.PINGRESP, b"")
 
     def _connack(self, word: words.ConnAck) -> bytes:
-        if word.code != words.SUCCESS:
+        if word.code != reasons.SUCCESS:
             return self.refusal(words.Bye(word.code))
         self.connected = True
         if not self.v5:
@@ -73,18 +85,18 @@ class Answers:
             told[ASSIGNED_CLIENTID] = word.assigned.encode()
         if word.keepalive_seconds is not None:
             told[SERVER_KEEPALIVE] = word.keepalive_seconds
-        return self._if_readable(packet(0x20, b"\0\0" + written_properties(told)))
+        return self._if_readable(packet(packets.CONNACK, b"\0\0" + written_properties(told)))
 
     def refusal(self, word: words.Bye) -> bytes:
         """CONNACK instead of a DISCONNECT. Of a version that we do not know, 3.1.1 says what it has to look like."""
         if self.v5:
-            return self._last(0x20, b"\0", word)
+            return self._last(packets.CONNACK, b"\0", word)
         code = words.CONNACK_311.get(word.code, 3)
-        return b"" if word.code in (0x81, 0x82) else b"\x20\x02\x00" + bytes([code])
+        return b"" if word.code in (reasons.MALFORMED, reasons.PROTOCOL_ERROR) else b"\x20\x02\x00" + bytes([code])
 
     def bye(self, word: words.Bye) -> bytes:
         """DISCONNECT; MQTT 3.1.1 has none from a server."""
-        return self._last(0xE0, b"", word) if self.v5 else b""
+        return self._last(packets.DISCONNECT, b"", word) if self.v5 else b""
 
     def _last(self, first: int, before: bytes, word: words.Bye) -> bytes:
         reason = word.reason.encode()[:REASON_BYTES_MAX].decode("utf-8", "ignore").encode()

@@ -7,35 +7,43 @@ from __future__ import annotations
 
 from typing import Final
 
-from ingress.listener.fields import MALFORMED, PROTOCOL_ERROR, USER_PROPERTY, Broken, Reader, checked_topic
-from ingress.listener.packets import CLIENTID_NOT_VALID, UNSUPPORTED_VERSION, Connect, Will
+from ingress.listener.words import Connect, Will
+from pipeline.mqtt.fields import ProtocolError, Reader, checked_topic
+from pipeline.mqtt.properties import (
+    AUTHENTICATION_DATA,
+    AUTHENTICATION_METHOD,
+    OF_CONNECT,
+    OF_WILL,
+    RESPONSE_TOPIC,
+    WILL_DELAY,
+    decode_checked,
+)
+from pipeline.mqtt.reasons import CLIENTID_NOT_VALID, MALFORMED, PROTOCOL_ERROR, UNSUPPORTED_VERSION
 
 CLIENTID_BYTES_MAX: Final = 1024
-ALLOWED: Final = frozenset({0x11, 0x15, 0x16, 0x17, 0x19, 0x21, 0x22, 0x27, USER_PROPERTY})
-WILL_ALLOWED: Final = frozenset({0x01, 0x02, 0x03, 0x08, 0x09, 0x18, USER_PROPERTY})
-WILL_DELAY, RESPONSE_TOPIC = 0x18, 0x08
 
 
 def read_version(body: Reader) -> int:
-    """4 (MQTT 3.1.1) or 5. Raises Broken; a body of another version is not looked into."""
+    """4 (MQTT 3.1.1) or 5. Raises ProtocolError; a body of another version is not looked into."""
     name, version = body.binary(), body.number(1)
     if name not in (b"MQTT", b"MQIsdp"):
-        raise Broken(MALFORMED, "expected the protocol name MQTT")
+        raise ProtocolError(MALFORMED, "expected the protocol name MQTT")
     if name != b"MQTT" or version not in (4, 5):
-        raise Broken(UNSUPPORTED_VERSION, f"expected MQTT 3.1.1 or 5, found version {version}")
+        raise ProtocolError(UNSUPPORTED_VERSION, f"expected MQTT 3.1.1 or 5, found version {version}")
     return version
 
 
 def read_connect(body: Reader, version: int) -> Connect:
-    """What follows the version. Raises Broken."""
+    """What follows the version. Raises ProtocolError."""
     flags, keepalive = body.number(1), body.number(2)
     _check_flags(flags, version)
-    properties = body.properties(ALLOWED) if version == 5 else ()
-    if any(identifier == 0x16 for identifier, _ in properties) and all(each != 0x15 for each, _ in properties):
-        raise Broken(PROTOCOL_ERROR, "expected an authentication method with the authentication data")
+    properties = decode_checked(body.counted(), OF_CONNECT) if version == 5 else ()
+    told = {identifier for identifier, _ in properties}
+    if AUTHENTICATION_DATA in told and AUTHENTICATION_METHOD not in told:
+        raise ProtocolError(PROTOCOL_ERROR, "expected an authentication method with the authentication data")
     clientid = body.text()
     if len(clientid) > CLIENTID_BYTES_MAX or (not clientid and version == 4 and not flags & 2):
-        raise Broken(
+        raise ProtocolError(
             CLIENTID_NOT_VALID, f"expected a clientid of 1 to {CLIENTID_BYTES_MAX} bytes, found {len(clientid)}"
         )
     will = _will(body, flags, version) if flags & 4 else None
@@ -47,15 +55,15 @@ def read_connect(body: Reader, version: int) -> Connect:
 
 def _check_flags(flags: int, version: int) -> None:
     if flags & 1:
-        raise Broken(MALFORMED, "expected the reserved flag of CONNECT to be 0")
+        raise ProtocolError(MALFORMED, "expected the reserved flag of CONNECT to be 0")
     if flags & 0x18 == 0x18 or (not flags & 4 and flags & 0x38):
-        raise Broken(MALFORMED, "expected a will of QoS 0 to 2, or no flags of one")
+        raise ProtocolError(MALFORMED, "expected a will of QoS 0 to 2, or no flags of one")
     if version == 4 and flags & 0x40 and not flags & 0x80:
-        raise Broken(MALFORMED, "expected a user name with the password")
+        raise ProtocolError(MALFORMED, "expected a user name with the password")
 
 
 def _will(body: Reader, flags: int, version: int) -> Will:
-    properties = body.properties(WILL_ALLOWED) if version == 5 else ()
+    properties = decode_checked(body.counted(), OF_WILL) if version == 5 else ()
     topic = checked_topic(body.binary())
     payload = body.binary()
     values = dict(properties)

@@ -14,11 +14,14 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
-from ingress.listener import packets as words
+from ingress.listener import words
 from ingress.listener.identity import Address, Identity
 from ingress.listener.login import Admitted, common_name
 from ingress.listener.protocol import ServerProtocol
 from pipeline.errors import ConnectorError
+from pipeline.mqtt import reasons
+from pipeline.mqtt.packets import Publish
+from pipeline.mqtt.properties import SESSION_EXPIRY
 
 if TYPE_CHECKING:
     from ingress.listener.inbox import ClientWindow
@@ -65,8 +68,8 @@ class Connection(asyncio.Protocol):
         """The hot path: once for each read."""
         self._heard_at = self._loop.time()
         for word in self._protocol.receive_data(data):
-            if type(word) is words.Publishes:
-                self._publishes(word.run)
+            if isinstance(word, list):
+                self._publishes(word)
             else:
                 self._on(word)
             if self._ended:
@@ -87,11 +90,11 @@ class Connection(asyncio.Protocol):
 
     # --- what the device said ---
 
-    def _publishes(self, run: list[words.Publish]) -> None:
+    def _publishes(self, run: list[Publish]) -> None:
         assert self._window is not None
         assert self.identity is not None
         if not self._listener.inbox.take(self._window, self.identity, run):
-            self.leave("not_authorized", words.NOT_AUTHORIZED)
+            self.leave("not_authorized", reasons.NOT_AUTHORIZED)
 
     def _on(self, word: words.Said) -> None:
         match word:
@@ -106,7 +109,7 @@ class Connection(asyncio.Protocol):
             case words.Unsubscribe(mid, filters):
                 self._tell(words.UnsubAck(mid, filters))
             case words.Disconnect(code):
-                if code == words.SUCCESS and self.identity is not None:
+                if code == reasons.SUCCESS and self.identity is not None:
                     self.identity.will_is_void = True
                 self.leave(KNOWN_CLOSE.get(code, f"disconnect_0x{code:02x}"))
             case words.Violation(code, reason):
@@ -126,7 +129,7 @@ class Connection(asyncio.Protocol):
         admitted = await self._listener.admit(connect, address.common_name)
         if self._ended:
             return
-        if admitted.code != words.SUCCESS:
+        if admitted.code != reasons.SUCCESS:
             self._listener.refused(admitted.code, address, connect)
             self._tell(words.ConnAck(admitted.code))
             self._end()
@@ -148,10 +151,10 @@ class Connection(asyncio.Protocol):
         longest = int(source.keepalive_max)
         shortened = self.v5 and not 0 < keepalive <= longest
         self._keepalive_seconds = (longest if shortened else keepalive) * KEEPALIVE_GRACE
-        expiry = dict(connect.properties).get(0x11, 0)
+        expiry = dict(connect.properties).get(SESSION_EXPIRY, 0)
         kept = min(expiry, int(source.will_delay_max))
         return words.ConnAck(
-            words.SUCCESS,
+            reasons.SUCCESS,
             assigned=None if connect.clientid else admitted.clientid,
             keepalive_seconds=longest if shortened else None,
             session_expiry_seconds=kept if kept != expiry else None,
@@ -177,7 +180,7 @@ class Connection(asyncio.Protocol):
             self._heard_at = now
         left = self._heard_at + self._keepalive_seconds - now
         if left <= 0:
-            self.leave("keepalive_timeout", words.KEEPALIVE_TIMEOUT)
+            self.leave("keepalive_timeout", reasons.KEEPALIVE_TIMEOUT)
         else:
             self._timer = self._loop.call_later(left, self._watch)
 
@@ -196,7 +199,7 @@ class Connection(asyncio.Protocol):
 
     def fail(self, problem: ConnectorError) -> None:
         """Kafka does not take what it sent; it has to send it again, to whom it will."""
-        self.leave("server_unavailable", words.SERVER_UNAVAILABLE, str(problem))
+        self.leave("server_unavailable", reasons.SERVER_UNAVAILABLE, str(problem))
 
     def hold(self) -> None:
         """Read no more, for good."""

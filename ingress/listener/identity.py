@@ -6,13 +6,13 @@ Pure, but for a memory of topics, which is bounded. This file does not know how 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ingress.listener.packets import Connect, Publish, Will
+from ingress.listener.words import Connect, Will
 from ingress.route import extra, properties_object
-from pipeline.mqtt.parser import DUP_FLAG, PUBLISH_PROPERTIES, QOS_MASK, RETAIN_FLAG
+from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
+from pipeline.mqtt.properties import AUTHENTICATION_DATA, AUTHENTICATION_METHOD, RECEIVE_MAXIMUM, SESSION_EXPIRY
 from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_record
 from pipeline.topics import matches
 
@@ -21,16 +21,8 @@ _PLACEHOLDER: Final = re.compile("%[cu]")
 TOPICS_REMEMBERED_MAX: Final = 512
 TOPIC_BYTES_REMEMBERED_MAX: Final = 256
 
-# MQTT 5.0 table 2-4: the names of the properties of CONNECT that an event tells.
-CONNECT_PROPERTIES: Final[Mapping[int, tuple[str, str]]] = {
-    0x11: ("Session-Expiry-Interval", "four"),
-    0x17: ("Request-Problem-Information", "byte"),
-    0x19: ("Request-Response-Information", "byte"),
-    0x21: ("Receive-Maximum", "two"),
-    0x22: ("Topic-Alias-Maximum", "two"),
-    0x27: ("Maximum-Packet-Size", "four"),
-    0x26: PUBLISH_PROPERTIES[0x26],
-}
+# Properties of CONNECT that an event does not tell.
+CREDENTIALS: Final = frozenset({AUTHENTICATION_METHOD, AUTHENTICATION_DATA})
 
 Prepared = dict[int, tuple[bytes, list[tuple[str, bytes]]]]  # first byte of a PUBLISH → key and headers
 
@@ -90,7 +82,7 @@ class Identity:
         """The record of its will."""
         return self._message(will.topic, will.payload, will.flags, will.properties, now_ms)
 
-    def _message(self, topic: bytes, payload: bytes, flags: int, properties: Any, now_ms: int) -> Outgoing:
+    def _message(self, topic: bytes, payload: bytes, flags: int, properties: Properties, now_ms: int) -> Outgoing:
         more = [(PEERHOST, self.address.peerhost.encode())]
         if self.username is not None:
             more.append((USERNAME, self.username.encode()))
@@ -111,18 +103,18 @@ class Identity:
     def connected(self) -> Outgoing:
         """The event client.connected, with EMQX's field names."""
         connect = self.connect
-        told = tuple(each for each in connect.properties if each[0] in CONNECT_PROPERTIES)
+        told = tuple(each for each in connect.properties if each[0] not in CREDENTIALS)
         values = dict(connect.properties)
         fields = self._common() | {
             "keepalive": connect.keepalive_seconds,
             "clean_start": connect.clean_start,
             "is_bridge": False,
-            "expiry_interval": values.get(0x11, 0),
+            "expiry_interval": values.get(SESSION_EXPIRY, 0),
             "connected_at": self.connected_at_ms,
-            "conn_props": {"User-Property": {}} | properties_object(told, CONNECT_PROPERTIES),
+            "conn_props": {"User-Property": {}} | properties_object(told),
         }
-        if 0x21 in values:
-            fields["receive_maximum"] = values[0x21]
+        if RECEIVE_MAXIMUM in values:
+            fields["receive_maximum"] = values[RECEIVE_MAXIMUM]
         return event_record("client.connected", fields, clientid=self.clientid, timestamp_ms=self.connected_at_ms)
 
     def disconnected(self, reason: str, now_ms: int) -> Outgoing:

@@ -16,7 +16,7 @@ import time
 from typing import Any, Final, Protocol
 
 from ingress.listener.identity import Identity
-from ingress.listener.packets import NOT_AUTHORIZED, QOS2, REASON_SHIFT, Ack, Publish
+from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
 from ingress.window import Delivery, Window
@@ -24,10 +24,10 @@ from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import ConnectorError, RefusedError
-from pipeline.mqtt.parser import DUP_FLAG
+from pipeline.mqtt.packets import DUP_FLAG, QOS2_FLAG, QOS_MASK, Publish
+from pipeline.mqtt.reasons import NOT_AUTHORIZED
 from pipeline.record import Outgoing
 
-QOS_MASK: Final = 0x06
 NOTHING: Final = Outgoing(b"", b"", [], 0)
 
 
@@ -120,9 +120,9 @@ class Inbox:
         obeyed = True
         for message in run:
             topic, payload, flags, ack, properties = message
-            if flags & (DUP_FLAG | 4):
+            if flags & (DUP_FLAG | QOS2_FLAG):
                 redelivered += flags & DUP_FLAG == DUP_FLAG
-                ack |= QOS2 if flags & QOS_MASK == 4 else 0
+                ack |= QOS2 if flags & QOS_MASK == QOS2_FLAG else 0
             known = None if properties else prepared.get(topic)
             ready = known.get(flags) if known else None
             record = Outgoing(ready[0], payload, ready[1], now_ms) if ready else identity.record(message, now_ms)

@@ -19,17 +19,18 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from ingress.listener.identity import permitted
-from ingress.listener.packets import (
+from ingress.listener.words import Connect
+from pipeline.config.listener import ListenerSource
+from pipeline.errors import ConfigError
+from pipeline.mqtt.properties import AUTHENTICATION_METHOD
+from pipeline.mqtt.reasons import (
     BAD_AUTHENTICATION_METHOD,
     BAD_CREDENTIALS,
     CLIENTID_NOT_VALID,
     NOT_AUTHORIZED,
     SERVER_BUSY,
     SUCCESS,
-    Connect,
 )
-from pipeline.config.listener import ListenerSource
-from pipeline.errors import ConfigError
 from pipeline.passwords import parse_passwords, verified
 from pipeline.topics import matches
 
@@ -39,7 +40,6 @@ THREADS: Final = 2
 CHECKS_MAX: Final = (
     256  # under way or waiting; who comes then is told to come again, instead of running into the time limit
 )
-AUTHENTICATION_METHOD: Final = 0x15
 
 
 class Admitted(NamedTuple):

@@ -16,33 +16,28 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
 
-from ingress.listener import packets as words
+from ingress.listener import words
 from ingress.listener.answers import Answers
 from ingress.listener.connect import read_connect, read_version
-from ingress.listener.fields import (
-    MALFORMED,
-    PROTOCOL_ERROR,
-    USER_PROPERTY,
-    Broken,
-    Properties,
-    Reader,
-    checked_text,
-    checked_topic,
-    length,
+from pipeline.mqtt import packets, reasons
+from pipeline.mqtt.fields import ProtocolError, Reader, checked_text, checked_topic
+from pipeline.mqtt.framing import NO_LIMIT, Found, Framing, add
+from pipeline.mqtt.packets import Properties
+from pipeline.mqtt.properties import (
+    OF_ACK,
+    OF_DISCONNECT,
+    OF_PUBLISH_BY_CLIENT,
+    OF_SUBSCRIBE,
+    OF_UNSUBSCRIBE,
+    PACKET_MAXIMUM,
+    RESPONSE_TOPIC,
+    TOPIC_ALIAS,
+    decode_checked,
 )
 
 CONNECT_BYTES_MAX: Final = 128 << 10  # before a device has said who it is
 TOPICS_REMEMBERED_MAX: Final = 512
 TOPIC_BYTES_REMEMBERED_MAX: Final = 256
-
-USUAL_PUBLISH: Final = frozenset({0x30, 0x31, 0x32, 0x33, 0x3A, 0x3B})  # QoS 0, and QoS 1 with or without DUP
-
-RESPONSE_TOPIC, REASON_STRING, TOPIC_ALIAS = 0x08, 0x1F, 0x23
-PUBLISH_ALLOWED: Final = frozenset({0x01, 0x02, 0x03, RESPONSE_TOPIC, 0x09, TOPIC_ALIAS, USER_PROPERTY})
-ACK_ALLOWED: Final = frozenset({REASON_STRING, USER_PROPERTY})
-SUBSCRIBE_ALLOWED: Final = frozenset({0x0B, USER_PROPERTY})
-UNSUBSCRIBE_ALLOWED: Final = frozenset({USER_PROPERTY})
-DISCONNECT_ALLOWED: Final = frozenset({0x11, REASON_STRING, USER_PROPERTY})
 DISCONNECT_CODES: Final = frozenset({0x00, 0x04, *range(0x80, 0xA3)})
 
 
@@ -55,22 +50,25 @@ class State(Enum):
     ENDED = 3
 
 
-class ServerProtocol:
+class ServerProtocol(Framing[words.Said]):
     """One conversation with one device."""
 
     def __init__(self, *, packet_bytes_max: int, receive_max: int) -> None:
+        super().__init__(v5=False)
         self._packet_bytes_max = packet_bytes_max
         self._receive_max = receive_max
-        self._limit = min(packet_bytes_max, CONNECT_BYTES_MAX)
-        self._tail = bytearray()  # what was received and not yet parsed
-        self._needed = 0  # bytes of it that the next packet takes, as far as is known
         self._topics: set[bytes] = set()
+        self._usual_topics = self._topics
         self._aliases: dict[int, bytes] = {}
-        self._unanswered = 0
         self._taken: dict[int, bool] = {}  # QoS 2: packet identifier → whether its PUBREC was sent
         self._answers = Answers(packet_bytes_max, receive_max)
-        self.state = State.NEW
-        self.v5 = False
+        self._enter(State.NEW)
+
+    def _enter(self, state: State) -> None:
+        """Another state, and what the hot loop has to know of it."""
+        self.state = state
+        self._is_held = state in (State.ANSWERING, State.ENDED)
+        self._usual_bytes_max = self._packet_bytes_max if state is State.OPEN else -1
 
     # --- what the device said ---
 
@@ -78,105 +76,54 @@ class ServerProtocol:
         """What `chunk` completes, in order. Call it with nothing after CONNECT was answered: more may have come by then."""
         if self.state is State.ENDED:
             return []
-        if self._tail or self.state is State.ANSWERING:
-            self._tail += chunk
-            if len(self._tail) < self._needed or self.state is State.ANSWERING:
-                return []
-            chunk = bytes(self._tail)
-            self._tail = bytearray()
-        found: list[words.Said] = []
-        run: list[words.Publish] = []
+        found: Found = [[]]
         try:
-            self._split(chunk, found, run)
-            _flush(run, found)
-        except Broken as error:
-            _flush(run, found)
-            found.append(words.Violation(error.code, str(error)))
-            self.state = State.ENDED
+            self._cut(chunk, found)
+        except ProtocolError as error:
+            self._enter(State.ENDED)
+            add(found, words.Violation(error.reason_code, error.problem))
+            found.pop()
         return found
-
-    def _split(self, b: bytes, found: list[words.Said], run: list[words.Publish]) -> None:
-        """The hot loop: one pass over the bytes, positions in local variables."""
-        topics, v5, maximum, limit = self._topics, self.v5, self._receive_max, self._limit
-        start, end = 0, len(b)
-        while start + 1 < end:
-            first, size, at = b[start], b[start + 1], start + 2
-            if size > 127:
-                size, at = length(b, start + 1, end)
-                if size < 0:
-                    break
-            if size > limit or first & 0xF0 != 0x30 or self.state is not State.OPEN:
-                self._check_header(first, size)
-            stop = at + size
-            if stop > end:
-                break
-            start = stop
-            if first & 0xF0 != 0x30:
-                _flush(run, found)
-                found.append(self._control(first, Reader(b[at:stop])))
-                if self.state is not State.OPEN:
-                    break
-                continue
-            if size > 4 and first in USUAL_PUBLISH:
-                body = at + 2 + ((b[at] << 8) | b[at + 1])
-                topic = b[at + 2 : body]
-                if body + 3 <= stop and topic in topics:
-                    mid = 0
-                    if first & 2:
-                        mid = (b[body] << 8) | b[body + 1]
-                        body += 2
-                        self._unanswered += 1
-                    if (mid or not first & 2) and not (v5 and (b[body] or self._unanswered > maximum)):
-                        run.append((topic, b[body + v5 : stop], first, mid, ()))
-                        continue
-                    self._unanswered -= first & 2 == 2
-            self._unusual(first, Reader(b[at:stop]), found, run)
-        if start < end and self.state is not State.ENDED:
-            self._keep(b, start, end)
 
     def _check_header(self, first: int, size: int) -> None:
         """What can be said of a packet before all of it has come."""
-        expected = first == 0x10 if self.state is State.NEW else first & 0xF0 == 0x30 or first in _CONTROL
+        is_new = self.state is State.NEW
+        is_publish = first & packets.TYPE_MASK == packets.PUBLISH
+        expected = first == packets.CONNECT if is_new else is_publish or first in _READERS
         if not expected:
-            raise Broken(PROTOCOL_ERROR, f"a packet that begins with 0x{first:02X} cannot come here")
-        if size > self._limit:
-            raise Broken(words.PACKET_TOO_LARGE, f"expected at most {self._limit} bytes in a packet, found {size}")
+            raise ProtocolError(reasons.PROTOCOL_ERROR, f"a packet that begins with 0x{first:02X} cannot come here")
+        limit = min(self._packet_bytes_max, CONNECT_BYTES_MAX) if is_new else self._packet_bytes_max
+        if size > limit:
+            raise ProtocolError(reasons.PACKET_TOO_LARGE, f"expected at most {limit} bytes in a packet, found {size}")
 
-    def _keep(self, b: bytes, start: int, end: int) -> None:
-        """Remember the beginning of a packet and how many bytes it needs, so that a large one is not parsed again."""
-        self._tail = bytearray(b[start:])
-        self._needed = 2
-        if end - start >= 2 and self.state is not State.ANSWERING:
-            size, at = length(b, start + 1, end)
-            self._needed = end - start + 1 if size < 0 else at - start + size
-
-    def _unusual(self, first: int, body: Reader, found: list[words.Said], run: list[words.Publish]) -> None:
+    def _publish(self, found: Found, topic: bytes, payload: bytes, first: int, mid: int, properties: bytes) -> None:
         """A PUBLISH with a new topic, QoS 2, properties, or something wrong with it."""
-        qos = (first & 6) >> 1
-        if qos == 3 or (not qos and first & 8):
-            raise Broken(MALFORMED, f"expected QoS 0 to 2, and DUP only with 1 and 2, found flags 0x{first & 15:X}")
-        topic = checked_text(body.binary())
-        mid = body.number(2) if qos else 0
-        if qos and not mid:
-            raise Broken(PROTOCOL_ERROR, "expected a packet identifier of 1 to 65535, found 0")
-        properties: Properties = body.properties(PUBLISH_ALLOWED) if self.v5 else ()
+        qos = (first & packets.QOS_MASK) >> 1
+        if qos == 3 or (not qos and first & packets.DUP_FLAG):
+            raise ProtocolError(
+                reasons.MALFORMED, f"expected QoS 0 to 2, and DUP only with 1 and 2, found flags 0x{first & 15:X}"
+            )
+        checked_text(topic)
+        decoded: Properties = ()
         if properties:
-            topic, properties = self._with_properties(topic, properties)
+            topic, decoded = self._with_properties(topic, decode_checked(properties, OF_PUBLISH_BY_CLIENT))
         self._remember(checked_topic(topic))
         if qos == 2 and mid in self._taken:
             if self._taken[mid]:
-                _flush(run, found)
-                found.append(words.Repeated(mid))
+                add(found, words.Repeated(mid))
             return
         if qos:
-            self._unanswered += 1
-            if self.v5 and self._unanswered > self._receive_max:
-                raise Broken(
-                    words.RECEIVE_MAXIMUM_EXCEEDED, f"expected at most {self._receive_max} unanswered messages"
-                )
-            if qos == 2:
-                self._taken[mid] = False
-        run.append((topic, body.rest(), first, mid, properties))
+            self._count_unanswered(mid, qos)
+        found[-1].append((topic, payload, first, mid, decoded))
+
+    def _count_unanswered(self, mid: int, qos: int) -> None:
+        if self._room < 1:
+            raise ProtocolError(
+                reasons.RECEIVE_MAXIMUM_EXCEEDED, f"expected at most {self._receive_max} unanswered messages"
+            )
+        self._room -= 1
+        if qos == 2:
+            self._taken[mid] = False
 
     def _with_properties(self, topic: bytes, properties: Properties) -> tuple[bytes, Properties]:
         """The topic that an alias stands for, and the properties without it."""
@@ -187,8 +134,8 @@ class ServerProtocol:
         if alias is None:
             return topic, properties
         if alias > words.TOPIC_ALIASES_MAX or (not topic and alias not in self._aliases):
-            raise Broken(
-                words.TOPIC_ALIAS_INVALID, f"topic alias {alias} is unknown or beyond {words.TOPIC_ALIASES_MAX}"
+            raise ProtocolError(
+                reasons.TOPIC_ALIAS_INVALID, f"topic alias {alias} is unknown or beyond {words.TOPIC_ALIASES_MAX}"
             )
         if topic:
             self._aliases[alias] = topic
@@ -200,19 +147,18 @@ class ServerProtocol:
                 self._topics.clear()
             self._topics.add(topic)
 
-    def _control(self, first: int, body: Reader) -> words.Said:
-        """A packet that is no PUBLISH."""
-        said: words.Said = _CONTROL[first](self, body)
+    def _packet(self, first: int, body: bytes) -> words.Said:
+        said: words.Said = _READERS[first](self, Reader(body))
         return said
 
     def _connect(self, body: Reader) -> words.Connect:
         if self.state is not State.NEW:
-            raise Broken(PROTOCOL_ERROR, "expected one CONNECT, found a second")
+            raise ProtocolError(reasons.PROTOCOL_ERROR, "expected one CONNECT, found a second")
         version = read_version(body)
         self.v5 = self._answers.v5 = version == 5  # before the rest: what is wrong with it is said in this version
         connect = read_connect(body, version)
-        self._answers.device_packet_max = dict(connect.properties).get(0x27, 0xFFFFFFFF)
-        self.state = State.ANSWERING
+        self._answers.device_packet_max = dict(connect.properties).get(PACKET_MAXIMUM, 0xFFFFFFFF)
+        self._enter(State.ANSWERING)
         return connect
 
     def _release(self, body: Reader) -> words.Release:
@@ -220,16 +166,16 @@ class ServerProtocol:
         if self.v5 and body.left:
             body.number(1)
             if body.left:
-                body.properties(ACK_ALLOWED)
+                decode_checked(body.counted(), OF_ACK)
         body.finish()
         if not self._taken.get(mid):
-            return words.Release(mid, words.PACKET_IDENTIFIER_NOT_FOUND)
-        return words.Release(mid, words.SUCCESS)
+            return words.Release(mid, reasons.PACKET_IDENTIFIER_NOT_FOUND)
+        return words.Release(mid, reasons.SUCCESS)
 
     def _subscribe(self, body: Reader) -> words.Subscribe:
         mid = self._identifier(body)
         if self.v5:
-            body.properties(SUBSCRIBE_ALLOWED)
+            decode_checked(body.counted(), OF_SUBSCRIBE)
         count = 0
         while body.left:
             body.text()
@@ -240,7 +186,7 @@ class ServerProtocol:
     def _unsubscribe(self, body: Reader) -> words.Unsubscribe:
         mid = self._identifier(body)
         if self.v5:
-            body.properties(UNSUBSCRIBE_ALLOWED)
+            decode_checked(body.counted(), OF_UNSUBSCRIBE)
         count = 0
         while body.left:
             body.text()
@@ -254,22 +200,22 @@ class ServerProtocol:
     def _disconnect(self, body: Reader) -> words.Disconnect:
         code = body.number(1) if self.v5 and body.left else 0
         if code not in DISCONNECT_CODES:
-            raise Broken(PROTOCOL_ERROR, f"expected a reason of DISCONNECT, found 0x{code:02X}")
+            raise ProtocolError(reasons.PROTOCOL_ERROR, f"expected a reason of DISCONNECT, found 0x{code:02X}")
         if self.v5 and body.left:
-            body.properties(DISCONNECT_ALLOWED)
+            decode_checked(body.counted(), OF_DISCONNECT)
         body.finish()
-        self.state = State.ENDED
+        self._enter(State.ENDED)
         return words.Disconnect(code)
 
     def _identifier(self, body: Reader) -> int:
         mid = body.number(2)
         if not mid:
-            raise Broken(PROTOCOL_ERROR, "expected a packet identifier of 1 to 65535, found 0")
+            raise ProtocolError(reasons.PROTOCOL_ERROR, "expected a packet identifier of 1 to 65535, found 0")
         return mid
 
     def _some(self, count: int) -> int:
         if not count:
-            raise Broken(PROTOCOL_ERROR, "expected at least one topic filter, found none")
+            raise ProtocolError(reasons.PROTOCOL_ERROR, "expected at least one topic filter, found none")
         return count
 
     # --- what is told to the device ---
@@ -280,15 +226,14 @@ class ServerProtocol:
             self._answered(word.acks)
             return self._answers.acks(word.acks)
         if isinstance(word, words.Complete) and self._taken.pop(word.mid, False):
-            self._unanswered -= 1
+            self._room += 1
         if isinstance(word, words.ConnAck):
-            accepted = word.code == words.SUCCESS
-            self.state = State.OPEN if accepted else State.ENDED
-            self._limit = self._packet_bytes_max
+            self._enter(State.OPEN if word.code == reasons.SUCCESS else State.ENDED)
+            self._room = self._receive_max if self.v5 else NO_LIMIT
             self._needed = 0
         if isinstance(word, words.Bye):
             before_connack = not self._answers.connected
-            self.state = State.ENDED
+            self._enter(State.ENDED)
             return self._answers.refusal(word) if before_connack else self._answers.bye(word)
         return self._answers.other(word)
 
@@ -296,26 +241,20 @@ class ServerProtocol:
         """QoS 1 is over with its PUBACK; QoS 2 with a PUBREC that refuses, else with PUBCOMP."""
         for ack in acks:
             if not ack & words.QOS2:
-                self._unanswered -= 1
-            elif ack >> words.REASON_SHIFT >= words.UNSPECIFIED:
-                self._unanswered -= 1
+                self._room += 1
+            elif ack >> words.REASON_SHIFT >= reasons.UNSPECIFIED:
+                self._room += 1
                 self._taken.pop(ack & 0xFFFF, None)
             elif ack & 0xFFFF in self._taken:
                 self._taken[ack & 0xFFFF] = True
 
 
-def _flush(run: list[words.Publish], found: list[words.Said]) -> None:
-    if run:
-        found.append(words.Publishes(run.copy()))
-        run.clear()
-
-
 # First byte, with the flags that it has to have → what reads the packet.
-_CONTROL: Final[dict[int, Callable[[ServerProtocol, Reader], Any]]] = {
-    0x10: ServerProtocol._connect,
-    0x62: ServerProtocol._release,
-    0x82: ServerProtocol._subscribe,
-    0xA2: ServerProtocol._unsubscribe,
-    0xC0: ServerProtocol._ping,
-    0xE0: ServerProtocol._disconnect,
+_READERS: Final[dict[int, Callable[[ServerProtocol, Reader], Any]]] = {
+    packets.CONNECT: ServerProtocol._connect,
+    packets.PUBREL: ServerProtocol._release,
+    packets.SUBSCRIBE: ServerProtocol._subscribe,
+    packets.UNSUBSCRIBE: ServerProtocol._unsubscribe,
+    packets.PINGREQ: ServerProtocol._ping,
+    packets.DISCONNECT: ServerProtocol._disconnect,
 }

@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-from ingress.listener import packets as words
+from ingress.listener import words
 from ingress.listener.certificate import Certificate
 from ingress.listener.connection import Connection
 from ingress.listener.identity import Address, Identity
@@ -27,6 +27,7 @@ from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
+from pipeline.mqtt import reasons
 from pipeline.record import Outgoing
 
 log: Final = structlog.get_logger("tidegate.ingress")
@@ -35,10 +36,10 @@ OBSERVE_SECONDS: Final = 1.0
 BACKLOG: Final = 1024
 FILES_BESIDES: Final = 256  # for Kafka's connections and all else
 REFUSALS: Final = {
-    words.BAD_CREDENTIALS: "credentials",
-    words.NOT_AUTHORIZED: "not_authorized",
-    words.CLIENTID_NOT_VALID: "not_authorized",
-    words.SERVER_BUSY: "busy",
+    reasons.BAD_CREDENTIALS: "credentials",
+    reasons.NOT_AUTHORIZED: "not_authorized",
+    reasons.CLIENTID_NOT_VALID: "not_authorized",
+    reasons.SERVER_BUSY: "busy",
 }
 
 
@@ -125,7 +126,7 @@ class Listener:
         for connection in list(self._connections):
             if connection.identity is not None:
                 connection.identity.will_is_void = True
-            connection.leave("server_shutdown", words.SHUTTING_DOWN)
+            connection.leave("server_shutdown", reasons.SHUTTING_DOWN)
         self._wills.send_all()
         await self._until_empty()
         self._login.close()
@@ -156,7 +157,7 @@ class Listener:
     async def admit(self, connect: words.Connect, common_name: str | None) -> Admitted:
         """May this one come in? While Kafka is away and the buffer full, nobody may."""
         if self.inbox.full:
-            return Admitted(words.SERVER_BUSY)
+            return Admitted(reasons.SERVER_BUSY)
         return await self._login.admit(connect, common_name)
 
     def refused(self, code: int, address: Address, connect: words.Connect) -> None:
@@ -172,7 +173,7 @@ class Listener:
         clientid = admitted.clientid
         before = self._clients.get(clientid)
         if before is not None:
-            before.leave("takenover", words.TAKEN_OVER)
+            before.leave("takenover", reasons.TAKEN_OVER)
         self._wills.came(clientid, afresh=connect.clean_start)
         now_ms = int(time.time() * 1000)
         identity = Identity(clientid, admitted.username, address, admitted.topics, connect, now_ms)

@@ -13,9 +13,8 @@ import time
 from collections.abc import Callable
 
 from ingress.listener.identity import Identity
+from pipeline.mqtt.properties import SESSION_EXPIRY
 from pipeline.record import Outgoing
-
-SESSION_EXPIRY = 0x11
 
 
 class Wills:

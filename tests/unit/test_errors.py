@@ -20,7 +20,6 @@ PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path i
 BUILTIN = {name for name, each in vars(builtins).items() if isinstance(each, type) and issubclass(each, BaseException)}
 
 OUTSIDE_THE_TREE = {
-    "ingress.listener.fields.Broken": "a value for control flow inside the pure parser, which makes it the event Violation",
     "pipeline.demo.main.Interrupted": "a signal, which no `except Exception` may catch",
 }
 # Python's own errors that are raised, and where; ValueError everywhere: a function that reads one value cannot know its place,

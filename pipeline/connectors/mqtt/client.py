@@ -16,9 +16,11 @@ from typing import Any, Final
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from pipeline.mqtt.parser import Parser, ProtocolError, Received, acknowledgements
+from pipeline.mqtt.fields import ProtocolError
+from pipeline.mqtt.packets import Publish, acknowledgements
+from pipeline.mqtt.parser import Parser
 
-OnBatch = Callable[[Sequence[Received]], None]
+OnBatch = Callable[[Sequence[Publish]], None]
 
 READ_BYTES: Final = 262_144
 TLS_RECORDS_MAX: Final = 256  # decrypted in one go; one record is at most 16 kB, and some brokers make one per packet

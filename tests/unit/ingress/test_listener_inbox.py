@@ -10,11 +10,13 @@ from confluent_kafka import KafkaError
 
 from ingress.listener.identity import Address, Identity, permitted
 from ingress.listener.inbox import ClientWindow, Inbox
-from ingress.listener.packets import NOT_AUTHORIZED, QOS2, REASON_SHIFT, Ack, Connect, Publish
+from ingress.listener.words import QOS2, REASON_SHIFT, Ack, Connect
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConnectorError
+from pipeline.mqtt.packets import Publish
+from pipeline.mqtt.reasons import NOT_AUTHORIZED
 from tests.unit.ingress.test_bridge import DENIED, TOO_LARGE, PlayedKafka
 
 CONNECT = Connect(5, "d1", None, None, 60, True, None, ())

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ingress.listener import login
 from ingress.listener.login import Login, common_name
-from ingress.listener.packets import Connect, Will
+from ingress.listener.words import Connect, Will
 from pipeline.cli.main import app
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError

@@ -8,23 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.listener import packets as words
-from ingress.listener.fields import packet, written_length
+from ingress.listener import words
 from ingress.listener.protocol import ServerProtocol, State
+from pipeline.mqtt.fields import written_text as text
+from pipeline.mqtt.fields import written_varint
+from pipeline.mqtt.packets import packet
+from pipeline.mqtt.reasons import SUCCESS
 
 CONNECT_311 = packet(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1")
 CONNECT_5 = packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02d1")
-
-
-def text(value: bytes) -> bytes:
-    return len(value).to_bytes(2, "big") + value
 
 
 def publish(topic: bytes, payload: bytes, *, mid: int = 0, qos: int = 0, properties: bytes | None = None) -> bytes:
     """`properties` None: MQTT 3.1.1."""
     body = text(topic) + (mid.to_bytes(2, "big") if qos else b"")
     if properties is not None:
-        body += written_length(len(properties)) + properties
+        body += written_varint(len(properties)) + properties
     return packet(0x30 | qos << 1, body + payload)
 
 
@@ -35,7 +34,7 @@ def core(packet_bytes_max: int = 1000, receive_max: int = 10) -> ServerProtocol:
 def connected(version: int = 5, **limits: int) -> ServerProtocol:
     protocol = core(**limits)
     protocol.receive_data(CONNECT_5 if version == 5 else CONNECT_311)
-    protocol.send(words.ConnAck(words.SUCCESS))
+    protocol.send(words.ConnAck(SUCCESS))
     return protocol
 
 
@@ -47,14 +46,14 @@ def hear(protocol: ServerProtocol, chunk: bytes) -> list[words.Said]:
         heard += fresh
         fresh = []
         if isinstance(heard[-1], words.Connect):
-            protocol.send(words.ConnAck(words.SUCCESS))
+            protocol.send(words.ConnAck(SUCCESS))
             fresh = protocol.receive_data(b"")
     return heard
 
 
 def flat(heard: list[words.Said]) -> list[object]:
     """Runs of messages, taken apart."""
-    return [each for word in heard for each in (word.run if isinstance(word, words.Publishes) else [word])]
+    return [each for word in heard for each in (word if isinstance(word, list) else [word])]
 
 
 def violation(heard: list[words.Said]) -> int:
@@ -123,7 +122,7 @@ def test_a_connect_is_read_and_what_follows_waits_for_its_answer(version: int, c
 
     first = protocol.receive_data(connect + message)
     held = protocol.receive_data(message)
-    protocol.send(words.ConnAck(words.SUCCESS))
+    protocol.send(words.ConnAck(SUCCESS))
     then = protocol.receive_data(b"")
 
     assert first == [words.Connect(version, "d1", None, None, 60, True, None, ())]
@@ -320,7 +319,7 @@ def test_nothing_larger_than_the_device_reads_is_sent() -> None:
     """A reason is left out first."""
     protocol = core()
     protocol.receive_data(packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x05\x00\x02d1"))
-    protocol.send(words.ConnAck(words.SUCCESS))
+    protocol.send(words.ConnAck(SUCCESS))
 
     assert protocol.send(words.Bye(0x8E, "a longer reason")).hex() == "e0028e00"
 

@@ -17,7 +17,7 @@ def test_a_topic_that_settles_everything_is_prepared() -> None:
     """Key and headers are kept for each combination of flags, and a dup keeps its header."""
     route = router(ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
 
-    record = route.record((b"t/d/up", b"x", 0x3A, 1, b""), (), 5)
+    record = route.record((b"t/d/up", b"x", 0x3A, 1, ()), 5)
 
     assert record == (b"d", b"x", [("topic", b"t/d/up"), ("clientid_from", b"topic"), ("qos", b"1"), ("dup", b"1")], 5)
     assert route.prepared == {0x3A: (record.key, record.headers)}
@@ -27,14 +27,14 @@ def test_a_payload_that_is_asked_first_is_never_prepared() -> None:
     """The next message of the topic may name another client."""
     route = router(ClientidFrom(payload="id"), ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
 
-    route.record((b"t/d/up", b'{"id":"x"}', 0x32, 1, b""), (), 5)
+    route.record((b"t/d/up", b'{"id":"x"}', 0x32, 1, ()), 5)
 
     assert route.prepared == {}
 
 
 def test_without_any_way_the_topic_is_the_key() -> None:
     """The order of the topic is kept, and the record says that the clientid is unknown."""
-    record = router().route(b"t/x").record((b"t/x", b"", 0x30, 0, b""), (), 5)
+    record = router().route(b"t/x").record((b"t/x", b"", 0x30, 0, ()), 5)
 
     assert record == (b"t/x", b"", [("topic", b"t/x"), ("clientid_from", b"unknown")], 5)
 

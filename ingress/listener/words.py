@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from ingress.listener.fields import Properties
-
-# topic name, payload, first byte of the packet (flags), packet identifier (0: QoS 0), properties.
-# A plain tuple, because this is made once for each message.
-Publish = tuple[bytes, bytes, int, int, Properties]
+from pipeline.mqtt.packets import Properties, Publish
+from pipeline.mqtt.reasons import (
+    BAD_CREDENTIALS,
+    CLIENTID_NOT_VALID,
+    NOT_AUTHORIZED,
+    SUCCESS,
+    UNSUPPORTED_VERSION,
+)
 
 # What becomes of a message, in one number, because the window keeps one for each: its packet identifier, QOS2 when a PUBREC
 # is due instead of a PUBACK, and the reason code above them. 0: nothing is due.
@@ -19,26 +22,7 @@ Ack = int
 QOS2: Final = 1 << 16
 REASON_SHIFT: Final = 17
 
-SUCCESS: Final = 0x00
-WITH_WILL: Final = 0x04
-NO_SUBSCRIPTION: Final = 0x11
-UNSPECIFIED: Final = 0x80
-UNSUPPORTED_VERSION: Final = 0x84
-CLIENTID_NOT_VALID: Final = 0x85
-BAD_CREDENTIALS: Final = 0x86
-NOT_AUTHORIZED: Final = 0x87
-SERVER_UNAVAILABLE: Final = 0x88
-SERVER_BUSY: Final = 0x89
-SHUTTING_DOWN: Final = 0x8B
-BAD_AUTHENTICATION_METHOD: Final = 0x8C
-KEEPALIVE_TIMEOUT: Final = 0x8D
-TAKEN_OVER: Final = 0x8E
-PACKET_IDENTIFIER_NOT_FOUND: Final = 0x92
-RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
 TOPIC_ALIASES_MAX: Final = 32
-
-TOPIC_ALIAS_INVALID: Final = 0x94
-PACKET_TOO_LARGE: Final = 0x95
 
 # CONNACK of MQTT 3.1.1 (section 3.2.2.3) for reason codes of MQTT 5; what is missing here is "server unavailable".
 CONNACK_311: Final = {
@@ -74,12 +58,6 @@ class Connect(NamedTuple):
     clean_start: bool
     will: Will | None
     properties: Properties
-
-
-class Publishes(NamedTuple):
-    """One or more PUBLISH in order. How they are cut into runs depends on how the bytes arrived."""
-
-    run: list[Publish]
 
 
 class Repeated(NamedTuple):
@@ -126,7 +104,8 @@ class Violation(NamedTuple):
     reason: str
 
 
-Said = Connect | Publishes | Repeated | Release | Ping | Subscribe | Unsubscribe | Disconnect | Violation
+# A list: one or more PUBLISH in order. How they are cut into runs depends on how the bytes arrived.
+Said = list[Publish] | Connect | Repeated | Release | Ping | Subscribe | Unsubscribe | Disconnect | Violation
 
 
 # --- what is told to a device ---------------------------------------------------------------------------------------------
