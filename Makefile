@@ -44,17 +44,27 @@ clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 # A stamp is newer than pyproject.toml when its extra is installed, so the second time costs nothing.
-$(VENV)/.installed: pyproject.toml | $(BIN)/pip
-	@echo "installing tidegate with its embedded servers into $(VENV) (about a minute)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[demo]'
+#
+# pip of $(PYTHON) installs into .venv, which needs none of its own: making one takes longer than anything here but the large
+# libraries. pip would compile every file of every library, and most are never imported; those that are, are compiled by importing
+# them once, also where the environment forbids Python to do so as it runs.
+PIP = if $(PYTHON) -c 'import pip; assert int(pip.__version__.split(".")[0]) > 22' 2>/dev/null; \
+  then pip="$(PYTHON) -m pip --python $(BIN)/python"; else $(BIN)/python -m ensurepip >/dev/null; pip="$(BIN)/python -m pip"; fi; \
+  $$pip install --quiet --disable-pip-version-check
+USED = agents.worker, ingress.service, pipeline.demo.main, pipeline.formats.parquet, moto.server, moto.s3.responses
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@echo "installing tidegate with its embedded servers into $(VENV) (about half a minute)"
+	@$(PIP) --no-compile --editable '.[demo]'
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(USED)'
 	@touch $@
 
-$(VENV)/.installed-dev: pyproject.toml | $(BIN)/pip
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@echo "installing tidegate with its test tools into $(VENV) (about a minute)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
-$(BIN)/pip:
+$(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "tidegate needs Python 3.11 or later, and there is no $(PYTHON)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; \
 	  sys.exit(0 if sys.version_info >= (3, 11) else "tidegate needs Python 3.11 or later; $(PYTHON) is " + v + \
@@ -62,4 +72,4 @@ $(BIN)/pip:
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --without-pip $(VENV)

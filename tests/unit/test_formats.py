@@ -9,9 +9,9 @@ import io
 import json
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -367,7 +367,7 @@ def test_gzip_and_zstd_are_what_they_say() -> None:
 
     assert gzip.decompress(packed) == plain
     assert packed[4:8] == bytes(4)
-    assert zstandard.ZstdDecompressor().decompress(encoded(framed, rows)) == plain
+    assert pa.input_stream(pa.py_buffer(encoded(framed, rows)), compression="zstd").read() == plain
     assert framed.headers == {"content-type": "application/jsonl", "content-encoding": "zstd"}
     assert len(encoded(framed, rows)) < len(encoded(build(JSON_LINES, compression="zstd"), rows))
 
