@@ -8,6 +8,7 @@ within a deadline; what is left is read again by whoever comes next.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
@@ -27,11 +28,11 @@ from pipeline.config import Config
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
+from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
 from pipeline.signals import stopping
 from pipeline.web.page import Answers, serving
 
 DRAIN_SECONDS: Final = 20.0
-RESTART_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 log = structlog.get_logger("tidegate.worker")
 
@@ -81,21 +82,23 @@ class ActionRunner:
 
     async def _run(self, stop: asyncio.Event) -> None:
         """Run the app; start it afresh when its lanes cannot go on; drain and stop it when told to."""
-        failures = 0
+        waits, clock = RESTART.waits(random.random), asyncio.get_running_loop().time
         while not stop.is_set():
+            began = clock()
             try:
                 async with self._running() as app:
                     await self._watch(app, stop)
             except Exception as error:
                 RESTARTS.labels(self.name).inc()
-                wait = RESTART_SECONDS[min(failures, len(RESTART_SECONDS) - 1)]
-                failures += 1
+                if clock() - began > RESTART_STABLE_SECONDS:
+                    waits = RESTART.waits(random.random)
+                wait = waits.after(error)
                 known = isinstance(error, TidegateError) and error.fault != "us"
                 log.error(
                     "action.failed",
                     action=self.name,
                     error=str(error) or repr(error),
-                    again_in_seconds=wait,
+                    again_in_seconds=round(wait, 1),
                     exc_info=None if known else error,
                 )
                 with suppress(TimeoutError):

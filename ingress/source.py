@@ -31,12 +31,10 @@ from pipeline.connectors.kafka.lead import Lead
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError, OperatorError
+from pipeline.retry import BROKER, BROKER_STABLE_SECONDS
 
 log: Final = structlog.get_logger("tidegate.ingress")
 
-RETRY_SECONDS: Final = 0.5
-RETRY_SECONDS_MAX: Final = 30.0
-STABLE_SECONDS: Final = 10.0  # a connection that lived so long was a good one: the next wait is short again
 OBSERVE_SECONDS: Final = 1.0
 HAND_OVER_SECONDS: Final = 5.0  # for Kafka to answer for the window, when another process leads from now on
 
@@ -46,11 +44,6 @@ ADAPTERS: Final[dict[str, Callable[[], Adapter]]] = {
     "mosquitto_log": MosquittoLogAdapter,
     "nanomq_status": NanomqStatusAdapter,
 }
-
-
-def retry_seconds(attempt: int, chance: float) -> float:
-    """Full jitter: anything from 0 to a limit that doubles with each attempt. `chance` is 0 to 1, `attempt` from 0."""
-    return chance * min(RETRY_SECONDS_MAX, RETRY_SECONDS * float(1 << min(attempt, 16)))
 
 
 def adapters_of(source: MqttSource) -> list[Adapter]:
@@ -81,7 +74,7 @@ class Source:
     async def run(self) -> None:
         """Carry messages until `stop`; a stand-by only while it leads."""
         observer = asyncio.create_task(self._observe())
-        attempt = 0
+        waits = BROKER.waits(random.random)
         if self._lead is not None:
             self._lead.open()
         try:
@@ -89,10 +82,10 @@ class Source:
                 began = time.monotonic()
                 error = await self._one_connection()
                 await self._drain_old_window()
-                attempt = 0 if time.monotonic() - began > STABLE_SECONDS else attempt + 1
+                if time.monotonic() - began > BROKER_STABLE_SECONDS:
+                    waits = BROKER.waits(random.random)
                 self._say_disconnected(error)
-                pause = retry_seconds(attempt + 3 if isinstance(error, OperatorError) else attempt, random.random())
-                await _wait(self._stopping, pause)
+                await _wait(self._stopping, waits.after(error))
         finally:
             observer.cancel()
             if self._lead is not None:

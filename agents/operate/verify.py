@@ -29,14 +29,13 @@ from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.formats import read_rows
-from pipeline.retry import delays
+from pipeline.retry import PROOF, PROOF_TRIES_MAX
 from pipeline.template.object_key import key_pattern, literal_prefix
 from pipeline.upload import ledger, ledger_check
 from pipeline.upload.ledger import StoredObject
 from pipeline.upload.ledger_check import Finding, Totals
 
 REQUESTS_AT_ONCE_MAX: Final = 32
-ATTEMPTS_MAX: Final = 8
 ABANDONED: Final = timedelta(days=1)
 
 Result = TypeVar("Result")
@@ -240,13 +239,13 @@ class Verifier:
 
     async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """A request, made again a few times when the store is briefly away: a proof that ends half-way proves nothing."""
-        waits = delays(random.random, cap_seconds=5.0)
-        for _ in range(ATTEMPTS_MAX - 1):
+        waits = PROOF.waits(random.random)
+        for _ in range(PROOF_TRIES_MAX - 1):
             try:
                 async with self._gate:
                     return await call()
-            except RetryableError:
-                await asyncio.sleep(next(waits))
+            except RetryableError as error:
+                await asyncio.sleep(waits.after(error))
         async with self._gate:
             return await call()
 

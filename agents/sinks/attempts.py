@@ -16,7 +16,7 @@ import structlog
 
 from agents.metrics import FAILURES, STATUS
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
-from pipeline.retry import CAP_SECONDS, delays
+from pipeline.retry import SINK
 
 log = structlog.get_logger("tidegate.action")
 Result = TypeVar("Result")
@@ -25,12 +25,12 @@ Result = TypeVar("Result")
 class Attempts:
     """The state of one action's outside system, as its calls and its health check see it."""
 
-    def __init__(self, action: str, *, cap_seconds: float = CAP_SECONDS) -> None:
+    def __init__(self, action: str, *, cap_seconds: float = SINK.cap_seconds) -> None:
         self.action = action
         self.reason = ""  # why calls fail now; empty when they do not
         self.error = ""  # the last of these failures in full
         self._check_reason = ""  # why the health check fails, with calls or without
-        self._cap_seconds = cap_seconds
+        self._policy = SINK._replace(cap_seconds=cap_seconds)
         self._failing_since = 0.0
         self._settled = False  # connected, and nothing else to tell
         STATUS.labels(action).set(0)
@@ -49,16 +49,13 @@ class Attempts:
 
     async def until_done(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """The result of `call`, made again and again until it succeeds. `call` must be safe to repeat."""
-        waits = delays(random.random, cap_seconds=self._cap_seconds)
+        waits = self._policy.waits(random.random)
         while True:
             try:
                 result = await call()
-            except RetryableError as error:
+            except (RetryableError, OperatorError) as error:
                 self._failed(error)
-                await asyncio.sleep(next(waits))
-            except OperatorError as error:
-                self._failed(error)
-                await asyncio.sleep(max(1.0, next(waits)))
+                await asyncio.sleep(waits.after(error))
             else:
                 if not self._settled:
                     self._mended()

@@ -8,6 +8,7 @@ This file produces and consumes nothing.
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -25,10 +26,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from pipeline.config import KafkaConfig
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.retry import KAFKA
 
 log: Final = structlog.get_logger("tidegate.kafka")
 
-RETRY_SECONDS_MAX: Final = 5.0
 REQUEST_SECONDS: Final = 10.0
 # What a batch of one record may add around it: a topic's limit is on the batch, the producer's on the record.
 BATCH_OVERHEAD_BYTES: Final = 512
@@ -98,7 +99,7 @@ def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
     admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
     waited = False
-    pause = 0.25
+    waits = KAFKA.waits(random.random)
     while keep_trying():
         try:
             prepare(admin)
@@ -109,8 +110,7 @@ def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_
             if not waited:
                 log.warning("kafka.waiting", servers=kafka.bootstrap_servers, error=str(problem))
             waited = True
-            time.sleep(pause)
-            pause = min(pause * 2, RETRY_SECONDS_MAX)
+            time.sleep(waits.after(problem))
         else:
             if waited:
                 log.info("kafka.connected", servers=kafka.bootstrap_servers)
@@ -246,7 +246,7 @@ def client_settings(kafka: KafkaConfig, client_id: str) -> dict[str, Any]:
         "bootstrap.servers": kafka.bootstrap_servers,
         "client.id": client_id,
         "log.connection.close": False,
-        "reconnect.backoff.max.ms": int(RETRY_SECONDS_MAX * 1000),
+        "reconnect.backoff.max.ms": int(KAFKA.cap_seconds * 1000),
         "socket.keepalive.enable": True,
     }
 

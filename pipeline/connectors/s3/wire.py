@@ -29,13 +29,12 @@ from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.connectors.s3.tls import context_of, session_of
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
-from pipeline.retry import delays
+from pipeline.retry import REQUEST
 from pipeline.upload.headers import checked, with_parts
 
 KEY_BYTES_MAX: Final = 1024
 # Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
 _SKEW_SECONDS_MIN: Final = 60.0
-_RETRY_SECONDS_MAX: Final = 2.0
 
 
 class Wire:
@@ -117,7 +116,7 @@ class Wire:
         if query and "uploadId" in query and method != "DELETE":
             more = self._headers_of_parts
         sent = {**more, **headers} if headers else more
-        waits = delays(random.random, cap_seconds=_RETRY_SECONDS_MAX)
+        waits = REQUEST.waits(random.random)
         retries = self._config.transport_options.max_retries if method != "POST" else 0
         renewed = False
         while True:
@@ -131,7 +130,7 @@ class Wire:
                     raise
                 retries -= 1
                 if error.reason != "region":
-                    await asyncio.sleep(next(waits))
+                    await asyncio.sleep(waits.after(error))
 
     async def _once(
         self,

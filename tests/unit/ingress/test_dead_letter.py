@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 
 from ingress.dead_letter import dead_letter, record_bytes
-from ingress.source import RETRY_SECONDS_MAX, retry_seconds
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
 
@@ -48,10 +47,3 @@ def test_the_last_way_is_small_whatever_the_record_was() -> None:
     odd = Outgoing(b"k" * 60_000, b"v" * 60_000, [("topic", b"t" * 60_000)], 7)
 
     assert record_bytes(dead_letter(odd, PROBLEM, "mqtt:plant", 0)) < 1024
-
-
-def test_waiting_doubles_up_to_a_limit() -> None:
-    """Full jitter: chance decides between nothing and the limit of the attempt."""
-    assert [retry_seconds(attempt, 1.0) for attempt in (0, 1, 2, 3)] == [0.5, 1.0, 2.0, 4.0]
-    assert retry_seconds(1000, 1.0) == RETRY_SECONDS_MAX
-    assert retry_seconds(5, 0.0) == 0

@@ -1,23 +1,10 @@
-"""Small pure parts: back-off, the ledger's shapes."""
+"""The shapes of the ledger."""
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 
-from pipeline.retry import delays
 from pipeline.upload import ledger
-
-
-def test_back_off_doubles_to_its_cap() -> None:
-    """With the worst luck each wait is twice the one before, up to the cap."""
-    assert list(islice(delays(lambda: 1.0, base_seconds=1, cap_seconds=5), 5)) == [1, 2, 4, 5, 5]
-
-
-def test_back_off_is_spread_over_the_whole_range() -> None:
-    """Full jitter: with the best luck nobody waits."""
-    assert list(islice(delays(lambda: 0.0), 3)) == [0, 0, 0]
 
 
 def entry(**changes: object) -> ledger.Entry:
