@@ -1,114 +1,102 @@
-"""From a YAML file to a Config, with errors that name the line.
-
-YAML is composed to nodes first, because only nodes know where they stand: a validation error of pydantic gives a path of keys,
-and the node at that path gives line and column.
-"""
+"""From a file, a text or plain data to a Config, or to one object of it, with all problems at once and the line of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
+from pipeline.config.base.section import Section
 from pipeline.config.model import Config
 from pipeline.config.references import check_references
-from pipeline.errors import ConfigError
+from pipeline.config.text.places import Places, path_of
+from pipeline.config.text.problems import Problem, problems_of
+from pipeline.config.text.yaml_text import read
+from pipeline.errors import ConfigError, SqlError
+
+S = TypeVar("S", bound=Section)
+FILE_BYTES_MAX: Final = 16 << 20
 
 
-def load_file(path: Path | str) -> Config:
+def load_file(path: Path | str, *, environment: Mapping[str, str] | None = None) -> Config:
     """Read and check a configuration file. Raises ConfigError with file, line and column."""
-    path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read the configuration: {error.strerror}", where=str(path)) from None
+        with Path(path).open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"cannot read the configuration: {reason}", where=str(path)) from None
+    if len(content) > FILE_BYTES_MAX:
+        raise ConfigError(f"expected a file of at most {FILE_BYTES_MAX} bytes", where=str(path))
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"expected UTF-8 text, found byte {error.object[error.start]:#04x}", where=str(path)
-        ) from None
-    return parse(text, name=str(path))
+        before = content[: error.start]
+        place = f"{path}:{before.count(0x0A) + 1}:{error.start - before.rfind(0x0A)}"
+        raise ConfigError(f"expected UTF-8 text, found byte {content[error.start]:#04x}", where=place) from None
+    return parse(text, name=str(path), environment=environment)
 
 
-def parse(text: str, *, name: str = "<config>") -> Config:
-    """Check configuration text. Raises ConfigError; every problem found is in the one message, a line each."""
+def parse(text: str, *, name: str = "<config>", environment: Mapping[str, str] | None = None) -> Config:
+    """Check the text of a configuration, YAML or JSON. Raises ConfigError, with a line in its message for each problem."""
+    root = read(text, name)
+    places = Places(name, root, tuple(text.removeprefix("\ufeff").splitlines()))
+    if not isinstance(root.value, dict):
+        raise ConfigError("expected a mapping with pipeline, kafka, …", where=places.of(()))
+    return load(root.value, places=places, environment=environment)
+
+
+def load(
+    data: Mapping[str, Any], *, places: Places | None = None, environment: Mapping[str, str] | None = None
+) -> Config:
+    """A whole configuration from plain data, such as `dump` gives. Raises ConfigError as `parse` does."""
+    places = places or Places()
+    config = _validate(Config, data, (), places, environment)
+    if problems := check_references(config):
+        raise _refusal(problems, places)
+    config.stands_in(places)
+    return config
+
+
+def load_object(
+    section: type[S], data: Mapping[str, Any], *, at: str = "", environment: Mapping[str, str] | None = None
+) -> S:
+    """One object, such as an S3Connector, from plain data; `at` is its path in messages: "connectors.s3.lake".
+
+    What it refers to is not looked for: that is `check_references`, of the whole. Raises ConfigError.
+    """
+    return _validate(section, data, path_of(at), Places(), environment)
+
+
+@contextmanager
+def placed(config: Config) -> Iterator[None]:
+    """Give errors of compiling, which name a setting by its path, the file and line where it stands."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise ConfigError(f"not YAML: {error.problem}", where=where) from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}", where=name) from None
-    if root is None or not isinstance(document, dict):
-        raise ConfigError(f"expected a mapping with pipeline, kafka, …; found {type(document).__name__}", where=name)
+        yield
+    except ConfigError as error:
+        statement = error.__cause__ if isinstance(error.__cause__, SqlError) else None
+        line, column = (statement.line, statement.column) if statement else (0, 0)
+        file = config.places.of(path_of(error.where), line, column)
+        if not file or error.where.startswith(config.places.name + ":"):
+            raise
+        raise ConfigError(error.message, where=f"{file}: {error.where}" if error.where else file) from error.__cause__
+
+
+def _validate(
+    section: type[S], data: Any, at: Sequence[str | int], places: Places, environment: Mapping[str, str] | None
+) -> S:
+    context = {"environment": os.environ if environment is None else environment}
     try:
-        config = Config.model_validate(document)
-        if missing := check_references(config):
-            raise ConfigError("\n".join(f"{name}: {each}" for each in missing))
-        return config
+        return section.model_validate(data, context=context)
     except ValidationError as error:
-        problems = [_problem(each, root, name) for each in error.errors(include_url=False, include_context=True)]
-        raise ConfigError("\n".join(problems)) from None
+        problems = problems_of(error, section, at)
+    raise _refusal(problems, places)
 
 
-def _problem(error: Any, root: yaml.Node, name: str) -> str:
-    path = _in_file(root, error["loc"])
-    mark = _find(root, path)
-    where = f"{name}:{mark.line + 1}:{mark.column + 1}"
-    return f"{where}: {'.'.join(map(str, path)) or 'configuration'}: {_message(error)}"
-
-
-def _in_file(root: yaml.Node, location: Sequence[Any]) -> list[Any]:
-    """The path of keys, without the parts by which pydantic says which of several shapes it took."""
-    path: list[Any] = []
-    node: yaml.Node | None = root
-    for part in location:
-        if part in {"direct", "aggregated"}:
-            continue
-        if isinstance(node, yaml.MappingNode):
-            here = {key.value: value for key, value in node.value}
-            if part not in here and part == getattr(here.get("type"), "value", None):
-                continue
-            node = here.get(str(part))
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-        path.append(part)
-    return path
-
-
-def _message(error: Any) -> str:
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return "unknown setting"
-    if kind == "missing":
-        return "required, and not there"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    found = error.get("input")
-    if kind.startswith("union_tag"):
-        return f"expected {error['ctx'].get('expected_tags', 'a mapping')}, found {error['ctx'].get('tag')!r}"
-    if error["loc"][0] not in {"sources", "connectors"} and isinstance(found, str | int | float):
-        message += f", found {found!r}"
-    return message
-
-
-def _find(node: yaml.Node, path: list[Any]) -> yaml.Mark:
-    """The place of the deepest node of `path` that exists."""
-    mark = node.start_mark
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(part):
-                    mark, node = key.start_mark, value
-                    break
-            else:
-                return mark
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            mark = node.start_mark
-        else:
-            return mark
-    return mark
+def _refusal(problems: Sequence[Problem], places: Places) -> ConfigError:
+    lines = ((places.of(each.path), each) for each in problems)
+    return ConfigError("\n".join(f"{place}: {each}" if place else str(each) for place, each in lines))

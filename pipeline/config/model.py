@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import PrivateAttr
+
 from pipeline.config.base.section import Section, setting
 from pipeline.config.base.values import Bytes, Name, Seconds
 from pipeline.config.s3 import Actions, Connectors
 from pipeline.config.sources import Sources
+from pipeline.config.text.places import Places
 
 
 class KafkaConfig(Section):
@@ -93,3 +96,14 @@ class Config(Section):
     rules: dict[Name, Rule] = setting(advanced=False, default_factory=dict)
     schemas: dict[Name, Schema] = setting(advanced=False, default_factory=dict)
     metrics: Metrics = setting(advanced=False, default_factory=Metrics)
+
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def places(self) -> Places:
+        """Where its settings stand in the file that it was read from, if it was."""
+        return self._places
+
+    def stands_in(self, places: Places) -> None:
+        """Remember the file. For load.py only."""
+        self._places = places

@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from pipeline.config.model import Config
-
-
-class Problem(NamedTuple):
-    """What is wrong, and with which setting: its path of keys."""
-
-    path: tuple[str | int, ...]
-    message: str
-
-    def __str__(self) -> str:
-        return f"{dotted(self.path)}: {self.message}"
-
-
-def dotted(path: Iterable[str | int]) -> str:
-    """A path as messages show it: `rules.hot.actions[1]`."""
-    shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return shown.removeprefix(".") or "configuration"
+from pipeline.config.text.problems import Problem
 
 
 def check_references(config: Config) -> list[Problem]:

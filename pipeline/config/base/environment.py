@@ -26,6 +26,18 @@ class Resolved(str):
         return self
 
 
+class Spelled(int):
+    """A number of a file. `written` is its text, for settings that take a text and for secrets: 1_000 is not 1000 there."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Spelled:
+        """The number; `written` is decimal, or hexadecimal with 0x."""
+        self = super().__new__(cls, written, 16 if "0x" in written else 10)
+        self.written = written
+        return self
+
+
 class Unset(NamedTuple):
     """Stands in the place of a value that is not known. No setting takes it, so validation names the setting."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.base.environment import Unset, is_reference, resolve, shown
+from pipeline.config.base.environment import Spelled, Unset, is_reference, resolve, shown
 from pipeline.errors import ConfigError
 
 _FILE: Final = "file://"
@@ -73,9 +73,8 @@ class Secret:
 def _read(value: Any) -> Secret:
     if isinstance(value, Secret):
         return value
-    # A number is taken by its digits, as far as they are known: YAML makes 0123 and 1e5 something else than was written.
     if isinstance(value, int) and not isinstance(value, bool):
-        return Secret(str(value))
+        return Secret(value.written if isinstance(value, Spelled) else str(value))
     if not isinstance(value, str):
         raise ValueError("expected a text, ${NAME} or file:///path; a secret that looks otherwise needs quotes")
     return Secret(value)

@@ -1,0 +1,58 @@
+"""What the YAML parser complains of, in our words. The parser quotes the text, which may be a secret; we never do."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import yaml
+
+# Parts of the messages of libyaml and of PyYAML, and what they mean. The first that fits counts.
+_WORDS: Final = (
+    (
+        "mapping values are not allowed",
+        "found a colon where no setting can begin; look at the indentation, or use quotes",
+    ),
+    ("could not find expected ':'", "expected a colon after the name of a setting"),
+    ("expected ',' or ']'", "expected a comma or ]"),
+    ("expected ',' or '}'", "expected a comma or }"),
+    ("expected key", "expected a setting with the indentation of those before it"),
+    ("expected '-' indicator", "expected an item (-) with the indentation of those before it"),
+    ("<block end>", "expected a setting or an item with the indentation of those before it"),
+    ("node content", "expected a value"),
+    ("nesting depth", "expected fewer values in one another"),
+    ("unexpected end of stream", "the text ends within quotes"),
+    ("unexpected document", "the text ends within quotes"),
+    ("escape", "found an unknown escape in double quotes; in single quotes \\ is a character like any other"),
+    ("control characters", "found a control character"),
+    ("special characters", "found a control character"),
+    ("unacceptable character", "found a control character"),
+    ("block sequence entries", "found an item (-) where none can begin; look at the indentation"),
+    ("document start", "expected one document; a text that begins with % needs quotes"),
+    ("YAML document", "expected YAML of version 1"),
+    ("scanning a block scalar", "expected nothing behind | or > but its signs; the text is in the lines below"),
+    ("anchor", "found no name behind &; a text that begins with & needs quotes"),
+    ("alias", "found no name behind *; a text that begins with * needs quotes"),
+    ("directive", "expected no directive; a text that begins with % needs quotes"),
+    ("tag", "found no known tag; a text that begins with ! needs quotes"),
+)
+
+
+def plain_words(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
+    """What is wrong, with line and column."""
+    said = " ".join(str(getattr(error, name, "") or "") for name in ("problem", "context", "reason"))
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is not None:
+        line, column = mark.line, mark.column
+    else:
+        before = text[: int(getattr(error, "position", 0) or 0)]
+        line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
+    if "start any token" in said:
+        return _no_token(text, line, column), line + 1, column + 1
+    found = next((words for part, words in _WORDS if part in said), "expected YAML, which this is not")
+    return found, line + 1, column + 1
+
+
+def _no_token(text: str, line: int, column: int) -> str:
+    lines = text.split("\n")
+    found = lines[line][column : column + 1] if line < len(lines) else ""
+    return "found a tab, where YAML takes blanks" if found == "\t" else f"a text that begins with {found} needs quotes"
