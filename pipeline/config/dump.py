@@ -6,8 +6,9 @@ Each function takes any section: a whole Config, or one connector, action, rule 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -16,6 +17,8 @@ from pipeline.config.base.section import Section, keys_of, kind_of, statement_of
 from pipeline.config.base.values import duration_text, size_text
 
 S = TypeVar("S", bound=Section)
+# What JSON allows in a text as it is, and YAML does not, or takes for the end of a line.
+_NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _TEXTS: dict[str, Callable[[Any], str]] = {"duration": duration_text, "size": size_text}
 
 
@@ -43,8 +46,9 @@ def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> d
 
 
 def to_json(section: Section, *, defaults: bool = False, masked: bool = False) -> str:
-    """`dump` as JSON."""
-    return json.dumps(dump(section, defaults=defaults, masked=masked), ensure_ascii=False, indent=2)
+    """`dump` as JSON, which is YAML too."""
+    text = json.dumps(dump(section, defaults=defaults, masked=masked), ensure_ascii=False, indent=2)
+    return _NOT_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def to_yaml(section: Section, *, defaults: bool = False, masked: bool = False) -> str:
