@@ -20,6 +20,7 @@ from pipeline.action.headers import RowHeaders, headers_of, ledger_headers
 from pipeline.config import AggregatedParameters, Config, DirectParameters
 from pipeline.config.base.section import statement_of
 from pipeline.config.dump import content_of, from_content
+from pipeline.config.load import placed
 from pipeline.config.resource_opts import ResourceOpts
 from pipeline.errors import LaneError, RenderError, TidegateError, located
 from pipeline.formats import Container, make
@@ -168,7 +169,8 @@ def schemas_of(config: Config) -> dict[str, SchemaText]:
 
 def compile_rules(config: Config, name: str, statements: Mapping[str, str]) -> RuleSet:
     """Rules for an action. Raises ConfigError that names the rule or the schema."""
-    return RuleSet(statements, node=config.pipeline, schemas=schemas_of(config), action=name)
+    with placed(config):
+        return RuleSet(statements, node=config.pipeline, schemas=schemas_of(config), action=name)
 
 
 def compile_action(config: Config, name: str, statements: Mapping[str, str] | None = None) -> CompiledAction:
@@ -186,7 +188,7 @@ def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
     action = config.actions.s3[name]
     topic_names = TopicNames(config.kafka.messages_topic, config.kafka.events_topic)
     common = name, action.connector, action.resource_opts, topic_names, rules
-    with located(f"actions.s3.{name}"):
+    with placed(config), located(f"actions.s3.{name}"):
         if isinstance(action.parameters, AggregatedParameters):
             return _aggregated(common, action.parameters, schemas_of(config))
         return _direct(common, action.parameters)

@@ -1,0 +1,58 @@
+"""Errors of compiling name the line of the file: of the statement's own line where it can be known."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.action import compile_action, problems
+from pipeline.config import Config, parse
+from pipeline.config.dump import dump
+from pipeline.config.load import load
+from pipeline.errors import ConfigError
+
+GOOD = """\
+pipeline: p
+kafka: {bootstrap_servers: "k:9092"}
+connectors: {s3: {lake: {host: h}}}
+actions:
+  s3:
+    raw:
+      connector: lake
+      parameters:
+        bucket: b
+        key: ${clientid}.json
+rules:
+  hot:
+    sql: |
+      SELECT clientid
+        FROM "t/#"
+       WHERE payload.t > 20
+    actions: ["s3:raw"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "where"),
+    [
+        ("payload.t > 20", "payload.t > > 20", "c.yaml:16:26: rules.hot.sql: line 3, column 20"),
+        ("SELECT clientid", "SELECT lenght(clientid)", "c.yaml:14:14: rules.hot.sql: line 1, column 8"),
+        ("${clientid}.json", "${clientid|gone}", "c.yaml:10:9: actions.s3.raw.parameters.key: "),
+        ("bucket: b", "bucket: b\n        metadata: {'a b': c}", "c.yaml:8:7: actions.s3.raw.parameters: "),
+    ],
+)
+def test_statements_and_templates(good: str, bad: str, where: str) -> None:
+    """By `check`, which tells all problems, and by what the worker starts with."""
+    config = parse(GOOD.replace(good, bad), name="c.yaml")
+
+    with pytest.raises(ConfigError) as caught:
+        compile_action(config, "raw")
+    assert str(caught.value).startswith(where)
+    assert [str(each) for each in problems(config)] == [str(caught.value)]
+
+
+def test_without_a_file_the_path_is_told() -> None:
+    """As of a configuration that came over the network."""
+    config: Config = load(dump(parse(GOOD.replace("> 20", "> > 20"))))
+
+    with pytest.raises(ConfigError, match=r"^rules\.hot\.sql: line 3"):
+        compile_action(config, "raw")
