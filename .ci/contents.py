@@ -1,4 +1,4 @@
-"""Look into the wheel and the sdist of a folder: `contents.py dist`. Ends with 1 and a list when something is missing or too much.
+"""Look into the wheel and the sdist of a folder: `contents.py dist`. Ends with 1 and says when something is missing or too much.
 
 The wheel holds the three packages as git has them, and their licence; the sdist holds what `.ci/run` needs beside that.
 """

@@ -57,7 +57,7 @@ def _gzip(level: int, data: bytes) -> bytes:
 
 def _zstd(level: int, data: bytes) -> bytes:
     """RFC 8878: one frame with its size and checksum."""
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: level,
         zstd.CompressionParameter.content_size_flag: 1,
         zstd.CompressionParameter.checksum_flag: 1,

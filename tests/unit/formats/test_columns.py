@@ -159,7 +159,12 @@ def test_what_is_not_there_is_null_or_the_default() -> None:
     """A column that may be null takes null and undefined; a default stands for what the row lacks; else it is required."""
     nullable = record(["null", "int"])
 
-    assert [nullable.fit(row, "")["a"] for row in ({}, {"a": None}, {"a": UNDEFINED}, {"a": 1})] == [None, None, None, 1]
+    assert [nullable.fit(row, "")["a"] for row in ({}, {"a": None}, {"a": UNDEFINED}, {"a": 1})] == [
+        None,
+        None,
+        None,
+        1,
+    ]
     assert record("int", default=7).fit({}, "") == {"a": 7}
     assert record("int", default=7).fit({"a": UNDEFINED}, "") == {"a": 7}
     assert record("bytes", default="\u00ff").load(record("bytes", default="\u00ff").fit({}, "")) == {"a": b"\xff"}

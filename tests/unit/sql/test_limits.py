@@ -114,7 +114,7 @@ def test_a_row_that_nests_too_deeply_has_no_json_form(innermost: object) -> None
 
     assert to_json(nested(254)).count(b"[") == 254 - (innermost == {})
     for levels in (255, 900, 5000):
-        with pytest.raises(EncodeError, match="254|limit"):
+        with pytest.raises(EncodeError, match=r"254|limit"):
             to_json(nested(levels))
 
 
