@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.demo import embedded
 from pipeline.demo.process import Server, free_port
 from pipeline.passwords import hashed
-from tests.components.ingress_process import certificate
 from tests.components.listener_parts import Listening
 from tests.components.pipeline_parts import Make, Pipeline
+from tests.parts.certificates import certificate
 from tests.parts.part import KafkaPart, MqttPart, S3Part
 
 
@@ -48,3 +49,13 @@ def listening(request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart) 
     process.start()
     yield process
     process.server.stop()
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Part]:
+    """The store that knows tags, classes and encryption."""
+    port = free_port()
+    server = embedded.s3(port, tmp_path_factory.mktemp("moto"))
+    server.start()
+    yield S3Part(server, real=False, port=port)
+    server.stop()

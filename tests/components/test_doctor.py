@@ -17,8 +17,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from pipeline.config.sources import MqttSource
 from pipeline.demo.process import free_port
 from pipeline.doctor.visit import Visit
-from tests.components.ingress_process import certificate
 from tests.parts import mosquitto
+from tests.parts.certificates import certificate
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import KafkaPart, MqttPart, S3Part
 

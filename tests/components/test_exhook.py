@@ -13,8 +13,9 @@ import grpc
 import pytest
 
 from pipeline.demo.process import Server, free_port
-from tests.components import exhook_bytes as sent
-from tests.components.ingress_process import Ingress, certificate, get, read
+from tests.components.ingress_process import Ingress, get, read
+from tests.parts import exhook_bytes as sent
+from tests.parts.certificates import certificate
 from tests.parts.part import KafkaPart, MqttPart
 from tests.parts.waiting import patient
 

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConnectorError, RetryableError
-from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import Fault, FaultyS3, Kind
 from tests.parts.part import S3Part
+from tests.parts.stores import connector
 
 SHORT = {"ssl": {"enable": False}, "request_timeout": "500ms"}
 

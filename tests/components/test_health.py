@@ -12,9 +12,9 @@ from agents.sinks import bucket_check
 from agents.sinks.attempts import Attempts
 from pipeline.config import S3Action
 from pipeline.connectors.s3.store import S3Store
-from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.stores import connector
 from tests.parts.waiting import patient, until
 
 SHORT = {"ssl": {"enable": False}, "max_retries": 0}

@@ -21,7 +21,6 @@ from tests.components.ingress_process import (
     Ingress,
     assert_all_there,
     barrier,
-    certificate,
     events_of,
     get,
     publish_load,
@@ -33,6 +32,7 @@ from tests.components.ingress_process import (
     wait_until_acknowledged,
 )
 from tests.components.mqtt_publisher import Publisher
+from tests.parts.certificates import certificate
 from tests.parts.part import KafkaPart, MqttPart
 from tests.parts.waiting import let_pass, until, wait_until
 

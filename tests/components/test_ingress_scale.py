@@ -14,7 +14,6 @@ from pipeline.demo.process import free_port
 from tests.components.ingress_process import (
     Ingress,
     assert_all_there,
-    certificate,
     first_sequences,
     get,
     read,
@@ -23,6 +22,7 @@ from tests.components.ingress_process import (
 )
 from tests.components.mqtt_publisher import Publisher
 from tests.parts import mosquitto
+from tests.parts.certificates import certificate
 from tests.parts.part import KafkaPart, MqttPart
 from tests.parts.waiting import wait_until
 

@@ -15,20 +15,7 @@ from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 from pipeline.upload.headers import checked
 from tests.parts.part import S3Part
-
-MIB = 1 << 20
-
-
-def connector(s3: S3Part, **changes: object) -> S3Connector:
-    settings = {
-        "host": s3.host,
-        "port": s3.port,
-        "region": s3.region,
-        "access_key_id": s3.access_key_id,
-        "secret_access_key": s3.secret_access_key,
-        "transport_options": {"ssl": {"enable": False}},
-    }
-    return S3Connector.model_validate({**settings, **changes})
+from tests.parts.stores import MIB, connector
 
 
 @pytest.fixture

@@ -20,10 +20,9 @@ from pipeline.config import S3Connector
 from pipeline.connectors.s3.store import S3Store
 from pipeline.demo.process import free_port
 from pipeline.errors import RetryableError
-from tests.components.test_s3 import MIB, connector
-from tests.components.test_s3_objects import moto  # noqa: F401 - a fixture
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.stores import MIB, connector
 from tests.parts.waiting import pause, until
 
 DOMAIN = "store.test"
@@ -55,7 +54,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize("method", ["path", "vhost"])
 async def test_both_access_methods_with_and_without_tls(
-    moto: S3Part,  # noqa: F811
+    moto: S3Part,
     names: None,
     certificate: tuple[Path, Path],
     method: str,

@@ -20,10 +20,9 @@ from pipeline.config import S3Connector
 from pipeline.connectors.s3.store import S3Store
 from pipeline.demo.process import free_port
 from pipeline.errors import OperatorError, RetryableError
-from tests.components.test_s3 import connector
-from tests.components.test_s3_objects import moto  # noqa: F401 - a fixture
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.stores import connector
 
 KEYLESS = {"access_key_id": None, "secret_access_key": None}
 ROLE = "arn:aws:iam::123456789012:role/writer"
@@ -77,7 +76,7 @@ async def test_a_secret_file_that_is_gone_is_for_a_person(s3: S3Part, tmp_path: 
 
 
 async def test_a_web_identity_is_exchanged_for_a_role(
-    moto: S3Part,  # noqa: F811
+    moto: S3Part,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -98,7 +97,7 @@ async def test_a_web_identity_is_exchanged_for_a_role(
 
 
 async def test_a_profile_may_assume_a_role(
-    moto: S3Part,  # noqa: F811
+    moto: S3Part,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
@@ -152,12 +151,12 @@ async def metadata_service() -> AsyncIterator[tuple[Machine, str]]:
 
 
 @pytest.fixture
-def proxy(moto: S3Part) -> Iterator[FaultyS3]:  # noqa: F811
+def proxy(moto: S3Part) -> Iterator[FaultyS3]:
     with FaultyS3(moto) as started:
         yield started
 
 
-async def test_the_machine_s_role_is_used(moto: S3Part, machine: Machine) -> None:  # noqa: F811
+async def test_the_machine_s_role_is_used(moto: S3Part, machine: Machine) -> None:
     """One set of credentials serves many requests, until it is about to end."""
     async with S3Store(connector(moto, **KEYLESS)) as store:
         assert await written(store)
@@ -190,7 +189,7 @@ async def test_credentials_that_end_in_mid_upload_are_renewed_and_the_request_is
 
 
 async def test_without_any_credentials_the_reason_is_readable_and_later_ones_are_found(
-    moto: S3Part,  # noqa: F811
+    moto: S3Part,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Neither in the connector, nor in the environment, nor from a role; then there are some."""

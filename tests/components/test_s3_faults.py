@@ -24,11 +24,11 @@ from agents.sinks.lane import Lane, Partition
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
-from tests.components.test_s3 import connector
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated, direct
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.stores import connector
 
 PARTITION = Partition("mqtt.messages", 0)
 STATEMENTS = {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}

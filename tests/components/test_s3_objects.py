@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,10 +11,8 @@ import pytest
 from pipeline.action.headers import RowHeaders, headers_of
 from pipeline.config import AggregatedParameters, DirectParameters
 from pipeline.connectors.s3.store import S3Store
-from pipeline.demo import embedded
-from pipeline.demo.process import free_port
-from tests.components.test_s3 import MIB, connector
 from tests.parts.part import S3Part
+from tests.parts.stores import MIB, connector
 
 SETTINGS: dict[str, Any] = {
     "acl": "bucket_owner_full_control",
@@ -26,16 +24,6 @@ SETTINGS: dict[str, Any] = {
     "server_side_encryption": "aws:kms",
     "sse_kms_key_id": "arn:aws:kms:us-east-1:123456789012:key/1",
 }
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Part]:
-    """The store that knows tags, classes and encryption."""
-    port = free_port()
-    server = embedded.s3(port, tmp_path_factory.mktemp("moto"))
-    server.start()
-    yield S3Part(server, real=False, port=port)
-    server.stop()
 
 
 @pytest.fixture

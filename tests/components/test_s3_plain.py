@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import orjson
 import pytest
 
 from pipeline.connectors.s3.store import S3Store
-from tests.components.test_s3 import connector
 from tests.components.test_s3_faults import ROWS, aggregated_lane, direct_lane, write
-from tests.components.test_s3_objects import bucket, moto, store  # noqa: F401 - fixtures
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.stores import connector
 
 WAYS = {
     "ignores conditions": [Fault("ignore_condition", methods=("PUT",))],
@@ -23,9 +23,17 @@ WAYS = {
 
 
 @pytest.fixture
-def proxy(moto: S3Part) -> Iterator[FaultyS3]:  # noqa: F811
+def proxy(moto: S3Part) -> Iterator[FaultyS3]:
     with FaultyS3(moto) as started:
         yield started
+
+
+@pytest.fixture
+async def bucket(moto: S3Part) -> str:
+    name = f"plain-{uuid.uuid4().hex[:12]}"
+    async with S3Store(connector(moto)) as opened:
+        await opened.create_bucket(name)
+    return name
 
 
 @pytest.fixture(params=WAYS)
@@ -36,7 +44,7 @@ async def plain(request: pytest.FixtureRequest, proxy: FaultyS3) -> AsyncIterato
         yield opened
 
 
-async def test_direct_upload_is_plain_puts(plain: S3Store, bucket: str, proxy: FaultyS3) -> None:  # noqa: F811
+async def test_direct_upload_is_plain_puts(plain: S3Store, bucket: str, proxy: FaultyS3) -> None:
     """It is found out once for a bucket; then each row is one PUT, and each client's last value stays."""
     lane = direct_lane(plain, bucket)
     await write(lane)
@@ -49,7 +57,7 @@ async def test_direct_upload_is_plain_puts(plain: S3Store, bucket: str, proxy: F
     assert len([each for each in proxy.seen if each.method == "PUT" and "/k/" in each.path]) == ROWS
 
 
-async def test_aggregated_upload_looks_before_it_writes(plain: S3Store, bucket: str) -> None:  # noqa: F811
+async def test_aggregated_upload_looks_before_it_writes(plain: S3Store, bucket: str) -> None:
     """So what is written again after a kill is found, and each row is in one object."""
     for _ in range(2):
         lane = aggregated_lane(plain, bucket)

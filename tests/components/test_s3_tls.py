@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
-from tests.components.test_s3 import connector
 from tests.parts.faulty_s3 import FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.stores import connector
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pipeline.dead_letter import Letter
 from pipeline.errors import RecordError, RefusedError
 from pipeline.record import Outgoing, Record, event_record
 from pipeline.rule import DeadLetter, RuleSet
-from tests.unit.test_record import message
+from tests.parts.records import published
 
 TOPICS: Any = {"messages_topic": "mqtt.messages", "events_topic": "mqtt.events"}
 
@@ -37,7 +37,7 @@ def sent_again(found: Letter) -> tuple[str, Record]:
 
 def test_a_workers_letter_tells_what_happened_and_where() -> None:
     """Each fact comes back from its header."""
-    found = letter(outgoing(DeadLetter(message(), "evaluation", "in t + 1: no", "hot"), "lake"))
+    found = letter(outgoing(DeadLetter(published(), "evaluation", "in t + 1: no", "hot"), "lake"))
 
     assert (found.cause, found.error, found.action, found.rule) == ("evaluation", "in t + 1: no", "lake", "hot")
     assert (found.origin, found.place) == (("mqtt.messages", 3, 42), "2:9")
@@ -45,16 +45,20 @@ def test_a_workers_letter_tells_what_happened_and_where() -> None:
 
 def test_a_letter_is_sent_again_as_it_was() -> None:
     """Key, value, time and headers of the record itself, to its own topic; and once more if it fails again."""
-    once = sent_again(letter(outgoing(DeadLetter(message(), "evaluation", "no", "hot"), "lake")))
+    once = sent_again(letter(outgoing(DeadLetter(published(), "evaluation", "no", "hot"), "lake")))
     twice = sent_again(letter(outgoing(DeadLetter(once[1], "evaluation", "no", "hot"), "lake")))
 
     for (topic, record), offset in ((once, 42), (twice, 100)):
         assert topic == "mqtt.messages"
-        assert (record.key, record.value, record.timestamp) == (message().key, message().value, message().timestamp)
+        assert (record.key, record.value, record.timestamp) == (
+            published().key,
+            published().value,
+            published().timestamp,
+        )
         assert list(record.headers) == [
             ("redriven_for", b"lake/hot"),
             ("redriven_from", b"mqtt.messages/3/%d" % offset),
-            *message().headers,
+            *published().headers,
         ]
 
 
@@ -66,7 +70,7 @@ def test_only_the_action_and_the_rule_that_failed_see_it_again(action: str, fail
     """The others made their rows of it the first time, and would make them twice."""
     statement = 'SELECT metadata.rule_id AS rule FROM "t/#"'
     rules = RuleSet({"hot": statement, "all": statement}, node="n", action="lake")
-    _, record = sent_again(letter(outgoing(DeadLetter(message(), "evaluation", "no", failed), action)))
+    _, record = sent_again(letter(outgoing(DeadLetter(published(), "evaluation", "no", failed), action)))
 
     assert rules.evaluate([record]).rows == expected
 
@@ -102,7 +106,7 @@ def test_a_letter_without_its_whole_value_is_not_sent() -> None:
     """Half a payload is another payload; the message says where the whole one is."""
     large = Outgoing(b"d", b"x" * 5000, [("topic", b"t/1")], 5)
     cut = letter(dead_letter(large, RefusedError("too large", reason="msg_size_too_large"), "plant", 2000))
-    bare = outgoing(DeadLetter(message(), "evaluation", "no"), "lake")
+    bare = outgoing(DeadLetter(published(), "evaluation", "no"), "lake")
     left_out = letter(bare._replace(value=b"", headers=[*bare.headers, (letters.VALUE_LEFT_OUT, b"1")]))
 
     with pytest.raises(RecordError, match="2:9 holds only a part"):
@@ -113,6 +117,6 @@ def test_a_letter_without_its_whole_value_is_not_sent() -> None:
 
 def test_a_mark_names_the_letter() -> None:
     """A second run knows by it what was sent."""
-    found = letter(outgoing(DeadLetter(message(), "evaluation", "no"), "lake"))
+    found = letter(outgoing(DeadLetter(published(), "evaluation", "no"), "lake"))
 
     assert letters.read(in_topic(letters.mark(found, 77), offset=10)) == "2:9"

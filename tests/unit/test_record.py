@@ -9,13 +9,7 @@ import pytest
 
 from pipeline import record
 from pipeline.errors import RecordError
-
-
-def consumed(outgoing: record.Outgoing, offset: int = 42) -> record.Record:
-    """The record as a consumer returns it."""
-    return record.Record(
-        "mqtt.messages", 3, offset, outgoing.timestamp_ms, outgoing.key, outgoing.value, outgoing.headers
-    )
+from tests.parts.records import consumed, published
 
 
 def columns(found: record.Record, wanted: frozenset[str] | None = None) -> dict[str, Any]:
@@ -24,23 +18,9 @@ def columns(found: record.Record, wanted: frozenset[str] | None = None) -> dict[
     return record.event_columns(found, "node")
 
 
-def message(**changes: Any) -> record.Record:
-    fields: dict[str, Any] = {
-        "topic": b"t/1",
-        "payload": b"{}",
-        "qos": 1,
-        "retain": False,
-        "dup": False,
-        "clientid": b"dev-1",
-        "clientid_from": b"topic",
-        "timestamp_ms": 1_700_000_000_123,
-    }
-    return consumed(record.message_record(**{**fields, **changes}))
-
-
 def test_the_common_message_has_three_headers() -> None:
     """Each costs time at both ends: what has its default is left out."""
-    assert [name for name, _ in message().headers] == ["topic", "clientid_from", "qos"]
+    assert [name for name, _ in published().headers] == ["topic", "clientid_from", "qos"]
 
 
 def test_every_fact_of_a_message_comes_back() -> None:
@@ -51,7 +31,7 @@ def test_every_fact_of_a_message_comes_back() -> None:
         (record.PROPERTIES, orjson.dumps({"User-Property": {"a": "b"}})),
     ]
 
-    found = columns(message(qos=2, retain=True, dup=True, extra=extra))
+    found = columns(published(qos=2, retain=True, dup=True, extra=extra))
 
     assert found == {
         "payload": b"{}",
@@ -66,19 +46,19 @@ def test_every_fact_of_a_message_comes_back() -> None:
         "event": "message.publish",
         "timestamp": 1_700_000_000_123,
         "publish_received_at": 1_700_000_000_123,
-        "id": record.message_id(message()),
+        "id": record.message_id(published()),
         "node": "node",
     }
 
 
 def test_only_wanted_columns_are_read() -> None:
     """A rule that reads two fields pays for two."""
-    assert columns(message(), frozenset({"clientid", "qos", "nonsense"})) == {"clientid": "dev-1", "qos": 1}
+    assert columns(published(), frozenset({"clientid", "qos", "nonsense"})) == {"clientid": "dev-1", "qos": 1}
 
 
 def test_an_unknown_client_is_undefined_and_its_topic_keeps_the_order() -> None:
     """The key is the topic then; nobody takes it for a clientid."""
-    found = message(clientid=None, clientid_from=record.UNKNOWN)
+    found = published(clientid=None, clientid_from=record.UNKNOWN)
 
     assert found.key == b"t/1"
     assert "clientid" not in columns(found)
@@ -87,22 +67,22 @@ def test_an_unknown_client_is_undefined_and_its_topic_keeps_the_order() -> None:
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"x" * (1 << 20)])
 def test_a_payload_is_untouched(payload: bytes) -> None:
     """Empty, binary or large: the value is the payload."""
-    assert message(payload=payload).value == payload
-    assert columns(message(payload=payload))["payload"] == payload
+    assert published(payload=payload).value == payload
+    assert columns(published(payload=payload))["payload"] == payload
 
 
 def test_a_clientid_that_is_not_utf_8_is_kept() -> None:
     """MQTT forbids it and some brokers let it pass; the bytes are then the value."""
-    assert columns(message(clientid=b"\xff"))["clientid"] == b"\xff"
+    assert columns(published(clientid=b"\xff"))["clientid"] == b"\xff"
 
 
 def test_an_id_is_the_same_at_every_replay_and_differs_between_records() -> None:
     """32 hexadecimal digits from the record's place."""
-    other = message()._replace(offset=43)
+    other = published()._replace(offset=43)
 
-    assert record.message_id(message()) == record.message_id(message())
-    assert record.message_id(message()) != record.message_id(other)
-    assert len(record.message_id(message())) == 32
+    assert record.message_id(published()) == record.message_id(published())
+    assert record.message_id(published()) != record.message_id(other)
+    assert len(record.message_id(published())) == 32
 
 
 def test_an_event_comes_back_with_its_fields() -> None:
@@ -124,9 +104,9 @@ def test_an_event_comes_back_with_its_fields() -> None:
 def test_an_event_that_is_no_object_is_a_record_error(value: bytes | None) -> None:
     """It goes to the dead letter topic, and the batch goes on."""
     with pytest.raises(RecordError):
-        columns(message()._replace(value=value, headers=[("event", b"client.connected")]))
+        columns(published()._replace(value=value, headers=[("event", b"client.connected")]))
 
 
 def test_a_record_of_another_producer_matches_no_rule() -> None:
     """Without headers there is no topic name, and an empty one is none."""
-    assert record.routing_topics(message()._replace(headers=())) == ("",)
+    assert record.routing_topics(published()._replace(headers=())) == ("",)

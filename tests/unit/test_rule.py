@@ -5,24 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import ConfigError, SqlError
-from pipeline.record import Record, event_record, message_record
+from pipeline.record import event_record
 from pipeline.rule import RuleSet
 from pipeline.sql.runtime.schemas import SchemaText
-from tests.unit.test_record import consumed
-
-
-def message(offset: int, payload: bytes, topic: bytes = b"t/1") -> Record:
-    outgoing = message_record(
-        topic=topic,
-        payload=payload,
-        qos=1,
-        retain=False,
-        dup=False,
-        clientid=b"dev",
-        clientid_from=b"topic",
-        timestamp_ms=1000,
-    )
-    return consumed(outgoing, offset)
+from tests.parts.records import consumed, message
 
 
 def test_rows_come_with_the_records_they_came_from() -> None:

@@ -12,7 +12,7 @@ from ingress.exhook.server import hooks
 from ingress.exhook.translate import EventReader, publish_record
 from pipeline.config.sources import ExHookSource
 from pipeline.record import event_record
-from tests.components import exhook_bytes as sent
+from tests.parts import exhook_bytes as sent
 
 NOW = 1_742_000_000_500
 PEER = {

@@ -12,7 +12,7 @@ import pytest
 from ingress.listener.certificate import Certificate
 from pipeline.config.tls import ServerTls
 from pipeline.errors import ConfigError
-from tests.components.ingress_process import certificate
+from tests.parts.certificates import certificate
 
 
 def settings(folder: Path) -> ServerTls:

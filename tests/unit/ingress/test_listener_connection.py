@@ -19,7 +19,7 @@ from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
-from tests.unit.ingress.test_bridge import PlayedKafka
+from tests.parts.played_kafka import PlayedKafka
 from tests.unit.ingress.test_listener_protocol import CONNECT_5, CONNECT_311, STREAMS, packet, publish, text
 
 WILL_5 = packet(

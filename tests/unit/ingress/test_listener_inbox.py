@@ -17,7 +17,7 @@ from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConnectorError
 from pipeline.mqtt.packets import Publish
 from pipeline.mqtt.reasons import NOT_AUTHORIZED
-from tests.unit.ingress.test_bridge import DENIED, TOO_LARGE, PlayedKafka
+from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
 
 CONNECT = Connect(5, "d1", None, None, 60, True, None, ())
 

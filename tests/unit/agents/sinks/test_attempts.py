@@ -13,7 +13,7 @@ from pipeline.errors import ConnectorError, OperatorError, RefusedError, Retryab
 from pipeline.record import Outgoing
 from pipeline.rule import DeadLetter
 from tests.faults.simulation.clock import VirtualLoop
-from tests.unit.test_rule import message
+from tests.parts.records import message
 
 
 class Flaky:

@@ -11,7 +11,7 @@ from agents.sinks import lane as lanes_module
 from agents.sinks.lane import Lane, Lanes, Partition
 from pipeline.errors import LaneError
 from pipeline.rule import RowBatch
-from tests.unit.test_rule import message
+from tests.parts.records import message
 
 ONE, TWO = Partition("t", 1), Partition("t", 2)
 

@@ -1,0 +1,45 @@
+"""A producer that is played: it keeps what it is given, and the test says what Kafka answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError
+
+from pipeline.record import Outgoing
+
+TOO_LARGE = KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)
+DENIED = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+
+
+@dataclass
+class PlayedKafka:
+    """Keeps what it is given; the test says what becomes of it. `alone` tells who came in a batch of its own."""
+
+    sent: list[tuple[str, Outgoing, Any]] = field(default_factory=list)
+    alone: list[tuple[str, Outgoing, Any]] = field(default_factory=list)
+    record_bytes_max: int = 10_000
+    dead_letter_bytes_max: int = 10_000
+
+    def after_poll(self, action: Any) -> None:
+        self.sweep = action
+
+    def produce(self, topic: str, record: Outgoing, on_delivery: Any) -> None:
+        self.sent.append((topic, record, on_delivery))
+
+    def produce_alone(self, topic: str, record: Outgoing, on_delivery: Any) -> None:
+        self.alone.append((topic, record, on_delivery))
+
+    def wake(self) -> None:
+        pass
+
+    def delivered(self) -> None:
+        pass
+
+    def answer(self, *errors: KafkaError | None) -> None:
+        """What Kafka says to the records sent so far, in order; then the look for answers."""
+        for (_, _, on_delivery), error in zip(self.sent, errors, strict=True):
+            on_delivery(error, None)
+        self.sent.clear()
+        self.sweep()
