@@ -21,6 +21,7 @@ class PlayedKafka:
     alone: list[tuple[str, Outgoing, Any]] = field(default_factory=list)
     record_bytes_max: int = 10_000
     dead_letter_bytes_max: int = 10_000
+    woken: int = 0
 
     def after_poll(self, action: Any) -> None:
         self.sweep = action
@@ -32,7 +33,7 @@ class PlayedKafka:
         self.alone.append((topic, record, on_delivery))
 
     def wake(self) -> None:
-        pass
+        self.woken += 1
 
     def delivered(self) -> None:
         pass

@@ -19,8 +19,10 @@ from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
+from pipeline.mqtt.fields import written_text as text
+from pipeline.mqtt.packets import packet
+from tests.parts.device_bytes import CONNECT_5, CONNECT_311, STREAMS, publish
 from tests.parts.played_kafka import PlayedKafka
-from tests.unit.ingress.test_listener_protocol import CONNECT_5, CONNECT_311, STREAMS, packet, publish, text
 
 WILL_5 = packet(
     0x10, b"\x00\x04MQTT\x05\x2c\x00\x00\x00\x00\x02d1\x00" + text(b"will") + text(b"gone")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError
+from prometheus_client import REGISTRY
 
 from ingress.listener.identity import Address, Identity, permitted
 from ingress.listener.inbox import ClientWindow, Inbox
@@ -17,6 +19,7 @@ from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConnectorError
 from pipeline.mqtt.packets import Publish
 from pipeline.mqtt.reasons import NOT_AUTHORIZED
+from pipeline.record import Outgoing
 from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
 
 CONNECT = Connect(5, "d1", None, None, 60, True, None, ())
@@ -193,3 +196,118 @@ def test_a_usual_message_is_prepared_once() -> None:
 def test_an_id_cannot_widen_what_may_be_published(clientid: str, username: str | None, expected: list[str]) -> None:
     """%c and %u stand for plain levels only."""
     assert permitted(["t/%c/#", "%u/x", "all"], clientid, username) == expected
+
+
+def counted(name: str) -> float:
+    """A metric of the listener."""
+    return REGISTRY.get_sample_value(f"tidegate_ingress_{name}", {"source": "devices"}) or 0
+
+
+def test_an_inbox_is_empty_when_kafka_has_everything() -> None:
+    """Whoever stops waits for that: not before the last answer, and again after the next message."""
+    box, kafka = inbox()
+    _, *its = client(box)
+    seen = [box.empty.is_set()]
+    box.take(*its, [message(1), message(2)])
+    seen.append(box.empty.is_set())
+    for _, _, answer in kafka.sent:
+        answer(None, None)
+        kafka.sweep()
+        seen.append(box.empty.is_set())
+    box.take(*its, [message(3)])
+
+    assert seen == [True, False, False, True]
+    assert not box.empty.is_set()
+
+
+def test_a_full_window_is_not_read_because_others_have_room() -> None:
+    """A client that was held back by the inbox, and is at its own limit too, waits for its own messages."""
+    box, kafka = inbox(window=2, buffer_records=3)
+    _, *others = client(box, "d2")
+    device, *its = client(box)
+    box.take(*others, [message(1)])
+    box.take(*its, [message(1), message(2)])
+    kafka.sent[0][2](None, None)
+    kafka.sweep()
+
+    assert not box.full
+    assert not device.reading
+    kafka.sent[1][2](None, None)
+    kafka.sweep()
+    assert device.reading
+
+
+def test_what_is_counted_is_what_became_of_messages() -> None:
+    """Received, redelivered, in Kafka, acknowledged; one that is not allowed is received and nothing else."""
+    names = [
+        f"{name}_total"
+        for name in ("messages_received", "messages_redelivered", "records_produced", "messages_acknowledged")
+    ]
+    box, kafka = inbox()
+    _, *its = client(box)
+    before = [counted(name) for name in names]
+    again = (b"t/1", b"x", 0x3A, 4, ())
+    box.take(*its, [message(1), message(2, topic=b"no"), message(qos=0), again])
+    kafka.answer(None, None, None)
+
+    assert [counted(name) - old for name, old in zip(names, before, strict=True)] == [4, 1, 3, 2]
+    assert kafka.woken == 1  # the refusal takes its turn at the next look for answers, which must not wait for a record
+
+
+def test_a_retained_message_of_qos_2_gets_its_pubrec() -> None:
+    """The retain flag has nothing to do with it."""
+    box, kafka = inbox()
+    device, *its = client(box)
+    box.take(*its, [(b"t/1", b"x", 0x35, 7, ())])
+    kafka.answer(None)
+
+    assert device.acknowledged == [7 | QOS2]
+
+
+def test_the_gauges_tell_of_the_oldest_message_under_way() -> None:
+    """How many there are, and for how long the first has waited; nothing when Kafka has all."""
+    box, kafka = inbox()
+    _, *its = client(box)
+    began = int(time.time() * 1000)
+    box.take(*its, [message(1), message(2)])
+    arrived = kafka.sent[0][1].timestamp_ms
+    box.observe(arrived + 5000)
+    under_way = counted("window_messages"), counted("acknowledgement_lag_seconds")
+    kafka.answer(None, None)
+    box.observe(arrived + 5000)
+
+    assert began <= arrived <= time.time() * 1000
+    assert under_way == (2, 5)
+    assert (counted("window_messages"), counted("acknowledgement_lag_seconds")) == (0, 0)
+
+
+def test_events_and_wills_have_nobody_who_waits() -> None:
+    """They fill the inbox like messages, and whoever is held back by them goes on when they are in Kafka."""
+    box, kafka = inbox(buffer_records=2)
+    device, *its = client(box)
+    event = Outgoing(b"d1", b"{}", [], 0)
+    box.put("events", event)
+    box.put("events", event)
+    box.take(*its, [message(1)])
+    held = device.reading
+    (_, _, first), (_, _, second), (_, _, third) = kafka.sent
+    for answer in (first, second, third):
+        answer(None, None)
+        kafka.sweep()
+
+    assert not held
+    assert device.reading
+    assert box.empty.is_set()
+
+
+def test_a_client_that_has_gone_gets_nothing_more() -> None:
+    """Neither an acknowledgement nor room, and what it sends that is not allowed does not matter any more."""
+    box, kafka = inbox(buffer_records=1)
+    device, window, identity = client(box, v5=False)
+    box.take(window, identity, [message(1)])
+    box.forget(window)
+    device.reading = False
+    kafka.answer(None)
+
+    assert box.take(window, identity, [message(2, topic=b"no")])
+    assert (device.acknowledged, device.reading) == ([], False)

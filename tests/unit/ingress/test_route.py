@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingress.clientid import Resolver
 from ingress.events.status_topic import StatusTopicAdapter
-from ingress.route import ROUTES_MAX, Router, properties_object
+from ingress.route import ROUTES_MAX, TOPIC_BYTES_REMEMBERED_MAX, Router, properties_object
 from pipeline.config.sources import ClientidFrom, StatusTopic
 
 
@@ -69,3 +69,47 @@ def test_properties_are_told_as_rules_see_them() -> None:
         "User-Property": {"a": "2"},
         "User-Property-Pairs": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}],
     }
+
+
+def test_a_user_property_names_the_client_of_its_message_alone() -> None:
+    """The last of equal ones; no other property can, and neither key nor headers are kept for the next message."""
+    route = router(ClientidFrom(user_property="id"), ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
+    message = (b"t/d/up", b"x", 0x32, 1)
+    pairs = ((0x26, (b"id", b"old")), (0x26, (b"id", b"truck")), (0x26, (b"other", b"no")))
+    named = route.record((*message, pairs), 5)
+    other = route.record((*message, ((0x03, b"text/id"), (0x09, b"id"))), 5)
+    kept = dict(route.prepared)
+    plain = route.record((*message, ()), 5)
+
+    assert (named.key, dict(named.headers)["clientid_from"]) == (b"truck", b"user_property")
+    assert (other.key, dict(other.headers)["clientid_from"]) == (b"d", b"topic")
+    assert kept == {}
+    assert route.prepared == {0x32: (plain.key, plain.headers)}
+
+
+def test_a_retained_message_is_never_prepared() -> None:
+    """Whether it is wanted is decided for each."""
+    route = router(ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
+
+    record = route.record((b"t/d/up", b"x", 0x33, 1, ()), 5)
+
+    assert dict(record.headers)["retain"] == b"1"
+    assert route.prepared == {}
+
+
+def test_a_topic_that_an_adapter_wants_is_never_prepared() -> None:
+    """Each of its messages may be an event."""
+    route = router(ClientidFrom(topic="t/{clientid}/status")).route(b"t/d/status")
+
+    route.record((b"t/d/status", b"x", 0x32, 1, ()), 5)
+
+    assert route.prepared == {}
+
+
+def test_a_topic_is_remembered_up_to_its_bound() -> None:
+    """A longer one is worked out each time."""
+    some = router()
+    for size in (TOPIC_BYTES_REMEMBERED_MAX, TOPIC_BYTES_REMEMBERED_MAX + 1):
+        some.route(b"t" * size)
+
+    assert [len(topic) for topic in some.routes] == [TOPIC_BYTES_REMEMBERED_MAX]

@@ -75,3 +75,17 @@ def test_a_failure_is_kept_with_its_error_and_holds_its_place() -> None:
 
     first(None, None)
     assert window.settle() == (2, [1, 2])
+
+
+def test_what_leaves_the_window_frees_its_bytes() -> None:
+    """And says how many left: reading goes on when there is room for bytes again."""
+    window, deliveries = filled([1, 0, 3], bytes_max=15)
+    full = window.full
+    for delivery in deliveries[:2]:
+        delivery(None, None)
+
+    assert full
+    assert window.settle() == (2, [1])
+    assert not window.full
+    assert window.oldest is deliveries[2]
+    assert deliveries[2].tries == 0
