@@ -25,6 +25,7 @@ from agents.stream import app as wiring
 from agents.stream.app import ActionApp
 from pipeline.action import CompiledAction, compile_action, statements_of
 from pipeline.config import Config
+from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
@@ -163,6 +164,7 @@ async def serve(
         stack.enter_context(stopping(stop))
         await stack.enter_async_context(serving("worker", config.metrics, answers))
         chosen = [compile_action(config, name) for name in _chosen(config, actions)]
+        require_secrets(config, *(("connectors", "s3", action.connector) for action in chosen))
         runners += await _runners(config, chosen, producer, stack)
         await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
         await producer.connect()

@@ -16,6 +16,7 @@ import structlog
 from ingress.listener.server import Listener
 from ingress.source import Source
 from pipeline.config import Config
+from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
 from pipeline.signals import stopping
@@ -33,6 +34,7 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
     """
     if not config.sources.mqtt and not config.sources.exhook and not config.sources.listener:
         raise ConfigError("expected at least one source, found none", where="sources")
+    require_secrets(config, ("sources",))
     stop = asyncio.Event()
     producer = Producer(config.kafka, client_id=f"tidegate-ingress-{config.pipeline}")
     sources = _sources(config, producer)

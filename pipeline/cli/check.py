@@ -19,10 +19,12 @@ def check(
 ) -> None:
     """Check a configuration: every setting, rule and template.
 
-    Opens no connection, unless --connect is given. Exit status 2 if the file cannot be used.
+    Opens no connection, unless --connect is given. Exit status 2 if the file cannot be used. A secret whose variable or file
+    is not here is a warning, and with --connect an error.
     """
     from pipeline.action import problems
     from pipeline.config import load_file
+    from pipeline.config.references import unresolved_secrets
 
     loaded = load_file(config)
     found = problems(loaded)
@@ -30,6 +32,11 @@ def check(
         typer.echo(f"error: {problem}", err=True)
     if found:
         sys.exit(2)
+    secrets = unresolved_secrets(loaded)
+    for secret in secrets:
+        typer.echo(f"{'error' if connect else 'warning'}: {loaded.places.of(secret.path)}: {secret}", err=True)
+    if connect and secrets:
+        sys.exit(1)
     typer.echo(f"{config}: good")
     if connect:
         import asyncio

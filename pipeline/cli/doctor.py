@@ -54,8 +54,12 @@ async def _print(config: Config, *, as_json: bool) -> int:
 
 
 async def _checks(config: Config) -> AsyncIterator[Check]:
+    from pipeline.config.references import unresolved_secrets
     from pipeline.doctor import Check, kafka, mqtt, s3
 
+    for secret in unresolved_secrets(config):
+        title, _, setting = str(secret).partition(": ")
+        yield Check(f"secret {title}", "bad", setting, "the secret", "set the variable, or put the file there")
     packets: dict[str, int | None] = {}
     for name, source in config.sources.mqtt.items():
         checks, packets[f"mqtt:{name}"] = await asyncio.to_thread(mqtt.check, name, source)

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "dead-letter": "Look at records that could not be handled, send them again.",
     "rule": "Try a rule on an event before it runs.",
     "template": "Try a template on a row before it is used.",
+    "config": "Print what an editor needs to help with a configuration.",
     "password": "Print a line of a listener's password file.",
 }
 

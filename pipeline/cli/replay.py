@@ -60,12 +60,13 @@ def replay(
     counts in each partition. After a kill, the same command goes on where it stood.
     """
     from pipeline import log
-    from pipeline.config import load_file
+    from pipeline.config.load import load_file, require_secrets
 
     log.configure(level="warning", stream=sys.stderr)
     settings, name = load_file(config), action.removeprefix("s3:")
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
+    require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector))
     wanted = since, until, tuple(partition or ())
     sys.exit(asyncio.run(_replay(settings, name, wanted, into, _Talk(output == "jsonl", plan, yes))))
 

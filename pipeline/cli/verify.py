@@ -43,13 +43,14 @@ def verify(
 
     Exit status 1 on any finding.
     """
-    from pipeline.config import load_file
+    from pipeline.config.load import load_file, require_secrets
 
     settings = load_file(config)
     names = [name.removeprefix("s3:") for name in action or settings.actions.s3]
     for name in names:
         if name not in settings.actions.s3:
             raise NotFoundError.among("action", name, settings.actions.s3)
+    require_secrets(settings, *(("connectors", "s3", settings.actions.s3[name].connector) for name in names))
     if into is not None and len(names) != 1:
         raise CommandError("expected one --action with --into: that whose replay it is")
     printer = _Printer(output == "jsonl")

@@ -14,12 +14,11 @@ import yaml
 
 from pipeline.config.base.secrets import MASK, Secret
 from pipeline.config.base.section import Section, keys_of, kind_of, statement_of
-from pipeline.config.base.values import duration_text, size_text
+from pipeline.config.base.values import text_of
 
 S = TypeVar("S", bound=Section)
 # What JSON allows in a text as it is, and YAML does not, or takes for the end of a line.
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-_TEXTS: dict[str, Callable[[Any], str]] = {"duration": duration_text, "size": size_text}
 
 
 def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> dict[str, Any]:
@@ -37,10 +36,10 @@ def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> d
             plain: Any = dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK
         elif text is not None:
             plain = text
-        elif value is not None and (kind := kind_of(field)) in _TEXTS:
-            plain = _TEXTS[kind](value)
         else:
-            plain = _plain(value, lambda each: dump(each, defaults=defaults, masked=masked), masked)
+            plain = _plain(
+                text_of(kind_of(field), value), lambda each: dump(each, defaults=defaults, masked=masked), masked
+            )
         found[keys_of(name, field)[0]] = plain
     return found
 

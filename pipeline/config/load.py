@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.config.base.section import Section
 from pipeline.config.model import Config
-from pipeline.config.references import check_references
+from pipeline.config.references import check_references, unresolved_secrets
 from pipeline.config.text.places import Places, path_of
 from pipeline.config.text.problems import Problem, problems_of
 from pipeline.config.text.yaml_text import read
@@ -70,6 +70,13 @@ def load_object(
     What it refers to is not looked for: that is `check_references`, of the whole. Raises ConfigError.
     """
     return _validate(section, data, path_of(at), Places(), environment)
+
+
+def require_secrets(config: Config, *within: tuple[str, ...]) -> None:
+    """Whether the secrets below these paths can be had. For a process that is about to connect; raises ConfigError."""
+    found = [each for each in unresolved_secrets(config) if any(each.path[: len(path)] == path for path in within)]
+    if found:
+        raise _refusal(found, config.places)
 
 
 @contextmanager

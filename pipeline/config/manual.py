@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import kind_of
-from pipeline.config.base.values import Kind, duration_text, size_text
+from pipeline.config.base.values import Kind, text_of
 from pipeline.config.model import Config
 
 _INTRODUCTION = """\
@@ -27,8 +27,18 @@ One YAML file tells the whole pipeline; `tidegate check -c FILE` checks it witho
 refused, with the line they stand on.
 
 Durations are `500ms`, `15s`, `1h30m` or a number of milliseconds. Sizes are `64kb`, `5mb`, `1gb` or a number of bytes, in binary
-multiples. A secret is a text, `${ENVIRONMENT_VARIABLE}` or `file:///path`; it is read when the process starts and shown nowhere.
-Templates are described in [rule-language.md](rule-language.md), delivery in [delivery.md](delivery.md).
+multiples. Templates are described in [rule-language.md](rule-language.md), delivery in [delivery.md](delivery.md).
+
+`${NAME}` in a setting stands for a variable of the process's environment, `${NAME:-default}` for its default where the variable
+is not set or is empty; `host: s3.${REGION:-eu-central-1}.amazonaws.com` works too. So one file serves development and production.
+In templates (`bucket`, `key`, `content`, `metadata`, `tags`), SQL, schemas and descriptions `${…}` is their own, and never the
+environment. A variable that is not set is an error that names variable, setting and line.
+
+A secret is a text, `${NAME}` or `file:///path`. It is looked up by the process that connects, when it connects, and shown
+nowhere: `tidegate check` warns of one that it cannot find, `tidegate check --connect` and `tidegate doctor` fail.
+
+In YAML every name of a setting is a text (`null:` and `on:` too), two equal names are an error, and `0123`, `12:30` and
+`2026-01-31` are texts. `tidegate config schema` prints the JSON Schema of this page for editors.
 """
 
 
@@ -89,7 +99,7 @@ def _kind(field: FieldInfo, inner: list[Any]) -> str:
         return "section"
     text = _type_name(field.annotation)
     limits = [
-        f"{sign} {_TEXTS.get(kind_of(field), str)(getattr(each, name))}"
+        f"{sign} {text_of(kind_of(field), getattr(each, name))}"
         for each in field.metadata
         for kind, name, sign in _LIMITS
         if isinstance(each, kind)
@@ -97,7 +107,6 @@ def _kind(field: FieldInfo, inner: list[Any]) -> str:
     return (kind_of(field) or text) + (f", {', '.join(limits)}" if limits else "")
 
 
-_TEXTS = {"duration": duration_text, "size": size_text}
 _LIMITS = [(Ge, "ge", "≥"), (Gt, "gt", ">"), (Le, "le", "≤"), (Lt, "lt", "<")]
 
 
@@ -132,8 +141,7 @@ def _default(field: FieldInfo, inner: list[Any]) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value is PydanticUndefined or value in ("", [], {}):
         return ""
-    if kind_of(field) in _TEXTS:
-        return f"`{_TEXTS[kind_of(field)](value)}`"
+    value = text_of(kind_of(field), value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

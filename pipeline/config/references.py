@@ -1,11 +1,19 @@
-"""What names what: rules name actions, actions name connectors. Checked over the whole configuration, all problems at once."""
+"""What names what: rules name actions, actions name connectors, secrets name variables and files.
+
+Checked over the whole configuration, all problems at once. That a secret can be had is another question than whether the
+configuration is right: another process, on another machine, will ask for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from pipeline.config.base.secrets import Secret
+from pipeline.config.base.section import Section, keys_of
 from pipeline.config.model import Config
 from pipeline.config.text.problems import Problem
+from pipeline.errors import ConfigError
 
 
 def check_references(config: Config) -> list[Problem]:
@@ -42,3 +50,24 @@ def _sources(config: Config) -> Iterator[Problem]:
                     f"expected a name of its own for each source; sources.{kinds[name]} has it too",
                 )
             kinds.setdefault(name, kind)
+
+
+def unresolved_secrets(
+    config: Section, path: tuple[str | int, ...] = (), environment: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """The secrets of a configuration, or of one object of it, that cannot be had here and now: an unset variable, no file."""
+    return list(_unresolved(config, path, environment))
+
+
+def _unresolved(value: Any, path: tuple[str | int, ...], environment: Mapping[str, str] | None) -> Iterator[Problem]:
+    if isinstance(value, Secret):
+        try:
+            value.reveal(environment)
+        except ConfigError as error:
+            yield Problem(path, str(error))
+    elif isinstance(value, Section):
+        for name, field in type(value).model_fields.items():
+            yield from _unresolved(getattr(value, name), (*path, keys_of(name, field)[0]), environment)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _unresolved(each, (*path, name), environment)

@@ -82,6 +82,13 @@ def size_text(size: int) -> str:
     return f"{size // _SIZE_UNITS[unit]}{unit.upper()}" if size else "0B"
 
 
+def text_of(kind: str, value: Any) -> Any:
+    """A value of a kind of setting as it is written: durations and sizes as texts, all else as it is."""
+    if value is None or kind not in {"duration", "size"}:
+        return value
+    return duration_text(value) if kind == "duration" else size_text(value)
+
+
 def _read_duration(value: Any, info: ValidationInfo) -> float:
     if info.context and info.context.get("plain") and isinstance(value, int | float):
         return float(value)  # seconds already, see dump.from_content

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pipeline.config.base.environment import Resolved, Unset, shown
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, keys_of, kind_of, members, statement_of
-from pipeline.config.base.values import duration_text, size_text
+from pipeline.config.base.values import text_of
 
 _HIDDEN: Final = frozenset({"connectors", "sources"})
 _SHOWN_MAX: Final = 80
@@ -110,8 +110,8 @@ def _message(error: Any, spot: _Spot) -> str:
     expected = _EXPECTED[kind](context, spot) if kind in _EXPECTED else "expected another value"
     if kind == "value_error" and isinstance(found, Section | dict):
         return expected  # a whole section: only what is expected of it is told
-    if spot.kind in _TEXTS and kind in _BOUNDS:
-        found = _TEXTS[spot.kind](found)  # read already, and told as it is written
+    if kind in _BOUNDS:
+        found = text_of(spot.kind, found)  # read already, and told as it is written
     return f"{expected}, found {_found(found, spot.hidden)}"
 
 
@@ -156,7 +156,7 @@ def _always(text: str) -> Callable[[Mapping[str, Any], _Spot], str]:
 
 
 def _bound(words: str, name: str) -> Callable[[Mapping[str, Any], _Spot], str]:
-    return lambda context, spot: f"expected {words} {_TEXTS.get(spot.kind, str)(context[name])}"
+    return lambda context, spot: f"expected {words} {text_of(spot.kind, context[name])}"
 
 
 def _literals(context: Mapping[str, Any], spot: _Spot) -> str:
@@ -169,7 +169,6 @@ def _choice(values: Iterable[Any]) -> str:
     return " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
-_TEXTS: Final[Mapping[str, Callable[[Any], str]]] = {"duration": duration_text, "size": size_text}
 _BOUNDS: Final = {
     "greater_than_equal": _bound("at least", "ge"),
     "greater_than": _bound("more than", "gt"),

@@ -199,5 +199,6 @@ def _value(text: str) -> Any:
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text):
-        return Spelled(text)
+        number = Spelled(text)
+        return int(number) if text == str(int(number)) else number
     return float(text) if _NUMBER.fullmatch(text) else text

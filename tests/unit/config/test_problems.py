@@ -1,0 +1,185 @@
+"""What is wrong is told in our words: never pydantic's, never a value that may be a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipeline.config import Config, parse
+from pipeline.config.base.section import Section, keys_of, sections_in
+from pipeline.config.load import load, load_object
+from pipeline.config.references import check_references
+from pipeline.config.s3 import Connectors, S3Action
+from pipeline.config.sources import Sources
+from pipeline.config.text.problems import _EXPECTED, problems_of
+from pipeline.errors import ConfigError
+from tests.unit.config.generated import configs
+
+WRONG: list[Any] = [
+    *(None, True, -1, 0, 1 << 80, 1.5, float("nan"), float("inf"), 1e300),
+    *("", "x", "\ud800", "9" * 5000, "${NO}", "${a b}", b"x", object()),
+    *([], ["x"], [None], [{}], {}, {"x": 1}, {1: 2}, {"": ""}, {"mode": "x"}, {"type": "x"}, {"type": []}),
+]
+THEIRS = (
+    *("Input", "Value error", "valid ", "Field required", "Extra inputs", "permitted", "Assertion"),
+    *("unable to", "type=", "pydantic", "should"),
+)
+
+
+def all_settings(section: type[Section] = Config) -> Iterator[tuple[type[Section], str]]:
+    """Each section with each key under which a setting of it may be given."""
+    for name, field in section.model_fields.items():
+        for key in keys_of(name, field):
+            yield section, key
+        for inner in sections_in(field.annotation):
+            yield from all_settings(inner)
+
+
+def test_every_kind_of_error_that_can_come_has_our_sentence() -> None:
+    """Each wrong value for each setting: our table knows the kind, and the words are ours."""
+    kinds, messages = set(), set()
+    for section, key in dict.fromkeys(all_settings()):
+        for wrong in WRONG:
+            try:
+                section.model_validate({key: wrong}, context={"environment": {}})
+            except ValidationError as error:
+                kinds |= {each["type"] for each in error.errors()}
+                messages |= {each.message for each in problems_of(error, section)}
+
+    assert kinds <= {"missing", "extra_forbidden", *_EXPECTED}
+    assert len(messages) > 100
+    assert [message for message in messages if any(theirs in message for theirs in THEIRS)] == []
+    assert "expected another value" not in " ".join(messages)
+
+
+MARKER = "sesame-4711"
+HIDDEN: dict[str, type[Section]] = {"sources": Sources, "connectors": Connectors}
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        *(MARKER, [MARKER], {"x": MARKER}, [{"x": MARKER}]),
+        *(f"{MARKER}:99999", f"{MARKER}/#/x", f"{MARKER}ms", f"${{{MARKER}}}"),
+    ]
+)
+
+
+def _poisoned(value: Any) -> st.SearchStrategy[Any]:
+    """A value in which something was replaced by what may be a secret."""
+    if isinstance(value, dict) and value:
+        return (
+            st.sampled_from(sorted(value)).flatmap(
+                lambda key: _poisoned(value[key]).map(lambda inner: {**value, key: inner})
+            )
+            | VALUES
+        )
+    return VALUES
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    configs().flatmap(
+        lambda data: st.sampled_from(sorted(HIDDEN)).flatmap(
+            lambda part: _poisoned(data.get(part, {})).map(lambda poisoned: {**data, part: poisoned})
+        )
+    )
+)
+def test_no_value_below_sources_and_connectors_is_shown(data: dict[str, Any]) -> None:
+    """Whatever is wrong there: only what kind of value it is."""
+    assert MARKER not in refusal_of(data)
+
+
+def refusal_of(data: dict[str, Any]) -> str:
+    """All that a refusal says, and what it was made of; empty if there is none."""
+    try:
+        load(data, environment={})
+    except ConfigError as error:
+        return f"{error} {error!r} {error.__cause__!r} {error.__context__}"
+    return ""
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        f"sources: {{mqtt: {{a: {{server: {MARKER}, topics: [{MARKER}/#/x]}}}}}}",
+        f"sources: {{mqtt: {{a: {{server: 'h:1', topics: [t], password: [{MARKER}]}}}}}}",
+        f"connectors: {{s3: {{a: {{host: {MARKER}/x, port: {MARKER}}}}}}}",
+        f"connectors: {{s3: {{a: {{host: h, access_key_id: [{MARKER}]}}}}}}",
+        f"connectors: {{s3: {{a: {{host: h, transport_options: {{headers: {{x: [{MARKER}]}}}}}}}}}}",
+        f"actions: {{s3: {{a: {{connector: c, parameters: {{bucket: b, key: k, headers: {{x: [{MARKER}, 1]}}}}}}}}}}",
+        f"kafka: {{bootstrap_servers: k, partitions: '${{X:-{MARKER}}}'}}",
+        "kafka: {bootstrap_servers: k, session_timeout: '${LEAK}'}",
+    ],
+)
+def test_what_may_be_a_secret_is_not_shown(part: str) -> None:
+    """In a text that is nearly right; also what comes from the environment."""
+    kafka = "" if part.startswith("kafka") else "\nkafka: {bootstrap_servers: k}"
+
+    with pytest.raises(ConfigError) as caught:
+        parse(f"pipeline: p{kafka}\n{part}", environment={"LEAK": MARKER})
+
+    assert MARKER not in str(caught.value)
+    assert part.split(":")[0] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("partitions: '${COUNT}'", "c.yaml:2:31: kafka.partitions: the environment variable COUNT is not set"),
+        (
+            "partitions: ${COUNT}",
+            "c.yaml:2:44: not YAML: expected a comma or }; a ${…} within braces or brackets needs quotes",
+        ),
+        ("partitions: '${a b}'", "kafka.partitions: expected ${NAME} or ${NAME:-default}, found a ${ that is neither"),
+        ("partition: 8", "kafka.partition: unknown setting; did you mean 'partitions'?"),
+        ("partitions: many", "kafka.partitions: expected a whole number, found 'many'"),
+        ("partitions: 0", "kafka.partitions: expected at least 1, found 0"),
+        ("partitions: [8]", "kafka.partitions: expected a whole number, found a list"),
+        ("messages_topic: 12", "kafka.messages_topic: expected a text, found 12"),
+        ("session_timeout: 10ms", "kafka.session_timeout: expected at least 1s, found '10ms'"),
+        (
+            "session_timeout: -1",
+            "kafka.session_timeout: expected a duration that is neither negative nor endless, found -1",
+        ),
+        ("max_message_bytes: 5 stones", "kafka.max_message_bytes: expected a size such as"),
+    ],
+)
+def test_the_words(setting: str, said: str) -> None:
+    """Setting, expected, found."""
+    with pytest.raises(ConfigError) as caught:
+        parse(f"pipeline: p\nkafka: {{bootstrap_servers: k, {setting}}}", name="c.yaml", environment={})
+
+    assert said in str(caught.value)
+
+
+def test_an_object_alone_names_the_path_that_it_is_given() -> None:
+    """As a REST API needs it."""
+    with pytest.raises(ConfigError, match=r"^actions\.s3\.hot\.parameters\.mode: expected 'direct' or 'aggregated'"):
+        load_object(S3Action, {"connector": "c", "parameters": {"mode": "x"}}, at="actions.s3.hot")
+
+
+def test_all_that_names_nothing_is_told_at_once() -> None:
+    """Rules, actions and sources, each with its path."""
+    source = {"server": "h:1", "topics": ["t"]}
+    data = {
+        "pipeline": "p",
+        "kafka": {"bootstrap_servers": "k"},
+        "sources": {"mqtt": {"a": source}, "exhook": {"a": {}}},
+        "actions": {"s3": {"hot": {"connector": "sea", "parameters": {"bucket": "b", "key": "k"}}}},
+        "rules": {"r": {"sql": "x", "actions": ["s3:hot", "s3:cold", "kafka:x"]}},
+    }
+
+    found = [str(each) for each in check_references(Config.model_validate(data))]
+
+    assert found == [
+        "actions.s3.hot.connector: no S3 connector 'sea'; there are: none",
+        "rules.r.actions[1]: no action 's3:cold'; there are: s3:hot",
+        "rules.r.actions[2]: no action 'kafka:x'; there are: s3:hot",
+        "sources.exhook.a: expected a name of its own for each source; sources.mqtt has it too",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        load(data)
+    assert str(caught.value).splitlines() == found
