@@ -37,7 +37,7 @@ async def bucket(store: S3Store) -> str:
 
 
 async def test_passes_bytes_unchanged_in_both_directions(store: S3Store, bucket: str, proxy: FaultyS3) -> None:
-    """Small and large, odd keys, lists and HEAD, all through our client and aioboto3's."""
+    """Small and large, odd keys, lists and HEAD."""
     body = os.urandom(3_000_000)
     await store.put(bucket, "a b/é+&", body, {"x-amz-meta-who": "me"})
 

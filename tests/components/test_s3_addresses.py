@@ -60,7 +60,7 @@ async def test_both_access_methods_with_and_without_tls(
     method: str,
     secure: bool,
 ) -> None:
-    """Writing, in parts too, reading, listing and checking, by what signs itself and by aioboto3."""
+    """Writing, in parts too, reading, listing and checking."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     bucket, body = f"way-{uuid.uuid4().hex[:12]}", os.urandom(6 * MIB)

@@ -91,7 +91,7 @@ async def test_a_web_identity_is_exchanged_for_a_role(
         token.write_text("header.claims.signature")
 
         assert await written(store)
-        frozen = await store._wire._credentials.get_frozen_credentials()
+        frozen = await store._wire._credentials.get()
     assert caught.value.reason == "credentials"
     assert frozen.token
 
@@ -108,7 +108,7 @@ async def test_a_profile_may_assume_a_role(
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", moto.endpoint_url)
     async with S3Store(connector(moto, **KEYLESS)) as store:
         assert await written(store)
-        frozen = await store._wire._credentials.get_frozen_credentials()
+        frozen = await store._wire._credentials.get()
     assert frozen.token
 
 

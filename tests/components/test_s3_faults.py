@@ -193,7 +193,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 
 async def test_tls_with_a_private_authority(s3: S3Part, bucket: str, certificate: tuple[Path, Path]) -> None:
-    """With its file it works, aioboto3's requests too; without it the error says TLS, and a broken handshake is no hang."""
+    """With its file it works; without it the error says TLS, and a broken handshake is no hang."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     with FaultyS3(s3, tls=context) as proxy:

@@ -50,7 +50,7 @@ async def used(s3: S3Part, files: tuple[Path, Path], names: list[str | None], **
 async def test_a_store_may_ask_for_a_certificate_and_have_another_name(
     s3: S3Part, files: tuple[Path, Path], as_text: bool
 ) -> None:
-    """In what signs itself and in aioboto3's requests alike."""
+    """In every request."""
     names: list[str | None] = []
     texts = {"cacertfile": files[0].read_text(), "certfile": files[0].read_text(), "keyfile": files[1].read_text()}
 

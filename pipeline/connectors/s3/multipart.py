@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from pipeline.connectors.s3.errors import classify, describe
 from pipeline.errors import ConnectorError
@@ -16,6 +16,10 @@ from pipeline.errors import ConnectorError
 PARTS_AT_ONCE_MAX: Final = 4
 ABORT_AGAIN_SECONDS: Final = 1.0
 PARTS_MAX: Final = 10_000  # of one object, by S3's rule
+
+
+# What a request makes, which decides the connector's headers that go with it: a new object has all of them.
+Kind = Literal["object", "part", "other"]
 
 
 class Answer(NamedTuple):
@@ -30,7 +34,7 @@ class Request(Protocol):
     """One request about the object, which raises the ConnectorError that its answer means."""
 
     def __call__(
-        self, method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]
+        self, method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str], kind: Kind = "other"
     ) -> Awaitable[Answer]: ...
 
 
@@ -43,7 +47,7 @@ async def create_in_parts(
     request: Request, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str], part_bytes: int
 ) -> str:
     """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
-    begun = await request("POST", body=b"", headers=headers, query={"uploads": ""})
+    begun = await request("POST", body=b"", headers=headers, query={"uploads": ""}, kind="object")
     upload = _between(begun.body, "UploadId")
     under_way = True
     try:
@@ -53,7 +57,7 @@ async def create_in_parts(
             f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in enumerate(tags, 1)
         )
         document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        done = await request("POST", body=document, headers=condition, query={"uploadId": upload})
+        done = await request("POST", body=document, headers=condition, query={"uploadId": upload}, kind="part")
         code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
         if code:  # S3 may answer 200 and fail afterwards
             raise classify(500, code, text, f"completing upload {upload}")
@@ -78,7 +82,8 @@ async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int
     async def put(number: int) -> str:
         async with gate:
             part = body[(number - 1) * part_bytes : number * part_bytes]
-            answer = await request("PUT", body=part, headers={}, query={"partNumber": str(number), "uploadId": upload})
+            query = {"partNumber": str(number), "uploadId": upload}
+            answer = await request("PUT", body=part, headers={}, query=query, kind="part")
             return answer.headers.get("ETag", "")
 
     try:

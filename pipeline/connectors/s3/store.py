@@ -5,8 +5,8 @@ again), OperatorError (a person has to mend something; call again later), Refuse
 Retrying is the caller's. A request that timed out may have been carried out: a later `create` then answers None, and the caller
 compares what is there with what it wanted. All verbs may run in parallel.
 
-Writing goes through aiohttp with a signer of our own, an eighth of what aioboto3's put_object costs; credentials, listing and
-administration are aioboto3's. Nothing here knows rows, rules or Kafka.
+Requests go through aiohttp with a signer of our own: a PUT costs an eighth of what aioboto3's does, and nothing has to be loaded.
+Credentials of roles and profiles are aioboto3's. Nothing here knows rows, rules or Kafka.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 
 from pipeline.config import S3Connector
+from pipeline.connectors.s3.listing import Upload, keys_of, keys_query, uploads_of, uploads_query
 from pipeline.connectors.s3.multipart import Answer, create_in_parts
 from pipeline.connectors.s3.wire import Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.upload.headers import METADATA_PREFIX
 
+KEYS_AT_ONCE: Final = 1000
 # Answers that say "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
@@ -40,14 +41,6 @@ class Head:
     size_bytes: int
     etag: str
     metadata: Mapping[str, str]
-
-
-class Upload(NamedTuple):
-    """A multipart upload under way."""
-
-    key: str
-    id: str
-    begun: datetime
 
 
 class S3Store:
@@ -80,16 +73,16 @@ class S3Store:
         The answer to HEAD has no body, so a 403 is looked into: a wrong secret is not a lack of rights.
         """
         try:
-            await self._wire.call("head_bucket", Bucket=bucket)
+            await self._wire.of_bucket("HEAD", bucket)
         except OperatorError as error:
             if error.reason not in {"403", "AccessDenied"}:
                 raise
             with _passing("403", "AccessDenied", "AllAccessDisabled"):
-                await self._wire.call("list_objects_v2", Bucket=bucket, MaxKeys=1)
+                await self._wire.of_bucket("GET", bucket, keys_query("", "", 1))
 
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
         """Write an object, replacing what is there; its ETag. `headers` as pipeline/action/headers.py makes them."""
-        return _etag(await self._wire.request("PUT", bucket, key, body, headers))
+        return _etag(await self._wire.request("PUT", bucket, key, body, headers, kind="object"))
 
     async def create(
         self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
@@ -106,7 +99,7 @@ class S3Store:
                 return await create_in_parts(
                     partial(self._wire.request, bucket=bucket, key=key), body, headers, condition, part_bytes
                 )
-            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, **condition}))
+            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, **condition}, kind="object"))
         except OperatorError as error:
             if error.reason in _TAKEN:
                 return None
@@ -115,7 +108,9 @@ class S3Store:
     async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
         """Write an object over the one with this ETag; the new ETag. None: another one is there, or none."""
         try:
-            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, "if-match": etag}))
+            return _etag(
+                await self._wire.request("PUT", bucket, key, body, {**headers, "if-match": etag}, kind="object")
+            )
         except OperatorError as error:
             if error.reason in _TAKEN or error.reason in _GONE:
                 return None
@@ -128,7 +123,9 @@ class S3Store:
             known = True
             try:
                 for _ in range(2):
-                    await self._wire.request("PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"})
+                    await self._wire.request(
+                        "PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"}, kind="object"
+                    )
                 known = False
             except OperatorError as error:
                 # 403: a key that may not write there says nothing about conditions, and AWS, MinIO and others have them.
@@ -179,8 +176,7 @@ class S3Store:
 
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
         """Keys with `prefix` that sort after `after`, in order, a thousand at most; and whether there are more."""
-        page = await self._wire.call("list_objects_v2", Bucket=bucket, Prefix=prefix, StartAfter=after)
-        return [each["Key"] for each in page.get("Contents", ())], bool(page.get("IsTruncated"))
+        return keys_of((await self._wire.of_bucket("GET", bucket, keys_query(prefix, after, KEYS_AT_ONCE))).body)
 
     async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
         """All keys with `prefix` that sort after `after`, in order."""
@@ -193,13 +189,12 @@ class S3Store:
     async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
         """Multipart uploads under way of keys with `prefix`."""
         found: list[Upload] = []
-        after: dict[str, str] = {}
-        while True:
-            page = await self._wire.call("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
-            found += [Upload(each["Key"], each["UploadId"], each["Initiated"]) for each in page.get("Uploads", ())]
-            if not page.get("IsTruncated"):
-                return found
-            after = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+        following: dict[str, str] | None = {}
+        while following is not None:
+            answer = await self._wire.of_bucket("GET", bucket, uploads_query(prefix) | following)
+            page, following = uploads_of(answer.body)
+            found += page
+        return found
 
     async def abort(self, bucket: str, upload: Upload) -> None:
         """Forget a multipart upload and its parts; one that is not there is fine."""
@@ -209,7 +204,7 @@ class S3Store:
     async def create_bucket(self, bucket: str) -> None:
         """Create a bucket; one that exists and is ours is fine."""
         try:
-            await self._wire.call("create_bucket", Bucket=bucket)
+            await self._wire.of_bucket("PUT", bucket)
         except ConnectorError as error:
             if error.reason not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
                 raise

@@ -1,7 +1,4 @@
-"""TLS of the connections to a store, by ssl's own context: one for the writing connections and for aioboto3's.
-
-aiobotocore makes its own contexts, which know a file of authorities and nothing else; so it is given connections of ours.
-"""
+"""TLS of the connections to a store: an ssl context of a connector's settings."""
 
 from __future__ import annotations
 
@@ -11,9 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import aiohttp
-from aiobotocore.httpsession import AIOHTTPSession
 
 from pipeline.config.tls import S3Tls
 from pipeline.errors import ConfigError
@@ -61,17 +55,6 @@ def context_of(tls: S3Tls) -> ssl.SSLContext | bool:
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     _load(context, tls)
     return context
-
-
-def session_of(context: ssl.SSLContext | bool) -> type[AIOHTTPSession]:
-    """What aiobotocore makes its connections with."""
-
-    class Session(AIOHTTPSession):  # type: ignore[misc]
-        def _create_connector(self, proxy_url: str | None) -> aiohttp.TCPConnector:
-            found: dict[str, Any] = self._connector_args
-            return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=context, **found)
-
-    return Session
 
 
 def _load(context: ssl.SSLContext, tls: S3Tls) -> None:

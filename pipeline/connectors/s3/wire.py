@@ -11,23 +11,19 @@ import hashlib
 import random
 import time
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
-import aioboto3
 import aiohttp
-import botocore.exceptions
-from aiobotocore.config import AioConfig
 from yarl import URL
 
 from pipeline.config import S3Connector
 from pipeline.connectors.s3.credentials import StoreCredentials
 from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
-from pipeline.connectors.s3.multipart import Answer
+from pipeline.connectors.s3.multipart import Answer, Kind
 from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
-from pipeline.connectors.s3.tls import context_of, session_of
+from pipeline.connectors.s3.tls import context_of
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.retry import REQUEST
 from pipeline.upload.headers import checked, with_parts
@@ -42,51 +38,27 @@ class Wire:
 
     def __init__(self, config: S3Connector) -> None:
         self._config = config
-        self._stack = AsyncExitStack()
-        self._client: Any = None
         self._session: aiohttp.ClientSession
         self._credentials = StoreCredentials(config, self.endpoint)
-        self._headers = checked(config.transport_options.headers)
-        self._headers_of_parts = with_parts(self._headers)
+        headers = checked(config.transport_options.headers)
+        self._headers: dict[Kind, dict[str, str]] = {"object": headers, "part": with_parts(headers), "other": {}}
         self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
         self._regions: dict[str, str] = {}  # of buckets that told us theirs
         self._skew_seconds = 0.0
 
     async def __aenter__(self) -> Wire:
         options = self._config.transport_options
-        tls = context_of(options.ssl)
-        session = aioboto3.Session()
-        session._session._credentials = self._credentials  # where set_credentials() puts those that never change
-        self._client = await self._stack.enter_async_context(
-            session.client(
-                "s3",
-                endpoint_url=self.endpoint,
-                region_name=self.region,
-                config=AioConfig(
-                    http_session_cls=session_of(tls),
-                    connect_timeout=options.connect_timeout,
-                    read_timeout=options.request_timeout,
-                    # Retries are ours: botocore's would hide how long a store has been away and whose fault it is.
-                    retries={"total_max_attempts": 1, "mode": "standard"},
-                    s3={"addressing_style": "virtual" if self._config.access_method == "vhost" else "path"},
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                ),
-            )
-        )
-        self._session = await self._stack.enter_async_context(
-            aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=tls),
-                timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-            )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=context_of(options.ssl)),
+            timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._stack.aclose()
+        await self._session.close()
 
     @property
     def endpoint(self) -> str:
@@ -106,22 +78,36 @@ class Wire:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        *,
+        kind: Kind = "other",
     ) -> Answer:
-        """One request, tried `max_retries` times more. Raises the error that its last answer means.
+        """One request about an object, tried `max_retries` times more. Raises the error that its last answer means.
 
-        A POST is made once: only its caller knows what it did. Of credentials that have ended the first failure is free.
+        `kind` says which of the connector's headers go with it; those of `headers` are stronger. A POST is made once: only its
+        caller knows what it did. Of credentials that have ended the first failure is free.
         """
         _check_key(key)
-        more = self._headers if (method == "PUT" and not query) or (query and "uploads" in query) else {}
-        if query and "uploadId" in query and method != "DELETE":
-            more = self._headers_of_parts
-        sent = {**more, **headers} if headers else more
+        return await self._tried(method, bucket, key, body, {**self._headers[kind], **(headers or {})}, query)
+
+    async def of_bucket(self, method: str, bucket: str, query: Mapping[str, str] | None = None) -> Answer:
+        """One request about a bucket, tried as those about objects are."""
+        return await self._tried(method, bucket, "", b"", {}, query)
+
+    async def _tried(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        query: Mapping[str, str] | None,
+    ) -> Answer:
         waits = REQUEST.waits(random.random)
         retries = self._config.transport_options.max_retries if method != "POST" else 0
         renewed = False
         while True:
             try:
-                return await self._once(method, bucket, key, body, sent, query)
+                return await self._once(method, bucket, key, body, headers, query)
             except RetryableError as error:
                 if error.reason in RENEW and not renewed:
                     renewed = True
@@ -139,7 +125,7 @@ class Wire:
         key: str,
         body: bytes,
         headers: Mapping[str, str],
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None,
     ) -> Answer:
         """One signed request. Raises the error that its answer means."""
         host, path = self._address(bucket, quote_key(key))
@@ -179,9 +165,8 @@ class Wire:
         return error
 
     async def _signer(self, bucket: str) -> Signer:
-        frozen = await self._credentials.get_frozen_credentials()
-        region = self._regions.get(bucket) or self.region
-        identity = (frozen.access_key or "", frozen.secret_key or "", frozen.token, region)
+        keys = await self._credentials.get()
+        identity = (*keys, self._regions.get(bucket) or self.region)
         signer = self._signers.get(identity)
         if signer is None:
             if len(self._signers) >= 100:
@@ -195,25 +180,10 @@ class Wire:
         return (bucket and f"{bucket}.") + host + ("" if self._config.port == default else f":{self._config.port}")
 
     def _address(self, bucket: str, path: str) -> tuple[str, str]:
-        """Host and path of an object, as the connector's access method has it."""
+        """Host and path of an object or, without `path`, of the bucket, as the connector's access method has it."""
         if self._config.access_method == "vhost":
             return self._host(bucket), f"/{path}"
-        return self._host(), f"/{bucket}/{path}"
-
-    async def call(self, verb: str, **arguments: Any) -> Any:
-        """One request through aioboto3."""
-        what = f"{self.endpoint}: {verb} {arguments.get('Bucket', '')}"
-        try:
-            return await getattr(self._client, verb)(**arguments)
-        except botocore.exceptions.ClientError as error:
-            answer = error.response
-            code = str(answer.get("Error", {}).get("Code", ""))
-            status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-            if code in RENEW or status == 403:
-                self._credentials.forget()
-            raise classify(status, code, str(answer.get("Error", {}).get("Message", "")), what) from error
-        except (botocore.exceptions.BotoCoreError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise RetryableError(f"{what}: {_plain(error)}", reason=reason_of(error)) from error
+        return self._host(), f"/{bucket}/{path}" if path else f"/{bucket}"
 
 
 def _check_key(key: str) -> None:

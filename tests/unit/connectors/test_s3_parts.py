@@ -32,7 +32,9 @@ async def test_a_completion_that_fails_behind_a_200_is_aborted_and_can_be_tried_
     """S3 sends the status before it knows; the error is in the document."""
     methods = []
 
-    async def request(method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    async def request(
+        method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str], **_: str
+    ) -> Answer:
         methods.append(method)
         error = method == "POST" and "uploadId" in query
         return Answer(200, {"ETag": "e"}, b"<Error><Code>InternalError</Code></Error>" if error else BEGUN)
@@ -51,7 +53,9 @@ async def test_a_part_under_way_may_arrive_behind_the_abort_so_it_is_aborted_aga
     monkeypatch.setattr(multipart, "ABORT_AGAIN_SECONDS", 0.0)
     methods = []
 
-    async def request(method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    async def request(
+        method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str], **_: str
+    ) -> Answer:
         methods.append(method)
         if method != "POST":
             raise RetryableError("cut", reason="connection")

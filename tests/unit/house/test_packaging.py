@@ -34,8 +34,6 @@ PRIVATE_NAMES = {
     "_get_active_partitions": "faust-streaming",
     "_getmany": "faust-streaming",
     "_read_offset": "faust-streaming",
-    "_connector_args": "aiobotocore",
-    "_max_pool_connections": "aiobotocore",
 }
 PUBLIC_ALL_THE_SAME = {"_asdict", "_replace", "_make", "_fields", "_exit"}  # of NamedTuple and os
 

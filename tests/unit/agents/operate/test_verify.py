@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agents.operate.verify import PartitionDone, Report, Swept, Verifier
-from pipeline.connectors.s3.store import Upload
+from pipeline.connectors.s3.listing import Upload
 from pipeline.upload.ledger_check import Finding
 from tests.faults.faults import CALM
 from tests.faults.simulation.aggregated import KEYS, AggregatedWorld, make_log, version

@@ -1,0 +1,70 @@
+"""Pages of listings: what a store says is in them, and that half a page is never taken for a whole one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.connectors.s3.listing import UploadPage, keys_of, keys_query, uploads_of
+from pipeline.errors import RetryableError
+
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+KEYS = f"""<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult {NAMESPACE}><Name>b</Name>%s<IsTruncated>%s</IsTruncated>
+<Contents><Key>a+b%%2Bc/%%E2%%98%%83</Key><Size>1</Size></Contents><Contents><Key> x </Key></Contents></ListBucketResult>"""
+UPLOADS = f"""<ListMultipartUploadsResult {NAMESPACE}><EncodingType>url</EncodingType>
+<KeyMarker/><NextKeyMarker>b%%2Bc</NextKeyMarker><NextUploadIdMarker>2</NextUploadIdMarker><IsTruncated>%s</IsTruncated>
+<Upload><Key>a%%20b</Key><UploadId>1</UploadId><Initiator><ID>x</ID></Initiator><Initiated>2026-01-31T08:00:00.000Z</Initiated></Upload>
+</ListMultipartUploadsResult>"""
+
+
+def test_keys_are_as_they_were_put() -> None:
+    """Decoded if the store says that it encoded them, and as they stand if it does not; blanks around a key belong to it."""
+    encoded = (KEYS % ("<EncodingType>url</EncodingType>", "true")).encode()
+    plain = (KEYS % ("", "false")).encode()
+
+    assert keys_of(encoded) == (["a b+c/☃", " x "], True)
+    assert keys_of(plain) == (["a+b%2Bc/%E2%98%83", " x "], False)
+
+
+def test_the_query_asks_for_what_sorts_after_a_key() -> None:
+    """Nothing is said of a beginning."""
+    assert keys_query("p/", "", 1000) == {
+        "list-type": "2", "encoding-type": "url", "max-keys": "1000", "prefix": "p/",
+    }  # fmt: skip
+    assert keys_query("p/", "p/k", 1)["start-after"] == "p/k"
+
+
+def test_uploads_are_listed_page_by_page() -> None:
+    """Each with its key, its id and its beginning; the query of the page behind this one is in it."""
+    page = uploads_of((UPLOADS % "true").encode())
+    last = uploads_of((UPLOADS % "false").encode())
+
+    assert [tuple(each) for each in page.uploads] == [("a b", "1", datetime(2026, 1, 31, 8, tzinfo=UTC))]
+    assert page.following == {"key-marker": "b+c", "upload-id-marker": "2"}
+    assert last == UploadPage(page.uploads, None)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"<html><body>proxy</body></html>",
+        (KEYS % ("", "false")).encode()[:-30],
+        b"<Error><Code>SlowDown</Code></Error>",
+        b'<?xml version="1.0" encoding="none-such"?><ListBucketResult/>',
+        b'<!DOCTYPE a [<!ENTITY e "x">]><ListBucketResult><Contents><Key>&e;</Key></Contents></ListBucketResult><',
+    ],
+    ids=["empty", "html", "cut", "error", "encoding", "more behind"],
+)
+def test_what_is_not_a_whole_page_is_an_error(document: bytes) -> None:
+    """A short page would mean that no more keys follow; so it is asked for again."""
+    with pytest.raises(RetryableError, match="expected a"):
+        keys_of(document)
+
+
+def test_a_time_that_is_none_is_an_error() -> None:
+    """It decides which uploads are old enough to be swept."""
+    with pytest.raises(RetryableError, match="Initiated"):
+        uploads_of((UPLOADS % "false").replace("2026-01-31T08:00:00.000Z", "yesterday").encode())
