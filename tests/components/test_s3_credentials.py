@@ -161,7 +161,7 @@ async def test_the_machine_s_role_is_used(moto: S3Part, machine: Machine) -> Non
     async with S3Store(connector(moto, **KEYLESS)) as store:
         assert await written(store)
         assert machine.given == 1
-        store._wire._credentials._chain._expiry_time = datetime.now(UTC) + timedelta(seconds=30)
+        store._wire._credentials._chain._found._expiry_time = datetime.now(UTC) + timedelta(seconds=30)
         assert await written(store)
         assert machine.given == 2
 
