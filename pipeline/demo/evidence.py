@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-from botocore.config import Config as BotoConfig
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from pipeline import record
@@ -34,6 +32,9 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self._tags: dict[str, str] = {}
         self._bucket = bucket
+        import boto3  # when the devices are publishing already
+        from botocore.config import Config as BotoConfig
+
         self._client: S3Client = boto3.client(
             "s3",
             endpoint_url=endpoint_url,
@@ -42,9 +43,6 @@ class Bucket:
             region_name="us-east-1",
             config=BotoConfig(s3={"addressing_style": "path"}, max_pool_connections=_PARALLEL_READS),
         )
-
-    def create(self) -> None:
-        self._client.create_bucket(Bucket=self._bucket)
 
     def refresh(self) -> int:
         """Read objects that are new, or have another content than when they were last read, up to a limit.

@@ -56,11 +56,11 @@ def run(options: Options) -> int:
     With output json, standard output gets nothing but the one line of JSON; everything else goes to standard error.
     """
     console = Console(stderr=options.output == "json", force_terminal=False if options.output == "json" else None)
-    status = INTERRUPTED
+    status, started_at = INTERRUPTED, time.monotonic()
     with _interruptible():
         try:
             with Stack(listener=options.listener) as stack:
-                status = _prove(stack, options, console)
+                status = _prove(stack, options, console, started_at)
                 if options.keep:
                     print_directions(console, stack)
                     _idle(stack)
@@ -73,14 +73,18 @@ def run(options: Options) -> int:
     return status
 
 
-def _prove(stack: Stack, options: Options, console: Console) -> int:
-    console.print(f"started Kafka, MQTT, S3, ingress and worker; logs in {stack.folder}", soft_wrap=True)
+def _prove(stack: Stack, options: Options, console: Console, started_at: float) -> int:
+    started = (
+        f"started Kafka, MQTT, S3, ingress and worker; devices publish after {time.monotonic() - started_at:.1f} s"
+    )
+    console.print(f"{started}; logs in {stack.folder}", soft_wrap=True)
     if options.devices * options.rate > _OBJECTS_PER_SECOND:
         console.print(f"the embedded S3 stores about {_OBJECTS_PER_SECOND} objects a second: the rest waits in Kafka")
     fleet = Fleet(options.devices, options.rate, stack.mqtt_5, stack.mqtt_311)
     began = time.monotonic()
     with Show(console, fleet.account, stack.ingress_metrics, stack.worker_metrics) as show:
         _publish(stack, fleet, show, options.duration_seconds)
+        stack.wait()
         bucket = stack.bucket()
         proof, reason = _wait(stack, fleet, show, bucket)
     seconds = time.monotonic() - began

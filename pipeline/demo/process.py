@@ -72,7 +72,9 @@ def listens(port: int) -> Callable[[], bool]:
 class Server:
     """One server: its command, and what tells that it is ready.
 
-    `start` blocks until `ready` answers true, at most `ready_seconds`, and raises ServerError with the end of the log.
+    `start` is `launch`, which does not wait, and `wait`, which blocks until `ready` answers true, at most `ready_seconds` after
+    the launch, and else raises ServerError with the end of the log. All of several servers may be launched before one is
+    waited for.
     `stop` asks with SIGTERM and insists with SIGKILL after `stop_seconds`; `kill` does not ask. Both leave no member of
     the process group. `pause` freezes the group, `resume` lets it go on. Started from a thread, a server ends with that
     thread (PR_SET_PDEATHSIG looks at the thread that forked), so start servers from the main thread.
@@ -87,8 +89,14 @@ class Server:
     ready_seconds: float = 60.0
     stop_seconds: float = 10.0
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _deadline: float = field(default=0.0, init=False, repr=False)
 
     def start(self) -> None:
+        if not self.running:
+            self.launch()
+            self.wait()
+
+    def launch(self) -> None:
         if self.running:
             return
         with self.log.open("ab") as log:
@@ -101,7 +109,10 @@ class Server:
                 env={**os.environ, **self.environment},
                 start_new_session=True,
             )
+        self._deadline = time.monotonic() + self.ready_seconds
         atexit.register(self.kill)
+
+    def wait(self) -> None:
         try:
             self._wait_until_ready()
         except BaseException:
@@ -163,8 +174,7 @@ class Server:
                 os.killpg(self._process.pid, number)
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + self.ready_seconds
-        while time.monotonic() < deadline:
+        while time.monotonic() < self._deadline:
             self.check()
             if self.ready() and self.running:
                 return

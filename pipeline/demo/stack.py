@@ -58,19 +58,15 @@ class Stack:
         self.folder = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
         self.config_file = self.folder / "demo.yaml"
         self.config_file.write_text(text, encoding="utf-8")
-        self.servers = [
-            embedded.kafka(kafka, self.folder),
-            embedded.s3(s3, self.folder),
-        ]
+        self._s3 = embedded.s3(s3, self.folder, BUCKET)
+        self._worker = self._tidegate("worker", self.worker_metrics, "/healthz")
+        self.servers = [embedded.kafka(kafka, self.folder), self._s3]
         if not listener:
             self.servers.append(embedded.mqtt(self.mqtt_5, self.mqtt_311, self.folder))
-        self.processes = [
-            self._tidegate("ingress", self.ingress_metrics, "/readyz"),
-            self._tidegate("worker", self.worker_metrics, "/healthz"),
-        ]
+        self.processes = [self._tidegate("ingress", self.ingress_metrics, "/readyz"), self._worker]
 
     def __enter__(self) -> Self:
-        """Start everything, in the order in which one needs the other. Raises ServerError or ConfigError."""
+        """Start everything; returns when devices can publish. Raises ServerError or ConfigError."""
         try:
             self.start()
         except BaseException as error:
@@ -83,23 +79,32 @@ class Stack:
         self.close()
 
     def start(self) -> None:
-        for server in self.servers:
-            server.start()
-        self.bucket().create()
-        for process in self.processes:
-            process.start()
+        """Launch everything side by side, and wait for what devices need: the broker, and the ingress, which needs Kafka."""
+        for process in self._all():
+            process.launch()
+        for process in self._all():
+            if process is not self._worker and process is not self._s3:
+                process.wait()
+
+    def wait(self) -> None:
+        """Until the rest is ready too: the S3 server and the worker, which find in Kafka what came before them."""
+        self._s3.wait()
+        self._worker.wait()
 
     def close(self) -> None:
         """Stop everything, the last one first."""
-        for process in reversed([*self.servers, *self.processes]):
+        for process in reversed(self._all()):
             process.stop()
         if not self.keep_logs:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def check(self) -> None:
         """Raises ServerError when one of the processes has ended."""
-        for process in [*self.servers, *self.processes]:
+        for process in self._all():
             process.check()
+
+    def _all(self) -> list[Server]:
+        return [*self.servers, *self.processes]
 
     def bucket(self) -> Bucket:
         return Bucket(self.s3_url, "demo", os.environ[_SECRET_VARIABLE], BUCKET)
