@@ -42,6 +42,8 @@ SUBJECTS: Final[dict[str, list[str]]] = {
     "ingress/route.py": ["tests/unit/ingress/test_route.py"],
     "ingress/window.py": ["tests/unit/ingress/test_window.py"],
     "ingress/clientid.py": ["tests/unit/ingress/test_clientid.py"],
+    "ingress/listener/wills.py": ["tests/unit/ingress/test_listener_wills.py"],
+    "ingress/exhook/outbox.py": ["tests/unit/ingress/test_exhook_outbox.py"],
     "ingress/listener/inbox.py": ["tests/unit/ingress/test_listener_inbox.py"],
 }
 

@@ -1,0 +1,100 @@
+"""Wills in virtual time: when each is published, and when it is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from ingress.listener.identity import Address, Identity
+from ingress.listener.wills import Wills
+from ingress.listener.words import Connect, Will
+from pipeline.mqtt.properties import SESSION_EXPIRY
+from pipeline.record import Outgoing
+from tests.faults.simulation.clock import STARTED_AT, tell
+
+ADDRESS = Address("192.0.2.1", "192.0.2.1:5", "192.0.2.9:1883")
+
+
+def device(name: str, *, delay: int = 0, expiry: int = 100, will: bool = True, void: bool = False) -> Identity:
+    """One that has logged in, with a will unless it has none."""
+    last = Will(b"will/" + name.encode(), b"gone", 0x32, (), delay) if will else None
+    connect = Connect(5, name, None, None, 60, False, last, ((SESSION_EXPIRY, expiry),))
+    return Identity(name, None, ADDRESS, ["#"], connect, 0, will_is_void=void)
+
+
+def told(story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max: float = 50) -> list[tuple[float, str]]:
+    """What a story comes to: the second and the device of each will that was published."""
+    published: list[tuple[float, str]] = []
+
+    def publish(record: Outgoing) -> None:
+        published.append((record.timestamp_ms / 1000 - STARTED_AT, record.key.decode()))
+
+    wrong: list[object] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
+        await story(Wills(delay_seconds_max, publish))
+
+    tell(1, run())
+    assert wrong == []
+    return published
+
+
+@pytest.mark.parametrize(
+    ("settings", "second"),
+    [
+        ({"delay": 0}, 0), ({"delay": 20}, 20), ({"delay": 20, "expiry": 5}, 5), ({"delay": 200, "expiry": 1000}, 50),
+        ({"delay": 20, "expiry": 0}, 0),
+    ],
+)  # fmt: skip
+def test_a_will_is_due_after_its_delay(settings: dict[str, int], second: int) -> None:
+    """At most until its session ends, and at most as long as the listener keeps it."""
+
+    async def story(wills: Wills) -> None:
+        wills.left(device("d", **settings))
+        await asyncio.sleep(60)
+
+    assert told(story) == [(second, "d")]
+
+
+@pytest.mark.parametrize("settings", [{"will": False}, {"void": True}])
+def test_without_a_will_nothing_is_published(settings: dict[str, bool]) -> None:
+    """Nor when the device took its leave."""
+
+    async def story(wills: Wills) -> None:
+        wills.left(device("d", **settings))
+        await asyncio.sleep(60)
+        wills.send_all()
+
+    assert told(story) == []
+
+
+def test_a_device_that_comes_back_takes_its_will_back() -> None:
+    """Unless it starts afresh, which ends the session that the will belongs to; others are not touched."""
+
+    async def story(wills: Wills) -> None:
+        for name in ("back", "afresh", "gone"):
+            wills.left(device(name, delay=20))
+        await asyncio.sleep(10)
+        wills.came("back", afresh=False)
+        wills.came("afresh", afresh=True)
+        wills.came("stranger", afresh=True)
+        await asyncio.sleep(60)
+
+    assert told(story) == [(10, "afresh"), (20, "gone")]
+
+
+def test_a_listener_that_stops_publishes_what_it_holds_back() -> None:
+    """Each once: no timer goes off afterwards."""
+
+    async def story(wills: Wills) -> None:
+        for name in ("a", "b"):
+            wills.left(device(name, delay=20))
+        await asyncio.sleep(1)
+        wills.send_all()
+        await asyncio.sleep(60)
+
+    assert told(story) == [(1, "a"), (1, "b")]
