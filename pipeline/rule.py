@@ -1,9 +1,9 @@
 """The rules of one action, compiled: a batch of Kafka records in, rows out.
 
 FROM is matched first, for all rules at once, before anything is decoded; a record that no rule wants costs the look-up of its
-topic. Rules that want the same record share its decoded payload. A record that a rule cannot be evaluated on becomes a value,
-a DeadLetter, and the batch goes on. Evaluation is a pure function of the record: "now" is its arrival, chance is seeded by its
-place in Kafka, so a replay gives the same rows.
+topic. Rules that want the same record share its decoded payload. If a rule cannot be evaluated on a record, the record becomes
+a value, a DeadLetter, and the batch goes on. Evaluation is a pure function of the record: "now" is its arrival, chance is
+seeded by its place in Kafka, so a replay gives the same rows.
 
 This file knows nothing of Faust, S3 or time.
 """
@@ -52,8 +52,8 @@ class DeadLetter:
 class RowBatch:
     """What one record batch of one partition became. `rows[i]` came from `origins[i]`; both are in order of offset.
 
-    `rules` is the digest of the rule set that made the rows. By id of each rule that wanted some of the records: `matched` counts
-    these, and `no_result` those of which it made no row.
+    `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records that the rule
+    wanted, and `no_result` those of them that gave no row.
     """
 
     records: Sequence[Record]
@@ -77,7 +77,8 @@ class RuleSet:
         self, rules: Mapping[str, str], *, node: str, schemas: Mapping[str, SchemaText] | None = None, action: str = ""
     ) -> None:
         """Compile `rules`, statements by rule id. `node` is what rules see in that column. `schemas` are what the schema
-        functions know, by name. `action` is whose rules these are: dead letters that are sent again for others are passed over.
+        functions know, by name. `action` is the action that these rules feed: dead letters that are sent again for another one
+        are passed over.
 
         Raises ConfigError that names the rule or the schema; its cause is the SqlError.
         """

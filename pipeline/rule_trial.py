@@ -124,7 +124,7 @@ def _selects(source: str, topic: str) -> bool:
 
 
 def read_cases(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The cases of a JSON Lines file. Raises ValueError with the line for what is no case."""
+    """The cases of a JSON Lines file. Raises ValueError with the number of a line that is not a case."""
     cases: list[dict[str, Any]] = []
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():

@@ -1,7 +1,7 @@
 """Columns that an Avro schema declares: which values each takes, how a chunk holds them, and their type in Arrow.
 
-`fit` takes a value of a row, refuses what the column cannot hold, and gives what the chunk's JSON line holds; `load` makes of
-that what Arrow takes. Numbers of a logical type may be numbers in the type's unit or, for dates and times, ISO 8601 texts.
+`fit` takes a value of a row, refuses what the column cannot hold, and gives what the chunk's JSON line holds; `load` turns that
+into what Arrow takes. Numbers of a logical type may be numbers in the type's unit or, for dates and times, ISO 8601 texts.
 
 Source: the Avro specification 1.11, sections "Schema Declaration" and "Logical Types".
 """

@@ -1,7 +1,7 @@
 """Compression of whole objects, for the containers that do not compress inside.
 
-Nothing of the moment stands in what they write: no time in gzip's header, one thread. A new version of a library may compress
-otherwise; the rows inside stay the same.
+The output does not depend on the moment: gzip's header holds no time, and one thread does the work. A new version of a library
+may compress differently; the rows inside stay the same.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def make(compression: str, level: int | None = None) -> Compress:
 
 
 def decompress(compression: str, content: bytes) -> bytes:
-    """What was compressed. Raises ValueError for what is no such data, or not whole."""
+    """The data before compression. Raises ValueError for data that is not of this compression, or is cut short."""
     if compression == "none":
         return content
     try:

@@ -62,7 +62,7 @@ def make(
 def read_rows(content: bytes, parameters: Mapping[str, Any]) -> tuple[int, str | None]:
     """How many rows an object holds, and the digest of its chunk's lines, if the container keeps their bytes.
 
-    `parameters` are those of the action. Raises ValueError for what is no such object.
+    `parameters` are those of the action. Raises ValueError for content that is not such an object.
     """
     container = parameters["container"]
     lines = compressions.decompress(parameters["compression"], content)

@@ -4,7 +4,7 @@ Declared columns come first, in their order; then, unless told otherwise, all ot
 chunk holds a row as its cells, {column: text, or null for what is not there}.
 
 A cell is quoted when it holds a bracket, the delimiter, a line break or a quote. Brackets are quoted for readers that take an
-unquoted one for the beginning of a list. Bytes that are not UTF-8 stay what they are.
+unquoted one for the beginning of a list. Bytes that are not UTF-8 are kept.
 """
 
 from __future__ import annotations

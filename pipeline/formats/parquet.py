@@ -1,8 +1,8 @@
 """Parquet, by pyarrow: columns that an Avro schema declares, or columns that fit the rows of the object.
 
-Declared columns are checked when a row comes; keys that are not declared are left out. Inferred ones: a column of booleans,
-integers of 64 bits, numbers, or else of texts, in which anything that is not a string is its JSON; columns stand in the order of
-their first appearance, and a row that lacks one has null there. Rows become row groups batch by batch.
+Declared columns are checked when a row comes; keys that are not declared are left out. An inferred column holds booleans,
+integers of 64 bits or numbers. Any other column holds text: strings as they are, other values as JSON. Columns stand in the
+order of their first appearance, and a row that lacks one has null there. Rows become row groups batch by batch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EXACT_MAX: Final = 1 << 53  # integers beyond have no exact float
 def make(
     settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]
 ) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """Line, encode and content type. Raises ConfigError for a schema that is missing, no Avro, or has no columns."""
+    """Line, encode and content type. Raises ConfigError for a schema that is missing, is not Avro, or has no columns."""
     source = _source(settings["schema"], schemas)
     options = {
         "compression": settings["default_compression"],
@@ -49,7 +49,7 @@ def make(
 
 
 def count(content: bytes, settings: object) -> int:
-    """How many rows there are; all are read. Raises ValueError for what is no Parquet."""
+    """How many rows there are; all are read. Raises ValueError for content that is not Parquet."""
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         return sum(batch.num_rows for batch in file.iter_batches())

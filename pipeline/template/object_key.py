@@ -3,8 +3,8 @@
 A key template mixes three kinds of placeholders: fields of the row (`${type}`), facts of the row's window and action
 (`${datetime.YYYY}`, `${action}`), and facts of the chunk that are known when it is closed (`${partition}`, `${offset}`, the
 first one, `${epoch}`). Rendering all but the last kind gives the *group*: rows of one partition with the same group become one
-object after the other. A key that names partition, first offset and epoch names the same rows whoever writes it; what of the
-three a template lacks is put before its extension.
+object after the other. A key that names partition, first offset and epoch names the same rows whoever writes it; if a template
+lacks one of the three, it is put before the extension.
 
 Pure: the row's arrival time is an argument, and no clock is read.
 """
@@ -45,7 +45,7 @@ class KeyTemplate:
     def __init__(
         self, text: str, *, action: str, node: str, interval_seconds: float, missing: Missing, bucket: str = ""
     ) -> None:
-        """`bucket` is a template too, and a group is then of one bucket; empty if all keys are in one that is known."""
+        """`bucket` is a template too; each group then belongs to one bucket. It is empty if there is only one bucket."""
         _check_times(text)
         self.text = _complete(text)
         parts = _CHUNK_PLACEHOLDER.split(self.text)
@@ -83,7 +83,7 @@ class KeyTemplate:
 
     @property
     def of_rows(self) -> bool:
-        """Whether what is in rows decides on keys."""
+        """Whether the content of rows decides their keys."""
         return self._row_names != ()
 
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
@@ -128,7 +128,7 @@ class KeyTemplate:
 
 
 def _row_names(templates: list[Template]) -> tuple[str, ...] | None:
-    """Names that are read from the row; None if any may be."""
+    """The names that are read from the row; None if it may be any name."""
     names: set[str] = set()
     for template in templates:
         if template.names is None:
@@ -170,7 +170,7 @@ def key_pattern(text: str) -> re.Pattern[str]:
 
 
 def _complete(text: str) -> str:
-    """Put what the template lacks of partition, first offset and epoch before its extension."""
+    """Add partition, first offset and epoch before the extension, as far as the template lacks them."""
     there = {"offset" if fact == "sequence" else fact for fact in _CHUNK_PLACEHOLDER.findall(text)}
     lacking = [f"${{{fact}}}" for fact in _CHUNK if fact not in there]
     if not lacking:

@@ -2,14 +2,14 @@
 
 Three kinds of placeholder:
 
-    ${a.b}  ${.a}  ${.}  ${}     a path of [A-Za-z0-9._]*, as EMQX defines it; `${.}` and `${}` are the whole row as
-    JSON ${a | date('%Y')}            with a `|` in it: a sandboxed Jinja expression (`template_filters` has the
-    filters) ${% if … %} ${# … #}         Jinja statements and comments
+    ${a.b}  ${.a}  ${.}  ${}     a path of [A-Za-z0-9._]*, as EMQX defines it; `${.}` and `${}` are the whole row as JSON
+    ${a | date('%Y')}            with a `|` in it: a sandboxed Jinja expression (`filters.py` has the filters)
+    ${% if … %} ${# … #}         Jinja statements and comments
 
-`${$}` is a dollar sign. Anything else, such as `${ a }`, `${a-b}` or `${l[1]}`, is literal text, as it is in EMQX;
-that an expression needs a `|` is what keeps both apart. Only templates with Jinja in them pay for Jinja.
+`${$}` is a dollar sign. Anything else, such as `${ a }`, `${a-b}` or `${l[1]}`, is literal text, as it is in EMQX. An
+expression needs a `|`: that keeps both apart. Only templates with Jinja in them pay for Jinja.
 
-Knows rows; knows nothing of keys, buckets or actions. Source: the dialect's template rules.
+This file knows rows. It does not know keys, buckets or actions. Source: the dialect's template rules.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Template:
 
 
 def lookup(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    """The value at a path of keys, else `undefined`. Of strings on the way, one is read as JSON."""
+    """The value at a path of keys, or `undefined`. One string on the way is read as JSON."""
     if not keys:
         return row if type(row) is dict else dict(row)
     value = row.get(keys[0], UNDEFINED)

@@ -42,7 +42,7 @@ _LINE_OPTIONS = _OPTIONS | orjson.OPT_APPEND_NEWLINE
 
 
 class NotJsonError(BadValueError):
-    """Text that was to be JSON and is not."""
+    """The text should be JSON, and is not."""
 
 
 def from_json(text: Text) -> Any:

@@ -1,6 +1,6 @@
 """Arithmetic and the truth of a condition while a rule runs.
 
-Nothing is coerced: an operand that is no number raises, and so do division by zero and a float beyond its range. `+`
+Nothing is coerced. An operand that is not a number raises an error; so do division by zero and a float beyond its range. `+`
 also joins text, as soon as one side is a string.
 """
 
@@ -87,7 +87,7 @@ def negate(value: Any) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """A condition that is no comparison: a boolean means itself, all else raises."""
+    """A condition that is not a comparison: a boolean means itself; anything else raises an error."""
     if value is True or value is False:
         return bool(value)
     refuse("a condition that is true or false", value)

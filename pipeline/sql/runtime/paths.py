@@ -75,7 +75,7 @@ def _resolved(step: Step, origin: Any) -> Any:
 
 
 def put(target: Any, steps: Steps, value: Any, origin: Any) -> Any:
-    """`target` with `value` written at `steps`; missing levels are made, what is no map or list is replaced."""
+    """`target` with `value` written at `steps`; missing levels are made; a level that is not a map or a list is replaced."""
     if not steps:
         return value
     step, rest = steps[0], steps[1:]

@@ -123,7 +123,7 @@ def _without_logical_types(schema: Any) -> Any:
 
 
 def _weigh(schema: Any, known: dict[str, bool]) -> bool:
-    """Whether each value of a schema takes a byte at least. Raises ValueError for an array of what may take none.
+    """Whether each value of a schema takes a byte at least. Raises ValueError for an array whose items may take no byte.
 
     A few bytes could announce thousands of millions of such items, and each would be made. `known`: named types so far.
     """

@@ -5,8 +5,8 @@ the rest in less than half the time. `Shape` is that struct with its decoder. Pr
 shape, and programs that see the same events are given one together (`share_payload`), so that a payload is decoded
 once for all.
 
-What does not fit (a payload that is no object, bytes that are not UTF-8) takes the general way, with the same result.
-One difference remains: a number beyond the range of a float is only noticed where it is read.
+What does not fit (a payload that is not an object, bytes that are not UTF-8) takes the general way, with the same result. One
+difference remains: a number beyond the range of a float is only noticed where it is read.
 """
 
 from __future__ import annotations
