@@ -73,3 +73,33 @@ def test_a_filter_added_later_counts_for_topics_asked_before() -> None:
     index.add("t", "rule")
 
     assert index.match("t") == ("rule",)
+
+
+def test_below_a_level_with_a_dollar_sign_wildcards_count() -> None:
+    """Only the first level is out of their reach, in the index too."""
+    index: TopicIndex[str] = TopicIndex()
+    for topic_filter in ("#", "+/a/b", "$SYS/+/b", "$SYS/a/#", "$SYS/#"):
+        index.add(topic_filter, topic_filter)
+
+    assert index.match("$SYS/a/b") == ("$SYS/+/b", "$SYS/a/#", "$SYS/#")
+
+
+def test_a_filter_has_as_many_bytes_as_mqtt_can_carry() -> None:
+    """Bytes, and not characters."""
+    validate_filter("a" * 65_535)
+    for long in ("a" * 65_536, "ü" * 32_768):
+        with pytest.raises(ValueError, match="at most 65535 bytes, found 65536"):
+            validate_filter(long)
+
+
+def test_answers_are_remembered_up_to_a_bound() -> None:
+    """The same answer is given again without a search; beyond the bound all are forgotten."""
+    index: TopicIndex[str] = TopicIndex(cached_topics_max=2)
+    index.add("#", "rule")
+    first = index.match("a")
+    index.match("b")
+    again = index.match("a")
+    index.match("c")
+
+    assert again is first
+    assert index.match("a") is not first
