@@ -33,7 +33,7 @@ def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> d
             continue
         value, text, said = getattr(section, name), section.written(name), statement_of(field)
         if masked and said and said.private and value:
-            plain: Any = dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK
+            plain: Any = dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK  # a map shows its names
         elif text is not None:
             plain = text
         else:

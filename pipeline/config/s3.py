@@ -259,6 +259,7 @@ class S3Action(Section):
     fallback_actions: list[dict[str, Any]] = setting(
         default_factory=list,
         advanced=True,
+        private=True,
         syntax="emqx",
         description="Without effect: nothing is dropped, and what can never be written is kept in the dead letter topic, "
         "from which `tidegate dead-letter redrive` sends it again.",

@@ -75,7 +75,8 @@ def setting(
     `content` must be said in a ContentSection, and only there.
     """
     said = Statement(advanced, content, syntax, private)
-    return Field(default, json_schema_extra={f"x-{name}": value for name, value in said._asdict().items()}, **field)
+    extra = {f"x-{name}": value for name, value in said._asdict().items()}
+    return Field(default, json_schema_extra=extra, repr=not private, **field)
 
 
 class Written(dict[str, tuple[Any, Any]]):

@@ -25,7 +25,7 @@ _SIZE_UNITS: Final = {"gb": 1 << 30, "mb": 1 << 20, "kb": 1 << 10, "b": 1, "": 1
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.IGNORECASE | re.ASCII)
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 _NAME: Final = re.compile(r"[0-9a-zA-Z][-0-9a-zA-Z_]*")
-_TEXT_MAX: Final = 100
+_TEXT_MAX: Final = 400
 _MILLISECONDS_MAX: Final = 1e18
 INFINITY: Final = "infinity"
 
@@ -60,7 +60,7 @@ def duration_text(seconds: float) -> str:
         return INFINITY
     milliseconds = Decimal(repr(float(seconds))) * 1000
     unit = next((unit for unit, size in _DURATION_UNITS.items() if milliseconds % size == 0), "")
-    whole = f"{int(milliseconds / _DURATION_UNITS[unit])}{unit}" if unit else f"{milliseconds:f}ms"
+    whole = f"{int(milliseconds / _DURATION_UNITS[unit])}{unit}" if unit else f"{milliseconds.normalize():f}ms"
     return whole if milliseconds else "0s"
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from pipeline.config import KafkaConfig
+from pipeline.config.base.environment import resolve
 from pipeline.config.base.secrets import Secret
-from pipeline.config.base.values import parse_duration, parse_size
+from pipeline.config.base.values import duration_text, parse_duration, parse_size, size_text
 from pipeline.errors import ConfigError
 
 
@@ -19,9 +25,11 @@ def test_durations_as_emqx_writes_them(text: object, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "5", "5 parsecs", "s5", -1, True])
+@pytest.mark.parametrize(
+    "text", ["", "5", "5 parsecs", "s5", -1, True, math.nan, math.inf, 10**30, None, "1s" * 300, "٣s"]
+)
 def test_refuses_what_is_no_duration(text: object) -> None:
-    """The message says what was found."""
+    """The message says what was expected."""
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)
 
@@ -34,11 +42,71 @@ def test_sizes_are_binary(text: object, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "mb", "5 parsecs"])
-def test_refuses_what_is_no_size(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "mb", "5 parsecs", -5, True, 1.5, None, "9" * 500])
+def test_refuses_what_is_no_size(text: object) -> None:
     """The message gives examples."""
-    with pytest.raises(ValueError, match="5mb"):
+    with pytest.raises(ValueError, match="expected a size"):
         parse_size(text)
+
+
+@given(st.floats(0, 1e9) | st.integers(0, 10**6).map(lambda number: number / 1000))
+def test_a_duration_is_read_back_from_its_text(seconds: float) -> None:
+    """To the last bit."""
+    assert parse_duration(duration_text(seconds)) == seconds
+
+
+@given(st.integers(0, 1 << 62))
+def test_a_size_is_read_back_from_its_text(size: int) -> None:
+    """To the last byte."""
+    assert parse_size(size_text(size)) == size
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(30, "30s"), (0.01, "10ms"), (86400, "1d"), (5400, "90m"), (0, "0s"), (math.inf, "infinity"), (0.0015, "1.5ms")],
+)
+def test_durations_have_the_largest_unit_that_divides_them(seconds: float, text: str) -> None:
+    """As a person would write them."""
+    assert duration_text(seconds) == text
+
+
+def test_a_variable_may_hold_a_number_of_milliseconds() -> None:
+    """A number in a file is one; a text without a unit is only taken when it comes from the environment."""
+    data = {"bootstrap_servers": "k", "session_timeout": "${TIME}"}
+
+    assert KafkaConfig.model_validate(data, context={"environment": {"TIME": "5000"}}).session_timeout == 5
+    with pytest.raises(ValidationError):
+        KafkaConfig.model_validate({"bootstrap_servers": "k", "session_timeout": "5000"})
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "expected"),
+    [
+        ("${A}", {"A": "x"}, "x"),
+        ("${A}", {"A": ""}, ""),
+        ("${A:-d}", {}, "d"),
+        ("${A:-d}", {"A": ""}, "d"),
+        ("${A:-d}", {"A": "x"}, "x"),
+        ("${A:-}", {}, ""),
+        ("${A:-${B}", {}, "${B"),
+        ("a${A}b${B:-c}", {"A": "1"}, "a1bc"),
+        ("${A}", {"A": "${B}", "B": "no"}, "${B}"),
+    ],
+)
+def test_references_are_those_of_a_shell(text: str, environment: dict[str, str], expected: str) -> None:
+    """Once: what a variable holds is not looked through again."""
+    assert resolve(text, environment) == expected
+
+
+@pytest.mark.parametrize(
+    "secret", ["sesame", "a${b", "${A}-sesame", "${A:-sesame}", "file://${A}/sesame", "x file:///sesame"]
+)
+def test_a_clear_secret_is_never_its_own_text(secret: str) -> None:
+    """Nor the default of a reference. Names of variables and files are shown."""
+    assert "sesame" not in f"{Secret(secret)} {Secret(secret)!r}"
+    assert str(Secret("${A}")) == "${A}"
+    assert str(Secret("file:///run/key")) == "file:///run/key"
+    assert Secret("a${b").reveal({}) == "a${b"
 
 
 def test_secret_from_a_file_and_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
