@@ -167,6 +167,8 @@ async def serve(
         require_secrets(config, *(("connectors", "s3", action.connector) for action in chosen))
         runners += await _runners(config, chosen, producer, stack)
         await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
+        if stop.is_set():
+            return
         await producer.connect()
         stack.push_async_callback(producer.close, 5.0)
         if ready:

@@ -134,11 +134,16 @@ async def _redrive(config: Config, found: Iterator[Letter], dry_run: bool) -> No
     from pipeline.connectors.kafka.producer import Producer
 
     log.configure(level="error", stream=sys.stderr)
+
+    async def next_letters() -> list[Letter]:
+        return await asyncio.to_thread(lambda: list(islice(found, SENT_AT_ONCE)))
+
+    some = await next_letters()  # before anything waits to write: a Kafka that is away is told of once
     producer = Producer(config.kafka, client_id="tidegate-redrive", delivery_timeout_seconds=60)
     await producer.connect()
     sent = kept = 0
     try:
-        while some := await asyncio.to_thread(lambda: list(islice(found, SENT_AT_ONCE))):
+        while some:
             going: list[tuple[Letter, str, Outgoing]] = []
             for letter in some:
                 try:
@@ -149,6 +154,7 @@ async def _redrive(config: Config, found: Iterator[Letter], dry_run: bool) -> No
             if not dry_run:
                 await _send(producer, config.kafka.dead_letter_topic, going)
             sent += len(going)
+            some = await next_letters()
     finally:
         await producer.close(10.0)
     typer.echo(

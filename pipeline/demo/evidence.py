@@ -1,7 +1,8 @@
 """Where the proof's evidence comes from: the objects of the bucket and, when something needs explaining, Kafka's log.
 
 Both readers remember what they have read, so that asking again while data still arrives costs only what is new. They
-use clients of their own, and nothing of the pipeline's connectors: a mistake there must not hide itself here.
+use clients of their own, and of the pipeline's connectors only what makes a client of Kafka and keeps its lines out of the live
+view: a mistake there must not hide itself here.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from pipeline import record
 from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.client import Link
 from pipeline.demo.proof import Arrival, DeadLetter
 
 if TYPE_CHECKING:
@@ -81,7 +83,8 @@ class Log:
         """Read on to the end of both topics. The end is where nothing comes for a second: the embedded Kafka does not
         tell its end offsets right."""
         topics = (self._kafka.messages_topic, self._kafka.dead_letter_topic)
-        consumer = Consumer({"bootstrap.servers": self._kafka.bootstrap_servers, "group.id": "tidegate-demo-proof"})
+        link = Link(self._kafka, silent=True)
+        consumer = link.consumer(self._kafka, "tidegate-demo-proof", {"group.id": "tidegate-demo-proof"})
         try:
             known = consumer.list_topics(timeout=10).topics
             places = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]

@@ -15,10 +15,10 @@ import threading
 from typing import Any, Final
 
 import structlog
-from confluent_kafka import Consumer
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.topics import client_settings, ensure_lead_topic, silence
+from pipeline.connectors.kafka.client import Link
+from pipeline.connectors.kafka.topics import ensure_lead_topic
 from pipeline.errors import TidegateError
 
 log: Final = structlog.get_logger("tidegate.kafka")
@@ -73,7 +73,8 @@ class Lead:
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
         }
-        consumer = Consumer(client_settings(self._kafka, self._group) | settings, logger=silence())
+        link = Link(self._kafka, silent=True)  # the process's producer tells of the connection
+        consumer = link.consumer(self._kafka, self._group, settings)
         consumer.subscribe([TOPIC], on_assign=self._assigned, on_revoke=self._taken, on_lost=self._taken)
         while not self._closing.is_set():
             consumer.poll(POLL_SECONDS)

@@ -21,7 +21,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.topics import client_settings, ensure_topics, failure, record_bytes_max, silence
+from pipeline.connectors.kafka.client import Link, failure
+from pipeline.connectors.kafka.topics import ensure_topics, record_bytes_max
 from pipeline.record import Outgoing
 
 __all__ = ["OnDelivery", "Producer", "ensure_topics", "failure", "record_bytes_max"]
@@ -64,7 +65,7 @@ class Producer:
         self._looking: asyncio.Task[None] | None = None
         self._after_poll: list[Callable[[], None]] = []
         self.record_bytes_max = self.dead_letter_bytes_max = kafka.max_message_bytes
-        self.down_since: float | None = None  # time.monotonic() when the last broker was lost
+        self._link = Link(kafka)
 
     async def connect(self) -> None:
         """Learn the topics' limits and open. Kafka need not be up, but then the limits are those of the settings."""
@@ -80,7 +81,7 @@ class Producer:
     @property
     def connected(self) -> bool:
         """Whether Kafka answered when it was asked last."""
-        return self._shared is not None and self.down_since is None
+        return self._shared is not None and self._link.down_since is None
 
     @property
     def status(self) -> str:
@@ -94,8 +95,10 @@ class Producer:
         """Why it is not connected; empty while it is."""
         if self.connected:
             return ""
-        waited = "yet" if self._shared is None else f"for {self._down_seconds():.0f} s"
-        return f"Kafka at {self._kafka.bootstrap_servers} has not answered {waited}"
+        if self._shared is None or self._link.down_since is None:
+            return f"Kafka at {self._kafka.bootstrap_servers} has not answered yet"
+        seconds = time.monotonic() - self._link.down_since
+        return f"Kafka at {self._kafka.bootstrap_servers} has not answered for {seconds:.0f} s"
 
     def after_poll(self, action: Callable[[], None]) -> None:
         """Have `action` called after each look for answers, so that bookkeeping is done once for many records."""
@@ -144,10 +147,8 @@ class Producer:
         return len(self._waiting) + sum(len(each) for each in (self._shared, self._alone) if each is not None)
 
     def delivered(self) -> None:
-        """Told by whoever saw a record arrive while `down_since` was set: Kafka is back."""
-        if self.down_since is not None:
-            log.info("kafka.connected", servers=self._kafka.bootstrap_servers, seconds=round(self._down_seconds(), 1))
-            self.down_since = None
+        """Told by whoever saw a record arrive: Kafka is back, if it was away."""
+        self._link.answered()
 
     async def close(self, deadline_seconds: float = 10.0) -> int:
         """Wait for what is outstanding, at most so long; returns how many records were given up."""
@@ -166,7 +167,7 @@ class Producer:
     # --- from here on: inside ---
 
     def _open(self, extra: dict[str, Any] | None = None) -> Librdkafka:
-        settings = client_settings(self._kafka, self._client_id) | {
+        settings = {
             "acks": "all",
             "enable.idempotence": True,
             "partitioner": "murmur2_random",  # librdkafka's default is not Java's: events and messages would part
@@ -178,7 +179,7 @@ class Producer:
             "linger.ms": 5,
             "error_cb": self._on_error,
         }
-        return Librdkafka(settings | (extra or {}), logger=silence())
+        return self._link.producer(self._kafka, self._client_id, settings | (extra or {}))
 
     def _hand_over(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> bool:
         assert self._shared is not None, "connect() first"
@@ -211,7 +212,7 @@ class Producer:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.wake()
-            if self.down_since is not None and self._shared is not None:
+            if self._link.down_since is not None and self._shared is not None:
                 with suppress(KafkaException):
                     await asyncio.to_thread(
                         self._shared.list_topics, self._kafka.messages_topic, timeout=ANSWER_SECONDS
@@ -219,13 +220,12 @@ class Producer:
                     self.delivered()
 
     def _on_error(self, error: KafkaError) -> None:
-        """librdkafka's own events. Only what changes our state is told: it repeats itself at each attempt."""
+        """librdkafka's own events. What is no end of the producer is the link's."""
         if error.fatal():
             self._fatal = True
             log.error("kafka.producer_replaced", error=str(failure(error, "the producer is replaced")))
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN and self.down_since is None:
-            self.down_since = time.monotonic()
-            log.warning("kafka.disconnected", servers=self._kafka.bootstrap_servers, error=error.str())
+        else:
+            self._link.heard(error)
 
     def _replace(self) -> None:
         """A fatal error ends an idempotent producer for good: outstanding records fail, a new one takes over."""
@@ -241,9 +241,6 @@ class Producer:
         while self._waiting:
             self._waiting.popleft()[2](KafkaError(KafkaError._PURGE_QUEUE), None)
         self._shared = self._alone = None
-
-    def _down_seconds(self) -> float:
-        return 0.0 if self.down_since is None else time.monotonic() - self.down_since
 
 
 class _Outcome:

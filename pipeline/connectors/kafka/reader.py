@@ -14,11 +14,10 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.topics import client_settings, failure
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
 from pipeline.errors import NotFoundError, RecordsGoneError, RetryableError
 from pipeline.record import Record
 
-WAIT_SECONDS: Final = 10.0
 SILENCE_SECONDS_MAX: Final = 30.0
 BATCH_RECORDS_MAX: Final = 5_000
 
@@ -97,18 +96,18 @@ def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
 @contextmanager
 def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
     settings = {
-        **client_settings(kafka, "tidegate-reader"),
         "group.id": "tidegate-reader",
         "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "fetch.message.max.bytes": kafka.max_message_bytes,
     }
-    consumer = Consumer(settings)
+    link = Link(kafka, silent=True)  # whoever reads gives up with an error
+    consumer = link.consumer(kafka, "tidegate-reader", settings)
     try:
         yield consumer
     except KafkaException as error:
-        raise failure(error.args[0], "cannot read") from error
+        raise link.why(consumer, error.args[0], "cannot read") from error
     finally:
         consumer.close()
 
@@ -116,7 +115,7 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
 def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> int:
     """The first offset of a partition whose record is of `time_ms` or later; `high` if there is none."""
     asked = TopicPartition(place.topic, place.partition, time_ms)
-    (found,) = consumer.offsets_for_times([asked], timeout=WAIT_SECONDS)
+    (found,) = consumer.offsets_for_times([asked], timeout=ANSWER_SECONDS)
     return high if found.offset < 0 else int(found.offset)
 
 
@@ -126,12 +125,12 @@ def _spans(
     """What is there of each partition of `topics` now; `part` is asked which part between its low and high ends."""
     spans = []
     for topic in topics:
-        known = consumer.list_topics(topic, timeout=WAIT_SECONDS).topics[topic]
+        known = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
         if known.error is not None:
             raise NotFoundError(f"no topic {topic!r} in this Kafka")
         for number in known.partitions:
             place = TopicPartition(topic, number)
-            low, high = consumer.get_watermark_offsets(place, timeout=WAIT_SECONDS)
+            low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
             first, end = part(place, low, high)
             if end > first:
                 spans.append(Span(topic, number, first, end))

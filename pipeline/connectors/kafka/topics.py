@@ -1,4 +1,4 @@
-"""Kafka from outside its topics: made when they are missing, checked when they exist, and what an error of Kafka means.
+"""Kafka's topics: made when they are missing, checked when they exist.
 
 Works on Apache Kafka and on servers that know less (no configuration to describe, no default replication factor).
 
@@ -7,7 +7,6 @@ This file produces and consumes nothing.
 
 from __future__ import annotations
 
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,55 +24,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from pipeline.config import KafkaConfig
-from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.errors import OperatorError, RetryableError
 from pipeline.retry import KAFKA
 
 log: Final = structlog.get_logger("tidegate.kafka")
 
-REQUEST_SECONDS: Final = 10.0
 # What a batch of one record may add around it: a topic's limit is on the batch, the producer's on the record.
 BATCH_OVERHEAD_BYTES: Final = 512
 RECORD_BYTES_MIN: Final = 1024
-
-# The record itself is at fault: Kafka will never take it.
-REFUSED: Final = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.INVALID_MSG_SIZE,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError.POLICY_VIOLATION,
-        KafkaError._INVALID_ARG,
-    }
-)
-# A person has to mend something first: a permission, a topic that was deleted, a certificate.
-OPERATOR: Final = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError._AUTHENTICATION,
-        KafkaError._SSL,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError.INVALID_REPLICATION_FACTOR,
-        KafkaError.UNSUPPORTED_VERSION,
-    }
-)
-
-
-def failure(error: KafkaError, doing: str) -> ConnectorError:
-    """The type of ConnectorError that `error` is, with a message that begins with what was being done."""
-    message = f"{doing}: {error.str()} ({error.name()})"
-    reason = error.name().lower().lstrip("_")
-    if error.code() in REFUSED:
-        return RefusedError(message, reason=reason)
-    if error.code() in OPERATOR:
-        return OperatorError(message, reason=reason)
-    return RetryableError(message, reason=reason)
 
 
 def ensure_topics(kafka: KafkaConfig, *, keep_trying: Callable[[], bool] = lambda: True) -> None:
@@ -97,14 +56,15 @@ def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[
 
 
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
-    admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
+    link = Link(kafka, silent=True)  # that we wait is told here
+    admin = link.admin(kafka, "tidegate-admin")
     waited = False
     waits = KAFKA.waits(random.random)
     while keep_trying():
         try:
             prepare(admin)
         except KafkaException as error:
-            problem = failure(error.args[0], f"cannot prepare the topics at {kafka.bootstrap_servers}")
+            problem = link.why(admin, error.args[0], "cannot prepare the topics")
             if not isinstance(problem, RetryableError):
                 raise problem from None
             if not waited:
@@ -144,7 +104,7 @@ def _topics(kafka: KafkaConfig) -> list[str]:
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
     """Partition counts of the topics that exist. All are listed: asking by name creates them on some servers."""
-    topics = admin.list_topics(timeout=REQUEST_SECONDS).topics
+    topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
     return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 
@@ -162,7 +122,7 @@ def _create(admin: AdminClient, kafka: KafkaConfig, names: Sequence[str], partit
             for name in names
         ]
         errors = [
-            _creation_error(each) for each in admin.create_topics(wanted, request_timeout=REQUEST_SECONDS).values()
+            _creation_error(each) for each in admin.create_topics(wanted, request_timeout=ANSWER_SECONDS).values()
         ]
         bad = [error for error in errors if error and error.code() != KafkaError.TOPIC_ALREADY_EXISTS]
         if not bad:
@@ -174,7 +134,7 @@ def _create(admin: AdminClient, kafka: KafkaConfig, names: Sequence[str], partit
 
 def _creation_error(future: Any) -> KafkaError | None:
     try:
-        future.result(timeout=REQUEST_SECONDS)
+        future.result(timeout=ANSWER_SECONDS)
     except KafkaException as error:
         found = error.args[0]
         return found if isinstance(found, KafkaError) else KafkaError(KafkaError._FAIL, str(found))
@@ -183,7 +143,7 @@ def _creation_error(future: Any) -> KafkaError | None:
 
 def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
     """A new topic takes a moment until every broker tells of it."""
-    give_up = time.monotonic() + REQUEST_SECONDS
+    give_up = time.monotonic() + ANSWER_SECONDS
     while not set(names) <= _partitions(admin).keys():
         if time.monotonic() > give_up:
             raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
@@ -200,13 +160,14 @@ class FoundTopic:
 
 def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
     """Those of our topics that exist. Blocks for some seconds at most; raises ConnectorError when Kafka does not answer."""
-    admin = AdminClient(client_settings(kafka, "tidegate-doctor"), logger=silence())
+    link = Link(kafka, silent=True)
+    admin = link.admin(kafka, "tidegate-doctor")
     try:
         found = _partitions(admin)
         ours = [name for name in _topics(kafka) if name in found]
         settings = _settings(admin, ours)
     except KafkaException as error:
-        raise failure(error.args[0], f"cannot look at {kafka.bootstrap_servers}") from None
+        raise link.why(admin, error.args[0], "cannot look at the topics") from None
     return {name: FoundTopic(found[name], settings.get(name, {})) for name in ours}
 
 
@@ -216,16 +177,16 @@ def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, 
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     if not asked:
         return told
-    for resource, future in admin.describe_configs(asked, request_timeout=REQUEST_SECONDS).items():
+    for resource, future in admin.describe_configs(asked, request_timeout=ANSWER_SECONDS).items():
         with suppress(KafkaException, TimeoutError):
-            entries = future.result(timeout=REQUEST_SECONDS)
+            entries = future.result(timeout=ANSWER_SECONDS)
             told[resource.name] = {name: str(entry.value) for name, entry in entries.items()}
     return told
 
 
 def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
     """The largest record that each of our topics takes: its own limit, or the setting if that is smaller. Blocks."""
-    admin = AdminClient(client_settings(kafka, "tidegate-admin"), logger=silence())
+    admin = Link(kafka, silent=True).admin(kafka, "tidegate-admin")
     limits = dict.fromkeys(_topics(kafka), kafka.max_message_bytes)
     for name, settings in _settings(admin, list(limits)).items():
         limit = record_bytes_of(settings)
@@ -239,22 +200,3 @@ def record_bytes_of(settings: Mapping[str, str]) -> int | None:
     """The largest record that a topic with these settings takes; None when they do not tell."""
     told = settings.get("max.message.bytes", "")
     return max(RECORD_BYTES_MIN, int(told) - BATCH_OVERHEAD_BYTES) if told.isdigit() else None
-
-
-def client_settings(kafka: KafkaConfig, client_id: str) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": kafka.bootstrap_servers,
-        "client.id": client_id,
-        "log.connection.close": False,
-        "reconnect.backoff.max.ms": int(KAFKA.cap_seconds * 1000),
-        "socket.keepalive.enable": True,
-    }
-
-
-def silence() -> logging.Logger:
-    """librdkafka writes a line at each attempt, to standard error if nobody takes it; our state comes by callback."""
-    silent = logging.getLogger("tidegate.librdkafka")
-    silent.propagate = False
-    if not silent.handlers:
-        silent.addHandler(logging.NullHandler())
-    return silent

@@ -1,0 +1,104 @@
+"""Kafka is away: each command that needs it says so in one message and ends in time, and each process waits with one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.demo.process import free_port
+
+CONFIG = """\
+pipeline: away
+kafka: {{bootstrap_servers: "127.0.0.1:{kafka}"}}
+sources: {{mqtt: {{broker: {{server: "127.0.0.1:{mqtt}", topics: ["t/#"]}}}}}}
+connectors:
+  s3: {{lake: {{host: 127.0.0.1, port: {s3}, access_key_id: k, secret_access_key: open-sesame}}}}
+actions:
+  s3: {{raw: {{connector: lake, parameters: {{bucket: b, key: "a/${{clientid}}.json", content: "${{payload}}"}}}}}}
+rules:
+  hot: {{sql: 'SELECT clientid, payload FROM "t/#"', actions: ["s3:raw"]}}
+metrics: {{worker_port: 0, ingress_port: 0}}
+"""
+COMMANDS = [
+    ("dead-letter", "list"),
+    ("dead-letter", "list", "--summary"),
+    ("dead-letter", "show", "0:1"),
+    ("dead-letter", "redrive"),
+    ("replay", "raw", "--from", "0", "--plan"),
+    ("rule", "test", "--rule", "hot", "--from-kafka", "3"),
+]
+# Kafka gets 10 s to answer; the rest is Python's start on a busy machine.
+SECONDS_MAX = 60.0
+
+
+def start(config: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command, as a person runs it."""
+    command = [sys.executable, "-m", "pipeline.cli", *arguments, "-c", str(config)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "away.yaml"
+    path.write_text(CONFIG.format(kafka=free_port(), mqtt=free_port(), s3=free_port()))
+    return path
+
+
+def address(config: Path) -> str:
+    """Where Kafka is not."""
+    return config.read_text().split('bootstrap_servers: "')[1].split('"')[0]
+
+
+def test_a_command_gives_up_with_one_message(config: Path) -> None:
+    """What failed, at which address, from which setting, and why; exit status 2, and no line of a library."""
+    running = {words: start(config, *words) for words in COMMANDS}
+
+    ended = {
+        words: (*process.communicate(timeout=SECONDS_MAX), process.returncode) for words, process in running.items()
+    }
+
+    for words, (out, err, status) in ended.items():
+        assert (words, out, status) == (words, "", 2)
+        assert len(err.splitlines()) == 1, (words, err)
+        assert err.startswith("error: cannot read: Kafka at "), (words, err)
+        assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in err
+        assert "Connection refused" in err
+
+
+def test_the_doctor_says_it_as_a_check(config: Path) -> None:
+    """Kafka's is one bad line with the address, and the other checks are made all the same."""
+    out, err = start(config, "doctor").communicate(timeout=SECONDS_MAX)
+
+    bad = [line for line in out.splitlines() if line.startswith("bad     kafka connection: ")]
+    assert err == ""
+    assert len(bad) == 1
+    assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in bad[0]
+    assert "s3:raw bucket b" in out
+
+
+@pytest.mark.parametrize("command", ["ingress", "worker"])
+def test_a_process_waits_with_one_line(config: Path, command: str) -> None:
+    """It says once for what it waits, and ends in order when it is told to."""
+    process = start(config, command, "--log", "json")
+    assert process.stderr is not None
+    try:
+        waiting = json.loads(process.stderr.readline())
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        _, rest = process.communicate(timeout=SECONDS_MAX)
+    finally:
+        process.kill()
+
+    assert (waiting["event"], waiting["servers"], waiting["level"]) == ("kafka.waiting", address(config), "warning")
+    assert "Connection refused" in waiting["error"]
+    later = [json.loads(line) for line in rest.splitlines()]
+    assert [line for line in later if line["logger"] == "tidegate.kafka" or line["level"] != "info"] == []
+    assert process.returncode == 0
+    assert time.monotonic() - began < SECONDS_MAX

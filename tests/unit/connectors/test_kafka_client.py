@@ -1,0 +1,142 @@
+"""Clients of Kafka: a change of state is one line, and a command that gives up knows the address and the reason."""
+
+from __future__ import annotations
+
+import ast
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from confluent_kafka import KafkaError
+
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.client import Link
+from pipeline.errors import OperatorError, RetryableError
+
+ROOT = Path(__file__).parents[3]
+PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
+KAFKA = KafkaConfig(bootstrap_servers="kafka.plant:9092")
+REFUSED = KafkaError(
+    KafkaError._TRANSPORT,
+    "kafka.plant:9092/bootstrap: Connect to ipv4#10.0.0.1:9092 failed: Connection refused (after 0ms in state CONNECT)",
+)
+AGAIN = KafkaError(KafkaError._TRANSPORT, f"{REFUSED.str()[:-1]}, 30 identical error(s) suppressed)")
+DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
+WRONG_PASSWORD = KafkaError(KafkaError._AUTHENTICATION, "SASL authentication error: Authentication failed")
+NO_METADATA = KafkaError(KafkaError._TRANSPORT, "Failed to get metadata: Local: Broker transport failure")
+
+
+class Client:
+    """A client that holds events of its connection, and tells them when it is polled."""
+
+    def __init__(self, link: Link, *events: KafkaError) -> None:
+        self._link = link
+        self._events = list(events)
+
+    def poll(self, seconds: float) -> int:
+        """How many events were told."""
+        if not self._events:
+            return 0
+        self._link.heard(self._events.pop(0))
+        return 1
+
+
+def lines(link: Link, *events: KafkaError | None) -> list[Any]:
+    """What is logged while a link hears these events. None: an answer."""
+    with structlog.testing.capture_logs() as logged:
+        for event in events:
+            link.answered() if event is None else link.heard(event)
+    return logged
+
+
+def test_a_change_of_state_is_one_line() -> None:
+    """With the address and the reason, however often librdkafka tries."""
+    logged = lines(Link(KAFKA), REFUSED, DOWN, AGAIN, AGAIN, DOWN, None, None, REFUSED, DOWN)
+
+    assert [line["event"] for line in logged] == ["kafka.disconnected", "kafka.connected", "kafka.disconnected"]
+    assert {line["servers"] for line in logged} == {"kafka.plant:9092"}
+    assert logged[0]["error"] == "Connect to 10.0.0.1:9092 failed: Connection refused"
+    assert logged[2]["error"] == logged[0]["error"]
+
+
+def test_one_broker_of_several_that_goes_is_no_change() -> None:
+    """The others go on; nobody has to know."""
+    assert lines(Link(KAFKA), REFUSED, AGAIN) == []
+
+
+def test_a_refusal_is_told_once() -> None:
+    """A person has to act, so it is an error; the same text again is silent."""
+    logged = lines(Link(KAFKA), WRONG_PASSWORD, DOWN, WRONG_PASSWORD, DOWN)
+
+    assert [(line["log_level"], line["event"]) for line in logged] == [
+        ("error", "kafka.refused"),
+        ("warning", "kafka.disconnected"),
+    ]
+
+
+def test_a_silent_link_logs_nothing() -> None:
+    """Its command says in its own error why it gives up."""
+    assert lines(Link(KAFKA, silent=True), WRONG_PASSWORD, REFUSED, DOWN, None) == []
+
+
+def test_who_gives_up_knows_why() -> None:
+    """The address, the setting and the reason are in the error; the client's own words for it say none of them."""
+    link = Link(KAFKA, silent=True)
+
+    error = link.why(Client(link, REFUSED, DOWN), NO_METADATA, "cannot read")
+
+    assert isinstance(error, RetryableError)
+    assert str(error) == (
+        "cannot read: Kafka at kafka.plant:9092 (kafka.bootstrap_servers) does not answer: "
+        "Connect to 10.0.0.1:9092 failed: Connection refused"
+    )
+
+
+def test_a_wrong_password_waits_for_a_person() -> None:
+    """No answer, because none is given to this user: waiting does not mend it."""
+    link = Link(KAFKA, silent=True)
+
+    error = link.why(Client(link, WRONG_PASSWORD, DOWN), NO_METADATA, "cannot read")
+
+    assert isinstance(error, OperatorError)
+    assert str(error).endswith("does not answer: SASL authentication error: Authentication failed")
+
+
+def test_an_answer_that_is_an_error_keeps_its_kind() -> None:
+    """With the address."""
+    link = Link(KAFKA, silent=True)
+
+    error = link.why(Client(link), KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), "cannot read")
+
+    assert isinstance(error, OperatorError)
+    assert str(error).startswith("cannot read at kafka.plant:9092: ")
+
+
+@pytest.mark.parametrize(("about", "told"), [("FAIL", 0), ("ERROR", 0), ("CONFWARN", 1)])
+def test_lines_of_librdkafka_come_through_our_log(about: str, told: int) -> None:
+    """But for those of the connection, which it repeats at each attempt; and none of them twice."""
+    texts = [f"[thrd:x]: {about} number {number} is odd" for number in range(3)]
+
+    with structlog.testing.capture_logs() as logged:
+        for text in texts:
+            logging.getLogger("tidegate.librdkafka").error("%s [%s] %s", about, "rdkafka#producer-1", text)
+
+    assert [line["event"] for line in logged] == ["kafka.warned"] * told
+    assert [(line["about"], line["text"]) for line in logged] == [(about, f"{about} number 0 is odd")] * told
+
+
+def test_nobody_else_makes_a_client() -> None:
+    """A client that is made elsewhere writes its lines to standard error."""
+    makers = {
+        str(path.relative_to(ROOT))
+        for path in PRODUCT
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"AdminClient", "Consumer", "Librdkafka"}
+    }
+    named = {
+        str(path.relative_to(ROOT)) for path in PRODUCT if '"bootstrap.servers"' in path.read_text(encoding="utf-8")
+    }
+
+    assert makers == named == {"pipeline/connectors/kafka/client.py"}
