@@ -10,6 +10,7 @@ import socket
 import ssl
 from typing import Final
 
+from pipeline.connectors.s3.meaning import meaning
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
 # Credentials of a role that have ended: new ones, and the same request at once.
@@ -52,7 +53,10 @@ def reason_of(error: BaseException) -> str:
 
 def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
     """The error to raise. `what` says which request to which place failed."""
-    message = f"{what}: {status} {code}: {text}".rstrip(": ")
+    named = f"{status} {code}" if code not in ("", str(status)) else str(status)
+    answer = f"{named}: {text}" if text not in ("", code) else named
+    known = meaning(status, code)
+    message = f"{what}: {known} ({answer})" if known else f"{what}: {answer}"
     reason = code or str(status)
     if code in _REFUSED or status == 413:
         return RefusedError(message, reason=reason)

@@ -1,0 +1,96 @@
+"""What an error of S3 means in words, and what a person can do about it: a table of codes, and one of statuses without a code.
+
+Codes are those of AWS and of MinIO, versitygw, Ceph and others where they have their own. Knows no request and no client.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+_REGION: Final = "the bucket is in another region; set `region` of the connector"
+_ENDED: Final = "the credentials have ended; new ones are asked for, or set new ones in the connector"
+_BUSY: Final = "the store asks for fewer requests; they are made again after a wait"
+_AWAY: Final = "the store cannot answer now; the request is made again"
+_AGAIN: Final = "the request did not arrive whole; it is made again"
+_CLOCK: Final = "the clocks of this machine and of the store differ by more than 15 minutes; set this machine's clock"
+_LENGTH: Final = "a key has 1,024 bytes at most; shorten the action's `key`"
+_NAME: Final = "the store takes no key like this; change the action's `key`"
+_PATH: Final = "this store keeps keys as paths, and one key is a folder of the other; change the action's `key`"
+_LARGE: Final = "the object is larger than the store takes; lower `aggregation.max_records`, or the size of messages"
+_FULL: Final = "the store is full, or the quota of the bucket is used up; make room"
+_FORBIDDEN: Final = "the credentials may not do this; allow it in the policy of the key or of the bucket"
+_UNKNOWN_REQUEST: Final = "the store does not know this kind of request; see docs/stores.md"
+
+CODES: Final[dict[str, str]] = {
+    # What a person has to mend
+    "AccessDenied": _FORBIDDEN,
+    "AllAccessDisabled": _FORBIDDEN,
+    "AccountProblem": "the account has a problem; ask the store's support",
+    "InvalidAccessKeyId": "the store does not know this access key; check `access_key_id` of the connector",
+    "SignatureDoesNotMatch": "the secret is not that of the access key, or a proxy changes requests; check `secret_access_key`",
+    "InvalidBucketName": "no bucket can have this name; check `bucket` of the action",
+    "NoSuchBucket": "there is no bucket of this name; create it, or check `bucket` of the action and `host` of the connector",
+    "InvalidStorageClass": "the store has no storage class of this name; check `storage_class` of the action",
+    "EntityTooSmall": "a part is smaller than the store takes; raise `min_part_size` of the action",
+    "QuotaExceeded": _FULL,
+    "InsufficientCapacity": _FULL,
+    "XMinioStorageFull": _FULL,
+    "XMinioAdminBucketQuotaExceeded": _FULL,
+    "NotImplemented": _UNKNOWN_REQUEST,
+    "MethodNotAllowed": _UNKNOWN_REQUEST,
+    # What may pass by itself
+    "AuthorizationHeaderMalformed": _REGION,
+    "PermanentRedirect": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "ExpiredToken": _ENDED,
+    "ExpiredTokenException": _ENDED,
+    "RequestExpired": _ENDED,
+    "TokenRefreshRequired": _ENDED,
+    "RequestTimeTooSkewed": _CLOCK,
+    "SlowDown": _BUSY,
+    "Throttling": _BUSY,
+    "ThrottlingException": _BUSY,
+    "TooManyRequestsException": _BUSY,
+    "InternalError": _AWAY,
+    "ServiceUnavailable": _AWAY,
+    "XMinioServerNotInitialized": _AWAY,
+    "BadDigest": _AGAIN,
+    "IncompleteBody": _AGAIN,
+    "RequestTimeout": _AGAIN,
+    "ConditionalRequestConflict": "another request writes the same key; the request is made again",
+    "OperationAborted": "another request changes the same thing; the request is made again",
+    "NoSuchUpload": "the upload in parts was ended by somebody else; it begins again",
+    # What the store will never take
+    "KeyTooLong": _LENGTH,
+    "KeyTooLongError": _LENGTH,
+    "InvalidObjectName": _NAME,
+    "InvalidURI": _NAME,
+    "XMinioInvalidObjectName": _NAME,
+    "ExistingObjectIsDirectory": _PATH,
+    "ObjectExistsAsDirectory": _PATH,
+    "ObjectParentIsFile": _PATH,
+    "EntityTooLarge": _LARGE,
+    "InvalidTag": "the store refuses a tag; check `tags` of the action",
+    "MetadataTooLarge": "metadata has 2 KB at most; shorten `headers` of the action",
+}
+
+STATUSES: Final[dict[int, str]] = {
+    401: "the store wants credentials; set `access_key_id` and `secret_access_key` of the connector",
+    403: _FORBIDDEN,
+    404: "there is no such bucket, or nothing under this key; check `bucket` of the action and `host` of the connector",
+    405: _UNKNOWN_REQUEST,
+    408: _AGAIN,
+    413: _LARGE,
+    429: _BUSY,
+    500: _AWAY,
+    501: _UNKNOWN_REQUEST,
+    502: _AWAY,
+    503: _AWAY,
+    504: _AWAY,
+    507: _FULL,
+}
+
+
+def meaning(status: int, code: str) -> str:
+    """A sentence for a person; empty when nothing is known that the store's own words do not say."""
+    return CODES.get(code) or STATUSES.get(status, "")

@@ -1,0 +1,38 @@
+"""What an error of S3 means in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.connectors.s3 import errors, meaning
+from pipeline.connectors.s3.errors import classify
+
+
+def test_every_code_that_is_told_apart_has_words() -> None:
+    """A person who reads the error learns what happens now, or what to do."""
+    told_apart = errors.RENEW | errors._RETRY | errors._REFUSED | errors._REDIRECT
+
+    assert told_apart - meaning.CODES.keys() == set()
+
+
+@pytest.mark.parametrize("words", sorted({*meaning.CODES.values(), *meaning.STATUSES.values()}))
+def test_words_are_part_of_a_sentence(words: str) -> None:
+    """They stand between the request and what the store said: one line, no capital, no full stop."""
+    assert words[0].islower()
+    assert words[-1].isalnum() or words[-1] in "`)"
+    assert "\n" not in words
+    assert len(words) < 130
+
+
+def test_a_bucket_that_is_not_there_is_said_in_words() -> None:
+    """HEAD has no body, so there is a status and nothing else."""
+    assert str(classify(404, "404", "Not Found", "http://s3: HEAD iot-data")) == (
+        "http://s3: HEAD iot-data: there is no such bucket, or nothing under this key; check `bucket` of the action "
+        "and `host` of the connector (404: Not Found)"
+    )
+
+
+def test_what_nothing_is_known_of_is_the_stores_own_words() -> None:
+    """A code of a store that we have never met is shown as it came."""
+    assert str(classify(400, "XOdd", "odd", "PUT b/k")) == "PUT b/k: 400 XOdd: odd"
+    assert str(classify(418, "", "", "PUT b/k")) == "PUT b/k: 418"
