@@ -112,7 +112,7 @@ class Replay:
         self.refusals = Refusals()
         compiled = compile_action(moved(config, action, into), action)
         if not compiled.rules.statements:
-            raise ConfigError(f"no enabled rule feeds s3:{action}")
+            raise ConfigError(f"expected an enabled rule whose actions name s3:{action}, found none")
         if isinstance(compiled, AggregatedAction):
             compiled = replace(compiled, cut_seconds=CUT_SECONDS)
         self.compiled = compiled

@@ -107,7 +107,9 @@ class ExHookServer:
         except OSError as error:
             raise ConfigError(f"cannot use the certificate: {error}", where=f"{where}.ssl") from None
         except RuntimeError:
-            raise ConfigError(f"cannot listen on {self._source.bind}", where=f"{where}.bind") from None
+            raise ConfigError(
+                f"cannot listen on {self._source.bind}: is the port taken?", where=f"{where}.bind"
+            ) from None
         return server
 
     def _credentials(self) -> Any:

@@ -127,7 +127,10 @@ def _spans(
     for topic in topics:
         known = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
         if known.error is not None:
-            raise NotFoundError(f"no topic {topic!r} in this Kafka")
+            raise NotFoundError(
+                f"there is no topic {topic!r} in Kafka: the first ingress or worker to start makes it; "
+                "check the topics of `kafka`, and kafka.bootstrap_servers"
+            )
         for number in known.partitions:
             place = TopicPartition(topic, number)
             low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
@@ -147,7 +150,9 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
             place, offset = (message.topic() or "", message.partition() or 0), message.offset() or 0
             error = message.error()
             if error is not None and error.code() == KafkaError._AUTO_OFFSET_RESET:
-                raise RecordsGoneError(f"Kafka does not have all of {place[0]}/{place[1]} any more: {error.str()}")
+                raise RecordsGoneError(
+                    f"Kafka has deleted records of {place[0]}/{place[1]} that were asked for: {error.str()}"
+                )
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaException(error)
             if place not in ends:
@@ -159,7 +164,12 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
         if messages:  # reckoned from when the last one was taken: who reads may have waited long for the store
             give_up = time.monotonic() + SILENCE_SECONDS_MAX
         elif time.monotonic() > give_up:
-            raise RetryableError(f"Kafka sent nothing for {SILENCE_SECONDS_MAX:g} s", reason="timeout")
+            waiting = ", ".join(
+                f"{topic}/{partition} up to offset {end - 1}" for (topic, partition), end in ends.items()
+            )
+            raise RetryableError(
+                f"Kafka sent nothing for {SILENCE_SECONDS_MAX:g} s; expected {waiting}", reason="timeout"
+            )
 
 
 def _record(message: Any) -> Record:

@@ -66,9 +66,11 @@ def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry
         properties.ReceiveMaximum = source.window
         client.connect(host, int(port), keepalive, clean_start=clean, properties=properties)
     except ssl.SSLCertVerificationError as error:
-        raise OperatorError(f"TLS to {source.server}: {error}", reason="certificate") from None
+        message = f"the certificate of {source.server} is not accepted: {error.verify_message}; check ssl.cacertfile and the name"
+        raise OperatorError(message, reason="certificate") from None
     except (OSError, ValueError) as error:
-        raise RetryableError(f"cannot reach {source.server}: {error}", reason="unreachable") from None
+        words = getattr(error, "strerror", None) or error
+        raise RetryableError(f"cannot reach {source.server}: {words}", reason="unreachable") from None
 
 
 def refusal(source: MqttSource, words: str) -> ConnectorError:
