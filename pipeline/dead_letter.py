@@ -1,12 +1,12 @@
 """Dead letters as they lie in their topic, and what it takes to send one on its way again.
 
-A letter is the record that could not be handled, as it was, with headers `dead_letter.*` that say what happened: those of
-a worker name action, rule and the record's place in Kafka; those of the ingress name the source, since Kafka never took the
-record. A *mark* is a record of the same topic that says which letter was sent again; nothing in the topic is ever changed.
+A letter is the record that could not be handled, as it was. Its headers `dead_letter.*` say what happened. A worker's letter
+names action, rule and the record's place in Kafka; the ingress's names the source, since Kafka never took the record. A
+*mark* is a record of the same topic that says which letter was sent again. Nothing in the topic is ever changed.
 
-A letter is sent to the topic that it came from, with its key, so that Kafka puts it after what its client sent since, and the
-letters of a client stay in order. Its first header says for which action and rule it is: to the others, who have handled the
-record, it is not there. The second says which record it repeats: a replay that reads that one passes over this one.
+A letter is sent to the topic that it came from, with its key. So Kafka puts it behind the records that its client has sent since,
+and the letters of a client stay in order. Its first header says for which action and rule it is; all others have handled the
+record and ignore it. Its second header says which record it repeats; a replay that reads that record ignores the letter.
 
 Pure: reading and sending is connectors/'s.
 """
@@ -42,7 +42,7 @@ class Letter(NamedTuple):
 
 
 def read(record: Record) -> Letter | str:
-    """A record of the dead letter topic as a letter; a mark as the place of the letter that was sent again."""
+    """A record of the dead letter topic, as a letter. Of a mark: the place of the letter that was sent again."""
     facts = {
         name.removeprefix(PREFIX): value.decode("utf-8", "replace")
         for name, value in record.headers

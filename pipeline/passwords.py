@@ -1,7 +1,7 @@
 """Passwords of clients: hashed for a file, and checked against it.
 
-Argon2id, with OWASP's parameters for servers (19 MiB, 2 passes): some 30 ms of a processor for each check, in C and without
-Python's lock. A check must therefore not run on an event loop.
+Argon2id, with OWASP's parameters for servers (19 MiB, 2 passes). A check takes some 30 ms of a processor, in C and without
+Python's lock, so it must not run on an event loop.
 
 This file keeps no password and knows no file.
 """
@@ -23,7 +23,7 @@ def hashed(password: str) -> str:
 
 
 def verified(hash_text: str | None, password: bytes) -> bool:
-    """Whether the password is the hash's. None, for a user who is not there, takes as long and is always False."""
+    """Whether the hash is of this password. For None (there is no such user) the answer is False, and takes as long."""
     try:
         _HASHER.verify(hash_text or _NOBODY, password)
     except (VerificationError, InvalidHashError):
@@ -32,7 +32,7 @@ def verified(hash_text: str | None, password: bytes) -> bool:
 
 
 def parse_passwords(text: str) -> dict[str, str]:
-    """User → hash from lines of user:hash; empty lines and lines with # are passed over. Raises ValueError with the line."""
+    """User → hash, from lines of user:hash. Empty lines and comments (#) are ignored. Raises ValueError with the line."""
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):

@@ -1,6 +1,6 @@
 """`tidegate doctor`: looks at the outside systems as the processes will use them, and says what would go wrong later.
 
-mqtt, kafka and s3 each make a list of `Check`. They leave nothing behind but `_tidegate/probe`, which the worker makes too.
+mqtt, kafka and s3 each make a list of `Check`. They leave nothing behind except `_tidegate/probe`, which the worker makes too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 class Check:
     """One thing that was looked at. `advice` says what to do, and is empty when there is nothing to do.
 
-    skipped: it could not be looked at, and `found` says why. Only bad fails the command.
+    skipped: nobody could look, and `found` says why. Only a bad check fails the command.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """Checks of an MQTT source: does the broker let us in, and does it queue for us while we are away?
 
-The second is tried with a session of our own. Brokers forget what exceeds a limit, without a word to the publisher that has its
-acknowledgement; so nothing that the ingress could do later would tell.
+The second is tried with a session of our own. A broker drops messages beyond its limit without telling the publisher, which
+already has its acknowledgement. The ingress could never notice that later.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pipeline.errors import ConnectorError
 PROBE_MESSAGES: Final = (
     1200  # more than the 1,000 that mosquitto and EMQX keep by default, and mosquitto's 20 in flight
 )
-PROBE_EXPIRY_SECONDS: Final = 300.0  # for the session of a doctor that was killed
+PROBE_EXPIRY_SECONDS: Final = 300.0  # a session that a killed doctor left ends by itself then
 SILENCE_SECONDS: Final = 3.0
 TOPIC: Final = "tidegate/doctor/"
 QUEUE_ADVICE: Final = (
@@ -91,7 +91,7 @@ def _probe(name: str, source: MqttSource, clientid: str, topic: str) -> Check:
             refused = visit.publish(topic, [b"first"])
             arrived = not refused and visit.collect(topic, 1, silence_seconds=SILENCE_SECONDS)
             why = refused[0] if refused else "it does not arrive"
-        except ConnectorError as error:  # so do brokers say no to a publisher of MQTT 3.1.1
+        except ConnectorError as error:  # that is how a broker refuses a publisher of MQTT 3.1.1
             arrived, why = False, str(error)
         if not arrived:
             return _forbidden(name, f"the broker does not let us publish to {topic}: {why}")

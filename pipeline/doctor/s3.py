@@ -1,6 +1,7 @@
 """Checks of each bucket that an action writes to: may we write, read and remove, and does the store keep conditions?
 
-Aggregated upload rests on all but the removal; direct upload can do without. The probe is beside the ledger, under `_tidegate/`.
+Aggregated upload needs all of these except the removal; direct upload can do without conditions. The probe lies beside the
+ledger, under `_tidegate/`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Who leads: one of several processes that would do the same, chosen by Kafka.
+"""Who leads: Kafka chooses one of several processes that would do the same.
 
-A consumer group on a topic with one partition: who is given the partition leads, the others stand by. Kafka notices within
-`kafka.session_timeout` when the leader is gone, at once when it leaves in order, and with cooperative assignment a process
-that joins takes nothing from one that leads. No record is ever written or read.
+The processes are a consumer group on a topic with one partition. The one that has the partition leads; the others stand by. When
+the leader dies, Kafka notices within `kafka.session_timeout`; when it leaves in order, at once. With cooperative assignment a
+process that joins takes nothing from the one that leads. No record is ever written or read.
 
-Two may believe to lead for a moment, when one was frozen and wakes up. What is led must bear that: an MQTT broker does, it
-lets only one connection have a clientid.
+For a moment two processes may believe that they lead: one was frozen and wakes up. Whatever is led must bear that. An MQTT broker
+does: it lets only one connection have a clientid.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from pipeline.errors import TidegateError
 log: Final = structlog.get_logger("tidegate.kafka")
 
 POLL_SECONDS: Final = 0.2
-TOPIC: Final = "tidegate.lead"  # one partition, no records; a group for each who is to lead
+TOPIC: Final = "tidegate.lead"  # one partition, no records; one consumer group for each source that is led
 
 
 class Lead:
-    """`leads` is set while this process leads, `follows` while it does not. `open` and `close` on the event loop."""
+    """`leads` is set while this process leads, `follows` while it does not. Call `open` and `close` on the event loop."""
 
     def __init__(self, kafka: KafkaConfig, *, group: str) -> None:
         self._kafka = kafka
@@ -42,19 +42,19 @@ class Lead:
         self._error: TidegateError | None = None
 
     def open(self) -> None:
-        """Stand for it from now on."""
+        """Be a candidate from now on."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._stand, name=f"lead {self._group}", daemon=True)
         self._thread.start()
 
     async def close(self) -> None:
-        """Hand it over: another one leads at once."""
+        """Leave in order, so that another process leads at once."""
         self._closing.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
     def raise_failure(self) -> None:
-        """Raises what keeps us from standing for it, if a person has to mend it: a permission, a certificate."""
+        """Raise the error that keeps us from being a candidate, if a person has to mend it: a permission, a certificate."""
         if self._error is not None:
             raise self._error
 

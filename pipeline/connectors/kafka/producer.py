@@ -1,8 +1,8 @@
 """Into Kafka: a producer that says for each record what became of it.
 
 Both processes use it: the ingress on its hot path (`Producer.produce`), the worker for its dead letters (`send`).
-confluent-kafka does the work: it costs the ingress a third of what aiokafka's `send` does and is idempotent, so a retry
-inside it neither doubles nor reorders. Its callbacks run where it is polled, which is the event loop's thread.
+confluent-kafka does the work. It costs the ingress a third of what aiokafka's `send` costs, and it is idempotent: a retry
+inside it neither doubles nor reorders records. Its callbacks run in the thread that polls it, which is the event loop's.
 
 This file knows no MQTT and does not decide what happens to a record that Kafka refuses.
 """
@@ -44,11 +44,11 @@ class Producer:
     1. `await connect()` inside the running event loop; after that every method belongs to the loop's thread.
     2. `produce` never waits and never raises. Each record gets exactly one call of its `on_delivery`, in a later turn
        of the loop, or at once when the client itself refuses. `failure(error, doing)` tells what kind of error it is.
-    3. `send` is for few records and returns when all are durable.
-    4. `await close(deadline_seconds)` waits for what is outstanding; what remains then gets an error.
+    3. `send` is for few records. It returns when all of them are durable.
+    4. `await close(deadline_seconds)` waits for the outstanding records. Those that remain get an error.
 
-    Kafka being away is no error: librdkafka keeps trying for `delivery_timeout_seconds` (0: for ever). Whoever produces
-    bounds what is outstanding; nothing here does. Not promised: that a record whose delivery failed is not in Kafka.
+    Kafka being away is not an error: librdkafka keeps trying for `delivery_timeout_seconds` (0: for ever). The caller must bound
+    what is outstanding; nothing here does. Not promised: that a record whose delivery failed is not in Kafka.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Producer:
         return f"Kafka at {self._kafka.bootstrap_servers} has not answered for {seconds:.0f} s"
 
     def after_poll(self, action: Callable[[], None]) -> None:
-        """Have `action` called after each look for answers, so that bookkeeping is done once for many records."""
+        """Call `action` after each look for answers, so that bookkeeping is done once for many records."""
         self._after_poll.append(action)
 
     def produce(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
@@ -123,15 +123,15 @@ class Producer:
         self.wake()
 
     def wake(self) -> None:
-        """Look for answers soon, and run what `after_poll` was given, even if nothing is outstanding."""
+        """Look for answers soon, and then run the actions of `after_poll`, even if nothing is outstanding."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
         """Return when all `records` are acknowledged by all in-sync replicas.
 
-        Raises RetryableError, OperatorError or RefusedError for the first record that failed, after the fate of all is
-        known: those before and after it may be in Kafka.
+        Raises RetryableError, OperatorError or RefusedError for the first record that failed. It does so when the fate of all is
+        known: the records before and after it may be in Kafka.
         """
         if not records:
             return
@@ -151,7 +151,7 @@ class Producer:
         self._link.answered()
 
     async def close(self, deadline_seconds: float = 10.0) -> int:
-        """Wait for what is outstanding, at most so long; returns how many records were given up."""
+        """Wait for the outstanding records, at most so long. Returns how many were given up."""
         if self._looking is not None:
             self._looking.cancel()
         give_up = time.monotonic() + deadline_seconds
@@ -193,7 +193,7 @@ class Producer:
         return True
 
     def _poll(self) -> None:
-        """Collect answers, retry what found the queue full, and come again while something is outstanding."""
+        """Collect answers, hand over the records that found the queue full, and come again while something is outstanding."""
         self._timer = None
         for each in (self._shared, self._alone):
             if each is not None:
@@ -220,7 +220,7 @@ class Producer:
                     self.delivered()
 
     def _on_error(self, error: KafkaError) -> None:
-        """librdkafka's own events. What is no end of the producer is the link's."""
+        """librdkafka's own events. A fatal one ends the producer; the link hears all others."""
         if error.fatal():
             self._fatal = True
             log.error("kafka.producer_replaced", error=str(failure(error, "the producer is replaced")))

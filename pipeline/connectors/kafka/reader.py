@@ -1,6 +1,6 @@
-"""Reading a range of Kafka's records from outside: no group, nothing committed, and an end.
+"""Reading a range of Kafka's records from outside: without a group, without commits, up to an end.
 
-For commands that look at what is there; what must not miss a record as they come is agents/stream/transport.py.
+For commands that look at what is there now. The worker, which must not miss a record, reads by agents/stream/transport.py.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def newest(kafka: KafkaConfig, count: int) -> list[Record]:
 
 
 def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -> Iterator[Record]:
-    """What a topic holds now, from a time on or from its beginning, in order within each partition.
+    """The records that a topic holds now, from a time on or from its beginning, in order within each partition.
 
     Raises a ConnectorError or NotFoundError.
     """
@@ -68,9 +68,9 @@ def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -
 def ranges(
     kafka: KafkaConfig, topics: Sequence[str], since: Bound, until: Bound | None, partitions: Sequence[int] = ()
 ) -> list[Span]:
-    """What is in Kafka now of each partition of `topics`, from `since` up to, not including, `until` (now, if None).
+    """The offsets that Kafka has now of each partition of `topics`, from `since` up to, not including, `until` (now, if None).
 
-    `partitions`: only these. Raises a ConnectorError or NotFoundError.
+    `partitions`: only these; all if empty. Raises a ConnectorError or NotFoundError.
     """
     with _consumer(kafka) as consumer:
 
@@ -122,7 +122,7 @@ def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> i
 def _spans(
     consumer: Consumer, topics: Sequence[str], part: Callable[[TopicPartition, int, int], tuple[int, int]]
 ) -> list[Span]:
-    """What is there of each partition of `topics` now; `part` is asked which part between its low and high ends."""
+    """The spans of the partitions of `topics` that hold records now. `part(place, low, high)` says which part of each."""
     spans = []
     for topic in topics:
         known = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
@@ -160,8 +160,8 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
             if error is None and offset < ends[place]:
                 yield _record(message)
             if error is not None or offset + 1 >= ends[place]:
-                del ends[place]  # by its end as well: the last offset may be a transaction's, and no record's
-        if messages:  # reckoned from when the last one was taken: who reads may have waited long for the store
+                del ends[place]  # also at its end: the last offset may be a transaction's mark and not a record
+        if messages:  # counted from when the caller took the last record: it may have waited long for the store
             give_up = time.monotonic() + SILENCE_SECONDS_MAX
         elif time.monotonic() > give_up:
             waiting = ", ".join(

@@ -1,6 +1,6 @@
 """Kafka's topics: made when they are missing, checked when they exist.
 
-Works on Apache Kafka and on servers that know less (no configuration to describe, no default replication factor).
+It works on Apache Kafka and on servers that know less (without configurations to describe, without a default replication factor).
 
 This file produces and consumes nothing.
 """
@@ -30,7 +30,7 @@ from pipeline.retry import KAFKA
 
 log: Final = structlog.get_logger("tidegate.kafka")
 
-# What a batch of one record may add around it: a topic's limit is on the batch, the producer's on the record.
+# What a batch may add around its one record: a topic limits the batch, a producer the record.
 BATCH_OVERHEAD_BYTES: Final = 512
 RECORD_BYTES_MIN: Final = 1024
 
@@ -38,7 +38,7 @@ RECORD_BYTES_MIN: Final = 1024
 def ensure_topics(kafka: KafkaConfig, *, keep_trying: Callable[[], bool] = lambda: True) -> None:
     """Create the topics that are missing, and check those that exist. Blocks; waits while Kafka does not answer.
 
-    Messages and events get `kafka.partitions` both, so that the two records of one client stand in the same partition
+    The topics of messages and events both get `kafka.partitions`, so that all records of a client are in partitions of one
     number. Raises OperatorError when existing ones differ or Kafka forbids it; returns early when `keep_trying` says no.
     """
     _patiently(kafka, lambda admin: _create_missing(admin, kafka), keep_trying)
@@ -172,7 +172,7 @@ def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
 
 
 def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What each topic is set to. One is left out if the server does not tell, or the user has no right to ask."""
+    """The settings of each topic. A topic is left out if the server does not tell, or the user has no right to ask."""
     told: dict[str, dict[str, str]] = {}
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     if not asked:
@@ -197,6 +197,6 @@ def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
 
 
 def record_bytes_of(settings: Mapping[str, str]) -> int | None:
-    """The largest record that a topic with these settings takes; None when they do not tell."""
+    """The largest record that a topic with these settings takes; None if they do not say."""
     told = settings.get("max.message.bytes", "")
     return max(RECORD_BYTES_MIN, int(told) - BATCH_OVERHEAD_BYTES) if told.isdigit() else None
