@@ -16,6 +16,8 @@ LINES_PER_FUNCTION_MAX = 60
 FILES_PER_FOLDER_MAX = 15
 # Families of like files, one for each member of a list that grows: SQL functions, commands of the command line.
 FAMILIES = {"pipeline/sql/functions", "pipeline/cli"}
+# Whatever runs a story in virtual time.
+VIRTUAL_TIME = {"VirtualLoop", "tell", "told"}
 NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "util", "utils", "handler", "data", "misc", "common"}
 
 PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
@@ -125,12 +127,28 @@ def _defines(node: ast.stmt) -> set[str]:
 
 
 def test_tests_wait_for_what_they_need() -> None:
-    """Nothing sleeps but the waiting functions; in the simulation and in unit tests time is virtual."""
+    """Nothing sleeps but the waiting functions. Where time is virtual a sleep takes no time; a sleep of 0 lets others go on."""
     real = [
         path for path in SOURCES if _name(path).startswith(("tests/components", "tests/faults/real", "tests/parts"))
     ]
+    unit = [path for path in SOURCES if _name(path).startswith(("tests/unit", "tests/conformance"))]
 
     assert [_name(path) for path in real if "sleep" in _attributes(path)] == ["tests/parts/waiting.py"]
+    assert not [_name(path) for path in unit if _sleeps(path) and not VIRTUAL_TIME & _imported(path)]
+
+
+def _sleeps(path: Path) -> bool:
+    """Whether a call of `sleep` in the file waits for anything but a turn of the loop."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return any(
+        isinstance(call.func, ast.Attribute) and call.func.attr == "sleep" and ast.unparse(call.args[0]) != "0"
+        for call in calls
+    )
+
+
+def _imported(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {each.name for node in nodes if isinstance(node, ast.ImportFrom) for each in node.names}
 
 
 def test_signals_go_to_our_own_processes() -> None:
