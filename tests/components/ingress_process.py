@@ -8,14 +8,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from pipeline.demo.process import Server
 from tests.components.mqtt_publisher import Publisher
@@ -133,9 +133,12 @@ def stored(ingress: Ingress) -> int:
 
 
 def _ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, int]:
-    """The end offset of each partition."""
-    places = {each: TopicPartition(topic, each) for each in partitions}
-    return {each: consumer.get_watermark_offsets(place, timeout=patient(10))[1] for each, place in places.items()}
+    """The end offset of each partition that has a leader: one that was just made, or whose broker was just started, may not."""
+    ends: dict[int, int] = {}
+    for each in partitions:
+        with suppress(KafkaException):
+            ends[each] = consumer.get_watermark_offsets(TopicPartition(topic, each), timeout=patient(10))[1]
+    return ends
 
 
 async def barrier(ingress: Ingress, before: int) -> list[Message]:
