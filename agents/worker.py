@@ -20,6 +20,7 @@ from agents.sinks import bucket_check, writers
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Partition
+from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
@@ -49,7 +50,7 @@ class ActionRunner:
         self.attempts = attempts = Attempts(name, cap_seconds=action.options.resume_interval)
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts)
         self.app: ActionApp | None = None
-        self._writer = writers.writer_of(action, Outside(store, dead_letters, attempts, self._end_offset))
+        self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, self._end_offset))
 
     @property
     def group(self) -> str:

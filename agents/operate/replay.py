@@ -21,10 +21,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from agents.sinks import writers
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
-from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.chain import Chain
 from agents.sinks.lane import Lane, Lanes, Partition
+from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside
 from pipeline import record as fields
 from pipeline.action import AggregatedAction, compile_action
@@ -117,7 +119,7 @@ class Replay:
             compiled = replace(compiled, cut_seconds=CUT_SECONDS)
         self.compiled = compiled
         attempts = Attempts(action, cap_seconds=compiled.options.resume_interval)
-        outside = Outside(store, self.refusals, attempts, self._end_offset)
+        outside = Outside(PatientStore(store, attempts), self.refusals, self._end_offset)
         writer = writers.writer_of(compiled, outside, ledger=ledger_name(action, into) if into else "", again=True)
         self.writer = writer if isinstance(writer, AggregatedWriter) else None  # none: direct upload, without a ledger
         self._open_lane = writers.lanes_of(writer)
@@ -134,18 +136,18 @@ class Replay:
 
     async def _left(self, span: Span, writer: AggregatedWriter) -> Span:
         chain = Chain(writer, Partition(span.topic, span.partition))
-        place, start = await chain.end(), await chain.start()
-        if place is None or start is None:
+        end, start = await chain.end(), await chain.start()
+        if end is None or start is None:
             return span
         where = f"the prefix holds a replay of {span.topic}/{span.partition}"
-        if place.version != writer.action.digest:
+        if end.version != writer.action.digest:
             raise ConflictError(f"{where} under other rules or settings: take another prefix, or remove what is there")
-        if start.first > span.first or place.first < span.first:
+        if start.first > span.first or end.first < span.first:
             raise ConflictError(
-                f"{where} of offsets {start.first} to {place.first - 1}, and this one begins at {span.first}: begin "
+                f"{where} of offsets {start.first} to {end.first - 1}, and this one begins at {span.first}: begin "
                 f"within it or at its end, or take another prefix"
             )
-        return span._replace(first=max(span.first, place.first))
+        return span._replace(first=max(span.first, end.first))
 
     async def _end_offset(self, partition: Partition) -> int:
         return self._ends.get(partition, 0)

@@ -22,15 +22,14 @@ from typing import Any, NamedTuple
 
 from agents.operate.replay import Plan, Progress, Refusals, is_repetition, step
 from agents.sinks.aggregated import all_of
-from agents.sinks.aggregated_object import create, encoded, letters, object_headers, waiting_for_settings
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, encoded, letters
 from agents.sinks.arrival import arrival
-from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.chain import Chain
 from agents.sinks.lane import Partition
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
-from pipeline.connectors.s3.store import Head
-from pipeline.errors import OperatorError, RecordsGoneError, RefusedError
+from pipeline.errors import RecordsGoneError, RefusedError
 from pipeline.record import Record
 from pipeline.upload.buffer import Buffer, Chunk, Group
 from pipeline.upload.headers import METADATA_PREFIX
@@ -147,7 +146,7 @@ class Rewrite:
             await Chain(self._writer, cut.partition).rewrite(cut.entry, made)
             before, now = ({(each.bucket, each.key) for each in entry.objects} for entry in (cut.entry, made))
             for bucket, key in before - now:
-                await self._delete(bucket or self._writer.bucket, key)
+                await self._writer.store.delete(bucket or self._writer.bucket, key)
                 self.removed += 1
 
     # --- One cut
@@ -229,10 +228,11 @@ class Rewrite:
 
     async def _put(self, cut: Cut, made: StoredObject, chunk: Chunk) -> None:
         """An object over the one that is there, unless that is as it should be. Raises RefusedError for its key."""
-        writer, version, until_done = self._writer, self._version, self._writer.attempts.until_done
+        writer, version = self._writer, self._version
         bucket, key = made.bucket or writer.bucket, made.key
-        headers = object_headers(writer, version, cut.partition, chunk, made.rows, made.digest, cut.epoch)
-        head = await until_done(lambda: _head(writer, bucket, key))
+        facts = ObjectFacts(made.rows, made.last, made.digest)
+        headers = writer.object_headers(version, cut.partition, chunk.first, facts, cut.epoch)
+        head = await writer.store.head(bucket, key, any_key=True)  # writing says why a key is not taken
         if head and all(
             headers.get(f"{METADATA_PREFIX}{name}") == head.metadata.get(name)
             for name in ("tidegate-digest", "tidegate-rows", "tidegate-version")
@@ -240,24 +240,10 @@ class Rewrite:
             return
         body = await encoded(version, bytes(chunk.data))
         if head is None:
-            await create(writer, version, bucket, key, body, headers)
+            await writer.create(version, bucket, key, body, headers)
         else:
-            await until_done(lambda: waiting_for_settings(writer.store.put(bucket, key, body, headers), version))
+            await writer.put(version, bucket, key, body, headers)
         self.written += 1
-
-    async def _delete(self, bucket: str, key: str) -> None:
-        writer = self._writer
-        await writer.attempts.until_done(lambda: writer.store.delete(bucket, key))
-
-
-async def _head(writer: AggregatedWriter, bucket: str, key: str) -> Head | None:
-    """What is known of an object. A key that the store does not take has none: HEAD says 400 and not why, writing says it."""
-    try:
-        return await writer.store.head(bucket, key)
-    except OperatorError as error:
-        if error.reason == "400":
-            return None
-        raise
 
 
 def _joined(cuts: Sequence[Cut]) -> list[Span]:

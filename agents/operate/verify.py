@@ -14,31 +14,26 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import random
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import product
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple
 
 import orjson
 
+from agents.sinks.lane import Partition
+from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import RetryableError
 from pipeline.formats import read_rows
-from pipeline.retry import PROOF, PROOF_TRIES_MAX
 from pipeline.template.object_key import key_pattern, literal_prefix
 from pipeline.upload import ledger, ledger_check
 from pipeline.upload.ledger import StoredObject
-from pipeline.upload.ledger_check import Finding, Totals
+from pipeline.upload.ledger_check import ChainCheck, Finding, Totals
 
-REQUESTS_AT_ONCE_MAX: Final = 32
 ABANDONED: Final = timedelta(days=1)
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,14 @@ class Swept:
     what: str
 
 
+class ObjectPlace(NamedTuple):
+    """Where an object's rows come from, and the epoch in its key."""
+
+    partition: Partition
+    first: int
+    epoch: int
+
+
 Report = Finding | PartitionDone | Swept
 
 
@@ -74,17 +77,19 @@ class Verifier:
     deep: bool = False
     sweep: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _chains: dict[tuple[str, int], ledger_check.Chain] = field(default_factory=dict)
+    _chains: dict[Partition, ChainCheck] = field(default_factory=dict)
     _named: set[bytes] = field(default_factory=set)
     _buckets: set[str] = field(default_factory=set)  # those that entries name beside the ledger's
     _versions: dict[str, dict[str, Any] | None] = field(default_factory=dict)
-    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(REQUESTS_AT_ONCE_MAX))
+
+    def __post_init__(self) -> None:
+        self._store = PatientStore(self.store, FewAttempts())  # a proof that ends half-way proves nothing
 
     async def reports(self) -> AsyncIterator[Report]:
         """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
-        async for topic, partition, keys in self._ledgers():
-            if not self.partitions or partition in self.partitions:
-                async for report in self._ledger(topic, partition, keys):
+        async for partition, keys in self._ledgers():
+            if not self.partitions or partition.partition in self.partitions:
+                async for report in self._ledger(partition, keys):
                     yield report
         async for report in self._unnamed():
             yield report
@@ -94,25 +99,25 @@ class Verifier:
 
     # --- 1. Ledgers
 
-    async def _ledgers(self) -> AsyncIterator[tuple[str, int, list[str]]]:
+    async def _ledgers(self) -> AsyncIterator[tuple[Partition, list[str]]]:
         """The keys of each partition's ledger, in order, the beginning last."""
         root = f"{ledger.ROOT}/{self.action}/"
-        place, keys = ("", -1), list[str]()
-        async for key in self.store.keys(self.parameters.home, root):
-            topic, _, partition = key.removeprefix(root).rpartition("/")[0].rpartition("/")
-            if not partition.isdigit() or not topic:
+        current, keys = Partition("", -1), list[str]()
+        async for key in self._store.keys(self.parameters.home, root):
+            topic, _, number = key.removeprefix(root).rpartition("/")[0].rpartition("/")
+            if not number.isdigit() or not topic:
                 continue  # the texts of versions
-            if (topic, int(partition)) != place:
+            if (topic, int(number)) != current:
                 if keys:
-                    yield *place, keys
-                place, keys = (topic, int(partition)), []
+                    yield current, keys
+                current, keys = Partition(topic, int(number)), []
             keys.append(key)
         if keys:
-            yield *place, keys
+            yield current, keys
 
-    async def _ledger(self, topic: str, partition: int, keys: list[str]) -> AsyncIterator[Report]:
-        chain = self._chains[topic, partition] = ledger_check.Chain()
-        start = ledger.start_key(self.action, topic, partition)
+    async def _ledger(self, partition: Partition, keys: list[str]) -> AsyncIterator[Report]:
+        chain = self._chains[partition] = ChainCheck()
+        start = ledger.start_key(self.action, *partition)
         for finding in chain.begin(start, await self._get(start)):
             yield finding
         entries = [key for key in keys if key != start]
@@ -130,8 +135,8 @@ class Verifier:
                         yield missing
             for finding in await self._object_findings(objects):
                 yield finding
-        end = chain.place.first if chain.place else None
-        yield PartitionDone(topic, partition, chain.first, end, chain.totals)
+        end = chain.end.first if chain.end else None
+        yield PartitionDone(*partition, chain.first, end, chain.totals)
 
     async def _version_findings(self, entry_key: str, digests: set[str]) -> list[Finding]:
         found = []
@@ -155,7 +160,7 @@ class Verifier:
 
     async def _check(self, stored: StoredObject, version: str) -> list[Finding]:
         """One object that an entry names: its metadata and, when deep, its rows."""
-        head = await self._patiently(partial(self.store.head, self._bucket(stored), stored.key))
+        head = await self._store.head(self._bucket(stored), stored.key)
         found = ledger_check.object_findings(stored, head.metadata if head else None)
         settings = self._versions.get(version)
         if head is None or not self.deep or settings is None:
@@ -176,7 +181,7 @@ class Verifier:
         for bucket in self._data_buckets():
             batch: list[str] = []
             for prefix in sorted({literal_prefix(text) for text in pattern}):
-                async for key in self.store.keys(bucket, prefix):
+                async for key in self._store.keys(bucket, prefix):
                     if key.startswith(f"{ledger.ROOT}/") or _short(bucket, key) in self._named:
                         continue
                     if any(each.fullmatch(key) for each in pattern.values()):
@@ -200,19 +205,19 @@ class Verifier:
         return {text: key_pattern(text) for text in texts}
 
     async def _orphans(self, bucket: str, keys: list[str]) -> list[Report]:
-        heads = await asyncio.gather(*[self._patiently(partial(self.store.head, bucket, key)) for key in keys])
+        heads = await asyncio.gather(*[self._store.head(bucket, key) for key in keys])
         reports: list[Report] = []
         for key, head in zip(keys, heads, strict=True):
             place = _place(head.metadata) if head else None
             if head is None or place is None or head.metadata.get("tidegate-action") != self.action:
                 continue
-            topic, partition, first, epoch = place
-            chain = self._chains.get((topic, partition))
-            if chain is None or not chain.is_orphan(first, epoch):
+            chain = self._chains.get(place.partition)
+            if chain is None or not chain.is_orphan(place.first, place.epoch):
                 continue  # of a partition that was not asked for, or of the cut under way
-            text = f"offsets {first} to {head.metadata.get('tidegate-last')} of {topic}/{partition}, epoch {epoch}"
+            last, (topic, number) = head.metadata.get("tidegate-last"), place.partition
+            text = f"offsets {place.first} to {last} of {topic}/{number}, epoch {place.epoch}"
             if self.sweep:
-                await self._patiently(partial(self.store.delete, bucket, key))
+                await self._store.delete(bucket, key)
                 reports.append(Swept(key, f"an object that no entry names: {text}"))
             else:
                 reports.append(Finding("orphan", key, text))
@@ -223,9 +228,9 @@ class Verifier:
         oldest = self.now() - ABANDONED
         prefixes = sorted({literal_prefix(text) for text in pattern})
         for bucket, prefix in product(self._data_buckets(), prefixes):
-            for upload in await self._patiently(partial(self.store.uploads, bucket, prefix)):
+            for upload in await self._store.uploads(bucket, prefix):
                 if upload.begun < oldest and any(each.fullmatch(upload.key) for each in pattern.values()):
-                    await self.store.abort(bucket, upload)
+                    await self._store.abort(bucket, upload)
                     text = f"an upload that was begun {upload.begun:%Y-%m-%d %H:%M} and never completed"
                     yield Swept(upload.key, text)
 
@@ -235,19 +240,7 @@ class Verifier:
         return stored.bucket or self.parameters.home
 
     async def _get(self, key: str, bucket: str = "") -> bytes | None:
-        return await self._patiently(partial(self.store.get, bucket or self.parameters.home, key))
-
-    async def _patiently(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """A request, made again a few times when the store is briefly away: a proof that ends half-way proves nothing."""
-        waits = PROOF.waits(random.random)
-        for _ in range(PROOF_TRIES_MAX - 1):
-            try:
-                async with self._gate:
-                    return await call()
-            except RetryableError as error:
-                await asyncio.sleep(waits.after(error))
-        async with self._gate:
-            return await call()
+        return await self._store.get(bucket or self.parameters.home, key)
 
 
 def _short(bucket: str, key: str) -> bytes:
@@ -255,10 +248,10 @@ def _short(bucket: str, key: str) -> bytes:
     return hashlib.blake2b(f"{bucket}/{key}".encode(), digest_size=8).digest()
 
 
-def _place(metadata: Any) -> tuple[str, int, int, int] | None:
-    """Topic, partition, first offset and epoch that an object's metadata tells; None if it is not ours."""
+def _place(metadata: Mapping[str, str]) -> ObjectPlace | None:
+    """What an object's metadata tells; None if it is not ours."""
     try:
         topic, partition, first = metadata["tidegate-place"].rsplit("/", 2)
-        return topic, int(partition), int(first), int(metadata["tidegate-epoch"])
+        return ObjectPlace(Partition(topic, int(partition)), int(first), int(metadata["tidegate-epoch"]))
     except (KeyError, ValueError):
         return None

@@ -21,16 +21,16 @@ from typing import Any, Final
 import structlog
 
 from agents.metrics import ObjectMeter
-from agents.sinks.aggregated_object import create, encoded, facts, letters, object_headers
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, encoded, facts_of, letters
 from agents.sinks.arrival import arrival
-from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.chain import Chain
 from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction
 from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Chunk, Group
-from pipeline.upload.ledger import Entry, Place, StoredObject
+from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
 from pipeline.upload.outcomes import Tally
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
@@ -56,7 +56,7 @@ class AggregatedLane(Lane):
         self._reading_on = asyncio.Lock()
         self._rolls: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
-        self._place: Place | None = None
+        self._chain_end: ChainEnd | None = None
         self._position = 0  # the next offset to take
         self._catch_up_to = 0  # the end of what those before us can have read
         self._begin(writer.action)
@@ -113,25 +113,25 @@ class AggregatedLane(Lane):
     # --- 1. Resume
 
     async def _resume(self) -> None:
-        place = await self._chain.end()
-        if place is None:
+        chain_end = await self._chain.end()
+        if chain_end is None:
             return
-        if place.clean:
-            place = await self._chain.turn(place, self._writer.action, clean=False)
-        await self._go_on(place)
+        if chain_end.clean:
+            chain_end = await self._chain.turn(chain_end, self._writer.action, clean=False)
+        await self._go_on(chain_end)
         # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
         self._catch_up_to = await self._writer.end_offset(self.partition)
         if self._outdated and self._position >= self._catch_up_to:
-            self._place = await self._chain.turn(place, self._writer.action, clean=False)
+            self._chain_end = await self._chain.turn(chain_end, self._writer.action, clean=False)
             self._begin(self._writer.action)
 
-    async def _go_on(self, place: Place) -> None:
+    async def _go_on(self, chain_end: ChainEnd) -> None:
         """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
-        self._place = place
-        self._position = place.first
-        self.durable = place.first
-        if place.version != self.version.digest:
-            self._begin(await self._chain.version(place.version))
+        self._chain_end = chain_end
+        self._position = chain_end.first
+        self.durable = chain_end.first
+        if chain_end.version != self.version.digest:
+            self._begin(await self._chain.version(chain_end.version))
 
     @property
     def _outdated(self) -> bool:
@@ -141,7 +141,7 @@ class AggregatedLane(Lane):
     # --- 2. Append
 
     async def _append(self, batch: RowBatch, size_bytes: int) -> None:
-        if self._place is None:
+        if self._chain_end is None:
             await self._go_on(await self._chain.begin(batch.records[0].offset))
         if batch.rules != self.version.rules.digest:
             batch = self.version.rules.evaluate(batch.records)
@@ -214,7 +214,7 @@ class AggregatedLane(Lane):
 
     async def _cut(self) -> None:
         """Store all open chunks, then write the entry. With a shorter object met, only what begins before the cut's end."""
-        assert self._place is not None
+        assert self._chain_end is not None
         self._cut_wanted = True
         await asyncio.gather(*self._rolls)
         while groups := self._buffer.open_groups(before=self._crossing if self._cut_short else None):
@@ -225,39 +225,40 @@ class AggregatedLane(Lane):
 
     async def _end(self) -> None:
         """An orderly stop: say so, and who comes next need not finish anything that those before us can have begun."""
-        if self._place is not None and self._position >= self._catch_up_to:
-            await self._chain.turn(self._place, self.version, clean=True)
+        if self._chain_end is not None and self._position >= self._catch_up_to:
+            await self._chain.turn(self._chain_end, self.version, clean=True)
 
     async def _write_entry(self, end: int) -> None:
-        assert self._place is not None
-        place, newest = self._place, self._writer.action
+        assert self._chain_end is not None
+        chain_end = self._chain_end
         # Changed where nothing of the older version is left: neither rows here nor, perhaps, objects of another writer.
         changes = self._outdated and end == self._position >= self._catch_up_to
+        following = self._writer.action if changes else self.version
         counts = self._tally.counts(end)
         entry = Entry(
-            first=place.first,
+            first=chain_end.first,
             next=end,
-            epoch=place.epoch,
+            epoch=chain_end.epoch,
             version=self.version.digest,
-            next_epoch=place.epoch + 1 if changes else place.epoch,
-            next_version=newest.digest if changes else self.version.digest,
+            next_epoch=chain_end.epoch + 1 if changes else chain_end.epoch,
+            next_version=following.digest,
             records=counts.records,
             filtered=counts.filtered,
             dead_lettered=counts.dead_lettered,
             rows=sum(each.rows for each in self._objects),
             objects=tuple(sorted(self._objects, key=lambda each: (each.first, each.key))),
-            previous=place.previous,
-            next_key_epoch=place.key_epoch + changes,
+            previous=chain_end.previous,
+            next_key_epoch=ledger.next_key_epoch(chain_end, following.digest),
         )
         if changes:
-            await self._chain.keep_version(newest)
+            await self._chain.keep_version(following)
         await self._chain.append(entry)
         self._meter.cut(entry.rows)
-        self._after(entry, newest if changes else self.version)
+        self._after(entry, following)
 
     def _after(self, entry: Entry, version: AggregatedAction) -> None:
         """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
-        self._place = ledger.place_after(entry)
+        self._chain_end = ledger.end_after(entry)
         self.durable = entry.next
         buffer, tally = self._buffer, self._tally
         self._begin(version)
@@ -273,16 +274,16 @@ class AggregatedLane(Lane):
         """The first chunk of a group becomes an object, or is found to be one already."""
         async with self._stores:
             chunk = group.chunks[0]
-            assert self._place is not None
+            assert self._chain_end is not None
             bucket, key = self.version.key.location(
                 group.name,
                 partition=self.version.partition_name(*self.partition),
                 offset=chunk.first,
-                epoch=self._place.key_epoch,
+                epoch=self._chain_end.key_epoch,
             )
             where = bucket or self._writer.bucket
             try:
-                rows, digest = await self._create(where, key, chunk, self._place.key_epoch)
+                rows, digest = await self._create(where, key, chunk, self._chain_end.key_epoch)
             except RefusedError as error:
                 await self._give_up(group, error)
                 return
@@ -298,10 +299,11 @@ class AggregatedLane(Lane):
         writer, rows = self._writer, chunk.rows
         data = bytes(chunk.data)
         digest = chunk.digest(rows)
-        headers = object_headers(writer, self.version, self.partition, chunk, rows, digest, epoch)
+        facts = ObjectFacts(rows, chunk.offsets[rows - 1], digest)
+        headers = writer.object_headers(self.version, self.partition, chunk.first, facts, epoch)
         body = await encoded(self.version, data)
         with self._meter.writing() as writing:
-            created = await create(writer, self.version, bucket, key, body, headers)
+            created = await writer.create(self.version, bucket, key, body, headers)
         if created is None:
             return None, digest
         writing.confirmed(len(body))
@@ -317,13 +319,12 @@ class AggregatedLane(Lane):
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
         """The object under our key, compared with our rows: how many of them it holds."""
-        writer = self._writer
-        head = await writer.attempts.until_done(lambda: writer.store.head(bucket, key))
+        head = await self._writer.store.head(bucket, key)
         if head is None:
             raise ForeignObjectError(
                 f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way"
             )
-        found_rows, found_last, found_digest = facts(head, key)
+        found_rows, found_last, found_digest = facts_of(head, key)
         if found_last >= self._position and not group.rolled:
             await self._read_on(found_last)
         chunk = group.chunks[0]

@@ -46,7 +46,7 @@ class DeadLetters:
             return
         records = [outgoing(letter, self._action) for letter in letters]
         try:
-            await self._attempts.until_done(lambda: self._sender.send(self._topic, records))
+            await self._sent(records)
         except RefusedError:
             await self._one_by_one(letters)
         for letter in letters:
@@ -57,10 +57,13 @@ class DeadLetters:
         for letter in letters:
             record = outgoing(letter, self._action)
             try:
-                await self._attempts.until_done(lambda record=record: self._sender.send(self._topic, [record]))  # type: ignore[misc]
+                await self._sent([record])
             except RefusedError:
                 bare = record._replace(value=b"", headers=[*record.headers, (VALUE_LEFT_OUT, b"1")])
-                await self._attempts.until_done(lambda bare=bare: self._sender.send(self._topic, [bare]))  # type: ignore[misc]
+                await self._sent([bare])
+
+    async def _sent(self, records: Sequence[Outgoing]) -> None:
+        await self._attempts.until_done(lambda: self._sender.send(self._topic, records))
 
 
 def outgoing(letter: DeadLetter, action: str) -> Outgoing:

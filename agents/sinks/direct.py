@@ -21,17 +21,17 @@ from typing import Final, NamedTuple
 import structlog
 
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
-from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import LetterBox
 from agents.sinks.lane import Lane, Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.action import DirectAction
-from pipeline.connectors.s3.store import Head, S3Store
+from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordError, RefusedError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
 from pipeline.upload.headers import METADATA_PREFIX
-from pipeline.upload.open_offsets import Progress
+from pipeline.upload.open_offsets import OpenOffsets
 
 KEYS_REMEMBERED_MAX: Final = 50_000
 PLACE: Final = "tidegate-place"
@@ -39,7 +39,7 @@ PLACE: Final = "tidegate-place"
 log = structlog.get_logger("tidegate.direct")
 
 
-class Place(NamedTuple):
+class RowPlace(NamedTuple):
     """Where a row came from: of two rows of one partition, the later one is the greater."""
 
     topic: str
@@ -51,7 +51,7 @@ class Place(NamedTuple):
         """As the object's metadata has it."""
         return f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
 
-    def is_settled_by(self, other: Place | None) -> bool:
+    def is_settled_by(self, other: RowPlace | None) -> bool:
         """Whether an object of `other` leaves nothing to write for this row."""
         return other is not None and self[:2] == other[:2] and self[2:] <= other[2:]
 
@@ -63,8 +63,15 @@ class Put(NamedTuple):
     key: str
     content: bytes
     headers: Mapping[str, str]
-    place: Place
+    place: RowPlace
     origin: Record
+
+
+class Seen(NamedTuple):
+    """An object under a key, as it was last seen. `place` is None if it is not ours."""
+
+    etag: str
+    place: RowPlace | None
 
 
 class DirectWriter:
@@ -73,28 +80,26 @@ class DirectWriter:
     def __init__(
         self,
         action: DirectAction,
-        store: S3Store,
+        store: PatientStore,
         dead_letters: LetterBox,
-        attempts: Attempts,
         *,
         again: bool = False,
     ) -> None:
         """`again`: a row replaces the object that it made before, and still none of a later row."""
         self.store = store
         self.dead_letters = dead_letters
-        self.attempts = attempts
         self.inflight_window = action.options.puts_at_once
         self._action = action
         self._again = again
         self._fenced = action.parameters.write == "fenced"
-        self._written: OrderedDict[tuple[str, str], tuple[str, Place | None]] = OrderedDict()  # ETag and place
+        self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # by bucket and key
         self._said_overwrite = False
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
 
     def render(self, row: Row, origin: Record, number: int) -> Put:
         """The object of a row. Raises RenderError."""
-        place = Place(origin.topic, origin.partition, origin.offset, number)
+        place = RowPlace(origin.topic, origin.partition, origin.offset, number)
         return Put(*self._action.render(row), place, origin)
 
     async def put(self, put: Put) -> None:
@@ -104,42 +109,41 @@ class DirectWriter:
         self.meter.rows(1)
 
     async def _put(self, put: Put, writing: Writing) -> None:
-        until_done, store = self.attempts.until_done, self.store
-        if not self._fenced or not await until_done(lambda: store.conditional(put.bucket)):
-            etag = await until_done(lambda: store.put(put.bucket, put.key, put.content, put.headers))
-            self._wrote(put, writing, etag, self._written.get((put.bucket, put.key), ("", None))[1])
+        there = self._written.get((put.bucket, put.key))
+        if not self._fenced or not await self.store.conditional(put.bucket):
+            etag = await self.store.put(put.bucket, put.key, put.content, put.headers)
+            self._wrote(put, writing, etag, there)
             return
         headers = {**put.headers, METADATA_PREFIX + PLACE: put.place.text()}
-        there = self._written.get((put.bucket, put.key))
-        while not self._settles(put, there[1] if there else None):
-            etag_seen = there[0] if there else None
-            wrote = await until_done(lambda etag=etag_seen: self._write(put, headers, etag))  # type: ignore[misc]
-            if wrote is not None:
-                self._wrote(put, writing, wrote, there[1] if there else None)
+        while not self._settles(put, there):
+            new_etag = await self._write(put, headers, there)
+            if new_etag is not None:
+                self._wrote(put, writing, new_etag, there)
                 return
-            head = await until_done(lambda: store.head(put.bucket, put.key))
-            there = (head.etag, _place(head)) if head else None
-        if there and there[1] != put.place:
+            head = await self.store.head(put.bucket, put.key)
+            there = Seen(head.etag, _place(head)) if head else None
+        if there and there.place != put.place:
             self._count_overwritten(put)
 
-    def _settles(self, put: Put, there: Place | None) -> bool:
+    def _settles(self, put: Put, there: Seen | None) -> bool:
         """Whether what is there leaves nothing to write."""
-        return put.place.is_settled_by(there) and not (self._again and there == put.place)
+        place = there.place if there else None
+        return put.place.is_settled_by(place) and not (self._again and place == put.place)
 
-    async def _write(self, put: Put, headers: Mapping[str, str], etag: str | None) -> str | None:
-        """Create the object, or replace the one with `etag`. None: what is there is not what was expected."""
-        if etag is None:
+    async def _write(self, put: Put, headers: Mapping[str, str], there: Seen | None) -> str | None:
+        """Create the object, or replace the one that was seen; its ETag. None: what is there is not what was expected."""
+        if there is None:
             return await self.store.create(put.bucket, put.key, put.content, headers)
-        return await self.store.replace(put.bucket, put.key, put.content, headers, etag)
+        return await self.store.replace(put.bucket, put.key, put.content, headers, there.etag)
 
-    def _wrote(self, put: Put, writing: Writing, etag: str, before: Place | None) -> None:
+    def _wrote(self, put: Put, writing: Writing, etag: str, before: Seen | None) -> None:
         writing.confirmed(len(put.content))
         name = (put.bucket, put.key)
         self._written.pop(name, None)
-        self._written[name] = etag, put.place
+        self._written[name] = Seen(etag, put.place)
         if len(self._written) > KEYS_REMEMBERED_MAX:
             self._written.popitem(last=False)
-        if before is not None and before != put.place:
+        if before is not None and before.place not in (None, put.place):
             self._count_overwritten(put)
 
     def _count_overwritten(self, put: Put) -> None:
@@ -155,15 +159,22 @@ class DirectWriter:
             )
 
 
-def _place(head: Head) -> Place | None:
+def _place(head: Head) -> RowPlace | None:
     """The place of the row that an object was made of; None if the object is not ours."""
     topic, _, rest = head.metadata.get(PLACE, "").rpartition("/")
     topic, _, partition = topic.rpartition("/")
     offset, _, number = rest.partition(".")
     try:
-        return Place(topic, int(partition), int(offset), int(number))
+        return RowPlace(topic, int(partition), int(offset), int(number))
     except ValueError:
         return None
+
+
+class HeldBatch(NamedTuple):
+    """A batch that is not yet durable."""
+
+    next_offset: int
+    size_bytes: int
 
 
 class DirectLane(Lane):
@@ -172,11 +183,11 @@ class DirectLane(Lane):
     def __init__(self, partition: Partition, on_room: Callable[[], None], writer: DirectWriter) -> None:
         super().__init__(partition, on_room)
         self._writer = writer
-        self._progress = Progress()
+        self._open = OpenOffsets()
         self._clients: dict[bytes | None, deque[Put]] = {}  # rows of clients that wait or are being written
         self._waiting: deque[bytes | None] = deque()  # clients with rows and no task
         self._tasks: set[asyncio.Task[None]] = set()
-        self._batches: deque[tuple[int, int]] = deque()  # (next offset, bytes) of batches that are not yet durable
+        self._batches: deque[HeldBatch] = deque()
 
     async def run(self) -> None:
         """Take batches and keep the window full. Its tasks end with it."""
@@ -187,7 +198,7 @@ class DirectLane(Lane):
                 while (taken := await self._next(None)) is not None:
                     batch, size_bytes = taken
                     await self._writer.dead_letters.send(batch.dead)
-                    self._batches.append((batch.next_offset, size_bytes))
+                    self._batches.append(HeldBatch(batch.next_offset, size_bytes))
                     await self._take(batch)
                     self._start(group)
             self.drained.set()
@@ -201,7 +212,7 @@ class DirectLane(Lane):
         for row, origin in zip(batch.rows, batch.origins, strict=True):
             number = number + 1 if origin is before else 0
             before = origin
-            self._progress.open(origin.offset)
+            self._open.open(origin.offset)
             try:
                 put = self._writer.render(row, origin, number)
             except RecordError as error:
@@ -215,8 +226,8 @@ class DirectLane(Lane):
                 rows.append(put)
         await self._writer.dead_letters.send(refused)
         for letter in refused:
-            self._progress.close(letter.record.offset)
-        self._progress.read(batch.next_offset)
+            self._open.close(letter.record.offset)
+        self._open.read(batch.next_offset)
         self._advance()
 
     def _start(self, group: asyncio.TaskGroup) -> None:
@@ -237,7 +248,7 @@ class DirectLane(Lane):
                 except RefusedError as error:
                     await self._writer.dead_letters.send([DeadLetter(put.origin, error.reason, str(error))])
                 rows.popleft()
-                self._progress.close(put.origin.offset)
+                self._open.close(put.origin.offset)
                 self._advance()
             del self._clients[client]
             if not self._waiting:
@@ -246,6 +257,6 @@ class DirectLane(Lane):
 
     def _advance(self) -> None:
         """Pass on how far the partition is durable, and make room for what is."""
-        self.durable = self._progress.durable
-        while self._batches and self.durable is not None and self._batches[0][0] <= self.durable:
-            self._release(self._batches.popleft()[1])
+        self.durable = self._open.durable
+        while self._batches and self.durable is not None and self._batches[0].next_offset <= self.durable:
+            self._release(self._batches.popleft().size_bytes)

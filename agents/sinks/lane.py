@@ -28,6 +28,13 @@ class Partition(NamedTuple):
     partition: int
 
 
+class QueuedBatch(NamedTuple):
+    """A batch that waits for its lane, and the bytes that were fetched for it."""
+
+    batch: RowBatch
+    size_bytes: int
+
+
 class Lane:
     """One partition of one action. Subclasses write: `run` until cancelled, or until drained after `drain`.
 
@@ -44,7 +51,7 @@ class Lane:
         self.queued_bytes = 0
         self._on_room = on_room
         self._sizes: deque[int] = deque()  # of batches fetched and not offered yet
-        self._queue: deque[tuple[RowBatch, int]] = deque()
+        self._queue: deque[QueuedBatch] = deque()
         self._arrived = asyncio.Event()
         self._woken = False
         self.drained = asyncio.Event()
@@ -80,7 +87,7 @@ class Lane:
 
     def offer(self, batch: RowBatch) -> None:
         """Take a batch, whose size was reserved. Never waits."""
-        self._queue.append((batch, self._sizes.popleft()))
+        self._queue.append(QueuedBatch(batch, self._sizes.popleft()))
         self._arrived.set()
 
     def drain(self) -> None:
@@ -100,8 +107,8 @@ class Lane:
         """Whether nothing waits to be taken and nothing is on its way here."""
         return not self._queue and not self._sizes
 
-    async def _next(self, timeout_seconds: float | None) -> tuple[RowBatch, int] | None:
-        """The next batch with its size in bytes; None after `timeout_seconds`, when woken, or when drained."""
+    async def _next(self, timeout_seconds: float | None) -> QueuedBatch | None:
+        """The next batch; None after `timeout_seconds`, when woken, or when drained."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while not self._queue and not self._woken and (self.must_read or not (self.draining and self.idle)):
@@ -122,8 +129,18 @@ class Lane:
         self._on_room()
 
 
+class RunningLane(NamedTuple):
+    """A lane and the task that runs it."""
+
+    lane: Lane
+    task: asyncio.Task[None]
+
+
 class Lanes:
-    """All lanes of one action in this process. Implements what agents/stream/transport.py asks for."""
+    """All lanes of one action in this process. Implements what agents/stream/transport.py asks for.
+
+    A partition is asked for by whatever equals it, as Faust's TP does; `assign` makes a Partition of it, once.
+    """
 
     def __init__(self, action: str, open_lane: Callable[[Partition, Callable[[], None]], Lane], bytes_max: int) -> None:
         self.room = asyncio.Event()
@@ -132,7 +149,7 @@ class Lanes:
         self._action = action
         self._open_lane = open_lane
         self._bytes_max = bytes_max
-        self._lanes: dict[Partition, tuple[Lane, asyncio.Task[None]]] = {}
+        self._lanes: dict[tuple[str, int], RunningLane] = {}
         self._held = HELD_BYTES.labels(action)
 
     def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
@@ -142,7 +159,7 @@ class Lanes:
             lane = self._open_lane(partition, self.room.set)
             task = asyncio.create_task(lane.run(), name=f"lane {topic}[{number}]")
             task.add_done_callback(self._ended)
-            self._lanes[partition] = lane, task
+            self._lanes[partition] = RunningLane(lane, task)
             LAG.labels(self._action, topic, number).set_function(lane.lag)
         self.assigned = True
         self.room.set()
@@ -150,36 +167,36 @@ class Lanes:
     def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Drop the lanes of these partitions."""
         self.assigned = False
-        for topic, number in list(partitions):
-            found = self._lanes.pop(Partition(topic, number), None)
+        for partition in list(partitions):
+            found = self._lanes.pop(partition, None)
             if found:
-                found[1].cancel()
-                LAG.remove(self._action, topic, number)
+                found.task.cancel()
+                LAG.remove(self._action, *partition)
 
     def has_room(self, partition: tuple[str, int]) -> bool:
         """Whether another batch may be fetched from this partition."""
-        found = self._lanes.get(partition)  # type: ignore[call-overload]
-        if found is None or not found[0].has_room:
+        lane = self.lane(partition)
+        if lane is None or not lane.has_room:
             return False
         held = self.held_bytes
         self._held.set(held)
-        if held < self._bytes_max or found[0].must_read:
+        if held < self._bytes_max or lane.must_read:
             return True
         self._relieve()
         return False
 
     def reserve(self, partition: tuple[str, int], size_bytes: int) -> None:
         """Count a fetched batch against the limits before its rows arrive."""
-        found = self._lanes.get(partition)  # type: ignore[call-overload]
-        if found:
-            found[0].reserve(size_bytes)
+        lane = self.lane(partition)
+        if lane:
+            lane.reserve(size_bytes)
 
     def offer(self, partition: tuple[str, int], batch: RowBatch, end_offset: int) -> None:
         """Hand a batch to its lane; without one the partition was lost and its new owner reads it again."""
-        found = self._lanes.get(partition)  # type: ignore[call-overload]
-        if found:
-            found[0].end_offset = end_offset
-            found[0].offer(batch)
+        lane = self.lane(partition)
+        if lane:
+            lane.end_offset = end_offset
+            lane.offer(batch)
 
     @contextmanager
     def failing(self) -> Iterator[None]:
@@ -193,8 +210,8 @@ class Lanes:
 
     def lane(self, partition: tuple[str, int]) -> Lane | None:
         """The lane of a partition."""
-        found = self._lanes.get(partition)  # type: ignore[call-overload]
-        return found[0] if found else None
+        found = self._lanes.get(partition)
+        return found.lane if found else None
 
     def durable(self, partition: tuple[str, int]) -> int | None:
         """The next offset to commit."""
@@ -203,7 +220,7 @@ class Lanes:
 
     def partitions(self) -> list[Partition]:
         """Partitions that have a lane."""
-        return list(self._lanes)
+        return [each.lane.partition for each in self._lanes.values()]
 
     @property
     def held_bytes(self) -> int:

@@ -10,24 +10,22 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.sinks.aggregated import AggregatedLane
-from agents.sinks.attempts import Attempts
-from agents.sinks.chain import AggregatedWriter
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.dead_letter import LetterBox
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction, CompiledAction, DirectAction
-from pipeline.connectors.s3.store import S3Store
 
 OpenLane = Callable[[Partition, Callable[[], None]], Lane]
 EndOffset = Callable[[Partition], Awaitable[int]]
 
 
 class Outside(NamedTuple):
-    """What the lanes of an action use: its store, where its dead letters go, its state, the end of a partition."""
+    """What the lanes of an action use: its store, where its dead letters go, the end of a partition."""
 
-    store: S3Store
+    store: PatientStore
     dead_letters: LetterBox
-    attempts: Attempts
     end_offset: EndOffset
 
 
@@ -40,11 +38,9 @@ def writer_of(
     what they made before.
     """
     if isinstance(action, AggregatedAction):
-        return AggregatedWriter(
-            ledger or action.name, action, outside.store, outside.dead_letters, outside.attempts, outside.end_offset
-        )
+        return AggregatedWriter(ledger or action.name, action, *outside)
     assert isinstance(action, DirectAction)
-    return DirectWriter(action, outside.store, outside.dead_letters, outside.attempts, again=again)
+    return DirectWriter(action, outside.store, outside.dead_letters, again=again)
 
 
 def lanes_of(writer: AggregatedWriter | DirectWriter) -> OpenLane:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import tempfile
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import faust
 import structlog
@@ -30,6 +30,15 @@ RECORDS_PER_FETCH_MAX: Final = 10_000
 COLLECTOR_THRESHOLDS: Final = (100_000, 50, 100)
 
 log = structlog.get_logger("tidegate.app")
+
+
+class FetchedRows(NamedTuple):
+    """What the rule agent sends to the sink agent: a partition's rows, and under which assignment they were fetched."""
+
+    partition: TP
+    generation: int
+    end_offset: int
+    batch: RowBatch
 
 
 class ActionApp(faust.App):
@@ -85,15 +94,15 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
             rows_total.inc(len(batch.rows))
             filtered_total.inc(_filtered(batch))
             count_rules(action, batch)
-            await rows.send(value=(message.tp, message.generation_id, fetched.end_offset, batch))
+            await rows.send(value=FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
 
     @app.agent(rows, name=f"{app.conf.id}.sink")
     async def write(stream: Any) -> None:
         """Sink: the rows of a partition go to its lane, which writes them to S3 in its own time."""
-        async for tp, generation, end_offset, batch in stream:
-            if generation == app.consumer_generation_id:
+        async for fetched in stream:
+            if fetched.generation == app.consumer_generation_id:
                 with app.lanes.failing():
-                    app.lanes.offer(tp, batch, end_offset)
+                    app.lanes.offer(fetched.partition, fetched.batch, fetched.end_offset)
 
 
 def _filtered(batch: RowBatch) -> int:

@@ -4,21 +4,21 @@ A stock Faust agent spends about 140 µs on each record, nearly all of it on the
 around it. Here one event carries all the records that one fetch brought from one partition, so that this cost is paid once
 per batch. Three rules follow, and this file keeps them:
 
-1. The agent never waits. Rows are handed to the *lane* of their partition (sink.py), which does the writing. An agent that
-   waits for S3 longer than the poll interval makes the consumer leave its group, silently and for ever.
+1. The agent never waits. Rows are handed to the *lane* of their partition (agents/sinks/lane.py), which does the writing. An
+   agent that waits for S3 longer than the poll interval makes the consumer leave its group, silently and for ever.
 2. Back-pressure is the transport's: only partitions whose lanes have room are fetched. Faust's own path, a full stream
    buffer, sleeps a second at a time.
 3. Progress is the lanes': the offset to commit is what the lane says is durable. Faust's own bookkeeping commits past
    unfinished messages when they are acknowledged out of order (its issue 606).
 
-It knows Faust and the lanes' interface (`Lanes` below), and nothing of rules, rows or S3. Registered under the entry point
-group `faust.transports` as the scheme `kafka+batch`.
+It knows Faust and what it asks of the lanes (`TransportLanes` below), and nothing of rules, rows or S3. Registered under the
+entry point group `faust.transports` as the scheme `kafka+batch`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
@@ -36,15 +36,15 @@ from pipeline.record import Record
 MAX_POLL_INTERVAL_SECONDS = 7 * 86400.0
 
 
-class Lanes(Protocol):
-    """What the transport needs of the lanes of an app; `agents.sink.Lanes` is the real one."""
+class TransportLanes(Protocol):
+    """What the transport needs of the lanes of an app; `agents.sinks.lane.Lanes` is the real one."""
 
     room: asyncio.Event
 
     def assign(self, partitions: Iterable[TP]) -> None:
         """Open a lane for each partition. A new lane has no room before it knows where its ledger ends."""
 
-    def revoke(self, partitions: Iterable[TP]) -> None:
+    def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Drop the lanes: what is not durable is read again by the next owner."""
 
     def has_room(self, partition: TP) -> bool:
@@ -56,7 +56,7 @@ class Lanes(Protocol):
     def durable(self, partition: TP) -> int | None:
         """The next offset to commit; None if the partition has no lane or nothing is durable yet."""
 
-    def partitions(self) -> list[TP]:
+    def partitions(self) -> Sequence[tuple[str, int]]:
         """Partitions that have a lane."""
 
 
@@ -87,8 +87,8 @@ class Consumer(driver.Consumer):
         return super()._new_consumer_thread()
 
     @property
-    def lanes(self) -> Lanes:
-        return cast(Lanes, self.app.lanes)  # type: ignore[attr-defined]
+    def lanes(self) -> TransportLanes:
+        return cast(TransportLanes, self.app.lanes)  # type: ignore[attr-defined]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message per partition batch. Its value is the RecordBatch, its offset that of the last record."""
@@ -139,7 +139,9 @@ class Consumer(driver.Consumer):
         return self.lanes.durable(tp)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        return (tp for tp in self.lanes.partitions() if topics is None or tp in topics or tp.topic in topics)
+        return (
+            tp for tp in map(TP._make, self.lanes.partitions()) if topics is None or tp in topics or tp.topic in topics
+        )
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust would report a partition as stuck whose lane waits for S3, and that is in our status already."""

@@ -97,7 +97,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChainEnd:
     """The end of a chain: where the next cut begins, and under what."""
 
     first: int
@@ -163,37 +163,37 @@ def version_key(action: str, version: str) -> str:
     return f"{ROOT}/{action}/rules/{version}.json"
 
 
-def place_after(entry: Entry) -> Place:
+def end_after(entry: Entry) -> ChainEnd:
     """Where the chain goes on after an entry."""
-    return Place(
+    return ChainEnd(
         entry.next, entry.next_epoch, entry.next_version, entry.digest, entry.clean, key_epoch=entry.next_key_epoch
     )
 
 
-def next_key_epoch(place: Place, next_version: str) -> int:
-    """The epoch in the keys of objects that `next_version` makes after `place`. Only another version raises it."""
-    return place.key_epoch + (next_version != place.version)
+def next_key_epoch(end: ChainEnd, next_version: str) -> int:
+    """The epoch in the keys of objects that `next_version` makes after `end`. Only another version raises it."""
+    return end.key_epoch if next_version == end.version else end.key_epoch + 1
 
 
-def without_offsets(place: Place, *, next_version: str, clean: bool) -> Entry:
+def without_offsets(end: ChainEnd, *, next_version: str, clean: bool) -> Entry:
     """An entry that holds no offsets: it ends an epoch, or opens one under another version."""
     return Entry(
-        first=place.first,
-        next=place.first,
-        epoch=place.epoch,
-        version=place.version,
-        next_epoch=place.epoch + 1,
+        first=end.first,
+        next=end.first,
+        epoch=end.epoch,
+        version=end.version,
+        next_epoch=end.epoch + 1,
         next_version=next_version,
         records=0,
         filtered=0,
         dead_lettered=0,
         rows=0,
-        previous=place.previous,
+        previous=end.previous,
         clean=clean,
-        next_key_epoch=next_key_epoch(place, next_version),
+        next_key_epoch=next_key_epoch(end, next_version),
     )
 
 
-def place_at(start: Start) -> Place:
+def end_at(start: Start) -> ChainEnd:
     """Where an empty chain goes on."""
-    return Place(start.first, start.epoch, start.version)
+    return ChainEnd(start.first, start.epoch, start.version)

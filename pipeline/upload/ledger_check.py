@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from pipeline.upload import ledger
-from pipeline.upload.ledger import Entry, Place, StoredObject
+from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
 
 Kind = Literal[
     "gap", "overlap", "broken_chain", "wrong_count", "unreadable", "missing", "different", "orphan", "unknown_version"
@@ -61,12 +61,12 @@ class Totals:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-class Chain:
+class ChainCheck:
     """The ledger of one partition, fed in order: `begin` once, then `feed` for each entry."""
 
     def __init__(self) -> None:
         self.first: int | None = None
-        self.place: Place | None = None
+        self.end: ChainEnd | None = None
         self.totals = Totals(partitions=1)
 
     def begin(self, key: str, content: bytes | None) -> list[Finding]:
@@ -77,7 +77,7 @@ class Chain:
             start = ledger.decode_start(content)
         except ValueError as error:
             return [Finding("unreadable", key, str(error))]
-        self.place = ledger.place_at(start)
+        self.end = ledger.end_at(start)
         self.first = start.first
         return []
 
@@ -92,7 +92,7 @@ class Chain:
         found = [Finding(kind, key, text) for kind, text in self._wrongs(key, entry)]
         if self.first is None:
             self.first = entry.first
-        self.place = ledger.place_after(entry)
+        self.end = ledger.end_after(entry)
         self._count(entry)
         return entry, found
 
@@ -100,8 +100,8 @@ class Chain:
         name = f"{entry.first:0{ledger.OFFSET_DIGITS}d}.{entry.epoch:0{ledger.EPOCH_DIGITS}d}.json"
         if not key.endswith(f"/{name}"):
             yield "broken_chain", f"its content is that of {name}"
-        if self.place is not None:
-            yield from _succession(self.place, entry)
+        if self.end is not None:
+            yield from _succession(self.end, entry)
         yield from _counts(entry)
         names = set()
         for each in entry.objects:
@@ -128,28 +128,28 @@ class Chain:
 
         Any other is the beginning of the cut that is under way.
         """
-        return self.place is not None and (first < self.place.first or epoch < self.place.key_epoch)
+        return self.end is not None and (first < self.end.first or epoch < self.end.key_epoch)
 
 
-def _succession(place: Place, entry: Entry) -> Iterator[tuple[Kind, str]]:
-    if entry.first > place.first:
+def _succession(end: ChainEnd, entry: Entry) -> Iterator[tuple[Kind, str]]:
+    if entry.first > end.first:
         yield (
             "gap",
-            f"begins at {entry.first}; the one before ends at {place.first}: {entry.first - place.first} offsets",
+            f"begins at {entry.first}; the one before ends at {end.first}: {entry.first - end.first} offsets",
         )
-    elif entry.first < place.first:
-        yield "overlap", f"begins at {entry.first}; the one before ends at {place.first}"
-    if entry.previous != place.previous:
+    elif entry.first < end.first:
+        yield "overlap", f"begins at {entry.first}; the one before ends at {end.first}"
+    if entry.previous != end.previous:
         yield (
             "broken_chain",
             "carries a digest of its predecessor that is not the one before it: that was changed or replaced",
         )
     # A replay makes a cut's objects again, under another version than the chain had announced.
-    if entry.epoch != place.epoch or (entry.version != place.version and not entry.original):
+    if entry.epoch != end.epoch or (entry.version != end.version and not entry.original):
         yield (
             "broken_chain",
             f"is of epoch {entry.epoch}, version {entry.version[:12]}; "
-            f"the one before names epoch {place.epoch}, version {place.version[:12]}",
+            f"the one before names epoch {end.epoch}, version {end.version[:12]}",
         )
 
 

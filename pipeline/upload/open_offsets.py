@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 
-class Progress:
+class OpenOffsets:
     """Open work per offset, in order of offset."""
 
     def __init__(self) -> None:

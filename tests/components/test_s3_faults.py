@@ -16,11 +16,12 @@ import structlog
 from prometheus_client import REGISTRY
 
 from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
-from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
@@ -87,7 +88,8 @@ def parts(action: str) -> tuple[DeadLetters, Attempts]:
 
 def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: Any) -> DirectLane:
     settings = {"bucket": bucket, "key": "k/${clientid}", "content": "${n}", **parameters}
-    writer = DirectWriter(direct(action, window=8, **settings), store, *parts(action))
+    dead_letters, attempts = parts(action)
+    writer = DirectWriter(direct(action, window=8, **settings), PatientStore(store, attempts), dead_letters)
     return DirectLane(PARTITION, lambda: None, writer)
 
 
@@ -99,7 +101,7 @@ def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = ST
     async def end_offset(partition: Partition) -> int:
         return ROWS
 
-    writer = AggregatedWriter("a", action, store, dead_letters, attempts, end_offset)
+    writer = AggregatedWriter("a", action, PatientStore(store, attempts), dead_letters, end_offset)
     return AggregatedLane(PARTITION, lambda: None, writer)
 
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
-from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Lane, Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction
 from pipeline.record import Record
 from pipeline.rule import RuleSet
@@ -92,9 +93,8 @@ class AggregatedWorld(World):
         writer = AggregatedWriter(
             name="a",
             action=action,
-            store=worker.link,  # type: ignore[arg-type]
+            store=PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
             dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a")),
-            attempts=Attempts("a", cap_seconds=5.0),
             end_offset=self._end_offset,
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)

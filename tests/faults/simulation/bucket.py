@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.connectors.s3.store import Head
@@ -101,12 +101,6 @@ class Bucket:
         await self._travel()
         found = [key for key in sorted(self.objects) if key.startswith(prefix) and key > after]
         return found[:KEYS_A_PAGE], len(found) > KEYS_A_PAGE
-
-    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        await self._travel()
-        for key in sorted(self.objects):
-            if key.startswith(prefix) and key > after:
-                yield key
 
     # --- the way there and back
 

@@ -12,6 +12,7 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.action import DirectAction
 from pipeline.record import Record
 from pipeline.rule import RuleSet
@@ -68,9 +69,8 @@ class DirectWorld(World):
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
         writer = self._writer_type(
             action(),
-            worker.link,  # type: ignore[arg-type]
+            PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", "a", Attempts("a")),
-            Attempts("a", cap_seconds=5.0),
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from agents.sinks.aggregated import AggregatedLane
-from agents.sinks.chain import AggregatedWriter, Chain
+from agents.sinks.aggregated_writer import AggregatedWriter
+from agents.sinks.chain import Chain
 from agents.sinks.direct import DirectLane, DirectWriter, Put
 from agents.sinks.lane import Partition
 from pipeline.action import AggregatedAction
@@ -18,7 +19,7 @@ from pipeline.rule import RowBatch
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Group
-from pipeline.upload.ledger import Entry, Place
+from pipeline.upload.ledger import ChainEnd, Entry
 from pipeline.upload.outcomes import FILTERED, WRITTEN, Tally
 
 
@@ -52,9 +53,8 @@ class WritesBesideWhatIsThere(AggregatedLane):
 
 class _UnfencedChain(Chain):
     async def append(self, entry: Entry) -> None:
-        writer = self._writer
-        key, content = ledger.entry_key(*self._place, entry.first, entry.epoch), entry.encode()
-        await writer.attempts.until_done(lambda: writer.store.put(writer.bucket, key, content, {}))
+        key, content = ledger.entry_key(*self._ledger_of, entry.first, entry.epoch), entry.encode()
+        await self._store.put(self._bucket, key, content, {})
 
 
 class WritesOverTheEntry(AggregatedLane):
@@ -95,10 +95,10 @@ class StoresTheSuccessorFirst(AggregatedLane):
     """Rolled chunks of a group are stored before their predecessor is compared with what is there."""
 
     async def _store_rolled(self, group: Group) -> None:
-        assert self._place is not None
+        assert self._chain_end is not None
         for chunk in list(group.chunks)[1:-1]:
             partition = self.version.partition_name(*self.partition)
-            epoch = self._place.key_epoch
+            epoch = self._chain_end.key_epoch
             _, key = self.version.key.location(group.name, partition=partition, offset=chunk.first, epoch=epoch)
             await self._create(self._writer.bucket, key, chunk, epoch)
         await super()._store_rolled(group)
@@ -118,11 +118,11 @@ class CountsFilteredAsWritten(AggregatedLane):
 
 
 class _ChainOfEpochs(Chain):
-    async def turn(self, place: Place, version: AggregatedAction, *, clean: bool) -> Place:
-        entry = ledger.without_offsets(place, next_version=version.digest, clean=clean)
-        entry = replace(entry, next_key_epoch=place.key_epoch + 1)
+    async def turn(self, end: ChainEnd, version: AggregatedAction, *, clean: bool) -> ChainEnd:
+        entry = ledger.without_offsets(end, next_version=version.digest, clean=clean)
+        entry = replace(entry, next_key_epoch=end.key_epoch + 1)
         await self.append(entry)
-        return ledger.place_after(entry)
+        return ledger.end_after(entry)
 
 
 class RaisesTheEpochAtEveryStop(AggregatedLane):
@@ -137,7 +137,7 @@ class Unfenced(DirectWriter):
     """Objects are put over whatever is there."""
 
     async def put(self, put: Put) -> None:
-        await self.attempts.until_done(lambda: self.store.put(put.bucket, put.key, put.content, {}))
+        await self.store.put(put.bucket, put.key, put.content, {})
 
 
 class ManyAtOncePerClient(DirectLane):
@@ -153,4 +153,4 @@ class CommitsWhatIsUnderWay(DirectLane):
 
     def _advance(self) -> None:
         super()._advance()
-        self.durable = self._progress._read
+        self.durable = self._open._read

@@ -12,6 +12,7 @@ from agents import metrics
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
+from agents.sinks.patient_store import PatientStore
 from pipeline.rule import RuleSet
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
@@ -70,7 +71,7 @@ def test_a_direct_upload_is_counted() -> None:
         lane = DirectLane(
             PARTITION,
             lambda: None,
-            DirectWriter(direct(name, key="${clientid}/${n}", content="${n}"), store, letters, attempts),
+            DirectWriter(direct(name, key="${clientid}/${n}", content="${n}"), PatientStore(store, attempts), letters),
         )  # type: ignore[arg-type]
         records = [
             kafka_record(n, b"c%d" % n, b'{"n": %d}' % n, [("topic", b"t/1"), ("clientid", b"c%d" % n)])

@@ -33,7 +33,7 @@ def test_an_entry_survives_its_encoding() -> None:
 
 def test_the_chain_goes_on_where_an_entry_ends() -> None:
     """Under the epoch and version that the entry names for the next cut."""
-    assert ledger.place_after(entry()) == ledger.Place(20, 1, "w", entry().digest)
+    assert ledger.end_after(entry()) == ledger.ChainEnd(20, 1, "w", entry().digest)
 
 
 def test_keys_sort_as_offsets_do() -> None:

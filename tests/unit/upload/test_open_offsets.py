@@ -5,18 +5,18 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.upload.open_offsets import Progress
+from pipeline.upload.open_offsets import OpenOffsets
 from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN, Tally
 
 
 def test_nothing_is_durable_before_anything_is_read() -> None:
     """There is no offset to commit yet."""
-    assert Progress().durable is None
+    assert OpenOffsets().durable is None
 
 
 def test_the_lowest_open_offset_holds_everything_back() -> None:
     """Later work that is done does not move the commit past earlier work that is not."""
-    progress = Progress()
+    progress = OpenOffsets()
     for offset in (5, 6, 9):
         progress.open(offset)
     progress.read(12)
@@ -32,7 +32,7 @@ def test_the_lowest_open_offset_holds_everything_back() -> None:
 
 def test_an_offset_with_several_rows_waits_for_all_of_them() -> None:
     """A record that became three objects is done with the third."""
-    progress = Progress()
+    progress = OpenOffsets()
     for _ in range(3):
         progress.open(1)
     progress.read(2)
@@ -50,7 +50,7 @@ def test_an_offset_with_several_rows_waits_for_all_of_them() -> None:
 def test_durable_never_passes_open_work(numbers: list[int], chance: object) -> None:
     """In whatever order work finishes, what is committed is below everything unfinished."""
     offsets = sorted(numbers)
-    progress = Progress()
+    progress = OpenOffsets()
     for offset in offsets:
         progress.open(offset)
     progress.read(21)

@@ -31,7 +31,7 @@ class Damaged:
     def __init__(self, world: AggregatedWorld) -> None:
         self._world = world
         self.objects = world.bucket.objects
-        self.head, self.get, self.keys = world.bucket.head, world.bucket.get, world.bucket.keys
+        self.head, self.get, self.page = world.bucket.head, world.bucket.get, world.bucket.page
         self.under_way = [
             Upload("A/x-0-8-0.jsonl", "1", NOW - timedelta(days=2)),
             Upload("A/x-0-9-0.jsonl", "2", NOW - timedelta(hours=1)),

@@ -16,10 +16,11 @@ import structlog
 from prometheus_client import REGISTRY
 
 from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
-from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.record import Outgoing, Record
 from tests.faults import checkers
@@ -58,7 +59,7 @@ class Bench:
         self.letters = letters or Letters()
         self.attempts = Attempts(action, cap_seconds=2.0)
         dead_letters = DeadLetters(self.letters, "dead", action, self.attempts)
-        self.writer = AggregatedWriter(action, compiled, store, dead_letters, self.attempts, self._end)
+        self.writer = AggregatedWriter(action, compiled, PatientStore(store, self.attempts), dead_letters, self._end)
         self.lane = AggregatedLane(PARTITION, lambda: None, self.writer)
         self.rules = compiled.rules
         self._read = 0

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
-from agents.sinks.chain import PAGE_KEYS, AggregatedWriter, Chain
+from agents.sinks.chain import PAGE_KEYS, Chain
 from agents.sinks.lane import Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.upload import ledger
 from pipeline.upload.ledger import Start
 from tests.parts.actions import aggregated
@@ -31,8 +33,8 @@ class Shelf:
         if key.endswith("start.json"):
             return Start(7, "v").encode()
         first, epoch, _ = key.rpartition("/")[2].split(".")
-        place = ledger.Place(int(first), int(epoch), "v")
-        return ledger.without_offsets(place, next_version="v", clean=False).encode()
+        end = ledger.ChainEnd(int(first), int(epoch), "v")
+        return ledger.without_offsets(end, next_version="v", clean=False).encode()
 
 
 async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | None, int]:
@@ -41,10 +43,10 @@ async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | N
     others = [ledger.entry_key("a", "t", 1, 10**9, 0), ledger.start_key("a", "t", 0)]
     shelf = Shelf([*keys, *others])
     unused: Any = None
-    writer = AggregatedWriter("a", aggregated(), shelf, unused, Attempts("a"), unused)  # type: ignore[arg-type]
-    place = await Chain(writer, Partition("t", 0)).end()
-    assert place is not None
-    return ((place.first, place.epoch - 1) if entries else (place.first, place.epoch)), shelf.pages
+    writer = AggregatedWriter("a", aggregated(), PatientStore(shelf, Attempts("a")), unused, unused)  # type: ignore[arg-type]
+    end = await Chain(writer, Partition("t", 0)).end()
+    assert end is not None
+    return ((end.first, end.epoch - 1) if entries else (end.first, end.epoch)), shelf.pages
 
 
 @pytest.mark.parametrize("count", [1, 2, 999, 1000, 1001, 2500, 150_000])

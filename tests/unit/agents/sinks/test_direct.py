@@ -14,6 +14,7 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RefusedError, RetryableError
 from pipeline.record import Outgoing, Record
@@ -43,7 +44,9 @@ class Store:
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
         return await self._write(key, body, headers, lambda there: True)
 
-    async def create(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
+    async def create(
+        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
+    ) -> str | None:
         return await self._write(key, body, headers, lambda there: there is None)
 
     async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
@@ -84,9 +87,8 @@ class Bench:
         self.letters = Letters()
         writer = DirectWriter(
             direct(action, window=window, **parameters),
-            store,  # type: ignore[arg-type]
+            PatientStore(store, Attempts(action)),  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", action, Attempts(action)),
-            Attempts(action),
         )
         self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
         self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)

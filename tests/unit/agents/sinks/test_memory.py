@@ -14,10 +14,11 @@ from collections.abc import Mapping
 import pytest
 
 from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
-from agents.sinks.chain import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Lanes, Partition
+from agents.sinks.patient_store import PatientStore
 from pipeline.upload.buffer import Buffer, RollLimits
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated
@@ -79,7 +80,7 @@ async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> Non
         return GROUPS
 
     letters = DeadLetters(Letters(), "dead", "memory", attempts)
-    writer = AggregatedWriter("memory", action, sink, letters, attempts, end_offset)  # type: ignore[arg-type]
+    writer = AggregatedWriter("memory", action, PatientStore(sink, attempts), letters, end_offset)  # type: ignore[arg-type]
     partition = Partition("mqtt.messages", 0)
     lanes = Lanes("memory", lambda tp, on_room: AggregatedLane(tp, on_room, writer), BOUND_BYTES)
     lanes.assign([partition])

@@ -1,0 +1,116 @@
+"""What the lanes and replays of one aggregated action share: its objects, and their way into the store.
+
+A lane makes an object of new rows (aggregated.py), a replay makes it again (agents/operate/replay_in_place.py). The dead letters
+of an object that the store will never take are here too: its rows are encoded by now, and of their records only the places are
+known.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from agents.sinks.dead_letter import LetterBox
+from agents.sinks.lane import Partition
+from agents.sinks.patient_store import Mendable, PatientStore
+from pipeline.action import AggregatedAction
+from pipeline.connectors.s3.errors import REFUSED_KEYS
+from pipeline.connectors.s3.multipart import part_size
+from pipeline.connectors.s3.store import Head
+from pipeline.dead_letter import VALUE_LEFT_OUT
+from pipeline.errors import ForeignObjectError, RefusedError
+from pipeline.record import Record
+from pipeline.rule import DeadLetter
+from pipeline.upload.headers import METADATA_PREFIX
+
+# Encoding more than this is done in a thread, which compression does not share the interpreter with.
+ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
+
+
+class ObjectFacts(NamedTuple):
+    """What an object's metadata tells of its rows. `last` is the offset of the last one."""
+
+    rows: int
+    last: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AggregatedWriter:
+    """What the lanes of one aggregated action write with. `name` is the action's in its ledger: a replay has one of its own.
+
+    An object is of a *version*, the action as it is or as it was when the cut was begun.
+    """
+
+    name: str
+    action: AggregatedAction
+    store: PatientStore
+    dead_letters: LetterBox
+    end_offset: Callable[[Partition], Awaitable[int]]
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of the ledger, and of objects that name no other."""
+        return self.action.parameters.home
+
+    def object_headers(
+        self, version: AggregatedAction, partition: Partition, first: int, facts: ObjectFacts, epoch: int
+    ) -> dict[str, str]:
+        """Headers of an object whose first row came from offset `first`."""
+        return {
+            **version.headers,
+            f"{METADATA_PREFIX}tidegate-action": self.name,
+            f"{METADATA_PREFIX}tidegate-place": f"{partition.topic}/{partition.partition}/{first}",
+            f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
+            f"{METADATA_PREFIX}tidegate-rows": str(facts.rows),
+            f"{METADATA_PREFIX}tidegate-last": str(facts.last),
+            f"{METADATA_PREFIX}tidegate-digest": facts.digest,
+            f"{METADATA_PREFIX}tidegate-version": version.digest,
+        }
+
+    async def create(
+        self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
+    ) -> str | None:
+        """Create an object, in parts if it is large; its ETag, None if its key is taken. Raises RefusedError: see `_mendable`."""
+        parameters = self.action.parameters
+        part_bytes = part_size(len(body), parameters.min_part_size, parameters.max_part_size)
+        return await self.store.create(bucket, key, body, headers, part_bytes=part_bytes, mendable=_mendable(version))
+
+    async def put(
+        self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
+    ) -> str:
+        """Write an object over the one that is there; its ETag. Raises RefusedError: see `_mendable`."""
+        return await self.store.put(bucket, key, body, headers, mendable=_mendable(version))
+
+
+def _mendable(version: AggregatedAction) -> Mendable:
+    """The rows' fields make up the key. A refusal for any other reason is waited for, until a person has changed the settings."""
+    return lambda error: not (error.reason in REFUSED_KEYS and version.key.of_rows)
+
+
+def facts_of(head: Head, key: str) -> ObjectFacts:
+    """What an object's metadata tells. Raises ForeignObjectError if it tells nothing of the kind."""
+    found = head.metadata
+    try:
+        return ObjectFacts(int(found["tidegate-rows"]), int(found["tidegate-last"]), found["tidegate-digest"])
+    except (KeyError, ValueError) as error:
+        raise ForeignObjectError(f"{key} is there and is not ours: its metadata lacks {error}") from None
+
+
+async def encoded(version: AggregatedAction, data: bytes) -> bytes:
+    """The object's bytes of these rows."""
+    encode = version.container.encode
+    return encode(data) if len(data) <= ENCODE_INLINE_BYTES_MAX else await asyncio.to_thread(encode, data)
+
+
+def letters(partition: Partition, offsets: Sequence[int], error: RefusedError) -> list[DeadLetter]:
+    """Dead letters of records that are only lines by now: each names its record's place, where the rest is."""
+    now_ms = time.time_ns() // 1_000_000
+    left_out = [(VALUE_LEFT_OUT, b"1")]
+    return [
+        DeadLetter(Record(*partition, offset, now_ms, b"", b"", left_out), error.reason, str(error))
+        for offset in offsets
+    ]
