@@ -191,13 +191,13 @@ class RuleSet:
         return found
 
 
-def context_with(schemas: Mapping[str, SchemaText]) -> Context:
-    """What rules know of the world: the process's environment and tables, and these schemas. Raises ConfigError."""
+def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_CONTEXT) -> Context:
+    """What rules know of the world: a context's environment and tables, and these schemas. Raises ConfigError."""
     built = {}
     for name, schema in sorted(schemas.items()):
         with located(f"schemas.{name}"):
             built[name] = build(*schema)
-    return replace(DEFAULT_CONTEXT, schemas=built)
+    return replace(context, schemas=built)
 
 
 def _count(matched: dict[str, int], programs: Programs, records: int) -> None:

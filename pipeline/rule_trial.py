@@ -20,16 +20,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from pipeline.errors import EvaluationError, RenderError, SqlError, TemplateSyntaxError, TidegateError
-from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT
+from pipeline.action import CompiledAction, RenderedObject, TopicNames
+from pipeline.errors import EvaluationError, RecordError, RenderError, SqlError, TemplateSyntaxError, TidegateError
+from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT, Record
+from pipeline.rule import context_with
 from pipeline.sql import UNDEFINED, Bits, Context, Event, Program, Row, compile_statement
+from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import octets, text_of
 from pipeline.template import Missing, Template
 from pipeline.topics import matches
 
 CASES_MAX = 100_000
+TRIED_TOPICS: Final = TopicNames("mqtt.messages", "mqtt.events")
 
 
 @dataclass(slots=True)
@@ -56,54 +60,93 @@ class Outcome:
         return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
 
+class Sample(NamedTuple):
+    """An event to try a rule on: its fields as rules see them, and the record that holds them in Kafka."""
+
+    fields: Mapping[str, Any]
+    origin: Record
+
+
+class RenderedRow(NamedTuple):
+    """What becomes of one row: its object by the name of each action, and the text of each template that was asked for."""
+
+    objects: dict[str, RenderedObject]
+    texts: dict[str, bytes]
+
+
 @dataclass(slots=True)
 class Trial:
-    """What one statement did with one context.
+    """What one statement did with one event.
 
-    `outcome`: `rows`, `no_result` (WHERE was false or FOREACH kept nothing), `not_matched` (FROM names other topics),
-    or
-    `error`. `rendered` has one map a row, with the text of each template by its name.
+    `outcome`: `rows`, `no_result` (WHERE was false or FOREACH kept nothing), `not_matched` (FROM names other topics), or `error`.
+    `rendered` has one item a row.
     """
 
     outcome: str
     rows: list[Row] = field(default_factory=list)
-    rendered: list[dict[str, bytes]] = field(default_factory=list)
+    rendered: list[RenderedRow] = field(default_factory=list)
     error: TidegateError | None = None
 
 
 # ── one statement ──
 
 
+def sample_of(context: Mapping[str, Any], now_ms: int, topic_names: TopicNames = TRIED_TOPICS) -> Sample:
+    """An event that is in no Kafka, as if it were the first record of partition 0.
+
+    It arrived at its own `timestamp`, or `now_ms` if it has none. `context` is as `from_vector` gives it.
+    """
+    timestamp = context.get("timestamp")
+    arrived = timestamp if type(timestamp) is int else now_ms
+    of_message = context.get("event", MESSAGE_EVENT) == MESSAGE_EVENT
+    topic = topic_names.messages if of_message else topic_names.events
+    return Sample(context, Record(topic, 0, 0, arrived, b"", b"", ()))
+
+
 def try_rule(
     statement: str,
-    context: Mapping[str, Any],
+    sample: Sample,
     *,
+    actions: Iterable[CompiledAction] = (),
     templates: Mapping[str, str] | None = None,
     missing: Missing = "undefined",
-    now_ms: int | None = None,
+    schemas: Mapping[str, SchemaText] | None = None,
 ) -> Trial:
-    """Evaluate `statement` on the event fields in `context`, and render `templates` (by name) from each row.
+    """Evaluate `statement` on an event, and render from each row the objects of `actions` and `templates` (by name).
 
-    `context` is as `from_vector` gives it. `now_ms` is the rule's "now", the clock's if not given. Errors are in the
-    Trial.
+    Pure: tables such as kv_store begin empty, "now" is the event's arrival. Errors are in the Trial.
     """
     try:
-        program = compile_statement(statement)
+        program = compile_statement(statement, context_with(schemas or {}, Context()))
         parsed = {name: Template(text, missing=missing) for name, text in (templates or {}).items()}
-        if not selects(program, context):
+        if not selects(program, sample.fields):
             return Trial("not_matched")
-        rows = program.evaluate(event_of(context, now_ms))
+        rows = program.evaluate(Event(dict(sample.fields), sample.origin.timestamp, sample.origin))
         if not rows:
             return Trial("no_result")
-        rendered = [{name: template.render(row) for name, template in parsed.items()} for row in rows]
+        compiled = list(actions)
+        rendered = [
+            RenderedRow(
+                {f"s3:{action.name}": _object_of(action, row, sample.origin) for action in compiled},
+                {name: template.render(row) for name, template in parsed.items()},
+            )
+            for row in rows
+        ]
     except TidegateError as error:
         return Trial("error", error=error)
     return Trial("rows", rows, rendered)
 
 
-def event_of(context: Mapping[str, Any], now_ms: int | None = None, number: int = 0) -> Event:
-    """The event with exactly these fields."""
-    return Event(dict(context), time.time_ns() // 1_000_000 if now_ms is None else now_ms, ("rule-test", 0, number))
+def _object_of(action: CompiledAction, row: Row, origin: Record) -> RenderedObject:
+    try:
+        return action.object_of(row, origin)
+    except RecordError as error:
+        raise type(error)(f"s3:{action.name}: {error}") from error
+
+
+def _event_of(context: Mapping[str, Any], number: int) -> Event:
+    """The event of a case, now."""
+    return Event(dict(context), time.time_ns() // 1_000_000, ("rule-test", 0, number))
 
 
 def selects(program: Program, context: Mapping[str, Any]) -> bool:
@@ -160,7 +203,7 @@ def run_rule_case(case: Mapping[str, Any], number: int = 0) -> Outcome:
             # A case asks what the language says: a filter that can never match selects nothing, as in the original.
             program = compile_statement(case["sql"], Context(), any_source=True)
             if selects(program, context):
-                outcome.result = program.evaluate(event_of(context, number=number))
+                outcome.result = program.evaluate(_event_of(context, number))
         except (SqlError, EvaluationError) as error:
             outcome.error = str(error)
     if "expect" in case:
@@ -226,12 +269,18 @@ def _rule_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
         return bool(outcome.error)
     if outcome.error or expected is None or outcome.result is None:
         return not outcome.error and expected is outcome.result
-    wanted, found, approx = from_vector(expected), outcome.result, bool(case.get("approx"))
-    if case.get("match") == "values":
-        wanted, found = [list(row.values()) for row in wanted], [list(row.values()) for row in found]
-    elif case.get("match") == "subset" and len(wanted) == len(found):
-        found = [{key: row[key] for key in part if key in row} for part, row in zip(wanted, found, strict=True)]
-    return alike(found, wanted, approx=approx)
+    found, wanted = _as_matched(outcome.result, from_vector(expected), case.get("match"))
+    return alike(found, wanted, approx=bool(case.get("approx")))
+
+
+def _as_matched(found: list[Row], wanted: list[Row], match: str | None) -> tuple[list[Any], list[Any]]:
+    """What is compared of rows: all, their values in order, or only the keys that are expected."""
+    if match == "values":
+        return [list(row.values()) for row in found], [list(row.values()) for row in wanted]
+    if match == "subset" and len(wanted) == len(found):
+        pairs = zip(found, wanted, strict=True)
+        return [{key: row[key] for key in part if key in row} for row, part in pairs], wanted
+    return found, wanted
 
 
 def _template_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:

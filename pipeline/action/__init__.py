@@ -7,7 +7,28 @@
 Worker, `tidegate check`, `rule test` and replay take that value. Nothing here opens a connection, reads a clock or waits.
 """
 
-from pipeline.action.compiled import AggregatedAction, CompiledAction, DirectAction, compile_action, statements_of
+from pipeline.action.compiled import (
+    AggregatedAction,
+    CompiledAction,
+    DirectAction,
+    RenderedObject,
+    TopicNames,
+    compile_action,
+    schemas_of,
+    statements_of,
+    topic_names_of,
+)
 from pipeline.action.problems import problems
 
-__all__ = ["AggregatedAction", "CompiledAction", "DirectAction", "compile_action", "problems", "statements_of"]
+__all__ = [
+    "AggregatedAction",
+    "CompiledAction",
+    "DirectAction",
+    "RenderedObject",
+    "TopicNames",
+    "compile_action",
+    "problems",
+    "schemas_of",
+    "statements_of",
+    "topic_names_of",
+]

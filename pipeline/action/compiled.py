@@ -167,6 +167,11 @@ def schemas_of(config: Config) -> dict[str, SchemaText]:
     return {name: SchemaText(schema.type, schema.source) for name, schema in config.schemas.items()}
 
 
+def topic_names_of(config: Config) -> TopicNames:
+    """What the configuration calls Kafka's topics."""
+    return TopicNames(config.kafka.messages_topic, config.kafka.events_topic)
+
+
 def compile_rules(config: Config, name: str, statements: Mapping[str, str]) -> RuleSet:
     """Rules for an action. Raises ConfigError that names the rule or the schema."""
     with placed(config):
@@ -186,8 +191,7 @@ def compile_action(config: Config, name: str, statements: Mapping[str, str] | No
 def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
     """Compile the settings of an action whose rules are compiled. Raises ConfigError that names the setting."""
     action = config.actions.s3[name]
-    topic_names = TopicNames(config.kafka.messages_topic, config.kafka.events_topic)
-    common = name, action.connector, action.resource_opts, topic_names, rules
+    common = name, action.connector, action.resource_opts, topic_names_of(config), rules
     with placed(config), located(f"actions.s3.{name}"):
         if isinstance(action.parameters, AggregatedParameters):
             return _aggregated(common, action.parameters, schemas_of(config))

@@ -1,7 +1,7 @@
 """`tidegate rule test`: rules tried before they run, by people and by their CI.
 
 A statement, or a rule of a configuration file, is evaluated on a context: given as JSON, read from a file or standard input, or
-taken from live records in Kafka. Shown are the rows and what the actions' templates make of them, or the error with its place.
+taken from live records in Kafka. Shown are the rows and the objects that the actions make of them, or the error with its place.
 With a file of cases, each is compared with what it expects. What a case is: docs/rule-language.md.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -19,8 +20,14 @@ from pipeline.cli.options import Output, Vectors, group
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
+    from pipeline.action import CompiledAction, RenderedObject
     from pipeline.config import Config
-    from pipeline.rule_trial import Trial
+    from pipeline.rule_trial import Sample, Trial
+
+NO_ROWS: Final = {
+    "no_result": "no result: WHERE was false",
+    "not_matched": "not matched: FROM is about other topics",
+}
 
 app = group("Try a rule on an event before it runs.")
 
@@ -43,90 +50,126 @@ def try_rule(
 ) -> None:
     """Evaluate a statement on a context, on live records, or on a file of cases.
 
-    Exit status 1 if anything failed.
+    With --rule, each row is shown with the object that each action makes of it alone. An event that is given by --context is
+    taken as the first record of partition 0, which arrived at its `timestamp`: keys of aggregated actions name partition 0,
+    offset 0 and that time's window. Schemas are those of the file. Exit status 1 if anything failed.
     """
     from pipeline import rule_trial
-    from pipeline.cli.trying import context_of, run_cases
+    from pipeline.action import schemas_of
+    from pipeline.cli.trying import run_cases
     from pipeline.config import load_file
 
     if vectors is not None:
         sys.exit(run_cases(rule_trial.run_rule_vectors, vectors, output))
     settings = load_file(config) if config else None
-    statement, templates = _what(sql, rule, settings)
-    templates |= {name: text for name, text in (("key", key), ("content", content)) if text is not None}
-    if from_kafka:
-        if settings is None:
-            raise CommandError("--from-kafka needs --config, which says where Kafka is")
-        contexts = _sample(settings, from_kafka)
-    else:
-        contexts = iter([context_of(context)])
-    sys.exit(max([_try(statement, each, templates, output) for each in contexts], default=0))
+    statement, actions = _what(sql, rule, settings)
+    templates = {name: text for name, text in (("key", key), ("content", content)) if text is not None}
+    trials = (
+        rule_trial.try_rule(
+            statement, sample, actions=actions, templates=templates, schemas=schemas_of(settings) if settings else None
+        )
+        for sample in _samples(settings, rule, context, from_kafka)
+    )
+    sys.exit(max([_print(trial, output) for trial in trials], default=0))
 
 
-def _what(sql: str | None, rule: str | None, config: Config | None) -> tuple[str, dict[str, str]]:
-    """The statement, and the templates of the actions that get its rows."""
+def _what(sql: str | None, rule: str | None, config: Config | None) -> tuple[str, list[CompiledAction]]:
+    """The statement, and the actions that get its rows, compiled with it. Raises ConfigError that names the rule or setting."""
+    from pipeline.action import compile_action, statements_of
+
     if (sql is None) == (rule is None):
         raise CommandError("expected either --sql STATEMENT, or --config FILE with --rule NAME")
     if sql is not None:
-        return sql, {}
+        return sql, []
     if config is None:
         raise CommandError("--rule needs --config")
     if rule not in config.rules:
         raise NotFoundError.among("rule", str(rule), config.rules)
-    from pipeline.config import AggregatedParameters, DirectParameters
-
-    templates: dict[str, str] = {}
-    for reference in config.rules[rule].actions:
-        action = config.actions.s3[reference.removeprefix("s3:")].parameters
-        if isinstance(action, DirectParameters):
-            templates |= {f"{reference} key": action.key, f"{reference} content": action.content}
-        elif isinstance(action, AggregatedParameters):
-            templates[f"{reference} key"] = action.key
-    return config.rules[rule].sql, templates
+    statement = config.rules[rule].sql
+    names = [reference.removeprefix("s3:") for reference in config.rules[rule].actions]
+    return statement, [compile_action(config, name, {**statements_of(config, name), rule: statement}) for name in names]
 
 
-def _try(statement: str, context: Mapping[str, Any], templates: Mapping[str, str], output: str) -> int:
+def _samples(config: Config | None, rule: str | None, context: str | None, from_kafka: int) -> Iterator[Sample]:
+    """The event that was given, or the newest records, as a rule of this name sees them."""
     from pipeline import rule_trial
+    from pipeline.action import topic_names_of
+    from pipeline.cli.trying import context_of
 
-    trial = rule_trial.try_rule(statement, context, templates=templates)
+    known = {"metadata": {"rule_id": rule}} if rule else {}
+    if from_kafka:
+        if config is None:
+            raise CommandError("--from-kafka needs --config, which says where Kafka is")
+        for sample in _newest(config, from_kafka):
+            yield sample._replace(fields={**sample.fields, **known})
+        return
+    names = topic_names_of(config) if config else rule_trial.TRIED_TOPICS
+    yield rule_trial.sample_of({**known, **context_of(context)}, time.time_ns() // 1_000_000, names)
+
+
+def _newest(config: Config, count: int) -> Iterator[Sample]:
+    """The newest records of the messages topic and the events topic."""
+    from pipeline.connectors.kafka.reader import newest
+    from pipeline.record import event_columns, is_message, message_reader
+    from pipeline.rule_trial import Sample
+
+    read = message_reader(None, config.pipeline)
+    for record in newest(config.kafka, count):
+        yield Sample(read(record) if is_message(record) else event_columns(record, config.pipeline), record)
+
+
+def _print(trial: Trial, output: str) -> int:
+    """Print a trial; the exit status."""
+    from pipeline.rule_trial import to_vector
+
     if output == "jsonl":
         print(_line(trial))
     elif trial.outcome == "error":
         print(f"error: {trial.error}")
-    elif trial.outcome == "rows":
-        for row, rendered in zip(trial.rows, trial.rendered, strict=True):
-            print(json.dumps(rule_trial.to_vector(row), ensure_ascii=False, indent=2))
-            for name, content in rendered.items():
-                print(f"{name}: {content.decode('utf-8', 'backslashreplace')}")
-    else:
-        print(
-            {"no_result": "no result: WHERE was false", "not_matched": "not matched: FROM is about other topics"}[
-                trial.outcome
-            ]
-        )
+    elif trial.outcome != "rows":
+        print(NO_ROWS[trial.outcome])
+    for row, rendered in zip(trial.rows, trial.rendered, strict=True) if output == "text" else ():
+        print(json.dumps(to_vector(row), ensure_ascii=False, indent=2))
+        for name, made in rendered.objects.items():
+            _print_object(name, made)
+        for name, text in rendered.texts.items():
+            print(f"{name}: {_shown(text)}")
     return 1 if trial.outcome == "error" else 0
 
 
+def _print_object(action: str, made: RenderedObject) -> None:
+    print(f"{action} bucket: {made.bucket}")
+    print(f"{action} key: {made.key}")
+    for header, value in made.headers.items():
+        print(f"{action} {header}: {value}")
+    print(f"{action} content: {_shown(made.content)}")
+
+
+def _shown(content: bytes) -> str:
+    """Content for people. What is not text, such as Parquet, they see as Base64 with jsonl."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return f"{len(content):,} bytes that are not text; --output jsonl has them in Base64"
+
+
 def _line(trial: Trial) -> str:
-    from pipeline import rule_trial
+    from pipeline.rule_trial import to_vector
     from pipeline.sql.runtime.values import text_of
 
     if trial.outcome == "error":
         return json.dumps({"error": str(trial.error)}, ensure_ascii=False)
-    rows = [rule_trial.to_vector(row) for row in trial.rows] if trial.outcome == "rows" else None
-    found: dict[str, Any] = {"outcome": trial.outcome, "result": rows}
+    found: dict[str, Any] = {"outcome": trial.outcome, "result": None}
     if trial.outcome == "rows":
+        found["result"] = [to_vector(row) for row in trial.rows]
+        found["objects"] = [
+            {
+                name: {**made._asdict(), "content": to_vector(text_of(made.content)), "headers": dict(made.headers)}
+                for name, made in each.objects.items()
+            }
+            for each in trial.rendered
+        ]
         found["rendered"] = [
-            {name: rule_trial.to_vector(text_of(content)) for name, content in each.items()} for each in trial.rendered
+            {name: to_vector(text_of(text)) for name, text in each.texts.items()} for each in trial.rendered
         ]
     return json.dumps(found, ensure_ascii=False)
-
-
-def _sample(config: Config, count: int) -> Iterator[dict[str, Any]]:
-    """The newest records of the messages topic and the events topic, as rules see them."""
-    from pipeline.connectors.kafka.reader import newest
-    from pipeline.record import event_columns, is_message, message_reader
-
-    read = message_reader(None, config.pipeline)
-    for record in newest(config.kafka, count):
-        yield read(record) if is_message(record) else event_columns(record, config.pipeline)

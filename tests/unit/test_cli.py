@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 CONFIG = """\
 pipeline: p
@@ -82,6 +85,34 @@ def test_a_rule_of_a_file_is_tried_with_its_actions_templates(config: Path) -> N
     assert '"clientid": "c"' in done.stdout
     assert "s3:raw key: a/c.json" in done.stdout
     assert 's3:raw content: {"t": 31}' in done.stdout
+
+
+def test_a_rule_of_a_file_knows_its_schemas_and_shows_real_keys_of_aggregated_actions(config: Path) -> None:
+    """With the window of the event's timestamp, partition 0 and offset 0; what is not text is Base64 in jsonl."""
+    settings = yaml.safe_load(CONFIG)
+    settings["actions"]["s3"]["day"] = {
+        "connector": next(iter(settings["connectors"]["s3"])),
+        "parameters": {
+            "mode": "aggregated",
+            "bucket": "b",
+            "key": "day=${datetime.YYYY}-${datetime.MM}-${datetime.DD}/rows.jsonl.gz",
+            "compression": "gzip",
+        },
+    }
+    statement = "SELECT schema_check('reading', payload) AS ok FROM \"t/#\""
+    settings["rules"]["checked"] = {"sql": statement, "actions": ["s3:day"]}
+    settings["schemas"] = {"reading": {"type": "json", "source": '{"required": ["t"]}'}}
+    config.write_text(yaml.safe_dump(settings))
+    context = json.dumps({"topic": "t/1", "payload": '{"t": 1}', "timestamp": 1_767_225_600_000})
+    command = ("rule", "test", "-c", str(config), "--rule", "checked", "--context", context)
+
+    shown, printed = tidegate(*command), tidegate(*command, "--output", "jsonl")
+
+    assert "s3:day key: day=2026-01-01/rows-0-0-0.jsonl.gz" in shown.stdout, shown.stderr
+    assert "bytes that are not text" in shown.stdout
+    made = json.loads(printed.stdout)["objects"][0]["s3:day"]
+    assert made["headers"]["content-encoding"] == "gzip"
+    assert gzip.decompress(base64.b64decode(made["content"]["$b64"])) == b'{"ok":true}\n'
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,24 @@ from typing import Any
 
 import pytest
 
+from pipeline.record import Record
 from pipeline.rule_trial import (
+    Sample,
     from_vector,
     read_cases,
     run_rule_case,
     run_rule_vectors,
     run_template_vectors,
+    sample_of,
     summary,
     to_vector,
     try_rule,
 )
 from pipeline.sql import UNDEFINED, Bits
+from pipeline.sql.runtime.schemas import SchemaText
+from tests.parts.actions import aggregated, direct
 
+NOW_MS = 1_767_312_000_000
 MESSAGE = {"topic": "t/1", "payload": '{"x":1}'}
 
 
@@ -42,25 +48,75 @@ def written(path: Path, *cases: Any) -> Path:
 )
 def test_a_trial_says_what_happened(statement: str, outcome: str) -> None:
     """Rows, no result, another topic, or an error."""
-    assert try_rule(statement, MESSAGE).outcome == outcome
+    assert try_rule(statement, sample_of(MESSAGE, NOW_MS)).outcome == outcome
 
 
 def test_a_trial_renders_templates_from_each_row() -> None:
     """Key and content of every row, as the action would write them."""
     templates = {"key": "k/${e}.txt", "content": "${.}"}
 
-    trial = try_rule('FOREACH [1,2] AS e DO e FROM "t/#"', MESSAGE, templates=templates)
+    trial = try_rule('FOREACH [1,2] AS e DO e FROM "t/#"', sample_of(MESSAGE, NOW_MS), templates=templates)
 
-    assert trial.rendered == [{"key": b"k/1.txt", "content": b'{"e":1}'}, {"key": b"k/2.txt", "content": b'{"e":2}'}]
+    assert [each.texts for each in trial.rendered] == [
+        {"key": b"k/1.txt", "content": b'{"e":1}'},
+        {"key": b"k/2.txt", "content": b'{"e":2}'},
+    ]
+
+
+def test_a_trial_shows_the_object_of_each_action() -> None:
+    """An event that was given is the first record of partition 0, and arrived at its own time."""
+    key = "${clientid}/${datetime.rfc3339utc}.jsonl"
+    actions = [direct("raw", key="k/${clientid}", content="${x}!"), aggregated("day", key=key)]
+    context = {**MESSAGE, "clientid": "c", "timestamp": 1_767_225_600_000}
+
+    trial = try_rule('SELECT clientid, payload.x AS x FROM "t/#"', sample_of(context, NOW_MS), actions=actions)
+
+    (made,) = [each.objects for each in trial.rendered]
+    assert made["s3:raw"][:3] == ("b", "k/c", b"1!")
+    assert made["s3:day"][:3] == ("b", "c/2026-01-01T00_00_00Z-0-0-0.jsonl", b'{"clientid":"c","x":1}\n')
+
+
+def test_a_record_of_kafka_keeps_its_place_and_time() -> None:
+    """The key is the one that a lane would give to an object which begins with it; now is its arrival."""
+    sample = Sample(MESSAGE, Record("mqtt.messages", 3, 42, 1_767_225_600_000, b"c", b"", ()))
+
+    trial = try_rule('SELECT now_timestamp() AS now FROM "t/#"', sample, actions=[aggregated(key="k.jsonl")])
+
+    assert trial.rows == [{"now": 1_767_225_600}]
+    assert trial.rendered[0].objects["s3:a"].key == "k-3-42-0.jsonl"
+
+
+def test_a_row_that_an_action_cannot_render_is_an_error_that_names_it() -> None:
+    """It would be a dead letter of that action."""
+    action = direct("raw", key="${nothing}", missing="dead_letter")
+
+    trial = try_rule('SELECT 1 AS x FROM "t/#"', sample_of(MESSAGE, NOW_MS), actions=[action])
+
+    assert (trial.outcome, str(trial.error).partition(": ")[0]) == ("error", "s3:raw")
+
+
+def test_a_trial_knows_schemas_and_leaves_no_tables_behind() -> None:
+    """As the worker knows them; what a tried rule stores, no rule that runs here sees."""
+    schemas = {"reading": SchemaText("json", '{"required": ["x"]}')}
+    sample = sample_of(MESSAGE, NOW_MS)
+
+    checked = try_rule("SELECT schema_check('reading', payload) AS ok FROM \"t/#\"", sample, schemas=schemas)
+    try_rule("SELECT kv_store_put('tried', 1) FROM \"t/#\"", sample)
+    found = try_rule("SELECT kv_store_get('tried', 0) AS r FROM \"t/#\"", sample)
+
+    assert (checked.rows, found.rows) == ([{"ok": True}], [{"r": 0}])
 
 
 def test_a_client_event_is_matched_by_its_topic() -> None:
     """The context's `event` decides, in both spellings and by wildcard."""
     context = {"event": "client.connected", "clientid": "c"}
 
-    assert try_rule('SELECT clientid FROM "$events/client_connected"', context).outcome == "rows"
-    assert try_rule('SELECT clientid FROM "$events/client/+"', context).outcome == "rows"
-    assert try_rule('SELECT clientid FROM "#"', context).outcome == "not_matched"
+    sample = sample_of(context, NOW_MS)
+
+    assert sample.origin.topic == "mqtt.events"
+    assert try_rule('SELECT clientid FROM "$events/client_connected"', sample).outcome == "rows"
+    assert try_rule('SELECT clientid FROM "$events/client/+"', sample).outcome == "rows"
+    assert try_rule('SELECT clientid FROM "#"', sample).outcome == "not_matched"
 
 
 def test_a_file_of_cases_is_compared_and_printed(tmp_path: Path) -> None:
