@@ -30,7 +30,7 @@ from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside
 from pipeline import record as fields
 from pipeline.action import AggregatedAction, compile_action
-from pipeline.config import Config
+from pipeline.config import Config, DirectParameters
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import S3Store
@@ -50,7 +50,7 @@ Progress = Callable[[int], None]  # told the number of records of each batch
 
 
 @dataclass
-class Refusals:
+class LeftOut:
     """Rows and records that cannot be handled: counted by rule and cause, the first of each kept."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -76,7 +76,7 @@ class Plan:
     rows: int = 0
     objects: int = 0
     puts: int = 0
-    refusals: Refusals = field(default_factory=Refusals)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
 
 def prefix(text: str) -> str:
@@ -108,10 +108,11 @@ class Replay:
     def __init__(self, config: Config, action: str, into: str, store: S3Store) -> None:
         """Compile the rules as they are now. `into`: see `prefix`; empty for the same keys. Raises ConfigError."""
         self.action = action
+        self.into = into
         self._config = config
         self._ends: dict[Partition, int] = {}
         self._spans: list[Span] = []
-        self.refusals = Refusals()
+        self.left_out = LeftOut()
         compiled = compile_action(moved(config, action, into), action)
         if not compiled.rules.statements:
             raise ConfigError(f"expected an enabled rule whose actions name s3:{action}, found none")
@@ -119,10 +120,16 @@ class Replay:
             compiled = replace(compiled, cut_seconds=CUT_SECONDS)
         self.compiled = compiled
         attempts = Attempts(action, cap_seconds=compiled.options.resume_interval)
-        outside = Outside(PatientStore(store, attempts), self.refusals, self._end_offset)
+        outside = Outside(PatientStore(store, attempts), self.left_out, self._end_offset)
         writer = writers.writer_of(compiled, outside, ledger=ledger_name(action, into) if into else "", again=True)
         self.writer = writer if isinstance(writer, AggregatedWriter) else None  # none: direct upload, without a ledger
         self._open_lane = writers.lanes_of(writer)
+
+    @property
+    def forgets_order(self) -> bool:
+        """Whether rows of this replay replace those of later records: the same keys, without a fence."""
+        parameters = self.compiled.parameters
+        return not self.into and isinstance(parameters, DirectParameters) and parameters.write == "overwrite"
 
     # --- 1. Ranges
 
@@ -162,7 +169,7 @@ class Replay:
             for records in reader.batches(self._config.kafka, span):
                 batch = self.evaluate(records)
                 plan.records += len(records)
-                plan.refusals.note(count.add(batch))
+                plan.left_out.note(count.add(batch))
                 progress(len(records))
             count.cut()
             plan.rows += count.rows
@@ -183,8 +190,8 @@ class Replay:
 
     async def run(self, spans: Sequence[Span], progress: Progress) -> None:
         """Write everything; returns when it is durable. Killed or cancelled, the same call goes on where it was."""
-        self.refusals.counts.clear()
-        self.refusals.first.clear()
+        self.left_out.counts.clear()
+        self.left_out.first.clear()
         lanes = Lanes(self.action, self._open_lane, self.compiled.options.max_buffer_bytes)
         gate = asyncio.Semaphore(PARTITIONS_AT_ONCE)
 

@@ -20,9 +20,9 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from agents.operate.replay import Plan, Progress, Refusals, is_repetition, step
+from agents.operate.replay import LeftOut, Plan, Progress, is_repetition, step
 from agents.sinks.aggregated import all_of
-from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, encoded, letters
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded
 from agents.sinks.arrival import arrival
 from agents.sinks.chain import Chain
 from agents.sinks.lane import Partition
@@ -106,7 +106,7 @@ class Rewrite:
         self._writer = writer
         self._version = writer.action
         self._spans: list[Span] = []
-        self.refusals = Refusals()
+        self.left_out = LeftOut()
         self.gone: list[Cut] = []
         self.written = self.removed = 0
 
@@ -132,7 +132,7 @@ class Rewrite:
                 plan.objects += len(made.objects)
                 plan.puts += len(made.objects) + 1
         plan.puts += bool(plan.records)  # the version's text
-        plan.refusals, self.refusals = self.refusals, Refusals()
+        plan.left_out, self.left_out = self.left_out, LeftOut()
         return plan
 
     async def run(self, cuts: Sequence[Cut], progress: Progress) -> None:
@@ -171,7 +171,7 @@ class Rewrite:
                 batch = self._version.rules.evaluate(wanted)
                 batch.records = records
                 arrived = arrival(batch, cut.entry.first, self._version)
-                self.refusals.note(arrived.dead)
+                self.left_out.note(arrived.dead)
                 making.tally.add(arrived.offsets, arrived.outcomes)
                 groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
                 await self._store(making, [group for group in groups if group], store)
@@ -219,7 +219,7 @@ class Rewrite:
                     await store(making.cut, made, chunk)
             except RefusedError as error:
                 offsets = sorted(set(chunk.offsets))
-                self.refusals.note(letters(making.cut.partition, offsets, error))
+                self.left_out.note(dead_letters_of(making.cut.partition, offsets, error))
                 making.tally.dead(offsets)
             else:
                 making.objects.append(made)

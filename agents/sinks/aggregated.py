@@ -21,7 +21,7 @@ from typing import Any, Final
 import structlog
 
 from agents.metrics import ObjectMeter
-from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, encoded, facts_of, letters
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
 from agents.sinks.chain import Chain
 from agents.sinks.lane import Lane, Partition
@@ -283,60 +283,59 @@ class AggregatedLane(Lane):
             )
             where = bucket or self._writer.bucket
             try:
-                rows, digest = await self._create(where, key, chunk, self._chain_end.key_epoch)
+                facts = await self._create(where, key, chunk, self._chain_end.key_epoch)
             except RefusedError as error:
                 await self._give_up(group, error)
                 return
-        if rows is None:
-            rows, digest = await self._adopt(where, key, group)
-        last = chunk.offsets[rows - 1]
-        self._objects.append(StoredObject(key, rows, chunk.first, last, digest, bucket))
-        self._crossing = max(self._crossing, last + 1)
-        self._buffer.stored(group, rows)
+        if facts is None:
+            facts = await self._adopt(where, key, group)
+        self._objects.append(StoredObject(key, facts.rows, chunk.first, facts.last, facts.digest, bucket))
+        self._crossing = max(self._crossing, facts.last + 1)
+        self._buffer.stored(group, facts.rows)
 
-    async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> tuple[int | None, str]:
-        """Create the object of a chunk as it is now: (rows, digest); rows None if the key is taken."""
-        writer, rows = self._writer, chunk.rows
-        data = bytes(chunk.data)
-        digest = chunk.digest(rows)
-        facts = ObjectFacts(rows, chunk.offsets[rows - 1], digest)
+    async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> ObjectFacts | None:
+        """Create the object of a chunk as it is now; None if the key is taken."""
+        writer, data = self._writer, bytes(chunk.data)
+        facts = ObjectFacts(chunk.rows, chunk.last, chunk.digest())  # of now: rows may come while it is on its way
         headers = writer.object_headers(self.version, self.partition, chunk.first, facts, epoch)
         body = await encoded(self.version, data)
         with self._meter.writing() as writing:
             created = await writer.create(self.version, bucket, key, body, headers)
         if created is None:
-            return None, digest
+            return None
         writing.confirmed(len(body))
-        return rows, digest
+        return facts
 
     async def _give_up(self, group: Group, error: RefusedError) -> None:
         """The store will never take an object under this key, whoever sends it: its records are dead letters."""
         chunk = group.chunks[0]
         rows, offsets = chunk.rows, sorted(set(chunk.offsets))
-        await self._writer.dead_letters.send(letters(self.partition, offsets, error))  # more rows may come meanwhile
+        await self._writer.dead_letters.send(
+            dead_letters_of(self.partition, offsets, error)
+        )  # more rows may come meanwhile
         self._tally.dead(offsets)
         self._buffer.stored(group, rows)
 
-    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
-        """The object under our key, compared with our rows: how many of them it holds."""
+    async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
+        """The object under our key, compared with our rows: which of them it holds."""
         head = await self._writer.store.head(bucket, key)
         if head is None:
             raise ForeignObjectError(
                 f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way"
             )
-        found_rows, found_last, found_digest = facts_of(head, key)
-        if found_last >= self._position and not group.rolled:
-            await self._read_on(found_last)
+        found = facts_of(head, key)
+        if found.last >= self._position and not group.rolled:
+            await self._read_on(found.last)
         chunk = group.chunks[0]
-        rows = chunk.rows_until(found_last)
-        if rows != found_rows or chunk.digest(rows) != found_digest:
+        rows = chunk.rows_until(found.last)
+        if rows != found.rows or chunk.digest(rows) != found.digest:
             raise ForeignObjectError(
-                f"{bucket}/{key} holds {found_rows} rows up to offset {found_last} that are not ours; "
+                f"{bucket}/{key} holds {found.rows} rows up to offset {found.last} that are not ours; "
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
             )
         if rows < chunk.rows:
             self._cut_short = True
-        return rows, found_digest
+        return found._replace(last=chunk.offsets[rows - 1])
 
     async def _read_on(self, last: int) -> None:
         """Append until everything up to offset `last` is here. Another writer has read it, so it is in Kafka."""

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from agents.sinks.dead_letter import LetterBox
+from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Partition
 from agents.sinks.patient_store import Mendable, PatientStore
 from pipeline.action import AggregatedAction
@@ -48,7 +48,7 @@ class AggregatedWriter:
     name: str
     action: AggregatedAction
     store: PatientStore
-    dead_letters: LetterBox
+    dead_letters: DeadLetterSink
     end_offset: Callable[[Partition], Awaitable[int]]
 
     @property
@@ -106,7 +106,7 @@ async def encoded(version: AggregatedAction, data: bytes) -> bytes:
     return encode(data) if len(data) <= ENCODE_INLINE_BYTES_MAX else await asyncio.to_thread(encode, data)
 
 
-def letters(partition: Partition, offsets: Sequence[int], error: RefusedError) -> list[DeadLetter]:
+def dead_letters_of(partition: Partition, offsets: Sequence[int], error: RefusedError) -> list[DeadLetter]:
     """Dead letters of records that are only lines by now: each names its record's place, where the rest is."""
     now_ms = time.time_ns() // 1_000_000
     left_out = [(VALUE_LEFT_OUT, b"1")]

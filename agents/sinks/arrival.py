@@ -16,21 +16,28 @@ from pipeline.template.object_key import GroupName
 from pipeline.upload.outcomes import DEAD, WRITTEN
 
 
-class Arrival(NamedTuple):
-    """`groups`: lines with their breaks, and their offsets, in order. `outcomes[i]` is that of the record at `offsets[i]`."""
+class GroupRows(NamedTuple):
+    """Rows of one group, in order: lines with their breaks, and the offset of each."""
 
-    groups: dict[GroupName, tuple[list[bytes], list[int]]]
+    lines: list[bytes]
+    offsets: list[int]
+
+
+class ArrivedRows(NamedTuple):
+    """What a batch brings. `outcomes[i]` is that of the record at `offsets[i]`."""
+
+    groups: dict[GroupName, GroupRows]
     offsets: Sequence[int]
     outcomes: bytes
     dead: list[DeadLetter]
 
 
-def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> Arrival:
+def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> ArrivedRows:
     """The part of a batch from offset `begin` on; some of it is there. A row that cannot be written is a dead letter."""
     records, line_of, group_of = batch.records, version.container.line, version.key.group
     outcomes = bytearray(len(records))
     dead = [letter for letter in batch.dead if letter.record.offset >= begin]
-    groups: dict[GroupName, tuple[list[bytes], list[int]]] = {}
+    groups: dict[GroupName, GroupRows] = {}
     last: GroupName | None = None  # the group of the row before, which most rows share
     lines: list[bytes] = []
     offsets: list[int] = []
@@ -49,10 +56,10 @@ def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> Arrival:
             continue
         outcomes[at] = WRITTEN
         if group is not last:
-            last, (lines, offsets) = group, groups.setdefault(group, ([], []))
+            last, (lines, offsets) = group, groups.setdefault(group, GroupRows([], []))
         lines.append(line)
         offsets.append(offset)
-    return Arrival(groups, *_outcomes(batch, begin, outcomes, dead), dead)
+    return ArrivedRows(groups, *_outcomes(batch, begin, outcomes, dead), dead)
 
 
 def _outcomes(batch: RowBatch, begin: int, outcomes: bytearray, dead: list[DeadLetter]) -> tuple[Sequence[int], bytes]:

@@ -24,7 +24,7 @@ class Sender(Protocol):
         """Return when all records are acknowledged; raise a ConnectorError otherwise."""
 
 
-class LetterBox(Protocol):
+class DeadLetterSink(Protocol):
     """Where a lane puts dead letters."""
 
     async def send(self, letters: Sequence[DeadLetter]) -> None:

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import structlog
 
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
-from agents.sinks.dead_letter import LetterBox
+from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import DirectAction
@@ -81,7 +81,7 @@ class DirectWriter:
         self,
         action: DirectAction,
         store: PatientStore,
-        dead_letters: LetterBox,
+        dead_letters: DeadLetterSink,
         *,
         again: bool = False,
     ) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
-from agents.sinks.dead_letter import LetterBox
+from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
@@ -25,7 +25,7 @@ class Outside(NamedTuple):
     """What the lanes of an action use: its store, where its dead letters go, the end of a partition."""
 
     store: PatientStore
-    dead_letters: LetterBox
+    dead_letters: DeadLetterSink
     end_offset: EndOffset
 
 

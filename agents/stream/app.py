@@ -19,7 +19,7 @@ from faust.types import TP
 from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
 from agents.sinks.lane import Lanes, Partition
 from agents.sinks.writers import OpenLane
-from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, Schema
+from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
 from pipeline.rule import RowBatch, RuleSet
@@ -70,7 +70,7 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
         topic_disable_leader=True,
     )
     app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes)
-    source = app.topic(*action.topics, schema=Schema(), allow_empty=True)
+    source = app.topic(*action.topics, schema=BatchSchema(), allow_empty=True)
     rows = app.channel(maxsize=16)
     _add_agents(app, action.name, action.rules, source, rows)
     return app

@@ -67,7 +67,7 @@ class RecordBatch(NamedTuple):
     end_offset: int
 
 
-class Schema(faust.Schema[Any, Any]):
+class BatchSchema(faust.Schema[Any, Any]):
     """Passes the record batch through: there is nothing to decode at this level."""
 
     def compile(self, app: Any, **_: Any) -> Any:

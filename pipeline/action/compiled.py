@@ -60,6 +60,7 @@ class CompiledAction:
     options: ResourceOpts
     topic_names: TopicNames
     rules: RuleSet
+    parameters: DirectParameters | AggregatedParameters
 
     @property
     def topics(self) -> tuple[str, ...]:

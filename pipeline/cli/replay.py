@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -15,8 +15,10 @@ from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, sing
 from pipeline.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from agents.operate.replay import LeftOut, Plan, Replay
+    from agents.operate.replay_in_place import Cut
     from pipeline.config import Config
-    from pipeline.connectors.kafka.reader import Bound
+    from pipeline.connectors.kafka.reader import Bound, Span
 
 app = single()
 
@@ -67,13 +69,21 @@ def replay(
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
     require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector))
-    wanted = since, until, tuple(partition or ())
+    wanted = _Wanted(since, until, tuple(partition or ()))
     sys.exit(asyncio.run(_replay(settings, name, wanted, into, _Talk(output == "jsonl", plan, yes))))
 
 
-async def _replay(config: Config, name: str, wanted: tuple[Any, Any, Any], into: str | None, talk: _Talk) -> int:
-    from agents.operate import replay, replay_in_place
-    from pipeline.config import DirectParameters
+class _Wanted(NamedTuple):
+    """Which records a replay is about; no partitions: all."""
+
+    since: Bound
+    until: Bound | None
+    partitions: tuple[int, ...]
+
+
+async def _replay(config: Config, name: str, wanted: _Wanted, into: str | None, talk: _Talk) -> int:
+    """The whole command: find the range, plan, ask, write. Gives the exit status."""
+    from agents.operate import replay
     from pipeline.connectors.kafka.reader import ranges
     from pipeline.connectors.s3.store import S3Store
 
@@ -83,31 +93,43 @@ async def _replay(config: Config, name: str, wanted: tuple[Any, Any, Any], into:
         job = replay.Replay(config, name, replay.prefix(into) if into is not None else "", store)
         spans = await asyncio.to_thread(ranges, config.kafka, job.compiled.topics, *wanted)
         for span in spans:
-            if wanted[0].offset is not None and span.first > wanted[0].offset:
+            if wanted.since.offset is not None and span.first > wanted.since.offset:
                 talk.note(f"{span.topic}/{span.partition}: Kafka has nothing before offset {span.first} any more")
         if into is None and job.writer is not None:
-            again = replay_in_place.Rewrite(config.kafka, job.writer)
-            cuts = await again.cuts(spans)
-            talk.begin("reading", sum(cut.entry.records for cut in cuts))
-            planned = await again.plan(cuts, talk.progress)
-            talk.gone(again.gone)
-            if not talk.agreed(planned, f"{settings.parameters.bucket}, the same keys"):
-                return max(talk.declined, bool(again.gone))
-            talk.begin("writing", planned.records)
-            await again.run(cuts, talk.progress)
-            talk.end(f"{again.written} objects written, {again.removed} removed", again.refusals)
-            return 1 if again.gone else 0
-        spans = await job.ranges(spans)
-        talk.begin("reading", sum(span.end - span.first for span in spans))
-        planned = await asyncio.to_thread(job.plan, spans, talk.progress)
-        if isinstance(settings.parameters, DirectParameters) and settings.parameters.write == "overwrite" and not into:
-            talk.note("write: overwrite keeps no order between runs: rows of this range replace those of later records")
-        where = f"{settings.parameters.bucket}, {'below ' + replay.prefix(into) if into else 'the same keys'}"
-        if not talk.agreed(planned, where):
-            return talk.declined
-        talk.begin("writing", planned.records)
-        await job.run(spans, talk.progress)
-        talk.end("everything is durable", job.refusals)
+            return await _make_cuts_again(config, job, spans, talk)
+        return await _write_again(job, await job.ranges(spans), talk)
+
+
+async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk: _Talk) -> int:
+    """The same keys of an aggregated action: cuts that the ledger has entered."""
+    from agents.operate.replay_in_place import Rewrite
+
+    assert job.writer is not None
+    again = Rewrite(config.kafka, job.writer)
+    cuts = await again.cuts(spans)
+    talk.begin("reading", sum(cut.entry.records for cut in cuts))
+    planned = await again.plan(cuts, talk.progress)
+    talk.gone(again.gone)
+    if not talk.agreed(planned, f"{job.compiled.parameters.bucket}, the same keys"):
+        return max(talk.declined, bool(again.gone))
+    talk.begin("writing", planned.records)
+    await again.run(cuts, talk.progress)
+    talk.end(f"{again.written} objects written, {again.removed} removed", again.left_out)
+    return 1 if again.gone else 0
+
+
+async def _write_again(job: Replay, spans: list[Span], talk: _Talk) -> int:
+    """Another prefix, or the same keys of a direct action."""
+    talk.begin("reading", sum(span.end - span.first for span in spans))
+    planned = await asyncio.to_thread(job.plan, spans, talk.progress)
+    if job.forgets_order:
+        talk.note("write: overwrite keeps no order between runs: rows of this range replace those of later records")
+    where = f"below {job.into}" if job.into else "the same keys"
+    if not talk.agreed(planned, f"{job.compiled.parameters.bucket}, {where}"):
+        return talk.declined
+    talk.begin("writing", planned.records)
+    await job.run(spans, talk.progress)
+    talk.end("everything is durable", job.left_out)
     return 0
 
 
@@ -137,14 +159,14 @@ class _Talk:
         """Something to know."""
         self._print({"note": text}, text)
 
-    def gone(self, cuts: list[Any]) -> None:
+    def gone(self, cuts: list[Cut]) -> None:
         """Cuts that cannot be made again."""
         for cut in cuts:
             topic, partition, first, end = cut.span
             text = f"Kafka does not have all of {topic}/{partition} offsets {first} to {end - 1} any more"
             self.note(f"{text}: its {len(cut.entry.objects)} objects stay as they are")
 
-    def agreed(self, plan: Any, where: str) -> bool:
+    def agreed(self, plan: Plan, where: str) -> bool:
         """Tell the plan; whether to go on."""
         for span in plan.spans:
             self._print(
@@ -156,7 +178,7 @@ class _Talk:
             f"{plan.records:,} records give {plan.rows:,} rows in at most {plan.objects:,} objects, "
             f"{plan.puts:,} PUT requests, into {where}",
         )
-        self._refused(plan.refusals, "would be left out")
+        self._refused(plan.left_out, "would be left out")
         if self._only_plan or not plan.records:
             if not plan.records:
                 self.declined = 0
@@ -164,14 +186,14 @@ class _Talk:
             return False
         return self._yes or typer.confirm("Go on?", err=True)
 
-    def end(self, text: str, refusals: Any) -> None:
+    def end(self, text: str, left_out: LeftOut) -> None:
         """The last lines."""
-        self._refused(refusals, "left out")
+        self._refused(left_out, "left out")
         self._print({"done": text}, f"done: {text}")
 
-    def _refused(self, refusals: Any, what: str) -> None:
-        for (rule, cause), count in sorted(refusals.counts.items()):
-            first = refusals.first[rule, cause]
+    def _refused(self, left_out: LeftOut, what: str) -> None:
+        for (rule, cause), count in sorted(left_out.counts.items()):
+            first = left_out.first[rule, cause]
             record = first.record
             facts = {
                 "rule": rule,

@@ -16,8 +16,8 @@ from pipeline.sql.runtime.event import Context
 from pipeline.sql.runtime.values import BadValueError, Text, octets, refuse, text_of
 
 
-def _schema(context: Context, name: Text) -> schemas.Schema:
-    found: schemas.Schema | None = context.schemas.get(str(name))
+def _schema(context: Context, name: Text) -> schemas.RegisteredSchema:
+    found: schemas.RegisteredSchema | None = context.schemas.get(str(name))
     if found is None:
         raise BadValueError(f"there is no schema {name!r}")
     return found
@@ -59,7 +59,7 @@ def schema_check(context: Context, schema: Text, value: Any, type_: Any = None) 
 
 
 @functools.cache
-def _sparkplug() -> schemas.Schema:
+def _sparkplug() -> schemas.RegisteredSchema:
     return schemas.build("protobuf", PROTO)
 
 

@@ -26,7 +26,7 @@ class SchemaText(NamedTuple):
     source: str
 
 
-class Schema(Protocol):
+class RegisteredSchema(Protocol):
     """A registered schema. `kind` names a message type where the schema has several. All verbs raise BadValueError."""
 
     def encode(self, value: Any, kind: str | None) -> bytes: ...
@@ -34,7 +34,7 @@ class Schema(Protocol):
     def decode(self, data: bytes, kind: str | None) -> Any: ...
 
 
-def build(type_name: str, source: str) -> Schema:
+def build(type_name: str, source: str) -> RegisteredSchema:
     """The schema of a type (`json`, `avro` or `protobuf`) from its source text. Raises ConfigError."""
     make = KINDS.get(type_name)
     if make is None:
@@ -225,7 +225,7 @@ def as_row_value(value: Any) -> Any:
     return value
 
 
-def check(schema: Schema, data: Any, kind: str | None) -> bool:
+def check(schema: RegisteredSchema, data: Any, kind: str | None) -> bool:
     """Whether a map can be encoded, or data decoded."""
     try:
         if type(data) is str or type(data) is bytes:
@@ -237,7 +237,7 @@ def check(schema: Schema, data: Any, kind: str | None) -> bool:
     return True
 
 
-KINDS: Final[dict[str, Callable[[str], Schema]]] = {
+KINDS: Final[dict[str, Callable[[str], RegisteredSchema]]] = {
     "json": JsonSchema,
     "avro": AvroSchema,
     "protobuf": ProtobufSchema,

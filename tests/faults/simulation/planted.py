@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from agents.sinks.aggregated import AggregatedLane
-from agents.sinks.aggregated_writer import AggregatedWriter
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts
 from agents.sinks.chain import Chain
 from agents.sinks.direct import DirectLane, DirectWriter, Put
 from agents.sinks.lane import Partition
@@ -34,21 +34,21 @@ class CommitsBeforeTheLedger(AggregatedLane):
 class TakesTakenForWritten(AggregatedLane):
     """No adoption: a key that is taken counts as our object, with all our rows."""
 
-    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
         chunk = group.chunks[0]
-        return chunk.rows, chunk.digest()
+        return ObjectFacts(chunk.rows, chunk.last, chunk.digest())
 
 
 class WritesBesideWhatIsThere(AggregatedLane):
     """No adoption: where a key is taken, our rows go under another one."""
 
-    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[int, str]:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
         chunk = group.chunks[0]
         created = None
         while created is None:
             key = key.replace("x", "x-again", 1)
-            created, digest = await self._create(bucket, key, chunk, 0)
-        return created, digest
+            created = await self._create(bucket, key, chunk, 0)
+        return created
 
 
 class _UnfencedChain(Chain):
