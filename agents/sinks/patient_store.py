@@ -15,7 +15,8 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, Protocol, TypeVar
 
-from pipeline.connectors.s3.store import Head, S3Store, Upload
+from pipeline.connectors.s3.listing import Upload
+from pipeline.connectors.s3.store import Head, S3Store
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 from pipeline.retry import PROOF, PROOF_TRIES_MAX
 
