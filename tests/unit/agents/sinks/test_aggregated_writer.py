@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from agents.sinks import aggregated_object
-from agents.sinks.chain import AggregatedWriter
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, facts_of
 from agents.sinks.lane import Partition
+from agents.sinks.patient_store import FewAttempts, PatientStore
+from pipeline.action import AggregatedAction
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import ForeignObjectError, OperatorError, RefusedError
 from pipeline.upload.buffer import Chunk
 from tests.parts import actions
 
 PARTITION = Partition("mqtt.messages", 3)
+
+
+class Refusing:
+    """A store that refuses every object for a reason."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    async def put(self, *_: object) -> str:
+        raise RefusedError("the store says no", reason=self.reason)
+
+    async def create(self, *_: object, part_bytes: int) -> str:
+        raise RefusedError("the store says no", reason=self.reason)
+
+
+def writing(action: AggregatedAction, store: Any = None) -> AggregatedWriter:
+    """A writer whose store is asked a few times; it sends no dead letters and asks for no offsets."""
+    unused: Any = None
+    return AggregatedWriter("a", action, PatientStore(store or Refusing(""), FewAttempts()), unused, unused)
 
 
 def chunk() -> Chunk:
@@ -27,18 +46,17 @@ def chunk() -> Chunk:
 
 def test_what_an_object_tells_is_what_is_read() -> None:
     """Rows, last offset and digest of the part of the chunk that it holds; its place is that of the first row."""
-    writer = cast(AggregatedWriter, SimpleNamespace(name="a"))
     action = actions.aggregated(content_type="text/x-rows")
     digest = chunk().digest(2)
 
-    headers = aggregated_object.object_headers(writer, action, PARTITION, chunk(), 2, digest, 7)
+    headers = writing(action).object_headers(action, PARTITION, chunk().first, ObjectFacts(2, 12, digest), 7)
     metadata = {
         name.lower().removeprefix("x-amz-meta-"): value
         for name, value in headers.items()
         if name.lower().startswith("x-amz-meta-")
     }
 
-    assert aggregated_object.facts(Head(4, "e", metadata), "key") == (2, 12, digest)
+    assert facts_of(Head(4, "e", metadata), "key") == (2, 12, digest)
     assert metadata["tidegate-place"] == "mqtt.messages/3/10"
     assert (metadata["tidegate-action"], metadata["tidegate-epoch"]) == ("a", "7")
     assert metadata["tidegate-version"] == action.digest
@@ -56,11 +74,7 @@ def test_what_an_object_tells_is_what_is_read() -> None:
 def test_an_object_that_is_not_ours_is_told_by_its_key(metadata: dict[str, str]) -> None:
     """Somebody else wrote it, and nothing of it can be taken for granted."""
     with pytest.raises(ForeignObjectError, match="some/key is there and is not ours"):
-        aggregated_object.facts(Head(4, "e", metadata), "some/key")
-
-
-async def refuse(reason: str) -> Any:
-    raise RefusedError("the store says no", reason=reason)
+        facts_of(Head(4, "e", metadata), "some/key")
 
 
 @pytest.mark.parametrize(
@@ -73,18 +87,21 @@ async def refuse(reason: str) -> Any:
 )
 async def test_a_refusal_is_of_rows_when_their_fields_make_the_key(key: str, reason: str, expected: type) -> None:
     """Then they are dead letters and all else goes on; any other refusal waits for a person."""
-    with pytest.raises(expected, match="the store says no") as caught:
-        await aggregated_object.waiting_for_settings(refuse(reason), actions.aggregated(key=key))
+    action = actions.aggregated(key=key)
+    writer = writing(action, Refusing(reason))
 
-    assert type(caught.value) is expected
-    assert caught.value.reason == reason
+    for write in (writer.put, writer.create):
+        with pytest.raises(expected, match="the store says no") as caught:
+            await write(action, "b", "k", b"", {})
+        assert type(caught.value) is expected
+        assert caught.value.reason == reason
 
 
 def test_letters_of_an_object_name_the_places_of_its_records() -> None:
     """Their values are not known any more, and each says so."""
     error = RefusedError("the store says no", reason="KeyTooLongError")
 
-    letters = aggregated_object.letters(PARTITION, [10, 12], error)
+    letters = dead_letters_of(PARTITION, [10, 12], error)
 
     assert [(each.record.topic, each.record.partition, each.record.offset) for each in letters] == [
         ("mqtt.messages", 3, 10),
