@@ -18,7 +18,7 @@ from pipeline.config.s3 import Connectors, S3Action
 from pipeline.config.sources import Sources
 from pipeline.config.text.problems import _EXPECTED, problems_of
 from pipeline.errors import ConfigError
-from tests.unit.config.generated import configs
+from tests.parts.configurations import configs
 
 WRONG: list[Any] = [
     *(None, True, -1, 0, 1 << 80, 1.5, float("nan"), float("inf"), 1e300),

@@ -14,7 +14,7 @@ from pipeline.config.base.section import Section
 from pipeline.config.dump import dump, to_json, to_yaml
 from pipeline.config.load import load, load_object
 from pipeline.errors import ConfigError
-from tests.unit.config.generated import ENVIRONMENT, configs, sections
+from tests.parts.configurations import ENVIRONMENT, configs, sections
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -196,3 +196,13 @@ def test_a_secret_is_written_back_to_the_letter(text: str) -> None:
 
     assert dump(connector)["secret_access_key"] == text
     assert dump(parse(to_yaml(config), environment=HERE))["connectors"]["s3"]["lake"]["secret_access_key"] == text
+
+
+def test_headers_may_hold_a_secret_and_are_not_shown() -> None:
+    """A customer's key for encryption goes in a header: neither repr nor what is written for people has it."""
+    headers = {"x-amz-server-side-encryption-customer-key": "sesame"}
+    connector = load_object(S3Connector, {"host": "h", "transport_options": {"headers": headers}})
+
+    assert "sesame" not in repr(connector) + to_yaml(connector, masked=True)
+    assert dump(connector)["transport_options"]["headers"] == headers
+    assert "customer-key: '******'" in to_yaml(connector, masked=True)

@@ -15,7 +15,7 @@ from pipeline.config.load import load
 from pipeline.config.schema import schema
 from pipeline.config.text.yaml_text import read
 from pipeline.errors import ConfigError
-from tests.unit.config.generated import ENVIRONMENT, configs
+from tests.parts.configurations import ENVIRONMENT, configs
 
 SCHEMA = json.loads(json.dumps(schema(), allow_nan=False))
 VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA)
