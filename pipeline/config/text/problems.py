@@ -64,6 +64,8 @@ def _spot(model: type[Section], location: Sequence[str | int], at: Sequence[str 
     hidden = bool(path) and path[0] in _HIDDEN
     annotation: Any = model
     for part in location:
+        if part == "[key]":
+            break  # it is the name itself that is wrong
         shapes = members(annotation)
         sections = [each for each in shapes if isinstance(each, type) and issubclass(each, Section)]
         if len(sections) > 1:
@@ -78,8 +80,8 @@ def _spot(model: type[Section], location: Sequence[str | int], at: Sequence[str 
             annotation, kind = field.annotation, kind_of(field)
             hidden = hidden or path[0] in _HIDDEN or bool(said and said.private) or Secret in members(annotation)
         elif get_origin(shapes[0]) in {dict, list}:
-            path += [part] if part != "[key]" else []
-            annotation = get_args(shapes[0])[-1] if part != "[key]" else annotation
+            path.append(part)
+            annotation = get_args(shapes[0])[-1]
     return _Spot(tuple(path), annotation, kind, section, hidden)
 
 

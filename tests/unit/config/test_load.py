@@ -80,6 +80,7 @@ def test_reads_a_file(tmp_path: Path) -> None:
         ),
         ("aggregated, bucket: iot-data", 'aggregated, bucket: "b-${x}"', ["rows.parameters", "ledger_bucket"]),
         (", secret_access_key: sesame", "", ["together"]),
+        ("    lake: {", "    a b: {", ["c.yaml:9:5: connectors.s3.a b: expected a name of letters"]),
         ("pipeline: plant7", "pipeline: [", ["not YAML", "c.yaml:"]),
         (GOOD, "- a list", ["expected a mapping"]),
     ],
