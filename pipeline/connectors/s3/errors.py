@@ -5,11 +5,11 @@ A table of codes; what is in none of its rows is judged by its HTTP status. Know
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
-from typing import Final
+from typing import Final, NamedTuple
 
+from pipeline.connectors.s3.documents import texts
 from pipeline.connectors.s3.meaning import meaning
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 
@@ -28,13 +28,23 @@ REFUSED_KEYS: Final = {
 }  # fmt: skip
 _REFUSED: Final = REFUSED_KEYS | {"EntityTooLarge", "InvalidTag", "MetadataTooLarge"}
 _REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
-_ELEMENT: Final = re.compile(r"<(Code|Message|Region)>([^<]*)</")
 
 
-def describe(status: int, body: str) -> tuple[str, str, str]:
-    """Code, message and region that an error document names; empty where it does not."""
-    found = dict(_ELEMENT.findall(body))
-    return found.get("Code", ""), found.get("Message", ""), found.get("Region", "")
+class Described(NamedTuple):
+    """What an error document names; empty where it does not."""
+
+    code: str
+    message: str
+    region: str
+
+
+def describe(document: bytes) -> Described:
+    """What the body of an answer says of an error: nothing, when it is not an error document."""
+    found: dict[str, str] = {}
+    for around, name, text in texts(document):
+        if around == "Error":
+            found.setdefault(name, text)
+    return Described(found.get("Code", ""), found.get("Message", ""), found.get("Region", ""))
 
 
 def reason_of(error: BaseException) -> str:

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Final, Literal, NamedTuple, Protocol
 
+from pipeline.connectors.s3.documents import completion, text_of
 from pipeline.connectors.s3.errors import classify, describe
-from pipeline.errors import ConnectorError
+from pipeline.errors import ConnectorError, RetryableError
 
 PARTS_AT_ONCE_MAX: Final = 4
 ABORT_AGAIN_SECONDS: Final = 1.0
@@ -48,24 +49,25 @@ async def create_in_parts(
 ) -> str:
     """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
     begun = await request("POST", body=b"", headers=headers, query={"uploads": ""}, kind="object")
-    upload = _between(begun.body, "UploadId")
+    upload = text_of(begun.body, "UploadId")
+    if not upload:
+        found = begun.body[:100].decode("utf-8", "replace")
+        raise RetryableError(
+            f"beginning an upload in parts: expected an UploadId, found {found!r}", reason="no_upload_id"
+        )
     under_way = True
     try:
         tags = await _put_parts(request, body, upload, part_bytes)
         under_way = False
-        parts = "".join(
-            f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>" for number, tag in enumerate(tags, 1)
-        )
-        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        done = await request("POST", body=document, headers=condition, query={"uploadId": upload}, kind="part")
-        code, text, _ = describe(done.status, done.body.decode("utf-8", "replace"))
-        if code:  # S3 may answer 200 and fail afterwards
-            raise classify(500, code, text, f"completing upload {upload}")
+        done = await request("POST", body=completion(tags), headers=condition, query={"uploadId": upload}, kind="part")
+        failed = describe(done.body)
+        if failed.code:  # S3 may answer 200 and fail afterwards
+            raise classify(500, failed.code, failed.message, f"completing upload {upload}")
     except BaseException:
         # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
         await asyncio.shield(_abort(request, upload, again=under_way))
         raise
-    return _between(done.body, "ETag").replace("&quot;", '"')
+    return text_of(done.body, "ETag")
 
 
 async def _abort(request: Request, upload: str, *, again: bool) -> None:
@@ -92,7 +94,3 @@ async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int
     except BaseExceptionGroup as several:  # whoever retries looks at an error's type
         raise several.exceptions[0] from None
     return [task.result() for task in tasks]
-
-
-def _between(body: bytes, tag: str) -> str:
-    return body.decode().partition(f"<{tag}>")[2].partition(f"</{tag}>")[0]

@@ -151,7 +151,7 @@ class Wire:
         self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes
     ) -> ConnectorError:
         """The error of an answer. What it teaches, a bucket's region or the store's clock, is used from now on."""
-        code, text, region = describe(answer.status, body.decode("utf-8", "replace"))
+        code, text, region = describe(body)
         region = region or answer.headers.get("x-amz-bucket-region", "")
         error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
         if region and region != self._regions.get(bucket, self.region):

@@ -65,3 +65,17 @@ async def test_a_part_under_way_may_arrive_behind_the_abort_so_it_is_aborted_aga
         await create_in_parts(request, b"x", {}, {}, 5)
 
     assert methods == ["POST", "PUT", "DELETE", "DELETE"]
+
+
+async def test_an_answer_without_an_upload_is_tried_again() -> None:
+    """A proxy's page instead of the store's document: no part is sent, and the error quotes what was found."""
+    methods = []
+
+    async def request(method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+        methods.append(method)
+        return Answer(200, {}, b"<html>welcome</html>")
+
+    with pytest.raises(RetryableError, match="expected an UploadId, found '<html>welcome</html>'"):
+        await create_in_parts(request, b"x" * 11, {}, {}, 5)
+
+    assert methods == ["POST"]

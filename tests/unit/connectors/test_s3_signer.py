@@ -95,10 +95,10 @@ def test_an_answer_says_who_has_to_act(status: int, code: str, kind: type[Except
 
 def test_reads_an_error_document() -> None:
     """Code, message and the region to sign for; an answer without one gives nothing."""
-    document = "<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message><Region>eu-west-1</Region></Error>"
+    document = b"<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message><Region>eu-west-1</Region></Error>"
 
-    assert describe(301, document) == ("PermanentRedirect", "elsewhere", "eu-west-1")
-    assert describe(502, "<html>Bad gateway</html>") == ("", "", "")
+    assert describe(document) == ("PermanentRedirect", "elsewhere", "eu-west-1")
+    assert describe(b"<html>Bad gateway</html>") == ("", "", "")
 
 
 @pytest.mark.parametrize(
