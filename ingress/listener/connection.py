@@ -12,33 +12,58 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from ingress.listener import words
 from ingress.listener.identity import Address, Identity
+from ingress.listener.inbox import ClientWindow, Inbox
 from ingress.listener.login import Admitted, common_name
 from ingress.listener.protocol import ServerProtocol
+from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConnectorError
 from pipeline.mqtt import reasons
 from pipeline.mqtt.packets import Publish
 from pipeline.mqtt.properties import SESSION_EXPIRY
-
-if TYPE_CHECKING:
-    from ingress.listener.inbox import ClientWindow
-    from ingress.listener.server import Listener
 
 CLOSE_SECONDS: Final = 5.0  # for a device that does not fetch our last word
 KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
 KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
 
 
-class Connection(asyncio.Protocol):
+class Host(Protocol):
+    """What a connection needs of the listener that accepted it."""
+
+    source: ListenerSource
+    inbox: Inbox
+
+    def welcome(self, connection: DeviceConnection) -> bool:
+        """Whether there is a place for it."""
+
+    def gone(self, connection: DeviceConnection) -> None:
+        """Its place is free again."""
+
+    async def admit(self, connect: words.Connect, common_name: str | None) -> Admitted:
+        """May this device come in?"""
+
+    def refused(self, code: int, address: Address, connect: words.Connect) -> None:
+        """It may not."""
+
+    def enter(
+        self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
+    ) -> Identity:
+        """It is in, and whoever had its clientid is out."""
+
+    def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
+        """It is out: `why` is for the event client.disconnected."""
+
+
+class DeviceConnection(asyncio.Protocol):
     """Belongs to the event loop's thread. `identity` is None until the device has logged in."""
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._loop = asyncio.get_running_loop()
-        source = listener.source
+        source = host.source
         self._protocol = ServerProtocol(packet_bytes_max=source.max_packet_size, receive_max=source.window)
         self._transport: Any = None
         self._pauses: set[str] = set()
@@ -59,10 +84,10 @@ class Connection(asyncio.Protocol):
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if not self._listener.welcome(self):
+        if not self._host.welcome(self):
             self._end()
             return
-        self._timer = self._loop.call_later(self._listener.source.connect_timeout, self._too_late)
+        self._timer = self._loop.call_later(self._host.source.connect_timeout, self._too_late)
 
     def data_received(self, data: bytes) -> None:
         """The hot path: once for each read."""
@@ -78,7 +103,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side is gone, or we closed."""
         self.leave("tcp_closed")
-        self._listener.gone(self)
+        self._host.gone(self)
 
     def pause_writing(self) -> None:
         """It does not fetch what we tell it."""
@@ -93,7 +118,7 @@ class Connection(asyncio.Protocol):
     def _publishes(self, run: list[Publish]) -> None:
         assert self._window is not None
         assert self.identity is not None
-        if not self._listener.inbox.take(self._window, self.identity, run):
+        if not self._host.inbox.take(self._window, self.identity, run):
             self.leave("not_authorized", reasons.NOT_AUTHORIZED)
 
     def _on(self, word: words.Said) -> None:
@@ -120,25 +145,25 @@ class Connection(asyncio.Protocol):
 
     def _violated(self, code: int, reason: str) -> None:
         if self.identity is None:
-            self._listener.inbox.metrics.refused("protocol_error")
+            self._host.inbox.metrics.refused("protocol_error")
         self.leave("protocol_error", code, reason)
 
     async def _admit(self, connect: words.Connect) -> None:
         """CONNECT, answered."""
         address = self._address()
-        admitted = await self._listener.admit(connect, address.common_name)
+        admitted = await self._host.admit(connect, address.common_name)
         if self._ended:
             return
         if admitted.code != reasons.SUCCESS:
-            self._listener.refused(admitted.code, address, connect)
+            self._host.refused(admitted.code, address, connect)
             self._tell(words.ConnAck(admitted.code))
             self._end()
             return
         if self._timer is not None:
             self._timer.cancel()
         self.v5 = connect.version == 5
-        self._window = self._listener.inbox.window(self)
-        self.identity = self._listener.enter(self, connect, admitted, address)
+        self._window = self._host.inbox.window(self)
+        self.identity = self._host.enter(self, connect, admitted, address)
         self._tell(self._connack(connect, admitted))
         self._watch()
         self._resume("login")
@@ -146,7 +171,7 @@ class Connection(asyncio.Protocol):
 
     def _connack(self, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
         """What of the device's wishes we change: MQTT 5 has words for it."""
-        source = self._listener.source
+        source = self._host.source
         keepalive = connect.keepalive_seconds
         longest = int(source.keepalive_max)
         shortened = self.v5 and not 0 < keepalive <= longest
@@ -168,7 +193,7 @@ class Connection(asyncio.Protocol):
     # --- time ---
 
     def _too_late(self) -> None:
-        self._listener.inbox.metrics.refused("login_timeout")
+        self._host.inbox.metrics.refused("login_timeout")
         self._end()
 
     def _watch(self) -> None:
@@ -212,8 +237,8 @@ class Connection(asyncio.Protocol):
         if code is not None:
             self._tell(words.Bye(code, reason))
         if self.identity is not None and self._window is not None:
-            self._listener.inbox.forget(self._window)
-            self._listener.left(self, self.identity, why)
+            self._host.inbox.forget(self._window)
+            self._host.left(self, self.identity, why)
         self._end()
 
     # --- the transport ---

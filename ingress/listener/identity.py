@@ -48,6 +48,12 @@ def permitted(filters: list[str], clientid: str, username: str | None) -> list[s
     ]
 
 
+def may_publish(filters: list[str], topic: bytes) -> bool:
+    """Whether one of these filters lets a message of this topic through."""
+    name = topic.decode()
+    return any(matches(each, name) for each in filters)
+
+
 @dataclass
 class Identity:
     """One logged-in device. `topics` are the filters that it may publish to."""
@@ -61,15 +67,10 @@ class Identity:
     will_is_void: bool = False  # it said goodbye, or we stop
     prepared: dict[bytes, Prepared] = field(default_factory=dict)
 
-    def may_publish(self, topic: bytes) -> bool:
-        """Whether a message of this topic is taken."""
-        name = topic.decode()
-        return any(matches(each, name) for each in self.topics)
-
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:
         """The record of a message, None when its topic is not allowed. Key and headers of usual ones are remembered."""
         topic, payload, flags, _, properties = message
-        if not self.may_publish(topic):
+        if not may_publish(self.topics, topic):
             return None
         record = self._message(topic, payload, flags, properties, now_ms)
         if not properties and len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
-from ingress.listener.identity import permitted
+from ingress.listener.identity import may_publish, permitted
 from ingress.listener.words import Connect
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError
@@ -32,14 +32,12 @@ from pipeline.mqtt.reasons import (
     SUCCESS,
 )
 from pipeline.passwords import parse_passwords, verified
-from pipeline.topics import matches
 
 log: Final = structlog.get_logger("tidegate.ingress")
 
 THREADS: Final = 2
-CHECKS_MAX: Final = (
-    256  # under way or waiting; who comes then is told to come again, instead of running into the time limit
-)
+# Checks under way or waiting. A device beyond them is told to come again, instead of running into the time limit.
+CHECKS_MAX: Final = 256
 
 
 class Admitted(NamedTuple):
@@ -69,28 +67,37 @@ class Login:
             raise ConfigError(problem, where=f"sources.listener.{name}.password_file")
 
     async def admit(self, connect: Connect, common_name: str | None) -> Admitted:
-        """May this one come in?"""
-        source = self._source
+        """May this one come in? Who it is, then as which client, then whether its will may be published."""
         if any(identifier == AUTHENTICATION_METHOD for identifier, _ in connect.properties):
             return Admitted(BAD_AUTHENTICATION_METHOD)
-        username = common_name if source.authentication == "certificate" else connect.username
-        if source.authentication == "certificate" and not username:
-            return Admitted(NOT_AUTHORIZED)
-        if source.authentication == "password":
-            code = await self._check(username, connect.password)
-            if code != SUCCESS:
-                return Admitted(code)
-        clientid = connect.clientid
-        if not clientid:
-            clientid = username if source.clientid_is_username and username else f"auto-{secrets.token_hex(12)}"
-        if source.clientid_is_username and clientid != username:
+        username = common_name if self._source.authentication == "certificate" else connect.username
+        code = await self._authenticate(username, connect.password)
+        if code != SUCCESS:
+            return Admitted(code)
+        clientid = self._clientid(connect.clientid, username)
+        if self._source.clientid_is_username and clientid != username:
             return Admitted(CLIENTID_NOT_VALID)
-        topics = permitted(source.topics, clientid, username)
-        if connect.will is not None:
-            will_topic = connect.will.topic.decode()
-            if not any(matches(each, will_topic) for each in topics):
-                return Admitted(NOT_AUTHORIZED)
+        topics = permitted(self._source.topics, clientid, username)
+        if connect.will is not None and not may_publish(topics, connect.will.topic):
+            return Admitted(NOT_AUTHORIZED)
         return Admitted(SUCCESS, clientid, username, topics)
+
+    async def _authenticate(self, username: str | None, password: bytes | None) -> int:
+        """The reason code for what a device says it is. TLS has checked a certificate's name already."""
+        match self._source.authentication:
+            case "certificate":
+                return SUCCESS if username else NOT_AUTHORIZED
+            case "password":
+                return await self._check(username, password)
+        return SUCCESS
+
+    def _clientid(self, wanted: str, username: str | None) -> str:
+        """The clientid of a device, which may leave it to us."""
+        if wanted:
+            return wanted
+        if self._source.clientid_is_username and username:
+            return username
+        return f"auto-{secrets.token_hex(12)}"
 
     async def refresh(self) -> None:
         """Read the password file again if it has changed; a file that cannot be used leaves the passwords as they are."""

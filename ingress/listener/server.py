@@ -18,7 +18,7 @@ import structlog
 
 from ingress.listener import words
 from ingress.listener.certificate import Certificate
-from ingress.listener.connection import Connection
+from ingress.listener.connection import DeviceConnection
 from ingress.listener.identity import Address, Identity
 from ingress.listener.inbox import Inbox
 from ingress.listener.login import Admitted, Login
@@ -56,8 +56,8 @@ class Listener:
         self._wills = Wills(source.will_delay_max, self._publish_will)
         self._login = Login(name, source)
         self._certificate = Certificate(name, source.ssl)
-        self._connections: set[Connection] = set()
-        self._clients: dict[str, Connection] = {}
+        self._connections: set[DeviceConnection] = set()
+        self._clients: dict[str, DeviceConnection] = {}
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self.connected_once = asyncio.Event()
@@ -95,7 +95,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         try:
             return await loop.create_server(
-                lambda: Connection(self),
+                lambda: DeviceConnection(self),
                 host.strip("[]"),
                 int(port),
                 ssl=tls,
@@ -142,7 +142,7 @@ class Listener:
 
     # --- who comes ---
 
-    def welcome(self, connection: Connection) -> bool:
+    def welcome(self, connection: DeviceConnection) -> bool:
         """Whether there is a place for one more connection."""
         if len(self._connections) >= self.source.max_connections or self._stopping.is_set():
             self.inbox.metrics.refused("limit")
@@ -150,7 +150,7 @@ class Listener:
         self._connections.add(connection)
         return True
 
-    def gone(self, connection: Connection) -> None:
+    def gone(self, connection: DeviceConnection) -> None:
         """Its place is free."""
         self._connections.discard(connection)
 
@@ -168,7 +168,9 @@ class Listener:
             "listener.refused", source=self._name, peer=address.peername, clientid=connect.clientid, reason=reason
         )
 
-    def enter(self, connection: Connection, connect: words.Connect, admitted: Admitted, address: Address) -> Identity:
+    def enter(
+        self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
+    ) -> Identity:
         """It is in; whoever has its clientid is out."""
         clientid = admitted.clientid
         before = self._clients.get(clientid)
@@ -182,7 +184,7 @@ class Listener:
         self._event(identity.connected())
         return identity
 
-    def left(self, connection: Connection, identity: Identity, why: str) -> None:
+    def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
         """It is out: its will, then the event."""
         if self._clients.get(identity.clientid) is connection:
             del self._clients[identity.clientid]

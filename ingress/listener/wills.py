@@ -11,10 +11,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ingress.listener.identity import Identity
 from pipeline.mqtt.properties import SESSION_EXPIRY
 from pipeline.record import Outgoing
+
+
+class Pending(NamedTuple):
+    """A will that is held back, until `timer` sends it."""
+
+    timer: asyncio.TimerHandle
+    identity: Identity
 
 
 class Wills:
@@ -23,15 +31,15 @@ class Wills:
     def __init__(self, delay_seconds_max: float, publish: Callable[[Outgoing], None]) -> None:
         self._delay_seconds_max = delay_seconds_max
         self._publish = publish
-        self._pending: dict[str, tuple[asyncio.TimerHandle, Identity]] = {}
+        self._pending: dict[str, Pending] = {}
 
     def came(self, clientid: str, *, afresh: bool) -> None:
         """A client is here again. One that starts afresh ends its last session, and that one's will is due."""
         pending = self._pending.pop(clientid, None)
         if pending is not None:
-            pending[0].cancel()
+            pending.timer.cancel()
             if afresh:
-                self._send(pending[1])
+                self._send(pending.identity)
 
     def left(self, identity: Identity) -> None:
         """A client is gone."""
@@ -44,7 +52,7 @@ class Wills:
             self._send(identity)
             return
         timer = asyncio.get_running_loop().call_later(delay, self._due, identity.clientid)
-        self._pending[identity.clientid] = timer, identity
+        self._pending[identity.clientid] = Pending(timer, identity)
 
     def send_all(self) -> None:
         """We stop: what is held back is due now."""
@@ -52,7 +60,7 @@ class Wills:
             self.came(clientid, afresh=True)
 
     def _due(self, clientid: str) -> None:
-        self._send(self._pending.pop(clientid)[1])
+        self._send(self._pending.pop(clientid).identity)
 
     def _send(self, identity: Identity) -> None:
         will = identity.connect.will

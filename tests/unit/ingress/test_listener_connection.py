@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.listener.connection import Connection
+from ingress.listener.connection import DeviceConnection
 from ingress.listener.server import FILES_BESIDES, Listener
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
@@ -72,8 +72,8 @@ class Gate:
         kafka = KafkaConfig(bootstrap_servers="k:1")
         self.listener = Listener("devices", source, kafka=kafka, producer=cast(Producer, self.kafka))
 
-    async def device(self, *pieces: bytes) -> tuple[Connection, PlayedSocket]:
-        connection, sock = Connection(self.listener), PlayedSocket()
+    async def device(self, *pieces: bytes) -> tuple[DeviceConnection, PlayedSocket]:
+        connection, sock = DeviceConnection(self.listener), PlayedSocket()
         connection.connection_made(sock)
         for piece in pieces:
             if not sock.closed:
