@@ -93,7 +93,7 @@ class ExHookServer:
             ("grpc.so_reuseport", 0),  # a second process on this port must fail and not take half of the calls
         ]
         server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CALLS_MAX)
-        methods = {wire.rpc_name(hook): self._method(hook) for hook in wire.REQUESTS}
+        methods = {call.rpc: self._method(call) for call in wire.CALLS.values()}
         methods["OnProviderLoaded"] = grpc.unary_unary_rpc_method_handler(self._loaded)
         methods["OnProviderUnloaded"] = grpc.unary_unary_rpc_method_handler(self._unloaded)
         for service in wire.SERVICES:
@@ -122,31 +122,30 @@ class ExHookServer:
 
     async def _loaded(self, request: bytes, context: Any) -> bytes:
         """EMQX introduces itself; we say what we want to be called for."""
-        told = await self._decode("ProviderLoadedRequest", request, context)
+        told = await self._decode(wire.ProviderLoadedRequest, request, context)
         log.info("exhook.connected", source=self._name, node=told.meta.node, version=told.broker.version)
         self._outbox.metrics.connections.inc()
         self._outbox.metrics.connected.set(1)
         wanted = [{"name": name, "topics": topics} for name, topics in self._hooks.items()]
-        answer: bytes = wire.CLASSES["LoadedResponse"](hooks=wanted).SerializeToString()
+        answer: bytes = wire.LoadedResponse(hooks=wanted).SerializeToString()
         return answer
 
     async def _unloaded(self, request: bytes, context: Any) -> bytes:
         log.info("exhook.disconnected", source=self._name)
         self._outbox.metrics.connected.set(0)
-        return wire.EMPTY_SUCCESS
+        return wire.UNLOADED_ANSWER
 
-    def _method(self, hook: str) -> Any:
-        answer = wire.IGNORE if hook in wire.VALUED else wire.EMPTY_SUCCESS
-        message, note = wire.REQUESTS[hook], self._note(hook)
+    def _method(self, call: wire.Call) -> Any:
+        note = self._note(call.hook) if call.is_read else None
 
-        async def call(request: bytes, context: Any) -> bytes:
-            if message is not None and note is not None:
+        async def answer(request: bytes, context: Any) -> bytes:
+            if note is not None:
                 if self._source.when_full == "wait" and self._outbox.full:
                     await self._outbox.room(self._source.wait_timeout)
-                note(await self._decode(message, request, context))
-            return answer
+                note(await self._decode(call.request, request, context))
+            return call.answer
 
-        return grpc.unary_unary_rpc_method_handler(call)
+        return grpc.unary_unary_rpc_method_handler(answer)
 
     def _note(self, hook: str) -> Callable[[Any], None] | None:
         """What a call of this hook leads to; None for nothing."""
@@ -156,12 +155,14 @@ class ExHookServer:
             return self._publish if self._source.messages else None
         return (lambda request: self._event(hook, request)) if hook in self._events else None
 
-    async def _decode(self, message: str, request: bytes, context: Any) -> Any:
+    async def _decode(self, message: Any, request: bytes, context: Any) -> Any:
         try:
-            return wire.CLASSES[message].FromString(request)
+            return message.FromString(request)
         except DecodeError:
             self._outbox.metrics.dropped("malformed")
-            failing: Awaitable[None] = context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"expected {message}")
+            failing: Awaitable[None] = context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"expected {message.DESCRIPTOR.name}"
+            )
             await failing
 
     def _publish(self, request: Any) -> None:

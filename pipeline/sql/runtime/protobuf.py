@@ -1,10 +1,8 @@
 """Protobuf messages as values of the language, from the text of a .proto file.
 
-`file_descriptor` turns the text into the descriptor that Google's library works on, so no compiler is needed; `fill`
-and
-`as_map` go between messages and maps. Enums are their names, bytes are strings, fields that are not set are left out,
-and
-`undefined` sets nothing. Imports of other files are refused.
+`file_descriptor` turns the text into the descriptor that Google's library works on, so no compiler is needed; the ingress
+reads EMQX's ExHook by it too. `fill` and `as_map` go between messages and maps. Enums are their names, bytes are strings,
+fields that are not set are left out, and `undefined` sets nothing. Imports of other files are refused.
 """
 
 from __future__ import annotations
@@ -41,6 +39,8 @@ def file_descriptor(source: str) -> Any:
             _message(described.message_type.add(), element, described.syntax)
         elif isinstance(element, ast.Enum):
             _enum(described.enum_type.add(), element)
+        elif isinstance(element, ast.Service):
+            _service(described.service.add(), element)
     return described
 
 
@@ -84,6 +84,19 @@ def _enum(target: Any, enum: Any) -> None:
             value.name, value.number = element.name, element.number
         elif isinstance(element, ast.Option) and element.name == "allow_alias":
             target.options.allow_alias = True
+
+
+def _service(target: Any, service: Any) -> None:
+    """The calls of a service; schemas of rules have no use for them."""
+    target.name = service.name
+    for element in service.elements:
+        if isinstance(element, ast.Method):
+            method = target.method.add()
+            method.name, method.input_type, method.output_type = (
+                element.name,
+                element.input_type.type,
+                element.output_type.type,
+            )
 
 
 def _field(target: Any, field: Any) -> Any:

@@ -33,9 +33,8 @@ MESSAGE = {
 
 
 def decoded(hook: str, request: bytes) -> Any:
-    name = wire.REQUESTS[hook]
-    assert name is not None
-    return wire.CLASSES[name].FromString(request)
+    assert wire.CALLS[hook].is_read
+    return wire.CALLS[hook].request.FromString(request)
 
 
 def test_a_message_has_its_true_publisher() -> None:
@@ -161,10 +160,23 @@ def test_each_hook_becomes_its_event(hook: str, request_bytes: bytes, clientid: 
 
 def test_every_call_of_the_protocol_has_its_name() -> None:
     """The 19 hooks and the two calls about the provider are what EMQX may call; each has an answer of the right kind."""
-    names = {wire.rpc_name(hook) for hook in wire.REQUESTS}
+    names = {call.rpc for call in wire.CALLS.values()}
+    valued = {hook for hook, call in wire.CALLS.items() if call.answer}
 
     assert len(names) == 19
     assert {"OnClientConnack", "OnSessionTakenover", "OnMessagePublish", "OnClientAuthorize"} <= names
+    assert valued == {"client.authenticate", "client.authorize", "message.publish"}
+    assert {wire.CALLS[hook].answer for hook in valued} == {b"\x08\x01"}  # ValuedResponse{type = IGNORE}
+
+
+def test_calls_that_decide_or_carry_a_password_are_not_looked_into() -> None:
+    """And the password, field 4 of ClientInfo, is not even declared where it comes along with other fields."""
+    unread = {hook for hook, call in wire.CALLS.items() if not call.is_read}
+    client = wire.CALLS["client.connected"].request.DESCRIPTOR.fields_by_name["clientinfo"].message_type
+
+    assert unread == {"client.authenticate", "client.authorize", "client.subscribe", "client.unsubscribe"}
+    assert 4 not in client.fields_by_number
+    assert "password" not in client.fields_by_name
 
 
 def test_emqx_is_asked_only_for_what_is_wanted() -> None:
