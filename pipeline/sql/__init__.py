@@ -1,8 +1,11 @@
 """The rule language: SQL text to a compiled Program, and a Program and an Event to rows.
 
-    text ─ lexer ─▶ tokens ─ parser ─▶ nodes ─ compiler, statements ─▶ Python ─ program ─▶ evaluate(event) ─▶ rows
+    text ─ syntax.lexer ─▶ tokens ─ syntax.parser ─▶ nodes ─ compilation ─▶ Python ─ program ─▶ evaluate(event) ─▶ rows
+                                                                               └─ calls functions, runtime
 
-`values` says what a value is, `functions` holds one declaration per function. Nothing here does I/O or reads a clock.
+`syntax` is text and its tree, `compilation` makes Python of the tree, `runtime` is what that Python calls while it runs,
+`functions` has one declaration for each SQL function, `program` puts them together. `runtime.values` says what a value is.
+Nothing here does I/O or reads a clock.
 """
 
 from pipeline.sql.program import Program, compile_statement, share_payload

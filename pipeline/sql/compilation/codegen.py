@@ -34,6 +34,7 @@ class Labels:
         self._numbers: dict[Span, int] = {whole: 1}
 
     def number(self, span: Span) -> int:
+        """The label of the node with this span."""
         if span not in self._numbers:
             self._numbers[span] = len(self.spans)
             self.spans.append(span)
@@ -56,6 +57,7 @@ def do(source: str, label: int, **parts: Code | str | int) -> list[ast.stmt]:
 
 
 def constant(value: Any, label: int) -> Code:
+    """A value that Python can write down."""
     return _placed(ast.Constant(value), label)
 
 
@@ -70,10 +72,12 @@ def sequence(items: list[Code], label: int, kind: type[ast.List] | type[ast.Tupl
 
 
 def call(function: str, arguments: list[Code], label: int) -> Code:
+    """A call of a function of the namespace by its name."""
     return _placed(ast.Call(_placed(ast.Name(function, ast.Load()), label), arguments, []), label)
 
 
 def _copy(tree: Any, label: int, parts: dict[str, Any]) -> Any:
+    """A template's tree again, with its names replaced and everything labelled."""
     if isinstance(tree, ast.Name) and tree.id in parts:
         part = parts[tree.id]
         if isinstance(part, ast.AST):
@@ -90,6 +94,7 @@ def _copy(tree: Any, label: int, parts: dict[str, Any]) -> Any:
 
 
 def _placed(node: T, label: int) -> T:
+    """`node` on the line that is its label."""
     if isinstance(node, ast.expr | ast.stmt):
         node.lineno = node.end_lineno = label
         node.col_offset = node.end_col_offset = 0
@@ -106,10 +111,10 @@ def evaluate(event):
 
 
 def compiled(body: list[ast.stmt], namespace: dict[str, Any]) -> tuple[Any, str]:
-    """The function `evaluate(event)` with this body, and its Python source for people who want to see it.
+    """The function `evaluate(event)` with this body, and its Python source for whoever wants to read it.
 
-    It raises what EXPLAIN, a function in `namespace`, makes of an exception: a call less per record than a method
-    around it.
+    It raises what EXPLAIN, a function in `namespace`, makes of an exception. A method around it would cost a call more for
+    each record.
     """
     module = ast.parse(_FRAME)
     definition = module.body[0]

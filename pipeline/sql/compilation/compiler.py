@@ -4,23 +4,38 @@ Everything that can be decided when the rule is made is decided here: what a nam
 whether it takes these arguments, which checks a literal makes unnecessary. What is left per record is one Python
 function with locals. `statements.py` puts the pieces together in the order that the dialect evaluates them.
 
-The payload is decoded at its first use and no earlier: `self.loaded` knows whether a use is certain to have happened.
+The payload is decoded at its first use and no earlier. `loaded` says whether that use is certain to have happened
+by the code that is being compiled; `perhaps` is around code that may never run.
+
+The code is made from small templates (see codegen.py). Their letters mean the same everywhere:
+
+    t      a local of its own, which keeps a value that is needed twice: `t if (t := x) is not U else y`
+    x y    the value that is worked on, and the one in its place
+    a b    operands, or beginning and end
+    c      a condition, or the Context
+    r      a right operand, or a row
+    k      a constant: a key, a column or a text; in a comparison a local for the type
+    i s    an index; steps of a path, or the members of a set
+    o      the record that an index by path is read from
+    f      the name of the function for the general case
+
+Names that are not replaced belong to the running program: `event`, `get` (of its columns), `p` (the payload as a struct, or
+None before it is decoded), `U` (undefined), SHAPE and TEXT, and the functions of `runtime/`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from pipeline.errors import SqlError
-from pipeline.sql.compilation.codegen import Code, Labels, call, constant, mapping, py, sequence
+from pipeline.sql.compilation.bookkeeping import Bookkeeping
+from pipeline.sql.compilation.codegen import Code, call, constant, mapping, py, sequence
 from pipeline.sql.compilation.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.compilation.scope import Scope, tree_code
 from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Declaration, Signature, find, near
-from pipeline.sql.runtime.event import Context
 from pipeline.sql.runtime.shape import attribute, fits
 from pipeline.sql.runtime.values import BadValueError
 from pipeline.sql.syntax import nodes as n
-from pipeline.sql.syntax.lexer import error_at
 
 RANGE_ITEMS_MAX: Final = 100_000
 COMPARE: Final = {
@@ -32,51 +47,15 @@ ARITHMETIC: Final = {
 }  # fmt: skip
 
 
-class Compiler:
-    """Compiles expressions in one scope at a time; `namespace` collects the functions and constants that they need."""
+class Compiler(Bookkeeping):
+    """Compiles expressions in one scope at a time."""
 
-    def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any]) -> None:
-        self.text = text
-        self.context = context
-        self.namespace = namespace
-        self.labels = Labels(tree.span)
-        self.scope = Scope()
-        self.columns: set[str] | None = set()
-        self.loaded = False
-        self.uses_chance = False
-        self.keys: set[str] = set()
-        self.in_condition = False
-        self.label = 1
-        self._locals = 0
-
-    # ── bookkeeping ──
-
-    def local(self) -> str:
-        self._locals += 1
-        return f"v{self._locals}"
-
-    def bind(self, value: Any, hint: str) -> str:
-        """A name in the namespace for a constant or function that cannot be written down."""
-        name = f"{hint}_{len(self.namespace)}"
-        self.namespace[name] = value
-        return name
-
-    def error(self, node: n.Node, message: str) -> SqlError:
-        return error_at(self.text, node.span[0], message)
-
-    def reads(self, column: str) -> None:
-        if self.columns is not None:
-            self.columns.add(column)
-
-    # ── expressions ──
+    # --- expressions ---
 
     def expression(self, node: n.Expression) -> Code:
         """The value of `node` in the current scope."""
-        outer, self.label = self.label, self.labels.number(node.span)
-        try:
+        with self.labelled(node):
             return self._expression(node)
-        finally:
-            self.label = outer
 
     def _expression(self, node: n.Expression) -> Code:
         match node:
@@ -105,11 +84,13 @@ class Compiler:
         return self.condition(node)
 
     def range_literal(self, node: n.Node, begin: int, end: int) -> Code:
+        """`[1..10]`: a list of integers, its end included."""
         if end - begin >= RANGE_ITEMS_MAX:
             raise self.error(node, f"a range has at most {RANGE_ITEMS_MAX} elements")
         return py("list(range(a, b))", self.label, a=begin, b=end + 1)
 
     def arithmetic(self, node: n.Arithmetic) -> Code:
+        """Two operands. An integer literal on the right is computed inline when an integer is on the left."""
         left, right = self.expression(node.left), self.expression(node.right)
         number = node.right.value if isinstance(node.right, n.Literal) else None
         if type(number) is int and node.operator in ("+", "-", "*"):
@@ -117,9 +98,10 @@ class Compiler:
             return py(source, self.label, t=self.local(), x=left, r=number, f=ARITHMETIC[node.operator])
         return call(ARITHMETIC[node.operator], [left, right], self.label)
 
-    # ── names and paths ──
+    # --- names and paths ---
 
     def path(self, node: n.Path) -> Code:
+        """A name or path as the statement writes it. A path into the payload goes its own way."""
         if node.root == "payload" and node.steps:
             return self.payload_path(node, self.scope)
         return self.name_in(self.scope, node)
@@ -134,9 +116,8 @@ class Compiler:
         found = self.steps(tree_code(tree, self.label), node, lambda: self.record(scope))
         if scope.merged:
             return found
-        loaded = self.loaded
-        below = self.name_in(scope.below, node)
-        self.loaded = loaded
+        with self.perhaps():
+            below = self.name_in(scope.below, node)
         return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
 
     def record(self, scope: Scope) -> Code:
@@ -144,14 +125,17 @@ class Compiler:
         return mapping([(key, tree_code(tree, self.label)) for key, tree in scope.outputs.items()], self.label)
 
     def column(self, name: str) -> Code:
+        """A column of the event; the payload as it came, undecoded."""
         self.reads(name)
         if name == "payload":
             return py("event.payload()", self.label)
         return py("get(k, U)", self.label, k=constant(name, self.label))
 
-    def steps(self, value: Code, node: n.Path, origin: Any, skip: int = 0) -> Code:
-        """`value` with the steps of a path applied. `origin()` gives the record where an index that is a path is
-        read."""
+    def steps(self, value: Code, node: n.Path, origin: Callable[[], Code], skip: int = 0) -> Code:
+        """`value` with the steps of a path applied, but for the first `skip`.
+
+        `origin()` is the record from which an index is read that is a path itself.
+        """
         for step in node.steps[skip:]:
             if isinstance(step, n.Key):
                 source = "t.get(k, U) if type(t := x) is dict else member(t, k)"
@@ -166,6 +150,7 @@ class Compiler:
         return value
 
     def _reads_all(self, path: n.Path) -> None:
+        """Note the columns that an index by path reads, at any depth."""
         self.reads(path.root)
         for step in path.steps:
             if isinstance(step, n.PathIndex):
@@ -188,12 +173,15 @@ class Compiler:
         found = self.steps(own, node, lambda: py("t", self.label, t=holder))
         if scope.merged:
             return found
-        loaded = self.loaded
-        below = self.payload_path(node, scope.below)
-        self.loaded = loaded
+        with self.perhaps():
+            below = self.payload_path(node, scope.below)
         return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
 
     def document_path(self, node: n.Path) -> Code:
+        """A path into the decoded payload: its first key is an attribute of a struct that holds only keys that are read.
+
+        A first step that cannot be an attribute takes the whole document, decoded to maps and lists.
+        """
         self.reads("payload")
         first = node.steps[0]
         if not isinstance(first, n.Key) or not fits(first.name):
@@ -210,41 +198,43 @@ class Compiler:
         self.loaded = True
         return py("p or (p := event.narrow(SHAPE))", self.label)
 
-    # ── CASE and conditions ──
+    # --- CASE and conditions ---
 
     def case(self, node: n.Case) -> Code:
+        """CASE: the result of the first branch whose test is true; undefined when none is and there is no ELSE."""
         subject = self.local()
         value = py("t", self.label, t=subject)
         if node.subject is not None:
             value = py("(t := x)", self.label, t=subject, x=self.expression(node.subject))
         chain: list[tuple[Code, Code]] = []
-        certain = None
-        for branch in node.branches:
-            test = self.condition(branch.when) if node.subject is None else self.strictly_equal(value, branch.when)
-            value = py("t", self.label, t=subject)
-            # Only the first test is certain to run; what a result loads, the next test cannot count on.
-            loaded = self.loaded
-            certain = loaded if certain is None else certain
-            chain.append((test, self.expression(branch.then)))
-            self.loaded = loaded
-        chosen = self.expression(node.otherwise) if node.otherwise else py("U", self.label)
+        test = self.branch_test(node, node.branches[0], value)
+        with self.perhaps():  # only the subject and the first test are certain to run
+            for position, branch in enumerate(node.branches):
+                if position:
+                    test = self.branch_test(node, branch, py("t", self.label, t=subject))
+                with self.perhaps():  # the next test runs only where this result does not
+                    chain.append((test, self.expression(branch.then)))
+            chosen = self.expression(node.otherwise) if node.otherwise else py("U", self.label)
         for test, result in reversed(chain):
             chosen = py("a if c else b", self.label, a=result, c=test, b=chosen)
-        self.loaded = bool(certain)
         return chosen
 
+    def branch_test(self, node: n.Case, branch: n.Branch, subject: Code) -> Code:
+        """Whether a branch is taken: its condition, or that it strictly equals the subject of CASE."""
+        if node.subject is None:
+            return self.condition(branch.when)
+        return self.strictly_equal(subject, branch.when)
+
     def strictly_equal(self, value: Code, other: n.Expression) -> Code:
+        """Equal without any conversion: 1 does not equal 1.0."""
         if isinstance(other, n.Literal) and type(other.value) is str:
             return py("x == k", self.label, x=value, k=constant(other.value, self.label))
         return call("same", [value, self.expression(other)], self.label)
 
     def condition(self, node: n.Expression) -> Code:
         """The truth of `node`: Python's True or False, or an error."""
-        outer, self.label = self.label, self.labels.number(node.span)
-        try:
+        with self.labelled(node):
             return self._condition(node)
-        finally:
-            self.label = outer
 
     def _condition(self, node: n.Expression) -> Code:
         match node:
@@ -259,7 +249,7 @@ class Compiler:
             case n.Not(operand) if isinstance(operand, BOOLEAN) or type_of(operand, self.in_condition) == "boolean":
                 return py("not x", self.label, x=self.condition(operand))
             case n.Not(operand):
-                # Only false negates to true; what is no boolean negates to false.
+                # Only false negates to true; what is not a boolean negates to false.
                 return py("x is False", self.label, x=self.expression(operand))
             case n.Literal(bool()):
                 return self.expression(node)
@@ -269,13 +259,14 @@ class Compiler:
         raise self.error(node, "expected a condition, such as a comparison, found a value that is never true or false")
 
     def either_way(self, source: str, left: n.Expression, right: n.Expression) -> Code:
+        """AND or OR: the left side may decide alone."""
         a = self.condition(left)
-        loaded = self.loaded
-        b = self.condition(right)
-        self.loaded = loaded
+        with self.perhaps():
+            b = self.condition(right)
         return py(source, self.label, a=a, b=b)
 
     def comparison(self, node: n.Comparison) -> Code:
+        """A comparison; with a literal on the right, values of the literal's type are compared inline."""
         if node.operator == "~=":
             raise self.error(node, "'~=' is not an operator: write =~ for a topic match")
         left, right = self.expression(node.left), self.expression(node.right)
@@ -294,6 +285,7 @@ class Compiler:
         return py(source, self.label, x=left, r=constant(literal_value(node.right), self.label), f=function, **names)
 
     def member(self, node: n.Member) -> Code:
+        """IN: a look into a set where all members are texts or all are integers."""
         value = self.expression(node.operand)
         kinds = {literal_type(item) for item in node.items}
         kind = "str" if kinds == {str} else "int" if kinds == {int} else ""
@@ -304,9 +296,10 @@ class Compiler:
         items = sequence([self.expression(item) for item in node.items], self.label)
         return call("is_in", [value, items], self.label)
 
-    # ── calls ──
+    # --- calls ---
 
     def function_call(self, node: n.Call) -> Code:
+        """A call with as many arguments as the function takes, each checked where its type is not known to fit."""
         declared = find(node.name)
         if declared is None:
             raise self.error(node, self._unknown(node.name))
@@ -327,12 +320,14 @@ class Compiler:
         return call(f"call_{declared.name}", arguments, self.label)
 
     def _unknown(self, name: str) -> str:
+        """The message for a function that does not exist, with the nearest name that does."""
         if "." in name and not name.startswith(f"{MODULE}."):
             return f"unknown function {name}: functions are called by their plain name"
         suggestion = near(name)
         return f"unknown function {name}()" + (f": did you mean {suggestion}()?" if suggestion else "")
 
     def argument(self, node: n.Call, overload: Signature, position: int) -> Code:
+        """One argument, with the check of its parameter's type. A literal that does not fit refuses the statement."""
         argument = node.arguments[position]
         parameter = overload.parameters[min(position, len(overload.parameters) - 1)]
         code = self.expression(argument)
@@ -348,6 +343,7 @@ class Compiler:
         return call(f"as_{parameter.type}", [code], label)
 
 
+# The columns that a function of the message reads.
 MESSAGE_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "msgid": ("id",), "qos": ("qos",), "topic": ("topic",), "clientid": ("clientid",), "username": ("username",),
     "payload": ("payload",), "clientip": ("peerhost",), "peerhost": ("peerhost",), "flags": ("flags",),

@@ -34,23 +34,30 @@ class Assignment:
     label: int
 
     def statements(self) -> list[ast.stmt]:
+        """As Python."""
         return do("v = x", self.label, v=self.local, x=self.code)
 
 
 class StatementCompiler:
-    """Builds the body of `run(event)` for one statement."""
+    """Builds the body of `evaluate(event)` for one statement.
+
+    `certain`: the payload is decoded before everything else, so that no code has to ask whether it was. `items` is the local
+    that FOREACH goes through.
+    """
 
     def __init__(self, compiler: Compiler, tree: n.Statement) -> None:
         self.c = compiler
         self.tree = tree
         self.certain = False
+        self.items = ""
 
     def body(self) -> list[ast.stmt]:
+        """All of it."""
         body = self.foreach() if self.tree.collect else self.select()
         return [*self.prologue(body), *body]
 
     def prologue(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """Only what the body uses."""
+        """Locals that the body starts from: only those that it uses."""
         names = _names(body)
         start: list[ast.stmt] = []
         if self.c.uses_chance:
@@ -61,9 +68,10 @@ class StatementCompiler:
             start += do("p = None", 1)
         return start
 
-    # ── SELECT ──
+    # --- SELECT ---
 
     def select(self) -> list[ast.stmt]:
+        """Fields, WHERE and one row; or, where no field can raise, the fields that WHERE needs first and the others after it."""
         total = self.tree.where is not None and all(map(_cannot_raise, self.tree.fields))
         load: list[ast.stmt] = []
         if total and any(map(_reads_payload, self.tree.fields)):
@@ -82,26 +90,28 @@ class StatementCompiler:
         ]
 
     def where(self) -> list[ast.stmt]:
+        """Leave with no row where WHERE is false. It sees outputs first and columns below them."""
         if self.tree.where is None:
             return []
         return self.guard(self.tree.where, self.c.scope.as_merged(), "if not c: return None")
 
     def guard(self, condition: n.Expression, scope: Scope, source: str) -> list[ast.stmt]:
         """A condition evaluated in `scope`, where functions of the message know nothing."""
-        outer, self.c.scope, self.c.in_condition = self.c.scope, scope, True
-        code = self.c.condition(condition)
-        self.c.scope, self.c.in_condition = outer, False
+        with self.c.asking(scope):
+            code = self.c.condition(condition)
         return do(source, self.c.labels.number(condition.span), c=code)
 
     def row(self, scope: Scope) -> Code:
+        """The output as a map: after `*` all columns, and above them what was selected."""
         row = tree_code(scope.outputs, 1)
         if scope.star:
             row = py("{**event.row(), **r}", 1, r=row) if scope.outputs else py("event.row()", 1)
         return row
 
-    # ── fields ──
+    # --- fields ---
 
     def fields(self, fields: tuple[n.Field | n.Star, ...]) -> list[Assignment]:
+        """Fields in their order; a later one sees the outputs of those before it."""
         done: list[Assignment] = []
         for position, field in enumerate(fields):
             done += self.star() if isinstance(field, n.Star) else self.field(field, position)
@@ -122,13 +132,14 @@ class StatementCompiler:
         return before
 
     def field(self, field: n.Field, position: int) -> list[Assignment]:
+        """One field's value, put where its alias, its own path or a made-up name says."""
         label = self.c.labels.number(field.span)
         value = Assignment(self.c.local(), self.c.expression(field.value), label)
         key = field.alias or _own_key(field.value) or n.Path(f"_v_{type(field.value).__name__.lower()}_{position}")
         return [value, *self.place(key, value.local, field.value, label)]
 
     def place(self, key: n.Path, local: str, value: n.Expression, label: int) -> list[Assignment]:
-        """Notes `local` as the output at `key`; where a value may already be there, that takes a put at run time."""
+        """Note `local` as the output at `key`. Where a value may already be there, it is put into that at run time."""
         scope = self.c.scope
         if not key.steps:
             scope.outputs[key.root] = local
@@ -149,6 +160,7 @@ class StatementCompiler:
         return written
 
     def put(self, key: n.Path, local: str, label: int) -> Code:
+        """The value under the key's root with `local` at the rest of its path."""
         scope = self.c.scope
         steps = self.c.bind(tuple(map(step_value, key.steps)), "steps")
         target = py("U", label)
@@ -160,9 +172,10 @@ class StatementCompiler:
             target = self.c.column(key.root)
         return py("put(t, s, v, o)", label, t=target, s=steps, v=local, o=self.c.record(scope))
 
-    # ── FOREACH ──
+    # --- FOREACH ---
 
     def foreach(self) -> list[ast.stmt]:
+        """Fields, WHERE, and a loop over the last field, in whose scope the element hides what was selected."""
         *before, last = self.tree.fields
         fields = self.fields(tuple(before))
         fields += self.everything() if isinstance(last, n.Star) else self.collection(last, len(before))
@@ -191,7 +204,7 @@ class StatementCompiler:
         ]
 
     def collection(self, field: n.Field, position: int) -> list[Assignment]:
-        """The last field of FOREACH. The payload itself is decoded; what is no list has no elements."""
+        """The last field of FOREACH. The payload itself is decoded. A value other than a list has no elements."""
         value, *puts = self.field(field, position)
         if field.value == n.Path("payload"):
             value.code = py("event.document()", value.label)
@@ -206,7 +219,7 @@ class StatementCompiler:
         return [*self.star(), Assignment(self.items, py("[]", 1), 1)]
 
     def each(self, environment: Scope) -> list[ast.stmt]:
-        """What happens for one element."""
+        """The body of the loop: INCASE, DO, a row."""
         body: list[ast.stmt] = []
         if self.tree.incase is not None:
             body += self.guard(self.tree.incase, environment, "if not c: continue")

@@ -1,0 +1,80 @@
+"""What is known while a statement is compiled: names, labels, the scope, and what the code so far has read.
+
+Knows no expression; see compiler.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import SqlError
+from pipeline.sql.compilation.codegen import Labels
+from pipeline.sql.compilation.scope import Scope
+from pipeline.sql.runtime.event import Context
+from pipeline.sql.syntax import nodes as n
+from pipeline.sql.syntax.lexer import error_at
+
+
+class Bookkeeping:
+    """Of one statement. `namespace` collects the functions and constants that its code needs.
+
+    `columns` are those that were read so far, None: all of them; `keys` are those of the payload. In a condition
+    (`in_condition`) functions of the message give undefined, as the dialect has it.
+    """
+
+    def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any]) -> None:
+        self.text = text
+        self.context = context
+        self.namespace = namespace
+        self.labels = Labels(tree.span)
+        self.scope = Scope()
+        self.columns: set[str] | None = set()
+        self.loaded = False
+        self.uses_chance = False
+        self.keys: set[str] = set()
+        self.in_condition = False
+        self.label = 1
+        self._locals = 0
+
+    @contextmanager
+    def perhaps(self) -> Iterator[None]:
+        """Around code that may not run: what it decodes, the code behind it cannot count on."""
+        loaded = self.loaded
+        yield
+        self.loaded = loaded
+
+    @contextmanager
+    def labelled(self, node: n.Node) -> Iterator[None]:
+        """Around the code of `node`: an error in it is reported there."""
+        outer, self.label = self.label, self.labels.number(node.span)
+        yield
+        self.label = outer
+
+    @contextmanager
+    def asking(self, scope: Scope) -> Iterator[None]:
+        """Around a condition that sees `scope`."""
+        outer, self.scope, self.in_condition = self.scope, scope, True
+        yield
+        self.scope, self.in_condition = outer, False
+
+    def local(self) -> str:
+        """A new local variable's name."""
+        self._locals += 1
+        return f"v{self._locals}"
+
+    def bind(self, value: Any, hint: str) -> str:
+        """A name in the namespace for a constant or function that cannot be written down."""
+        name = f"{hint}_{len(self.namespace)}"
+        self.namespace[name] = value
+        return name
+
+    def error(self, node: n.Node, message: str) -> SqlError:
+        """The error that refuses the statement because of `node`."""
+        return error_at(self.text, node.span[0], message)
+
+    def reads(self, column: str) -> None:
+        """Note that the statement reads a column of the event."""
+        if self.columns is not None:
+            self.columns.add(column)
