@@ -1,9 +1,9 @@
-"""Records on their way into Kafka for which nobody waits: bounded by number and by bytes, with a word for each that is lost.
+"""Records on their way into Kafka that no caller waits for: bounded in number and bytes, each lost one counted.
 
-EMQX waits for the answer to a call inside its client's own process, so the answer must not wait for Kafka. What is here
-when the process is killed is lost: EMQX does not call twice.
+EMQX waits for the answer to a call inside its client's own process, so the answer must not wait for Kafka. If the process is
+killed, the records here are lost, since EMQX does not call twice.
 
-This file knows neither gRPC nor what a record says.
+This file knows neither gRPC nor the content of a record.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log: Final = structlog.get_logger("tidegate.ingress")
 
 
 class Outbox:
-    """`offer` takes a record or does not; `room` waits until there is room again."""
+    """`offer` takes a record if there is room for it; `room` waits until there is."""
 
     def __init__(self, name: str, producer: Producer, kafka: KafkaConfig, *, records_max: int, bytes_max: int) -> None:
         self._name = name
@@ -48,7 +48,7 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether the next record is not taken. A single one that is larger than the limit is taken when all is empty."""
+        """Whether the next record has no room. An empty outbox takes even one that is larger than the limit."""
         return len(self._records) >= self._records_max or self._bytes >= self._bytes_max
 
     async def room(self, seconds: float) -> bool:
@@ -87,7 +87,7 @@ class Outbox:
     # --- Kafka's answers ---
 
     def settle(self, delivery: _Delivery, error: Any) -> None:
-        """Kafka has the record, or never will: then it is a dead letter, once, and then it is dropped and counted."""
+        """Kafka has answered for a record. One that it refuses becomes a dead letter; if it refuses that too, it is dropped."""
         if error is None:
             self.metrics.produced.inc()
             self._producer.delivered()

@@ -1,10 +1,10 @@
 """The service that EMQX calls (`HookProvider`, versions 2 and 3), as a source of the ingress.
 
-EMQX calls inside the process of its client and waits, so each call is answered at once, or, when configured so, as soon
-as there is room. EMQX keeps a client on one channel and a channel keeps its order; a handler that does not wait before it
-produces keeps it too. Calls that decide something (authenticate, authorize) are not asked for; they get IGNORE.
+EMQX calls inside the process of its client and waits. So each call is answered at once or, when configured so, as soon as there
+is room. EMQX keeps a client on one channel, and a channel keeps its order; a call that produces before it waits keeps it too.
+We do not ask for calls that decide something (authenticate, authorize); if they come, the answer is IGNORE.
 
-This file does not know what is in a record and keeps none.
+This file keeps no record and does not know what is in one.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class ExHookServer:
     # --- the calls ---
 
     async def _loaded(self, request: bytes, context: Any) -> bytes:
-        """EMQX introduces itself; we say what we want to be called for."""
+        """EMQX introduces itself. We name the hooks that it should call."""
         told = await self._decode(wire.ProviderLoadedRequest, request, context)
         log.info("exhook.connected", source=self._name, node=told.meta.node, version=told.broker.version)
         self._outbox.metrics.connections.inc()
@@ -148,7 +148,7 @@ class ExHookServer:
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def _note(self, hook: str) -> Callable[[Any], None] | None:
-        """What a call of this hook leads to; None for nothing."""
+        """The function that a call of this hook leads to; None when it leads to nothing."""
         if hook == "client.connect":
             return self._reader.note_connect
         if hook == "message.publish":
@@ -166,7 +166,7 @@ class ExHookServer:
             await failing
 
     def _publish(self, request: Any) -> None:
-        """EMQX filters by topic already; what it sends all the same is not wanted. $SYS is its own."""
+        """EMQX filters by topic already. A message of another topic is dropped, and so is EMQX's own $SYS."""
         topic = request.message.topic
         self._outbox.metrics.received.inc()
         if topic.startswith("$SYS/") or not any(matches(each, topic) for each in self._source.messages):

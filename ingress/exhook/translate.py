@@ -1,10 +1,11 @@
-"""From what EMQX's ExHook tells to records: messages with their true publisher, and events with EMQX's own field names.
+"""The records of ExHook's calls: messages with their true publisher, and events with EMQX's own field names.
 
-What ExHook does not tell (clean_start, whether a message was retained) is left out. The fields of `client.connected` come
-from two calls: client.connect has the protocol, the keep-alive and the properties, but comes before the client has proved
-who it is; so it is remembered under its address too, and counts only when client.connected comes from that address.
+ExHook does not tell clean_start, nor whether a message was retained, so records do not have these. The fields of
+`client.connected` come from two calls. client.connect has the protocol, the keep-alive and the properties, but comes before the
+client has proved its name. So its fields are remembered under the client's address too, and used only when client.connected
+comes from that address.
 
-Pure, but for that memory, which is bounded. This file knows no gRPC and writes nothing.
+Pure, but for that memory, which is bounded. This file does not know gRPC.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ KEPT_TO_THE_END: Final = ("proto_name", "proto_ver", "connected_at")
 
 
 def publish_record(request: Any, now_ms: int) -> Outgoing:
-    """The record of a MessagePublishRequest. Its publisher is the one whose connection EMQX read it from."""
+    """The record of a MessagePublishRequest. Its publisher is the client from whose connection EMQX read it."""
     message = request.message
     headers = _headers(message)
     extra = [(ID, message.id.encode())] if message.id else []
@@ -90,7 +91,7 @@ class EventReader:
         self._connected: dict[tuple[str, str], dict[str, Any]] = {}
 
     def note_connect(self, request: Any) -> None:
-        """client.connect: what client.connected will not tell."""
+        """Remember from client.connect what client.connected will not tell."""
         info = request.conninfo
         properties = properties_object(request.props, request.user_props)
         fields = _protocol(info) | {"conn_props": {"User-Property": {}} | properties}
@@ -151,7 +152,7 @@ def _peer(info: Any) -> dict[str, Any]:
 
 
 def _client(info: Any) -> dict[str, Any]:
-    """Named one by one: what is not named here stays here."""
+    """Fields of a client, named one by one, so that no other leaves this process."""
     protocol = "MQTT" if info.protocol == "mqtt" else info.protocol
     return _peer(info) | _given(mountpoint=info.mountpoint, cn=info.cn, dn=info.dn, proto_name=protocol)
 
@@ -173,7 +174,7 @@ def _headers(message: Any) -> Mapping[str, str]:
 
 
 def _message(message: Any) -> dict[str, Any]:
-    """A payload that is not UTF-8 cannot stand in an event's JSON as it is: what is not text is replaced."""
+    """Fields of a message. An event is JSON, so bytes of the payload that are not UTF-8 are replaced."""
     return {
         "id": message.id,
         "topic": message.topic,

@@ -1,7 +1,7 @@
-"""What we tell a device, as bytes of its version of MQTT.
+"""Our answers to a device, as bytes of its version of MQTT.
 
-Sources: MQTT 5.0 and 3.1.1, sections 3.2 (CONNACK), 3.4 to 3.7, 3.9, 3.11, 3.13, 3.14. This file keeps no state of a
-conversation beyond what the device can read.
+Sources: MQTT 5.0 and 3.1.1, sections 3.2 (CONNACK), 3.4 to 3.7, 3.9, 3.11, 3.13, 3.14. This file does not
+know the state of the conversation.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REASON_BYTES_MAX: Final = 200
 
 
 class Answers:
-    """Writes for one device. `connected` once it was told so: then a last word is a DISCONNECT and no CONNACK."""
+    """Writes for one device. Once CONNACK said that it is `connected`, the last word is a DISCONNECT and not a CONNACK."""
 
     __slots__ = ("_packet_bytes_max", "_receive_max", "connected", "device_packet_max", "v5")
 
@@ -88,7 +88,7 @@ class Answers:
         return self._if_readable(packet(packets.CONNACK, b"\0\0" + written_properties(told)))
 
     def refusal(self, word: words.Bye) -> bytes:
-        """CONNACK instead of a DISCONNECT. Of a version that we do not know, 3.1.1 says what it has to look like."""
+        """CONNACK instead of a DISCONNECT. To a version that we do not know it is written as 3.1.1 says."""
         if self.v5:
             return self._last(packets.CONNACK, b"\0", word)
         code = words.CONNACK_311.get(word.code, 3)

@@ -1,9 +1,9 @@
 """A listener's TLS: its certificate, which may be replaced under the running process, and whose certificates it trusts.
 
-A new pair of files is tried on its own first: a pair that does not fit, because only one of the two was written yet, must not
-spoil the one in use. Connections that are open keep what they began with.
+A new pair of files is tried on its own first. While only one of the two files has been replaced the pair does not fit, and must
+not spoil the one in use. Open connections keep the certificate that they began with.
 
-This file does not know who connects.
+This file does not know connections.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Certificate:
                 raise ConfigError(f"cannot use the certificate: {error}", where=where) from None
 
     def refresh(self) -> None:
-        """Use a certificate that has changed, from the next connection on. One that cannot be used is told once."""
+        """Use a certificate that has changed, from the next connection on. Log once that one cannot be used."""
         if self.context is None or (state := self._state()) == self._seen:
             return
         try:
@@ -63,7 +63,7 @@ class Certificate:
             context.verify_mode = ssl.CERT_REQUIRED
 
     def _state(self) -> list[tuple[int, int] | None]:
-        """What tells a changed file from the same one."""
+        """Times and sizes of the files: other ones mean that a file has changed."""
         found: list[tuple[int, int] | None] = []
         for each in (self._settings.certfile, self._settings.keyfile, self._settings.cacertfile):
             try:

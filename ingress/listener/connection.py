@@ -1,11 +1,11 @@
-"""One device's connection, from accept to close: bytes in, words to whom they concern, answers out.
+"""One device's connection, from accept to close: bytes in, words to the listener and the inbox, answers out.
 
-1. CONNECT has to come, and be answered, within the time limit; meanwhile nothing more is read.
+1. The device has to send CONNECT, and we answer it, within the time limit. Nothing more is read meanwhile.
 2. Messages go to the inbox, which acknowledges them through `acknowledge` when Kafka has them.
-3. Reading pauses while there is no room: in the window, in the inbox, or in what the device does not fetch from us.
-4. `leave` ends it, whoever wanted that: a last word, and the listener learns the reason, once.
+3. Reading pauses while the window or the inbox is full, and while the device does not fetch our answers.
+4. `leave` ends the connection, whoever wanted that. The device gets a last word; the listener learns the reason, once.
 
-This file knows no Kafka and does not judge who may come.
+This file does not know Kafka. It does not judge who may connect.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class DeviceConnection(asyncio.Protocol):
     # --- asyncio's calls ---
 
     def connection_made(self, transport: Any) -> None:
-        """Somebody is there."""
+        """A device has connected."""
         self._transport = transport
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
@@ -106,11 +106,11 @@ class DeviceConnection(asyncio.Protocol):
         self._host.gone(self)
 
     def pause_writing(self) -> None:
-        """It does not fetch what we tell it."""
+        """The device does not fetch our answers: read no more of it."""
         self._pause("writing")
 
     def resume_writing(self) -> None:
-        """It does."""
+        """It fetches them again."""
         self._resume("writing")
 
     # --- what the device said ---
@@ -149,7 +149,7 @@ class DeviceConnection(asyncio.Protocol):
         self.leave("protocol_error", code, reason)
 
     async def _admit(self, connect: words.Connect) -> None:
-        """CONNECT, answered."""
+        """Answer CONNECT."""
         address = self._address()
         admitted = await self._host.admit(connect, address.common_name)
         if self._ended:
@@ -170,7 +170,7 @@ class DeviceConnection(asyncio.Protocol):
         self.data_received(b"")
 
     def _connack(self, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
-        """What of the device's wishes we change: MQTT 5 has words for it."""
+        """The answer to a device that may come in. MQTT 5 has words for those of its wishes that we change."""
         source = self._host.source
         keepalive = connect.keepalive_seconds
         longest = int(source.keepalive_max)
@@ -197,7 +197,7 @@ class DeviceConnection(asyncio.Protocol):
         self._end()
 
     def _watch(self) -> None:
-        """Silence for one and a half keep-alives ends the connection; while we do not read it, it is not silent."""
+        """End a connection that was silent for one and a half keep-alives. While we do not read, silence does not count."""
         if not self._keepalive_seconds or self._ended:
             return
         now = self._loop.time()
@@ -212,7 +212,7 @@ class DeviceConnection(asyncio.Protocol):
     # --- what the inbox and the listener want ---
 
     def acknowledge(self, acks: list[words.Ack]) -> None:
-        """Kafka has these."""
+        """Tell the device that Kafka has these messages."""
         self._tell(words.Acks(acks))
 
     def room(self, there_is: bool) -> None:
@@ -223,7 +223,7 @@ class DeviceConnection(asyncio.Protocol):
             self._pause("room")
 
     def fail(self, problem: ConnectorError) -> None:
-        """Kafka does not take what it sent; it has to send it again, to whom it will."""
+        """Kafka does not take what the device sent. The device has to send it again, here or elsewhere."""
         self.leave("server_unavailable", reasons.SERVER_UNAVAILABLE, str(problem))
 
     def hold(self) -> None:
@@ -231,7 +231,7 @@ class DeviceConnection(asyncio.Protocol):
         self._pause("stopping")
 
     def leave(self, why: str, code: int | None = None, reason: str = "") -> None:
-        """End it, with a last word when there is a `code`. `why` is for the event client.disconnected."""
+        """End the connection; with a `code`, say so first. `why` is for the event client.disconnected."""
         if self._ended:
             return
         if code is not None:

@@ -1,6 +1,6 @@
-"""A device that has logged in: what it may publish to, and what its messages and its coming and going look like in Kafka.
+"""A device that has logged in: the topics that it may publish to, and the records of its messages, coming and going.
 
-Pure, but for a memory of topics, which is bounded. This file does not know how a device proves who it is.
+Pure, but for a bounded memory of topics. This file does not know how a device proves its name.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Identity:
     topics: list[str]
     connect: Connect
     connected_at_ms: int
-    will_is_void: bool = False  # it said goodbye, or we stop
+    will_is_void: bool = False  # the device said goodbye, or we stop
     prepared: dict[bytes, Prepared] = field(default_factory=dict)
 
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:

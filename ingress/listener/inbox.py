@@ -1,12 +1,12 @@
-"""What all clients of a listener have sent and Kafka has not answered for: a window for each client, and one bound for all.
+"""Messages of all clients that Kafka has not answered for yet: a window for each client, and one bound for all.
 
 1. `take` makes records of a client's messages, in the order of arrival, and produces them;
-2. after each look for Kafka's answers the clients that got some are acknowledged, in order, in one piece each.
+2. after each look for Kafka's answers, each client that got some is acknowledged, in order and in one piece.
 
-What Kafka refuses for good goes to the dead letter topic. What it does not take for another reason ends its client's
-connection: the client has it still, and sends it again.
+A message that Kafka refuses for good goes to the dead letter topic. If Kafka does not take one for another reason, its
+client's connection ends: the client still has the message, and sends it again.
 
-This file has no await and no lock, and does not know sockets.
+This file has no await and no lock. It does not know sockets.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Receiver(Protocol):
 
 
 class ClientWindow(Window):
-    """A window that says when it got an answer, so that nobody has to look through thousands of them."""
+    """A window that notes itself when Kafka has answered, so that a sweep need not look through thousands of them."""
 
     __slots__ = ("answered", "receiver")
 
@@ -91,7 +91,7 @@ class Inbox:
         self._records = self._bytes = 0
         self.answered: set[ClientWindow] = set()
         self._busy: set[ClientWindow] = set()  # windows that are not empty
-        self._full: dict[ClientWindow, None] = {}  # who is not read because of all the others, in order
+        self._full: dict[ClientWindow, None] = {}  # clients that are not read because all is full, in order
         self.metrics = SourceMetrics(name)
         self._refusals = Refusals(f"listener:{name}", kafka, producer, self.metrics)
         self._own = ClientWindow(self, None, self._records_max)
@@ -104,7 +104,7 @@ class Inbox:
 
     @property
     def full(self) -> bool:
-        """Whether nobody should be read."""
+        """Whether no client should be read."""
         return self._records >= self._records_max or self._bytes >= self.bytes_max
 
     def window(self, receiver: Receiver) -> ClientWindow:
@@ -112,7 +112,10 @@ class Inbox:
         return ClientWindow(self, receiver, self._window_max)
 
     def take(self, window: ClientWindow, identity: Identity, run: list[Publish]) -> bool:
-        """The hot path: a run of one client's messages into Kafka. False: one of them may not be, and 3.1.1 cannot be told."""
+        """The hot path: a run of one client's messages into Kafka.
+
+        False: one has a topic that is not allowed, and MQTT 3.1.1 has no word for that.
+        """
         now_ms = int(time.time() * 1000)
         prepared, topic_name = identity.prepared, self._kafka.messages_topic
         add, produce = window.add, self._producer.produce
@@ -141,12 +144,12 @@ class Inbox:
         return obeyed
 
     def put(self, topic: str, record: Outgoing) -> None:
-        """An event or a will: nobody waits for it."""
+        """Take an event or a will, which no client waits for."""
         self._producer.produce(topic, record, self._own.add(0, topic, record))
         self._count(self._own, 1, len(record.value))
 
     def _refuse(self, window: ClientWindow, ack: Ack) -> bool:
-        """A topic that is not allowed: MQTT 5 has a word for it, which takes its turn in the window."""
+        """Refuse a message by its topic. MQTT 5 has a word for that, which takes its turn in the window."""
         self.metrics.dropped("not_authorized")
         receiver = window.receiver
         if ack and receiver is not None and not receiver.v5:
@@ -173,7 +176,7 @@ class Inbox:
     # --- Kafka's answers ---
 
     def sweep(self) -> None:
-        """After each look for Kafka's answers: acknowledge what can be, deal with what Kafka did not take."""
+        """After each look for Kafka's answers: acknowledge what Kafka has, deal with what it did not take."""
         if not self.answered:
             return
         answered = list(self.answered)
@@ -231,6 +234,6 @@ class Inbox:
         self.metrics.ack_lag.set(max(0, now_ms - min(arrivals, default=now_ms)) / 1000)
 
     def forget(self, window: ClientWindow) -> None:
-        """Its connection is gone: what is under way goes on, and is acknowledged to nobody."""
+        """A connection is gone. Its messages go on into Kafka, and no acknowledgement follows."""
         window.receiver = None
         self._full.pop(window, None)

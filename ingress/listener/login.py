@@ -1,9 +1,9 @@
-"""Who may connect, and as whom: passwords of a file, the certificate's name, or everybody.
+"""Which devices may connect, and under which name: by a file of passwords, by their certificate, or all of them.
 
-A check of a password costs 30 ms of a processor, so it is made in threads; one that was good is remembered as a keyed digest,
-so that thousands of clients that come back at once do not wait for minutes. The file is read again when it changes.
+A check of a password costs 30 ms of a processor, so threads make it. A good password is remembered as a keyed digest, so that
+thousands of clients that come back at once do not wait for minutes. The file is read again when it changes.
 
-This file does not know the protocol's state; it answers with MQTT 5's reason codes.
+This file answers with MQTT 5's reason codes. It does not know the state of a conversation.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Login:
             raise ConfigError(problem, where=f"sources.listener.{name}.password_file")
 
     async def admit(self, connect: Connect, common_name: str | None) -> Admitted:
-        """May this one come in? Who it is, then as which client, then whether its will may be published."""
+        """Whether a device may come in: first its name, then its clientid, then the topic of its will."""
         if any(identifier == AUTHENTICATION_METHOD for identifier, _ in connect.properties):
             return Admitted(BAD_AUTHENTICATION_METHOD)
         username = common_name if self._source.authentication == "certificate" else connect.username
@@ -83,7 +83,7 @@ class Login:
         return Admitted(SUCCESS, clientid, username, topics)
 
     async def _authenticate(self, username: str | None, password: bytes | None) -> int:
-        """The reason code for what a device says it is. TLS has checked a certificate's name already."""
+        """The reason code for a device's name. TLS has already checked the one of a certificate."""
         match self._source.authentication:
             case "certificate":
                 return SUCCESS if username else NOT_AUTHORIZED
@@ -100,14 +100,14 @@ class Login:
         return f"auto-{secrets.token_hex(12)}"
 
     async def refresh(self) -> None:
-        """Read the password file again if it has changed; a file that cannot be used leaves the passwords as they are."""
+        """Read the password file again if it has changed. A file that cannot be used leaves the passwords as they are."""
         problem = await asyncio.to_thread(self._read)
         if problem and problem != self._told:
             log.error("listener.passwords_refused", source=self._name, error=problem)
         self._told = problem
 
     def close(self) -> None:
-        """Checks that have not begun are not made."""
+        """Make no check that has not begun."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _check(self, username: str | None, password: bytes | None) -> int:
@@ -131,7 +131,7 @@ class Login:
         return SUCCESS
 
     def _read(self) -> str:
-        """What is wrong with the password file; empty: nothing."""
+        """What is wrong with the password file; empty when nothing is."""
         if self._source.password_file is None:
             return ""
         path = Path(self._source.password_file)

@@ -1,11 +1,11 @@
-"""A device's side of MQTT 3.1.1 and 5, as a server sees it that takes messages and gives none: a pure core without I/O.
+"""The conversation with one device in MQTT 3.1.1 or 5, for a server that takes messages and sends none. No I/O.
 
-`receive_data(bytes)` gives what the device said, `send(word)` the bytes of an answer; nothing raises, whatever comes. What
-breaks the protocol is the word Violation, and ends the conversation. A whole read is parsed at once, and a usual PUBLISH
-(QoS 0 or 1, no properties, a topic seen before) costs no call: everything else is read field by field.
+`receive_data(bytes)` gives what the device said, `send(word)` gives the bytes of an answer. Neither raises, whatever comes: a
+device that breaks the protocol said the word Violation, and the conversation ends. Packets are cut in pipeline/mqtt/framing.py,
+where a usual PUBLISH with a topic seen before costs no call. Everything else is read here, field by field.
 
-Limits on a stranger: the size of a packet is checked before it is kept; CONNECT comes first, once; nothing behind it is
-looked at before it is answered; of QoS 1 and 2 at most `receive_max` messages may be unanswered (MQTT 5).
+Limits on a stranger: the size of a packet is checked before any of it is kept. CONNECT comes first, and once. Nothing behind it
+is read before it is answered. At most `receive_max` messages of QoS 1 and 2 may be unanswered (MQTT 5).
 
 Sources: MQTT 5.0 and MQTT 3.1.1, chapter 3. This file knows no socket, user, Kafka or clock.
 """
@@ -42,7 +42,7 @@ DISCONNECT_CODES: Final = frozenset({0x00, 0x04, *range(0x80, 0xA3)})
 
 
 class State(Enum):
-    """Of a conversation. ANSWERING: CONNECT is being looked into, and what follows it waits unread."""
+    """Of a conversation. ANSWERING: we are looking into CONNECT; everything behind it waits unread."""
 
     NEW = 0
     ANSWERING = 1
@@ -65,7 +65,7 @@ class ServerProtocol(Framing[words.Said]):
         self._enter(State.NEW)
 
     def _enter(self, state: State) -> None:
-        """Another state, and what the hot loop has to know of it."""
+        """Go to another state, and tell the hot loop its limits."""
         self.state = state
         self._is_held = state in (State.ANSWERING, State.ENDED)
         self._usual_bytes_max = self._packet_bytes_max if state is State.OPEN else -1
@@ -142,6 +142,7 @@ class ServerProtocol(Framing[words.Said]):
         return self._aliases[alias], tuple(each for each in properties if each[0] != TOPIC_ALIAS)
 
     def _remember(self, topic: bytes) -> None:
+        """Note a topic that was checked, so that the hot loop takes it from now on."""
         if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
             if len(self._topics) >= TOPICS_REMEMBERED_MAX:
                 self._topics.clear()

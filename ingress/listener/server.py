@@ -1,9 +1,9 @@
-"""A port on which devices publish, as a source of the ingress: who is there, who takes over from whom, and the way out.
+"""A port on which devices publish, as a source of the ingress: its clients, takeovers, and the way out.
 
 Stopping: 1. no new connections, and nothing more is read; 2. Kafka gets its time, and what it has is acknowledged; 3. each
-client is told to go elsewhere, its will is void; 4. Kafka gets what is left of the time for the events of that.
+client is told to go elsewhere, and its will is void; 4. Kafka gets the rest of the time for the events of that.
 
-This file knows neither bytes nor records; see connection.py and inbox.py.
+This file knows neither bytes nor records. See connection.py and inbox.py.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Listener:
         self.inbox.metrics.clients(len(self._clients))
         self.inbox.observe(int(time.time() * 1000))
 
-    # --- who comes ---
+    # --- devices come and go ---
 
     def welcome(self, connection: DeviceConnection) -> bool:
         """Whether there is a place for one more connection."""
@@ -151,17 +151,17 @@ class Listener:
         return True
 
     def gone(self, connection: DeviceConnection) -> None:
-        """Its place is free."""
+        """Its place is free again."""
         self._connections.discard(connection)
 
     async def admit(self, connect: words.Connect, common_name: str | None) -> Admitted:
-        """May this one come in? While Kafka is away and the buffer full, nobody may."""
+        """Whether a device may come in. No device may while Kafka is away and the buffer is full."""
         if self.inbox.full:
             return Admitted(reasons.SERVER_BUSY)
         return await self._login.admit(connect, common_name)
 
     def refused(self, code: int, address: Address, connect: words.Connect) -> None:
-        """One who may not is counted."""
+        """Count a device that may not come in."""
         reason = REFUSALS.get(code, "protocol_error")
         self.inbox.metrics.refused(reason)
         log.debug(
@@ -171,7 +171,7 @@ class Listener:
     def enter(
         self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
     ) -> Identity:
-        """It is in; whoever has its clientid is out."""
+        """Let a device in. A connection that has its clientid ends."""
         clientid = admitted.clientid
         before = self._clients.get(clientid)
         if before is not None:
@@ -185,7 +185,7 @@ class Listener:
         return identity
 
     def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
-        """It is out: its will, then the event."""
+        """A device has left: publish its will, then the event."""
         if self._clients.get(identity.clientid) is connection:
             del self._clients[identity.clientid]
         self._wills.left(identity)

@@ -1,7 +1,7 @@
-"""Wills of clients that are here, and of those that are gone for less than their will's delay.
+"""The wills of clients, which are published when their client has been gone for the will's delay.
 
-A session keeps nothing else here, so its expiry only bounds the delay (MQTT 5.0 section 3.1.3.2.2). A client that comes back in
-time and does not start afresh takes its will back. What is held back when the process is killed is lost.
+The expiry of the session bounds the delay too (MQTT 5.0 section 3.1.3.2.2). A client that comes back in time takes its will
+back, unless it starts afresh. A will that is held back when the process is killed is lost.
 
 This file does not know connections; the clock is the event loop's.
 """
@@ -34,7 +34,7 @@ class Wills:
         self._pending: dict[str, Pending] = {}
 
     def came(self, clientid: str, *, afresh: bool) -> None:
-        """A client is here again. One that starts afresh ends its last session, and that one's will is due."""
+        """A client is here again. If it starts afresh, its last session has ended, and the will of that is due."""
         pending = self._pending.pop(clientid, None)
         if pending is not None:
             pending.timer.cancel()
@@ -55,7 +55,7 @@ class Wills:
         self._pending[identity.clientid] = Pending(timer, identity)
 
     def send_all(self) -> None:
-        """We stop: what is held back is due now."""
+        """Publish all wills that are held back, because we stop."""
         for clientid in list(self._pending):
             self.came(clientid, afresh=True)
 

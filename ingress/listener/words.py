@@ -1,6 +1,6 @@
-"""The words between the protocol's core and the connection: what a device said, what is to be told to it, and why.
+"""The words between the protocol and the connection: what a device said, and what to tell it.
 
-Values only. This file does not read or write them: see protocol.py.
+Values only: protocol.py reads and writes them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pipeline.mqtt.reasons import (
     UNSUPPORTED_VERSION,
 )
 
-# What becomes of a message, in one number, because the window keeps one for each: its packet identifier, QOS2 when a PUBREC
-# is due instead of a PUBACK, and the reason code above them. 0: nothing is due.
+# The acknowledgement of a message, in one number because the window keeps one for each message: the packet identifier, QOS2
+# when a PUBREC is due instead of a PUBACK, and the reason code above them. 0: no acknowledgement is due.
 Ack = int
 QOS2: Final = 1 << 16
 REASON_SHIFT: Final = 17
@@ -38,7 +38,7 @@ CONNACK_311: Final = {
 
 
 class Will(NamedTuple):
-    """What to publish when the device is gone without a word. Flags as in a PUBLISH."""
+    """A message to publish when the device has gone without a word. Flags as in a PUBLISH."""
 
     topic: bytes
     payload: bytes
@@ -48,7 +48,7 @@ class Will(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """CONNECT; `version` is 4 (MQTT 3.1.1) or 5. Nothing more is read before the answer to it was sent."""
+    """CONNECT; `version` is 4 (MQTT 3.1.1) or 5. Nothing more is read before it is answered."""
 
     version: int
     clientid: str  # empty: we are to assign one
@@ -78,7 +78,7 @@ class Ping(NamedTuple):
 
 
 class Subscribe(NamedTuple):
-    """SUBSCRIBE to so many filters, which we refuse."""
+    """SUBSCRIBE to so many filters; we refuse them all."""
 
     mid: int
     filters: int
@@ -98,7 +98,7 @@ class Disconnect(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """The device broke the protocol. Nothing comes after this; whatever else it sends is not looked at."""
+    """The device broke the protocol. This is its last word: nothing else that it sends is read."""
 
     code: int
     reason: str

@@ -1,9 +1,9 @@
 """paho-mqtt with a faster reader: whole reads instead of packets, joined acknowledgements, a patient end.
 
-Everything else stays paho's: handshake, TLS, keep-alive, subscriptions. Its own loop costs 47 µs a message, because each
-packet is three system calls, a lock or two and several objects. A test lists the names of paho that are used here.
+Handshake, TLS, keep-alive and subscriptions stay paho's. Its own loop costs 47 µs a message, because each packet takes three
+system calls, a lock or two and several objects. A test lists the names of paho that are used here.
 
-This file knows nothing of asyncio, of Kafka or of a window.
+This file does not know asyncio, Kafka or a window.
 """
 
 from __future__ import annotations
@@ -73,21 +73,21 @@ class BatchClient(paho.Client):
         self._packet_queue(paho.PUBACK, acknowledgements(mids), 0, 1)
 
     def leave(self) -> None:
-        """Queue a DISCONNECT and wait for the broker to close, passing over what it still sends.
+        """Queue a DISCONNECT and wait for the broker to close, ignoring what it still sends.
 
-        paho would close as soon as the packet has left. Unread bytes then make TCP answer with a reset, which can take
-        our last acknowledgements along: the broker would deliver again what it was told not to.
+        paho would close as soon as the packet has left. Unread bytes then make TCP answer with a reset, and our last
+        acknowledgements can be lost with it. The broker would deliver those messages again.
         """
         self._on_batch = lambda batch: None
         self._packet_queue(paho.PUBACK, DISCONNECT_PACKET, 0, 1)
 
     def excuse_silence(self) -> None:
-        """While reading is paused nobody sees the broker's PINGRESP; that is no reason to leave."""
+        """Stay although no PINGRESP has come: while reading is paused, none can be seen."""
         self._ping_t = 0.0
         self._last_bytes_received = time.monotonic()
 
     def _read_tls(self, sock: Any) -> bytes:
-        """One read of TLS gives at most one record. What is decrypted already would not wake the event loop again.
+        """Everything that TLS has decrypted. One read gives at most one record, and the rest would not wake the event loop.
 
         A WebSocket inside says BlockingIOError for a frame that carries nothing for us, such as a ping.
         """

@@ -1,9 +1,9 @@
 """One connection to an MQTT broker, from CONNECT to its end, on the event loop.
 
-Ties `BatchClient`, which is paho-mqtt with a faster reader, to asyncio. A new connection is a new object: so an
-acknowledgement cannot leave on another connection than its message came by.
+Ties `BatchClient`, which is paho-mqtt with a faster reader, to asyncio. Each new connection is a new object, so an
+acknowledgement can only leave on the connection that its message came by.
 
-This file knows no Kafka, keeps no window and never reconnects; see ingress/source.py for that.
+This file does not know Kafka, keeps no window and never reconnects. See ingress/source.py for that.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Connection:
             self._client.acknowledge(mids)
 
     def pause(self) -> None:
-        """Read no more: the broker's window and then TCP hold the rest back."""
+        """Read no more. The broker's window and then TCP hold the rest back."""
         self._paused = True
         self._stop_reading()
 
@@ -124,7 +124,7 @@ class Connection:
         self.abort()
 
     def abort(self, error: ConnectorError | None = None) -> None:
-        """Let go without a word: the broker delivers again what was not acknowledged."""
+        """Close without DISCONNECT. The broker will deliver again what was not acknowledged."""
         self._end(error)
         for timer in (self._rest, self._misc):
             if timer is not None:
@@ -134,7 +134,7 @@ class Connection:
     # --- connecting ---
 
     def _adopt(self) -> None:
-        """Back in the loop's thread: from here on it tells when the socket can be read and written."""
+        """Back in the loop's thread: let it tell from here on when the socket can be read and written."""
         client = self._client
         self._sock = client.socket()
         if self._sock is None:
@@ -167,7 +167,7 @@ class Connection:
             self._client.subscribe([(each, qos) for each in filters])
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Ask to be sent no more of what `filters` match; the answer is not waited for."""
+        """Ask the broker to send no more of what `filters` match. Does not wait for the answer."""
         for start in range(0, len(filters), FILTERS_MAX):
             if not self.ended.is_set():
                 self._client.unsubscribe(list(filters[start : start + FILTERS_MAX]))

@@ -1,8 +1,8 @@
 """Syntax tree to Python: expressions and conditions.
 
-Everything that can be decided when the rule is made is decided here: what a name refers to, which function is meant and
-whether it takes these arguments, which checks a literal makes unnecessary. What is left per record is one Python
-function with locals. `statements.py` puts the pieces together in the order that the dialect evaluates them.
+Everything that can be decided when the rule is made is decided here: what a name refers to, which function is called and
+whether it takes these arguments, which checks a literal makes needless. One Python function with locals is left to run for
+each record. `statements.py` puts the pieces together in the order that the dialect evaluates them.
 
 The payload is decoded at its first use and no earlier. `loaded` says whether that use is certain to have happened
 by the code that is being compiled; `perhaps` is around code that may never run.

@@ -1,11 +1,11 @@
 """How often a statement repeats what it reads.
 
-`[a, a] AS b, [b, b] AS c, …` makes a value that costs nothing, because its parts are shared, and that no memory holds
-once it is written out. So each field has a weight, the number of times that it may hold the largest thing it reads, and
-a statement in which a weight is too large is refused when it is made. Text and numbers count once: what makes them
-bounds them at run time.
+`[a, a] AS b, [b, b] AS c, …` makes a value that costs nothing in memory, because its parts are shared, but that no memory holds
+when it is written out. So each field has a weight: the number of times that it may hold the largest thing that it reads. A
+statement with too large a weight is refused when it is made. Text and numbers count once, since the functions that make them
+bound them at run time.
 
-Knows the tree of a statement; knows nothing of values.
+This file knows the tree of a statement and does not know values.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ONE: Final = frozenset({"boolean", "integer", "float", "number", "string"})
 
 
 def refuse_growth(text: str, tree: n.Statement) -> None:
-    """Raises SqlError at the first field that is too heavy."""
+    """Raise SqlError at the first field that is too heavy."""
     weights: dict[str, int] = {}
     for field in (*tree.fields, *(tree.do or ())):
         if isinstance(field, n.Star):

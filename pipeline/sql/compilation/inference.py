@@ -1,7 +1,6 @@
-"""What is known of an expression before any record is seen: its type, a literal's value, a path's steps.
+"""What an expression tells before any record comes: its type, a literal's value, a path's steps.
 
-The compiler leaves out checks that a type makes needless, and compares with literals inline. `any` is always a safe
-answer.
+The compiler leaves out checks that a type makes needless, and compares with literals inline. `any` is always a safe answer.
 """
 
 from __future__ import annotations

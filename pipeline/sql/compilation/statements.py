@@ -3,8 +3,9 @@
     SELECT    fields → WHERE → one row
     FOREACH   fields → WHERE → for each element: INCASE → DO → a row
 
-An error in a field fails the rule even where WHERE is false, so WHERE comes second. One short cut is taken where nobody
-can tell: if no field can raise once the payload is decoded, WHERE goes first and a filtered record costs only that.
+An error in a field fails the rule even where WHERE is false, so WHERE comes second. There is one short
+cut, which changes no result: if no field can raise once the payload is decoded, WHERE goes first, and a filtered record costs
+only that.
 """
 
 from __future__ import annotations

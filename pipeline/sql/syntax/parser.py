@@ -5,7 +5,7 @@ comparison also as a field or an argument; CASE as a field or an argument but ne
 are indexed. Three modes say what parentheses may hold: in a VALUE an expression, in an ARGUMENT also a comparison or a
 CASE, in a CONDITION all but CASE.
 
-Raises SqlError with the place; knows nothing of functions or types.
+Raises SqlError with the place. This file does not know functions or types.
 """
 
 from __future__ import annotations
