@@ -71,7 +71,7 @@ async def test_an_answer_without_an_upload_is_tried_again() -> None:
     """A proxy's page instead of the store's document: no part is sent, and the error quotes what was found."""
     methods = []
 
-    async def request(method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> Answer:
+    async def request(method: str, **parts: object) -> Answer:
         methods.append(method)
         return Answer(200, {}, b"<html>welcome</html>")
 
