@@ -66,8 +66,11 @@ def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry
         properties.ReceiveMaximum = source.window
         client.connect(host, int(port), keepalive, clean_start=clean, properties=properties)
     except ssl.SSLCertVerificationError as error:
-        message = f"the certificate of {source.server} is not accepted: {error.verify_message}; check ssl.cacertfile and the name"
-        raise OperatorError(message, reason="certificate") from None
+        advice = "check ssl.cacertfile and the name in `server`"
+        raise OperatorError(
+            f"TLS to {source.server}: its certificate is not accepted: {error.verify_message}; {advice}",
+            reason="certificate",
+        ) from None
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
         raise RetryableError(f"cannot reach {source.server}: {words}", reason="unreachable") from None
