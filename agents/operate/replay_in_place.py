@@ -34,7 +34,7 @@ from pipeline.record import Record
 from pipeline.upload.buffer import Buffer, Chunk, Group
 from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import Entry, StoredObject
-from pipeline.upload.outcomes import Tally
+from pipeline.upload.outcomes import Outcomes
 
 
 class Cut(NamedTuple):
@@ -55,7 +55,7 @@ class Making(NamedTuple):
 
     cut: Cut
     buffer: Buffer
-    tally: Tally
+    tally: Outcomes
     objects: list[StoredObject]
 
 
@@ -163,7 +163,7 @@ class Rewrite:
 
     async def _make(self, cut: Cut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
         """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
-        making = Making(cut, Buffer(self._version.limits), Tally(), [])
+        making = Making(cut, Buffer(self._version.limits), Outcomes(), [])
         with suppress(RecordsGoneError):
             async for records in reading.batches(cut.span):
                 progress(len(records))

@@ -6,17 +6,20 @@
 4. Store: an object is created, never overwritten. If its key is taken, another writer met the same rows before us (or an
    earlier try of ours did): theirs is compared with ours and adopted. A *shorter* one means that the other has cut there;
    this cut then ends at its furthest object. For a *longer* one we read on to its end.
-5. Ledger: one entry, created likewise, names the objects and counts the records. Who finds it taken has lost the partition.
+5. Ledger: one entry, created likewise, names the objects and counts the records. A writer that finds it taken has lost the
+   partition.
 6. Only then is the offset given to Kafka's commit.
 
 Any number of owners, zombies and kills thus make one chain of objects that holds every row once.
+
+Where a cut stands, and what may happen then, is pipeline/upload/cut.py's table. Here are the tasks and the requests.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import structlog
 
@@ -26,12 +29,12 @@ from agents.sinks.arrival import arrival
 from agents.sinks.chain import Chain
 from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction
-from pipeline.errors import ForeignObjectError, RefusedError
+from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
-from pipeline.upload.buffer import Buffer, Chunk, Group
-from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
-from pipeline.upload.outcomes import Tally
+from pipeline.upload.buffer import Chunk, Group
+from pipeline.upload.cut import TRANSITIONS, Cut, State, Transitions
+from pipeline.upload.ledger import ChainEnd, StoredObject
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
 FILTERED_SECONDS: Final = 600.0
@@ -47,96 +50,100 @@ log = structlog.get_logger("tidegate.aggregated")
 class AggregatedLane(Lane):
     """One partition of an aggregated action."""
 
+    transitions: ClassVar[Transitions] = TRANSITIONS
+
     def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
         super().__init__(partition, on_room)
         self._writer = writer
         self._chain = Chain(writer, partition)
         self._meter = ObjectMeter(writer.name)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
-        self._reading_on = asyncio.Lock()
+        self._one_reads_on = asyncio.Lock()
         self._rolls: set[asyncio.Task[None]] = set()
-        self._failure: BaseException | None = None
+        self._failure: BaseException | None = None  # of a roll
         self._chain_end: ChainEnd | None = None
-        self._position = 0  # the next offset to take
-        self._catch_up_to = 0  # the end of what those before us can have read
-        self._begin(writer.action)
+        self._opened_at: float | None = None  # when the first record of the cut came
+        self._cut = Cut(writer.action.limits, self.transitions)
+        self._take_up(writer.action)
 
-    def _begin(self, version: AggregatedAction) -> None:
-        """Forget the last cut."""
+    def _take_up(self, version: AggregatedAction) -> None:
+        """Go on under this version: the one that is configured, or the older one of a cut that others have begun."""
         self.version = version
-        self._buffer = Buffer(version.limits)
-        self._tally = Tally()
-        self._objects: list[StoredObject] = []
-        self._crossing = 0  # the end of the furthest object of this cut
-        self._cut_short = False  # a shorter object was met: this cut ends at `_crossing`
-        self._cut_wanted = False
-        self._opened_at: float | None = None
 
     @property
     def held_bytes(self) -> int:
         """What waits, what the open chunks hold, and what the next entry will name."""
-        return self.queued_bytes + self._buffer.size_bytes + len(self._objects) * OBJECT_OVERHEAD_BYTES
+        return self.queued_bytes + self._cut.buffer.size_bytes + len(self._cut.objects) * OBJECT_OVERHEAD_BYTES
+
+    @property
+    def must_read(self) -> bool:
+        """Whether an object of another writer holds rows that are not here yet."""
+        return self._cut.state is State.READING_ON
 
     @property
     def settled(self) -> int | None:
         """Where the first row begins that is not in an object; everything before it needs nothing more."""
-        first = self._buffer.first
-        return (self._position or None) if first is None else first
+        return None if self._cut.state is State.RESUMING else self._cut.end
 
     def relieve(self) -> None:
         """Cut at the next opportunity."""
-        if (self._buffer.groups or self._objects) and not self._cut_wanted:
-            self._cut_wanted = True
+        if self._cut.state is State.READING and (self._cut.buffer.groups or self._cut.objects):
+            self._cut.due()
             self._wake()
 
     async def run(self) -> None:
         """From the ledger's end to cancellation or drain: the steps at the top of this file."""
-        await self._resume()
-        self.ready = True
-        self._on_room()
         try:
-            while True:
-                taken = await self._next(self._seconds_to_cut())
-                self._check_rolls()
-                if taken is not None:
-                    await self._append(*taken)
-                last = self.draining and self.idle
-                if self._cut_due() or (last and self._tally.records):
-                    await self._cut()
-                if last and not self._tally.records:
-                    await self._end()
-                    self.drained.set()
-                    return
+            await self._resume()
+            self.ready = True
+            self._on_room()
+            while self._cut.state is not State.ENDED:
+                await self._step()
+            self.drained.set()
+        except FenceLostError:
+            self._cut.lost()
+            raise
         finally:
             await self._stop_rolls()
+
+    async def _step(self) -> None:
+        """Take a batch, if one comes before something else is due; then do what the cut's state asks for."""
+        cut = self._cut
+        taken = await self._next(self._seconds_to_cut())
+        self._check_rolls()
+        if taken is not None:
+            await self._append(*taken)
+        if self.draining and self.idle and cut.state is not State.CUTTING:
+            cut.last()
+        if self._cut_due():
+            cut.due()
+        if cut.state is State.CUTTING:
+            await self._store_all()
+            await self._write_entry()
+        elif cut.state is State.DRAINING:
+            await self._end()
 
     # --- 1. Resume
 
     async def _resume(self) -> None:
         chain_end = await self._chain.end()
         if chain_end is None:
-            return
+            return  # the first row begins it
+        newest = self._writer.action
         if chain_end.clean:
-            chain_end = await self._chain.turn(chain_end, self._writer.action, clean=False)
-        await self._go_on(chain_end)
+            chain_end = await self._chain.turn(chain_end, newest, clean=False)
         # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
-        self._catch_up_to = await self._writer.end_offset(self.partition)
-        if self._outdated and self._position >= self._catch_up_to:
-            self._chain_end = await self._chain.turn(chain_end, self._writer.action, clean=False)
-            self._begin(self._writer.action)
+        read_before = await self._writer.end_offset(self.partition)
+        if chain_end.version != newest.digest and chain_end.first >= read_before:
+            chain_end = await self._chain.turn(chain_end, newest, clean=False)
+        await self._go_on(chain_end, read_before)
 
-    async def _go_on(self, chain_end: ChainEnd) -> None:
+    async def _go_on(self, chain_end: ChainEnd, read_before: int = 0) -> None:
         """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
         self._chain_end = chain_end
-        self._position = chain_end.first
         self.durable = chain_end.first
-        if chain_end.version != self.version.digest:
-            self._begin(await self._chain.version(chain_end.version))
-
-    @property
-    def _outdated(self) -> bool:
-        """Whether this cut goes on under an older version than the one configured."""
-        return self.version.digest != self._writer.action.digest
+        self._take_up(await self._chain.version(chain_end.version))
+        self._cut.resumed(chain_end.first, self.version.limits, read_before=read_before)
 
     # --- 2. Append
 
@@ -148,27 +155,23 @@ class AggregatedLane(Lane):
         dead = self._add_rows(batch)
         await self._writer.dead_letters.send(dead)
         self._release(size_bytes)
-        if self._outdated and self._position >= self._catch_up_to:
-            self._cut_wanted = True
+        if self.version.digest != self._writer.action.digest and self._cut.position >= self._cut.read_before:
+            self._cut.due()
 
     def _add_rows(self, batch: RowBatch) -> list[DeadLetter]:
         """Rows into chunks. Records before our place are another's work, and done."""
-        if batch.next_offset <= self._position:
+        if batch.next_offset <= self._cut.position:
             return []
-        arrived = arrival(batch, self._position, self.version)
-        for name, (lines, offsets) in arrived.groups.items():
-            rolled = self._buffer.extend(name, lines, offsets)
-            if rolled is not None:
-                self._roll(rolled)
-        self._tally.add(arrived.offsets, arrived.outcomes)
-        self._position = batch.next_offset
+        arrived = arrival(batch, self._cut.position, self.version)
+        for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, batch.next_offset):
+            self._roll(group)
         if self._opened_at is None:
             self._opened_at = _now()
         return arrived.dead
 
     def _roll(self, group: Group) -> None:
         """Store what is full while reading goes on. Rolls of one group follow each other: an adopted object moves the next."""
-        if group.storing or self._cut_wanted:
+        if group.storing or self._cut.state is not State.READING:
             return
         group.storing = True
         task = asyncio.create_task(self._store_rolled(group))
@@ -178,7 +181,7 @@ class AggregatedLane(Lane):
 
     async def _store_rolled(self, group: Group) -> None:
         try:
-            while group.rolled and not self._cut_short:
+            while group.rolled and not self._cut.ends_at_furthest:
                 await self._store(group)
         finally:
             group.storing = False
@@ -186,8 +189,6 @@ class AggregatedLane(Lane):
     def _roll_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception():
             self._failure = task.exception()
-        if self._failure or self._cut_short:
-            self._cut_wanted = True
             self._wake()
 
     def _check_rolls(self) -> None:
@@ -206,66 +207,41 @@ class AggregatedLane(Lane):
     def _seconds_to_cut(self) -> float | None:
         if self._opened_at is None:
             return None
-        limit = self.version.cut_seconds if self._buffer.groups or self._objects else FILTERED_SECONDS
+        limit = self.version.cut_seconds if self._cut.buffer.groups or self._cut.objects else FILTERED_SECONDS
         return max(0.0, self._opened_at + limit - _now())
 
     def _cut_due(self) -> bool:
-        return self._cut_wanted or self._tally.records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
+        records = self._cut.outcomes.records
+        drains = self._cut.state is State.DRAINING and records > 0
+        return drains or records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
 
-    async def _cut(self) -> None:
-        """Store all open chunks, then write the entry. With a shorter object met, only what begins before the cut's end."""
-        assert self._chain_end is not None
-        self._cut_wanted = True
+    async def _store_all(self) -> None:
+        """Every chunk of this cut becomes an object. An object of another writer may change which chunks these are."""
         await asyncio.gather(*self._rolls)
-        while groups := self._buffer.open_groups(before=self._crossing if self._cut_short else None):
+        while groups := self._cut.to_store:
             await all_of(self._store(group) for group in groups)
-        left = self._buffer.first
-        end = self._position if left is None else left
-        await self._write_entry(end)
 
     async def _end(self) -> None:
-        """An orderly stop: say so, and who comes next need not finish anything that those before us can have begun."""
-        if self._chain_end is not None and self._position >= self._catch_up_to:
+        """An orderly stop: say so. Whoever comes next then need not finish what those before us can have begun."""
+        if self._chain_end is not None and self._cut.position >= self._cut.read_before:
             await self._chain.turn(self._chain_end, self.version, clean=True)
+        self._cut.finished()
 
-    async def _write_entry(self, end: int) -> None:
+    async def _write_entry(self) -> None:
+        """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
         assert self._chain_end is not None
-        chain_end = self._chain_end
-        # Changed where nothing of the older version is left: neither rows here nor, perhaps, objects of another writer.
-        changes = self._outdated and end == self._position >= self._catch_up_to
-        following = self._writer.action if changes else self.version
-        counts = self._tally.counts(end)
-        entry = Entry(
-            first=chain_end.first,
-            next=end,
-            epoch=chain_end.epoch,
-            version=self.version.digest,
-            next_epoch=chain_end.epoch + 1 if changes else chain_end.epoch,
-            next_version=following.digest,
-            records=counts.records,
-            filtered=counts.filtered,
-            dead_lettered=counts.dead_lettered,
-            rows=sum(each.rows for each in self._objects),
-            objects=tuple(sorted(self._objects, key=lambda each: (each.first, each.key))),
-            previous=chain_end.previous,
-            next_key_epoch=ledger.next_key_epoch(chain_end, following.digest),
-        )
-        if changes:
+        newest = self._writer.action
+        entry = self._cut.entry(self._chain_end, newest.digest)
+        following = newest if entry.next_version == newest.digest else self.version
+        if entry.next_version != entry.version:
             await self._chain.keep_version(following)
         await self._chain.append(entry)
         self._meter.cut(entry.rows)
-        self._after(entry, following)
-
-    def _after(self, entry: Entry, version: AggregatedAction) -> None:
-        """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
         self._chain_end = ledger.end_after(entry)
         self.durable = entry.next
-        buffer, tally = self._buffer, self._tally
-        self._begin(version)
-        tally.drop(entry.next)
-        if tally.records:
-            self._buffer, self._tally = buffer, tally
-            self._opened_at = _now()
+        self._take_up(following)
+        self._cut.entered(entry, following.limits)
+        self._opened_at = _now() if self._cut.outcomes.records else None
         self._on_room()
 
     # --- 4. Store
@@ -289,9 +265,7 @@ class AggregatedLane(Lane):
                 return
         if facts is None:
             facts = await self._adopt(where, key, group)
-        self._objects.append(StoredObject(key, facts.rows, chunk.first, facts.last, facts.digest, bucket))
-        self._crossing = max(self._crossing, facts.last + 1)
-        self._buffer.stored(group, facts.rows)
+        self._cut.stored(group, StoredObject(key, facts.rows, chunk.first, facts.last, facts.digest, bucket))
 
     async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> ObjectFacts | None:
         """Create the object of a chunk as it is now; None if the key is taken."""
@@ -310,11 +284,9 @@ class AggregatedLane(Lane):
         """The store will never take an object under this key, whoever sends it: its records are dead letters."""
         chunk = group.chunks[0]
         rows, offsets = chunk.rows, sorted(set(chunk.offsets))
-        await self._writer.dead_letters.send(
-            dead_letters_of(self.partition, offsets, error)
-        )  # more rows may come meanwhile
-        self._tally.dead(offsets)
-        self._buffer.stored(group, rows)
+        # More rows may come meanwhile.
+        await self._writer.dead_letters.send(dead_letters_of(self.partition, offsets, error))
+        self._cut.given_up(group, rows, offsets)
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
         """The object under our key, compared with our rows: which of them it holds."""
@@ -324,7 +296,7 @@ class AggregatedLane(Lane):
                 f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way"
             )
         found = facts_of(head, key)
-        if found.last >= self._position and not group.rolled:
+        if found.last >= self._cut.position and not group.rolled:
             await self._read_on(found.last)
         chunk = group.chunks[0]
         rows = chunk.rows_until(found.last)
@@ -334,22 +306,23 @@ class AggregatedLane(Lane):
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
             )
         if rows < chunk.rows:
-            self._cut_short = True
+            self._cut.shorter()
+            self._wake()
         return found._replace(last=chunk.offsets[rows - 1])
 
     async def _read_on(self, last: int) -> None:
         """Append until everything up to offset `last` is here. Another writer has read it, so it is in Kafka."""
-        async with self._reading_on:
-            self.must_read = True  # also while we drain
+        async with self._one_reads_on:
+            if self._cut.position > last:
+                return
+            self._cut.longer()
             self._on_room()
-            try:
-                while self._position <= last:
-                    taken = await self._next(None)
-                    if taken is not None:
-                        await self._append(*taken)
-            finally:
-                self.must_read = False
-                self._arrived.set()
+            while self.must_read and self._cut.position <= last:
+                taken = await self._next(None)
+                if taken is not None:
+                    await self._append(*taken)
+            self._cut.reached()
+            self._arrived.set()
 
 
 def _now() -> float:

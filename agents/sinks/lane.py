@@ -46,7 +46,6 @@ class Lane:
         self.ready = False
         self.draining = False
         self.end_offset = 0  # of the partition, as last seen
-        self.must_read = False  # rows are needed to finish a cut, whatever the limits
         self.durable: int | None = None
         self.queued_bytes = 0
         self._on_room = on_room
@@ -60,6 +59,11 @@ class Lane:
     def held_bytes(self) -> int:
         """Bytes of everything that is fetched and not durable."""
         return self.queued_bytes
+
+    @property
+    def must_read(self) -> bool:
+        """Whether rows are needed to finish what is under way, whatever the limits and although the lane drains."""
+        return False
 
     @property
     def settled(self) -> int | None:
@@ -116,11 +120,13 @@ class Lane:
                     await self._arrived.wait()
         except TimeoutError:
             return None
-        self._woken = False
+        if self._woken:  # what it was woken for comes before further rows
+            self._woken = False
+            return None
         return self._queue.popleft() if self._queue else None
 
     def _wake(self) -> None:
-        """Let `_next` return, with a batch or without: there is something else to do."""
+        """Let `_next` return without a batch: there is something else to do."""
         self._woken = True
         self._arrived.set()
 

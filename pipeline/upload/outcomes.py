@@ -23,7 +23,7 @@ class Counts(NamedTuple):
     dead_lettered: int
 
 
-class Tally:
+class Outcomes:
     """Outcomes of the records since the last cut, batch by batch."""
 
     def __init__(self) -> None:

@@ -19,16 +19,17 @@ from pipeline.rule import RowBatch
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Group
+from pipeline.upload.cut import TRANSITIONS, Event, State, Transitions
 from pipeline.upload.ledger import ChainEnd, Entry
-from pipeline.upload.outcomes import FILTERED, WRITTEN, Tally
+from pipeline.upload.outcomes import FILTERED, WRITTEN, Outcomes
 
 
 class CommitsBeforeTheLedger(AggregatedLane):
     """The offset is given to Kafka's commit when the entry is about to be written."""
 
-    async def _write_entry(self, end: int) -> None:
-        self.durable = end
-        await super()._write_entry(end)
+    async def _write_entry(self) -> None:
+        self.durable = self._cut.end
+        await super()._write_entry()
 
 
 class TakesTakenForWritten(AggregatedLane):
@@ -78,17 +79,17 @@ class _KeyWithoutEpoch:
 class LeavesTheEpochOut(AggregatedLane):
     """Keys are the same under every rule, and so a new rule's object meets an old one's."""
 
-    def _begin(self, version: AggregatedAction) -> None:
-        super()._begin(replace(version, key=_KeyWithoutEpoch(version.key)))  # type: ignore[arg-type]
+    def _take_up(self, version: AggregatedAction) -> None:
+        super()._take_up(replace(version, key=_KeyWithoutEpoch(version.key)))  # type: ignore[arg-type]
 
 
 class ForgetsTheTail(AggregatedLane):
     """At a stop the open chunks are dropped, and the entry covers them."""
 
-    async def _cut(self) -> None:
+    async def _store_all(self) -> None:
         if self.draining:
-            self._buffer = Buffer(self.version.limits)
-        await super()._cut()
+            self._cut.buffer = Buffer(self.version.limits)
+        await super()._store_all()
 
 
 class StoresTheSuccessorFirst(AggregatedLane):
@@ -104,7 +105,24 @@ class StoresTheSuccessorFirst(AggregatedLane):
         await super()._store_rolled(group)
 
 
-class _MadeUpTally(Tally):
+def _but(state: State, **then: State) -> Transitions:
+    """The table of a cut's states with one row broken: what follows on these events."""
+    return {**TRANSITIONS, state: {**TRANSITIONS[state], **{Event[name]: after for name, after in then.items()}}}
+
+
+class DoesNotReadOn(AggregatedLane):
+    """A longer object of another writer is compared with the rows that are here."""
+
+    transitions = _but(State.CUTTING, LONGER=State.CUTTING, REACHED=State.CUTTING)
+
+
+class EndsBeforeTheCut(AggregatedLane):
+    """At a stop, rows that are here are left to whoever comes next, who stops in turn."""
+
+    transitions = _but(State.DRAINING, DUE=State.ENDED)
+
+
+class _MadeUpOutcomes(Outcomes):
     def add(self, offsets: Sequence[int], outcomes: bytes) -> None:
         super().add(offsets, outcomes.replace(bytes([FILTERED]), bytes([WRITTEN])))
 
@@ -112,9 +130,9 @@ class _MadeUpTally(Tally):
 class CountsFilteredAsWritten(AggregatedLane):
     """The ledger's numbers are made up."""
 
-    def _begin(self, version: AggregatedAction) -> None:
-        super()._begin(version)
-        self._tally = _MadeUpTally()
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._cut.outcomes = _MadeUpOutcomes()
 
 
 class _ChainOfEpochs(Chain):

@@ -23,6 +23,8 @@ WITHIN_SEEDS = {
     planted.LeavesTheEpochOut: 200,
     planted.ForgetsTheTail: 20,
     planted.StoresTheSuccessorFirst: 20,
+    planted.DoesNotReadOn: 20,
+    planted.EndsBeforeTheCut: 20,
     planted.CountsFilteredAsWritten: 40,
     planted.RaisesTheEpochAtEveryStop: 40,
     planted.Unfenced: 20,

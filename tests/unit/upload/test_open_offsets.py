@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.upload.open_offsets import OpenOffsets
-from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN, Tally
+from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN, Outcomes
 
 
 def test_nothing_is_durable_before_anything_is_read() -> None:
@@ -63,7 +63,7 @@ def test_durable_never_passes_open_work(numbers: list[int], chance: object) -> N
 
 def test_tally_counts_up_to_any_offset() -> None:
     """A cut may end in the middle of a batch."""
-    tally = Tally()
+    tally = Outcomes()
     tally.add(range(10, 14), bytes([WRITTEN, FILTERED, DEAD, WRITTEN]))
     tally.add([20, 25], bytes([FILTERED, WRITTEN]))
 

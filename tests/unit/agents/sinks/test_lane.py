@@ -24,6 +24,11 @@ class Keeping(Lane):
         self.let = asyncio.Event()
         self.relieved = 0
         self.fail = False
+        self.reads_on = False
+
+    @property
+    def must_read(self) -> bool:
+        return self.reads_on
 
     def relieve(self) -> None:
         self.relieved += 1
@@ -86,7 +91,7 @@ async def test_a_lane_that_must_read_to_finish_a_cut_has_room_beyond_the_limit()
     """Or the cut would wait for memory that only the cut can free."""
     lanes, one, _ = await opened(bytes_max=100)
     lanes.reserve(TWO, 200)
-    one.must_read = True
+    one.reads_on = True
 
     assert lanes.has_room(ONE)
     await lanes.close()

@@ -1,0 +1,223 @@
+"""Where one partition's chunks stand between two entries of its ledger: a table of states, and what to do next.
+
+A *cut* ends with an entry that names its objects. Whoever drives this tells what happened (rows came, a full chunk was stored,
+an object of another writer was met, the entry is written) and is told what to do: which chunks to store, how far to read on,
+where the entry ends. What may happen in which state is TRANSITIONS and nothing else.
+
+    RESUMING     the end of the ledger's chain is being looked for
+    READING      rows are appended; a chunk that is full is stored meanwhile
+    CUTTING      all open chunks are being stored, then the entry is written; rows wait
+    READING_ON   as CUTTING, but an object of another writer holds rows that are not here yet: they are appended first
+    DRAINING     nothing more will come: what is here is cut, and then it ends
+    ENDED        the partition is another's, or everything is durable
+
+An object that is *shorter* than our chunk says that another writer has cut there. This cut then ends where the furthest of its
+objects ends, and rows beyond go to the next one. A *longer* object says that another writer has read on: so do we.
+
+Pure: no I/O, no clock. Tasks, requests and the entry itself are agents/sinks/aggregated.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Final
+
+from pipeline.errors import InternalError
+from pipeline.template.object_key import GroupName
+from pipeline.upload import ledger
+from pipeline.upload.buffer import Buffer, Group, RollLimits
+from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
+from pipeline.upload.outcomes import Outcomes
+
+
+class State(Enum):
+    """Where a cut stands; see the top of this file."""
+
+    RESUMING = "resuming"
+    READING = "reading"
+    CUTTING = "cutting"
+    READING_ON = "reading on"
+    DRAINING = "draining"
+    ENDED = "ended"
+
+
+class Event(Enum):
+    """What can happen to a cut."""
+
+    RESUMED = "the end of the chain is known"
+    ROWS = "rows came"
+    DUE = "the interval has passed, memory is short, or a newer version waits"
+    SHORTER = "an object of another writer ends before our chunk does"
+    LONGER = "an object of another writer ends beyond what was read"
+    REACHED = "everything up to the end of that object was read"
+    ENTERED = "the entry is written"
+    LAST = "nothing more will come"
+    FINISHED = "everything is durable"
+    LOST = "another worker has the partition"
+
+
+Transitions = Mapping[State, Mapping[Event, State]]
+TRANSITIONS: Final[Transitions] = {
+    State.RESUMING: {
+        Event.RESUMED: State.READING,
+        Event.LAST: State.DRAINING,
+        Event.LOST: State.ENDED,
+    },
+    State.READING: {
+        Event.ROWS: State.READING,
+        Event.DUE: State.CUTTING,
+        Event.SHORTER: State.CUTTING,
+        Event.LAST: State.DRAINING,
+        Event.LOST: State.ENDED,
+    },
+    State.CUTTING: {
+        Event.DUE: State.CUTTING,
+        Event.SHORTER: State.CUTTING,
+        Event.LONGER: State.READING_ON,
+        Event.ENTERED: State.READING,
+        Event.LOST: State.ENDED,
+    },
+    State.READING_ON: {
+        Event.ROWS: State.READING_ON,
+        Event.DUE: State.READING_ON,
+        Event.SHORTER: State.READING_ON,
+        Event.REACHED: State.CUTTING,
+        Event.LOST: State.ENDED,
+    },
+    State.DRAINING: {
+        Event.DUE: State.CUTTING,
+        Event.SHORTER: State.CUTTING,
+        Event.FINISHED: State.ENDED,
+        Event.LOST: State.ENDED,
+    },
+    State.ENDED: {},
+}
+
+Rows = Mapping[GroupName, tuple[list[bytes], list[int]]]  # by group: lines with their breaks, and the offset of each
+
+
+class Cut:
+    """One partition's cut under way, and the next one after it.
+
+    `position` is the next offset to take, `furthest` the end of the furthest object of this cut. `read_before` is the end of
+    what writers before us can have read: up to there they may have made objects that we have to meet under their version.
+    """
+
+    def __init__(self, limits: RollLimits, transitions: Transitions = TRANSITIONS) -> None:
+        self.state = State.RESUMING
+        self.position = 0
+        self.read_before = 0
+        self.buffer = Buffer(limits)
+        self.outcomes = Outcomes()
+        self.objects: list[StoredObject] = []
+        self.furthest = 0
+        self.ends_at_furthest = False
+        self._transitions = transitions
+
+    def _happened(self, event: Event) -> None:
+        try:
+            self.state = self._transitions[self.state][event]
+        except KeyError:
+            raise InternalError(f"a cut that is {self.state.value} met what cannot be then: {event.value}") from None
+
+    # --- what happens
+
+    def resumed(self, first: int, limits: RollLimits, *, read_before: int = 0) -> None:
+        """The chain ends at offset `first`; the next cut has these limits."""
+        self._happened(Event.RESUMED)
+        self.position, self.read_before = first, read_before
+        self.buffer = Buffer(limits)
+
+    def rows(self, groups: Rows, offsets: Sequence[int], outcomes: bytes, next_offset: int) -> list[Group]:
+        """Rows by group, and the outcome of each record. Returns the groups of which a chunk is full now."""
+        self._happened(Event.ROWS)
+        full = [group for name, rows in groups.items() if (group := self.buffer.extend(name, *rows)) is not None]
+        self.outcomes.add(offsets, outcomes)
+        self.position = next_offset
+        return full
+
+    def due(self) -> None:
+        """The interval has passed, memory is short, a newer version waits, or nothing more will come."""
+        self._happened(Event.DUE)
+
+    def shorter(self) -> None:
+        """An object of another writer ends before our chunk does: it has cut there."""
+        self._happened(Event.SHORTER)
+        self.ends_at_furthest = True
+
+    def longer(self) -> None:
+        """An object of another writer ends beyond what was read."""
+        self._happened(Event.LONGER)
+
+    def reached(self) -> None:
+        """Everything up to the end of that object was read."""
+        self._happened(Event.REACHED)
+
+    def stored(self, group: Group, found: StoredObject) -> None:
+        """The first rows of the group's first chunk are in an object."""
+        self.objects.append(found)
+        self.furthest = max(self.furthest, found.last + 1)
+        self.buffer.stored(group, found.rows)
+
+    def given_up(self, group: Group, rows: int, offsets: Sequence[int]) -> None:
+        """The first `rows` rows of the group's first chunk, of records at `offsets`, are dead letters."""
+        self.outcomes.dead(offsets)
+        self.buffer.stored(group, rows)
+
+    def entered(self, entry: Entry, limits: RollLimits) -> None:
+        """The entry is written. What was read beyond its end begins the next cut, which has these limits otherwise."""
+        self._happened(Event.ENTERED)
+        self.objects, self.furthest, self.ends_at_furthest = [], 0, False
+        self.outcomes.drop(entry.next)
+        if not self.outcomes.records:
+            self.buffer = Buffer(limits)
+
+    def last(self) -> None:
+        """Nothing more will come."""
+        self._happened(Event.LAST)
+
+    def finished(self) -> None:
+        """Everything is durable."""
+        self._happened(Event.FINISHED)
+
+    def lost(self) -> None:
+        """Another worker has the partition, and wrote the entry that was ours to write."""
+        self._happened(Event.LOST)
+
+    # --- what is to be done
+
+    @property
+    def to_store(self) -> list[Group]:
+        """Groups of which a chunk must become an object before the entry can be written."""
+        return self.buffer.open_groups(before=self.furthest if self.ends_at_furthest else None)
+
+    @property
+    def end(self) -> int:
+        """Where the entry ends: at the first row that is in no object."""
+        first = self.buffer.first
+        return self.position if first is None else first
+
+    def entry(self, start: ChainEnd, newest: str) -> Entry:
+        """The entry of this cut, which begins at `start`. `newest` is the digest of the version that is configured.
+
+        The version changes where nothing of the older one is left: neither rows here nor, perhaps, objects of another writer.
+        """
+        end = self.end
+        changes = newest != start.version and end == self.position >= self.read_before
+        counts = self.outcomes.counts(end)
+        return Entry(
+            first=start.first,
+            next=end,
+            epoch=start.epoch,
+            version=start.version,
+            next_epoch=start.epoch + 1 if changes else start.epoch,
+            next_version=newest if changes else start.version,
+            records=counts.records,
+            filtered=counts.filtered,
+            dead_lettered=counts.dead_lettered,
+            rows=sum(each.rows for each in self.objects),
+            objects=tuple(sorted(self.objects, key=lambda each: (each.first, each.key))),
+            previous=start.previous,
+            next_key_epoch=ledger.next_key_epoch(start, newest if changes else start.version),
+        )

@@ -1,0 +1,165 @@
+"""A cut's states: what may happen when, and where its entry ends."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import InternalError
+from pipeline.upload.buffer import RollLimits
+from pipeline.upload.cut import TRANSITIONS, Cut, Event, State
+from pipeline.upload.ledger import ChainEnd, StoredObject
+from pipeline.upload.outcomes import FILTERED, WRITTEN
+
+LIMITS = RollLimits(rows_max=3, bytes_max=1 << 20)
+CALLS = {
+    Event.RESUMED: lambda cut: cut.resumed(0, LIMITS),
+    Event.ROWS: lambda cut: cut.rows({}, [], b"", 0),
+    Event.DUE: Cut.due,
+    Event.SHORTER: Cut.shorter,
+    Event.LONGER: Cut.longer,
+    Event.REACHED: Cut.reached,
+    Event.ENTERED: lambda cut: cut.entered(cut.entry(ChainEnd(0, 0, "v"), "v"), LIMITS),
+    Event.LAST: Cut.last,
+    Event.FINISHED: Cut.finished,
+    Event.LOST: Cut.lost,
+}
+
+
+def reading(first: int = 0, read_before: int = 0) -> Cut:
+    """A cut that begins at offset `first`."""
+    cut = Cut(LIMITS)
+    cut.resumed(first, LIMITS, read_before=read_before)
+    return cut
+
+
+def take(cut: Cut, *names: str) -> None:
+    """Records, each with a row of the group of that name; "" for one that was filtered."""
+    first = cut.position
+    groups: dict[tuple[str, ...], tuple[list[bytes], list[int]]] = {}
+    for offset, name in enumerate(names, first):
+        if name:
+            lines, offsets = groups.setdefault((name,), ([], []))
+            lines.append(b"{}\n")
+            offsets.append(offset)
+    outcomes = bytes(WRITTEN if name else FILTERED for name in names)
+    cut.rows(groups, range(first, first + len(names)), outcomes, first + len(names))
+
+
+def store(cut: Cut, name: str, rows: int | None = None) -> None:
+    """The group's first chunk becomes an object, of so many of its rows."""
+    group = cut.buffer.groups[(name,)]
+    chunk = group.chunks[0]
+    count = chunk.rows if rows is None else rows
+    cut.stored(group, StoredObject(f"{name}{chunk.first}", count, chunk.first, chunk.offsets[count - 1], "d"))
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", Event)
+def test_what_the_table_does_not_name_cannot_happen(state: State, event: Event) -> None:
+    """Each event leads where the table says, and is refused by name where it says nothing."""
+    cut = reading()
+    cut.state = state
+
+    after = TRANSITIONS[state].get(event)
+
+    if after is None:
+        with pytest.raises(InternalError, match=event.value):
+            CALLS[event](cut)
+        assert cut.state is state
+    else:
+        CALLS[event](cut)
+        assert cut.state is after
+
+
+def test_an_entry_names_the_objects_and_counts_the_records() -> None:
+    """All chunks are stored, and the entry ends where reading stands."""
+    cut = reading(7)
+    take(cut, "a", "", "b", "a")
+    cut.due()
+    store(cut, "a")
+    store(cut, "b")
+
+    entry = cut.entry(ChainEnd(7, 2, "v", "before", key_epoch=1), "v")
+
+    assert (entry.first, entry.next, entry.records, entry.filtered, entry.rows) == (7, 11, 4, 1, 3)
+    assert [each.key for each in entry.objects] == ["a7", "b9"]
+    assert (entry.epoch, entry.next_epoch, entry.next_key_epoch, entry.previous) == (2, 2, 1, "before")
+
+
+def test_a_shorter_object_ends_the_cut_at_the_furthest_one() -> None:
+    """Rows beyond the furthest object go to the next cut, and only chunks that begin before its end are still stored."""
+    cut = reading()
+    take(cut, "a", "a", "b", "c")
+    cut.due()
+    store(cut, "a", rows=1)
+    cut.shorter()
+
+    assert cut.to_store == []
+    entry = cut.entry(ChainEnd(0, 0, "v"), "v")
+    cut.entered(entry, LIMITS)
+
+    assert (entry.next, entry.records, entry.rows) == (1, 1, 1)
+    assert (cut.state, cut.end, cut.outcomes.records) == (State.READING, 1, 3)
+
+
+def test_chunks_that_begin_before_the_furthest_object_belong_to_the_cut() -> None:
+    """An object of one group that reaches far makes the others follow."""
+    cut = reading()
+    take(cut, "a", "b", "a", "c")
+    cut.due()
+    store(cut, "a")
+    cut.shorter()
+
+    assert [group.name for group in cut.to_store] == [("b",)]
+
+
+def test_an_older_version_ends_where_nothing_of_it_can_be_left() -> None:
+    """Not while writers before us can have read further than we have."""
+    cut = reading(read_before=3)
+    take(cut, "a")
+    store(cut, "a")
+    early = cut.entry(ChainEnd(0, 4, "old", key_epoch=2), "new")
+    take(cut, "a", "")
+    store(cut, "a")
+    late = cut.entry(ChainEnd(0, 4, "old", key_epoch=2), "new")
+
+    assert (early.next_version, early.next_epoch, early.next_key_epoch) == ("old", 4, 2)
+    assert (late.next_version, late.next_epoch, late.next_key_epoch) == ("new", 5, 3)
+
+
+def test_given_up_rows_are_dead_letters_of_the_entry() -> None:
+    """Their records are counted as such, and no chunk of them is left."""
+    cut = reading()
+    take(cut, "a", "b")
+    cut.given_up(cut.buffer.groups[("a",)], 1, [0])
+    cut.due()
+    store(cut, "b")
+
+    entry = cut.entry(ChainEnd(0, 0, "v"), "v")
+
+    assert (entry.next, entry.records, entry.dead_lettered, entry.rows) == (2, 2, 1, 1)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=20), st.data())
+def test_wherever_objects_end_each_row_is_in_one_entry(names: list[str], data: st.DataObject) -> None:
+    """Objects of another writer may end anywhere: entries follow each other without gap, and no row is lost or there twice."""
+    cut, chain, rows, records = reading(), ChainEnd(0, 0, "v"), 0, 0
+    take(cut, *names)
+    while cut.outcomes.records:
+        cut.due()
+        while groups := cut.to_store:
+            chunk = groups[0].chunks[0]
+            count = data.draw(st.integers(1, chunk.rows))
+            store(cut, groups[0].name[0], count)
+            if count < chunk.rows:
+                cut.shorter()
+        entry = cut.entry(chain, "v")
+        assert entry.first == chain.first < entry.next
+        assert all(entry.first <= each.first <= each.last < entry.next for each in entry.objects)
+        rows, records = rows + entry.rows, records + entry.records
+        chain = ChainEnd(entry.next, 0, "v")
+        cut.entered(entry, LIMITS)
+
+    assert (rows, records) == (sum(map(bool, names)), len(names))
