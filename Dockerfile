@@ -1,17 +1,22 @@
 # Tidegate without the embedded servers: one image for `tidegate ingress` and `tidegate worker`.
+#
+#   docker build --tag tidegate --build-arg VERSION=1.2.3 .
+#
+# The build context has no repository, so the version is an argument; without it the command says 0.0.
 FROM python:3.12-slim AS build
+ARG VERSION=0.0
 WORKDIR /src
 RUN python -m venv /opt/tidegate
-# The dependencies first, from pyproject.toml alone: they are installed anew only when it changes.
-COPY pyproject.toml README.md LICENSE ./
-RUN mkdir pipeline ingress agents \
- && /opt/tidegate/bin/pip install --no-cache-dir . \
- && /opt/tidegate/bin/pip uninstall --yes tidegate
+# The dependencies first, from the lock file (`make lock`): they are installed anew only when it changes.
+COPY deploy/requirements.txt ./
+RUN /opt/tidegate/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt
+COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY pipeline pipeline
 COPY ingress ingress
 COPY agents agents
 COPY examples examples
-RUN /opt/tidegate/bin/pip install --no-cache-dir --no-deps . \
+RUN SETUPTOOLS_SCM_PRETEND_VERSION=${VERSION} /opt/tidegate/bin/pip install --no-cache-dir --no-deps . \
+ && /opt/tidegate/bin/pip check \
  && find /opt/tidegate -name __pycache__ -prune -exec rm -rf {} +
 
 FROM python:3.12-slim

@@ -8,9 +8,10 @@ TEST_ARGS ?=
 BENCH ?= transport rules ingress listener
 BENCH_ARGS ?=
 MUTATION_ARGS ?=
+LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench mutation clean
+.PHONY: help install demo test check format bench mutation lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,11 +25,13 @@ demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove
 test: $(VENV)/.installed-dev ## run all tests (TEST_ARGS="-k name")
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 
-check: $(VENV)/.installed-dev ## lint, formatting, types and the floors of the architecture
+check: $(VENV)/.installed-dev ## lint, formatting, types, the floors of the architecture, spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/validate-pyproject pyproject.toml
 
 format: $(VENV)/.installed-dev ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix .
@@ -39,6 +42,14 @@ bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress
 
 mutation: $(VENV)/.installed-dev ## change the pure modules a little and see a test fail (MUTATION_ARGS="--seconds 1200 --seed abc")
 	@$(BIN)/python -m tests.mutation $(MUTATION_ARGS)
+
+lock: build/tools/bin/uv ## pin what the image installs, with hashes (LOCK_ARGS="--upgrade" for the newest)
+	@build/tools/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
+	  --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS) pyproject.toml --output-file deploy/requirements.txt
+
+build/tools/bin/uv:
+	@test -x build/tools/bin/pip || $(PYTHON) -m venv build/tools
+	@build/tools/bin/pip install --quiet --disable-pip-version-check uv
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Look into the wheel and the sdist of a folder: `contents.py dist`. Ends with 1 and says when something is missing or too much.
+"""Look into the wheel and the sdist of a folder: `contents.py dist`. Ends with 1 and a list when something is amiss.
 
 The wheel holds the three packages as git has them, and their licence; the sdist holds what `.ci/run` needs beside that.
 """
@@ -28,11 +28,7 @@ def main(folder: str) -> None:
     problems = [
         *(f"{wheels[0].name} lacks {name}" for name in product - wheel),
         *(f"{wheels[0].name} should not hold {name}" for name in wheel - product - info),
-        *(
-            f"{wheels[0].name} lacks its licence"
-            for _ in [0]
-            if not any(name.endswith("licenses/LICENSE") for name in info)
-        ),
+        *(f"{wheels[0].name} lacks {name}" for name in ("LICENSE", "NOTICE") if not any(name in each for each in info)),
         *(f"{sdists[0].name} lacks {name}" for name in (product | OF_THE_SDIST) - sdist),
     ]
     print("\n".join(problems) or f"{wheels[0].name}: {len(product)} files; {sdists[0].name}: {len(sdist)}")

