@@ -1,0 +1,206 @@
+"""What README and docs show can be done: each yaml block is a configuration, each command exists with its options.
+
+A block of yaml is either a whole configuration or a part of one, which is put into SMALLEST: top-level sections as they stand,
+anything else where an HTML comment before the block says, as in `<!-- at: actions.s3.hot.parameters -->`. A line of a block of sh
+is parsed by the command that it calls, as the shell would call it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from textwrap import indent
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+import yaml
+
+from pipeline.action import problems
+from pipeline.cli.main import app
+from pipeline.config.load import parse
+from pipeline.sql import compile_statement
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+SMALLEST: dict[str, Any] = {
+    "pipeline": "docs",
+    "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
+    "sources": {},
+    "connectors": {"s3": {"lake": {"host": "127.0.0.1", "access_key_id": "k", "secret_access_key": "s"}}},
+    "actions": {
+        "s3": {
+            "hot": {
+                "connector": "lake",
+                "parameters": {
+                    "mode": "aggregated",
+                    "bucket": "b",
+                    "key": "hot/${partition}-${offset}",
+                    "container": {"type": "json_lines"},
+                    "aggregation": {"time_interval": "1m", "max_records": 10},
+                },
+            }
+        }
+    },
+    "rules": {
+        "hot": {"sql": 'SELECT payload.temp AS temp, clientid, timestamp AS at FROM "t/#"', "actions": ["s3:hot"]}
+    },
+}
+# What others' commands in the docs may be called with.
+OTHERS = {
+    "mosquitto_pub": {"-q", "-t", "-m", "-h", "-p", "--cafile", "-u", "-P", "-i"},
+    "pipx": {"install", "run"},
+    "uv": {"tool", "install"},
+    "docker": {"compose", "up", "build", "run", "--build", "--detach", "--rm", "--tag", "--build-arg", "--volume"},
+}
+COMMAND: Any = typer.main.get_command(app)
+
+
+class Block(NamedTuple):
+    """A fenced block. `at` is where its yaml belongs, "" for the top."""
+
+    place: str
+    language: str
+    text: str
+    at: str
+
+
+def _blocks() -> Iterator[Block]:
+    fence = re.compile(r"(?:<!-- at: ([\w.]+) -->\n)?^( *)```(\w*)\n(.*?)^ *```$", re.M | re.S)
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for found in fence.finditer(text):
+            line = text[: found.start(2)].count("\n") + 1
+            yield Block(f"{page.relative_to(ROOT)}:{line}", found[3], found[4], found[1] or "")
+
+
+BLOCKS = list(_blocks())
+
+
+def _of(*languages: str) -> Any:
+    found = [block for block in BLOCKS if block.language in languages]
+    return pytest.mark.parametrize("block", found, ids=[block.place for block in found])
+
+
+def test_blocks_say_what_they_are() -> None:
+    """No block is in a language that nothing here checks; what has none is a drawing or an excerpt."""
+    assert {block.language for block in BLOCKS} == {"yaml", "sh", "sql", "json", ""}
+
+
+@_of("yaml")
+def test_a_configuration_of_the_manual_is_accepted(block: Block) -> None:
+    """Every setting is known, every rule, template and container compiles."""
+    whole = {"pipeline", "rules"} <= yaml.safe_load(block.text).keys()
+
+    config = parse(block.text if whole else _with(block), name=block.place)
+
+    assert problems(config) == []
+
+
+def _with(block: Block) -> str:
+    """SMALLEST with this part in it, as it is written there. A section of connectors brings that of the action along."""
+    document: dict[str, Any] = deepcopy(SMALLEST)
+    place = document
+    for name in filter(None, block.at.split(".")):
+        place = place[name]
+    parts = {part.partition(":")[0]: part for part in re.split(r"^(?=\w)", block.text, flags=re.M) if part.strip()}
+    place.update(dict.fromkeys(parts, "HERE"))
+    if "connectors" in parts:
+        document["actions"]["s3"]["hot"]["connector"] = next(iter(yaml.safe_load(block.text)["connectors"]["s3"]))
+    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+    for name, part in parts.items():
+        text = re.sub(rf"^( *){name}: HERE\n", lambda found, part=part: indent(part, found[1]), text, flags=re.M)  # type: ignore[misc]
+    return text
+
+
+@_of("sql")
+def test_a_statement_of_the_manual_compiles(block: Block) -> None:
+    """Each statement of a block; they are apart by an empty line."""
+    for statement in re.split(r"\n\s*\n", block.text.strip()):
+        compile_statement(statement)
+
+
+@_of("json")
+def test_json_of_the_manual_is_json(block: Block) -> None:
+    """As it stands, with … only inside of strings."""
+    json.loads(block.text)
+
+
+def _commands() -> Iterator[tuple[str, str]]:
+    """Each command of a block of sh, with its place."""
+    for block in BLOCKS:
+        page, _, first = block.place.rpartition(":")
+        for number, line in enumerate(block.text.splitlines() if block.language == "sh" else [], int(first) + 1):
+            if line.strip() and not line.lstrip().startswith("#"):
+                yield f"{page}:{number}", line
+
+
+LINES = list(_commands())
+
+
+@pytest.mark.parametrize(("place", "line"), LINES, ids=[place for place, _ in LINES])
+def test_a_command_of_the_manual_can_be_given(
+    place: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tidegate` takes its words and options, `make` has its target, and other commands the options shown."""
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").touch()
+    words = shlex.split(line, comments=True)
+    words = words[: words.index(">>")] if ">>" in words else [word for word in words if word != "&"]
+
+    if words[0] == "tidegate":
+        _parse(words[1:])
+    elif words[0] == "make":
+        assert {word for word in words[1:] if "=" not in word} <= TARGETS
+    else:
+        options = {word for word in words[1:] if word.startswith("-")}
+        assert options <= OTHERS[words[0]], f"{place}: {line}"
+
+
+def _parse(words: list[str]) -> None:
+    """As the command line would, up to the point where the command would run."""
+    context, command = COMMAND.make_context("tidegate", words), COMMAND
+    while rest := _left_over(context):
+        name, command, rest = command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+
+
+def _left_over(context: Any) -> list[str]:
+    """Words for a command below this one."""
+    return [*context._protected_args, *context.args] if hasattr(context.command, "resolve_command") else []
+
+
+def _mentions() -> Iterator[tuple[str, str]]:
+    """Each `tidegate …` in the middle of a text, with its page."""
+    for page in PAGES:
+        for found in re.findall(
+            r"`(tidegate [^`]+)`", re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+        ):
+            yield page.name, " ".join(found.split())
+
+
+@pytest.mark.parametrize(("page", "text"), sorted(set(_mentions())))
+def test_a_command_that_is_mentioned_exists(page: str, text: str) -> None:
+    """Its words are commands, and its options are options of that command."""
+    words, command = shlex.split(text)[1:], COMMAND
+    while hasattr(command, "resolve_command") and words and not words[0].startswith("-"):
+        _, command, words = command.resolve_command(command.make_context("", words, resilient_parsing=True), words)
+
+    known = {option for each in command.params for option in (*each.opts, *each.secondary_opts)} | {"--help", "-h"}
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known, f"{page}: {text}"
+
+
+def test_files_that_are_named_exist() -> None:
+    """A link or a quoted path of the checkout leads somewhere."""
+    missing = [
+        f"{page.name}: {path}"
+        for page in PAGES
+        for path in re.findall(r"\]\(([\w./-]+?)(?:#[\w-]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / path).exists()
+    ]
+    assert missing == []
