@@ -203,11 +203,11 @@ def report(args: argparse.Namespace) -> None:
             ratio = found["us"] / best["bare"]["us"]
             rate = f"{found['per_second']:8.0f}/s"
             print(f"QoS {qos}  {name:8} {found['us']:6.1f} us CPU/message  {rate}  this/bare = {ratio:.1f}", flush=True)
-    for devices, rate in ((500, 1000), (500, 5000), (8, 1000), (80, 10_000)):
+    for devices, per_second in ((500, 1000), (500, 5000), (8, 1000), (80, 10_000)):
         for name in CONTESTANTS:
-            found = one_round(name, args.kafka, qos=1, messages=rate * 5, devices=devices, rate=rate)
+            found = one_round(name, args.kafka, qos=1, messages=per_second * 5, devices=devices, rate=per_second)
             print(
-                f"{devices} devices, {rate}/s together, QoS 1  {name:8} {found['us']:6.1f} us CPU/message, "
+                f"{devices} devices, {per_second}/s together, QoS 1  {name:8} {found['us']:6.1f} us CPU/message, "
                 f"PUBACK p50 {found['p50_ms']:.1f} ms, p99 {found['p99_ms']:.1f} ms",
                 flush=True,
             )

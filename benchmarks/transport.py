@@ -44,7 +44,8 @@ def main() -> int:
     """Run all measurements, print the table or JSON. Exit status 1 if a ratio is below what is required."""
     arguments = _arguments()
     if arguments.measure:
-        print(json.dumps(asyncio.run(_measure(*arguments.measure, arguments.kafka, arguments.records))))
+        side, workload = arguments.measure
+        print(json.dumps(asyncio.run(_measure(side, workload, arguments.kafka, arguments.records))))
         return 0
     with _kafka(arguments.kafka) as servers:
         _fill(servers, arguments.records)
@@ -263,7 +264,9 @@ def _stock_work(workload: str) -> Callable[[Any], int]:
 def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
     from agents.sinks.lane import Lane
     from agents.stream import app as wiring
+    from pipeline.action.compiled import CompiledAction, TopicNames
     from pipeline.config import KafkaConfig
+    from pipeline.config.resource_opts import ResourceOpts
     from pipeline.rule import RowBatch, RuleSet
 
     class Counter(Lane):
@@ -287,7 +290,8 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
 
     kafka = KafkaConfig(bootstrap_servers=servers, messages_topic=TOPIC, events_topic=TOPIC)
     rules = Counted({"r": STATEMENT}, node="benchmark")
-    return wiring.build(name, "benchmark", kafka, rules, Counter, 256 << 20)
+    action = CompiledAction("benchmark", "", ResourceOpts(), TopicNames(TOPIC, TOPIC), rules)
+    return wiring.build(name, action, kafka, Counter)
 
 
 if __name__ == "__main__":

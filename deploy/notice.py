@@ -50,13 +50,12 @@ def lines() -> list[str]:
 def licence(found: Distribution) -> str:
     """As the package says it: an SPDX expression, a word or two, or classifiers."""
     fields = found.metadata
-    expression = fields.get("License-Expression")
-    if expression:
-        return expression
+    if "License-Expression" in fields:
+        return fields["License-Expression"]
     classifiers = [
         name.rpartition(" :: ")[2] for name in fields.get_all("Classifier") or [] if name.startswith("License")
     ]
-    word = fields.get("License") or ""
+    word = next(iter(fields.get_all("License") or []), "")
     if word and "\n" not in word and len(word) <= LICENCE_LENGTH_MAX and word != "Dual License":
         return word
     if not classifiers:

@@ -153,7 +153,7 @@ class Pipeline:
     def dead_letters(self) -> list[Message]:
         """All records of the dead letter topic."""
         reader = Consumer({**self._servers, "group.id": "dead", "fetch.message.max.bytes": 16 << 20})
-        found = []
+        found: list[Message] = []
         try:
             for number in range(self.partitions):
                 place = TopicPartition(self.dead_topic, number, 0)

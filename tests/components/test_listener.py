@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from paho.mqtt.packettypes import PacketTypes
@@ -169,10 +170,10 @@ def test_a_stop_acknowledges_what_kafka_has_and_sends_clients_away(listening: Li
 
     listening.server.stop()
 
-    told = [("publish", None)]
+    told: list[Any] = [("publish", None)]
     while told[-1][0] != "disconnect":
         told.append(device.told.get(timeout=SECONDS))
-    assert told[-1][1].value == 0x8B  # type: ignore[union-attr]
+    assert told[-1][1].value == 0x8B
     records = read(listening.kafka, listening.messages, len(told) - 1)
     assert [each.value() for each in records] == [b"x"] * (len(told) - 1)
     assert [fields.get("reason") for _, fields in events(listening, 2)] == [None, "server_shutdown"]

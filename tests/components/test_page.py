@@ -22,7 +22,7 @@ from pipeline.demo.process import HOST, Server, free_port
 from pipeline.errors import ConfigError
 from pipeline.web import page
 from pipeline.web.page import Answers, Process, serving
-from tests.components.pipeline_parts import wait_until
+from tests.parts.waiting import wait_until
 
 CALM = Answers(list, lambda: {"pipeline": "p"})
 

@@ -77,7 +77,9 @@ def test_buckets_of_the_rows_own_and_one_ledger(make: Make) -> None:
         actions={"rows": action}, rules={"r": ('SELECT payload.site AS site, payload.n AS n FROM "t/#"', ["rows"])}
     )
     pipeline.prepare("many-ledger", *(f"many-{site}" for site in sites))
-    rows = [{"site": sites[number % 3], "n": number} for number in range(300)] + [{"site": "no/bucket", "n": 0}]
+    rows: list[dict[str, Any]] = [{"site": sites[number % 3], "n": number} for number in range(300)] + [
+        {"site": "no/bucket", "n": 0}
+    ]
     pipeline.produce([message(f"c{row['n'] % 20}", json.dumps(row).encode()) for row in rows])
     worker = pipeline.worker()
     pipeline.wait_for_no_lag("rows")

@@ -42,7 +42,7 @@ def run(how: Sequence[str], *numbers: signal.Signals) -> tuple[int, list[str]]:
     assert process.stderr is not None
     try:
         assert process.stdout.readline() == "ready\n"
-        told = []
+        told: list[str] = []
         for number in numbers:
             process.send_signal(number)
             if not told:

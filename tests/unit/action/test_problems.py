@@ -9,6 +9,7 @@ import pytest
 from pipeline import rule
 from pipeline.action import compile_action, problems
 from pipeline.config import Config
+from pipeline.sql import compile_statement
 
 GOOD = 'SELECT clientid FROM "t/#"'
 
@@ -63,9 +64,13 @@ def test_a_schema_is_named_once_however_many_rules_there_are() -> None:
 
 def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """For each action that they feed; and by a worker likewise."""
-    compiled = []
-    real = rule.compile_statement
-    monkeypatch.setattr(rule, "compile_statement", lambda text, *rest: compiled.append(text) or real(text, *rest))
+    compiled: list[str] = []
+
+    def counted(text: str, *rest: Any) -> Any:
+        compiled.append(text)
+        return compile_statement(text, *rest)
+
+    monkeypatch.setattr(rule, "compile_statement", counted)
     statements = [f'SELECT {n} AS n FROM "t/#"' for n in range(4)]
     aggregated = {"mode": "aggregated", "bucket": "b", "key": "k"}
     rules = {f"r{n}": {"sql": sql, "actions": ["s3:a"] if n < 3 else []} for n, sql in enumerate(statements)}

@@ -82,7 +82,7 @@ def _blocks() -> Iterator[Block]:
 BLOCKS = list(_blocks())
 
 
-def _of(*languages: str) -> Any:
+def _of(*languages: str) -> pytest.MarkDecorator:
     found = [block for block in BLOCKS if block.language in languages]
     return pytest.mark.parametrize("block", found, ids=[block.place for block in found])
 

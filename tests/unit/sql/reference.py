@@ -147,8 +147,8 @@ class Interpreter:
             arguments.append(CHECKS.get(parameter.type, lambda x: x)(self.value(argument, layers)))
         if declared.message and self.condition_only:
             return UNDEFINED
-        extra = {"event": [self.event], "context": [self.context]}.get(declared.reads, [])
-        return declared.call(*extra, *arguments)
+        read: dict[str, list[Any]] = {"event": [self.event], "context": [self.context]}
+        return declared.call(*read.get(declared.reads, []), *arguments)
 
     def case(self, node: n.Case, layers: list[dict[str, Any]]) -> Any:
         subject = self.value(node.subject, layers) if node.subject is not None else None

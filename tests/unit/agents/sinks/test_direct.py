@@ -241,7 +241,7 @@ def test_no_zombie_and_no_replay_puts_an_older_row_over_a_newer_one(seed: int) -
     log = messages(60, seed=seed)
 
     async def story() -> None:
-        owners = []
+        owners: list[Any] = []
         for _ in range(3):
             bench = Bench(store, key="${clientid}/latest")
             bench.feed(log[store.chance.randrange(30) if owners else 0 :])

@@ -33,7 +33,7 @@ def batch(base: int, offsets: Sequence[int], *, compression: int = NONE) -> byte
 
 
 def both(data: bytes, begin: int) -> tuple[Any, Any]:
-    arguments = [], begin, None, None, True, fetcher.READ_UNCOMMITTED
+    arguments: tuple[Any, ...] = [], begin, None, None, True, fetcher.READ_UNCOMMITTED
     return (
         fast_fetch.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
         fetcher.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
