@@ -11,7 +11,7 @@ MUTATION_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench mutation lock clean
+.PHONY: help install demo test coverage check format bench mutation lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,6 +24,9 @@ demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove
 
 test: $(VENV)/.installed-dev ## run all tests (TEST_ARGS="-k name")
 	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+coverage: $(VENV)/.installed-dev ## lines that the unit tests and the language's cases reach; below the floor it fails
+	@$(BIN)/python -m pytest tests/unit tests/conformance --cov $(TEST_ARGS)
 
 check: $(VENV)/.installed-dev ## lint, formatting, types, the floors of the architecture, spelling
 	$(BIN)/ruff check .
@@ -52,7 +55,7 @@ build/tools/bin/uv:
 	@build/tools/bin/pip install --quiet --disable-pip-version-check uv
 
 clean: ## remove .venv and caches
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage
 
 # A stamp is newer than pyproject.toml when its extra is installed, so the second time costs nothing.
 #

@@ -265,7 +265,7 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
     from agents.sinks.lane import Lane
     from agents.stream import app as wiring
     from pipeline.action.compiled import CompiledAction, TopicNames
-    from pipeline.config import KafkaConfig
+    from pipeline.config import DirectParameters, KafkaConfig
     from pipeline.config.resource_opts import ResourceOpts
     from pipeline.rule import RowBatch, RuleSet
 
@@ -290,7 +290,8 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
 
     kafka = KafkaConfig(bootstrap_servers=servers, messages_topic=TOPIC, events_topic=TOPIC)
     rules = Counted({"r": STATEMENT}, node="benchmark")
-    action = CompiledAction("benchmark", "", ResourceOpts(), TopicNames(TOPIC, TOPIC), rules)
+    parameters = DirectParameters(mode="direct", bucket="b", key="k")
+    action = CompiledAction("benchmark", "", ResourceOpts(), TopicNames(TOPIC, TOPIC), rules, parameters)
     return wiring.build(name, action, kafka, Counter)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
@@ -22,7 +21,8 @@ _TIMES = [("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)]
 
 def sections(section: type[Section]) -> st.SearchStrategy[dict[str, Any]]:
     """Plain data of a section: required settings, and any of the others."""
-    required, optional = {}, {}
+    required: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     for name, field in section.model_fields.items():
         (required if field.is_required() else optional)[keys_of(name, field)[0]] = _setting(field)
     return st.fixed_dictionaries(required, optional=optional)
@@ -89,8 +89,8 @@ def _inner(annotation: Any) -> st.SearchStrategy[Any]:
 
 def _within(field: FieldInfo, low: float, high: float) -> st.SearchStrategy[float]:
     for each in field.metadata:
-        low = max(low, each.ge) if isinstance(each, Ge) else each.gt + 1 if isinstance(each, Gt) else low
-        high = min(high, each.le) if isinstance(each, Le) else each.lt - 1 if isinstance(each, Lt) else high
+        low = max(low, getattr(each, "ge", low), getattr(each, "gt", low - 1) + 1)
+        high = min(high, getattr(each, "le", high), getattr(each, "lt", high + 1) - 1)
     return st.integers(int(low), max(int(low), int(high)))
 
 
