@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from pipeline.demo.process import Server
@@ -85,13 +85,14 @@ class Pipeline:
         large = {"max.message.bytes": str(16 << 20)}
         new = [NewTopic(name, self.partitions, 1, config=large) for name in (self.topic, self.dead_topic)]
         for future in self._admin.create_topics(new).values():
-            future.result(20)
+            future.result(patient(20))
         for bucket in buckets:
             self.store.create_bucket(Bucket=bucket)
 
     def add_partitions(self, count: int) -> None:
         """Let the topic have `count` partitions from now on."""
-        self._admin.create_partitions([NewPartitions(self.topic, count)])[self.topic].result(20)
+        made = self._admin.create_partitions([NewPartitions(self.topic, count)])
+        made[self.topic].result(patient(20))
         self.partitions = count
 
     def produce(self, records: Iterable[Outgoing], *, partition: int | None = None) -> list[tuple[int, int]]:
@@ -128,16 +129,23 @@ class Pipeline:
             asking.close()
 
     def committed(self, action: str) -> Offsets:
-        """The committed offset of each partition that has one."""
+        """The committed offset of each partition that has one.
+
+        A consumer asks. AdminClient.list_consumer_group_offsets ends the process when the group's coordinator has just been
+        started: librdkafka 2.16 reports the error to the consumer group of that client, which has none.
+        """
         asked = [TopicPartition(self.topic, number) for number in range(self.partitions)]
-        group = f"{self.name}.{action}"
-        found = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, asked)])[group].result(20)
-        return {each.partition: each.offset for each in found.topic_partitions if each.offset >= 0}
+        asking = Consumer({**self._servers, "group.id": f"{self.name}.{action}"})
+        try:
+            found = asking.committed(asked, timeout=patient(20))
+        finally:
+            asking.close()
+        return {each.partition: each.offset for each in found if each.offset >= 0}
 
     def members(self, action: str) -> int:
         """Workers in the action's consumer group."""
         group = f"{self.name}.{action}"
-        return len(self._admin.describe_consumer_groups([group])[group].result(20).members)
+        return len(self._admin.describe_consumer_groups([group])[group].result(patient(20)).members)
 
     def lag(self, action: str) -> int:
         """Records that are not committed."""
