@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from agents.sinks.aggregated import AggregatedLane
-from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
-from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Lane, Partition
-from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
-from pipeline.rule import RuleSet
-from tests.faults.simulation.world import Letters, kafka_record
-from tests.parts.actions import aggregated, direct
 from tests.parts.faulty_s3 import Fault, FaultyS3
+from tests.parts.lanes import ROWS, aggregated_lane, direct_lane, write
 from tests.parts.part import S3Part
 from tests.parts.stores import connector
 
-PARTITION = Partition("mqtt.messages", 0)
-STATEMENTS = {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}
-ROWS = 40
 OPTIONS = {"ssl": {"enable": False}, "request_timeout": "400ms", "max_retries": 1}
 
 FAULTS = {
@@ -79,41 +66,6 @@ async def bucket(clean: S3Store) -> str:
     name = f"faults-{uuid.uuid4().hex[:12]}"
     await clean.create_bucket(name)
     return name
-
-
-def parts(action: str) -> tuple[DeadLetters, Attempts]:
-    attempts = Attempts(action, cap_seconds=0.2)
-    return DeadLetters(Letters(), "dead", action, attempts), attempts
-
-
-def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: Any) -> DirectLane:
-    settings = {"bucket": bucket, "key": "k/${clientid}", "content": "${n}", **parameters}
-    dead_letters, attempts = parts(action)
-    writer = DirectWriter(direct(action, window=8, **settings), PatientStore(store, attempts), dead_letters)
-    return DirectLane(PARTITION, lambda: None, writer)
-
-
-def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = STATEMENTS) -> AggregatedLane:
-    aggregation = {"time_interval": "1h", "max_records": 7}
-    action = aggregated("a", statements, bucket=bucket, key="x/${partition}.jsonl", aggregation=aggregation)
-    dead_letters, attempts = parts("a")
-
-    async def end_offset(partition: Partition) -> int:
-        return ROWS
-
-    writer = AggregatedWriter("a", action, PatientStore(store, attempts), dead_letters, end_offset)
-    return AggregatedLane(PARTITION, lambda: None, writer)
-
-
-async def write(lane: Lane, rows: int = ROWS) -> None:
-    """Give the lane some rows of five clients, and let it write them all."""
-    rules = RuleSet(STATEMENTS, node="n")
-    records = [kafka_record(offset, b"c%d" % (offset % 5), b'{"n": %d}' % offset) for offset in range(rows)]
-    lane.reserve(1000)
-    lane.offer(rules.evaluate(records))
-    lane.drain()
-    async with asyncio.timeout(60):
-        await lane.run()
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from pipeline.connectors.s3.store import S3Store
-from tests.components.test_s3_faults import ROWS, aggregated_lane, direct_lane, write
 from tests.parts.faulty_s3 import Fault, FaultyS3
+from tests.parts.lanes import ROWS, aggregated_lane, direct_lane, write
 from tests.parts.part import S3Part
 from tests.parts.stores import connector
 

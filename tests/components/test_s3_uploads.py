@@ -13,9 +13,9 @@ from agents.sinks.aggregated import AggregatedLane
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
-from tests.components.test_s3_faults import aggregated_lane
 from tests.faults.simulation.world import kafka_record
 from tests.parts.faulty_s3 import Fault, FaultyS3
+from tests.parts.lanes import aggregated_lane
 from tests.parts.part import S3Part
 from tests.parts.stores import MIB, connector
 from tests.parts.waiting import until

@@ -5,31 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-CONFIG = """\
-pipeline: p
-kafka: {bootstrap_servers: "127.0.0.1:1"}
-connectors: {s3: {lake: {host: h, access_key_id: k, secret_access_key: open-sesame}}}
-actions:
-  s3:
-    raw: {connector: lake, parameters: {bucket: b, key: "a/${clientid}.json", content: "${payload}"}}
-    rows: {connector: lake, parameters: {mode: aggregated, bucket: b, key: "rows/${datetime.YYYY}.jsonl"}}
-rules:
-  hot: {sql: 'SELECT clientid, payload FROM "t/#" WHERE payload.t > 20', actions: ["s3:raw", "s3:rows"]}
-"""
+from tests.parts.commands import CONFIG, tidegate
+
 MESSAGE = json.dumps({"topic": "t/1", "clientid": "c", "payload": '{"t": 31}'})
-
-
-def tidegate(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, as a person runs it."""
-    command = [sys.executable, "-m", "pipeline.cli", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
 
 
 @pytest.fixture

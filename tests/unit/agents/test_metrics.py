@@ -18,8 +18,8 @@ from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import direct
+from tests.parts.bench import PARTITION, Bench, bucket, record, told
 from tests.parts.records import message
-from tests.unit.agents.sinks.test_aggregated import PARTITION, Bench, bucket, record, told
 
 
 def value(name: str, action: str, **labels: str) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.cli.doctor import _checks
 from pipeline.config import load_file
-from tests.unit.test_cli import CONFIG, tidegate
+from tests.parts.commands import CONFIG, tidegate
 
 LINE = "connectors.s3.lake.secret_access_key: the environment variable TIDEGATE_TEST_UNSET is not set"
 

@@ -151,6 +151,18 @@ def _imported(path: Path) -> set[str]:
     return {each.name for node in nodes if isinstance(node, ast.ImportFrom) for each in node.names}
 
 
+def test_no_test_is_built_on_another() -> None:
+    """What tests share stands in tests/parts or beside them, and not in a test file."""
+    found = [
+        f"{_name(path)}: {node.module}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_")
+    ]
+
+    assert not found
+
+
 def test_signals_go_to_our_own_processes() -> None:
     """No Python code runs between fork and exec, and only the class that owns a process group sends it signals.
 

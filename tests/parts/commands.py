@@ -1,0 +1,26 @@
+"""The command line in a process of its own, and a configuration for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.parts.waiting import patient
+
+CONFIG = """\
+pipeline: p
+kafka: {bootstrap_servers: "127.0.0.1:1"}
+connectors: {s3: {lake: {host: h, access_key_id: k, secret_access_key: open-sesame}}}
+actions:
+  s3:
+    raw: {connector: lake, parameters: {bucket: b, key: "a/${clientid}.json", content: "${payload}"}}
+    rows: {connector: lake, parameters: {mode: aggregated, bucket: b, key: "rows/${datetime.YYYY}.jsonl"}}
+rules:
+  hot: {sql: 'SELECT clientid, payload FROM "t/#" WHERE payload.t > 20', actions: ["s3:raw", "s3:rows"]}
+"""
+
+
+def tidegate(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a person runs it."""
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    return subprocess.run(command, input=given, capture_output=True, text=True, timeout=patient(60))
