@@ -64,9 +64,10 @@ class PatientStore:
         self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, mendable: Mendable | None = None
     ) -> str:
         """Write an object, replacing what is there; its ETag."""
-        return await self._until_done(
-            lambda: _waiting_for_settings(self._store.put(bucket, key, body, headers), mendable)
-        )
+        put = self._store.put
+        if mendable is None:
+            return await self._until_done(lambda: put(bucket, key, body, headers))
+        return await self._until_done(lambda: _waiting_for_settings(put(bucket, key, body, headers), mendable))
 
     async def create(
         self,
@@ -80,6 +81,8 @@ class PatientStore:
     ) -> str | None:
         """Write an object if its key is free; its ETag. None: something is there, perhaps by an earlier try of this call."""
         create = self._store.create
+        if mendable is None:
+            return await self._until_done(lambda: create(bucket, key, body, headers, part_bytes=part_bytes))
         return await self._until_done(
             lambda: _waiting_for_settings(create(bucket, key, body, headers, part_bytes=part_bytes), mendable)
         )
@@ -130,12 +133,12 @@ class PatientStore:
         await self._until_done(lambda: self._store.abort(bucket, upload))
 
 
-async def _waiting_for_settings(request: Awaitable[Result], mendable: Mendable | None) -> Result:
+async def _waiting_for_settings(request: Awaitable[Result], mendable: Mendable) -> Result:
     """What a request answers. A refusal that settings can end is an error that waits for a person."""
     try:
         return await request
     except RefusedError as error:
-        if mendable is None or not mendable(error):
+        if not mendable(error):
             raise
         raise OperatorError(str(error), reason=error.reason) from error
 
