@@ -70,6 +70,16 @@ RULE_FAILED: Final = Counter(
     "tidegate_worker_rule_failed", "Of these, those on which it could not be evaluated: dead letters.", _OF_RULE
 )
 
+# What the line a minute tells.
+DONE: Final = {
+    "records": RECORDS,
+    "rows_written": ROWS_WRITTEN,
+    "objects": OBJECTS,
+    "bytes": OBJECT_BYTES,
+    "dead_letters": DEAD_LETTERS,
+}
+LEFT: Final = {"lag": LAG}
+
 
 def count_rules(action: str, batch: RowBatch) -> None:
     """What became of a batch under each rule that wanted some of it."""

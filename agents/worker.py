@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from agents.metrics import RESTARTS
+from agents.metrics import DONE, LEFT, RESTARTS
 from agents.sinks import bucket_check, writers
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
@@ -33,6 +33,7 @@ from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateE
 from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
 from pipeline.signals import stopping
 from pipeline.web.page import Answers, serving
+from pipeline.web.working import telling
 
 DRAIN_SECONDS: Final = 20.0
 
@@ -174,6 +175,7 @@ async def serve(
         stack.push_async_callback(producer.close, 5.0)
         if ready:
             ready()
+        await stack.enter_async_context(telling(lambda facts: log.info("worker.working", **facts), DONE, LEFT))
         async with asyncio.TaskGroup() as group:
             for runner in runners:
                 group.create_task(runner.run(stop))

@@ -26,6 +26,16 @@ REFUSED: Final = Counter(
 )
 ACK_LAG: Final = Gauge("tidegate_ingress_acknowledgement_lag_seconds", "Age of the oldest of these.", ["source"])
 
+# What the line a minute tells.
+DONE: Final = {
+    "received": RECEIVED,
+    "acknowledged": ACKNOWLEDGED,
+    "produced": PRODUCED,
+    "dropped": DROPPED,
+    "dead_letters": DEAD_LETTERS,
+}
+LEFT: Final = {"window": WINDOW}
+
 
 class SourceMetrics:
     """The metrics of one source, looked up once."""

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from ingress.listener.server import Listener
+from ingress.metrics import DONE, LEFT
 from ingress.source import Source
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
@@ -21,6 +22,7 @@ from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
 from pipeline.signals import stopping
 from pipeline.web.page import Answers, serving
+from pipeline.web.working import telling
 
 log: Final = structlog.get_logger("tidegate.ingress")
 
@@ -49,7 +51,8 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
                 return
             await producer.connect()
             try:
-                await _carry(sources.values(), stop, ready)
+                async with telling(lambda facts: log.info("ingress.working", **facts), DONE, LEFT):
+                    await _carry(sources.values(), stop, ready)
             finally:
                 left = await producer.close(1.0)
             log.info("ingress.stopped", records_given_up=left)

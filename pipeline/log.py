@@ -1,14 +1,17 @@
 """How the processes write their log: one line for each change of state, JSON or coloured text, never a secret.
 
-Normal operation is silent. Everything comes out of one place, the libraries' own lines too, so a line of aiokafka looks
-like ours and is redacted like ours. This file knows no other part of Tidegate.
+Normal operation is silent. Everything comes out of one place, the libraries' own lines too: theirs have the event
+`library.warned`, say what they say in `said`, and are redacted like ours. A library that repeats itself is told once a minute.
+This file knows no other part of Tidegate.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
+import time
 from collections.abc import MutableMapping
 from typing import Any, Final, TextIO
 
@@ -23,12 +26,18 @@ SECRET_NAMES: Final = re.compile(
 ADDRESS_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 REDACTED: Final = "[redacted]"
 
+OURS: Final = "tidegate"  # the first part of the names of our loggers
+REPEAT_SECONDS: Final = 60.0  # in which one place of a library tells one line
+
 # Libraries that tell more than changes of state at INFO.
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "botocore", "aiobotocore", "urllib3", "asyncio", "uvicorn.access")
 
 
 def configure(*, json: bool | None = None, level: str = "info", stream: TextIO | None = None) -> None:
-    """Set the log of this process up. `json` defaults to true unless `stream` (standard error) is a terminal."""
+    """Set the log of this process up. `json` defaults to true unless `stream` (standard error) is a terminal.
+
+    Text is coloured on a terminal; NO_COLOR and FORCE_COLOR in the environment decide otherwise (no-color.org).
+    """
     stream = stream or sys.stderr
     as_json = not stream.isatty() if json is None else json
     threshold = logging.getLevelNamesMapping()[level.upper()]
@@ -55,9 +64,16 @@ def configure(*, json: bool | None = None, level: str = "info", stream: TextIO |
     last: Processor = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        else structlog.dev.ConsoleRenderer(colors=_coloured(stream), exception_formatter=structlog.dev.plain_traceback)
     )
     _route(shared, last, threshold, stream)
+
+
+def _coloured(stream: TextIO) -> bool:
+    """Whether text is coloured. A variable that is empty says nothing."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -82,12 +98,36 @@ def _route(shared: list[Processor], last: Processor, threshold: int, stream: Tex
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[_foreign, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
+    handler.addFilter(_Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(threshold)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+def _foreign(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A library's line in our form."""
+    return {**event, "said": event.get("event"), "event": "library.warned"}
+
+
+class _Repeats(logging.Filter):
+    """Lets one line through of each place in a library, until a minute has passed. Ours are all let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is told."""
+        if record.name.partition(".")[0] == OURS:
+            return True
+        place, now = (record.pathname, record.lineno), time.monotonic()
+        if now - self._told.get(place, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return False
+        self._told[place] = now
+        return True

@@ -12,8 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+import structlog
+
 from agents.metrics import HELD_BYTES, LAG
 from pipeline.rule import RowBatch
+
+log = structlog.get_logger("tidegate.action")
 
 # Batches of one partition that wait while the lane writes: enough to keep it busy, few enough to drop without regret.
 QUEUED_BATCHES_MAX: Final = 8
@@ -168,6 +172,7 @@ class Lanes:
             self._lanes[partition] = RunningLane(lane, task)
             LAG.labels(self._action, topic, number).set_function(lane.lag)
         self.assigned = True
+        log.info("action.assigned", action=self._action, partitions=len(self._lanes))
         self.room.set()
 
     def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:

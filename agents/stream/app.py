@@ -19,6 +19,7 @@ from faust.types import TP
 from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
 from agents.sinks.lane import Lanes, Partition
 from agents.sinks.writers import OpenLane
+from agents.stream import chatter
 from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
@@ -50,6 +51,7 @@ class ActionApp(faust.App):
 def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: OpenLane) -> ActionApp:
     """The app of one action, not started. `group` is its consumer group."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    chatter.mute()
     app = ActionApp(
         group,
         broker=[f"kafka+batch://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],

@@ -42,8 +42,54 @@ def test_lines_of_libraries_look_like_ours(stream: io.StringIO) -> None:
     logging.getLogger("aiokafka").info("chatter")
 
     (line,) = [json.loads(each) for each in stream.getvalue().splitlines()]
-    assert (line["event"], line["level"], line["logger"]) == (
+    assert (line["event"], line["said"], line["level"], line["logger"]) == (
+        "library.warned",
         "cannot reach kafka://[redacted]@host",
         "warning",
         "some.library",
     )
+
+
+def test_a_library_that_repeats_itself_is_told_once_a_minute(
+    stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the place in its source, whatever the numbers in its text; our own lines are all told."""
+    now = [1000.0]
+    monkeypatch.setattr(log.time, "monotonic", lambda: now[0])
+    for number in range(3):
+        logging.getLogger("some.library").warning("try %d", number)
+        structlog.get_logger("tidegate.test").info("x.y")
+        now[0] += 25
+    logging.getLogger("some.library").warning("another place")
+
+    told = [json.loads(each).get("said") for each in stream.getvalue().splitlines()]
+    assert told == ["try 0", None, None, None, "another place"]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "environment", "coloured"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+        (False, {"FORCE_COLOR": "1"}, True),
+        (True, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+    ],
+)
+@pytest.mark.usefixtures("stream")
+def test_colours_follow_the_terminal_and_the_environment(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, environment: dict[str, str], coloured: bool
+) -> None:
+    """NO_COLOR means none, FORCE_COLOR means some; an empty one says nothing."""
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    written = io.StringIO()
+    monkeypatch.setattr(written, "isatty", lambda: terminal)
+    log.configure(json=False, stream=written)
+
+    structlog.get_logger("tidegate.test").info("x.y")
+
+    assert ("\x1b[" in written.getvalue()) == coloured

@@ -1,0 +1,47 @@
+"""The line a minute of a process that works: what it did since the last one, and what is left to do.
+
+A process with nothing to do says nothing. This file does not know what is counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+LINE_SECONDS: Final = 60.0
+
+
+Say = Callable[[dict[str, int]], object]
+
+
+@asynccontextmanager
+async def telling(
+    say: Say, done: Mapping[str, Counter], left: Mapping[str, Gauge], *, seconds: float = LINE_SECONDS
+) -> AsyncIterator[None]:
+    """In the block, call `say` every so often with the growth of each counter and the value of each gauge."""
+    task = asyncio.create_task(_tell(say, done, left, seconds), name="working")
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+async def _tell(say: Say, done: Mapping[str, Counter], left: Mapping[str, Gauge], seconds: float) -> None:
+    before = {name: total(counter) for name, counter in done.items()}
+    while True:
+        await asyncio.sleep(seconds)
+        now = {name: total(counter) for name, counter in done.items()}
+        facts = {name: now[name] - before[name] for name in now} | {name: total(gauge) for name, gauge in left.items()}
+        before = now
+        if any(facts.values()):
+            say(facts)
+
+
+def total(metric: Counter | Gauge) -> int:
+    """The sum of a metric over all its labels."""
+    samples = [sample for family in metric.collect() for sample in family.samples]
+    return round(sum(sample.value for sample in samples if not sample.name.endswith("_created")))

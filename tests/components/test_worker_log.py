@@ -1,0 +1,58 @@
+"""What a worker prints in its life: lines of ours, few of them, and no traceback for a state that is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.components.pipeline_parts import Make, aggregated, direct, lines, message
+from tests.parts.waiting import wait_until
+
+BUCKET = "worker-log"
+
+
+def told(server: Any, event: str) -> list[Mapping[str, Any]]:
+    return [line for line in lines(server) if line["event"] == event]
+
+
+@pytest.mark.real
+def test_every_line_is_ours(make: Make) -> None:
+    """At the start, at rebalances, while Kafka is away and when it is back, at the stop."""
+    pipeline = make(
+        actions={"all": direct(BUCKET, "d/${clientid}_${id}"), "some": aggregated(BUCKET, "a/${partition}-${offset}")},
+        rules={"r": ('SELECT * FROM "t/#"', ["all", "some"])},
+        kafka_settings={"max_message_bytes": "1MB"},
+    )
+    pipeline.prepare(BUCKET)
+
+    def all_there(count: int) -> bool:
+        return len([key for key in pipeline.keys(BUCKET) if key.startswith("d/")]) == count
+
+    first = pipeline.worker()
+    pipeline.produce([message(f"c{n}", b"{}") for n in range(50)])
+    wait_until(lambda: all_there(50), 40, pipeline.tails)
+    second = pipeline.worker()
+    wait_until(lambda: len(told(second, "action.assigned")) >= 2, 40, pipeline.tails)
+    pipeline.kafka.stop()
+    wait_until(lambda: told(first, "kafka.disconnected") and told(second, "kafka.disconnected"), 40, pipeline.tails)
+    pipeline.kafka.start()
+    pipeline.produce([message(f"d{n}", b"{}") for n in range(50)])
+    wait_until(lambda: all_there(100), 100, pipeline.tails)
+    second.stop()
+    first.stop()
+
+    printed = lines(first) + lines(second)
+    strange = [line for line in printed if not line["logger"].startswith("tidegate.") or "exception" in line]
+    counted = Counter(line["event"] for line in lines(second))
+    assert strange == []
+    assert counted.pop("action.assigned") <= 8
+    assert counted == {
+        "action.started": 2,
+        "kafka.disconnected": 1,
+        "kafka.connected": 1,
+        "process.stopping": 1,
+        "worker.stopped": 1,
+    }
