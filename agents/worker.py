@@ -32,7 +32,7 @@ from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
 from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
 from pipeline.signals import stopping
-from pipeline.web.page import Answers, serving
+from pipeline.web.page import Report, serving
 from pipeline.web.working import telling
 
 DRAIN_SECONDS: Final = 20.0
@@ -158,13 +158,13 @@ async def serve(
     stop = stop or asyncio.Event()
     runners: list[ActionRunner] = []
     producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")
-    answers = Answers(
+    report = Report(
         lambda: _problems(runners, producer, stop),
         lambda: _status(config, runners, producer),
     )
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping(stop))
-        await stack.enter_async_context(serving("worker", config.metrics, answers))
+        await stack.enter_async_context(serving("worker", config.metrics, report))
         chosen = [compile_action(config, name) for name in _chosen(config, actions)]
         require_secrets(config, *(("connectors", "s3", action.connector) for action in chosen))
         runners += await _runners(config, chosen, producer, stack)

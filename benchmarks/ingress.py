@@ -81,7 +81,7 @@ class Meter:
         self.result = {"us": cpu / self.count * 1e6, "per_second": self.count / seconds}
 
 
-# --- the contestants, each in a process of its own --------------------------------------------------------------------
+# --- The contestants, each in a process of its own
 
 
 def run_paho(broker: str, qos: int, expected: int, ready: Any) -> dict[str, float]:
@@ -186,7 +186,7 @@ async def run_publisher(broker: str, qos: int, expected: int, rate: float) -> No
     await asyncio.gather(*(device(f"device-{n}") for n in range(DEVICES)))
 
 
-# --- the run ------------------------------------------------------------------------------------------------------------
+# --- The run
 
 
 def one_round(name: str, args: argparse.Namespace, qos: int, expected: int, rate: float) -> dict[str, float]:

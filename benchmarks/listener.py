@@ -38,7 +38,7 @@ CONTESTANTS = ("bare", "listener")
 PAYLOAD = b'{"temperature": 21.5}'.ljust(PAYLOAD_BYTES)
 
 
-# --- the contestants, each in a process of its own --------------------------------------------------------------------
+# --- The contestants, each in a process of its own
 
 
 async def run_bare(port: int, expected: int, ready: Callable[[], None]) -> dict[str, float]:
@@ -135,7 +135,7 @@ async def run_publishers(port: int, qos: int, expected: int, devices: int, rate:
     return {f"p{part}_ms": latencies[len(latencies) * part // 100] * 1e3 for part in (50, 99)}
 
 
-# --- the run ------------------------------------------------------------------------------------------------------------
+# --- The run
 
 
 def one_round(

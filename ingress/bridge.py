@@ -67,7 +67,7 @@ class Bridge:
         """The connection is gone, and with it the right to acknowledge. `empty` tells when Kafka has answered."""
         self._connection = None
 
-    # 1. receive, 2. produce
+    # --- 1. Receive, 2. Produce
 
     def on_batch(self, batch: Sequence[Publish]) -> None:
         """The hot path: everything that one topic's messages have in common was prepared at the first of them."""
@@ -151,7 +151,7 @@ class Bridge:
         if dropped:
             self.metrics.dropped("queue_full", dropped)
 
-    # 3. ack
+    # --- 3. Acknowledge
 
     def sweep(self) -> None:
         """After each look for Kafka's answers: acknowledge what can be, deal with what Kafka did not take."""

@@ -1,4 +1,4 @@
-"""Who published a message. MQTT does not tell a subscriber, so a chain of ways is tried in the configured order.
+"""Who published a message. MQTT does not tell a subscriber, so several ways are tried in the configured order.
 
 A user property that the broker sets and a topic level under an access rule (`%c`) can be trusted; a payload field is
 what the device claims. Each record says by which way its clientid was found. When none finds one the clientid is
@@ -32,12 +32,12 @@ class Found(NamedTuple):
 
 NOT_FOUND: Final = Found(None, UNKNOWN)
 
-# What is left of the chain for one topic: either known already, or steps that need the message itself.
+# One way to find the clientid, which needs the message itself.
 Step = Callable[[bytes, Mapping[bytes, bytes]], bytes | None]
 
 
-class Chain(NamedTuple):
-    """The chain for one topic name: steps that look into the message, then what is found when they fail."""
+class Steps(NamedTuple):
+    """What is to be tried for one topic name: steps that look into the message, then what is found if they fail."""
 
     steps: tuple[tuple[Step, bytes], ...]
     otherwise: Found
@@ -63,7 +63,7 @@ class Resolver:
         self._ways = [_compile(way) for way in ways]
         self._topics = {index: _TopicTemplate(way.topic) for index, way in enumerate(ways) if way.topic is not None}
 
-    def chain(self, topic: bytes) -> Chain:
+    def steps(self, topic: bytes) -> Steps:
         """What remains to be tried for messages of `topic`: a template either matches a topic for good, or never."""
         steps: list[tuple[Step, bytes]] = []
         for index, way in enumerate(self._ways):
@@ -72,8 +72,8 @@ class Resolver:
                 continue
             clientid = self._topics[index].clientid(topic)
             if clientid:
-                return Chain(tuple(steps), Found(clientid, FROM_TOPIC))
-        return Chain(tuple(steps), NOT_FOUND)
+                return Steps(tuple(steps), Found(clientid, FROM_TOPIC))
+        return Steps(tuple(steps), NOT_FOUND)
 
 
 def _compile(way: ClientidFrom) -> tuple[Step, bytes] | None:

@@ -1,6 +1,6 @@
 """What is the same for all messages of one MQTT topic name, worked out at the first of them and remembered.
 
-Whether the topic is one of ours, which adapters want it, what of the clientid chain is left, and the finished key and
+Whether the topic is one of ours, which adapters want it, how the clientid is found, and the finished key and
 headers for each combination of flags. A message whose clientid is in its topic costs one look-up after that.
 
 Pure, but for its memory, which is bounded. This file does not know what becomes of a record.
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from ingress.clientid import Chain, Resolver
+from ingress.clientid import Resolver, Steps
 from ingress.events import Adapter, ClientEvent
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
@@ -30,12 +30,12 @@ HOP_PROPERTIES: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS})
 class Route:
     """How messages of one topic name go on."""
 
-    __slots__ = ("_chain", "adapters", "forwarded", "prepared")
+    __slots__ = ("_steps", "adapters", "forwarded", "prepared")
 
-    def __init__(self, *, forwarded: bool, adapters: tuple[Adapter, ...], chain: Chain) -> None:
+    def __init__(self, *, forwarded: bool, adapters: tuple[Adapter, ...], steps: Steps) -> None:
         self.forwarded = forwarded
         self.adapters = adapters
-        self._chain = chain
+        self._steps = steps
         # First byte of the packet → key and headers; only for messages that need no second look.
         self.prepared: dict[int, tuple[bytes, list[tuple[str, bytes]]]] = {}
 
@@ -50,7 +50,7 @@ class Route:
         """The record of a message; remembers key and headers when the next one with the same flags has the same."""
         topic, payload, flags, _, properties = message
         users: Mapping[bytes, bytes] = {value[0]: value[1] for each, value in properties if each == USER_PROPERTY}
-        clientid, clientid_from = self._chain.resolve(payload, users)
+        clientid, clientid_from = self._steps.resolve(payload, users)
         record = message_record(
             topic=topic,
             payload=payload,
@@ -62,7 +62,7 @@ class Route:
             timestamp_ms=now_ms,
             extra=extra(properties),
         )
-        if not properties and not flags & RETAIN_FLAG and not self.adapters and self._chain.is_fixed_without_properties:
+        if not properties and not flags & RETAIN_FLAG and not self.adapters and self._steps.is_fixed_without_properties:
             self.prepared[flags] = record.key, record.headers
         return record
 
@@ -82,7 +82,7 @@ class Router:
         route = Route(
             forwarded=any(matches(each, name) for each in self._filters),
             adapters=tuple(each for each in self._adapters if any(matches(wanted, name) for wanted in each.filters)),
-            chain=self._resolver.chain(topic),
+            steps=self._resolver.steps(topic),
         )
         if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
             if len(self.routes) >= ROUTES_MAX:

@@ -21,7 +21,7 @@ from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
 from pipeline.signals import stopping
-from pipeline.web.page import Answers, serving
+from pipeline.web.page import Report, serving
 from pipeline.web.working import telling
 
 log: Final = structlog.get_logger("tidegate.ingress")
@@ -40,12 +40,12 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
     stop = asyncio.Event()
     producer = Producer(config.kafka, client_id=f"tidegate-ingress-{config.pipeline}")
     sources = _sources(config, producer)
-    answers = Answers(
+    report = Report(
         lambda: _problems(sources, producer, stop),
         lambda: _status(config, sources, producer),
     )
     with stopping(stop):
-        async with serving("ingress", config.metrics, answers):
+        async with serving("ingress", config.metrics, report):
             await asyncio.to_thread(ensure_topics, config.kafka, keep_trying=lambda: not stop.is_set())
             if stop.is_set():
                 return

@@ -119,7 +119,7 @@ def event_record(event: str, fields: Mapping[str, Any], *, clientid: str, timest
     return Outgoing(clientid.encode(), value, [(EVENT, event.encode())], timestamp_ms)
 
 
-# --- Reading: the columns that rules see ---------------------------------------------------------------------------------
+# --- Reading: the columns that rules see
 
 
 Columns = Callable[[Record], dict[str, Any]]

@@ -88,7 +88,7 @@ class Trial:
     error: TidegateError | None = None
 
 
-# ── one statement ──
+# --- One statement
 
 
 def sample_of(context: Mapping[str, Any], now_ms: int, topic_names: TopicNames = TRIED_TOPICS) -> Sample:
@@ -163,7 +163,7 @@ def _selects(source: str, topic: str) -> bool:
     return matches(source, topic)
 
 
-# ── files of cases ──
+# --- Files of cases
 
 
 def read_cases(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -260,7 +260,7 @@ def _set_zone(name: str | None) -> None:
     time.tzset()
 
 
-# ── comparing ──
+# --- Comparing
 
 
 def _rule_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
@@ -307,7 +307,7 @@ def alike(found: Any, wanted: Any, *, approx: bool = False) -> bool:
     return bool(found == wanted)
 
 
-# ── values that JSON lacks ──
+# --- Values that JSON lacks
 
 
 def from_vector(value: Any) -> Any:

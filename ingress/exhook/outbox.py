@@ -84,7 +84,7 @@ class Outbox:
         oldest = next(iter(self._records.values()), now_ms)
         self.metrics.ack_lag.set(max(0, now_ms - oldest) / 1000)
 
-    # --- Kafka's answers ---
+    # --- Kafka's answers
 
     def settle(self, delivery: _Delivery, error: Any) -> None:
         """Kafka has answered for a record. One that it refuses becomes a dead letter; if it refuses that too, it is dropped."""

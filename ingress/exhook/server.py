@@ -118,7 +118,7 @@ class ExHookServer:
         authorities = Path(tls.cacertfile).read_bytes() if tls.cacertfile else None
         return grpc.ssl_server_credentials([pair], authorities, require_client_auth=authorities is not None)
 
-    # --- the calls ---
+    # --- The calls
 
     async def _loaded(self, request: bytes, context: Any) -> bytes:
         """EMQX introduces itself. We name the hooks that it should call."""

@@ -76,7 +76,7 @@ class DeviceConnection(asyncio.Protocol):
         self.identity: Identity | None = None
         self.v5 = False
 
-    # --- asyncio's calls ---
+    # --- Asyncio's calls
 
     def connection_made(self, transport: Any) -> None:
         """A device has connected."""
@@ -113,7 +113,7 @@ class DeviceConnection(asyncio.Protocol):
         """It fetches them again."""
         self._resume("writing")
 
-    # --- what the device said ---
+    # --- What the device said
 
     def _publishes(self, run: list[Publish]) -> None:
         assert self._window is not None
@@ -190,7 +190,7 @@ class DeviceConnection(asyncio.Protocol):
         cert = self._transport.get_extra_info("peercert")
         return Address(str(peer[0]) if peer else "", _host_port(peer), _host_port(own), common_name(cert))
 
-    # --- time ---
+    # --- Time
 
     def _too_late(self) -> None:
         self._host.inbox.metrics.refused("login_timeout")
@@ -209,7 +209,7 @@ class DeviceConnection(asyncio.Protocol):
         else:
             self._timer = self._loop.call_later(left, self._watch)
 
-    # --- what the inbox and the listener want ---
+    # --- What the inbox and the listener want
 
     def acknowledge(self, acks: list[words.Ack]) -> None:
         """Tell the device that Kafka has these messages."""
@@ -241,7 +241,7 @@ class DeviceConnection(asyncio.Protocol):
             self._host.left(self, self.identity, why)
         self._end()
 
-    # --- the transport ---
+    # --- The transport
 
     def _end(self) -> None:
         self._ended = True

@@ -99,7 +99,7 @@ class Identity:
             extra=[*more, *extra(properties)],
         )
 
-    # --- coming and going ---
+    # --- Coming and going
 
     def connected(self) -> Outgoing:
         """The event client.connected, with EMQX's field names."""

@@ -173,7 +173,7 @@ class Inbox:
         if window.receiver is not None:
             window.receiver.room(False)
 
-    # --- Kafka's answers ---
+    # --- Kafka's answers
 
     def sweep(self) -> None:
         """After each look for Kafka's answers: acknowledge what Kafka has, deal with what it did not take."""

@@ -70,7 +70,7 @@ class ServerProtocol(Framing[words.Said]):
         self._is_held = state in (State.ANSWERING, State.ENDED)
         self._usual_bytes_max = self._packet_bytes_max if state is State.OPEN else -1
 
-    # --- what the device said ---
+    # --- What the device said
 
     def receive_data(self, chunk: bytes) -> list[words.Said]:
         """What `chunk` completes, in order. Call it with nothing after CONNECT was answered: more may have come by then."""
@@ -219,7 +219,7 @@ class ServerProtocol(Framing[words.Said]):
             raise ProtocolError(reasons.PROTOCOL_ERROR, "expected at least one topic filter, found none")
         return count
 
-    # --- what is told to the device ---
+    # --- What is told to the device
 
     def send(self, word: words.Told) -> bytes:
         """The bytes of `word`; none when the device could not read them. `Bye` ends the conversation."""

@@ -140,7 +140,7 @@ class Listener:
         self.inbox.metrics.clients(len(self._clients))
         self.inbox.observe(int(time.time() * 1000))
 
-    # --- devices come and go ---
+    # --- Devices come and go
 
     def welcome(self, connection: DeviceConnection) -> bool:
         """Whether there is a place for one more connection."""

@@ -34,7 +34,7 @@ CONNACK_311: Final = {
 }
 
 
-# --- what a device said ---------------------------------------------------------------------------------------------------
+# --- What a device said
 
 
 class Will(NamedTuple):
@@ -108,7 +108,7 @@ class Violation(NamedTuple):
 Said = list[Publish] | Connect | Repeated | Release | Ping | Subscribe | Unsubscribe | Disconnect | Violation
 
 
-# --- what is told to a device ---------------------------------------------------------------------------------------------
+# --- What is told to a device
 
 
 class ConnAck(NamedTuple):

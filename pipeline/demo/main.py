@@ -65,7 +65,7 @@ def run(options: Options) -> int:
                     print_directions(console, stack)
                     _idle(stack)
         except Interrupted:
-            with suppress(OSError):  # the terminal may be gone
+            with suppress(OSError, Interrupted):  # the terminal may be gone
                 console.print("stopped")
         except TidegateError as error:
             console.print(f"tidegate demo: {error}", style="red", markup=False, soft_wrap=True)
@@ -144,15 +144,17 @@ def _idle(stack: Stack) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn the first signal into Interrupted, and ignore those that follow, so that the stopping is not interrupted.
+    """Turn the first signal into Interrupted, and Ctrl-C after it too: then nothing is stopped in order, all is killed at exit.
 
     Set explicitly, because a shell starts background jobs with SIGINT ignored.
     """
+    came = 0
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for each in _SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
-        raise Interrupted
+        nonlocal came
+        if came == 0 or (came == 1 and number == signal.SIGINT):
+            came += 1
+            raise Interrupted
 
     before = [(each, signal.signal(each, interrupt)) for each in _SIGNALS]
     try:

@@ -118,7 +118,7 @@ def checked_topic(value: bytes) -> bytes:
     return checked_text(value)
 
 
-# --- writing ------------------------------------------------------------------------------------------------------------
+# --- Writing
 
 
 def written_varint(value: int) -> bytes:

@@ -142,7 +142,7 @@ class Framing(ABC, Generic[Word]):
             size, at = varint(b, start + 1, end)
             self._needed = end - start + 1 if size < 0 else at - start + size
 
-    # --- what each side says for itself ---
+    # --- What each side says for itself
 
     @abstractmethod
     def _check_header(self, first: int, size: int) -> None:

@@ -121,7 +121,7 @@ class Cut:
         except KeyError:
             raise InternalError(f"a cut that is {self.state.value} met what cannot be then: {event.value}") from None
 
-    # --- what happens
+    # --- What happens
 
     def resumed(self, first: int, limits: RollLimits, *, read_before: int = 0) -> None:
         """The chain ends at offset `first`; the next cut has these limits."""
@@ -185,7 +185,7 @@ class Cut:
         """Another worker has the partition, and wrote the entry that was ours to write."""
         self._happened(Event.LOST)
 
-    # --- what is to be done
+    # --- What is to be done
 
     @property
     def to_store(self) -> list[Group]:

@@ -45,15 +45,15 @@ BUILD: Final = Info("tidegate_build", "The version of Tidegate and of Python, an
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a process tells of itself. Both functions are called on its event loop."""
+class Report:
+    """What a process tells of itself when it is asked. Both functions are called on its event loop."""
 
     problems: Callable[[], list[str]]  # why the process does not work now, one sentence each; empty while it works
     status: Callable[[], dict[str, Any]]
 
 
 @asynccontextmanager
-async def serving(process: Process, metrics: Metrics, answers: Answers) -> AsyncIterator[None]:
+async def serving(process: Process, metrics: Metrics, report: Report) -> AsyncIterator[None]:
     """Show the page while the context is open, if its port is set. Raises ConfigError if the port cannot be had."""
     port = metrics.ingress_port if process == "ingress" else metrics.worker_port
     if not port:
@@ -61,7 +61,7 @@ async def serving(process: Process, metrics: Metrics, answers: Answers) -> Async
         return
     BUILD.info({"process": process, "version": version("tidegate"), "python": ".".join(map(str, sys.version_info[:3]))})
     try:
-        server = _Server(metrics.bind, port, answers, asyncio.get_running_loop())
+        server = _Server(metrics.bind, port, report, asyncio.get_running_loop())
     except OSError as error:
         problem = f"cannot listen on {metrics.bind}:{port}: {error.strerror or error}"
         raise ConfigError(problem, where=f"metrics.{process}_port") from None
@@ -79,9 +79,9 @@ class _Server(ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, bind: str, port: int, answers: Answers, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, bind: str, port: int, report: Report, loop: asyncio.AbstractEventLoop) -> None:
         self.address_family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-        self.answers = answers
+        self.report = report
         self._loop = loop
         self._room = threading.BoundedSemaphore(CONNECTIONS_MAX)
         super().__init__((bind, port), _Request)
@@ -141,11 +141,11 @@ class _Request(BaseHTTPRequestHandler):
         self._send(200, "ok\n")
 
     def _ready(self) -> None:
-        problems = self.server.ask(self.server.answers.problems)
+        problems = self.server.ask(self.server.report.problems)
         self._send(503 if problems else 200, "".join(f"{each}\n" for each in problems or ["ok"]))
 
     def _status(self) -> None:
-        told = self.server.ask(self.server.answers.status)
+        told = self.server.ask(self.server.report.status)
         self._send(200, orjson.dumps(told, option=orjson.OPT_INDENT_2), "application/json")
 
     def _send(self, status: int, body: str | bytes, content_type: str = "text/plain; charset=utf-8") -> None:

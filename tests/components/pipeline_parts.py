@@ -78,7 +78,7 @@ class Pipeline:
         self._admin = AdminClient(self._servers)
         self.store = self.s3.client(retries={"max_attempts": 8})
 
-    # --- the outside systems
+    # --- The outside systems
 
     def prepare(self, *buckets: str) -> None:
         """Make the topics, with their partitions, and the buckets."""
@@ -186,7 +186,7 @@ class Pipeline:
         wanted = self.keys(bucket) if keys is None else keys
         return {key: self.store.get_object(Bucket=bucket, Key=key)["Body"].read() for key in wanted}
 
-    # --- the processes
+    # --- The processes
 
     def config(self) -> Path:
         """Write the configuration as it is now; its path."""

@@ -74,3 +74,15 @@ def test_no_process_is_left_behind(demo: subprocess.Popen[bytes], how: signal.Si
 
     demo.wait(patient(40))
     wait_until(lambda: not alive(started), 20, lambda: f"left: {alive(started)}")
+
+
+def test_ctrl_c_while_stopping_ends_at_once(demo: subprocess.Popen[bytes]) -> None:
+    """What still runs is killed, and the status is that of a process that Ctrl-C has killed."""
+    started = children(demo.pid)
+
+    demo.send_signal(signal.SIGINT)
+    wait_until(lambda: len(alive(started)) < len(started), 20, lambda: "nothing was stopped")
+    demo.send_signal(signal.SIGINT)
+
+    assert demo.wait(patient(20)) == 130
+    wait_until(lambda: not alive(started), 20, lambda: f"left: {alive(started)}")

@@ -21,10 +21,10 @@ from pipeline.demo import embedded
 from pipeline.demo.process import HOST, Server, free_port
 from pipeline.errors import ConfigError
 from pipeline.web import page
-from pipeline.web.page import Answers, Process, serving
+from pipeline.web.page import Process, Report, serving
 from tests.parts.waiting import wait_until
 
-CALM = Answers(list, lambda: {"pipeline": "p"})
+CALM = Report(list, lambda: {"pipeline": "p"})
 
 
 def ask(port: int, path: str) -> tuple[int, str]:
@@ -60,7 +60,7 @@ async def test_the_page_is_the_same_for_both_processes(process: Process) -> None
 async def test_a_process_that_does_not_work_is_alive() -> None:
     """/readyz says why, one reason a line; /healthz is for whoever restarts, and a restart mends no bucket."""
     port = free_port()
-    async with serving("worker", on("worker", port), Answers(lambda: ["Kafka is away", "so is S3"], dict)):
+    async with serving("worker", on("worker", port), Report(lambda: ["Kafka is away", "so is S3"], dict)):
         ready = await asyncio.to_thread(ask, port, "readyz")
         alive = await asyncio.to_thread(ask, port, "healthz")
 

@@ -134,7 +134,7 @@ class ContentSection(Section):
     """A section each of whose settings says whether it decides the bytes of objects."""
 
 
-# --- How a setting is read ---
+# --- How a setting is read
 
 
 class _Way(NamedTuple):
@@ -195,7 +195,7 @@ def _ways(section: type[Section]) -> dict[str, _Way]:
     return found
 
 
-# --- What a declaration says ---
+# --- What a declaration says
 
 
 def statement_of(field: FieldInfo) -> Statement | None:

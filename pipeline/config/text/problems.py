@@ -150,7 +150,7 @@ _KINDS: Final[Sequence[tuple[Any, str]]] = (
 )
 
 
-# --- The table: from pydantic's kinds of error to what was expected ---
+# --- The table: from pydantic's kinds of error to what was expected
 
 
 def _always(text: str) -> Callable[[Mapping[str, Any], _Spot], str]:

@@ -58,7 +58,7 @@ class Lead:
         if self._error is not None:
             raise self._error
 
-    # --- in the thread
+    # --- In the thread
 
     def _stand(self) -> None:
         try:

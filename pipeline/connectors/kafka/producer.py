@@ -164,7 +164,7 @@ class Producer:
         self._abandon()
         return left
 
-    # --- from here on: inside ---
+    # --- From here on: inside
 
     def _open(self, extra: dict[str, Any] | None = None) -> Librdkafka:
         settings = {

@@ -131,7 +131,7 @@ class Connection:
                 timer.cancel()
         self._client._sock_close()
 
-    # --- connecting ---
+    # --- Connecting
 
     def _adopt(self) -> None:
         """Back in the loop's thread: let it tell from here on when the socket can be read and written."""
@@ -180,7 +180,7 @@ class Connection:
                     reason="subscription_refused",
                 )
 
-    # --- paho's callbacks, in the loop's thread ---
+    # --- Paho's callbacks, in the loop's thread
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         if code.is_failure:
@@ -210,7 +210,7 @@ class Connection:
             self.error = error
             self.ended.set()
 
-    # --- the socket on the event loop ---
+    # --- The socket on the event loop
 
     def _start_reading(self) -> None:
         if not self._reading and not self._paused and self._sock is not None:

@@ -50,7 +50,7 @@ ARITHMETIC: Final = {
 class Compiler(Bookkeeping):
     """Compiles expressions in one scope at a time."""
 
-    # --- expressions ---
+    # --- Expressions
 
     def expression(self, node: n.Expression) -> Code:
         """The value of `node` in the current scope."""
@@ -98,7 +98,7 @@ class Compiler(Bookkeeping):
             return py(source, self.label, t=self.local(), x=left, r=number, f=ARITHMETIC[node.operator])
         return call(ARITHMETIC[node.operator], [left, right], self.label)
 
-    # --- names and paths ---
+    # --- Names and paths
 
     def path(self, node: n.Path) -> Code:
         """A name or path as the statement writes it. A path into the payload goes its own way."""
@@ -198,7 +198,7 @@ class Compiler(Bookkeeping):
         self.loaded = True
         return py("p or (p := event.narrow(SHAPE))", self.label)
 
-    # --- CASE and conditions ---
+    # --- CASE and conditions
 
     def case(self, node: n.Case) -> Code:
         """CASE: the result of the first branch whose test is true; undefined when none is and there is no ELSE."""
@@ -296,7 +296,7 @@ class Compiler(Bookkeeping):
         items = sequence([self.expression(item) for item in node.items], self.label)
         return call("is_in", [value, items], self.label)
 
-    # --- calls ---
+    # --- Calls
 
     def function_call(self, node: n.Call) -> Code:
         """A call with as many arguments as the function takes, each checked where its type is not known to fit."""

@@ -69,7 +69,7 @@ class StatementCompiler:
             start += do("p = None", 1)
         return start
 
-    # --- SELECT ---
+    # --- SELECT
 
     def select(self) -> list[ast.stmt]:
         """Fields, WHERE and one row; or, where no field can raise, the fields that WHERE needs first and the others after it."""
@@ -109,7 +109,7 @@ class StatementCompiler:
             row = py("{**event.row(), **r}", 1, r=row) if scope.outputs else py("event.row()", 1)
         return row
 
-    # --- fields ---
+    # --- Fields
 
     def fields(self, fields: tuple[n.Field | n.Star, ...]) -> list[Assignment]:
         """Fields in their order; a later one sees the outputs of those before it."""
@@ -173,7 +173,7 @@ class StatementCompiler:
             target = self.c.column(key.root)
         return py("put(t, s, v, o)", label, t=target, s=steps, v=local, o=self.c.record(scope))
 
-    # --- FOREACH ---
+    # --- FOREACH
 
     def foreach(self) -> list[ast.stmt]:
         """Fields, WHERE, and a loop over the last field, in whose scope the element hides what was selected."""

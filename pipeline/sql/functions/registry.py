@@ -129,7 +129,7 @@ def near(name: str) -> str | None:
     return found[0] if found else None
 
 
-# ── the declared types: each checks, and converts where the dialect does ──
+# --- The declared types: each checks, and converts where the dialect does
 
 
 def as_string(value: Any) -> Text:

@@ -125,7 +125,7 @@ atexit.register(close)
 _BOOT: Final = "import sys, runpy; sys.path[:] = sys.argv[2:]; runpy.run_path(sys.argv[1], run_name='__main__')"
 
 
-# ── in the child ──
+# --- In the child
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ class _Parser:
         self.position = 0
         self.depth = 0
 
-    # ── tokens ──
+    # --- Tokens
 
     @property
     def here(self) -> Token:
@@ -86,7 +86,7 @@ class _Parser:
         if self.depth > DEPTH_MAX:
             raise error_at(self.text, self.here.start, f"a statement nests at most {DEPTH_MAX} levels deep")
 
-    # ── statement ──
+    # --- Statement
 
     def statement(self) -> n.Statement:
         start = self.here.start
@@ -145,7 +145,7 @@ class _Parser:
             return self.path()
         return None
 
-    # ── conditions ──
+    # --- Conditions
 
     def condition(self) -> n.Expression:
         start = self.here.start
@@ -185,7 +185,7 @@ class _Parser:
         member = n.Member(left, items, span=self.span_from(start))
         return n.Not(member, span=member.span) if negated else member
 
-    # ── expressions ──
+    # --- Expressions
 
     def comparison(self, mode: Mode) -> n.Expression:
         start = self.here.start
@@ -298,7 +298,7 @@ class _Parser:
     def item(self, mode: Mode) -> n.Expression:
         return self.comparison(mode) if mode is Mode.ARGUMENT else self.arithmetic(mode)
 
-    # ── CASE ──
+    # --- CASE
 
     def at_case(self) -> bool:
         """Whether a CASE begins here, maybe behind opening parentheses."""
@@ -329,7 +329,7 @@ class _Parser:
         self.depth -= 1
         return n.Case(subject, tuple(branches), otherwise, span=self.span_from(start))
 
-    # ── paths ──
+    # --- Paths
 
     def path_or_call(self) -> n.Expression:
         path = self.path()

@@ -102,7 +102,7 @@ class AggregatedWorld(World):
     async def _end_offset(self, partition: Partition) -> int:
         return self.end_offset
 
-    # --- what must hold
+    # --- What must hold
 
     def uncovered(self, offset: int) -> list[str]:
         return [

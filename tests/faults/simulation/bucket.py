@@ -69,7 +69,7 @@ class Bucket:
     def contents(self) -> dict[str, bytes]:
         return {key: stored.body for key, stored in self.objects.items()}
 
-    # --- the verbs
+    # --- The verbs
 
     async def conditional(self, bucket: str) -> bool:
         return True
@@ -102,7 +102,7 @@ class Bucket:
         found = [key for key in sorted(self.objects) if key.startswith(prefix) and key > after]
         return found[:KEYS_A_PAGE], len(found) > KEYS_A_PAGE
 
-    # --- the way there and back
+    # --- The way there and back
 
     async def _travel(self) -> None:
         faults, chance = self.faults, self._chance

@@ -74,7 +74,7 @@ class DirectWorld(World):
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
 
-    # --- what must hold
+    # --- What must hold
 
     def uncovered(self, offset: int) -> list[str]:
         new = {_new_key(record, value) for record, value in self._stored if record.offset < offset}

@@ -80,7 +80,7 @@ class World(ABC):
         self.owner: Worker | None = None
         self._read_at_once = False
 
-    # --- what the kinds of upload differ in
+    # --- What the kinds of upload differ in
 
     @abstractmethod
     def rules(self) -> RuleSet:
@@ -115,7 +115,7 @@ class World(ABC):
         self.found += self.uncovered(offset)
         self.committed = offset
 
-    # --- the story
+    # --- The story
 
     async def tell(self) -> None:
         """Owners come and go while records arrive; then the faults heal, and the last ones wake up and finish."""

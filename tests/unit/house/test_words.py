@@ -1,12 +1,16 @@
-"""One word for one thing: the form of log events and metrics, and that the manual knows each of them."""
+"""One word for one thing: log events, metrics, class names, section marks; and that the names in prose exist."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
 import agents.metrics
@@ -14,6 +18,10 @@ import ingress.metrics
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = [
+    *PRODUCT,
+    *sorted(path for folder in ("tests", "benchmarks", "deploy") for path in (ROOT / folder).rglob("*.py")),
+]
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception", "log"}
 
 
@@ -105,3 +113,88 @@ def test_the_manual_names_no_metric_that_does_not_exist() -> None:
     }
 
     assert told == known | {"tidegate_build_info"}
+
+
+# Class names that stand twice in a process, and why.
+TWICE = {
+    "Chain": "the lane's and the ledger check's; being renamed",
+    "Connection": "the listener's and the MQTT client's; being renamed",
+    "Lanes": "what the transport asks for, and what implements it: one thing",
+    "Place": "a row's and a ledger's; being renamed",
+    "Schema": "a setting, and what it is compiled to; Faust's word for the third",
+    "Statement": "of SQL, and of a declaration; being renamed",
+}
+
+
+@pytest.mark.parametrize("process", ["ingress", "agents"])
+def test_a_class_name_is_used_once_in_a_process(process: str) -> None:
+    """Whoever reads one name does not have to ask which. The demo and the doctor are processes of their own."""
+    found = defaultdict(list)
+    for path in PRODUCT:
+        first, second = path.relative_to(ROOT).parts[:2]
+        if first == process or (first == "pipeline" and second not in {"demo", "doctor"}):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    found[node.name].append(str(path.relative_to(ROOT)))
+
+    assert {name: where for name, where in found.items() if len(where) > 1 and name not in TWICE} == {}
+
+
+def test_section_marks_have_one_style() -> None:
+    """`# --- Name`, numbered where the docstring numbers."""
+    marks = re.compile(r"\s*#+ ?([-─—=*~]{2}|\d+\. ).*")
+    form = re.compile(r"\s*# --- (\d+\. )?[A-Z].*[^-─ ]")
+    wrong = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in SOURCES
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if marks.fullmatch(line) and not form.fullmatch(line)
+    ]
+
+    assert wrong == []
+
+
+def _prose(path: Path) -> Iterator[str]:
+    """Every docstring and every comment of a file."""
+    text = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node, clean=False) or ""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+FILES = {str(path.relative_to(ROOT)) for path in SOURCES}
+
+
+def _file_exists(name: str) -> bool:
+    """Whether a name in prose, such as `lane.py` or `sinks/lane.py`, is a file of ours."""
+    return any(file == name or file.endswith(f"/{name}") for file in FILES)
+
+
+def _name_exists(dotted: str) -> bool:
+    """Whether `package.module.name` is: a package, a module, or what stands in it (looked for as a word)."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        path = ROOT.joinpath(*parts[:count])
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if file.is_file() or path.is_dir():
+            text = file.read_text(encoding="utf-8") if file.is_file() else ""
+            return all(re.search(rf"\b{each}\b", text) for each in parts[count:])
+    return False
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_names_in_prose_exist(path: Path) -> None:
+    """Each file and each dotted name of ours that stands in a docstring or comment."""
+    stale = []
+    for text in _prose(path):
+        files = re.findall(r"(?<![\w./-])((?:[\w-]+/)*[a-z_]\w*\.py)\b", text)
+        dotted = re.findall(
+            r"(?<![\w./-])((?:pipeline|ingress|agents|tests|benchmarks)(?:\.[A-Za-z_]\w*)+)\b(?!/)", text
+        )
+        stale += [name for name in files if name != "path/file.py" and not _file_exists(name)]
+        stale += [name for name in dotted if not re.search(r"\.(md|py|yaml)$", name) and not _name_exists(name)]
+
+    assert stale == []

@@ -12,7 +12,7 @@ def resolve(
     ways: list[dict[str, str]], topic: bytes, payload: bytes = b"", users: dict[bytes, bytes] | None = None
 ) -> Found:
     resolver = Resolver([ClientidFrom.model_validate(way) for way in ways])
-    return resolver.chain(topic).resolve(payload, users or {})
+    return resolver.steps(topic).resolve(payload, users or {})
 
 
 @pytest.mark.parametrize(
