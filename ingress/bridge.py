@@ -4,8 +4,8 @@
 2. produce: each becomes a record, and events where an adapter knows its topic, in the order of arrival;
 3. ack: after each look for Kafka's answers, `sweep` acknowledges the front of the window that is done.
 
-What Kafka refuses for good goes to the dead letter topic, else it would hold up every acknowledgement behind it. What
-it does not take for another reason ends the connection: the broker delivers all that is unacknowledged again, in order.
+A record that Kafka refuses for good goes to the dead letter topic; else it would hold up every acknowledgement behind it.
+If Kafka fails for another reason, the connection ends: the broker then delivers everything unacknowledged again, in order.
 
 This file has no await and no lock, and does not know how a connection comes about.
 """
@@ -38,7 +38,7 @@ QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of 
 
 
 class Bridge:
-    """One source's way into Kafka. `attach` before a connection opens, `detach` after it ended, and so on."""
+    """One source's way into Kafka. Call `attach` before each connection opens and `detach` after it has ended."""
 
     def __init__(
         self, name: str, source: MqttSource, adapters: Sequence[Adapter], kafka: KafkaConfig, producer: Producer
@@ -57,20 +57,20 @@ class Bridge:
         producer.after_poll(self.sweep)
 
     def attach(self, connection: Connection) -> None:
-        """Take messages of `connection` from now on. The window before it must be empty."""
+        """Take messages of `connection` from now on. The window of the last connection must be empty."""
         assert not self.window, "records of the last connection are still under way"
         self.empty.set()
         self._connection = connection
         self.window = Window(self._source.window, self._source.window_bytes)
 
     def detach(self) -> None:
-        """The connection is gone, and with it the right to acknowledge. `empty` tells when Kafka has answered."""
+        """The connection is gone, so nothing can be acknowledged any more. `empty` is set when Kafka has answered."""
         self._connection = None
 
     # --- 1. Receive, 2. Produce
 
     def on_batch(self, batch: Sequence[Publish]) -> None:
-        """The hot path: everything that one topic's messages have in common was prepared at the first of them."""
+        """The hot path. What all messages of a topic have in common was prepared when the first of them came."""
         now_ms = int(time.time() * 1000)
         routes = self._router.routes
         add, produce, topic_name = self.window.add, self._producer.produce, self._kafka.messages_topic
@@ -98,9 +98,9 @@ class Bridge:
             self._connection.pause()
 
     def _produce_unprepared(self, message: Publish, route: Route, now_ms: int) -> None:
-        """A first message of its kind, one with properties or a clientid in its payload, or one for an adapter.
+        """Produce a message that nothing is prepared for: the first of its kind, or one with properties, or for an adapter.
 
-        Several records of one message stand in the window one after the other; the last carries its acknowledgement.
+        One message can become several records. They follow each other in the window; the last carries the acknowledgement.
         """
         topic, _, flags, mid, _ = message
         records = [self._event(each, message, now_ms) for each in route.events(message, now_ms)]
@@ -122,7 +122,7 @@ class Bridge:
             self._producer.produce(kafka_topic, record, delivery)
 
     def _event(self, event: ClientEvent, message: Publish, now_ms: int) -> tuple[str, Outgoing]:
-        """Where a client event goes. One that is no JSON (nested too deeply) is the dead letter of its message."""
+        """Where a client event goes. An event that JSON cannot hold (nested too deeply) makes its message a dead letter."""
         try:
             record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
         except orjson.JSONEncodeError as error:
@@ -136,7 +136,7 @@ class Bridge:
         return self._kafka.events_topic, record
 
     def _unwanted_retained(self, flags: int) -> bool:
-        """A copy that the broker keeps, which the configuration does not want; a redelivery was wanted at its first."""
+        """Whether this is a retained copy that the configuration does not want. A redelivery is always wanted."""
         connection = self._connection
         return (
             flags & (RETAIN_FLAG | DUP_FLAG) == RETAIN_FLAG
@@ -154,7 +154,7 @@ class Bridge:
     # --- 3. Acknowledge
 
     def sweep(self) -> None:
-        """After each look for Kafka's answers: acknowledge what can be, deal with what Kafka did not take."""
+        """After each look for Kafka's answers: acknowledge what Kafka has, deal with what it did not take."""
         window = self.window
         if window.failed:
             for delivery, error in window.take_failed():
@@ -174,7 +174,7 @@ class Bridge:
             self._connection.resume()
 
     def take_unwanted(self) -> list[str]:
-        """Topic names since the last call that a subscription of an earlier configuration brought."""
+        """Topic names, new since the last call, that came by a subscription of an earlier configuration."""
         topics, self._unwanted = self._unwanted, set()
         return [topic.decode("utf-8", "replace") for topic in topics]
 
@@ -188,7 +188,7 @@ class Bridge:
         problem = failure(error, f"cannot write to {delivery.topic}")
         connection = self._connection
         if connection is None:
-            # The broker still has it and will deliver it again; only QoS 0 ends here.
+            # The broker still has it and will deliver it again. Only a message of QoS 0 is lost here.
             delivery.done = True
             if not delivery.mid:
                 self.metrics.dropped("not_delivered")

@@ -1,7 +1,7 @@
 """Who published a message. MQTT does not tell a subscriber, so several ways are tried in the configured order.
 
-A user property that the broker sets and a topic level under an access rule (`%c`) can be trusted; a payload field is
-what the device claims. Each record says by which way its clientid was found. When none finds one the clientid is
+A user property that the broker sets can be trusted, and so can a topic level under an access rule (`%c`). A payload field
+is only what the device claims. Each record says which way found its clientid. If no way finds one, the clientid is
 unknown; the subscriber's own id never takes its place.
 
 Pure: no I/O. This file does not check that a device may use an id; that is the broker's part.
@@ -24,7 +24,7 @@ CLIENTID_BYTES_MAX: Final = 65_535
 
 
 class Found(NamedTuple):
-    """A clientid and the way by which it was found; None with UNKNOWN."""
+    """A clientid and the way that found it; None with UNKNOWN."""
 
     clientid: bytes | None
     clientid_from: bytes
@@ -64,7 +64,7 @@ class Resolver:
         self._topics = {index: _TopicTemplate(way.topic) for index, way in enumerate(ways) if way.topic is not None}
 
     def steps(self, topic: bytes) -> Steps:
-        """What remains to be tried for messages of `topic`: a template either matches a topic for good, or never."""
+        """What to try for messages of `topic`. Topic templates are settled here: one always matches a topic, or never."""
         steps: list[tuple[Step, bytes]] = []
         for index, way in enumerate(self._ways):
             if way is not None:
@@ -104,7 +104,7 @@ def _payload(path: Sequence[str]) -> Step:
 
 
 def _as_clientid(value: Any) -> bytes | None:
-    """Texts and whole numbers can be ids; anything else in that place is a mistake of the device."""
+    """A text or a whole number can be an id. The device made a mistake if it sends anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     clientid = str(value).encode("utf-8", "replace")

@@ -27,9 +27,9 @@ def record_bytes(record: Outgoing) -> int:
 
 
 def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_bytes: int) -> Outgoing:
-    """The dead letter of `record`, of at most `limit_bytes`: its value is cut to fit, then size and digest say so.
+    """The dead letter of `record`, at most `limit_bytes` long. If the value is cut to fit, headers tell its size and digest.
 
-    With 0 it is as small as can be: no value, and key and headers are cut too.
+    With 0 it is as small as possible: it has no value, and key and headers are cut too.
     """
     headers = [
         (CAUSE, problem.reason.encode()),

@@ -11,20 +11,26 @@ ACKNOWLEDGED: Final = Counter("tidegate_ingress_messages_acknowledged", "Message
 PRODUCED: Final = Counter("tidegate_ingress_records_produced", "Records that Kafka acknowledged.", ["source"])
 REDELIVERED: Final = Counter("tidegate_ingress_messages_redelivered", "Messages with the DUP flag.", ["source"])
 EVENTS: Final = Counter("tidegate_ingress_events", "Client events made by adapters.", ["source"])
-DROPPED: Final = Counter("tidegate_ingress_messages_dropped", "Messages let go of, by reason.", ["source", "reason"])
+DROPPED: Final = Counter(
+    "tidegate_ingress_messages_dropped", "Messages that were dropped, by reason.", ["source", "reason"]
+)
 DEAD_LETTERS: Final = Counter(
     "tidegate_ingress_dead_letters", "Records that Kafka refused, by reason.", ["source", "reason"]
 )
-CONNECTIONS: Final = Counter("tidegate_ingress_connections", "Connections to the broker that came about.", ["source"])
+CONNECTIONS: Final = Counter("tidegate_ingress_connections", "Connections to the broker that were made.", ["source"])
 CONNECTED: Final = Gauge("tidegate_ingress_connected", "1 while connected and subscribed.", ["source"])
 WINDOW: Final = Gauge("tidegate_ingress_window_messages", "Messages received and not yet acknowledged.", ["source"])
 CLIENTS: Final = Gauge("tidegate_ingress_clients", "Clients that are logged in at a listener.", ["source"])
 REFUSED: Final = Counter(
     "tidegate_ingress_connections_refused",
-    "Connections to a listener that came to nothing, by reason.",
+    "Connections to a listener that were refused, by reason.",
     ["source", "reason"],
 )
-ACK_LAG: Final = Gauge("tidegate_ingress_acknowledgement_lag_seconds", "Age of the oldest of these.", ["source"])
+ACK_LAG: Final = Gauge(
+    "tidegate_ingress_acknowledgement_lag_seconds",
+    "Age of the oldest of these messages.",
+    ["source"],
+)
 
 # What the line a minute tells.
 DONE: Final = {

@@ -1,8 +1,8 @@
 """Subscriptions that a persistent session still has and the configuration no longer wants.
 
-A broker does not tell which subscriptions a session holds. But a topic name has finitely many filters that match it, so
-when a message comes that no filter of ours wants, unsubscribing from all of them ends whichever brought it. The message
-itself was wanted once and is no more: it is acknowledged and counted, not forwarded.
+A broker does not tell which subscriptions a session holds. But only finitely many filters match a topic name. So when a
+message comes that no filter of ours wants, we unsubscribe from all of them, and one of them brought it. The message
+itself was wanted once and is not wanted now: it is acknowledged and counted, and not forwarded.
 
 Pure. This file sends nothing.
 """

@@ -1,4 +1,4 @@
-"""What becomes of a record that Kafka refuses for good: it is judged alone, and then it is a dead letter.
+"""What happens to a record that Kafka refuses for good: it is sent once more, alone, and then as a dead letter.
 
 This file does not decide what happens to the connection that brought the record.
 """
@@ -22,7 +22,7 @@ log: Final = structlog.get_logger("tidegate.ingress")
 
 
 class Refusals:
-    """Of one source. `source` is its kind and name, such as mqtt:plant."""
+    """The refused records of one source. `source` is its kind and name, such as mqtt:plant."""
 
     def __init__(self, source: str, kafka: KafkaConfig, producer: Producer, metrics: SourceMetrics) -> None:
         self._source = source
@@ -32,9 +32,9 @@ class Refusals:
         self._noted: set[str] = set()
 
     def second_way(self, delivery: Delivery, problem: RefusedError) -> bool:
-        """Send a refused record again, differently each time; False when nothing is left to try.
+        """Send a refused record again, another way each time. False if nothing is left to try.
 
-        Kafka refuses a whole batch for one record in it, so the record is judged alone before it is a dead letter.
+        Kafka refuses a whole batch for one record in it, so each record is sent alone before it becomes a dead letter.
         """
         delivery.tries += 1
         limit = self._producer.record_bytes_max
@@ -56,7 +56,7 @@ class Refusals:
         return True
 
     def note(self, problem: RefusedError) -> None:
-        """Count a dead letter; the first of its reason is told."""
+        """Count a dead letter; log the first one of each reason."""
         self._metrics.dead_letter(problem.reason)
         if problem.reason not in self._noted:
             self._noted.add(problem.reason)

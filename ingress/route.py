@@ -1,9 +1,9 @@
-"""What is the same for all messages of one MQTT topic name, worked out at the first of them and remembered.
+"""What all messages of one MQTT topic name have in common, worked out for the first of them and remembered.
 
-Whether the topic is one of ours, which adapters want it, how the clientid is found, and the finished key and
-headers for each combination of flags. A message whose clientid is in its topic costs one look-up after that.
+That is: whether the topic is one of ours, which adapters want it, how the clientid is found, and the finished key and
+headers for each combination of flags. After that, a message whose clientid is in its topic costs one look-up.
 
-Pure, but for its memory, which is bounded. This file does not know what becomes of a record.
+Pure, except for its memory, which is bounded. This file does not know what happens to a record.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Router:
         self.routes: dict[bytes, Route] = {}
 
     def route(self, topic: bytes) -> Route:
-        """The route of `topic`. The memory starts afresh when it is full: cheaper than to keep an order in it."""
+        """The route of `topic`. A memory that is full is emptied: that is cheaper than to keep an order in it."""
         name = topic.decode("utf-8", "replace")
         route = Route(
             forwarded=any(matches(each, name) for each in self._filters),

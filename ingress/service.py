@@ -1,8 +1,8 @@
 """The life of the ingress process, in call order: topics, producer, sources; then, when asked to stop, the way back.
 
-Stopping is designed: reading stops first, Kafka gets its time to answer for the window, what it has is acknowledged,
-and each broker gets a DISCONNECT. What is not done by the deadline was not acknowledged, and the broker keeps it for
-the next start.
+Stopping has an order: 1. reading stops; 2. Kafka gets its time to answer for the window; 3. what Kafka has is acknowledged;
+4. each broker gets a DISCONNECT. What is not done by the deadline is not acknowledged, and the broker keeps it for the
+next start.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STOP_SECONDS: Final = 20.0  # below the 30 s that Kubernetes and systemd give, w
 async def run(config: Config, *, ready: Callable[[], None] | None = None) -> None:
     """Carry messages until SIGTERM or SIGINT. `ready` is called once every source has connected and subscribed.
 
-    Raises ConfigError and OperatorError for what no waiting mends; Kafka or a broker being away is waited for.
+    Raises ConfigError and OperatorError for what a person has to mend. If Kafka or a broker is away, it waits.
     """
     if not config.sources.mqtt and not config.sources.exhook and not config.sources.listener:
         raise ConfigError("expected at least one source, found none", where="sources")
@@ -59,7 +59,7 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
 
 
 class Carrier(Protocol):
-    """What brings messages or events: `run` returns after `stop`. `connected`: whether it can bring any now."""
+    """What brings messages or events. `run` returns after `stop`; `connected` says whether it can bring any now."""
 
     connected: bool
     connected_once: asyncio.Event
@@ -80,7 +80,7 @@ def _sources(config: Config, producer: Producer) -> dict[str, Carrier]:
         for name, source in config.sources.mqtt.items()
     }
     if config.sources.exhook:
-        from ingress.exhook.server import ExHookServer  # gRPC takes 20 MB, which only those pay who use it
+        from ingress.exhook.server import ExHookServer  # gRPC takes 20 MB: it is loaded only when it is used
 
         for name, exhook in config.sources.exhook.items():
             found[f"exhook:{name}"] = ExHookServer(name, exhook, kafka=config.kafka, producer=producer)
@@ -114,7 +114,7 @@ def _word(source: Carrier) -> str:
 
 
 async def _carry(sources: Collection[Carrier], stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
-    """Run all sources until `stop`. An error in one of them is a fault of ours: it ends the process."""
+    """Run all sources until `stop`. An error in one of them is our own fault, and ends the process."""
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(source.run()) for source in sources]
         waits = [group.create_task(_announce(sources, ready))]

@@ -1,9 +1,9 @@
 """The life of one source: connect, subscribe, carry messages until the connection ends, wait, begin again, for ever.
 
-A new connection begins only when Kafka has answered for every record of the one before: so what is under way stays
-within one window, and redelivered messages come after their first delivery. The broker keeps our session meanwhile.
+A new connection begins only when Kafka has answered for every record of the last one. So what is under way stays within
+one window, and a redelivered message comes after its first delivery. The broker keeps our session meanwhile.
 
-State is told when it changes: connecting, connected, disconnected with the reason. The same reason again is silent.
+The log gets a line when the state changes: connected, or disconnected with the reason. The same reason again is silent.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def adapters_of(source: MqttSource) -> list[Adapter]:
 
 
 class Source:
-    """One broker. `run` returns after `stop` was called; nothing that the broker does makes it raise."""
+    """One broker. `run` returns after `stop` was called. Nothing that the broker does makes it raise."""
 
     def __init__(self, name: str, source: MqttSource, *, pipeline: str, kafka: KafkaConfig, producer: Producer) -> None:
         self._name = name
@@ -92,7 +92,7 @@ class Source:
                 await self._lead.close()
 
     async def _wanted(self) -> bool:
-        """Whether to connect; returns when this is known. Standing by is as good as connected."""
+        """Whether to connect; returns when this is known. A source that stands by counts as connected."""
         if self._lead is not None and not self._lead.leads.is_set():
             self.connected = True
             self.connected_once.set()
@@ -107,7 +107,7 @@ class Source:
         self._stopping.set()
 
     async def _one_connection(self) -> ConnectorError | None:
-        """A connection from CONNECT to its end. None: it ended because we stop."""
+        """One connection, from CONNECT to its end. Returns why it ended; None if it ended because we stop."""
         connection = Connection(self._source, self._clientid, self._bridge.on_batch)
         self._bridge.attach(connection)
         try:
@@ -132,7 +132,7 @@ class Source:
         return connection.error
 
     async def _opened(self, connection: Connection) -> bool:
-        """Open `connection`; False when we are asked to stop first."""
+        """Open `connection`. False if we are asked to stop first."""
         opening = asyncio.ensure_future(connection.open(self._filters))
         await _first(opening, self._stopping.wait())
         if not opening.done():
@@ -142,7 +142,7 @@ class Source:
         return True
 
     async def _superseded(self) -> None:
-        """Returns when another process leads."""
+        """Return when another process leads."""
         await (self._lead.follows if self._lead is not None else asyncio.Event()).wait()
 
     async def _leave(self, connection: Connection) -> None:
@@ -155,7 +155,7 @@ class Source:
         await connection.close()
 
     async def _drain_old_window(self) -> None:
-        """Wait until Kafka answered for what the last connection brought. Stopping ends the wait at its deadline."""
+        """Wait until Kafka has answered for what the last connection brought; while stopping, until the deadline at most."""
         if self._bridge.window:
             await _first(self._bridge.empty.wait(), self._stopping.wait())
         if self._bridge.window:
@@ -165,7 +165,7 @@ class Source:
         return max(0.0, self._stop_before - time.monotonic())
 
     async def _reconcile(self, connection: Connection) -> None:
-        """Unsubscribe from what a persistent session still has and we no longer want."""
+        """Unsubscribe from what the persistent session still has and we no longer want."""
         while True:
             for topic in self._bridge.take_unwanted():
                 log.info("mqtt.unsubscribed", source=self._name, topic=topic)
@@ -199,7 +199,7 @@ def _distinct(filters: Sequence[str]) -> list[str]:
 
 
 async def _first(*waits: Awaitable[object]) -> None:
-    """Return when the first of `waits` is over. Coroutines among them are cancelled then, futures are left alone."""
+    """Return when the first of `waits` is over. Coroutines among them are then cancelled; futures are left alone."""
     tasks = [asyncio.ensure_future(each) for each in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,7 @@
 """The window: messages that were received and are not yet acknowledged, in the order of arrival.
 
-Kafka answers partition by partition and so out of order; MQTT wants its acknowledgements in the order of arrival
-[MQTT-4.6.0-2]. So a message leaves the window when everything before it has left. Pure: no I/O, no clock.
+Kafka answers partition by partition, and so out of order. MQTT wants its acknowledgements in the order of arrival
+[MQTT-4.6.0-2]. So a message leaves the window after everything before it has left. Pure: no I/O, no clock.
 
 This file knows neither what a record holds nor why Kafka refused one.
 """
@@ -15,7 +15,7 @@ from pipeline.record import Outgoing
 
 
 class Delivery:
-    """One message on its way; called by the producer with the outcome. `mid` is 0 for QoS 0: nobody waits for it."""
+    """One message on its way. The producer calls it with the outcome. `mid` is 0 for QoS 0: nobody waits for it."""
 
     __slots__ = ("done", "mid", "record", "topic", "tries", "window")
 
@@ -37,8 +37,8 @@ class Delivery:
 class Window:
     """Deliveries in order of arrival, bounded by number and by bytes.
 
-    `full` is when nothing more should be read. It is a wish and not a wall: what one read brought is taken whole, so
-    the window can exceed its limits by a read.
+    Reading should pause while it is `full`. What one read brought is always taken whole, so the window can exceed its
+    limits by one read.
     """
 
     __slots__ = ("_bytes", "_bytes_max", "_messages_max", "_pending", "failed")
@@ -71,7 +71,7 @@ class Window:
         return delivery
 
     def settle(self) -> tuple[int, list[int]]:
-        """Let go of the messages at the front that are done: how many, and the packet identifiers to acknowledge."""
+        """Remove the messages at the front that are done. Returns their number, and the packet identifiers to acknowledge."""
         pending = self._pending
         mids: list[int] = []
         count = freed = 0

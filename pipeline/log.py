@@ -77,7 +77,7 @@ def _coloured(stream: TextIO) -> bool:
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put `[redacted]` in place of whatever is named like a secret, and of credentials inside addresses."""
+    """Put `[redacted]` in place of every value that is named like a secret, and of credentials inside addresses."""
     for name, value in event.items():
         event[name] = REDACTED if SECRET_NAMES.search(name) else _redacted(value)
     return event

@@ -1,9 +1,9 @@
 """The record: how one MQTT message or client event looks in Kafka.
 
-The only thing that the ingress and the worker share. The value is the MQTT payload, byte for byte, so that any Kafka tool
-reads what the device sent; the key is the clientid, so that Kafka's partitions keep the order of each client; every MQTT
-fact that is not its default is one small header. Each header costs about half a microsecond to write and a third to read:
-the common message carries topic, qos and clientid_from, and no more.
+It is the only thing that the ingress and the worker share. The value is the MQTT payload, byte for byte, so that any Kafka
+tool reads what the device sent. The key is the clientid, so that Kafka's partitions keep the order of each client. Every
+MQTT fact that is not its default is one small header. A header costs about half a microsecond to write and a third to
+read: a usual message has topic, qos and clientid_from, and no more.
 
 A client event's record has the header `event` and a JSON object as its value: the fields of the event as rules see them.
 
@@ -69,7 +69,7 @@ EVENT_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Record(NamedTuple):
-    """A record as it was read from Kafka. Timestamp in ms. The first three fields are its place, and name it for ever."""
+    """A record as it was read from Kafka. Timestamp in ms. The first three fields are its place and name it for good."""
 
     topic: str
     partition: int
@@ -132,9 +132,9 @@ def is_message(record: Record) -> bool:
 
 
 def message_reader(wanted: frozenset[str] | None, node: str) -> Columns:
-    """What gives a message its fields: all of them (`wanted` None, for `SELECT *`), or only those that rules read.
+    """A function that gives a message its fields: all of them (`wanted` None, for `SELECT *`), or only those that rules read.
 
-    A field that is unknown is left out, which rules see as undefined.
+    A field that is unknown is left out; rules see it as undefined.
     """
     names = MESSAGE_COLUMNS if wanted is None else wanted & MESSAGE_COLUMNS
     plain = [(name, column) for name, column in sorted(_FROM_RECORD.items()) if name in names]
@@ -161,7 +161,7 @@ def message_reader(wanted: frozenset[str] | None, node: str) -> Columns:
 
 
 def event_columns(record: Record, node: str) -> dict[str, Any]:
-    """The fields of a client event. Raises RecordError if the record's value is no JSON object."""
+    """The fields of a client event. Raises RecordError if the record's value is not a JSON object."""
     try:
         fields = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError as error:
@@ -175,7 +175,7 @@ def event_columns(record: Record, node: str) -> dict[str, Any]:
 
 
 def redriven_for(record: Record) -> tuple[str, str] | None:
-    """The action and the rule (empty: all of its rules) that a dead letter was sent again for; None for other records."""
+    """The action and the rule (empty: all rules of the action) for which a dead letter was sent again; else None."""
     headers = record.headers
     if not headers or headers[0][0] != REDRIVEN_FOR:
         return None
@@ -184,7 +184,7 @@ def redriven_for(record: Record) -> tuple[str, str] | None:
 
 
 def redriven_from(record: Record) -> tuple[str, int, int] | None:
-    """Topic, partition and offset of the record that a dead letter was made of, where one was sent again."""
+    """Topic, partition and offset of the record that failed, if this is a dead letter that was sent again."""
     headers = record.headers
     if len(headers) < 2 or headers[1][0] != REDRIVEN_FROM:
         return None
@@ -193,7 +193,7 @@ def redriven_from(record: Record) -> tuple[str, int, int] | None:
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:
-    """What FROM is matched against: the topic name of a message, or the names of an event's topic."""
+    """The names that FROM is matched against: the topic name of a message, or the names of an event's topic."""
     headers = dict(record.headers)
     if is_message(record):
         return (headers.get(TOPIC, b"").decode("utf-8", "surrogateescape"),)

@@ -1,8 +1,7 @@
 """MQTT topic names against topic filters: one pair, or one name against many filters at once.
 
-`TopicIndex` is a trie over filter levels with a bounded memory of what it answered, so a hundred rules share one match
-per topic name. It keeps the order in which values were added and names each value once, however many filters lead to
-it.
+`TopicIndex` is a trie over filter levels with a bounded memory of its answers, so that a hundred rules share one match
+per topic name. It keeps the order in which values were added, and gives each value once, however many filters lead to it.
 
 Source: MQTT 5.0 section 4.7. This file knows nothing of rules or brokers.
 """
@@ -33,7 +32,7 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 def validate_filter(topic_filter: str) -> None:
-    """Raises ValueError, with the reason, for a text that is not a topic filter."""
+    """Raise ValueError, with the reason, if a text is not a topic filter."""
     if not topic_filter:
         raise ValueError("a topic filter cannot be empty")
     if "\0" in topic_filter:
@@ -69,7 +68,7 @@ class TopicIndex(Generic[Value]):
         self._answers: dict[str, tuple[Value, ...]] = {}
 
     def add(self, topic_filter: str, value: Value) -> None:
-        """Raises ValueError for what is not a topic filter."""
+        """Add a filter with its value. Raises ValueError if it is not a topic filter."""
         validate_filter(topic_filter)
         levels = topic_filter.split("/")
         ends_open = levels[-1] == "#"
@@ -81,8 +80,7 @@ class TopicIndex(Generic[Value]):
         self._answers.clear()
 
     def match(self, topic: str) -> tuple[Value, ...]:
-        """The values in the order in which they were added, each once. Costs one dictionary look-up when asked
-        before."""
+        """The values in the order in which they were added, each once. Costs one dictionary look-up if asked before."""
         found = self._answers.get(topic)
         if found is None:
             if len(self._answers) >= self._cached_topics_max:

@@ -1,4 +1,4 @@
-"""Client events: what brokers and devices publish about clients, told in the words that rules know.
+"""Client events: what brokers and devices publish about clients, in the words that rules know.
 
 One file for each kind of broker. An adapter names the topic filters that it needs and turns each message on them into
 events with EMQX's field names. A fact that the broker does not tell is left out, never invented.

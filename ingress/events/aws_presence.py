@@ -1,8 +1,8 @@
 """Events from AWS IoT Core's topics $aws/events/presence/(connected|disconnected)/<clientid>.
 
-AWS may deliver them twice and out of order: `version` (its versionNumber) is the same for a connection and its end and
-rises from one pair to the next, so a rule can put them right. `session_id` and `principal` are passed on too. Clients
-whose id contains # or + make no events there.
+AWS may deliver them twice and out of order. `version` (its versionNumber) is the same for a connection and its end, and
+rises from one pair to the next, so a rule can put them in order. `session_id` and `principal` are passed on too. AWS
+makes no events of clients whose id contains # or +.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class AwsPresenceAdapter:
 
 
 def _reason(told: dict[str, Any]) -> str:
-    """EMQX's word for the reason; the oldest messages only say whether the client wanted it."""
+    """EMQX's word for the reason. Messages of the oldest version only say whether the client wanted to leave."""
     reason = told.get("disconnectReason")
     if isinstance(reason, str):
         return REASONS.get(reason, reason.lower())

@@ -1,11 +1,10 @@
 """Events from EMQX's own topics $SYS/brokers/<node>/clients/<clientid>/connected and /disconnected.
 
-On by default in EMQX, but its access rules let only local clients read $SYS: ours needs a rule of its own. `+` would
-not reach a clientid with a slash, so everything under `clients` is read and the clientid is taken from the payload.
+EMQX publishes them by default, but its access rules let only local clients read $SYS: we need a rule of our own. `+` does
+not match a clientid with a slash, so everything under `clients` is read, and the clientid is taken from the payload.
 
-Two things differ from the rule engine's events: expiry_interval is in milliseconds there, which is set right here, and
-the address has no port. When a client reconnects quickly the order of the two events is not certain; connected_at pairs
-them.
+Two things differ from the rule engine's events. expiry_interval is in milliseconds there; here it is made seconds. The
+address has no port. When a client reconnects quickly, the two events may come in either order; connected_at pairs them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Events from mosquitto's log, which it publishes under $SYS when `log_dest topic` and `log_type notice` are set.
 
-The lines are those of mosquitto 2.0 and 2.1. They are text with unescaped ids in them: a device that is allowed any
-clientid can word one so that it reads like another line. The broker drops them after 20 seconds when we are away, so
-events are best effort across longer outages. A refused client has no id in its line and makes no event.
+The lines are those of mosquitto 2.0 and 2.1. They are text, with ids that are not escaped: a device that may choose any
+clientid can choose one that reads like another line. While we are away the broker drops lines after 20 seconds, so events
+are best effort across longer outages. The line about a refused client has no id in it and makes no event.
 
-What "New client connected" tells is remembered until the client leaves, because the line of its end tells only its id.
+What "New client connected" tells is remembered until the client leaves, because the line about its end has only its id.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ingress.events import ClientEvent
 
 CLIENTS_MAX: Final = 100_000
 
-# The id is greedy: it may itself contain " (p4, c1, k30)." and the last one counts.
+# The id is matched greedily: it may itself contain " (p4, c1, k30).", and the last one counts.
 CONNECTED: Final = re.compile(
     r"(?:(\d{1,12}): )?New client connected from (\S+):(\d+) as (.*) \(p(\d), c([01]), k(\d{1,9})(?:, u'(.*)')?\)\.",
     re.DOTALL,
@@ -36,7 +36,7 @@ REASONS: Final = {
     "has exceeded timeout, disconnecting": "keepalive_timeout",
     "already connected, closing old connection": "takenover",
 }
-# What follows "disconnected", where it is not a clean end.
+# What follows "disconnected", unless the end was clean.
 CAUSES: Final = {
     "not authorised": "not_authorized",
     "protocol error": "protocol_error",
@@ -96,12 +96,12 @@ class MosquittoLogAdapter:
 
 
 def _reason(cause: str) -> str:
-    """A cause that is not in the table keeps its words: a rule can still compare it."""
+    """A cause that is not in the table keeps its words, so that a rule can still compare it."""
     return CAUSES.get(cause.lower(), cause.lower().replace(" ", "_"))
 
 
 def _milliseconds(stamp: str | None, now_ms: int) -> int:
-    """The line's own time has seconds; the arrival is used when it falls into that second, and is never earlier."""
+    """The line tells its time in seconds. If the message arrived within that second, the time of arrival is used."""
     if stamp is None:
         return now_ms
     second = int(stamp) * 1000

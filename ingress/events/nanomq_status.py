@@ -1,7 +1,7 @@
 """Events from NanoMQ's topic $SYS/brokers/client_status/<clientid>, and from the two topics of releases before 0.24.1.
 
-The address has no port. The messages are retained: what a new subscriber gets at once is the last state of each client,
-no event, and is passed over.
+The address has no port. The messages are retained: a new subscriber gets the last state of each client at once. That is
+not an event, and is passed over.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class NanomqStatusAdapter:
 
 
 def _reason(code: str) -> str:
-    """A code that is not in the table is told as it came."""
+    """A code that is not in the table stays as it came."""
     try:
         return REASONS.get(int(code, 16), code)
     except ValueError:

@@ -1,9 +1,9 @@
 """Events from a birth and last-will convention, which works with any broker.
 
-A device publishes `online` to its status topic when it has connected and leaves `offline` there as its last will. The
-convention says neither why a client is gone nor from where it came, so `reason` and `peername` are left out.
+A device publishes `online` to its status topic when it has connected, and leaves `offline` there as its last will. The
+convention does not say why a client is gone or where it came from, so `reason` and `peername` are left out.
 
-A retained message is the broker repeating a state to a new subscriber; it is no event and is passed over.
+With a retained message the broker repeats a state to a new subscriber. It is not an event, and is passed over.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,9 @@ def children(pid: int) -> set[int]:
     """All descendants of a process, as Linux tells."""
     found: set[int] = set()
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in map(int, task.read_text().split()):
-            found |= {child} | children(child)
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has ended meanwhile
+            for child in map(int, task.read_text().split()):
+                found |= {child} | children(child)
     return found
 
 
@@ -43,11 +45,13 @@ def demo() -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [*COMMAND, "--duration", "120"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    wait_until(lambda: len(children(process.pid)) >= 5, 60, lambda: f"children: {children(process.pid)}")
-    yield process
-    if process.poll() is None:
-        process.kill()
-    process.wait()
+    try:
+        wait_until(lambda: len(children(process.pid)) >= 5, 60, lambda: f"children: {children(process.pid)}")
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("way", [[], ["--listener"]], ids=["broker", "listener"])
