@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.config.text.yaml_text import Node, Place
+from pipeline.config.text.yaml_text import YamlNode, Place
 
 _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)", re.ASCII)
 
@@ -17,7 +17,7 @@ class Places:
     """The places in one file. They take no part in the equality of configurations."""
 
     name: str = ""
-    root: Node | None = None
+    root: YamlNode | None = None
     lines: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
@@ -38,7 +38,7 @@ class Places:
         shown = within or place
         return f"{self.name}:{shown.line}:{shown.column}"
 
-    def _find(self, path: Sequence[str | int]) -> tuple[Place, Node, bool]:
+    def _find(self, path: Sequence[str | int]) -> tuple[Place, YamlNode, bool]:
         assert self.root is not None
         place, node = self.root.place, self.root
         for part in path:
@@ -51,7 +51,7 @@ class Places:
                 return place, node, False
         return place, node, True
 
-    def _within(self, node: Node, line: int, column: int) -> Place | None:
+    def _within(self, node: YamlNode, line: int, column: int) -> Place | None:
         """The place in the file of a place in a scalar; None if the text is not its lines joined."""
         text = node.text
         if text is None:
@@ -65,7 +65,7 @@ class Places:
             return Place(first + line - 1, len(rows[line - 1]) - len(pieces[line - 1]) + column)
         return None if line > 1 else self._folded(text.rstrip("\n"), rows, first, node, column)
 
-    def _folded(self, text: str, rows: list[str], first: int, node: Node, column: int) -> Place | None:
+    def _folded(self, text: str, rows: list[str], first: int, node: YamlNode, column: int) -> Place | None:
         """In a scalar whose lines were joined by blanks."""
         begin = node.place.column - 1 + (1 if node.style in {"'", '"'} else 0) if node.style != ">" else 0
         left = column - 1

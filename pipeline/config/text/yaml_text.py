@@ -53,20 +53,20 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Node:
+class YamlNode:
     """A value with its place; `size` counts the values in it. A mapping has `keys`, a list `items`, a scalar its `text`."""
 
     value: Any
     place: Place
     last_line: int
     size: int = 1
-    keys: dict[str, tuple[Place, Node]] = field(default_factory=dict)
-    items: list[Node] = field(default_factory=list)
+    keys: dict[str, tuple[Place, YamlNode]] = field(default_factory=dict)
+    items: list[YamlNode] = field(default_factory=list)
     text: str | None = None
     style: str | None = None
 
 
-def read(text: str, name: str) -> Node:
+def read(text: str, name: str) -> YamlNode:
     """The one document in `text`. Raises ConfigError whose place is in the file `name`."""
     try:
         return _Builder(name).build(yaml.parse(text.removeprefix("\ufeff"), Loader=_LOADER))
@@ -82,11 +82,11 @@ class _Builder:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._anchors: dict[str, Node | None] = {}
+        self._anchors: dict[str, YamlNode | None] = {}
         self._size = 0
 
-    def build(self, events: Iterator[Event]) -> Node:
-        root: Node | None = None
+    def build(self, events: Iterator[Event]) -> YamlNode:
+        root: YamlNode | None = None
         for event in events:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
@@ -94,9 +94,9 @@ class _Builder:
                 root = self._node(next(events), events, 0)
             elif isinstance(event, DocumentEndEvent):
                 self._anchors.clear()
-        return root or Node(None, Place(1, 1), 1)
+        return root or YamlNode(None, Place(1, 1), 1)
 
-    def _node(self, event: Event, events: Iterator[Event], depth: int) -> Node:
+    def _node(self, event: Event, events: Iterator[Event], depth: int) -> YamlNode:
         if depth > DEPTH_MAX:
             self._refuse(event, f"expected at most {DEPTH_MAX} values in one another")
         if isinstance(event, AliasEvent):
@@ -116,23 +116,23 @@ class _Builder:
         self._count(event, 1)
         return node
 
-    def _alias(self, event: AliasEvent) -> Node:
+    def _alias(self, event: AliasEvent) -> YamlNode:
         node = self._anchors.get(event.anchor or "")
         if node is None:
             self._refuse(event, "found an alias (*) of nothing before it; a text that begins with * needs quotes")
         self._count(event, node.size)
         return node
 
-    def _scalar(self, event: ScalarEvent) -> Node:
+    def _scalar(self, event: ScalarEvent) -> YamlNode:
         tag = event.tag or ""
         if tag not in {"", "!"} | _TAGS:
             self._refuse(event, "found a tag (!) that is not YAML's; a text that begins with ! needs quotes")
         plain = event.implicit[0] or (tag in _TAGS and not tag.endswith(":str"))
         value = _value(event.value) if plain else event.value
-        return Node(value, _start(event), _last_line(event), text=event.value, style=event.style)
+        return YamlNode(value, _start(event), _last_line(event), text=event.value, style=event.style)
 
-    def _list(self, event: Event, events: Iterator[Event], depth: int) -> Node:
-        node = Node([], _start(event), 0)
+    def _list(self, event: Event, events: Iterator[Event], depth: int) -> YamlNode:
+        node = YamlNode([], _start(event), 0)
         for each in events:
             if isinstance(each, SequenceEndEvent):
                 node.last_line = _last_line(each)
@@ -142,9 +142,9 @@ class _Builder:
         node.size += sum(each.size for each in node.items)
         return node
 
-    def _mapping(self, event: Event, events: Iterator[Event], depth: int) -> Node:
-        node = Node({}, _start(event), 0)
-        merged: dict[str, tuple[Place, Node]] = {}
+    def _mapping(self, event: Event, events: Iterator[Event], depth: int) -> YamlNode:
+        node = YamlNode({}, _start(event), 0)
+        merged: dict[str, tuple[Place, YamlNode]] = {}
         for each in events:
             if isinstance(each, MappingEndEvent):
                 node.last_line = _last_line(each)
@@ -165,9 +165,9 @@ class _Builder:
         node.size += sum(found.size for _, found in node.keys.values())
         return node
 
-    def _merge(self, event: Event, value: Node) -> dict[str, tuple[Place, Node]]:
+    def _merge(self, event: Event, value: YamlNode) -> dict[str, tuple[Place, YamlNode]]:
         """The settings behind `<<`; of several mappings the first one counts."""
-        found: dict[str, tuple[Place, Node]] = {}
+        found: dict[str, tuple[Place, YamlNode]] = {}
         for each in value.items or [value]:
             if not isinstance(each.value, dict):
                 self._refuse(event, "expected a mapping, or a list of mappings, after <<")
