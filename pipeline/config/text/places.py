@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.config.text.yaml_text import YamlNode, Place
+from pipeline.config.text.yaml_text import Place, YamlNode
 
 _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)", re.ASCII)
 
