@@ -55,7 +55,7 @@ def test_a_library_that_repeats_itself_is_told_once_a_minute(
 ) -> None:
     """By the place in its source, whatever the numbers in its text; our own lines are all told."""
     now = [1000.0]
-    monkeypatch.setattr(log.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("pipeline.log.time.monotonic", lambda: now[0])
     for number in range(3):
         logging.getLogger("some.library").warning("try %d", number)
         structlog.get_logger("tidegate.test").info("x.y")

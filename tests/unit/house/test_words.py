@@ -117,12 +117,16 @@ def test_the_manual_names_no_metric_that_does_not_exist() -> None:
 
 # Class names that stand twice in a process, and why.
 TWICE = {
-    "Chain": "the lane's and the ledger check's; being renamed",
-    "Connection": "the listener's and the MQTT client's; being renamed",
+    "Call": "EMQX's to us, and a function's in SQL",
+    "Chain": "the lane's and the ledger check's",
+    "Cut": "what is decided of it, and what is done",
+    "Event": "what a rule sees, and what happens to a cut",
+    "State": "of a table: a device's, a cut's",
+    "Connection": "the listener's and the MQTT client's",
     "Lanes": "what the transport asks for, and what implements it: one thing",
-    "Place": "a row's and a ledger's; being renamed",
+    "Place": "a row's and a ledger's",
     "Schema": "a setting, and what it is compiled to; Faust's word for the third",
-    "Statement": "of SQL, and of a declaration; being renamed",
+    "Statement": "of SQL, and of a declaration",
 }
 
 
