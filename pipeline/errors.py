@@ -39,7 +39,7 @@ compares this drawing with the classes. Those that are not in this file are loca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
@@ -67,12 +67,16 @@ class TidegateError(Exception):
 
 
 class ConfigError(TidegateError, code="BAD_REQUEST", fault="operator"):
-    """Configuration that cannot be used. `where` is `file:line:column` or a path of keys, or both."""
+    """Configuration that cannot be used. `where` is `file:line:column` or a path of keys, or both.
 
-    def __init__(self, message: str, *, where: str = "") -> None:
+    `parts` are the problems one by one, when the message is of several.
+    """
+
+    def __init__(self, message: str, *, where: str = "", parts: Sequence[ConfigError] = ()) -> None:
         super().__init__(f"{where}: {message}" if where else message)
         self.message = message
         self.where = where
+        self.parts = parts
 
 
 @contextmanager

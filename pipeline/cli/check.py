@@ -1,50 +1,119 @@
-"""`tidegate check`: whether a configuration file can be used. Exit status 2 if it cannot."""
+"""`tidegate check`: whether a configuration can be used. Exit status 2 if it cannot, 1 if a bucket or a secret is missing."""
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
 import typer
 
 from pipeline.cli.options import ConfigFile, single
+from pipeline.errors import ConfigError, TidegateError
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
 
 app = single()
+
+_PLACE: Final = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+)(?:: (?P<path>.*))?", re.DOTALL)
 
 
 @app.command()
 def check(
     config: ConfigFile,
     connect: Annotated[bool, typer.Option("--connect", help="Also ask for the bucket of each action.")] = False,
+    output: Annotated[Literal["text", "json"], typer.Option(help="json: one object.")] = "text",
 ) -> None:
     """Check a configuration: every setting, rule and template.
 
     Opens no connection, unless --connect is given. Exit status 2 if the file cannot be used. A secret whose variable or file
     is not here is a warning, and with --connect an error.
     """
+    report = _look(config, connect=connect)
+    if output == "json":
+        typer.echo(json.dumps(report.facts()))
+    else:
+        report.print(config)
+    sys.exit(report.status)
+
+
+class _Report(NamedTuple):
+    """What was found. `buckets` has the state of each action's, when they were asked for."""
+
+    problems: list[TidegateError]
+    secrets: list[TidegateError]
+    connect: bool
+    buckets: Mapping[str, str]
+
+    @property
+    def status(self) -> int:
+        if self.problems:
+            return 2
+        disconnected = any(state.startswith("disconnected") for state in self.buckets.values())
+        return 1 if disconnected or (self.connect and self.secrets) else 0
+
+    def facts(self) -> dict[str, Any]:
+        """As one JSON object."""
+        found: dict[str, Any] = {"good": not self.status}
+        found["problems"] = [_facts(each) for each in (*self.problems, *(self.secrets if self.connect else ()))]
+        found["warnings"] = [_facts(each) for each in (() if self.connect else self.secrets)]
+        return found | ({"buckets": self.buckets} if self.connect else {})
+
+    def print(self, file: Path) -> None:
+        """For people: what is wrong on the error stream, and what is good."""
+        for problem in self.problems:
+            typer.echo(f"error: {problem}", err=True)
+        for secret in self.secrets:
+            typer.echo(f"{'error' if self.connect else 'warning'}: {secret}", err=True)
+        if self.problems or (self.connect and self.secrets):
+            return
+        typer.echo(f"{file}: good")
+        for name, state in self.buckets.items():
+            typer.echo(f"{name}: {state}")
+
+
+def _look(file: Path, *, connect: bool) -> _Report:
     from pipeline.action import problems
     from pipeline.config import load_file
     from pipeline.config.references import unresolved_secrets
 
-    loaded = load_file(config)
-    found = problems(loaded)
-    for problem in found:
-        typer.echo(f"error: {problem}", err=True)
+    try:
+        config = load_file(file)
+    except ConfigError as error:
+        return _Report(list(error.parts) or [error], [], connect, {})
+    found = problems(config)
     if found:
-        sys.exit(2)
-    secrets = unresolved_secrets(loaded)
-    for secret in secrets:
-        typer.echo(f"{'error' if connect else 'warning'}: {loaded.places.of(secret.path)}: {secret}", err=True)
-    if connect and secrets:
-        sys.exit(1)
-    typer.echo(f"{config}: good")
-    if connect:
-        import asyncio
+        return _Report(found, [], connect, {})
+    secrets: list[TidegateError] = [
+        ConfigError(each.message, where=f"{config.places.of(each.path)}: {str(each).removesuffix(f': {each.message}')}")
+        for each in unresolved_secrets(config)
+    ]
+    if not connect or secrets:
+        return _Report([], secrets, connect, {})
+    try:
+        return _Report([], [], connect, _buckets(config))
+    except TidegateError as error:
+        return _Report([error], [], connect, {})
 
-        from agents import worker
 
-        states = asyncio.run(worker.connect(loaded))
-        for name, state in states.items():
-            typer.echo(f"s3:{name}: {state}")
-        if any(state.startswith("disconnected") for state in states.values()):
-            sys.exit(1)
+def _buckets(config: Config) -> dict[str, str]:
+    import asyncio
+
+    from agents import worker
+
+    return {f"s3:{name}": state for name, state in asyncio.run(worker.connect(config)).items()}
+
+
+def _facts(error: TidegateError) -> dict[str, Any]:
+    """Where something is wrong, and what. A place that is not known is left out."""
+    if not isinstance(error, ConfigError):
+        return {"message": str(error)}
+    found = _PLACE.fullmatch(error.where)
+    if found is None:
+        return ({"path": error.where} if error.where else {}) | {"message": error.message}
+    place = {"file": found["file"], "line": int(found["line"]), "column": int(found["column"])}
+    return place | ({"path": found["path"]} if found["path"] else {}) | {"message": error.message}

@@ -14,7 +14,7 @@ from pipeline.config.base.section import Section
 from pipeline.config.model import Config
 from pipeline.config.references import check_references, unresolved_secrets
 from pipeline.config.text.places import Places, path_of
-from pipeline.config.text.problems import Problem, problems_of
+from pipeline.config.text.problems import Problem, dotted, problems_of
 from pipeline.config.text.yaml_text import read
 from pipeline.errors import ConfigError, SqlError
 
@@ -105,5 +105,8 @@ def _validate(
 
 
 def _refusal(problems: Sequence[Problem], places: Places) -> ConfigError:
-    lines = ((places.of(each.path), each) for each in problems)
-    return ConfigError("\n".join(f"{place}: {each}" if place else str(each) for place, each in lines))
+    parts = [
+        ConfigError(each.message, where=": ".join(filter(None, (places.of(each.path), dotted(each.path)))))
+        for each in problems
+    ]
+    return ConfigError("\n".join(map(str, parts)), parts=parts)

@@ -24,3 +24,15 @@ def tidegate(*arguments: str, given: str = "") -> subprocess.CompletedProcess[st
     """The command in a process of its own, as a person runs it."""
     command = [sys.executable, "-m", "pipeline.cli", *arguments]
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=patient(60))
+
+
+# What does the work, and is large. `rich` would style the help at twice its price.
+LARGE = {"aiohttp", "aiokafka", "botocore", "confluent_kafka", "faust", "grpc", "numpy", "pyarrow", "rich"}
+REPORT = "import sys; from pipeline.cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+
+
+def packages_of(*arguments: str) -> set[str]:
+    """The packages that a command has imported at its end."""
+    done = subprocess.run([sys.executable, "-c", REPORT, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stderr.split()}

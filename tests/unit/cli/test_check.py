@@ -1,0 +1,70 @@
+"""`tidegate check`: what it says to programs, and that it loads no more than a configuration needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.parts.commands import CONFIG, LARGE, packages_of, tidegate
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_check_loads_nothing_that_the_configuration_does_not_use(config: Path) -> None:
+    """No client of Kafka, S3 or MQTT, no Parquet for JSON Lines, no library of schemas or jq without one."""
+    unused = LARGE | {"boto3", "fastavro", "google", "jq", "jsonschema_rs", "paho", "argon2", "cryptography", "uvloop"}
+
+    assert packages_of("check", "-c", str(config)) & unused == set()
+
+
+def test_a_good_configuration_is_an_object_that_says_so(config: Path) -> None:
+    """With the references that could not be resolved here as warnings."""
+    config.write_text(CONFIG.replace("open-sesame", "'${TIDEGATE_TEST_UNSET}'"))
+    done = tidegate("check", "-c", str(config), "--output", "json")
+
+    found = json.loads(done.stdout)
+    (warning,) = found.pop("warnings")
+    assert (done.returncode, found) == (0, {"good": True, "problems": []})
+    assert (warning["file"], warning["line"]) == (str(config), 3)
+    assert warning["path"] == "connectors.s3.lake.secret_access_key"
+    assert "TIDEGATE_TEST_UNSET" in warning["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {'bucket: b, key: "a/': 'bukket: b, key: "a/'},
+            [(6, "actions.s3.raw.parameters.bucket"), (6, "actions.s3.raw.parameters.bukket")],
+        ),
+        ({"WHERE payload.t > 20": "WHERE"}, [(9, "rules.hot.sql")]),
+        (
+            {"WHERE payload.t > 20": "WHERE", "${datetime.YYYY}": "${datetime.YY}"},
+            [(9, "rules.hot.sql"), (7, "actions.s3.rows.parameters.key")],
+        ),
+        ({"pipeline: p": "pipeline: ["}, [(3, None)]),
+    ],
+    ids=["settings", "statement", "statement and template", "YAML"],
+)
+def test_each_problem_has_its_file_line_and_path(
+    config: Path, changes: dict[str, str], expected: list[tuple[int, str | None]]
+) -> None:
+    """All at once, with the exit status of the text; a secret is not shown."""
+    text = CONFIG
+    for wrong, by in changes.items():
+        text = text.replace(wrong, by)
+    config.write_text(text)
+    done = tidegate("check", "-c", str(config), "--output", "json")
+
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["good"], found["warnings"]) == (2, False, [])
+    assert [(each["line"], each.get("path")) for each in found["problems"]] == expected
+    assert all(each["file"] == str(config) and each["message"] for each in found["problems"])
+    assert "sesame" not in done.stdout + done.stderr
