@@ -37,7 +37,7 @@ from pipeline.upload.ledger import Entry, StoredObject
 from pipeline.upload.outcomes import Outcomes
 
 
-class Cut(NamedTuple):
+class EnteredCut(NamedTuple):
     """A cut that is in the ledger. `epoch` is the one in the keys of its objects."""
 
     partition: Partition
@@ -53,13 +53,13 @@ class Cut(NamedTuple):
 class Making(NamedTuple):
     """A cut that is being made again: rows that are no objects yet, what became of records, the objects so far."""
 
-    cut: Cut
+    cut: EnteredCut
     buffer: Buffer
     tally: Outcomes
     objects: list[StoredObject]
 
 
-Store = Callable[[Cut, StoredObject, Chunk], Coroutine[Any, Any, None]]
+Store = Callable[[EnteredCut, StoredObject, Chunk], Coroutine[Any, Any, None]]
 
 
 class Reading:
@@ -107,22 +107,22 @@ class Rewrite:
         self._version = writer.action
         self._spans: list[Span] = []
         self.left_out = LeftOut()
-        self.gone: list[Cut] = []
+        self.gone: list[EnteredCut] = []
         self.written = self.removed = 0
 
-    async def cuts(self, spans: Sequence[Span]) -> list[Cut]:
+    async def cuts(self, spans: Sequence[Span]) -> list[EnteredCut]:
         """The cuts that hold offsets of `spans`."""
         found = []
         for span in spans:
             epoch = 0
             async for entry in Chain(self._writer, Partition(span.topic, span.partition)).entries():
                 if entry.records and entry.first < span.end and span.first < entry.next:
-                    found.append(Cut(Partition(span.topic, span.partition), entry, epoch))
+                    found.append(EnteredCut(Partition(span.topic, span.partition), entry, epoch))
                 epoch = entry.next_key_epoch
         self._spans = [cut.span for cut in found]
         return found
 
-    async def plan(self, cuts: Sequence[Cut], progress: Progress) -> Plan:
+    async def plan(self, cuts: Sequence[EnteredCut], progress: Progress) -> Plan:
         """Read and count. Objects that will be found as they should be count as well."""
         plan = Plan(_joined(cuts))
         async for _, made in self._made(cuts, progress, None):
@@ -135,7 +135,7 @@ class Rewrite:
         plan.left_out, self.left_out = self.left_out, LeftOut()
         return plan
 
-    async def run(self, cuts: Sequence[Cut], progress: Progress) -> None:
+    async def run(self, cuts: Sequence[EnteredCut], progress: Progress) -> None:
         """Make the cuts again, one after the other. Raises ConflictError if an entry was changed meanwhile."""
         self.gone.clear()
         if cuts:  # versions lie beside the ledgers of all partitions
@@ -152,8 +152,8 @@ class Rewrite:
     # --- One cut
 
     async def _made(
-        self, cuts: Sequence[Cut], progress: Progress, store: Store | None
-    ) -> AsyncIterator[tuple[Cut, Entry | None]]:
+        self, cuts: Sequence[EnteredCut], progress: Progress, store: Store | None
+    ) -> AsyncIterator[tuple[EnteredCut, Entry | None]]:
         """Each cut with its entry, as `_make` says."""
         for _, some in groupby(cuts, lambda cut: cut.partition):
             of_partition = list(some)
@@ -161,7 +161,7 @@ class Rewrite:
                 for cut in of_partition:
                     yield cut, await self._make(cut, reading, progress, store)
 
-    async def _make(self, cut: Cut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
+    async def _make(self, cut: EnteredCut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
         """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
         making = Making(cut, Buffer(self._version.limits), Outcomes(), [])
         with suppress(RecordsGoneError):
@@ -226,7 +226,7 @@ class Rewrite:
 
         await all_of(one(*each) for each in chunks)
 
-    async def _put(self, cut: Cut, made: StoredObject, chunk: Chunk) -> None:
+    async def _put(self, cut: EnteredCut, made: StoredObject, chunk: Chunk) -> None:
         """An object over the one that is there, unless that is as it should be. Raises RefusedError for its key."""
         writer, version = self._writer, self._version
         bucket, key = made.bucket or writer.bucket, made.key
@@ -246,7 +246,7 @@ class Rewrite:
         self.written += 1
 
 
-def _joined(cuts: Sequence[Cut]) -> list[Span]:
+def _joined(cuts: Sequence[EnteredCut]) -> list[Span]:
     """The cuts of each partition as one range: they follow each other."""
     joined = []
     for _, some in groupby(cuts, lambda cut: cut.partition):

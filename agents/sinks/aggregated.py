@@ -33,7 +33,7 @@ from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
-from pipeline.upload.cut import TRANSITIONS, Cut, State, Transitions
+from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd, StoredObject
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
@@ -78,16 +78,16 @@ class AggregatedLane(Lane):
     @property
     def must_read(self) -> bool:
         """Whether an object of another writer holds rows that are not here yet."""
-        return self._cut.state is State.READING_ON
+        return self._cut.state is CutState.READING_ON
 
     @property
     def settled(self) -> int | None:
         """Where the first row begins that is not in an object; everything before it needs nothing more."""
-        return None if self._cut.state is State.RESUMING else self._cut.end
+        return None if self._cut.state is CutState.RESUMING else self._cut.end
 
     def relieve(self) -> None:
         """Cut at the next opportunity."""
-        if self._cut.state is State.READING and (self._cut.buffer.groups or self._cut.objects):
+        if self._cut.state is CutState.READING and (self._cut.buffer.groups or self._cut.objects):
             self._cut.due()
             self._wake()
 
@@ -97,7 +97,7 @@ class AggregatedLane(Lane):
             await self._resume()
             self.ready = True
             self._on_room()
-            while self._cut.state is not State.ENDED:
+            while self._cut.state is not CutState.ENDED:
                 await self._step()
             self.drained.set()
         except FenceLostError:
@@ -113,14 +113,14 @@ class AggregatedLane(Lane):
         self._check_rolls()
         if taken is not None:
             await self._append(*taken)
-        if self.draining and self.idle and cut.state is not State.CUTTING:
+        if self.draining and self.idle and cut.state is not CutState.CUTTING:
             cut.last()
         if self._cut_due():
             cut.due()
-        if cut.state is State.CUTTING:
+        if cut.state is CutState.CUTTING:
             await self._store_all()
             await self._write_entry()
-        elif cut.state is State.DRAINING:
+        elif cut.state is CutState.DRAINING:
             await self._end()
 
     # --- 1. Resume
@@ -171,7 +171,7 @@ class AggregatedLane(Lane):
 
     def _roll(self, group: Group) -> None:
         """Store what is full while reading goes on. Rolls of one group follow each other: an adopted object moves the next."""
-        if group.storing or self._cut.state is not State.READING:
+        if group.storing or self._cut.state is not CutState.READING:
             return
         group.storing = True
         task = asyncio.create_task(self._store_rolled(group))
@@ -212,7 +212,7 @@ class AggregatedLane(Lane):
 
     def _cut_due(self) -> bool:
         records = self._cut.outcomes.records
-        drains = self._cut.state is State.DRAINING and records > 0
+        drains = self._cut.state is CutState.DRAINING and records > 0
         return drains or records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
 
     async def _store_all(self) -> None:

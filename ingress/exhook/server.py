@@ -135,7 +135,7 @@ class ExHookServer:
         self._outbox.metrics.connected.set(0)
         return wire.UNLOADED_ANSWER
 
-    def _method(self, call: wire.Call) -> Any:
+    def _method(self, call: wire.ExHookCall) -> Any:
         note = self._note(call.hook) if call.is_read else None
 
         async def answer(request: bytes, context: Any) -> bytes:

@@ -18,7 +18,7 @@ from pipeline.sql.runtime.protobuf import file_descriptor
 SERVICES: Final = ("emqx.exhook.v2.HookProvider", "emqx.exhook.v3.HookProvider")
 
 
-class Call(NamedTuple):
+class ExHookCall(NamedTuple):
     """A call of EMQX's. `hook` is its name in EMQX: OnSessionTakenover is session.takenover.
 
     A request that is not `read` is answered without a look into it. So are those that decide something: they are never
@@ -43,14 +43,14 @@ def _class(descriptor: Any) -> Any:
     return message_factory.GetMessageClass(descriptor)
 
 
-def _call(method: Any) -> Call:
+def _call(method: Any) -> ExHookCall:
     """A method of the service. Its answer is nothing, or that a value stands and the next one may be asked."""
     answer = _class(method.output_type)()
     if "type" in method.output_type.fields_by_name:
         answer.type = method.output_type.enum_types_by_name["ResponsedType"].values_by_name["IGNORE"].number
     hook = ".".join(re.findall("[A-Z][a-z]+", method.name)[1:]).lower()
     request = method.input_type
-    return Call(method.name, hook, _class(request), bool(request.fields), answer.SerializeToString())
+    return ExHookCall(method.name, hook, _class(request), bool(request.fields), answer.SerializeToString())
 
 
 _METHODS: Final = {method.name: method for method in _described().FindServiceByName("emqx.exhook.HookProvider").methods}
@@ -60,4 +60,4 @@ _UNLOADED: Final = _METHODS.pop("OnProviderUnloaded")
 ProviderLoadedRequest: Final[Any] = _class(_LOADED.input_type)
 LoadedResponse: Final[Any] = _class(_LOADED.output_type)
 UNLOADED_ANSWER: Final[bytes] = _class(_UNLOADED.output_type)().SerializeToString()
-CALLS: Final[dict[str, Call]] = {call.hook: call for call in map(_call, _METHODS.values())}  # by hook
+CALLS: Final[dict[str, ExHookCall]] = {call.hook: call for call in map(_call, _METHODS.values())}  # by hook

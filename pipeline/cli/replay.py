@@ -16,7 +16,7 @@ from pipeline.errors import NotFoundError
 
 if TYPE_CHECKING:
     from agents.operate.replay import LeftOut, Plan, Replay
-    from agents.operate.replay_in_place import Cut
+    from agents.operate.replay_in_place import EnteredCut
     from pipeline.config import Config
     from pipeline.connectors.kafka.reader import Bound, Span
 
@@ -159,7 +159,7 @@ class _Talk:
         """Something to know."""
         self._print({"note": text}, text)
 
-    def gone(self, cuts: list[Cut]) -> None:
+    def gone(self, cuts: list[EnteredCut]) -> None:
         """Cuts that cannot be made again."""
         for cut in cuts:
             topic, partition, first, end = cut.span

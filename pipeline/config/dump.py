@@ -93,6 +93,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    if _NOT_YAML.search(value):
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"')
     block = "\n" in value and not any(line != line.rstrip() or "\t" in line for line in value.split("\n"))
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if block else None)
 

@@ -31,7 +31,7 @@ from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
 from pipeline.upload.outcomes import Outcomes
 
 
-class State(Enum):
+class CutState(Enum):
     """Where a cut stands; see the top of this file."""
 
     RESUMING = "resuming"
@@ -42,7 +42,7 @@ class State(Enum):
     ENDED = "ended"
 
 
-class Event(Enum):
+class CutEvent(Enum):
     """What can happen to a cut."""
 
     RESUMED = "the end of the chain is known"
@@ -57,41 +57,41 @@ class Event(Enum):
     LOST = "another worker has the partition"
 
 
-Transitions = Mapping[State, Mapping[Event, State]]
+Transitions = Mapping[CutState, Mapping[CutEvent, CutState]]
 TRANSITIONS: Final[Transitions] = {
-    State.RESUMING: {
-        Event.RESUMED: State.READING,
-        Event.LAST: State.DRAINING,
-        Event.LOST: State.ENDED,
+    CutState.RESUMING: {
+        CutEvent.RESUMED: CutState.READING,
+        CutEvent.LAST: CutState.DRAINING,
+        CutEvent.LOST: CutState.ENDED,
     },
-    State.READING: {
-        Event.ROWS: State.READING,
-        Event.DUE: State.CUTTING,
-        Event.SHORTER: State.CUTTING,
-        Event.LAST: State.DRAINING,
-        Event.LOST: State.ENDED,
+    CutState.READING: {
+        CutEvent.ROWS: CutState.READING,
+        CutEvent.DUE: CutState.CUTTING,
+        CutEvent.SHORTER: CutState.CUTTING,
+        CutEvent.LAST: CutState.DRAINING,
+        CutEvent.LOST: CutState.ENDED,
     },
-    State.CUTTING: {
-        Event.DUE: State.CUTTING,
-        Event.SHORTER: State.CUTTING,
-        Event.LONGER: State.READING_ON,
-        Event.ENTERED: State.READING,
-        Event.LOST: State.ENDED,
+    CutState.CUTTING: {
+        CutEvent.DUE: CutState.CUTTING,
+        CutEvent.SHORTER: CutState.CUTTING,
+        CutEvent.LONGER: CutState.READING_ON,
+        CutEvent.ENTERED: CutState.READING,
+        CutEvent.LOST: CutState.ENDED,
     },
-    State.READING_ON: {
-        Event.ROWS: State.READING_ON,
-        Event.DUE: State.READING_ON,
-        Event.SHORTER: State.READING_ON,
-        Event.REACHED: State.CUTTING,
-        Event.LOST: State.ENDED,
+    CutState.READING_ON: {
+        CutEvent.ROWS: CutState.READING_ON,
+        CutEvent.DUE: CutState.READING_ON,
+        CutEvent.SHORTER: CutState.READING_ON,
+        CutEvent.REACHED: CutState.CUTTING,
+        CutEvent.LOST: CutState.ENDED,
     },
-    State.DRAINING: {
-        Event.DUE: State.CUTTING,
-        Event.SHORTER: State.CUTTING,
-        Event.FINISHED: State.ENDED,
-        Event.LOST: State.ENDED,
+    CutState.DRAINING: {
+        CutEvent.DUE: CutState.CUTTING,
+        CutEvent.SHORTER: CutState.CUTTING,
+        CutEvent.FINISHED: CutState.ENDED,
+        CutEvent.LOST: CutState.ENDED,
     },
-    State.ENDED: {},
+    CutState.ENDED: {},
 }
 
 Rows = Mapping[GroupName, tuple[list[bytes], list[int]]]  # by group: lines with their breaks, and the offset of each
@@ -105,7 +105,7 @@ class Cut:
     """
 
     def __init__(self, limits: RollLimits, transitions: Transitions = TRANSITIONS) -> None:
-        self.state = State.RESUMING
+        self.state = CutState.RESUMING
         self.position = 0
         self.read_before = 0
         self.buffer = Buffer(limits)
@@ -115,7 +115,7 @@ class Cut:
         self.ends_at_furthest = False
         self._transitions = transitions
 
-    def _happened(self, event: Event) -> None:
+    def _happened(self, event: CutEvent) -> None:
         try:
             self.state = self._transitions[self.state][event]
         except KeyError:
@@ -125,13 +125,13 @@ class Cut:
 
     def resumed(self, first: int, limits: RollLimits, *, read_before: int = 0) -> None:
         """The chain ends at offset `first`; the next cut has these limits."""
-        self._happened(Event.RESUMED)
+        self._happened(CutEvent.RESUMED)
         self.position, self.read_before = first, read_before
         self.buffer = Buffer(limits)
 
     def rows(self, groups: Rows, offsets: Sequence[int], outcomes: bytes, next_offset: int) -> list[Group]:
         """Rows by group, and the outcome of each record. Returns the groups of which a chunk is full now."""
-        self._happened(Event.ROWS)
+        self._happened(CutEvent.ROWS)
         full = [group for name, rows in groups.items() if (group := self.buffer.extend(name, *rows)) is not None]
         self.outcomes.add(offsets, outcomes)
         self.position = next_offset
@@ -139,20 +139,20 @@ class Cut:
 
     def due(self) -> None:
         """The interval has passed, memory is short, a newer version waits, or nothing more will come."""
-        self._happened(Event.DUE)
+        self._happened(CutEvent.DUE)
 
     def shorter(self) -> None:
         """An object of another writer ends before our chunk does: it has cut there."""
-        self._happened(Event.SHORTER)
+        self._happened(CutEvent.SHORTER)
         self.ends_at_furthest = True
 
     def longer(self) -> None:
         """An object of another writer ends beyond what was read."""
-        self._happened(Event.LONGER)
+        self._happened(CutEvent.LONGER)
 
     def reached(self) -> None:
         """Everything up to the end of that object was read."""
-        self._happened(Event.REACHED)
+        self._happened(CutEvent.REACHED)
 
     def stored(self, group: Group, found: StoredObject) -> None:
         """The first rows of the group's first chunk are in an object."""
@@ -167,7 +167,7 @@ class Cut:
 
     def entered(self, entry: Entry, limits: RollLimits) -> None:
         """The entry is written. What was read beyond its end begins the next cut, which has these limits otherwise."""
-        self._happened(Event.ENTERED)
+        self._happened(CutEvent.ENTERED)
         self.objects, self.furthest, self.ends_at_furthest = [], 0, False
         self.outcomes.drop(entry.next)
         if not self.outcomes.records:
@@ -175,15 +175,15 @@ class Cut:
 
     def last(self) -> None:
         """Nothing more will come."""
-        self._happened(Event.LAST)
+        self._happened(CutEvent.LAST)
 
     def finished(self) -> None:
         """Everything is durable."""
-        self._happened(Event.FINISHED)
+        self._happened(CutEvent.FINISHED)
 
     def lost(self) -> None:
         """Another worker has the partition, and wrote the entry that was ours to write."""
-        self._happened(Event.LOST)
+        self._happened(CutEvent.LOST)
 
     # --- What is to be done
 

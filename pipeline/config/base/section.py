@@ -37,7 +37,7 @@ T = TypeVar("T")
 Syntax = Literal["template", "sql", "schema", "prose", "emqx"]
 
 
-class Statement(NamedTuple):
+class Declared(NamedTuple):
     """What `setting` says of a setting beyond what pydantic knows."""
 
     advanced: bool  # a form may fold it
@@ -74,7 +74,7 @@ def setting(
 
     `content` must be said in a ContentSection, and only there.
     """
-    said = Statement(advanced, content, syntax, private)
+    said = Declared(advanced, content, syntax, private)
     extra = {f"x-{name}": value for name, value in said._asdict().items()}
     return Field(default, json_schema_extra=extra, repr=not private, **field)
 
@@ -198,12 +198,12 @@ def _ways(section: type[Section]) -> dict[str, _Way]:
 # --- What a declaration says
 
 
-def statement_of(field: FieldInfo) -> Statement | None:
+def statement_of(field: FieldInfo) -> Declared | None:
     """What `setting` said; None if it was not asked."""
     extra = field.json_schema_extra
     if not isinstance(extra, dict) or "x-advanced" not in extra:
         return None
-    return Statement(*(extra[f"x-{name}"] for name in Statement._fields))  # type: ignore[arg-type]
+    return Declared(*(extra[f"x-{name}"] for name in Declared._fields))  # type: ignore[arg-type]
 
 
 def keys_of(name: str, field: FieldInfo) -> list[str]:

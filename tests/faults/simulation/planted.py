@@ -19,7 +19,7 @@ from pipeline.rule import RowBatch
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Group
-from pipeline.upload.cut import TRANSITIONS, Event, State, Transitions
+from pipeline.upload.cut import TRANSITIONS, CutEvent, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd, Entry
 from pipeline.upload.outcomes import FILTERED, WRITTEN, Outcomes
 
@@ -105,21 +105,21 @@ class StoresTheSuccessorFirst(AggregatedLane):
         await super()._store_rolled(group)
 
 
-def _but(state: State, **then: State) -> Transitions:
+def _but(state: CutState, **then: CutState) -> Transitions:
     """The table of a cut's states with one row broken: what follows on these events."""
-    return {**TRANSITIONS, state: {**TRANSITIONS[state], **{Event[name]: after for name, after in then.items()}}}
+    return {**TRANSITIONS, state: {**TRANSITIONS[state], **{CutEvent[name]: after for name, after in then.items()}}}
 
 
 class DoesNotReadOn(AggregatedLane):
     """A longer object of another writer is compared with the rows that are here."""
 
-    transitions = _but(State.CUTTING, LONGER=State.CUTTING, REACHED=State.CUTTING)
+    transitions = _but(CutState.CUTTING, LONGER=CutState.CUTTING, REACHED=CutState.CUTTING)
 
 
 class EndsBeforeTheCut(AggregatedLane):
     """At a stop, rows that are here are left to whoever comes next, who stops in turn."""
 
-    transitions = _but(State.DRAINING, DUE=State.ENDED)
+    transitions = _but(CutState.DRAINING, DUE=CutState.ENDED)
 
 
 class _MadeUpOutcomes(Outcomes):

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from pipeline.config import Config, MqttSource, Rule, S3Action, S3Connector, par
 from pipeline.config.base.section import Section
 from pipeline.config.dump import dump, to_json, to_yaml
 from pipeline.config.load import load, load_object
+from pipeline.config.model import Schema
 from pipeline.errors import ConfigError
 from tests.parts.configurations import ENVIRONMENT, configs, sections
 
@@ -206,3 +208,11 @@ def test_headers_may_hold_a_secret_and_are_not_shown() -> None:
     assert "sesame" not in repr(connector) + to_yaml(connector, masked=True)
     assert dump(connector)["transport_options"]["headers"] == headers
     assert "customer-key: '******'" in to_yaml(connector, masked=True)
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\x85b", "\u2028", "x\u2029\ny", "\x7f", "\ufeff", " \x9f "])
+def test_a_text_with_characters_that_yaml_reads_otherwise_comes_back(text: str) -> None:
+    """YAML takes some of them for the end of a line, and would read a line feed instead."""
+    schema = Schema(type="protobuf", source=text)
+
+    assert yaml.safe_load(to_yaml(schema))["source"] == text

@@ -115,21 +115,6 @@ def test_the_manual_names_no_metric_that_does_not_exist() -> None:
     assert told == known | {"tidegate_build_info"}
 
 
-# Class names that stand twice in a process, and why.
-TWICE = {
-    "Call": "EMQX's to us, and a function's in SQL",
-    "Chain": "the lane's and the ledger check's",
-    "Cut": "what is decided of it, and what is done",
-    "Event": "what a rule sees, and what happens to a cut",
-    "State": "of a table: a device's, a cut's",
-    "Connection": "the listener's and the MQTT client's",
-    "Lanes": "what the transport asks for, and what implements it: one thing",
-    "Place": "a row's and a ledger's",
-    "Schema": "a setting, and what it is compiled to; Faust's word for the third",
-    "Statement": "of SQL, and of a declaration",
-}
-
-
 @pytest.mark.parametrize("process", ["ingress", "agents"])
 def test_a_class_name_is_used_once_in_a_process(process: str) -> None:
     """Whoever reads one name does not have to ask which. The demo and the doctor are processes of their own."""
@@ -141,7 +126,7 @@ def test_a_class_name_is_used_once_in_a_process(process: str) -> None:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):  # those are their file's own
                     found[node.name].append(str(path.relative_to(ROOT)))
 
-    assert {name: where for name, where in found.items() if len(where) > 1 and name not in TWICE} == {}
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}
 
 
 def test_section_marks_have_one_style() -> None:

@@ -8,22 +8,22 @@ from hypothesis import strategies as st
 
 from pipeline.errors import InternalError
 from pipeline.upload.buffer import RollLimits
-from pipeline.upload.cut import TRANSITIONS, Cut, Event, State
+from pipeline.upload.cut import TRANSITIONS, Cut, CutEvent, CutState
 from pipeline.upload.ledger import ChainEnd, StoredObject
 from pipeline.upload.outcomes import FILTERED, WRITTEN
 
 LIMITS = RollLimits(rows_max=3, bytes_max=1 << 20)
 CALLS = {
-    Event.RESUMED: lambda cut: cut.resumed(0, LIMITS),
-    Event.ROWS: lambda cut: cut.rows({}, [], b"", 0),
-    Event.DUE: Cut.due,
-    Event.SHORTER: Cut.shorter,
-    Event.LONGER: Cut.longer,
-    Event.REACHED: Cut.reached,
-    Event.ENTERED: lambda cut: cut.entered(cut.entry(ChainEnd(0, 0, "v"), "v"), LIMITS),
-    Event.LAST: Cut.last,
-    Event.FINISHED: Cut.finished,
-    Event.LOST: Cut.lost,
+    CutEvent.RESUMED: lambda cut: cut.resumed(0, LIMITS),
+    CutEvent.ROWS: lambda cut: cut.rows({}, [], b"", 0),
+    CutEvent.DUE: Cut.due,
+    CutEvent.SHORTER: Cut.shorter,
+    CutEvent.LONGER: Cut.longer,
+    CutEvent.REACHED: Cut.reached,
+    CutEvent.ENTERED: lambda cut: cut.entered(cut.entry(ChainEnd(0, 0, "v"), "v"), LIMITS),
+    CutEvent.LAST: Cut.last,
+    CutEvent.FINISHED: Cut.finished,
+    CutEvent.LOST: Cut.lost,
 }
 
 
@@ -55,9 +55,9 @@ def store(cut: Cut, name: str, rows: int | None = None) -> None:
     cut.stored(group, StoredObject(f"{name}{chunk.first}", count, chunk.first, chunk.offsets[count - 1], "d"))
 
 
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("event", Event)
-def test_what_the_table_does_not_name_cannot_happen(state: State, event: Event) -> None:
+@pytest.mark.parametrize("state", CutState)
+@pytest.mark.parametrize("event", CutEvent)
+def test_what_the_table_does_not_name_cannot_happen(state: CutState, event: CutEvent) -> None:
     """Each event leads where the table says, and is refused by name where it says nothing."""
     cut = reading()
     cut.state = state
@@ -101,7 +101,7 @@ def test_a_shorter_object_ends_the_cut_at_the_furthest_one() -> None:
     cut.entered(entry, LIMITS)
 
     assert (entry.next, entry.records, entry.rows) == (1, 1, 1)
-    assert (cut.state, cut.end, cut.outcomes.records) == (State.READING, 1, 3)
+    assert (cut.state, cut.end, cut.outcomes.records) == (CutState.READING, 1, 3)
 
 
 def test_chunks_that_begin_before_the_furthest_object_belong_to_the_cut() -> None:
