@@ -68,6 +68,8 @@ class _Page:
     """A document, read by the names of its elements whatever their namespace."""
 
     def __init__(self, document: bytes, name: str) -> None:
+        if b"<!DOCTYPE" in document:  # S3 has none, and entities can make gigabytes of a few bytes
+            raise RetryableError("expected a listing, found a document type", reason="listing")
         try:
             self.root = ElementTree.fromstring(document)
         except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: an unknown encoding

@@ -49,6 +49,7 @@ def test_uploads_are_listed_page_by_page() -> None:
 @pytest.mark.parametrize(
     "document",
     [
+        b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]><ListBucketResult><Prefix>&b;</Prefix></ListBucketResult>',
         b"",
         b"<html><body>proxy</body></html>",
         (KEYS % ("", "false")).encode()[:-30],
@@ -56,7 +57,7 @@ def test_uploads_are_listed_page_by_page() -> None:
         b'<?xml version="1.0" encoding="none-such"?><ListBucketResult/>',
         b'<!DOCTYPE a [<!ENTITY e "x">]><ListBucketResult><Contents><Key>&e;</Key></Contents></ListBucketResult><',
     ],
-    ids=["empty", "html", "cut", "error", "encoding", "more behind"],
+    ids=["document type", "empty", "html", "cut", "error", "encoding", "more behind"],
 )
 def test_what_is_not_a_whole_page_is_an_error(document: bytes) -> None:
     """A short page would mean that no more keys follow; so it is asked for again."""
