@@ -340,6 +340,9 @@ async def all_of(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
         for call in calls:
             await call
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(STORES_AT_ONCE_MAX):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(STORES_AT_ONCE_MAX):
+                group.create_task(work())
+    except ExceptionGroup as errors:  # whoever restarts the action asks the first one whose fault it is
+        raise errors.exceptions[0] from None

@@ -14,7 +14,8 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from pipeline.errors import RefusedError, RetryableError
+from agents.sinks.aggregated import all_of
+from pipeline.errors import ForeignObjectError, RefusedError, RetryableError
 from pipeline.record import Outgoing
 from tests.faults import checkers
 from tests.faults.faults import CALM
@@ -22,6 +23,7 @@ from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.clock import tell
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.bench import Bench, bucket, record, told
+from tests.parts.waiting import pause
 
 
 def rows(store: Bucket) -> list[list[int]]:
@@ -349,3 +351,19 @@ def test_what_is_settled_ends_where_the_first_row_waits() -> None:
     told(story)
 
     assert seen == [None, 2, 2, 2, 7, 5, 4]
+
+
+async def test_an_error_of_one_store_is_the_error_of_all() -> None:
+    """Not a group of errors: whoever restarts the action asks the error whose fault it is."""
+    begun: list[int] = []
+
+    async def store(number: int) -> None:
+        begun.append(number)
+        if number == 20:
+            raise ForeignObjectError("not ours")
+        await pause(0)
+
+    with pytest.raises(ForeignObjectError, match="not ours"):
+        await all_of(store(number) for number in range(1000))
+
+    assert len(begun) < 100
