@@ -252,15 +252,19 @@ class Lanes:
         return True
 
     async def close(self) -> None:
-        """Stop all lanes where they are."""
+        """Stop all lanes where they are. What fails on the way is not asked for any more."""
         tasks = [task for _, task in self._lanes.values()]
         self.revoke(self.partitions())
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self.failed.done():
+            self.failed.exception()
 
     def _relieve(self) -> None:
         """At the memory limit: the largest partition is cut."""
         max((lane for lane, _ in self._lanes.values()), key=lambda lane: lane.held_bytes).relieve()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() and not self.failed.done():
-            self.failed.set_exception(task.exception())  # type: ignore[arg-type]
+        """A lane that fails ends the action, unless its partition was revoked: it is another's then."""
+        error = None if task.cancelled() else task.exception()
+        if error and not self.failed.done() and any(running.task is task for running in self._lanes.values()):
+            self.failed.set_exception(error)

@@ -22,6 +22,7 @@ OTHER_WAITS = {
     "ingress/source.py": "until a deadline that is given",
     "pipeline/connectors/s3/multipart.py": "nothing, then one constant",
     "pipeline/demo/main.py": "until a deadline, a tick at most",
+    "pipeline/web/working.py": "between two lines of the log",
 }
 # Chance that is multiplied, by file.
 OTHER_CHANCE = {

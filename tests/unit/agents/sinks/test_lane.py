@@ -25,6 +25,7 @@ class Keeping(Lane):
         self.relieved = 0
         self.fail = False
         self.reads_on = False
+        self.fails_when_cancelled = False
 
     @property
     def must_read(self) -> bool:
@@ -37,7 +38,12 @@ class Keeping(Lane):
         self.ready = True
         self._on_room()
         while True:
-            await self.let.wait()
+            try:
+                await self.let.wait()
+            except asyncio.CancelledError:
+                if self.fails_when_cancelled:
+                    raise LaneError("what it waits for is closed") from None
+                raise
             if self.fail:
                 raise LaneError("no")
             taken = await self._next(None)
@@ -154,3 +160,16 @@ async def test_lag_is_what_is_not_settled() -> None:
     assert one.lag() == 5
     with contextlib.suppress(asyncio.CancelledError):
         await lanes.close()
+
+
+async def test_a_lane_that_fails_after_its_partition_was_revoked_fails_nobody() -> None:
+    """The partition is another worker's by then, and the other lanes of the action have done nothing wrong."""
+    lanes, one, _ = await opened()
+    one.fails_when_cancelled = True
+    tasks = asyncio.all_tasks()
+
+    lanes.revoke([ONE])
+    await asyncio.wait([task for task in tasks if task.get_name() == "lane t[1]"])
+
+    assert not lanes.failed.done()
+    await lanes.close()
