@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -50,12 +49,9 @@ def test_a_message_of_each_quality_arrives_as_it_was_sent(listening: Listening, 
     assert went["reason"] == "normal"
 
 
-def test_mosquitto_pub_publishes_many_lines(listening: Listening) -> None:
+def test_mosquitto_pub_publishes_many_lines(listening: Listening, mosquitto_pub: str) -> None:
     """What everybody has: a thousand lines at QoS 1, in order."""
-    program = shutil.which("mosquitto_pub")
-    if program is None:
-        pytest.skip("needs mosquitto_pub")
-    command = [program, "-p", str(listening.port), "-t", f"{listening.name}/m", "-q", "1", "-i", "mosq", "-l"]
+    command = [mosquitto_pub, "-p", str(listening.port), "-t", f"{listening.name}/m", "-q", "1", "-i", "mosq", "-l"]
 
     subprocess.run(command, input="".join(f"{n}\n" for n in range(1000)), text=True, check=True, timeout=60)
 

@@ -101,6 +101,17 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Part]:
     yield from _run(SUPPLIES["s3"], tmp_path_factory.mktemp("s3"))
 
 
+@pytest.fixture(scope="session")
+def mosquitto_pub() -> str:
+    """The path of mosquitto's own client, which is installed where that can be done."""
+    try:
+        return mosquitto.publisher()
+    except UnavailableError as error:
+        if os.environ.get("TIDEGATE_REQUIRE_REAL") == "1":
+            pytest.fail(f"TIDEGATE_REQUIRE_REAL=1, and no mosquitto_pub here: {error}", pytrace=False)
+        pytest.skip(f"needs mosquitto_pub: {error}")
+
+
 @pytest.fixture(autouse=True)
 def _only_on_real_parts(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("real") is None:

@@ -41,13 +41,22 @@ _POLICY = Path("/usr/sbin/policy-rc.d")
 
 def program() -> str:
     """The path of mosquitto. Raises UnavailableError."""
-    if _find() is None:
+    return _found_or_installed("mosquitto", "mosquitto")
+
+
+def publisher() -> str:
+    """The path of mosquitto_pub, mosquitto's own client. Raises UnavailableError."""
+    return _found_or_installed("mosquitto_pub", "mosquitto-clients")
+
+
+def _found_or_installed(name: str, package: str) -> str:
+    if _find(name) is None:
         with cache.locked("mosquitto"):
-            if _find() is None:
-                _install()
-    found = _find()
+            if _find(name) is None:
+                _install(package)
+    found = _find(name)
     if found is None:
-        raise UnavailableError("mosquitto was installed and cannot be found")
+        raise UnavailableError(f"{package} was installed and {name} cannot be found")
     return found
 
 
@@ -64,8 +73,8 @@ def start(folder: Path, *, persistence: bool = False, more: str = "") -> MqttPar
     return MqttPart(server, real=True, port=port, port_311=port, events=("mosquitto_log",))
 
 
-def _find() -> str | None:
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+def _find(name: str) -> str | None:
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
 
 
 def _version(mosquitto: str) -> str:
@@ -74,9 +83,9 @@ def _version(mosquitto: str) -> str:
     return found[1] if found else "of unknown version"
 
 
-def _install() -> None:
+def _install(package: str) -> None:
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise UnavailableError("mosquitto is not installed, and only root on Debian can install it here")
+        raise UnavailableError(f"{package} is not installed, and only root on Debian can install it here")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     ours = not _POLICY.exists()
     if ours:
@@ -85,7 +94,7 @@ def _install() -> None:
     try:
         cache.fetch(["apt-get", "-q", "update"], folder=Path("/"), environment=quiet)
         install = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install"]
-        install += ["--no-install-recommends", "mosquitto"]
+        install += ["--no-install-recommends", package]
         cache.fetch(install, folder=Path("/"), environment=quiet)
     finally:
         if ours:
