@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any, Final
 
-import structlog
-
 from agents.metrics import DONE, LEFT, RESTARTS
 from agents.sinks import bucket_check, writers
 from agents.sinks.attempts import Attempts
@@ -30,6 +28,7 @@ from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
+from pipeline.log import get_logger
 from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
 from pipeline.signals import stopping
 from pipeline.web.page import Report, serving
@@ -37,7 +36,7 @@ from pipeline.web.working import telling
 
 DRAIN_SECONDS: Final = 20.0
 
-log = structlog.get_logger("tidegate.worker")
+log = get_logger("tidegate.worker")
 
 
 class ActionRunner:

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-import structlog
-
 from ingress.dead_letter import dead_letter, record_bytes
 from ingress.metrics import SourceMetrics
 from ingress.window import Delivery
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import RefusedError
+from pipeline.log import get_logger
 from pipeline.record import Outgoing
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 
 class Refusals:

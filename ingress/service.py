@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, Protocol
 
-import structlog
-
 from ingress.listener.server import Listener
 from ingress.metrics import DONE, LEFT
 from ingress.source import Source
@@ -20,11 +18,12 @@ from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
+from pipeline.log import get_logger
 from pipeline.signals import stopping
 from pipeline.web.page import Report, serving
 from pipeline.web.working import telling
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 STOP_SECONDS: Final = 20.0  # below the 30 s that Kubernetes and systemd give, with room for the producer's own end
 

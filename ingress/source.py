@@ -16,8 +16,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-import structlog
-
 from ingress.bridge import Bridge
 from ingress.events import Adapter
 from ingress.events.aws_presence import AwsPresenceAdapter
@@ -31,9 +29,10 @@ from pipeline.connectors.kafka.lead import Lead
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError, OperatorError
+from pipeline.log import get_logger
 from pipeline.retry import BROKER, BROKER_STABLE_SECONDS
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 OBSERVE_SECONDS: Final = 1.0
 HAND_OVER_SECONDS: Final = 5.0  # for Kafka to answer for the window, when another process leads from now on

@@ -2,7 +2,7 @@
 
 Normal operation is silent. Everything comes out of one place, the libraries' own lines too: theirs have the event
 `library.warned`, say what they say in `said`, and are redacted like ours. A library that repeats itself is told once a minute.
-This file knows no other part of Tidegate.
+Each part takes its logger from here, not from structlog. This file knows no other part of Tidegate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final, TextIO
 
-import structlog
+# structlog loads rich for coloured tracebacks, which we do not write: the sixth part of what a process loads. It does without
+# rich where there is none, so there is none while it loads.
+if "rich" not in sys.modules:
+    sys.modules["rich"] = None  # type: ignore[assignment] # how Python marks what cannot be imported
+    import structlog
+
+    del sys.modules["rich"]
+else:
+    import structlog
 from structlog.typing import Processor
 
 # Values of these names are never written, wherever they stand in a line.
@@ -31,6 +39,12 @@ REPEAT_SECONDS: Final = 60.0  # in which one place of a library tells one line
 
 # Libraries that tell more than changes of state at INFO.
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "botocore", "aiobotocore", "urllib3", "asyncio", "uvicorn.access")
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """The logger of a part: `tidegate.` and its name."""
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
+    return logger
 
 
 def configure(*, json: bool | None = None, level: str = "info", stream: TextIO | None = None) -> None:

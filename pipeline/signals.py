@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
-import structlog
+from pipeline.log import get_logger
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-log = structlog.get_logger("tidegate.process")
+log = get_logger("tidegate.process")
 
 
 @contextmanager

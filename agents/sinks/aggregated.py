@@ -21,8 +21,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, ClassVar, Final
 
-import structlog
-
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
@@ -30,6 +28,7 @@ from agents.sinks.chain import Chain
 from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction
 from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
+from pipeline.log import get_logger
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
@@ -44,7 +43,7 @@ STORES_AT_ONCE_MAX: Final = 16
 # What an object of a cut under way costs until its entry is written: its key and digest, and their share of the entry's text.
 OBJECT_OVERHEAD_BYTES: Final = 1024
 
-log = structlog.get_logger("tidegate.aggregated")
+log = get_logger("tidegate.aggregated")
 
 
 class AggregatedLane(Lane):

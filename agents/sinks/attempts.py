@@ -12,13 +12,12 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import structlog
-
 from agents.metrics import FAILURES, STATUS
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.log import get_logger
 from pipeline.retry import SINK
 
-log = structlog.get_logger("tidegate.action")
+log = get_logger("tidegate.action")
 Result = TypeVar("Result")
 
 

@@ -18,8 +18,6 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-import structlog
-
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition
@@ -27,6 +25,7 @@ from agents.sinks.patient_store import PatientStore
 from pipeline.action import DirectAction
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordError, RefusedError
+from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
@@ -36,7 +35,7 @@ from pipeline.upload.open_offsets import OpenOffsets
 KEYS_REMEMBERED_MAX: Final = 50_000
 PLACE: Final = "tidegate-place"
 
-log = structlog.get_logger("tidegate.direct")
+log = get_logger("tidegate.direct")
 
 
 class RowPlace(NamedTuple):

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-import structlog
-
 from agents.metrics import HELD_BYTES, LAG
+from pipeline.log import get_logger
 from pipeline.rule import RowBatch
 
-log = structlog.get_logger("tidegate.action")
+log = get_logger("tidegate.action")
 
 # Batches of one partition that wait while the lane writes: enough to keep it busy, few enough to drop without regret.
 QUEUED_BATCHES_MAX: Final = 8

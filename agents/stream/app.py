@@ -8,29 +8,26 @@ action has its own offsets, lag and replay. Neither ever waits for S3: see trans
 
 from __future__ import annotations
 
-import gc
 import tempfile
-from typing import Any, Final, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple, cast
 
 import faust
-import structlog
 from faust.types import TP
 
 from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
 from agents.sinks.lane import Lanes, Partition
 from agents.sinks.writers import OpenLane
 from agents.stream import chatter
-from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema
+from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Transport
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
+from pipeline.log import get_logger
 from pipeline.rule import RowBatch, RuleSet
 
 RECORDS_PER_FETCH_MAX: Final = 10_000
-# Python's defaults look for cycles after every 700 objects that stay, and a batch is a hundred thousand, none in a cycle: half of
-# the worker's time went there.
-COLLECTOR_THRESHOLDS: Final = (100_000, 50, 100)
 
-log = structlog.get_logger("tidegate.app")
+log = get_logger("tidegate.app")
 
 
 class FetchedRows(NamedTuple):
@@ -43,18 +40,39 @@ class FetchedRows(NamedTuple):
 
 
 class ActionApp(faust.App):
-    """A Faust app with lanes, which its transport asks for room and for progress."""
+    """A Faust app with lanes, which its transport asks for room and for progress.
+
+    Three things it does without Faust's search through what is installed or loaded, which would cost more than the rest of its
+    start: it has no fixups (there is one, for Django), its transport is known, and its agents are not listed for Faust's own
+    command line, which we do not use.
+    """
 
     lanes: Lanes
+
+    def _init_fixups(self) -> list[Any]:
+        return []
+
+    def _new_transport(self) -> Transport:
+        return Transport(self.conf.broker_consumer, self)
+
+    def _new_producer_transport(self) -> Transport:
+        return Transport(self.conf.broker_producer, self)
+
+    def add_agent(self, name: str, channel: Any, work: Callable[[Any], Awaitable[None]]) -> None:
+        """What the decorator `agent` does, up to where it lists the agent for a search through all modules."""
+        agent = cast(Any, self.conf).Agent(
+            work, name=name, app=self, channel=channel, on_error=self._on_agent_error, help=work.__doc__
+        )
+        self.agents[agent.name] = agent
+        self.topics.beacon.add(agent)
 
 
 def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: OpenLane) -> ActionApp:
     """The app of one action, not started. `group` is its consumer group."""
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     chatter.mute()
     app = ActionApp(
         group,
-        broker=[f"kafka+batch://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
         store="memory://",
         datadir=tempfile.gettempdir(),
         web_enabled=False,
@@ -82,7 +100,6 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
     records_total, rows_total = RECORDS.labels(action), ROWS.labels(action)
     filtered_total = FILTERED.labels(action)
 
-    @app.agent(source, name=f"{app.conf.id}.rules")
     async def evaluate(stream: Any) -> None:
         """Rules: a record batch becomes a row batch."""
         async for event in stream.noack().events():
@@ -98,13 +115,15 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
             count_rules(action, batch)
             await rows.send(value=FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
 
-    @app.agent(rows, name=f"{app.conf.id}.sink")
     async def write(stream: Any) -> None:
         """Sink: the rows of a partition go to its lane, which writes them to S3 in its own time."""
         async for fetched in stream:
             if fetched.generation == app.consumer_generation_id:
                 with app.lanes.failing():
                     app.lanes.offer(fetched.partition, fetched.batch, fetched.end_offset)
+
+    app.add_agent(f"{app.conf.id}.rules", source, evaluate)
+    app.add_agent(f"{app.conf.id}.sink", rows, write)
 
 
 def _filtered(batch: RowBatch) -> int:

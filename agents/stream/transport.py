@@ -11,8 +11,7 @@ per batch. Three rules follow, and this file keeps them:
 3. Progress is the lanes': the offset to commit is what the lane says is durable. Faust's own bookkeeping commits past
    unfinished messages when they are acknowledged out of order (its issue 606).
 
-It knows Faust and what it asks of the lanes (`TransportLanes` below), and nothing of rules, rows or S3. Registered under the
-entry point group `faust.transports` as the scheme `kafka+batch`.
+It knows Faust and what it asks of the lanes (`TransportLanes` below), and nothing of rules, rows or S3.
 """
 
 from __future__ import annotations

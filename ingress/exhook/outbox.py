@@ -11,16 +11,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-import structlog
-
 from ingress.dead_letter import dead_letter
 from ingress.metrics import SourceMetrics
 from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import RefusedError
+from pipeline.log import get_logger
 from pipeline.record import Outgoing
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 
 class Outbox:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import grpc
-import structlog
 from google.protobuf.message import DecodeError
 
 from ingress.exhook import wire
@@ -27,10 +26,11 @@ from pipeline.config.model import KafkaConfig
 from pipeline.config.sources import ExHookSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
+from pipeline.log import get_logger
 from pipeline.record import Outgoing, event_record
 from pipeline.topics import matches
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 CALLS_MAX: Final = 4096  # under way at once; beyond it EMQX is refused and goes by its failed_action
 ROOM_BYTES: Final = 1 << 20  # of a call, besides the payload

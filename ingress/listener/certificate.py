@@ -12,12 +12,11 @@ import ssl
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from pipeline.config.tls import ServerTls
 from pipeline.errors import ConfigError
+from pipeline.log import get_logger
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 
 class Certificate:

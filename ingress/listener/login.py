@@ -16,12 +16,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import structlog
-
 from ingress.listener.identity import may_publish, permitted
 from ingress.listener.words import Connect
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError
+from pipeline.log import get_logger
 from pipeline.mqtt.properties import AUTHENTICATION_METHOD
 from pipeline.mqtt.reasons import (
     BAD_AUTHENTICATION_METHOD,
@@ -33,7 +32,7 @@ from pipeline.mqtt.reasons import (
 )
 from pipeline.passwords import parse_passwords, verified
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 THREADS: Final = 2
 # Checks under way or waiting. A device beyond them is told to come again, instead of running into the time limit.

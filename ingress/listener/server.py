@@ -14,8 +14,6 @@ import resource
 import time
 from typing import Final
 
-import structlog
-
 from ingress.listener import words
 from ingress.listener.certificate import Certificate
 from ingress.listener.connection import DeviceConnection
@@ -27,10 +25,11 @@ from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
+from pipeline.log import get_logger
 from pipeline.mqtt import reasons
 from pipeline.record import Outgoing
 
-log: Final = structlog.get_logger("tidegate.ingress")
+log: Final = get_logger("tidegate.ingress")
 
 OBSERVE_SECONDS: Final = 1.0
 BACKLOG: Final = 1024

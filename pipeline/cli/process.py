@@ -13,10 +13,13 @@ LogFormat = Annotated[
 
 
 def run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None:
-    """Run a process under uvloop where it exists."""
+    """Run a process under uvloop where it exists. What is loaded by now stays, so the collector leaves it alone from here on."""
+    import gc
+
     from pipeline import log
 
     log.configure(json=None if log_format == "auto" else log_format == "json")
+    gc.freeze()
 
     try:
         import uvloop

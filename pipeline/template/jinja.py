@@ -23,10 +23,8 @@ from pipeline.errors import RenderError, TemplateSyntaxError
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json, to_text
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, octets, text_of
 from pipeline.template.filters import BUILT_IN, FILTERS
+from pipeline.template.template import END, START
 
-# Delimiters that no template contains: private characters.
-START: Final = "\ue0f0"
-END: Final = "\ue0f1"
 RESULT_CHARACTERS_MAX: Final = 16_777_216
 INTEGER_BITS_MAX: Final = 4096
 STEPS_MAX: Final = 2_000_000

@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pipeline.errors import RenderError, TemplateSyntaxError
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json, to_text
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, octets, text_of
-from pipeline.template.jinja import END, START, Expressions
+
+if TYPE_CHECKING:
+    from pipeline.template.jinja import Expressions
 
 Missing = Literal["undefined", "empty", "null", "dead_letter"]
 
@@ -32,6 +34,9 @@ MISSING_TEXT: Final[Mapping[str, str]] = {
     "null": "null",
     "dead_letter": "undefined",
 }
+# Delimiters of Jinja that no template contains: private characters.
+START: Final = "\ue0f0"
+END: Final = "\ue0f1"
 _PATH: Final = re.compile(r"\$\{(\$|[A-Za-z0-9._]*)\}")
 _JINJA: Final = re.compile(r"\$\{(?:%(?P<statement>.*?)%\}|#.*?#\})", re.DOTALL)
 # An expression: text, quoted strings and balanced brackets up to the closing brace.
@@ -213,4 +218,6 @@ def _expressions(text: str, pieces: list[str | Placeholder | _Jinja]) -> Express
             paths.append(piece)
         else:
             source += piece.source if isinstance(piece, _Jinja) else piece
+    from pipeline.template.jinja import Expressions  # here: most templates are paths alone
+
     return Expressions(text, source, tuple(paths), lookup)

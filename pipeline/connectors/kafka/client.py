@@ -17,16 +17,16 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import Producer as Librdkafka
 from confluent_kafka.admin import AdminClient
 
 from pipeline.config import KafkaConfig
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.log import get_logger
 from pipeline.retry import KAFKA
 
-log: Final = structlog.get_logger("tidegate.kafka")
+log: Final = get_logger("tidegate.kafka")
 
 # How long a command waits for an answer before it gives up. The processes wait without end.
 ANSWER_SECONDS: Final = 10.0

@@ -14,14 +14,13 @@ import asyncio
 import threading
 from typing import Any, Final
 
-import structlog
-
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import Link
 from pipeline.connectors.kafka.topics import ensure_lead_topic
 from pipeline.errors import TidegateError
+from pipeline.log import get_logger
 
-log: Final = structlog.get_logger("tidegate.kafka")
+log: Final = get_logger("tidegate.kafka")
 
 POLL_SECONDS: Final = 0.2
 TOPIC: Final = "tidegate.lead"  # one partition, no records; one consumer group for each source that is led

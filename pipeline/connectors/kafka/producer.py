@@ -16,18 +16,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import Link, failure
 from pipeline.connectors.kafka.topics import ensure_topics, record_bytes_max
+from pipeline.log import get_logger
 from pipeline.record import Outgoing
 
 __all__ = ["OnDelivery", "Producer", "ensure_topics", "failure", "record_bytes_max"]
 
-log: Final = structlog.get_logger("tidegate.kafka")
+log: Final = get_logger("tidegate.kafka")
 
 # None: Kafka has the record. The message is confluent-kafka's, without headers; None when the client itself refused.
 OnDelivery = Callable[[KafkaError | None, Message | None], None]

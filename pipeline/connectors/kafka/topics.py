@@ -14,16 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
 from pipeline.errors import OperatorError, RetryableError
+from pipeline.log import get_logger
 from pipeline.retry import KAFKA
 
-log: Final = structlog.get_logger("tidegate.kafka")
+log: Final = get_logger("tidegate.kafka")
 
 # What a batch may add around its one record: a topic limits the batch, a producer the record.
 BATCH_OVERHEAD_BYTES: Final = 512

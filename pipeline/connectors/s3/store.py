@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-import structlog
-
 from pipeline.config import S3Connector
 from pipeline.connectors.s3.listing import Upload, keys_of, keys_query, uploads_of, uploads_query
 from pipeline.connectors.s3.multipart import Answer, create_in_parts
 from pipeline.connectors.s3.wire import Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.log import get_logger
 from pipeline.upload.headers import METADATA_PREFIX
 
 KEYS_AT_ONCE: Final = 1000
@@ -31,7 +30,7 @@ KEYS_AT_ONCE: Final = 1000
 _TAKEN: Final = {"PreconditionFailed", "412"}
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
 
-log = structlog.get_logger("tidegate.s3")
+log = get_logger("tidegate.s3")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,6 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
-import re2
-import regex
-
 from pipeline.sql.functions.registry import function
 from pipeline.sql.runtime.values import BadValueError, Text, octets, text_of
 
@@ -36,6 +33,9 @@ class Pattern:
     """A pattern compiled for both engines; `search` and `finditer` choose per subject."""
 
     def __init__(self, source: bytes) -> None:
+        import re2  # here: a process whose rules have no pattern loads neither
+        import regex
+
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False

@@ -3,9 +3,9 @@ from 0."""
 
 from __future__ import annotations
 
+import functools
+import re
 from typing import Any, Final
-
-import regex
 
 from pipeline.sql.functions.registry import as_binary, as_list, function
 from pipeline.sql.runtime.jsontext import concat as concat_two
@@ -14,7 +14,14 @@ from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, number_t
 
 RESULT_CHARACTERS_MAX: Final = 16_777_216
 WHITE_SPACE: Final = "\t\n\v\f\r \x85\u200e\u200f\u2028\u2029"
-_CLUSTER: Final = regex.compile(r"\X")
+
+
+@functools.cache
+def _cluster() -> Any:
+    """What one character is. Loaded when a text first needs it."""
+    import regex
+
+    return regex.compile(r"\X")
 
 
 def _unicode(text: Text) -> str:
@@ -24,7 +31,7 @@ def _unicode(text: Text) -> str:
 def clusters(text: Text) -> list[str] | str:
     """The characters of a text; the text itself when each code point is one."""
     text = _unicode(text)
-    return text if text.isascii() and "\r\n" not in text else _CLUSTER.findall(text)
+    return text if text.isascii() and "\r\n" not in text else _cluster().findall(text)
 
 
 @function("lower(text: string) -> string", example=("lower('HeLLo')", "'hello'"))
@@ -254,7 +261,7 @@ _ESCAPES: Final = {
     "n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "'": "'", '"': '"', "\\": "\\",
     "?": "?",
 }  # fmt: skip
-_ESCAPE: Final = regex.compile(r"\\(?:x([0-9A-Fa-f]+)|(.))", regex.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]+)|(.))", re.DOTALL)
 
 
 @function(

@@ -33,6 +33,7 @@ PRIVATE_NAMES = {
     "_committed_offset": "faust-streaming",
     "_get_active_partitions": "faust-streaming",
     "_getmany": "faust-streaming",
+    "_on_agent_error": "faust-streaming",
     "_read_offset": "faust-streaming",
 }
 PUBLIC_ALL_THE_SAME = {"_asdict", "_replace", "_make", "_fields", "_exit"}  # of NamedTuple and os
