@@ -6,8 +6,8 @@ as it takes. Creating is the fence: of two writers that have the same place in t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Final, NamedTuple
+from collections.abc import AsyncIterator, Callable
+from typing import Final, NamedTuple, TypeVar
 
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.lane import Partition
@@ -17,6 +17,8 @@ from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainEnd, Entry, Start
 
 PAGE_KEYS: Final = 1000  # of one answer to a LIST
+
+Decoded = TypeVar("Decoded")
 
 
 class Page(NamedTuple):
@@ -48,19 +50,29 @@ class Chain:
             start = await self.start()
             return ledger.end_at(start) if start is not None else None
         content = await self._store.get(self._bucket, newest)
-        return ledger.end_after(ledger.decode_entry(content or b""))
+        return ledger.end_after(self._read(ledger.decode_entry, newest, content))
 
     async def start(self) -> Start | None:
         """Where the chain begins; None if there is none."""
-        content = await self._store.get(self._bucket, ledger.start_key(*self._ledger_of))
-        return ledger.decode_start(content) if content is not None else None
+        key = ledger.start_key(*self._ledger_of)
+        content = await self._store.get(self._bucket, key)
+        return self._read(ledger.decode_start, key, content) if content is not None else None
 
     async def entries(self) -> AsyncIterator[Entry]:
         """All entries, in order."""
         start = ledger.start_key(*self._ledger_of)
         async for key in self._store.keys(self._bucket, ledger.partition_prefix(*self._ledger_of)):
             if key != start:
-                yield ledger.decode_entry(await self._store.get(self._bucket, key) or b"")
+                yield self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
+
+    def _read(self, decode: Callable[[bytes], Decoded], key: str, content: bytes | None) -> Decoded:
+        """What a ledger object says. Raises LaneError that names it if it cannot be read."""
+        try:
+            return decode(content or b"")
+        except ValueError as error:
+            raise LaneError(
+                f"{self._bucket}/{key}: expected a part of the ledger, found what is not: {error}"
+            ) from None
 
     async def version(self, digest: str) -> AggregatedAction:
         """The action as the chain goes on with it: as it is, or as it was."""
@@ -152,7 +164,7 @@ class Chain:
         changed = ConflictError(f"{self._bucket}/{key} changed while its objects were made: does another replay run?")
         head = await self._store.head(self._bucket, key)
         found = await self._store.get(self._bucket, key)
-        if head is None or found is None or ledger.decode_entry(found) != old:
+        if head is None or found is None or self._read(ledger.decode_entry, key, found) != old:
             raise changed
         replaced = await self._store.replace(self._bucket, key, content, self._headers, head.etag)
         if replaced is None and await self._store.get(self._bucket, key) != content:

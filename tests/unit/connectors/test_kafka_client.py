@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ast
 import logging
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +13,6 @@ from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import Link
 from pipeline.errors import OperatorError, RetryableError
 
-ROOT = Path(__file__).parents[3]
-PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
 KAFKA = KafkaConfig(bootstrap_servers="kafka.plant:9092")
 REFUSED = KafkaError(
     KafkaError._TRANSPORT,
@@ -125,18 +121,3 @@ def test_lines_of_librdkafka_come_through_our_log(about: str, told: int) -> None
 
     assert [line["event"] for line in logged] == ["kafka.warned"] * told
     assert [(line["about"], line["text"]) for line in logged] == [(about, f"{about} number 0 is odd")] * told
-
-
-def test_nobody_else_makes_a_client() -> None:
-    """A client that is made elsewhere writes its lines to standard error."""
-    makers = {
-        str(path.relative_to(ROOT))
-        for path in PRODUCT
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"AdminClient", "Consumer", "Librdkafka"}
-    }
-    named = {
-        str(path.relative_to(ROOT)) for path in PRODUCT if '"bootstrap.servers"' in path.read_text(encoding="utf-8")
-    }
-
-    assert makers == named == {"pipeline/connectors/kafka/client.py"}

@@ -11,6 +11,7 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.chain import PAGE_KEYS, Chain
 from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
+from pipeline.errors import LaneError
 from pipeline.upload import ledger
 from pipeline.upload.ledger import Start
 from tests.parts.actions import aggregated
@@ -37,14 +38,26 @@ class Shelf:
         return ledger.without_offsets(end, next_version="v", clean=False).encode()
 
 
+class Damaged(Shelf):
+    """One whose objects break off."""
+
+    async def get(self, bucket: str, key: str) -> bytes:
+        return (await super().get(bucket, key))[:20]
+
+
+def chain_on(shelf: Shelf) -> Chain:
+    """The chain of partition 0 of topic t."""
+    unused: Any = None
+    writer = AggregatedWriter("a", aggregated(), PatientStore(shelf, Attempts("a")), unused, unused)  # type: ignore[arg-type]
+    return Chain(writer, Partition("t", 0))
+
+
 async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | None, int]:
     """Offset and epoch of the entry that was taken for the last, and how many pages that took."""
     keys = [ledger.entry_key("a", "t", 0, first, epoch) for first, epoch in entries]
     others = [ledger.entry_key("a", "t", 1, 10**9, 0), ledger.start_key("a", "t", 0)]
     shelf = Shelf([*keys, *others])
-    unused: Any = None
-    writer = AggregatedWriter("a", aggregated(), PatientStore(shelf, Attempts("a")), unused, unused)  # type: ignore[arg-type]
-    end = await Chain(writer, Partition("t", 0)).end()
+    end = await chain_on(shelf).end()
     assert end is not None
     return ((end.first, end.epoch - 1) if entries else (end.first, end.epoch)), shelf.pages
 
@@ -73,3 +86,12 @@ async def test_many_epochs_at_one_offset_and_a_gap_before_the_end() -> None:
 async def test_without_an_entry_the_start_is_the_end() -> None:
     """A chain that has begun and has no cut yet."""
     assert (await found_end([]))[0] == (7, 0)
+
+
+@pytest.mark.parametrize("key", [ledger.entry_key("a", "t", 0, 5, 0), ledger.start_key("a", "t", 0)])
+async def test_what_cannot_be_read_is_named(key: str) -> None:
+    """A person has to look at it, and needs its bucket and key."""
+    chain = chain_on(Damaged([key]))
+
+    with pytest.raises(LaneError, match=f"/{key}: expected a part of the ledger"):
+        await chain.end()

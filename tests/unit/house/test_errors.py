@@ -15,7 +15,7 @@ import pytest
 from pipeline import errors
 from pipeline.errors import Code, ConfigError, Fault, NotFoundError, TidegateError, located
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))
 BUILTIN = {name for name, each in vars(builtins).items() if isinstance(each, type) and issubclass(each, BaseException)}
 
