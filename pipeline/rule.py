@@ -139,7 +139,7 @@ class RuleSet:
             except RecordError as error:
                 batch.dead.append(DeadLetter(record, error.cause, str(error)))
                 continue
-            except (ValueError, TypeError, AttributeError) as error:  # a null header, a qos that is no number
+            except (ValueError, TypeError, AttributeError) as error:  # a null header, a qos that is not a number
                 found_error = f"the headers are not those that the ingress writes: {error}"
                 batch.dead.append(DeadLetter(record, RecordError.cause, found_error))
                 continue

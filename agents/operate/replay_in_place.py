@@ -51,7 +51,7 @@ class EnteredCut(NamedTuple):
 
 
 class Making(NamedTuple):
-    """A cut that is being made again: rows that are no objects yet, what became of records, the objects so far."""
+    """A cut that is being made again: rows that are not in objects yet, what became of records, the objects so far."""
 
     cut: EnteredCut
     buffer: Buffer

@@ -138,7 +138,7 @@ class AggregatedLane(Lane):
         await self._go_on(chain_end, read_before)
 
     async def _go_on(self, chain_end: ChainEnd, read_before: int = 0) -> None:
-        """Take up the chain: its offset, its epoch, and its version, be it ours or an older one."""
+        """Take up the chain: its offset, its epoch, and its version, which is ours or an older one."""
         self._chain_end = chain_end
         self.durable = chain_end.first
         self._take_up(await self._chain.version(chain_end.version))

@@ -122,7 +122,7 @@ class _Printer:
             self._print(action, {"swept": asdict(report)}, f"removed {report.key}: {report.what}")
 
     def note(self, action: str, text: str) -> None:
-        """Something to know that is no finding."""
+        """Something to know that is not a finding."""
         self._print(action, {"note": text}, text)
 
     def end(self) -> None:

@@ -102,7 +102,7 @@ class S3Tls(Tls):
         " neither.",
     )
     partial_chain: bool = setting(
-        False, advanced=True, description="Trust an authority in cacertfile although it is no root."
+        False, advanced=True, description="Trust an authority in cacertfile although it is not a root."
     )
     depth: int = setting(
         10, advanced=True, ge=0, description="Without effect: chains of certificates may be as long as OpenSSL allows."

@@ -13,7 +13,7 @@ that holds no offsets, under its own version, since no cut is under way that it 
 written only after the entry before it exists.
 
 There are two epochs. That of an entry is raised by whatever ends one without a cut. That in the keys of objects is raised by a
-new version only: a worker that was frozen may have written objects beyond the place where its successor stopped, and who goes
+new version only: a worker that was frozen may have written objects beyond the place where its successor stopped, and whoever goes
 on under the same version meets them there, and adopts them.
 
 A replay into the same keys makes the objects of a cut again, under the rules of now, and then writes the cut's entry anew. That
@@ -64,7 +64,7 @@ class Entry:
     rows: int
     objects: tuple[StoredObject, ...] = field(default=())
     previous: str = ""  # digest of the entry before; empty for the first
-    clean: bool = False  # its writer stopped here and began nothing beyond: who goes on may do so under any version
+    clean: bool = False  # its writer stopped here and began nothing beyond: whoever goes on may do so under any version
     next_key_epoch: int = 0  # the epoch in the keys of the next cut's objects
     original: str = ""  # digest of this entry before a replay wrote it anew; empty if none did
 

@@ -26,7 +26,7 @@ MEANINGS: Final[Mapping[Kind, str]] = {
     "overlap": "offsets that two entries cover: their rows may be there twice",
     "broken_chain": "an entry that is not the successor of the one before it",
     "wrong_count": "an entry whose numbers do not add up",
-    "unreadable": "a ledger object that is no entry",
+    "unreadable": "a ledger object that is not an entry",
     "missing": "an object that an entry names and that is not there",
     "different": "an object that is not what its entry says",
     "orphan": "an object of this action that no entry names and none ever will",

@@ -131,5 +131,5 @@ def _as_float(found: int, length: int, endian: str) -> float:
     order = ">" if endian == "big" else "<"
     value = struct.unpack(order + formats[length], found.to_bytes(length // 8, "big"))[0]
     if not math.isfinite(value):
-        raise BadValueError("these bits are no finite float")
+        raise BadValueError("these bits are not a finite float")
     return float(value)

@@ -69,5 +69,5 @@ def term_encode(x: Any) -> Text:
 
 @function("term_decode(data: binary) -> any", example=("term_decode(term_encode([1, 'a']))", "[1, 'a']"))
 def term_decode(data: Text) -> Any:
-    """The value behind Erlang's external term format. Raises for other data and for terms that are no values here."""
+    """The value behind Erlang's external term format. Raises for other data and for terms that are not values here."""
     return terms.decode(octets(data))

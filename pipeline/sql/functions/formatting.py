@@ -82,7 +82,7 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
         return (b"~" if control == "~" else b"\n") * (width or 1)
     writer = _WRITERS.get(control)
     if writer is None:
-        raise BadValueError(f"~{control} is no directive")
+        raise BadValueError(f"~{control} is not a directive")
     value = _next(waiting)
     lead = _prefix(_next(waiting)) if control in "xX" else b""
     if control == "i":

@@ -99,7 +99,7 @@ def map_to_entries(m: dict[str, Any]) -> list[dict[str, Any]]:
 )
 def map_to_redis_hset_args(m: Any) -> list[Text]:
     """A marker, then field and value in turn, all text, for a Redis HSET command. Values that are lists, maps or null
-    are left out; floats have up to six decimals. Anything that is no map gives the marker alone."""
+    are left out; floats have up to six decimals. Anything that is not a map gives the marker alone."""
     try:
         pairs = as_map(opened(m))
     except (BadValueError, NotJsonError):

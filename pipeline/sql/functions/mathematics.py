@@ -69,7 +69,7 @@ def sqrt(x: float) -> float:
 
 @function("power(x: number, y: number) -> float", example=("power(2, 3)", "8.0"))
 def power(x: float, y: float) -> float:
-    """`x` to the power of `y`. Raises when the result is no finite real number."""
+    """`x` to the power of `y`. Raises when the result is not a finite real number."""
     return _evaluated(math.pow, x, y)
 
 

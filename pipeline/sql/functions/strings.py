@@ -36,7 +36,7 @@ def clusters(text: Text) -> list[str] | str:
 
 @function("lower(text: string) -> string", example=("lower('HeLLo')", "'hello'"))
 def lower(text: Text) -> str:
-    """In lower case, each character on its own: a sigma at the end of a word is no other than within."""
+    """In lower case, each character on its own: a sigma at the end of a word is the same as within a word."""
     return "".join(map(str.lower, _unicode(text)))
 
 

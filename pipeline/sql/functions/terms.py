@@ -132,7 +132,7 @@ class _Reader:
         if tag == 108:
             items = [self.term(depth + 1) for _ in range(self._count())]
             if self.raw(1) != b"\x6a":
-                raise BadValueError("the list has a tail that is no list")
+                raise BadValueError("the list has a tail that is not a list")
             return items
         if tag == 116:
             return dict(self._pair(depth) for _ in range(self._count()))
@@ -140,7 +140,7 @@ class _Reader:
             (size,) = self.unpack("H" if tag in (100, 118) else "B")
             name = self.raw(size).decode()
             return _ATOMS.get(name, name)
-        raise BadValueError(f"a term of tag {tag} is no value here")
+        raise BadValueError(f"a term of tag {tag} is not a value here")
 
     def _count(self) -> int:
         count = int(self.unpack("I")[0])

@@ -202,7 +202,7 @@ class ProtobufSchema:
         try:
             message.ParseFromString(data)
         except DecodeError as error:
-            raise BadValueError(f"the data is no message {kind}: {error}") from None
+            raise BadValueError(f"the data is not a message {kind}: {error}") from None
         return as_row_value(as_map(message))
 
     def _new(self, kind: str | None) -> Any:
