@@ -22,6 +22,7 @@ from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
+from pipeline import collector
 from pipeline.action import CompiledAction, compile_action, statements_of
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
@@ -154,6 +155,7 @@ async def serve(
 
     Raises ConfigError before anything is started if the configuration cannot be run.
     """
+    collector.slow_down()
     stop = stop or asyncio.Event()
     runners: list[ActionRunner] = []
     producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")

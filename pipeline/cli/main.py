@@ -10,7 +10,6 @@ A wrong configuration is one message and exit status 2, never a traceback.
 
 from __future__ import annotations
 
-import gc
 import sys
 from importlib import import_module
 from typing import Annotated, Any, Final
@@ -18,11 +17,8 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from pipeline import collector
 from pipeline.errors import TidegateError
-
-# Python's defaults look for cycles after every 700 objects that stay. All that a command loads stays, and to look through it
-# again and again is a tenth of its start; later a batch is a hundred thousand objects, none in a cycle.
-COLLECTOR_THRESHOLDS: Final = (100_000, 50, 100)
 
 COMMANDS: Final = {
     "demo": "Run the whole pipeline on embedded servers and prove it.",
@@ -92,7 +88,7 @@ def tidegate(
 
 def main() -> None:
     """Entry point of the command: an error that a person can mend is one message and exit status 2."""
-    gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    collector.slow_down()
     try:
         app()
     except TidegateError as error:

@@ -94,6 +94,16 @@ def test_architecture_names_what_exists() -> None:
     assert not missing
 
 
+def test_architecture_shows_every_floor() -> None:
+    """What .importlinter gives a floor stands in ARCHITECTURE.md's picture of the floors."""
+    floors = (ROOT / ".importlinter").read_text(encoding="utf-8").partition("layers =\n")[2].partition("\n\n")[0]
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    shown = text.partition("pipeline/cli   ")[2].partition("```")[0]
+
+    missing = [name for name in re.findall(r"\w+", floors) if name != "cli" and not re.search(rf"\b{name}\b", shown)]
+    assert not missing
+
+
 def _named(text: str) -> Iterator[tuple[str, str]]:
     """Pairs of file and name, line by line; the name is empty where only the file is named."""
     for line in text.splitlines():
