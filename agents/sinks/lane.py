@@ -255,7 +255,7 @@ class Lanes:
         tasks = [task for _, task in self._lanes.values()]
         self.revoke(self.partitions())
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self.failed.done():
+        if self.failed.done() and not self.failed.cancelled():
             self.failed.exception()
 
     def _relieve(self) -> None:

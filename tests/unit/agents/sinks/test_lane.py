@@ -173,3 +173,13 @@ async def test_a_lane_that_fails_after_its_partition_was_revoked_fails_nobody() 
 
     assert not lanes.failed.done()
     await lanes.close()
+
+
+async def test_whoever_gave_up_waiting_for_a_failure_can_still_close() -> None:
+    """A replay cancels its wait when it has ended."""
+    lanes, _, _ = await opened()
+    lanes.failed.cancel()
+
+    await lanes.close()
+
+    assert lanes.partitions() == []
