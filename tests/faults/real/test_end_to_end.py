@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.ingress_process import Ingress, under_load
+from tests.components.ingress_process import Ingress, assert_all_there, under_load
 from tests.components.pipeline_parts import Pipeline, aggregated, direct
 from tests.faults import checkers
 from tests.faults.real.load import SEED, SESSION_SECONDS
@@ -55,6 +55,7 @@ def test_every_acknowledged_message_is_stored(
                     workers.append(pipeline.worker(wait=False))
                 let_pass(chance.uniform(0.5, 2.5), unless=load.done)
         acknowledged = load.result()
+        assert_all_there(ingress, acknowledged)  # the broker holds what an ingress that was killed had not taken yet
         ingress.server.stop()
         pipeline.wait_for_no_lag("rows", 60)
         pipeline.wait_for_no_lag("raw", 60)
