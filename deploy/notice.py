@@ -42,8 +42,10 @@ def main() -> None:
 def lines() -> list[str]:
     """One a package: name, licence, and whether only the demo needs it."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
-    image = set(_with_all_that_comes(project["dependencies"]))
-    both = set(_with_all_that_comes([*project["dependencies"], *project["optional-dependencies"]["demo"]]))
+    extras = project["optional-dependencies"]
+    installed = [*project["dependencies"], *extras["exhook"], *extras["schemas"]]
+    image = set(_with_all_that_comes(installed))
+    both = set(_with_all_that_comes([*installed, *extras["demo"]]))
     return [f"{name}: {licence(distribution(name))}{'' if name in image else ' (demo)'}" for name in sorted(both)]
 
 

@@ -18,6 +18,7 @@ from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.errors import ConfigError
+from pipeline.extras import needed
 from pipeline.log import get_logger
 from pipeline.signals import stopping
 from pipeline.web.page import Report, serving
@@ -79,7 +80,8 @@ def _sources(config: Config, producer: Producer) -> dict[str, Carrier]:
         for name, source in config.sources.mqtt.items()
     }
     if config.sources.exhook:
-        from ingress.exhook.server import ExHookServer  # gRPC takes 20 MB: it is loaded only when it is used
+        with needed("exhook", "sources.exhook"):
+            from ingress.exhook.server import ExHookServer
 
         for name, exhook in config.sources.exhook.items():
             found[f"exhook:{name}"] = ExHookServer(name, exhook, kafka=config.kafka, producer=producer)

@@ -16,10 +16,10 @@ from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final
 
-import fastavro
 import pyarrow as pa
 
 from pipeline.errors import ConfigError, EncodeError
+from pipeline.extras import needed
 from pipeline.sql.runtime.values import UNDEFINED, octets, shown
 
 Fit = Callable[[Any, str], Any]  # a value and its place, for the error
@@ -45,6 +45,8 @@ class Column:
 
 def columns(source: str) -> Column:
     """The record that `source`, an Avro schema as JSON, declares. Raises ConfigError."""
+    with needed("schemas", "a Parquet object with a schema"):
+        import fastavro
     try:
         document = json.loads(source)
         fastavro.parse_schema(document)

@@ -1,7 +1,7 @@
 """Registered schemas: JSON Schema, Avro and Protobuf, behind three verbs.
 
 A schema is built once, when configuration names it, and kept in a Context; programs find it there by its id. Each kind
-needs its own library, imported when the first schema of that kind is built (the extra `schemas` of the distribution).
+needs its own library, imported when the first schema of that kind is built (the extra `schemas` brings them).
 Nothing is fetched: a reference to another document is refused.
 
 Sources: json-schema.org/draft/2020-12, avro.apache.org/docs/1.11.1/specification, protobuf.dev/programming-guides.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
 from pipeline.errors import ConfigError
+from pipeline.extras import needed
 from pipeline.sql.runtime.jsontext import from_json, to_json
 from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
 
@@ -40,9 +41,10 @@ def build(type_name: str, source: str) -> RegisteredSchema:
     if make is None:
         raise ConfigError(f"expected a schema of type {', '.join(KINDS)}, found {type_name!r}")
     try:
-        return make(source)
-    except ImportError as error:
-        raise ConfigError(f"schemas of type {type_name} need the package {error.name}") from error
+        with needed("schemas", f"a schema of type {type_name}"):
+            return make(source)
+    except ConfigError:
+        raise
     except Exception as error:
         raise ConfigError(f"the {type_name} schema is refused: {error}") from error
 

@@ -1,0 +1,25 @@
+"""Libraries that an extra of the distribution brings. They are imported when a configuration asks for what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from pipeline.errors import ConfigError
+
+Extra = Literal["exhook", "schemas"]
+
+
+@contextmanager
+def needed(extra: Extra, purpose: str) -> Iterator[None]:
+    """Import libraries in the body. Raises ConfigError that names the extra if one is not installed.
+
+    `purpose` begins the message: "sources.exhook", "a schema of type avro".
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{purpose} needs the package {error.name}, which is not installed: pip install 'tidegate[{extra}]'"
+        ) from error

@@ -1,0 +1,60 @@
+"""Libraries that an extra brings: what is said where one is missing."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from ingress import service
+from pipeline.config.load import parse
+from pipeline.errors import ConfigError
+from pipeline.extras import Extra
+from pipeline.formats.columns import columns
+from pipeline.sql.runtime.schemas import build
+
+AVRO = '{"type": "record", "name": "r", "fields": [{"name": "a", "type": "long"}]}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "package"), [("avro", "fastavro"), ("json", "jsonschema_rs"), ("protobuf", "proto_schema_parser")]
+)
+def test_a_schema_names_the_extra_that_brings_its_library(
+    monkeypatch: pytest.MonkeyPatch, kind: str, package: str
+) -> None:
+    """Whoever installed Tidegate without it reads the command that mends it."""
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, "pipeline.sql.runtime.protobuf", raising=False)
+
+    with pytest.raises(
+        ConfigError, match=rf"type {kind} needs the package {package}.*pip install 'tidegate\[schemas\]'"
+    ):
+        build(kind, AVRO)
+
+
+def test_parquet_with_a_schema_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parquet with inferred columns needs none."""
+    monkeypatch.setitem(sys.modules, "fastavro", None)
+
+    with pytest.raises(ConfigError, match=r"a Parquet object with a schema needs .*tidegate\[schemas\]"):
+        columns(AVRO)
+
+
+def test_exhook_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ingress does not start without gRPC if it is to serve EMQX's hook."""
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    monkeypatch.delitem(sys.modules, "ingress.exhook.server", raising=False)
+    config = parse("pipeline: p\nkafka: {bootstrap_servers: '127.0.0.1:9092'}\nsources: {exhook: {emqx: {}}}\n")
+
+    with pytest.raises(ConfigError, match=r"sources.exhook needs the package grpc.*tidegate\[exhook\]"):
+        service._sources(config, producer=None)  # type: ignore[arg-type]
+
+
+def test_extras_are_those_of_the_distribution() -> None:
+    """The names in errors are names that pip knows."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert set(get_args(Extra)) <= set(project["optional-dependencies"])
