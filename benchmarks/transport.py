@@ -290,7 +290,7 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
 
     kafka = KafkaConfig(bootstrap_servers=servers, messages_topic=TOPIC, events_topic=TOPIC)
     rules = Counted({"r": STATEMENT}, node="benchmark")
-    parameters = DirectParameters(mode="direct", bucket="b", key="k")
+    parameters = DirectParameters(mode="direct", bucket="sink", key="k")
     action = CompiledAction("benchmark", "", ResourceOpts(), TopicNames(TOPIC, TOPIC), rules, parameters)
     return wiring.build(name, action, kafka, Counter)
 

@@ -29,7 +29,8 @@ from pipeline.rule import RuleSet
 from pipeline.sql import Row
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.template import Template
-from pipeline.template.object_key import KeyTemplate
+from pipeline.template.object_key import KeyTemplate, check_bucket, check_key
+from pipeline.template.object_names import bucket_problem, key_problem
 from pipeline.upload.buffer import RollLimits
 
 _BUCKETS: Final = {"bucket", "ledger_bucket"}
@@ -89,11 +90,10 @@ class DirectAction(CompiledAction):
 
     def render(self, row: Row) -> RenderedObject:
         """The object of a row. Raises RenderError."""
-        key = self.key.render_text(row)
-        if not key:
-            raise RenderError("the object key is empty")
-        content, headers = self.content.render(row), self.headers.render(row)
-        return RenderedObject(self.bucket.render_text(row), key, content, headers)
+        bucket, key = self.bucket.render_text(row), self.key.render_text(row)
+        if problem := bucket_problem(bucket) or key_problem(key):
+            raise RenderError(problem)
+        return RenderedObject(bucket, key, self.content.render(row), self.headers.render(row))
 
     def object_of(self, row: Row, origin: Record) -> RenderedObject:
         """The object of a row, whatever its record. Raises RenderError."""
@@ -202,8 +202,10 @@ def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
 def _direct(common: _Common, parameters: DirectParameters) -> DirectAction:
     with located("parameters.bucket"):
         bucket = Template(parameters.bucket, missing="dead_letter")
+        check_bucket(bucket)
     with located("parameters.key"):
         key = Template(parameters.key, missing=parameters.missing)
+        check_key(key)
     with located("parameters.content"):
         content = Template(parameters.content, missing=parameters.missing)
     with located("parameters"):

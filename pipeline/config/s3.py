@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Tag, ValidationInfo, field_validator, model
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import ContentSection, Section, by_tag, setting
-from pipeline.config.base.values import Bytes, Name, Seconds, size_text
+from pipeline.config.base.values import Bucket, Bytes, Name, Seconds, size_text
 from pipeline.config.containers import Container, JsonLines, Parquet
 from pipeline.config.object_settings import ObjectSettings
 from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
@@ -105,9 +105,7 @@ class DirectParameters(ObjectSettings):
     """One object per row. Metadata and tags are templates too."""
 
     mode: Literal["direct"] = setting("direct", advanced=False, content=True)
-    bucket: str = setting(
-        advanced=False, content=False, syntax="template", min_length=1, description="Bucket; a template."
-    )
+    bucket: Bucket = setting(advanced=False, content=False, syntax="template", description="Bucket; a template.")
     key: str = setting(
         advanced=False, content=True, syntax="template", min_length=1, description="Object key; a template."
     )
@@ -165,16 +163,14 @@ class AggregatedParameters(ObjectSettings):
         advanced=True,
         content=True,
     )
-    bucket: str = setting(
+    bucket: Bucket = setting(
         advanced=False,
         content=False,
         syntax="template",
-        min_length=1,
         description="Bucket; a template, if `ledger_bucket` is given.",
     )
-    ledger_bucket: str | None = setting(
+    ledger_bucket: Bucket | None = setting(
         None,
-        min_length=1,
         description="Bucket of the ledger, if it is not that of the objects.",
         advanced=True,
         content=False,

@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.demo.fleet import CONNECTED, DISCONNECTED, Account, Sent
+from pipeline.template.object_names import ROOT
 
 DIRECT: Final = "my_rule"
 AGGREGATED: Final = "hot_devices"
@@ -35,7 +36,7 @@ _HOT_KEY = re.compile(
     r"hot/day=\d{4}-\d\d-\d\d/type=(?P<type>\w+)/part-(?P<partition>\d+)-(?P<offset>\d+)\b.*\.jsonl\.gz"
 )
 _EVENT_KEY = re.compile(r"events/(?P<clientid>[^/]+)/(?P<event>client\.\w+)_(?P<timestamp>\d+)\.json")
-INTERNAL_PREFIX: Final = "_tidegate/"
+INTERNAL_PREFIX: Final = f"{ROOT}/"
 
 Place = TypeVar("Place")
 Message = tuple[str, int]  # clientid and seq: what tells one message from all others

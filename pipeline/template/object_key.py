@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pipeline.errors import ConfigError, RenderError
 from pipeline.template import Missing, Template
+from pipeline.template.object_names import KEY_BYTES_MAX, bucket_problem, key_problem
 
 GroupName = tuple[str, ...]  # what the rows of a group have in common: the parts of their key that are rendered per row
 
@@ -28,9 +29,7 @@ _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
 _PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
-KEY_BYTES_MAX: Final = 1024  # S3's limit
 _FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # what each takes at most
-_BUCKET: Final = re.compile(r"[a-z0-9][-a-z0-9.]{1,61}[a-z0-9]")
 _GROUPS_CACHED_MAX: Final = 10_000
 _WINDOWS_CACHED_MAX: Final = 1_000
 
@@ -48,10 +47,13 @@ class KeyTemplate:
         """`bucket` is a template too; each group then belongs to one bucket. It is empty if there is only one bucket."""
         _check_times(text)
         self.text = _complete(text)
+        check_key(Template(self.text))
         parts = _CHUNK_PLACEHOLDER.split(self.text)
         self._templates = [Template(part, missing=missing) for part in parts[::2]]
         self._chunk_facts = ["offset" if fact == "sequence" else fact for fact in parts[1::2]]
         self._bucket = Template(bucket, missing="dead_letter") if bucket else None
+        if self._bucket:
+            check_bucket(self._bucket)
         self._row_names = _row_names([*self._templates, *([self._bucket] if self._bucket else [])])
         self._fixed = {"action": action, "node": node}
         self._interval_ms = int(interval_seconds * 1000)
@@ -107,6 +109,10 @@ class KeyTemplate:
             times = self._windows[window] = self._times(window)
         values = {**row, **self._fixed, **times}
         texts = [template.render_text(values) for template in self._templates]
+        if problem := key_problem(
+            "0".join(texts)
+        ):  # a fact of the chunk is never empty, and has neither dots nor slashes
+            raise RenderError(problem)
         size = sum(len(text.encode()) for text in texts) + sum(_FACT_BYTES[fact] for fact in self._chunk_facts)
         if size > KEY_BYTES_MAX:
             raise RenderError(
@@ -114,8 +120,8 @@ class KeyTemplate:
             )
         if self._bucket:
             bucket = self._bucket.render_text(values)
-            if not _BUCKET.fullmatch(bucket):
-                raise RenderError(f"expected the name of a bucket, found {bucket[:100]!r}")
+            if problem := bucket_problem(bucket):
+                raise RenderError(problem)
             texts.insert(0, bucket)
         return tuple(texts)
 
@@ -157,6 +163,19 @@ def _check_times(text: str) -> None:
     for found in _TIME_PLACEHOLDER.finditer(text):
         if found[2] not in known:
             raise ConfigError(f"no time format {found[0]!r} in the key {text!r}; there are: {', '.join(known)}")
+
+
+def check_key(template: Template) -> None:
+    """Raises ConfigError for a key that is wrong whatever is rendered in it."""
+    if template.literals is not None and (problem := key_problem("x".join(template.literals))):
+        raise ConfigError(f"every key of this template is wrong: {problem}")
+
+
+def check_bucket(template: Template) -> None:
+    """Raises ConfigError for the name of a bucket that is none whatever is rendered in it."""
+    literals = template.literals
+    if literals is not None and all(problems := [bucket_problem(by.join(literals)) for by in ("", "0", "000")]):
+        raise ConfigError(f"every bucket of this template is wrong: {problems[0]}")
 
 
 def literal_prefix(text: str) -> str:

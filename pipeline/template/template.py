@@ -61,10 +61,11 @@ class Template:
 
     `missing` says what a path without a value becomes: the word `undefined` or `null`, nothing, or, with
     `dead_letter`, a RenderError. JSON's null is a value, and becomes `null`. `names`: the top-level names that are
-    read, None for all.
+    read, None for all. `literals`: the texts before, between and behind what is rendered; None if statements decide which of
+    them stand there.
     """
 
-    __slots__ = ("_expressions", "_missing", "_missing_text", "_pieces", "names", "text")
+    __slots__ = ("_expressions", "_missing", "_missing_text", "_pieces", "literals", "names", "text")
 
     def __init__(self, text: str, *, missing: Missing = "undefined") -> None:
         if missing not in MISSING_TEXT:
@@ -79,6 +80,7 @@ class Template:
         self._missing_text = MISSING_TEXT[missing]
         pieces = _pieces(text)
         self._expressions = _expressions(text, pieces)
+        self.literals = _literals(pieces)
         self._pieces = [p for p in pieces if not isinstance(p, _Jinja)]
         self.names = self._names()
 
@@ -194,6 +196,18 @@ def _piece(text: str, start: int) -> tuple[str | Placeholder | _Jinja, int]:
     if match and "|" in match[1]:
         return _Jinja(f"{START}{{{match[1]}}}{END}"), match.end()
     return "${", start + 2
+
+
+def _literals(pieces: list[str | Placeholder | _Jinja]) -> tuple[str, ...] | None:
+    found = [""]
+    for piece in pieces:
+        if isinstance(piece, _Jinja) and not piece.source.startswith(f"{START}{{"):
+            return None
+        if isinstance(piece, str):
+            found[-1] += piece
+        else:
+            found.append("")
+    return tuple(found)
 
 
 def _placeholder(path: str) -> Placeholder:

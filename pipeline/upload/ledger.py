@@ -30,7 +30,9 @@ from typing import Any, Final
 
 import orjson
 
-ROOT: Final = "_tidegate"
+from pipeline.template import object_names
+
+ROOT: Final = object_names.ROOT
 START: Final = "start.json"
 OFFSET_DIGITS: Final = 20  # so that keys sort as offsets and epochs do
 EPOCH_DIGITS: Final = 6

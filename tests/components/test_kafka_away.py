@@ -21,7 +21,7 @@ sources: {{mqtt: {{broker: {{server: "127.0.0.1:{mqtt}", topics: ["t/#"]}}}}}}
 connectors:
   s3: {{lake: {{host: 127.0.0.1, port: {s3}, access_key_id: k, secret_access_key: open-sesame}}}}
 actions:
-  s3: {{raw: {{connector: lake, parameters: {{bucket: b, key: "a/${{clientid}}.json", content: "${{payload}}"}}}}}}
+  s3: {{raw: {{connector: lake, parameters: {{bucket: sink, key: "a/${{clientid}}.json", content: "${{payload}}"}}}}}}
 rules:
   hot: {{sql: 'SELECT clientid, payload FROM "t/#"', actions: ["s3:raw"]}}
 metrics: {{worker_port: 0, ingress_port: 0}}

@@ -89,7 +89,7 @@ async def test_metadata_and_tags_of_direct_uploads_are_templates(store: S3Store,
 async def test_a_real_store_takes_type_metadata_and_tags(s3: S3Part) -> None:
     """And checks the signature over all of them, in parts too."""
     kept = {name: SETTINGS[name] for name in ("content_type", "headers", "metadata", "tags")}
-    parameters = AggregatedParameters.model_validate({"mode": "aggregated", "bucket": "b", "key": "k", **kept})
+    parameters = AggregatedParameters.model_validate({"mode": "aggregated", "bucket": "sink", "key": "k", **kept})
     options = {"ssl": {"enable": False}, "headers": {"X-Amz-Meta-Via": "connector"}}
     name = f"objects-{uuid.uuid4().hex[:12]}"
     async with S3Store(connector(s3, transport_options=options)) as store:

@@ -20,7 +20,7 @@ def aggregated(
     **parameters: Any,
 ) -> AggregatedAction:
     """An action of aggregated upload into bucket b."""
-    settings = {"mode": "aggregated", "bucket": "b", "key": "x.jsonl", **parameters}
+    settings = {"mode": "aggregated", "bucket": "sink", "key": "x.jsonl", **parameters}
     found = _compiled(name, statements, node, schemas, {"parameters": settings})
     assert isinstance(found, AggregatedAction)
     return found
@@ -30,7 +30,7 @@ def direct(
     name: str = "d", statements: Mapping[str, str] = ALL, *, node: str = "n", window: int = 10, **parameters: Any
 ) -> DirectAction:
     """An action of direct upload into bucket b, of each payload by default."""
-    settings = {"bucket": "b", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
+    settings = {"bucket": "sink", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
     options = {"inflight_window": window}
     found = _compiled(name, statements, node, None, {"parameters": settings, "resource_opts": options})
     assert isinstance(found, DirectAction)

@@ -13,8 +13,8 @@ kafka: {bootstrap_servers: "127.0.0.1:1"}
 connectors: {s3: {lake: {host: h, access_key_id: k, secret_access_key: open-sesame}}}
 actions:
   s3:
-    raw: {connector: lake, parameters: {bucket: b, key: "a/${clientid}.json", content: "${payload}"}}
-    rows: {connector: lake, parameters: {mode: aggregated, bucket: b, key: "rows/${datetime.YYYY}.jsonl"}}
+    raw: {connector: lake, parameters: {bucket: sink, key: "a/${clientid}.json", content: "${payload}"}}
+    rows: {connector: lake, parameters: {mode: aggregated, bucket: sink, key: "rows/${datetime.YYYY}.jsonl"}}
 rules:
   hot: {sql: 'SELECT clientid, payload FROM "t/#" WHERE payload.t > 20', actions: ["s3:raw", "s3:rows"]}
 """

@@ -115,5 +115,6 @@ def _special(kind: str) -> st.SearchStrategy[str]:
     return {
         "name": _NAMES,
         "host:port": st.integers(1, 65535).map(lambda port: f"127.0.0.1:{port}"),
+        "bucket": st.from_regex(r"[a-z0-9][-a-z0-9]{1,20}[a-z0-9]", fullmatch=True),
         "topic filter": st.sampled_from(["t/#", "a/+/b", "$share/g/t", "#"]),
     }[kind]

@@ -41,7 +41,7 @@ def test_check_says_that_a_configuration_is_good(config: Path) -> None:
             '", container: {type: parquet, schema: {type: avro_ref, name: gone}}',
             ["actions.s3.rows.parameters.container: ", "parquet_schema_not_found", "'gone'"],
         ),
-        ('bucket: b, key: "a/', 'bukket: b, key: "a/', ["c.yaml:6:", "bukket: unknown setting"]),
+        ('bucket: sink, key: "a/', 'bukket: b, key: "a/', ["c.yaml:6:", "bukket: unknown setting"]),
         ("pipeline: p", "pipeline: [", ["not YAML", "c.yaml:"]),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_rule_of_a_file_knows_its_schemas_and_shows_real_keys_of_aggregated_ac
         "connector": next(iter(settings["connectors"]["s3"])),
         "parameters": {
             "mode": "aggregated",
-            "bucket": "b",
+            "bucket": "sink",
             "key": "day=${datetime.YYYY}-${datetime.MM}-${datetime.DD}/rows.jsonl.gz",
             "compression": "gzip",
         },

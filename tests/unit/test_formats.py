@@ -23,7 +23,7 @@ from pipeline.sql.runtime.values import UNDEFINED
 
 
 def parameters(container: dict[str, Any], **others: Any) -> dict[str, Any]:
-    settings = {"mode": "aggregated", "bucket": "b", "key": "k", "container": container, **others}
+    settings = {"mode": "aggregated", "bucket": "sink", "key": "k", "container": container, **others}
     return content_of(AggregatedParameters.model_validate(settings))
 
 

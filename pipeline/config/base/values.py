@@ -1,4 +1,4 @@
-"""The value types of the configuration: durations, sizes, names, addresses and topic filters.
+"""The value types of the configuration: durations, sizes, names, addresses, topic filters and buckets.
 
 The spellings are those that users of EMQX know: "500ms", "1h30m", "5mb". Numbers without a unit are milliseconds for
 durations and bytes for sizes. In a model a duration is a number of seconds and a size a number of bytes; written back they are
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
 from pipeline.config.base.environment import Resolved
+from pipeline.template.object_names import bucket_problem
 from pipeline.topics import validate_filter
 
 _DURATION_UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
@@ -113,6 +114,12 @@ def _check_filter(value: str) -> str:
     return value
 
 
+def _check_bucket(value: str) -> str:
+    if "${" not in value and (problem := bucket_problem(value)):  # a template's is known when it is rendered
+        raise ValueError(problem.partition(", found")[0])
+    return value
+
+
 def host_and_port(value: str) -> str:
     """`value`, if it is host:port. Raises ValueError."""
     host, _, port = value.rpartition(":")
@@ -151,3 +158,4 @@ Bytes = Annotated[
 Name = Annotated[str, Kind("name"), AfterValidator(_check_name)]
 Address = Annotated[str, Kind("host:port"), AfterValidator(host_and_port)]
 TopicFilter = Annotated[str, Kind("topic filter"), AfterValidator(_check_filter)]
+Bucket = Annotated[str, Kind("bucket"), AfterValidator(_check_bucket)]

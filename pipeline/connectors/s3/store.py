@@ -23,11 +23,13 @@ from pipeline.connectors.s3.multipart import Answer, create_in_parts
 from pipeline.connectors.s3.wire import Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.log import get_logger
+from pipeline.template.object_names import ROOT
 from pipeline.upload.headers import METADATA_PREFIX
 
 KEYS_AT_ONCE: Final = 1000
 # Answers that say "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
+PROBE: Final = f"{ROOT}/probe"  # an object of our own, in each bucket that is tried
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
 
 log = get_logger("tidegate.s3")
@@ -122,9 +124,7 @@ class S3Store:
             known = True
             try:
                 for _ in range(2):
-                    await self._wire.request(
-                        "PUT", bucket, "_tidegate/probe", b"", {"if-none-match": "*"}, kind="object"
-                    )
+                    await self._wire.request("PUT", bucket, PROBE, b"", {"if-none-match": "*"}, kind="object")
                 known = False
             except OperatorError as error:
                 # 403: a key that may not write there says nothing about conditions, and AWS, MinIO and others have them.

@@ -1,7 +1,8 @@
 """One signed request to an S3-compatible endpoint, and what its failure means.
 
 Signs, sends, reads; tries again a few times at once; learns a bucket's region, the difference of the clocks, and that
-credentials have ended. It knows objects' addresses and nothing of what they are for.
+credentials have ended. It knows objects' addresses and nothing of what they are for. No URL is made of what is no bucket's name:
+it would lead to another host, or to another bucket.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quot
 from pipeline.connectors.s3.tls import context_of
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.retry import REQUEST
+from pipeline.template.object_names import bucket_problem, shape_problem
 from pipeline.upload.headers import checked, with_parts
 
-KEY_BYTES_MAX: Final = 1024
 # Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
 _SKEW_SECONDS_MIN: Final = 60.0
+# Others may meet a key that somebody else made, whatever it looks like.
+_WRITES: Final = {"PUT", "POST"}
 
 
 class Wire:
@@ -86,7 +89,8 @@ class Wire:
         `kind` says which of the connector's headers go with it; those of `headers` are stronger. A POST is made once: only its
         caller knows what it did. Of credentials that have ended the first failure is free.
         """
-        _check_key(key)
+        if method in _WRITES and (problem := shape_problem(key)):
+            raise RefusedError(problem, reason="key")
         return await self._tried(method, bucket, key, body, {**self._headers[kind], **(headers or {})}, query)
 
     async def of_bucket(self, method: str, bucket: str, query: Mapping[str, str] | None = None) -> Answer:
@@ -102,6 +106,8 @@ class Wire:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> Answer:
+        if problem := bucket_problem(bucket):
+            raise RefusedError(problem, reason="bucket")
         waits = REQUEST.waits(random.random)
         retries = self._config.transport_options.max_retries if method != "POST" else 0
         renewed = False
@@ -184,14 +190,6 @@ class Wire:
         if self._config.access_method == "vhost":
             return self._host(bucket), f"/{path}"
         return self._host(), f"/{bucket}/{path}" if path else f"/{bucket}"
-
-
-def _check_key(key: str) -> None:
-    size = len(key.encode())
-    if not 0 < size <= KEY_BYTES_MAX:
-        raise RefusedError(
-            f"an object key has 1 to {KEY_BYTES_MAX} bytes, found {size}: {key[:80]!r}…", reason="key_length"
-        )
 
 
 def _plain(error: BaseException) -> str:

@@ -113,7 +113,7 @@ def test_an_aggregated_row_has_an_object_with_its_record_s_window_and_place() ->
     made = action.object_of({"device": "d-7"}, origin)
 
     assert made.key == "day=2026-01-01/d-7-3-42-0.jsonl"
-    assert made.bucket == "b"
+    assert made.bucket == "sink"
     assert gzip.decompress(made.content) == b'{"device":"d-7"}\n'
     assert made.headers["content-encoding"] == "gzip"
 

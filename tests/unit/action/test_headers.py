@@ -15,7 +15,7 @@ from tests.parts.actions import aggregated
 
 
 def direct(**settings: Any) -> DirectParameters:
-    return DirectParameters.model_validate({"bucket": "b", "key": "k", **settings})
+    return DirectParameters.model_validate({"bucket": "sink", "key": "k", **settings})
 
 
 def test_names_are_in_lower_case_and_an_acl_has_hyphens() -> None:

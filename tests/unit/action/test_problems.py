@@ -15,7 +15,7 @@ GOOD = 'SELECT clientid FROM "t/#"'
 
 
 def config(rules: dict[str, Any], actions: dict[str, Any] | None = None, **others: Any) -> Config:
-    found = actions or {"a": {"bucket": "b", "key": "k"}}
+    found = actions or {"a": {"bucket": "sink", "key": "k"}}
     return Config.model_validate(
         {
             "pipeline": "p",
@@ -44,8 +44,8 @@ def test_every_problem_is_found_and_none_twice() -> None:
             "loose": {"sql": "no statement"},
         },
         {
-            "a": {"bucket": "b", "key": "${a | nosuch}"},
-            "b": {"mode": "aggregated", "bucket": "b", "key": "${datetime.century}"},
+            "a": {"bucket": "sink", "key": "${a | nosuch}"},
+            "b": {"mode": "aggregated", "bucket": "sink", "key": "${datetime.century}"},
         },
     )
 
@@ -72,7 +72,7 @@ def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(rule, "compile_statement", counted)
     statements = [f'SELECT {n} AS n FROM "t/#"' for n in range(4)]
-    aggregated = {"mode": "aggregated", "bucket": "b", "key": "k"}
+    aggregated = {"mode": "aggregated", "bucket": "sink", "key": "k"}
     rules = {f"r{n}": {"sql": sql, "actions": ["s3:a"] if n < 3 else []} for n, sql in enumerate(statements)}
     found = config(rules, {"a": aggregated})
 
@@ -86,5 +86,5 @@ def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_header_that_cannot_be_sent_is_the_action_s_problem() -> None:
     """In both modes, before anything runs."""
     for mode in ("direct", "aggregated"):
-        wrong = {"mode": mode, "bucket": "b", "key": "k", "metadata": {"a b": "c"}}
+        wrong = {"mode": mode, "bucket": "sink", "key": "k", "metadata": {"a b": "c"}}
         assert said(config({}, {"a": wrong})) == ["actions.s3.a.parameters"]

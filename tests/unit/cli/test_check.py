@@ -41,7 +41,7 @@ def test_a_good_configuration_is_an_object_that_says_so(config: Path) -> None:
     ("changes", "expected"),
     [
         (
-            {'bucket: b, key: "a/': 'bukket: b, key: "a/'},
+            {'bucket: sink, key: "a/': 'bukket: b, key: "a/'},
             [(6, "actions.s3.raw.parameters.bucket"), (6, "actions.s3.raw.parameters.bukket")],
         ),
         ({"WHERE payload.t > 20": "WHERE"}, [(9, "rules.hot.sql")]),

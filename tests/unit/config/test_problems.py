@@ -109,7 +109,7 @@ def refusal_of(data: dict[str, Any]) -> str:
         f"connectors: {{s3: {{a: {{host: {MARKER}/x, port: {MARKER}}}}}}}",
         f"connectors: {{s3: {{a: {{host: h, access_key_id: [{MARKER}]}}}}}}",
         f"connectors: {{s3: {{a: {{host: h, transport_options: {{headers: {{x: [{MARKER}]}}}}}}}}}}",
-        f"actions: {{s3: {{a: {{connector: c, parameters: {{bucket: b, key: k, headers: {{x: [{MARKER}, 1]}}}}}}}}}}",
+        f"actions: {{s3: {{a: {{connector: c, parameters: {{bucket: sink, key: k, headers: {{x: [{MARKER}, 1]}}}}}}}}}}",
         f"kafka: {{bootstrap_servers: k, partitions: '${{X:-{MARKER}}}'}}",
         "kafka: {bootstrap_servers: k, session_timeout: '${LEAK}'}",
     ],
@@ -168,7 +168,7 @@ def test_all_that_names_nothing_is_told_at_once() -> None:
         "pipeline": "p",
         "kafka": {"bootstrap_servers": "k"},
         "sources": {"mqtt": {"a": source}, "exhook": {"a": {}}},
-        "actions": {"s3": {"hot": {"connector": "sea", "parameters": {"bucket": "b", "key": "k"}}}},
+        "actions": {"s3": {"hot": {"connector": "sea", "parameters": {"bucket": "sink", "key": "k"}}}},
         "rules": {"r": {"sql": "x", "actions": ["s3:hot", "s3:cold", "kafka:x"]}},
     }
 

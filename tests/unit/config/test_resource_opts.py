@@ -42,7 +42,7 @@ WITH_EFFECT = {
 
 
 def action(mode: str, **options: Any) -> S3Action:
-    parameters = {"mode": mode, "bucket": "b", "key": "k"}
+    parameters = {"mode": mode, "bucket": "sink", "key": "k"}
     return S3Action.model_validate({"connector": "c", "parameters": parameters, "resource_opts": options})
 
 
@@ -109,7 +109,7 @@ def test_a_connector_takes_its_own_four() -> None:
 def test_fallback_actions_are_accepted_and_said_to_have_no_effect() -> None:
     """Nothing is dropped here for them to take."""
     fallbacks = [{"kind": "reference", "type": "http", "name": "h"}, {"kind": "republish", "args": {"topic": "t"}}]
-    parameters = {"bucket": "b", "key": "k"}
+    parameters = {"bucket": "sink", "key": "k"}
     given = {"connector": "c", "parameters": parameters, "fallback_actions": fallbacks}
 
     assert S3Action.model_validate(given).fallback_actions == fallbacks

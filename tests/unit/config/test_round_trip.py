@@ -109,7 +109,7 @@ actions:
           max_bytes: 5mb
         container:
           type: ${FORMAT:-csv}
-        bucket: b
+        bucket: sink
         key: ${clientid}.json
       resource_opts:
         request_ttl: infinity

@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parents[3] / "examples"
 
 def good() -> dict[str, Any]:
     """A small configuration as plain data."""
-    parameters = {"bucket": "b", "key": "${clientid}", "mode": "direct"}
+    parameters = {"bucket": "sink", "key": "${clientid}", "mode": "direct"}
     return {
         "pipeline": "p",
         "kafka": {

@@ -55,14 +55,14 @@ def test_a_new_setting_that_says_nothing_is_refused() -> None:
 def test_where_and_when_to_write_is_no_content() -> None:
     """Buckets, parts and what the PUT says beside the bytes; and what has no effect."""
     given = AggregatedParameters.model_validate(
-        {"mode": "aggregated", "bucket": "b", "key": "k", "container": {"type": "parquet"}}
+        {"mode": "aggregated", "bucket": "sink", "key": "k", "container": {"type": "parquet"}}
     )
 
     content = content_of(given)
 
     assert set(content) == {"mode", "aggregation", "container", "compression", "compression_level", "key", "missing"}
     assert "write_old_list_structure" not in content["container"]
-    assert set(content_of(DirectParameters(bucket="b", key="k"))) == {"mode", "key", "content", "missing"}
+    assert set(content_of(DirectParameters(bucket="sink", key="k"))) == {"mode", "key", "content", "missing"}
 
 
 def test_content_does_not_depend_on_spelling() -> None:
@@ -71,7 +71,7 @@ def test_content_does_not_depend_on_spelling() -> None:
     def content(interval: object, size: object, line_end: str) -> object:
         data = {
             "mode": "aggregated",
-            "bucket": "b",
+            "bucket": "sink",
             "key": "k",
             "aggregation": {"time_interval": interval, "max_bytes": size},
             "container": {"type": "csv", "line_end": line_end},
@@ -89,14 +89,14 @@ def test_content_makes_the_settings_again() -> None:
     given = AggregatedParameters.model_validate(
         {
             "mode": "aggregated",
-            "bucket": "b",
+            "bucket": "sink",
             "key": "k",
             "aggregation": {"time_interval": "90s"},
             "container": {"type": "csv", "null": "-"},
         }
     )
 
-    again = from_content(AggregatedParameters, {**content_of(given), "bucket": "b"})
+    again = from_content(AggregatedParameters, {**content_of(given), "bucket": "sink"})
 
     assert again == given
     assert content_of(again) == content_of(given)

@@ -39,7 +39,7 @@ SMALLEST: dict[str, Any] = {
                 "connector": "lake",
                 "parameters": {
                     "mode": "aggregated",
-                    "bucket": "b",
+                    "bucket": "sink",
                     "key": "hot/${partition}-${offset}",
                     "container": {"type": "json_lines"},
                     "aggregation": {"time_interval": "1m", "max_records": 10},

@@ -34,7 +34,7 @@ class Asked:
 
 def gaps(answer_seconds: float = 0.0, **options: Any) -> tuple[list[float], str]:
     """Seconds between checks under these `resource_opts`, and the reason in the end."""
-    settings = {"connector": "c", "parameters": {"bucket": "b", "key": "k"}, "resource_opts": options}
+    settings = {"connector": "c", "parameters": {"bucket": "sink", "key": "k"}, "resource_opts": options}
 
     async def story() -> tuple[list[float], str]:
         stop, attempts = asyncio.Event(), Attempts("asked")
@@ -66,5 +66,5 @@ def test_a_check_that_takes_too_long_has_failed_and_none_begins_beside_it() -> N
     found, reason = gaps(answer_seconds=90.0, health_check_interval="7s", health_check_timeout="20s")
 
     assert found == pytest.approx([27.0] * (CHECKS - 1))
-    assert "no answer about bucket b within 20 s" in reason
+    assert "no answer about bucket sink within 20 s" in reason
     assert gaps(answer_seconds=90.0, health_check_timeout="infinity")[1] == ""

@@ -1,0 +1,93 @@
+"""Which names an object may have: what is said of a key or a bucket before any request is made of it.
+
+Fields of a row can stand in both, and so a device writes them: its clientid, its topic, its payload. Such a name must lead
+nowhere but to where the template points: it climbs out of nothing, passes for no part of the ledger, and every store keeps it as
+it is. Whoever asks decides what follows: a row that renders such a name is a dead letter, a setting is refused, and the client of
+the store sends no such request.
+
+A store, or a proxy before it, may tidy a path before it looks it up: take away slashes, decode percent signs once more, read a
+backslash as a slash. So a name is looked at as it is and as they would make it. Pure.
+
+Source: AWS, "Naming Amazon S3 objects" and "General purpose bucket naming rules"; XML 1.0, section 2.2.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import unquote
+
+ROOT: Final = "_tidegate"  # the first segment of everything that is Tidegate's own in a bucket
+KEY_BYTES_MAX: Final = 1024  # S3's limit
+BUCKET_MIN: Final = 3
+BUCKET_MAX: Final = 63
+_SHOWN_MAX: Final = 80
+_DECODED_MAX: Final = 4  # times that a percent sign is decoded: more than any chain of proxies does
+
+# C0, DEL and C1; the separators of lines and paragraphs, which end a line of a listing; halves of surrogate pairs; and what
+# Unicode says will never be a character, of which XML, and so a listing, cannot carry U+FFFE and U+FFFF.
+_PLANE_ENDS: Final = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
+_UNFIT: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
+_DOTS: Final = re.compile(r"(?:\A|[/\\])\.{1,2}(?:[/\\]|\Z)")
+_OWN: Final = re.compile(rf"[/\\]*{ROOT}(?:[/\\]|\Z)", re.IGNORECASE)
+_LABELS: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
+
+
+def key_problem(key: str) -> str:
+    """What is wrong with the key of an object that a row is written to; empty if nothing is."""
+    problem = shape_problem(key)
+    if problem:
+        return problem
+    if is_own(key):
+        return f"expected a key outside of {ROOT}/, which is the ledger's, found {_shown(key)}"
+    return ""
+
+
+def shape_problem(key: str) -> str:
+    """What is wrong with a key, whoever writes under it; empty if nothing is."""
+    if not key:
+        return "the object key is empty"
+    if unfit := _UNFIT.search(key):
+        return f"expected a key without control characters and the like, found U+{ord(unfit[0]):04X} in {_shown(key)}"
+    if (size := len(key.encode())) > KEY_BYTES_MAX:
+        return f"expected a key of at most {KEY_BYTES_MAX} bytes, found one of {size}: {_shown(key)}"
+    if key[-1] == "/":
+        return f"expected a key with something behind its last slash, found {_shown(key)}"
+    if any(_DOTS.search(reading) for reading in _readings(key)):
+        return f"expected a key without the segments . and .., found {_shown(key)}"
+    return ""
+
+
+def is_own(key: str) -> bool:
+    """Whether a key is below the ledger's prefix, or would be after a store has tidied it."""
+    return any(_OWN.match(reading) for reading in _readings(key))
+
+
+def bucket_problem(name: str) -> str:
+    """What is wrong with the name of a bucket; empty if nothing is. A valid one can stand in a host name and in a path."""
+    if (
+        BUCKET_MIN <= len(name) <= BUCKET_MAX
+        and _LABELS.fullmatch(name) is not None
+        and _ADDRESS.fullmatch(name) is None
+    ):
+        return ""
+    return (
+        f"expected the name of a bucket, {BUCKET_MIN} to {BUCKET_MAX} small letters, digits, dots and hyphens that "
+        f"begin and end with a letter or digit, found {_shown(name)}"
+    )
+
+
+def _readings(key: str) -> list[str]:
+    """A key as it is, and as those read it who decode percent signs once more."""
+    readings = [key]
+    while "%" in readings[-1] and len(readings) <= _DECODED_MAX:
+        decoded = unquote(readings[-1], errors="replace")
+        if decoded == readings[-1]:
+            break
+        readings.append(decoded)
+    return readings
+
+
+def _shown(name: str) -> str:
+    return ascii(name) if len(name) <= _SHOWN_MAX else f"{name[:_SHOWN_MAX]!a}…"

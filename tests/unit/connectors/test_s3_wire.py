@@ -1,0 +1,64 @@
+"""Requests that the client of a store never makes, whoever asks for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.config import S3Connector
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import RefusedError, RetryableError
+
+NOBODY = {"host": "127.0.0.1", "port": 1, "access_key_id": "a", "secret_access_key": "b"}
+ONCE = {"ssl": {"enable": False}, "max_retries": 0}
+
+
+def store(method: str) -> S3Store:
+    """A store at a port where nobody listens: a request that is made is an error of another kind."""
+    return S3Store(S3Connector.model_validate({**NOBODY, "access_method": method, "transport_options": ONCE}))
+
+
+@pytest.mark.parametrize("method", ["path", "vhost"])
+@pytest.mark.parametrize(
+    "bucket",
+    [
+        "",
+        "..",
+        "BUCKET",
+        "bucket-3/sub",
+        "bucket-3/_tidegate/hot",
+        "u@host/",
+        "evil.example/",
+        "x?policy",
+        "a b",
+        "a\nb",
+    ],
+)
+async def test_no_url_is_made_of_what_is_no_buckets_name(method: str, bucket: str) -> None:
+    """It would lead to another host, to another bucket or to another kind of request. Whatever the verb."""
+    async with store(method) as opened:
+        for attempt in (
+            opened.put(bucket, "k", b"", {}),
+            opened.create(bucket, "k", b"", {}),
+            opened.replace(bucket, "k", b"", {}, "e"),
+            opened.head(bucket, "k"),
+            opened.get(bucket, "k"),
+            opened.delete(bucket, "k"),
+            opened.page(bucket, ""),
+            opened.check(bucket),
+            opened.conditional(bucket),
+        ):
+            with pytest.raises(RefusedError) as refused:
+                await attempt
+            assert refused.value.reason == "bucket"
+
+
+@pytest.mark.parametrize("key", ["", "a/", "../a", "a/./b", "a\x00b", "a\ud800", "x" * 1025])
+async def test_nothing_is_written_under_a_key_that_leads_elsewhere(key: str) -> None:
+    """But what somebody else has put there can be read and removed."""
+    async with store("path") as opened:
+        with pytest.raises(RefusedError) as refused:
+            await opened.put("bucket", key, b"", {})
+        with pytest.raises(RetryableError):
+            await opened.head("bucket", "a/")
+
+    assert refused.value.reason == "key"
