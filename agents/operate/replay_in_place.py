@@ -22,17 +22,17 @@ from typing import Any, NamedTuple
 
 from agents.operate.replay import LeftOut, Plan, Progress, is_repetition, step
 from agents.sinks.aggregated import all_of
-from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
 from agents.sinks.chain import Chain
 from agents.sinks.lane import Partition
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
+from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordsGoneError, RefusedError
 from pipeline.record import Record
 from pipeline.upload.buffer import Buffer, Chunk, Group
-from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import Entry, StoredObject
 from pipeline.upload.outcomes import Outcomes
 
@@ -59,7 +59,7 @@ class Making(NamedTuple):
     objects: list[StoredObject]
 
 
-Store = Callable[[EnteredCut, StoredObject, Chunk], Coroutine[Any, Any, None]]
+Store = Callable[[EnteredCut, StoredObject, Chunk], Coroutine[Any, Any, StoredObject]]
 
 
 class Reading:
@@ -210,13 +210,14 @@ class Rewrite:
                     offset=chunk.first,
                     epoch=making.cut.epoch,
                 )
-                chunks.append((StoredObject(key, chunk.rows, chunk.first, chunk.last, chunk.digest(), bucket), chunk))
+                facts = ObjectFacts(chunk.rows, chunk.last, chunk.digest())
+                chunks.append((facts.stored(key, chunk.first, bucket), chunk))
                 making.buffer.stored(group, chunk.rows)
 
         async def one(made: StoredObject, chunk: Chunk) -> None:
             try:
                 if store is not None:
-                    await store(making.cut, made, chunk)
+                    made = await store(making.cut, made, chunk)
             except RefusedError as error:
                 offsets = sorted(set(chunk.offsets))
                 self.left_out.note(dead_letters_of(making.cut.partition, offsets, error))
@@ -226,24 +227,36 @@ class Rewrite:
 
         await all_of(one(*each) for each in chunks)
 
-    async def _put(self, cut: EnteredCut, made: StoredObject, chunk: Chunk) -> None:
+    async def _put(self, cut: EnteredCut, made: StoredObject, chunk: Chunk) -> StoredObject:
         """An object over the one that is there, unless that is as it should be. Raises RefusedError for its key."""
         writer, version = self._writer, self._version
         bucket, key = made.bucket or writer.bucket, made.key
-        facts = ObjectFacts(made.rows, made.last, made.digest)
-        headers = writer.object_headers(version, cut.partition, chunk.first, facts, cut.epoch)
         head = await writer.store.head(bucket, key, any_key=True)  # writing says why a key is not taken
-        if head and all(
-            headers.get(f"{METADATA_PREFIX}{name}") == head.metadata.get(name)
-            for name in ("tidegate-digest", "tidegate-rows", "tidegate-version")
-        ):
-            return
-        body = await encoded(version, bytes(chunk.data))
+        if head and self._is_as_it_should_be(cut.entry, made, head):
+            return facts_of(head, key).stored(key, made.first, made.bucket)
+        body, sha256 = await encoded(version, bytes(chunk.data), made.digest)
+        facts = ObjectFacts(made.rows, made.last, made.digest, sha256, len(body))
+        headers = writer.object_headers(version, Chain(writer, cut.partition).place, chunk.first, facts, cut.epoch)
         if head is None:
-            await writer.create(version, bucket, key, body, headers)
+            etag = await writer.create(version, bucket, key, body, headers)
         else:
-            await writer.put(version, bucket, key, body, headers)
+            etag = await writer.put(version, bucket, key, body, headers)
+        if etag is None:  # an earlier try of this request was carried out, and its answer was lost
+            head = await writer.store.head(bucket, key)
+            etag = head.etag if head else ""
         self.written += 1
+        return facts._replace(etag=etag).stored(key, made.first, made.bucket)
+
+    def _is_as_it_should_be(self, entry: Entry, made: StoredObject, head: Head) -> bool:
+        """Whether an object holds these rows under this version, and nobody has changed it since its entry was written."""
+        wanted = {"digest": made.digest, "rows": str(made.rows), "version": self._version.digest}
+        if any(head.metadata.get(f"tidegate-{name}") != value for name, value in wanted.items()):
+            return False
+        for named in entry.objects:
+            if (named.bucket, named.key) == (made.bucket, made.key):
+                made_again = named.sha256 != head.metadata.get("tidegate-sha256")  # by a run that was killed
+                return made_again or named.etag == head.etag
+        return True
 
 
 def _joined(cuts: Sequence[EnteredCut]) -> list[Span]:

@@ -23,14 +23,13 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3.store import S3Store
 from pipeline.formats import read_rows
 from pipeline.template.object_key import key_pattern, literal_prefix
 from pipeline.upload import ledger, ledger_check
-from pipeline.upload.ledger import StoredObject
+from pipeline.upload.ledger import ChainPlace, StoredObject
 from pipeline.upload.ledger_check import ChainCheck, Finding, Totals
 
 ABANDONED: Final = timedelta(days=1)
@@ -58,7 +57,7 @@ class Swept:
 class ObjectPlace(NamedTuple):
     """Where an object's rows come from, and the epoch in its key."""
 
-    partition: Partition
+    chain: ChainPlace
     first: int
     epoch: int
 
@@ -77,7 +76,7 @@ class Verifier:
     deep: bool = False
     sweep: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _chains: dict[Partition, ChainCheck] = field(default_factory=dict)
+    _chains: dict[ChainPlace, ChainCheck] = field(default_factory=dict)
     _named: set[bytes] = field(default_factory=set)
     _buckets: set[str] = field(default_factory=set)  # those that entries name beside the ledger's
     _versions: dict[str, dict[str, Any] | None] = field(default_factory=dict)
@@ -87,9 +86,9 @@ class Verifier:
 
     async def reports(self) -> AsyncIterator[Report]:
         """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
-        async for partition, keys in self._ledgers():
-            if not self.partitions or partition.partition in self.partitions:
-                async for report in self._ledger(partition, keys):
+        async for place, keys in self._ledgers():
+            if not self.partitions or place.partition in self.partitions:
+                async for report in self._ledger(place, keys):
                     yield report
         async for report in self._unnamed():
             yield report
@@ -99,25 +98,24 @@ class Verifier:
 
     # --- 1. Ledgers
 
-    async def _ledgers(self) -> AsyncIterator[tuple[Partition, list[str]]]:
-        """The keys of each partition's ledger, in order, the beginning last."""
-        root = f"{ledger.ROOT}/{self.action}/"
-        current, keys = Partition("", -1), list[str]()
-        async for key in self._store.keys(self.parameters.home, root):
-            topic, _, number = key.removeprefix(root).rpartition("/")[0].rpartition("/")
-            if not number.isdigit() or not topic:
+    async def _ledgers(self) -> AsyncIterator[tuple[ChainPlace, list[str]]]:
+        """The keys of each chain of the ledger, in order, the beginning last."""
+        current, keys = None, list[str]()
+        async for key in self._store.keys(self.parameters.home, ledger.action_prefix(self.action)):
+            place = ledger.place_of(key)
+            if place is None:
                 continue  # the texts of versions
-            if (topic, int(number)) != current:
-                if keys:
+            if place != current:
+                if current is not None:
                     yield current, keys
-                current, keys = Partition(topic, int(number)), []
+                current, keys = place, []
             keys.append(key)
-        if keys:
+        if current is not None:
             yield current, keys
 
-    async def _ledger(self, partition: Partition, keys: list[str]) -> AsyncIterator[Report]:
-        chain = self._chains[partition] = ChainCheck()
-        start = ledger.start_key(self.action, *partition)
+    async def _ledger(self, place: ChainPlace, keys: list[str]) -> AsyncIterator[Report]:
+        chain = self._chains[place] = ChainCheck()
+        start = ledger.start_key(place)
         for finding in chain.begin(start, await self._get(start)):
             yield finding
         entries = [key for key in keys if key != start]
@@ -136,7 +134,7 @@ class Verifier:
             for finding in await self._object_findings(objects):
                 yield finding
         end = chain.end.first if chain.end else None
-        yield PartitionDone(*partition, chain.first, end, chain.totals)
+        yield PartitionDone(place.topic, place.partition, chain.first, end, chain.totals)
 
     async def _version_findings(self, entry_key: str, digests: set[str]) -> list[Finding]:
         found = []
@@ -211,11 +209,11 @@ class Verifier:
             place = _place(head.metadata) if head else None
             if head is None or place is None or head.metadata.get("tidegate-action") != self.action:
                 continue
-            chain = self._chains.get(place.partition)
+            chain = self._chains.get(place.chain)
             if chain is None or not chain.is_orphan(place.first, place.epoch):
                 continue  # of a partition that was not asked for, or of the cut under way
-            last, (topic, number) = head.metadata.get("tidegate-last"), place.partition
-            text = f"offsets {place.first} to {last} of {topic}/{number}, epoch {place.epoch}"
+            last, of = head.metadata.get("tidegate-last"), place.chain
+            text = f"offsets {place.first} to {last} of {of.topic}/{of.partition}, epoch {place.epoch}"
             if self.sweep:
                 await self._store.delete(bucket, key)
                 reports.append(Swept(key, f"an object that no entry names: {text}"))
@@ -252,6 +250,8 @@ def _place(metadata: Mapping[str, str]) -> ObjectPlace | None:
     """What an object's metadata tells; None if it is not ours."""
     try:
         topic, partition, first = metadata["tidegate-place"].rsplit("/", 2)
-        return ObjectPlace(Partition(topic, int(partition)), int(first), int(metadata["tidegate-epoch"]))
+        topic_id = ledger.topic_id_of(metadata["tidegate-topic-id"])
+        chain = ChainPlace(metadata["tidegate-action"], topic, topic_id, int(partition))
+        return ObjectPlace(chain, int(first), int(metadata["tidegate-epoch"]))
     except (KeyError, ValueError):
         return None

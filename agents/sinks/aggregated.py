@@ -33,7 +33,7 @@ from pipeline.rule import DeadLetter, RowBatch
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
 from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions
-from pipeline.upload.ledger import ChainEnd, StoredObject
+from pipeline.upload.ledger import ChainEnd
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
 FILTERED_SECONDS: Final = 600.0
@@ -264,20 +264,21 @@ class AggregatedLane(Lane):
                 return
         if facts is None:
             facts = await self._adopt(where, key, group)
-        self._cut.stored(group, StoredObject(key, facts.rows, chunk.first, facts.last, facts.digest, bucket))
+        self._cut.stored(group, facts.stored(key, chunk.first, bucket))
 
     async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> ObjectFacts | None:
         """Create the object of a chunk as it is now; None if the key is taken."""
         writer, data = self._writer, bytes(chunk.data)
         facts = ObjectFacts(chunk.rows, chunk.last, chunk.digest())  # of now: rows may come while it is on its way
-        headers = writer.object_headers(self.version, self.partition, chunk.first, facts, epoch)
-        body = await encoded(self.version, data)
+        body, sha256 = await encoded(self.version, data, facts.digest)
+        facts = facts._replace(sha256=sha256, size=len(body))
+        headers = writer.object_headers(self.version, self._chain.place, chunk.first, facts, epoch)
         with self._meter.writing() as writing:
-            created = await writer.create(self.version, bucket, key, body, headers)
-        if created is None:
+            etag = await writer.create(self.version, bucket, key, body, headers)
+        if etag is None:
             return None
         writing.confirmed(len(body))
-        return facts
+        return facts._replace(etag=etag)
 
     async def _give_up(self, group: Group, error: RefusedError) -> None:
         """The store will never take an object under this key, whoever sends it: its records are dead letters."""

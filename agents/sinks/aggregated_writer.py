@@ -8,6 +8,7 @@ known.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,17 +26,28 @@ from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter
 from pipeline.upload.headers import METADATA_PREFIX
+from pipeline.upload.ledger import ChainPlace, StoredObject, topic_id_text
 
 # Encoding more than this is done in a thread, which compression does not share the interpreter with.
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 
 
 class ObjectFacts(NamedTuple):
-    """What an object's metadata tells of its rows. `last` is the offset of the last one."""
+    """What is known of an object: of its rows (`last` is the offset of the last one) and of its bytes as they are stored.
+
+    Nothing is known of bytes before they are encoded, nor of the ETag before S3 has told it.
+    """
 
     rows: int
     last: int
     digest: str
+    sha256: str = ""
+    size: int = 0
+    etag: str = ""
+
+    def stored(self, key: str, first: int, bucket: str) -> StoredObject:
+        """The object as an entry names it. `first`: the offset of its first row."""
+        return StoredObject(key, self.rows, first, self.last, self.digest, self.sha256, self.size, self.etag, bucket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +69,19 @@ class AggregatedWriter:
         return self.action.parameters.home
 
     def object_headers(
-        self, version: AggregatedAction, partition: Partition, first: int, facts: ObjectFacts, epoch: int
+        self, version: AggregatedAction, place: ChainPlace, first: int, facts: ObjectFacts, epoch: int
     ) -> dict[str, str]:
-        """Headers of an object whose first row came from offset `first`."""
+        """Headers of an object whose first row came from offset `first` of this chain."""
         return {
             **version.headers,
             f"{METADATA_PREFIX}tidegate-action": self.name,
-            f"{METADATA_PREFIX}tidegate-place": f"{partition.topic}/{partition.partition}/{first}",
+            f"{METADATA_PREFIX}tidegate-place": f"{place.topic}/{place.partition}/{first}",
+            f"{METADATA_PREFIX}tidegate-topic-id": topic_id_text(place.topic_id),
             f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
             f"{METADATA_PREFIX}tidegate-rows": str(facts.rows),
             f"{METADATA_PREFIX}tidegate-last": str(facts.last),
             f"{METADATA_PREFIX}tidegate-digest": facts.digest,
+            f"{METADATA_PREFIX}tidegate-sha256": facts.sha256,
             f"{METADATA_PREFIX}tidegate-version": version.digest,
         }
 
@@ -95,15 +109,28 @@ def facts_of(head: Head, key: str) -> ObjectFacts:
     """What an object's metadata tells. Raises ForeignObjectError if it tells nothing of the kind."""
     found = head.metadata
     try:
-        return ObjectFacts(int(found["tidegate-rows"]), int(found["tidegate-last"]), found["tidegate-digest"])
+        rows, last = int(found["tidegate-rows"]), int(found["tidegate-last"])
+        digests = found["tidegate-digest"], found["tidegate-sha256"]
     except (KeyError, ValueError) as error:
         raise ForeignObjectError(f"{key} is there and is not ours: its metadata lacks {error}") from None
+    return ObjectFacts(rows, last, *digests, head.size_bytes, head.etag)
 
 
-async def encoded(version: AggregatedAction, data: bytes) -> bytes:
-    """The object's bytes of these rows."""
-    encode = version.container.encode
-    return encode(data) if len(data) <= ENCODE_INLINE_BYTES_MAX else await asyncio.to_thread(encode, data)
+class Encoded(NamedTuple):
+    """An object's bytes, and their SHA-256."""
+
+    body: bytes
+    sha256: str
+
+
+async def encoded(version: AggregatedAction, data: bytes, digest: str) -> Encoded:
+    """The object's bytes of these rows, whose SHA-256 is `digest`."""
+
+    def encode() -> Encoded:
+        body = version.container.encode(data)
+        return Encoded(body, digest if body == data else hashlib.sha256(body).hexdigest())
+
+    return encode() if len(data) <= ENCODE_INLINE_BYTES_MAX else await asyncio.to_thread(encode)
 
 
 def dead_letters_of(partition: Partition, offsets: Sequence[int], error: RefusedError) -> list[DeadLetter]:

@@ -14,7 +14,7 @@ from agents.sinks.lane import Partition
 from pipeline.action import AggregatedAction
 from pipeline.errors import ConflictError, FenceLostError, LaneError
 from pipeline.upload import ledger
-from pipeline.upload.ledger import ChainEnd, Entry, Start
+from pipeline.upload.ledger import ChainEnd, ChainPlace, Entry, Start
 
 PAGE_KEYS: Final = 1000  # of one answer to a LIST
 
@@ -39,7 +39,7 @@ class Chain:
     def __init__(self, writer: AggregatedWriter, partition: Partition) -> None:
         self._writer = writer
         self._store, self._bucket = writer.store, writer.bucket
-        self._ledger_of = (writer.name, partition.topic, partition.partition)
+        self.place = ChainPlace(writer.name, partition.topic, "", partition.partition)
 
     # --- Reading
 
@@ -54,14 +54,14 @@ class Chain:
 
     async def start(self) -> Start | None:
         """Where the chain begins; None if there is none."""
-        key = ledger.start_key(*self._ledger_of)
+        key = ledger.start_key(self.place)
         content = await self._store.get(self._bucket, key)
         return self._read(ledger.decode_start, key, content) if content is not None else None
 
     async def entries(self) -> AsyncIterator[Entry]:
         """All entries, in order."""
-        start = ledger.start_key(*self._ledger_of)
-        async for key in self._store.keys(self._bucket, ledger.partition_prefix(*self._ledger_of)):
+        start = ledger.start_key(self.place)
+        async for key in self._store.keys(self._bucket, ledger.chain_prefix(self.place)):
             if key != start:
                 yield self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
 
@@ -125,11 +125,11 @@ class Chain:
 
     async def _page_beyond(self, offset: int) -> Page:
         """The first page of entries that begin beyond an offset."""
-        return await self._page(ledger.after(ledger.partition_prefix(*self._ledger_of), offset))
+        return await self._page(ledger.after(ledger.chain_prefix(self.place), offset))
 
     async def _page(self, after: str) -> Page:
-        keys, more = await self._store.page(self._bucket, ledger.partition_prefix(*self._ledger_of), after=after)
-        start = ledger.start_key(*self._ledger_of)  # sorts after all entries
+        keys, more = await self._store.page(self._bucket, ledger.chain_prefix(self.place), after=after)
+        start = ledger.start_key(self.place)  # sorts after all entries
         return Page([key for key in keys if key != start], more)
 
     # --- Writing
@@ -139,7 +139,7 @@ class Chain:
         action = self._writer.action
         await self.keep_version(action)
         start = Start(first, action.digest)
-        if await self._create(ledger.start_key(*self._ledger_of), start.encode()):
+        if await self._create(ledger.start_key(self.place), start.encode()):
             return ledger.end_at(start)
         end = await self.end()
         assert end is not None
@@ -154,13 +154,13 @@ class Chain:
 
     async def append(self, entry: Entry) -> None:
         """Write the entry of a cut. Raises FenceLostError if another writer did."""
-        key, content = ledger.entry_key(*self._ledger_of, entry.first, entry.epoch), entry.encode()
+        key, content = ledger.entry_key(self.place, entry.first, entry.epoch), entry.encode()
         if not await self._create(key, content) and await self._store.get(self._bucket, key) != content:
             raise FenceLostError(f"{self._bucket}/{key} was written by another worker: this partition is theirs")
 
     async def rewrite(self, old: Entry, new: Entry) -> None:
         """Put `new` in the place of `old`. Raises ConflictError if another entry is there."""
-        key, content = ledger.entry_key(*self._ledger_of, old.first, old.epoch), new.encode()
+        key, content = ledger.entry_key(self.place, old.first, old.epoch), new.encode()
         changed = ConflictError(f"{self._bucket}/{key} changed while its objects were made: does another replay run?")
         head = await self._store.head(self._bucket, key)
         found = await self._store.get(self._bucket, key)

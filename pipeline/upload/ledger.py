@@ -1,16 +1,22 @@
 """The ledger: which offsets of a partition are in which objects, as a chain of small objects in the bucket itself.
 
-    _tidegate/<action>/<topic>/<partition>/start.json                     where the chain begins, under which version
-    _tidegate/<action>/<topic>/<partition>/<first offset>.<epoch>.json    one entry per cut
-    _tidegate/<action>/rules/<digest>.json                                the text of each version
+    _tidegate/<action>/<topic>/<topic id>/<partition>/start.json                     where the chain begins, under which version
+    _tidegate/<action>/<topic>/<topic id>/<partition>/<first offset>.<epoch>.json    one entry per cut
+    _tidegate/<action>/rules/<digest>.json                                           the text of each version
 
 An entry is created only if its key is free. That makes it three things at once: the fence (a worker that lost its partition
 finds the entry taken and stops), the truth (a new owner goes on where the chain ends, whatever Kafka's committed offset says)
 and the proof (`first` to `next` without gap or overlap, read = written + filtered + dead-lettered, each object with its rows
-and digest). It also names the *next* cut's epoch and version, so that a change of a rule takes effect at one offset for
+and digests). It also names the *next* cut's epoch and version, so that a change of a rule takes effect at one offset for
 everybody. A writer that stops in order ends with an entry that says so (`clean`); the next one opens a new epoch with an entry
 that holds no offsets, under its own version, since no cut is under way that it would have to finish. Objects of a cut are
 written only after the entry before it exists.
+
+An entry accounts for each of its offsets: records + absent + missing = next - first. `absent` are offsets at which the broker
+showed no record (compaction, transactions), `missing` those that Kafka has deleted before they were read.
+
+A topic is its id (KIP-516), "-" where the broker has none: a topic that was deleted and made again begins another chain. Epochs
+in keys go on above those of the chains before it, so that objects of the new topic never meet those of the old one.
 
 There are two epochs. That of an entry is raised by whatever ends one without a cut. That in the keys of objects is raised by a
 new version only: a worker that was frozen may have written objects beyond the place where its successor stopped, and whoever goes
@@ -19,34 +25,59 @@ on under the same version meets them there, and adopts them.
 A replay into the same keys makes the objects of a cut again, under the rules of now, and then writes the cut's entry anew. That
 entry carries the digest of the one that it replaced, which is what its successor names.
 
-Pure: names, shapes and checks. Reading and writing them is agents/sinks/aggregated.py's.
+Pure: names, shapes and checks. Reading and writing them is agents/sinks/chain.py's, how a field is read typed_fields.py's.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Final, NamedTuple
 
 import orjson
 
 from pipeline.template import object_names
+from pipeline.upload import typed_fields
 
 ROOT: Final = object_names.ROOT
 START: Final = "start.json"
 OFFSET_DIGITS: Final = 20  # so that keys sort as offsets and epochs do
 EPOCH_DIGITS: Final = 6
+FORMAT: Final = 2  # of starts and entries
+NO_TOPIC_ID: Final = "-"  # in keys and metadata, where the broker has no ids
+
+
+class ChainPlace(NamedTuple):
+    """Whose chain it is. `topic_id` is Kafka's, empty where the broker has none."""
+
+    action: str
+    topic: str
+    topic_id: str
+    partition: int
+
+
+class Missing(NamedTuple):
+    """Offsets that Kafka does not have any more: from `first` up to but not including `next`."""
+
+    first: int
+    next: int
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object of a cut. `first` and `last` are the offsets of its first and last row."""
+    """One object of a cut. `first` and `last` are the offsets of its first and last row.
+
+    `digest` is of its rows, `sha256` and `size` are of its bytes as they are stored, `etag` is what S3 called them.
+    """
 
     key: str
     rows: int
     first: int
     last: int
     digest: str
+    sha256: str
+    size: int
+    etag: str
     bucket: str = ""  # empty: that of the ledger
 
 
@@ -68,11 +99,15 @@ class Entry:
     previous: str = ""  # digest of the entry before; empty for the first
     clean: bool = False  # its writer stopped here and began nothing beyond: whoever goes on may do so under any version
     next_key_epoch: int = 0  # the epoch in the keys of the next cut's objects
+    absent: int = 0  # offsets at which the broker showed no record
+    missing: tuple[Missing, ...] = ()  # offsets that Kafka had deleted before they were read
+    topic_id: str = ""
+    revision: int = 0  # of the configuration of whoever wrote this entry; never falls along a chain
     original: str = ""  # digest of this entry before a replay wrote it anew; empty if none did
 
     def encode(self) -> bytes:
         """The entry's bytes: the same entry always gives the same ones."""
-        fields = asdict(self)
+        fields = {"format": FORMAT, **asdict(self), "missing": [list(each) for each in self.missing]}
         if not self.original:
             del fields["original"]
         for each in fields["objects"]:
@@ -93,9 +128,12 @@ class Start:
     first: int
     version: str
     epoch: int = 0
+    key_epoch: int = 0
+    topic_id: str = ""
+    revision: int = 0
 
     def encode(self) -> bytes:
-        return orjson.dumps(asdict(self), option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        return orjson.dumps({"format": FORMAT, **asdict(self)}, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,46 +146,112 @@ class ChainEnd:
     previous: str = ""
     clean: bool = False
     key_epoch: int = 0
+    topic_id: str = ""
+    revision: int = 0
+
+
+# --- From bytes
+
+_TYPES: Final = {"int": int, "str": str, "bool": bool}
+
+
+def _types_of(shape: type) -> dict[str, type]:
+    """The JSON types of a shape's fields. What is no plain value is a list."""
+    return {each.name: _TYPES.get(str(each.type), list) for each in fields(shape)}
+
+
+_OBJECT: Final = _types_of(StoredObject)
+_ENTRY: Final = {"format": int, **_types_of(Entry)}
+_START: Final = {"format": int, **_types_of(Start)}
 
 
 def decode_entry(content: bytes) -> Entry:
-    """An entry from its bytes. Raises ValueError with the reason."""
-    fields = _object(content)
-    try:
-        objects = tuple(StoredObject(**each) for each in fields.pop("objects"))
-        return Entry(**fields, objects=objects)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"not a ledger entry: {error}") from None
+    """An entry from its bytes. Raises ValueError that names what is wrong."""
+    found = _of_format(content, "the entry")
+    typed_fields.check(found, _ENTRY, "the entry", optional=("original",))
+    del found["format"]
+    objects = tuple(_stored_object(number, each) for number, each in enumerate(found.pop("objects")))
+    missing = tuple(_missing(number, each) for number, each in enumerate(found.pop("missing")))
+    return Entry(**found, objects=objects, missing=missing)
 
 
 def decode_start(content: bytes) -> Start:
-    """The beginning of a chain from its bytes. Raises ValueError with the reason."""
-    try:
-        return Start(**_object(content))
-    except TypeError as error:
-        raise ValueError(f"not the start of a ledger: {error}") from None
+    """The beginning of a chain from its bytes. Raises ValueError that names what is wrong."""
+    found = _of_format(content, "the start")
+    typed_fields.check(found, _START, "the start")
+    del found["format"]
+    return Start(**found)
 
 
-def _object(content: bytes) -> dict[str, Any]:
-    fields = orjson.loads(content)
-    if not isinstance(fields, dict):
-        raise ValueError(f"expected a JSON object, found {type(fields).__name__}")
-    return fields
+def _of_format(content: bytes, what: str) -> dict[str, Any]:
+    """The JSON object of what is written in our format. Whoever reads another one has to say so before it names fields."""
+    found = typed_fields.object_of(content)
+    written = found.get("format")
+    if isinstance(written, bool) or written != FORMAT:
+        raise ValueError(f"{what} has format {written!r}: this version reads format {FORMAT}")
+    return found
 
 
-def partition_prefix(action: str, topic: str, partition: int) -> str:
-    """Prefix of all ledger keys of one partition."""
-    return f"{ROOT}/{action}/{topic}/{partition}/"
+def _stored_object(number: int, found: object) -> StoredObject:
+    where = f"objects[{number}]"
+    if not isinstance(found, dict):
+        raise ValueError(f"{where}: expected an object, found {type(found).__name__}")
+    typed_fields.check(found, _OBJECT, where, optional=("bucket",))
+    return StoredObject(**found)
 
 
-def entry_key(action: str, topic: str, partition: int, first: int, epoch: int) -> str:
+def _missing(number: int, found: object) -> Missing:
+    where = f"missing[{number}]"
+    if not isinstance(found, list) or len(found) != len(Missing._fields):
+        raise ValueError(f"{where}: expected two offsets, found {found!r}")
+    typed_fields.check(dict(zip(Missing._fields, found, strict=True)), dict.fromkeys(Missing._fields, int), where)
+    return Missing(*found)
+
+
+# --- Keys
+
+
+def topic_id_text(topic_id: str) -> str:
+    """A topic's id in a key or in metadata, where it cannot be empty."""
+    return topic_id or NO_TOPIC_ID
+
+
+def topic_id_of(text: str) -> str:
+    """The topic's id that a key or metadata names."""
+    return "" if text == NO_TOPIC_ID else text
+
+
+def action_prefix(action: str) -> str:
+    """Prefix of everything of one action's ledger."""
+    return f"{ROOT}/{action}/"
+
+
+def topic_prefix(action: str, topic: str) -> str:
+    """Prefix of the chains of all topics that had this name."""
+    return f"{action_prefix(action)}{topic}/"
+
+
+def chain_prefix(place: ChainPlace) -> str:
+    """Prefix of all keys of one chain."""
+    return f"{topic_prefix(place.action, place.topic)}{topic_id_text(place.topic_id)}/{place.partition}/"
+
+
+def place_of(key: str) -> ChainPlace | None:
+    """Whose chain a key belongs to; None if it is not of a chain, as the texts of versions are not."""
+    parts = key.split("/")
+    if len(parts) != 6 or parts[0] != ROOT or not parts[4].isdecimal():
+        return None
+    return ChainPlace(parts[1], parts[2], topic_id_of(parts[3]), int(parts[4]))
+
+
+def entry_key(place: ChainPlace, first: int, epoch: int) -> str:
     """Key of the entry of the cut that begins at `first` in `epoch`."""
-    return f"{partition_prefix(action, topic, partition)}{first:0{OFFSET_DIGITS}d}.{epoch:0{EPOCH_DIGITS}d}.json"
+    return f"{chain_prefix(place)}{first:0{OFFSET_DIGITS}d}.{epoch:0{EPOCH_DIGITS}d}.json"
 
 
-def start_key(action: str, topic: str, partition: int) -> str:
-    """Key of the beginning of a partition's chain. Sorts after all entries."""
-    return f"{partition_prefix(action, topic, partition)}{START}"
+def start_key(place: ChainPlace) -> str:
+    """Key of the beginning of a chain. Sorts after all entries."""
+    return f"{chain_prefix(place)}{START}"
 
 
 def first_of(key: str) -> int:
@@ -162,13 +266,35 @@ def after(prefix: str, offset: int) -> str:
 
 def version_key(action: str, version: str) -> str:
     """Key of a version's text."""
-    return f"{ROOT}/{action}/rules/{version}.json"
+    return f"{action_prefix(action)}rules/{version}.json"
+
+
+# --- The chain
 
 
 def end_after(entry: Entry) -> ChainEnd:
     """Where the chain goes on after an entry."""
     return ChainEnd(
-        entry.next, entry.next_epoch, entry.next_version, entry.digest, entry.clean, key_epoch=entry.next_key_epoch
+        first=entry.next,
+        epoch=entry.next_epoch,
+        version=entry.next_version,
+        previous=entry.digest,
+        clean=entry.clean,
+        key_epoch=entry.next_key_epoch,
+        topic_id=entry.topic_id,
+        revision=entry.revision,
+    )
+
+
+def end_at(start: Start) -> ChainEnd:
+    """Where an empty chain goes on."""
+    return ChainEnd(
+        first=start.first,
+        epoch=start.epoch,
+        version=start.version,
+        key_epoch=start.key_epoch,
+        topic_id=start.topic_id,
+        revision=start.revision,
     )
 
 
@@ -177,7 +303,7 @@ def next_key_epoch(end: ChainEnd, next_version: str) -> int:
     return end.key_epoch if next_version == end.version else end.key_epoch + 1
 
 
-def without_offsets(end: ChainEnd, *, next_version: str, clean: bool) -> Entry:
+def without_offsets(end: ChainEnd, *, next_version: str, clean: bool, revision: int = 0) -> Entry:
     """An entry that holds no offsets: it ends an epoch, or opens one under another version."""
     return Entry(
         first=end.first,
@@ -193,9 +319,6 @@ def without_offsets(end: ChainEnd, *, next_version: str, clean: bool) -> Entry:
         previous=end.previous,
         clean=clean,
         next_key_epoch=next_key_epoch(end, next_version),
+        topic_id=end.topic_id,
+        revision=max(revision, end.revision),
     )
-
-
-def end_at(start: Start) -> ChainEnd:
-    """Where an empty chain goes on."""
-    return ChainEnd(start.first, start.epoch, start.version)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _ENTRY = re.compile(
-    r"_tidegate/(?P<action>[^/]+)/(?P<topic>[^/]+)/(?P<partition>\d+)/(?P<first>\d{20})\.(?P<epoch>\d+)\.json"
+    r"_tidegate/(?P<action>[^/]+)/(?P<topic>[^/]+)/(?P<topic_id>[^/]+)/(?P<partition>\d+)/(?P<first>\d{20})\.(?P<epoch>\d+)\.json"
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.faults import checkers
 
 PLACE = ("a", "t", 0)
-KEY = "_tidegate/a/t/0/{:020}.{:06}.json"
+KEY = "_tidegate/a/t/-/0/{:020}.{:06}.json"
 
 
 def entry(offset: int, following: int, objects: dict[str, list[int]], **changes: Any) -> tuple[str, bytes]:

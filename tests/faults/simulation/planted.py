@@ -37,7 +37,7 @@ class TakesTakenForWritten(AggregatedLane):
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
         chunk = group.chunks[0]
-        return ObjectFacts(chunk.rows, chunk.last, chunk.digest())
+        return ObjectFacts(chunk.rows, chunk.last, chunk.digest(), chunk.digest(), len(chunk.data), "e")
 
 
 class WritesBesideWhatIsThere(AggregatedLane):
@@ -54,7 +54,7 @@ class WritesBesideWhatIsThere(AggregatedLane):
 
 class _UnfencedChain(Chain):
     async def append(self, entry: Entry) -> None:
-        key, content = ledger.entry_key(*self._ledger_of, entry.first, entry.epoch), entry.encode()
+        key, content = ledger.entry_key(self.place, entry.first, entry.epoch), entry.encode()
         await self._store.put(self._bucket, key, content, {})
 
 

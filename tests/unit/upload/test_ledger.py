@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from pipeline.upload import ledger
+from pipeline.upload.ledger import ChainPlace, Missing, StoredObject
+
+PLACE = ChainPlace("a", "t", "", 0)
 
 
 def entry(**changes: object) -> ledger.Entry:
     fields: dict[str, object] = {
         "first": 10,
-        "next": 20,
+        "next": 30,
         "epoch": 0,
         "version": "v",
         "next_epoch": 1,
@@ -19,33 +25,119 @@ def entry(**changes: object) -> ledger.Entry:
         "filtered": 7,
         "dead_lettered": 1,
         "rows": 2,
-        "objects": (ledger.StoredObject("k", 2, 11, 15, "d"),),
+        "objects": (StoredObject("k", 2, 11, 15, "d", "s", 77, '"e"'),),
         "previous": "p",
+        "next_key_epoch": 2,
+        "absent": 3,
+        "missing": (Missing(20, 27),),
+        "topic_id": "id",
+        "revision": 4,
     }
     return ledger.Entry(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+START = ledger.Start(7, "v", epoch=1, key_epoch=2, topic_id="id", revision=3)
+
+
 def test_an_entry_survives_its_encoding() -> None:
     """And the same entry always has the same digest."""
+    elsewhere = entry(objects=(StoredObject("k", 2, 11, 15, "d", "s", 77, "e", "bucket"),), original="o")
+
     assert ledger.decode_entry(entry().encode()) == entry()
+    assert ledger.decode_entry(elsewhere.encode()) == elsewhere
+    assert ledger.decode_start(START.encode()) == START
     assert entry().digest == entry().digest != entry(rows=3).digest
 
 
-def test_the_chain_goes_on_where_an_entry_ends() -> None:
-    """Under the epoch and version that the entry names for the next cut."""
-    assert ledger.end_after(entry()) == ledger.ChainEnd(20, 1, "w", entry().digest)
+def test_the_chain_goes_on_where_it_ends() -> None:
+    """Under the epochs and the version that the last entry, or the start, names for the next cut."""
+    assert ledger.end_after(entry()) == ledger.ChainEnd(30, 1, "w", entry().digest, False, 2, "id", 4)
+    assert ledger.end_at(START) == ledger.ChainEnd(7, 1, "v", "", False, 2, "id", 3)
+
+
+def test_an_entry_without_offsets_keeps_what_the_chain_is_of() -> None:
+    """The topic's id, and a revision that never falls."""
+    end = ledger.end_after(entry())
+
+    older = ledger.without_offsets(end, next_version="w", clean=True, revision=1)
+    newer = ledger.without_offsets(end, next_version="x", clean=False, revision=9)
+
+    assert (older.topic_id, older.revision, older.next_key_epoch) == ("id", 4, 2)
+    assert (newer.topic_id, newer.revision, newer.next_key_epoch) == ("id", 9, 3)
 
 
 def test_keys_sort_as_offsets_do() -> None:
     """The newest entry is the last key, and the chain's start comes after all of them."""
-    keys = [ledger.entry_key("a", "t", 0, first, epoch) for first, epoch in ((9, 0), (10, 0), (10, 1), (1 << 40, 0))]
+    keys = [ledger.entry_key(PLACE, first, epoch) for first, epoch in ((9, 0), (10, 0), (10, 1), (1 << 40, 0))]
 
     assert sorted(keys) == keys
-    assert max([*keys, ledger.start_key("a", "t", 0)]) == ledger.start_key("a", "t", 0)
+    assert max([*keys, ledger.start_key(PLACE)]) == ledger.start_key(PLACE)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"first": 1}'])
-def test_what_is_no_entry_is_refused(content: bytes) -> None:
+@pytest.mark.parametrize("place", [PLACE, ChainPlace("a@into~it", "a.topic", "Z_-0123456789abcdefghi", 12)])
+def test_a_key_tells_whose_chain_it_is_of(place: ChainPlace) -> None:
+    """Also where the broker has no ids; and the texts of versions are of no chain."""
+    assert ledger.place_of(ledger.entry_key(place, 5, 1)) == place
+    assert ledger.place_of(ledger.start_key(place)) == place
+    assert ledger.place_of(ledger.version_key(place.action, "0" * 64)) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"first": 1}', b'{"format": 1}', b'{"format": true}', b"1"])
+def test_what_is_no_part_of_the_ledger_is_refused(content: bytes) -> None:
     """A ledger that somebody wrote over is an error, and not an empty one."""
-    with pytest.raises(ValueError, match=r"."):
-        ledger.decode_entry(content)
+    for decode in (ledger.decode_entry, ledger.decode_start):
+        with pytest.raises(ValueError, match=r"."):
+            decode(content)
+
+
+def test_another_format_is_named() -> None:
+    """So that nobody looks for a damage where there is none."""
+    with pytest.raises(ValueError, match="the entry has format 3: this version reads format 2"):
+        ledger.decode_entry(entry().encode().replace(b'"format": 2', b'"format": 3'))
+
+
+ENTRY = json.loads(entry().encode())
+
+
+@pytest.mark.parametrize("name", sorted(ENTRY.keys() - {"format"}))
+@pytest.mark.parametrize("value", [None, 1.5, -1, True, "text", 7, [], {}, [1], "gone"])
+def test_a_field_of_another_type_is_named(name: str, value: Any) -> None:
+    """Whatever is there in its stead, and when nothing is."""
+    expected = type(ENTRY[name])
+    if type(value) is expected and value not in (-1, [1], "gone"):
+        return
+    fields = {**ENTRY, name: value}
+    if value == "gone":
+        del fields[name]
+
+    with pytest.raises(ValueError, match=name):
+        ledger.decode_entry(json.dumps(fields).encode())
+
+
+@pytest.mark.parametrize("name", sorted(json.loads(START.encode()).keys() - {"format"}))
+def test_so_is_one_of_the_start(name: str) -> None:
+    """Its fields are the same kinds."""
+    with pytest.raises(ValueError, match=name):
+        ledger.decode_start(json.dumps({**json.loads(START.encode()), name: [3.5]}).encode())
+
+
+@pytest.mark.parametrize("name", sorted(ENTRY["objects"][0]))
+def test_so_is_one_of_an_object(name: str) -> None:
+    """With the number of the object in the entry."""
+    changed = {**ENTRY["objects"][0], name: False}
+
+    with pytest.raises(ValueError, match=rf"{name}.*objects\[0\]"):
+        ledger.decode_entry(json.dumps({**ENTRY, "objects": [changed]}).encode())
+
+
+@pytest.mark.parametrize("ranges", [[1], [[1]], [[1, "2"]], [[True, 2]], [[1, 2, 3]], [None]])
+def test_so_is_a_range(ranges: list[Any]) -> None:
+    """Two offsets and nothing else."""
+    with pytest.raises(ValueError, match=r"missing\[0\]"):
+        ledger.decode_entry(json.dumps({**ENTRY, "missing": ranges}).encode())
+
+
+def test_a_field_of_a_later_version_is_named() -> None:
+    """Whoever does not know it cannot know what it changes."""
+    with pytest.raises(ValueError, match="'sparkle', which this version does not know"):
+        ledger.decode_entry(json.dumps({**ENTRY, "sparkle": 1}).encode())

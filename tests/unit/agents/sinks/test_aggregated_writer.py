@@ -13,9 +13,11 @@ from pipeline.action import AggregatedAction
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import ForeignObjectError, OperatorError, RefusedError
 from pipeline.upload.buffer import Chunk
+from pipeline.upload.ledger import ChainPlace
 from tests.parts import actions
 
 PARTITION = Partition("mqtt.messages", 3)
+PLACE = ChainPlace("a", "mqtt.messages", "id", 3)
 
 
 class Refusing:
@@ -49,16 +51,18 @@ def test_what_an_object_tells_is_what_is_read() -> None:
     action = actions.aggregated(content_type="text/x-rows")
     digest = chunk().digest(2)
 
-    headers = writing(action).object_headers(action, PARTITION, chunk().first, ObjectFacts(2, 12, digest), 7)
+    facts = ObjectFacts(2, 12, digest, "of the bytes", 4)
+    headers = writing(action).object_headers(action, PLACE, chunk().first, facts, 7)
     metadata = {
         name.lower().removeprefix("x-amz-meta-"): value
         for name, value in headers.items()
         if name.lower().startswith("x-amz-meta-")
     }
 
-    assert facts_of(Head(4, "e", metadata), "key") == (2, 12, digest)
+    assert facts_of(Head(4, "e", metadata), "key") == facts._replace(etag="e")
     assert metadata["tidegate-place"] == "mqtt.messages/3/10"
     assert (metadata["tidegate-action"], metadata["tidegate-epoch"]) == ("a", "7")
+    assert metadata["tidegate-topic-id"] == "id"
     assert metadata["tidegate-version"] == action.digest
     assert headers["content-type"] == "text/x-rows"
 
@@ -68,7 +72,8 @@ def test_what_an_object_tells_is_what_is_read() -> None:
     [
         {},
         {"tidegate-rows": "2", "tidegate-last": "12"},
-        {"tidegate-rows": "two", "tidegate-last": "12", "tidegate-digest": "d"},
+        {"tidegate-rows": "two", "tidegate-last": "12", "tidegate-digest": "d", "tidegate-sha256": "s"},
+        {"tidegate-rows": "2", "tidegate-last": "12", "tidegate-digest": "d"},
     ],
 )
 def test_an_object_that_is_not_ours_is_told_by_its_key(metadata: dict[str, str]) -> None:

@@ -13,8 +13,10 @@ from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.errors import LaneError
 from pipeline.upload import ledger
-from pipeline.upload.ledger import Start
+from pipeline.upload.ledger import ChainPlace, Start
 from tests.parts.actions import aggregated
+
+PLACE = ChainPlace("a", "t", "", 0)
 
 
 class Shelf:
@@ -54,8 +56,8 @@ def chain_on(shelf: Shelf) -> Chain:
 
 async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | None, int]:
     """Offset and epoch of the entry that was taken for the last, and how many pages that took."""
-    keys = [ledger.entry_key("a", "t", 0, first, epoch) for first, epoch in entries]
-    others = [ledger.entry_key("a", "t", 1, 10**9, 0), ledger.start_key("a", "t", 0)]
+    keys = [ledger.entry_key(PLACE, first, epoch) for first, epoch in entries]
+    others = [ledger.entry_key(PLACE._replace(partition=1), 10**9, 0), ledger.start_key(PLACE)]
     shelf = Shelf([*keys, *others])
     end = await chain_on(shelf).end()
     assert end is not None
@@ -88,7 +90,7 @@ async def test_without_an_entry_the_start_is_the_end() -> None:
     assert (await found_end([]))[0] == (7, 0)
 
 
-@pytest.mark.parametrize("key", [ledger.entry_key("a", "t", 0, 5, 0), ledger.start_key("a", "t", 0)])
+@pytest.mark.parametrize("key", [ledger.entry_key(PLACE, 5, 0), ledger.start_key(PLACE)])
 async def test_what_cannot_be_read_is_named(key: str) -> None:
     """A person has to look at it, and needs its bucket and key."""
     chain = chain_on(Damaged([key]))
