@@ -1,4 +1,4 @@
-"""The one configuration model and how a file becomes one. Entry points: `load_file` and `Config`."""
+"""The model of the configuration, and how a file becomes a model. Entry points: `load_file` and `Config`."""
 
 from pipeline.config.load import load_file, parse
 from pipeline.config.model import Config, KafkaConfig, Rule

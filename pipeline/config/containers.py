@@ -1,4 +1,4 @@
-"""Settings of containers, the file formats of aggregated upload. pipeline/formats has what they mean."""
+"""Settings of containers, the file formats of aggregated upload. pipeline/formats implements them."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from pipeline.config.base.values import Bytes
 
 
 class JsonLines(ContentSection):
-    """One JSON object per line."""
+    """One JSON object a line."""
 
     type: Literal["json_lines"] = setting(
-        "json_lines", advanced=False, content=True, description="One JSON object per line."
+        "json_lines", advanced=False, content=True, description="One JSON object a line."
     )
 
 
 class RawLines(ContentSection):
-    """The bytes of one field per line."""
+    """The bytes of one field a line."""
 
-    type: Literal["raw_lines"] = setting(advanced=False, content=True, description="The bytes of one field per line.")
+    type: Literal["raw_lines"] = setting(advanced=False, content=True, description="The bytes of one field a line.")
     field: str = setting(
         "payload",
         advanced=False,
         content=True,
         min_length=1,
-        description="Field of the row whose text or bytes are the line.",
+        description="Field of the row whose text or bytes become the line.",
     )
 
 
 class Csv(ContentSection):
-    """Cells of text, a line per row."""
+    """Cells of text, one line for each row."""
 
-    type: Literal["csv"] = setting(advanced=False, content=True, description="Cells of text, a line per row.")
+    type: Literal["csv"] = setting(advanced=False, content=True, description="Cells of text, one line for each row.")
     column_order: list[str] = setting(
         default_factory=list,
-        description="Columns that come first, in this order, whether any row has them or not.",
+        description="Columns that come first, in this order, even if no row has them.",
         advanced=False,
         content=True,
     )
@@ -45,25 +45,29 @@ class Csv(ContentSection):
         "append",
         advanced=True,
         content=True,
-        description="Fields that column_order does not name: further columns, sorted; left out; or the record is refused.",
+        description="Fields that are not in column_order. append: sorted columns after them. ignore: left out."
+        " dead_letter: the row becomes a dead letter.",
     )
     header: bool = setting(
-        True, advanced=False, content=True, description="Begin each object with a line of the columns' names."
+        True, advanced=False, content=True, description="Begin each object with a line of column names."
     )
     null: str = setting(
-        "null", advanced=True, content=True, description="Text of null; what a row does not have is an empty cell."
+        "null",
+        advanced=True,
+        content=True,
+        description="Text of a null value. A missing value is always an empty cell.",
     )
     delimiter: str = setting(
         ",", advanced=True, content=True, pattern=r'^[^"\r\n\[\]]$', description="The character between cells."
     )
-    line_end: Literal["lf", "crlf"] = setting("lf", advanced=True, content=True, description="What ends a line.")
+    line_end: Literal["lf", "crlf"] = setting("lf", advanced=True, content=True, description="Line break: LF or CR LF.")
 
 
 class AvroInline(ContentSection):
-    """Columns from an Avro schema in place."""
+    """Columns from an Avro schema that is written here."""
 
     type: Literal["avro_inline"] = setting(
-        advanced=False, content=True, description="Columns from an Avro schema in place."
+        advanced=False, content=True, description="Columns from an Avro schema that is written here."
     )
     definition: str = setting(
         advanced=False,
@@ -71,7 +75,7 @@ class AvroInline(ContentSection):
         syntax="schema",
         alias="def",
         min_length=1,
-        description="The Avro record schema, as JSON text.",
+        description="The Avro record schema as JSON text.",
     )
 
 
@@ -81,7 +85,9 @@ class AvroRef(ContentSection):
     type: Literal["avro_ref"] = setting(
         advanced=False, content=True, description="Columns from an Avro schema of the section `schemas`."
     )
-    name: str = setting(advanced=False, content=True, min_length=1, description="Name of the schema.")
+    name: str = setting(
+        advanced=False, content=True, min_length=1, description="Name of the schema in the section `schemas`."
+    )
 
 
 class Inferred(ContentSection):
@@ -93,15 +99,15 @@ class Inferred(ContentSection):
 
 
 class Parquet(ContentSection):
-    """Columns of typed values."""
+    """Typed columns."""
 
-    type: Literal["parquet"] = setting(advanced=False, content=True, description="Columns of typed values.")
+    type: Literal["parquet"] = setting(advanced=False, content=True, description="Typed columns.")
     columns: Annotated[AvroInline | AvroRef | Inferred, Field(discriminator="type")] = setting(
         advanced=False,
         content=True,
         default_factory=Inferred,
         alias="schema",
-        description="Where the columns come from.",
+        description="Source of the columns: an Avro schema, or the rows themselves.",
     )
     default_compression: Literal["snappy", "zstd", "none"] = setting(
         "snappy", advanced=True, content=True, description="Compression of the columns."
@@ -109,19 +115,19 @@ class Parquet(ContentSection):
     max_row_group_bytes: Bytes = setting(
         128 << 20,
         ge=1 << 20,
-        description="A row group is closed at so many bytes before compression.",
+        description="Size at which a row group closes, before compression.",
         advanced=True,
         content=True,
     )
     enable_dictionary: bool = setting(
-        True, advanced=True, content=True, description="Store values that repeat once, in a dictionary of their column."
+        True, advanced=True, content=True, description="Store repeated values once, in a dictionary of their column."
     )
     data_page_header_version: Literal[1, 2] = setting(
-        2, advanced=True, content=True, description="Version of data pages; 1 for old readers."
+        2, advanced=True, content=True, description="Version of data pages. Use 1 for old readers."
     )
     write_old_list_structure: bool = setting(
         False,
-        description="Without effect: lists have the three levels that the format has had since 2014.",
+        description="Without effect: lists always have the three levels of the format since 2014.",
         advanced=True,
         content=False,
     )

@@ -1,6 +1,6 @@
-"""A configuration, or one object of it, written back: the very texts that were read, so that `load(dump(config)) == config`.
+"""Writes a configuration, or one object of it, back with the texts that were read: `load(dump(config)) == config`.
 
-Each function takes any section: a whole Config, or one connector, action, rule or source, as the control plane stores them.
+Each function takes any section: a whole Config, or one connector, action, rule or source.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from pipeline.config.base.section import Section, keys_of, kind_of, statement_of
 from pipeline.config.base.values import text_of
 
 S = TypeVar("S", bound=Section)
-# What JSON allows in a text as it is, and YAML does not, or takes for the end of a line.
+# Characters that JSON allows in a text, and that YAML forbids or reads as the end of a line.
 _NOT_YAML: Final = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> dict[str, Any]:
-    """Plain data, as JSON and YAML have it: what was set, with references and spellings as they were written.
+    """Plain data for JSON and YAML: the settings that were set, with references and spellings as they were written.
 
-    `defaults`: also what was not set. `masked`: for people and logs; in the place of a secret stands ******, or the name of its
-    variable or file. Without it the result holds clear secrets, if the file had them.
+    `defaults`: also the settings that were not set. `masked`: for people and logs; ******, or the name of its variable
+    or file, replaces each secret. Without `masked`, the result holds clear secrets if the file has them.
     """
     found: dict[str, Any] = {}
     for name, field in type(section).model_fields.items():
@@ -51,7 +51,7 @@ def to_json(section: Section, *, defaults: bool = False, masked: bool = False) -
 
 
 def to_yaml(section: Section, *, defaults: bool = False, masked: bool = False) -> str:
-    """`dump` as YAML, as a person would write it: texts of several lines as blocks."""
+    """`dump` as YAML in the style of a person: a text of several lines is a block."""
     found = dump(section, defaults=defaults, masked=masked)
     return yaml.dump(found, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
 
@@ -59,7 +59,7 @@ def to_yaml(section: Section, *, defaults: bool = False, masked: bool = False) -
 def content_of(section: Section) -> dict[str, Any]:
     """The settings that decide the bytes of objects and their keys, by value: durations in seconds, sizes in bytes.
 
-    How something is spelled, and from which variable it comes, changes nothing here.
+    The spelling of a value, and the variable that it comes from, make no difference.
     """
     return {
         field.alias or name: _plain(getattr(section, name), content_of, masked=False)
@@ -69,7 +69,7 @@ def content_of(section: Section) -> dict[str, Any]:
 
 
 def from_content(section: type[S], content: dict[str, Any]) -> S:
-    """The section whose `content_of` this is, with other settings beside it. Raises pydantic's ValidationError."""
+    """The section from the result of `content_of`; other settings have their defaults. Raises pydantic's ValidationError."""
     return section.model_validate(content, context={"plain": True})
 
 
@@ -86,7 +86,7 @@ def _plain(value: Any, section: Callable[[Section], dict[str, Any]], masked: boo
 
 
 class _Dumper(yaml.SafeDumper):
-    """Without aliases, and with block scalars."""
+    """Writes no aliases, and uses block scalars."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

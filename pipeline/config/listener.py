@@ -1,4 +1,4 @@
-"""Settings of the ingress's own MQTT listener: who may connect, what they may publish to, and the limits on them."""
+"""Settings of the ingress's own MQTT listener: which clients may connect, where they may publish, and their limits."""
 
 from __future__ import annotations
 
@@ -12,78 +12,88 @@ from pipeline.config.tls import ServerTls
 
 
 class ListenerSource(Section):
-    """A port for devices that speak MQTT 5 or 3.1.1 and publish; nobody can subscribe here."""
+    """A port on which devices publish with MQTT 5 or 3.1.1. Clients cannot subscribe here."""
 
     bind: Address = setting("127.0.0.1:1883", advanced=False, description="host:port to listen on.")
     topics: list[TopicFilter] = setting(
         min_length=1,
         advanced=False,
-        description="Topic filters that a client may publish to. %c stands for its clientid, %u for its user name, when"
-        " these hold none of / + #.",
+        description="Topic filters that a client may publish to. %c stands for its clientid and %u for its user"
+        " name, if these do not contain / + #.",
     )
     authentication: Literal["password", "certificate", "none"] = setting(
         "password",
         advanced=False,
-        description="password: a user of `password_file`. certificate: the common name of the client's certificate is its"
-        " user name; needs ssl.cacertfile. none: everybody, and a user name is what the client claims.",
+        description="password: users of `password_file`. certificate: the user name is the common name of the"
+        " client's certificate; needs ssl.cacertfile. none: every client may connect, and its user name is not"
+        " checked.",
     )
     password_file: str | None = setting(
         None,
-        description="Lines of user:hash, made by `tidegate password`. Read again when it changes.",
+        description="File with lines of user:hash from `tidegate password`. It is read again when it changes.",
         advanced=False,
     )
     clientid_is_username: bool = setting(
         False,
-        description="Refuse clients whose clientid is not their user name, so that nobody can pose as another.",
+        description="Refuse clients whose clientid is not their user name, so that no client can use the clientid of"
+        " another.",
         advanced=True,
     )
     max_connections: int = setting(
-        10_000, advanced=True, ge=1, description="Connections at the same time; further ones are closed."
+        10_000,
+        advanced=True,
+        ge=1,
+        description="The most connections at the same time. Further connections are closed.",
     )
     connect_timeout: Seconds = setting(
         10.0,
         gt=0,
-        description="How long a connection may take to log in, TLS and passwords included.",
+        description="How long a login may take, with TLS and the check of the password.",
         advanced=True,
     )
     max_packet_size: Bytes = setting(
-        1 << 20, advanced=True, ge=1024, le=268_435_455, description="Largest packet of a client."
+        1 << 20, advanced=True, ge=1024, le=268_435_455, description="The largest packet of a client."
     )
     window: int = setting(
         1000,
         advanced=True,
         ge=1,
         le=65535,
-        description="Messages of one client not yet acknowledged, at most; MQTT 5's receive maximum.",
+        description="The most unacknowledged messages of one client: the receive maximum of MQTT 5.",
     )
     keepalive_max: Seconds = setting(
         3600.0,
         ge=1,
         le=65535,
-        description="Longest keep-alive; MQTT 5 clients that ask for more or none get this one.",
+        description="The longest keep-alive. MQTT 5 clients that ask for a longer one, or for none, get this one.",
         advanced=True,
     )
     will_delay_max: Seconds = setting(
         300.0,
         ge=0,
         le=86400,
-        description="Longest time for which the will of a client that is gone is held back.",
+        description="The longest delay of a will after its client is gone.",
         advanced=True,
     )
     buffer_records: int = setting(
         100_000,
         ge=1,
-        description="Records of all clients that wait for Kafka, at most; then reading pauses.",
+        description="The most records of all clients that wait for Kafka. When they are reached, the listener stops"
+        " reading.",
         advanced=True,
     )
     buffer_bytes: Bytes = setting(
-        64 << 20, advanced=True, ge=1, description="The same in bytes; what was read already may exceed it."
+        64 << 20,
+        advanced=True,
+        ge=1,
+        description="The most bytes of all clients that wait for Kafka. Messages that were already read may exceed"
+        " this.",
     )
     ssl: ServerTls = setting(advanced=False, default_factory=ServerTls, description="TLS of this port.")
 
     @model_validator(mode="after")
     def _provable(self) -> Self:
-        """Whoever must prove something must be able to."""
+        """A way to log in needs the file that it checks against."""
         if self.authentication == "password" and not self.password_file:
             raise ValueError("expected password_file with authentication: password")
         if self.authentication != "password" and self.password_file:

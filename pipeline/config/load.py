@@ -1,4 +1,4 @@
-"""From a file, a text or plain data to a Config, or to one object of it, with all problems at once and the line of each."""
+"""Reads a Config, or one object of it, from a file, a text or plain data. An error names all problems, each with its line."""
 
 from __future__ import annotations
 
@@ -67,13 +67,14 @@ def load_object(
 ) -> S:
     """One object, such as an S3Connector, from plain data; `at` is its path in messages: "connectors.s3.lake".
 
-    What it refers to is not looked for: that is `check_references`, of the whole. Raises ConfigError.
+    This does not check what the object refers to: `check_references` does this for a whole configuration. Raises
+    ConfigError.
     """
     return _validate(section, data, path_of(at), Places(), environment)
 
 
 def require_secrets(config: Config, *within: tuple[str, ...]) -> None:
-    """Whether the secrets below these paths can be had. For a process that is about to connect; raises ConfigError."""
+    """Check that the secrets below these paths can be read. A process calls this before it connects. Raises ConfigError."""
     found = [each for each in unresolved_secrets(config) if any(each.path[: len(path)] == path for path in within)]
     if found:
         raise _refusal(found, config.places)
@@ -81,7 +82,7 @@ def require_secrets(config: Config, *within: tuple[str, ...]) -> None:
 
 @contextmanager
 def placed(config: Config) -> Iterator[None]:
-    """Give errors of compiling, which name a setting by its path, the file and line where it stands."""
+    """Add file and line to the ConfigErrors of compiling, which name a setting only by its path."""
     try:
         yield
     except ConfigError as error:

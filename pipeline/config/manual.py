@@ -1,6 +1,6 @@
 """The manual's page of settings, made from the model: `python -m pipeline.config.manual > docs/configuration.md`.
 
-A test fails when the page in docs/ is not what this prints.
+A test fails if the page in docs/ differs from this output.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from pipeline.config.model import Config
 _INTRODUCTION = """\
 # Configuration
 
-One YAML file tells the whole pipeline; `tidegate check -c FILE` checks it without opening a connection. Unknown settings are
-refused, with the line they stand on.
+One YAML file describes the whole pipeline. `tidegate check -c FILE` checks the file without opening a connection. It refuses
+unknown settings and names their line.
 
 Durations are `500ms`, `15s`, `1h30m` or a number of milliseconds. Sizes are `64kb`, `5mb`, `1gb` or a number of bytes, in binary
-multiples. Templates are described in [rule-language.md](rule-language.md), delivery in [delivery.md](delivery.md).
+multiples. [rule-language.md](rule-language.md) describes templates, and [delivery.md](delivery.md) describes delivery.
 
-`${NAME}` in a setting stands for a variable of the process's environment, `${NAME:-default}` for its default where the variable
-is not set or is empty; `host: s3.${REGION:-eu-central-1}.amazonaws.com` works too. So one file serves development and production.
-In templates (`bucket`, `key`, `content`, `metadata`, `tags`), SQL, schemas and descriptions `${…}` is their own, and never the
-environment. A variable that is not set is an error that names variable, setting and line.
+`${NAME}` in a setting stands for a variable of the process's environment. `${NAME:-default}` stands for the default if the
+variable is not set or is empty. `host: s3.${REGION:-eu-central-1}.amazonaws.com` works too. So one file serves development and
+production. In templates (`bucket`, `key`, `content`, `metadata`, `tags`), SQL, schemas and descriptions, `${…}` has their own
+meaning and never means the environment. If a variable is not set, the error names the variable, the setting and the line.
 
-A secret is a text, `${NAME}` or `file:///path`. It is looked up by the process that connects, when it connects, and shown
-nowhere: `tidegate check` warns of one that it cannot find, `tidegate check --connect` and `tidegate doctor` fail.
+A secret is a text, `${NAME}` or `file:///path`. The process that connects reads the secret when it connects. No command, log or
+page shows a secret. If a secret cannot be found, `tidegate check` warns; `tidegate check --connect` and `tidegate doctor` fail.
 
-In YAML every name of a setting is a text (`null:` and `on:` too), two equal names are an error, and `0123`, `12:30` and
+In the YAML file, every name of a setting is a text (`null:` and `on:` too). Two equal names are an error. `0123`, `12:30` and
 `2026-01-31` are texts. `tidegate config schema` prints the JSON Schema of this page for editors.
 """
 
@@ -69,7 +69,7 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
 
 
 def _models(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]:
-    """Models behind an annotation, with the path under which they stand in a file."""
+    """The models of an annotation, each with its path in a file."""
     origin = get_origin(annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, path
@@ -86,7 +86,7 @@ def _models(annotation: Any, path: str) -> Iterator[tuple[type[BaseModel], str]]
 
 
 def _told_apart(model: Any) -> str:
-    """How a file says which of several shapes it means."""
+    """The setting with which a file chooses one of several models."""
     fields = getattr(model, "model_fields", {})
     name = next(
         (name for name in ("mode", "type") if name in fields and get_origin(fields[name].annotation) is Literal), ""

@@ -1,7 +1,8 @@
 """Every setting, declared once, with its default, unit, help and limits.
 
-Names inside connectors, actions and rules are EMQX's, so that its users bring what they have; the rest is ours. Validation,
-messages and the manual's tables come from here. This file opens nothing: see load.py for files, connectors/ for the systems.
+Names inside connectors, actions and rules are EMQX's, so that its users can reuse their settings. The other names are
+ours. Validation, error messages and the tables of the manual come from here. This file opens nothing: load.py reads
+files, and connectors/ connects to the systems.
 """
 
 from __future__ import annotations
@@ -18,77 +19,77 @@ from pipeline.config.text.places import Places
 
 
 class KafkaConfig(Section):
-    """Where Kafka is and what the topics are called."""
+    """Addresses of Kafka and names of the topics."""
 
-    bootstrap_servers: str = setting(advanced=False, description="Comma-separated host:port of the brokers.")
+    bootstrap_servers: str = setting(advanced=False, description="host:port of the brokers, separated by commas.")
     messages_topic: str = setting("mqtt.messages", advanced=False, description="Topic of the MQTT messages.")
     events_topic: str = setting(
-        "mqtt.events", advanced=False, description="Topic of the client events; may be the messages topic."
+        "mqtt.events", advanced=False, description="Topic of the client events. It may be the topic of the messages."
     )
     dead_letter_topic: str = setting(
         "tidegate.dead-letter", advanced=True, description="Topic of records that could not be handled."
     )
     partitions: int = setting(
-        8, advanced=False, ge=1, le=10_000, description="Partitions of topics that have to be created."
+        8, advanced=False, ge=1, le=10_000, description="Number of partitions of topics that Tidegate creates."
     )
     replication_factor: int = setting(
         -1,
         ge=-1,
-        description="Replicas of topics that have to be created; -1: the broker's.",
+        description="Number of replicas of topics that Tidegate creates. -1: the broker's default.",
         advanced=True,
     )
     max_message_bytes: Bytes = setting(
         16 << 20,
         advanced=True,
         ge=1024,
-        description="Largest record: of the ingress's producer and of topics that have to be created.",
+        description="The largest record of the ingress's producer and of topics that Tidegate creates.",
     )
     session_timeout: Seconds = setting(
         30.0,
         ge=1,
-        description="A worker that is silent for so long loses its partitions.",
+        description="If a worker is silent for this time, it loses its partitions.",
         advanced=True,
     )
     commit_interval: Seconds = setting(1.0, advanced=True, gt=0, description="How often durable offsets are committed.")
 
 
 class Rule(Section):
-    """SQL and the actions that get its rows."""
+    """An SQL statement and the actions that get its rows."""
 
-    sql: str = setting(advanced=False, syntax="sql", min_length=1, description="The statement.")
+    sql: str = setting(advanced=False, syntax="sql", min_length=1, description="The SQL statement.")
     actions: list[str] = setting(
         advanced=False, default_factory=list, description='Actions as "type:name", such as "s3:raw".'
     )
-    enable: bool = setting(True, advanced=False, description="A rule that is switched off evaluates nothing.")
-    description: str = setting("", advanced=False, syntax="prose", description="For people.")
+    enable: bool = setting(True, advanced=False, description="Whether the rule runs.")
+    description: str = setting(
+        "", advanced=False, syntax="prose", description="Description for people, without effect."
+    )
 
 
 class Schema(Section):
-    """A schema that rules name in schema_encode, schema_decode and schema_check."""
+    """A schema for schema_encode, schema_decode and schema_check in rules."""
 
-    type: Literal["json", "avro", "protobuf"] = setting(advanced=False, description="What `source` is written in.")
+    type: Literal["json", "avro", "protobuf"] = setting(advanced=False, description="Language of `source`.")
     source: str = setting(
         min_length=1,
-        description="The schema itself: JSON Schema, an Avro schema, or a .proto file's text.",
+        description="The schema itself: JSON Schema, an Avro schema, or the text of a .proto file.",
         advanced=False,
         syntax="schema",
     )
 
 
 class Metrics(Section):
-    """Where Prometheus finds the counters of a process."""
+    """Addresses of the pages of the processes: metrics for Prometheus, health and status."""
 
     bind: str = setting("127.0.0.1", advanced=False, description="Address to listen on.")
-    ingress_port: int = setting(0, advanced=False, ge=0, le=65535, description="Port of the ingress; 0: none.")
-    worker_port: int = setting(0, advanced=False, ge=0, le=65535, description="Port of the worker; 0: none.")
+    ingress_port: int = setting(0, advanced=False, ge=0, le=65535, description="Port of the ingress. 0: no page.")
+    worker_port: int = setting(0, advanced=False, ge=0, le=65535, description="Port of the worker. 0: no page.")
 
 
 class Config(Section):
     """A whole pipeline."""
 
-    pipeline: Name = setting(
-        advanced=False, description="Name of the pipeline: prefix of its consumer groups and of its ledger."
-    )
+    pipeline: Name = setting(advanced=False, description="Name of the pipeline, and prefix of its consumer groups.")
     kafka: KafkaConfig = setting(advanced=False)
     sources: Sources = setting(advanced=False, default_factory=Sources)
     connectors: Connectors = setting(advanced=False, default_factory=Connectors)
@@ -101,9 +102,9 @@ class Config(Section):
 
     @property
     def places(self) -> Places:
-        """Where its settings stand in the file that it was read from, if it was."""
+        """Places of the settings in the file from which the configuration was read, if it was."""
         return self._places
 
     def stands_in(self, places: Places) -> None:
-        """Remember the file. For load.py only."""
+        """Remember these places. For load.py only."""
         self._places = places

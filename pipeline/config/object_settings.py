@@ -1,4 +1,4 @@
-"""What an action says of the objects it writes, besides their key and content. Field names are EMQX's where it has them."""
+"""Settings of an action's objects besides their key and content. Field names are EMQX's if EMQX has the field."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ Acl = Literal[
 
 
 class ObjectSettings(ContentSection):
-    """Sent with the PUT of an object, or with the start of its upload in parts."""
+    """Sent with the PUT of an object, or at the start of its upload in parts."""
 
     acl: Acl | None = setting(
         None, advanced=True, content=False, description="Canned ACL of the objects and of the ledger."
     )
     content_type: str | None = setting(
-        None, advanced=True, content=False, description="Content type; default: the container's, none in direct mode."
+        None,
+        advanced=True,
+        content=False,
+        description="Content type. Default: that of the container; in direct mode none.",
     )
     headers: dict[str, str] = setting(
         advanced=True,
@@ -36,14 +39,14 @@ class ObjectSettings(ContentSection):
     )
     metadata: dict[str, str] = setting(
         default_factory=dict,
-        description="User metadata, without the x-amz-meta- prefix; templates in direct mode.",
+        description="User metadata, without the prefix x-amz-meta-. Values are templates in direct mode.",
         advanced=True,
         content=False,
         syntax="template",
     )
     tags: dict[str, str] = setting(
         default_factory=dict,
-        description="Object tags, ten at most; templates in direct mode.",
+        description="Object tags, ten at most. Values are templates in direct mode.",
         advanced=True,
         content=False,
         syntax="template",
@@ -51,19 +54,19 @@ class ObjectSettings(ContentSection):
     storage_class: str | None = setting(
         None,
         pattern="^[A-Z0-9_]+$",
-        description="Storage class, such as STANDARD_IA; the ledger keeps the bucket's.",
+        description="Storage class, such as STANDARD_IA. The ledger keeps the default class of its bucket.",
         advanced=True,
         content=False,
     )
     server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = setting(
         None,
-        description="Encryption by the store, of objects and ledger; default: the bucket's.",
+        description="Encryption of objects and ledger by the store. Default: that of the bucket.",
         advanced=True,
         content=False,
     )
     sse_kms_key_id: str | None = setting(
         None,
-        description="KMS key, with aws:kms; default: the bucket's or the account's.",
+        description="KMS key for aws:kms. Default: that of the bucket or the account.",
         advanced=True,
         content=False,
     )
@@ -79,5 +82,5 @@ class ObjectSettings(ContentSection):
                 f"found {self.server_side_encryption!r}"
             )
         if len(self.tags) > 10:
-            raise ValueError(f"tags: S3 takes ten of an object at most, found {len(self.tags)}")
+            raise ValueError(f"tags: expected at most ten, since S3 allows no more, found {len(self.tags)}")
         return self

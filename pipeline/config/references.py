@@ -1,7 +1,7 @@
-"""What names what: rules name actions, actions name connectors, secrets name variables and files.
+"""References between objects: rules name actions, actions name connectors, secrets name variables and files.
 
-Checked over the whole configuration, all problems at once. That a secret can be had is another question than whether the
-configuration is right: another process, on another machine, will ask for it.
+`check_references` checks a whole configuration and returns all problems at once. A secret that cannot be read does not make a
+configuration wrong, since another process on another machine may read it. So `unresolved_secrets` is a function of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.errors import ConfigError
 
 
 def check_references(config: Config) -> list[Problem]:
-    """Every name that names nothing, and every name that is there twice."""
+    """Every reference to an object that does not exist, and every name that two sources have."""
     return [*_actions(config), *_rules(config), *_sources(config)]
 
 
@@ -26,7 +26,8 @@ def _actions(config: Config) -> Iterator[Problem]:
         if action.connector not in config.connectors.s3:
             there = ", ".join(config.connectors.s3) or "none"
             yield Problem(
-                ("actions", "s3", name, "connector"), f"no S3 connector {action.connector!r}; there are: {there}"
+                ("actions", "s3", name, "connector"),
+                f"no S3 connector {action.connector!r}; there are: {there}",
             )
 
 
@@ -47,7 +48,7 @@ def _sources(config: Config) -> Iterator[Problem]:
             if name in kinds:
                 yield Problem(
                     ("sources", kind, name),
-                    f"expected a name of its own for each source; sources.{kinds[name]} has it too",
+                    f"expected a different name for each source; sources.{kinds[name]} has this name too",
                 )
             kinds.setdefault(name, kind)
 
@@ -55,7 +56,7 @@ def _sources(config: Config) -> Iterator[Problem]:
 def unresolved_secrets(
     config: Section, path: tuple[str | int, ...] = (), environment: Mapping[str, str] | None = None
 ) -> list[Problem]:
-    """The secrets of a configuration, or of one object of it, that cannot be had here and now: an unset variable, no file."""
+    """The secrets of a section that this process cannot read: an unset variable, a missing file."""
     return list(_unresolved(config, path, environment))
 
 

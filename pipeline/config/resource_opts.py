@@ -1,7 +1,8 @@
-"""What connectors and actions may use, and how they are watched: EMQX's `resource_opts`, each with its meaning here.
+"""EMQX's `resource_opts`: limits and health checks of connectors and actions, with the meaning of each option in
+Tidegate.
 
-EMQX buffers in memory and drops; here records wait in Kafka and are never dropped. What only makes sense with dropping is
-accepted, so that a body of EMQX's can be used as it is, and its help says that it has no effect.
+EMQX buffers in memory and drops. In Tidegate, records wait in Kafka and are never dropped. Options that need dropping are
+accepted, so that you can use a configuration body of EMQX unchanged. Their help says that they have no effect.
 """
 
 from __future__ import annotations
@@ -16,34 +17,34 @@ from pipeline.config.base.values import Bytes, Seconds, SecondsOrInfinity
 
 
 class _Watched(Section):
-    """What connectors and actions have in common."""
+    """Options that connectors and actions have in common."""
 
     start_after_created: bool = setting(
-        True, advanced=True, description="Without effect: `enable` says whether it runs."
+        True, advanced=True, description="Without effect: `enable` decides whether it runs."
     )
-    start_timeout: Seconds = setting(5.0, advanced=True, description="Without effect: nothing waits for a start.")
+    start_timeout: Seconds = setting(5.0, advanced=True, description="Without effect: no request waits for a start.")
 
 
 class ConnectorResourceOpts(_Watched):
-    """Accepted as EMQX has them: a connector is watched through the buckets of its actions."""
+    """Accepted for compatibility with EMQX. Health checks of a connector are those of its actions' buckets."""
 
     health_check_interval: Seconds = setting(
         15.0,
         gt=0,
         le=3600,
-        description="Without effect: each action's own interval counts.",
+        description="Without effect: each action uses its own interval.",
         advanced=True,
     )
     health_check_timeout: SecondsOrInfinity = setting(
         60.0,
         gt=0,
-        description="Without effect: each action's own limit counts.",
+        description="Without effect: each action uses its own limit.",
         advanced=True,
     )
 
 
 class ResourceOpts(_Watched):
-    """What an action may use."""
+    """Limits and health checks of an action."""
 
     inflight_window: int = setting(
         100,
@@ -51,11 +52,11 @@ class ResourceOpts(_Watched):
         ge=1,
         le=10_000,
         validation_alias=AliasChoices("inflight_window", "async_inflight_window"),
-        description="PUTs under way at once, per partition (direct); one of each client in any case.",
+        description="The most PUTs under way at once for each partition (direct). Each client always has at most one.",
     )
     query_mode: Literal["async", "sync"] = setting(
         "async",
-        description="sync: one PUT at a time per partition, in Kafka's order across clients (direct).",
+        description="sync: one PUT at a time for each partition, in Kafka's order across clients (direct).",
         advanced=True,
     )
     max_buffer_bytes: Bytes = setting(
@@ -63,37 +64,38 @@ class ResourceOpts(_Watched):
         advanced=True,
         ge=1 << 20,
         validation_alias=AliasChoices("max_buffer_bytes", "max_queue_bytes"),
-        description="Bytes held by the action in one worker, at most; beyond it nothing is fetched, and nothing dropped.",
+        description="The most bytes that the action holds in one worker. At this bound the worker stops fetching and"
+        " drops nothing.",
     )
     health_check_interval: Seconds = setting(
-        15.0, advanced=True, ge=0.001, le=3600, description="How often the bucket is asked for."
+        15.0, advanced=True, ge=0.001, le=3600, description="Time between two health checks of the bucket."
     )
     health_check_interval_jitter: Seconds = setting(
-        0.0, advanced=True, ge=0, description="At most so much is added, by chance."
+        0.0, advanced=True, ge=0, description="The most random time that is added to the interval."
     )
     health_check_timeout: SecondsOrInfinity = setting(
-        60.0, advanced=True, gt=0, description="A check that takes longer has failed."
+        60.0, advanced=True, gt=0, description="A health check that takes longer than this has failed."
     )
     resume_interval: Seconds = setting(
-        20.0, advanced=True, gt=0, le=3600, description="Longest wait between two tries of a request."
+        20.0, advanced=True, gt=0, le=3600, description="The longest wait between two tries of a request."
     )
     worker_pool_size: int = setting(
         16,
         ge=1,
         le=1024,
-        description="Without effect: each partition has a task of its own.",
+        description="Without effect: each partition has its own task.",
         advanced=True,
     )
     dispatch_strategy: Literal["per_clientid", "random"] = setting(
         "per_clientid",
-        description="Without effect: always per clientid, by Kafka's partitions.",
+        description="Without effect: rows are always distributed by clientid, through Kafka's partitions.",
         advanced=True,
     )
     request_ttl: SecondsOrInfinity = setting(
         math.inf,
         advanced=True,
         validation_alias=AliasChoices("request_ttl", "request_timeout"),
-        description="Without effect: a row waits until it is written, and none expires.",
+        description="Without effect: a row waits until it is written and never expires.",
     )
     batch_size: int = setting(
         100, advanced=True, ge=1, description="Without effect: a Kafka fetch is a batch; 1 in direct mode."
@@ -113,5 +115,5 @@ class ResourceOpts(_Watched):
 
     @property
     def puts_at_once(self) -> int:
-        """The window that counts."""
+        """How many PUTs of a partition may be under way."""
         return 1 if self.query_mode == "sync" else self.inflight_window

@@ -1,4 +1,4 @@
-"""Settings of S3: connectors, and the actions that write through them. Field names are EMQX's."""
+"""Settings of S3: connectors, and the actions that use them. Field names are EMQX's."""
 
 from __future__ import annotations
 
@@ -22,30 +22,32 @@ def _host(value: str) -> str:
 
 
 class TransportOptions(Section):
-    """How requests to the store are made."""
+    """Settings of requests to the store."""
 
-    ssl: S3Tls = setting(advanced=True, default_factory=S3Tls, description="TLS; on unless switched off.")
-    connect_timeout: Seconds = setting(15.0, advanced=True, gt=0, description="Longest wait for a connection.")
+    ssl: S3Tls = setting(advanced=True, default_factory=S3Tls, description="TLS. On by default.")
+    connect_timeout: Seconds = setting(15.0, advanced=True, gt=0, description="The longest wait for a connection.")
     request_timeout: Seconds = setting(
-        30.0, advanced=True, gt=0, description="Longest wait for an answer to one request."
+        30.0, advanced=True, gt=0, description="The longest wait for the answer to one request."
     )
-    pool_size: int = setting(64, advanced=True, ge=1, le=1024, description="Connections at most, per worker.")
+    pool_size: int = setting(64, advanced=True, ge=1, le=1024, description="The most connections of one worker.")
     headers: dict[str, str] = setting(
         default_factory=dict,
         advanced=True,
         private=True,
-        description="Headers of each PUT and of the requests of an upload in parts; an action's own come first.",
+        description="Headers of each PUT and of the requests of an upload in parts. Headers of an action take"
+        " precedence.",
     )
     max_retries: int = setting(
         2,
         advanced=True,
         ge=0,
         le=100,
-        description="Retries of one request at once, before its action counts as disconnected; then it is retried for ever.",
+        description="Immediate retries of one request before its action counts as disconnected. Retries then go on"
+        " without end.",
     )
     ipv6_probe: bool = setting(
         False,
-        description="Without effect: both families are tried side by side (RFC 8305), IPv6 first.",
+        description="Without effect: IPv6 and IPv4 are tried side by side (RFC 8305), IPv6 first.",
         advanced=True,
     )
     pool_type: Literal["random", "hash"] = setting(
@@ -61,35 +63,43 @@ class TransportOptions(Section):
 
 
 class S3Connector(Section):
-    """One S3-compatible endpoint with its credentials, shared by many actions."""
+    """One S3-compatible endpoint with its credentials. Actions share it."""
 
     host: Annotated[str, AfterValidator(_host)] = setting(
         advanced=False, description="Host name, without scheme or path."
     )
-    port: int = setting(443, advanced=False, ge=1, le=65535, description="Port.")
+    port: int = setting(443, advanced=False, ge=1, le=65535, description="TCP port.")
     region: str = setting(
-        "", advanced=False, description="Signing region; default: the one in an AWS host name, else us-east-1."
+        "", advanced=False, description="Region for signing. Default: the region in an AWS host name, else us-east-1."
     )
     access_key_id: str | None = setting(
-        None, advanced=False, description="Access key; without it the environment or instance role."
+        None,
+        advanced=False,
+        description="Access key. Without it, credentials come from the environment or the machine's role.",
     )
     secret_access_key: Secret | None = setting(
-        None, advanced=False, description="Secret key: a text, ${NAME} or file:///path."
+        None, advanced=False, description="Secret key: text, ${NAME} or file:///path."
     )
     access_method: Literal["path", "vhost"] = setting(
-        "path", advanced=False, description="host/bucket/key or bucket.host/key."
+        "path", advanced=False, description="Form of URLs. path: host/bucket/key. vhost: bucket.host/key."
     )
     transport_options: TransportOptions = setting(
-        advanced=True, default_factory=TransportOptions, description="How requests are made."
+        advanced=True, default_factory=TransportOptions, description="Settings of requests to the store."
     )
     resource_opts: ConnectorResourceOpts = setting(
         default_factory=ConnectorResourceOpts,
-        description="Accepted as EMQX has them.",
+        description="Accepted for compatibility with EMQX.",
         advanced=True,
     )
-    enable: bool = setting(True, advanced=False, description="A connector that is switched off stops its actions.")
-    description: str = setting("", advanced=False, syntax="prose", description="For people.")
-    tags: list[str] = setting(advanced=True, syntax="prose", default_factory=list, description="For people.")
+    enable: bool = setting(
+        True, advanced=False, description="Whether the connector may be used. If false, its actions do not run."
+    )
+    description: str = setting(
+        "", advanced=False, syntax="prose", description="Description for people, without effect."
+    )
+    tags: list[str] = setting(
+        advanced=True, syntax="prose", default_factory=list, description="Description for people, without effect."
+    )
 
     @model_validator(mode="after")
     def _both_keys(self) -> Self:
@@ -102,64 +112,71 @@ Missing = Literal["undefined", "empty", "null", "dead_letter"]
 
 
 class DirectParameters(ObjectSettings):
-    """One object per row. Metadata and tags are templates too."""
+    """One object for each row. Metadata and tags are templates too."""
 
     mode: Literal["direct"] = setting("direct", advanced=False, content=True)
-    bucket: Bucket = setting(advanced=False, content=False, syntax="template", description="Bucket; a template.")
+    bucket: Bucket = setting(advanced=False, content=False, syntax="template", description="Template of the bucket.")
     key: str = setting(
-        advanced=False, content=True, syntax="template", min_length=1, description="Object key; a template."
+        advanced=False, content=True, syntax="template", min_length=1, description="Template of the object key."
     )
     content: str = setting(
         "${.}",
         advanced=False,
         content=True,
         syntax="template",
-        description="Object content; a template. ${payload} is the payload's very bytes.",
+        description="Template of the object's content. ${payload} is the exact bytes of the payload.",
     )
     missing: Missing = setting(
-        "undefined", advanced=True, content=True, description="What a template prints for a value that is not there."
+        "undefined",
+        advanced=True,
+        content=True,
+        description="What templates print for a missing value. dead_letter: the row becomes a dead letter.",
     )
     write: Literal["fenced", "overwrite"] = setting(
         "fenced",
         advanced=True,
         content=False,
-        description="fenced: no older row replaces a newer one, and a replay changes nothing; overwrite: plain PUTs.",
+        description="fenced: no older row replaces a newer one, and a replay changes nothing. overwrite: plain PUTs.",
     )
 
 
 class Aggregation(ContentSection):
-    """When the rows so far become an object."""
+    """Limits at which an open chunk closes and becomes an object."""
 
     time_interval: Seconds = setting(
-        1800.0, advanced=False, content=True, ge=1, description="Oldest row an open chunk may hold; length of a window."
+        1800.0,
+        advanced=False,
+        content=True,
+        ge=1,
+        description="The longest time that a row waits in an open chunk, and the length of a time window.",
     )
     max_records: int = setting(
-        100_000, advanced=False, content=True, ge=1, description="A chunk closes at so many rows."
+        100_000, advanced=False, content=True, ge=1, description="Number of rows at which a chunk closes."
     )
     max_bytes: Bytes = setting(
-        64 << 20, advanced=False, content=True, ge=1, description="A chunk closes at so many bytes before compression."
+        64 << 20, advanced=False, content=True, ge=1, description="Size at which a chunk closes, before compression."
     )
 
 
 class AggregatedParameters(ObjectSettings):
-    """Many rows per object."""
+    """Many rows in each object."""
 
     mode: Literal["aggregated"] = setting(advanced=False, content=True)
     aggregation: Aggregation = setting(
-        advanced=False, content=True, default_factory=Aggregation, description="When a chunk closes."
+        advanced=False, content=True, default_factory=Aggregation, description="Limits at which a chunk closes."
     )
     container: Container = setting(
         advanced=False, content=True, default_factory=JsonLines, description="File format of the objects."
     )
     compression: Literal["none", "gzip", "zstd"] = setting(
         "none",
-        description="Compression of the objects; Parquet compresses inside.",
+        description="Compression of the objects. Parquet compresses inside the file instead.",
         advanced=False,
         content=True,
     )
     compression_level: int | None = setting(
         None,
-        description="Level of the compression: gzip 0 to 3, zstd 1 to 19; default 1.",
+        description="Level of the compression: gzip 0 to 3, zstd 1 to 19. Default: 1.",
         advanced=True,
         content=True,
     )
@@ -167,17 +184,17 @@ class AggregatedParameters(ObjectSettings):
         advanced=False,
         content=False,
         syntax="template",
-        description="Bucket; a template, if `ledger_bucket` is given.",
+        description="Bucket. It may be a template if `ledger_bucket` is set.",
     )
     ledger_bucket: Bucket | None = setting(
         None,
-        description="Bucket of the ledger, if it is not that of the objects.",
+        description="Bucket of the ledger. Default: `bucket`.",
         advanced=True,
         content=False,
     )
     key: str = setting(
         min_length=1,
-        description="Object key; a template. Partition, offset and epoch are added if absent.",
+        description="Template of the object key. If partition, offset or epoch is absent, it is added.",
         advanced=False,
         content=True,
         syntax="template",
@@ -186,7 +203,7 @@ class AggregatedParameters(ObjectSettings):
         5 << 20,
         ge=5 << 20,
         le=5 << 30,
-        description="Larger objects are uploaded in parts of this size.",
+        description="Objects larger than this are uploaded in parts of this size.",
         advanced=True,
         content=False,
     )
@@ -196,10 +213,13 @@ class AggregatedParameters(ObjectSettings):
         content=False,
         ge=5 << 20,
         le=5 << 30,
-        description="Parts grow up to this size where an object would have more than 10,000 of them.",
+        description="Parts grow up to this size if an object would have more than 10,000 parts.",
     )
     missing: Missing = setting(
-        "undefined", advanced=True, content=True, description="What the key prints for a value that is not there."
+        "undefined",
+        advanced=True,
+        content=True,
+        description="What the key prints for a missing value. dead_letter: the row becomes a dead letter.",
     )
 
     @property
@@ -209,12 +229,12 @@ class AggregatedParameters(ObjectSettings):
 
     @model_validator(mode="after")
     def _one_ledger(self) -> Self:
-        """The rows of a partition may go to many buckets; what proves them is in one."""
+        """The rows of a partition may go to many buckets, but their ledger is in one bucket."""
         if "${" in self.home:
             which = "bucket" if self.ledger_bucket is None else "ledger_bucket"
             raise ValueError(
-                f"{which}: expected the name of a bucket, since a ledger is in one bucket whatever buckets its objects are in;"
-                " with a template as bucket, name it by ledger_bucket"
+                f"{which}: expected the name of a bucket, since the ledger is in one bucket; if bucket is a"
+                " template, set ledger_bucket"
             )
         return self
 
@@ -231,7 +251,8 @@ class AggregatedParameters(ObjectSettings):
     def _compressed_once(self) -> Self:
         if self.compression != "none" and isinstance(self.container, Parquet):
             raise ValueError(
-                f"expected compression none with Parquet, whose default_compression compresses inside, found {self.compression}"
+                f"expected compression none with Parquet, whose default_compression compresses inside, found"
+                f" {self.compression}"
             )
         if self.compression == "none" and self.compression_level is not None:
             raise ValueError(f"expected no compression_level with compression none, found {self.compression_level}")
@@ -239,7 +260,7 @@ class AggregatedParameters(ObjectSettings):
 
 
 class S3Action(Section):
-    """What a rule does with its rows: where and how they are written."""
+    """A named way to write the rows of rules: a connector with keys, buckets and contents."""
 
     connector: str = setting(advanced=False, description="Name of an S3 connector.")
     parameters: Annotated[
@@ -249,7 +270,7 @@ class S3Action(Section):
     resource_opts: ResourceOpts = setting(
         default_factory=ResourceOpts,
         validate_default=True,
-        description="What the action may use.",
+        description="Limits and health checks of the action.",
         advanced=True,
     )
     fallback_actions: list[dict[str, Any]] = setting(
@@ -257,19 +278,23 @@ class S3Action(Section):
         advanced=True,
         private=True,
         syntax="emqx",
-        description="Without effect: nothing is dropped, and what can never be written is kept in the dead letter topic, "
-        "from which `tidegate dead-letter redrive` sends it again.",
+        description="Without effect: nothing is dropped. Rows that can never be written are in the dead letter"
+        " topic, and `tidegate dead-letter redrive` sends them again.",
     )
     enable: bool = setting(
-        True, advanced=False, description="An action that is switched off reads nothing and keeps its place."
+        True, advanced=False, description="Whether the action runs. If false, it reads nothing and keeps its offsets."
     )
-    description: str = setting("", advanced=False, syntax="prose", description="For people.")
-    tags: list[str] = setting(advanced=True, syntax="prose", default_factory=list, description="For people.")
+    description: str = setting(
+        "", advanced=False, syntax="prose", description="Description for people, without effect."
+    )
+    tags: list[str] = setting(
+        advanced=True, syntax="prose", default_factory=list, description="Description for people, without effect."
+    )
 
     @field_validator("resource_opts")
     @classmethod
     def _one_at_a_time(cls, value: ResourceOpts, info: ValidationInfo) -> ResourceOpts:
-        """As in EMQX, direct mode shows that it has no batches, whatever was asked for."""
+        """As in EMQX, direct mode has no batches, and its settings always show this."""
         if not isinstance(info.data.get("parameters"), DirectParameters):
             return value
         shown = value.model_copy(update={"batch_size": 1, "batch_time": 0.0})
@@ -278,12 +303,12 @@ class S3Action(Section):
 
 
 class Connectors(Section):
-    """Links to outside systems."""
+    """Connections to outside systems."""
 
     s3: dict[Name, S3Connector] = setting(advanced=False, default_factory=dict, description="S3 endpoints by name.")
 
 
 class Actions(Section):
-    """What rules can do with their rows."""
+    """Actions that rules can use for their rows."""
 
     s3: dict[Name, S3Action] = setting(advanced=False, default_factory=dict, description="S3 actions by name.")

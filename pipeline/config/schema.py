@@ -1,7 +1,8 @@
 """The JSON Schema of the configuration file, for editors: `tidegate config schema`.
 
-pydantic's schema of the model, with what a file may hold besides: `${NAME}` where a setting takes it, numbers for durations and
-sizes, and the older names of settings. Words that begin with `x-` are what the declaration says beyond JSON Schema.
+It is pydantic's schema of the model, and it also allows everything else that a file may contain: `${NAME}` where a
+setting takes it, numbers for durations and sizes, and older names of settings. Keywords that begin with `x-` hold what
+a declaration says beyond JSON Schema.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _LIMITED: Final = {"enum", "const", "pattern", "format", "minLength"}
 
 
 def schema() -> dict[str, Any]:
-    """The whole, in JSON Schema's draft 2020-12."""
+    """The whole schema, in JSON Schema's draft 2020-12."""
     found = Config.model_json_schema()
     models = {model.__name__: model for model in _sections(Config)}
     parts = {name: _section(part, models[name]) for name, part in found.pop("$defs").items()}
@@ -50,7 +51,7 @@ def _section(found: dict[str, Any], model: type[Section]) -> dict[str, Any]:
 
 
 def _setting(found: dict[str, Any]) -> dict[str, Any]:
-    """One setting: what is told about it, and what it may be."""
+    """The schema of one setting: its annotations and its allowed values."""
     about = {
         name: found[name] for name in _ABOUT if found.get(name) or (name == "default" and found.get(name) is not None)
     }
@@ -63,7 +64,7 @@ def _setting(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _value(found: dict[str, Any]) -> dict[str, Any]:
-    """What a setting may be, or a reference in its place."""
+    """The allowed values of a setting, or a reference instead of them."""
     for several in ("anyOf", "oneOf"):
         if several in found:
             return {"anyOf": [_value(each) for each in found[several]]}

@@ -23,7 +23,7 @@ _TopicTemplate = Annotated[str, AfterValidator(_with_clientid)]
 
 
 class ClientidFrom(Section):
-    """One way to learn who published a message; exactly one field is set."""
+    """One way to find the clientid of a message's publisher. Exactly one field is set."""
 
     user_property: str | None = setting(
         None, advanced=False, description="Name of an MQTT 5 user property that the broker sets."
@@ -33,7 +33,7 @@ class ClientidFrom(Section):
     )
     payload: str | None = setting(
         None,
-        description="Dotted path of a field in a JSON payload. A device can claim any id.",
+        description="Dotted path of a field in a JSON payload. A device can claim any clientid.",
         advanced=False,
     )
 
@@ -46,13 +46,16 @@ class ClientidFrom(Section):
 
 
 class StatusTopic(Section):
-    """A birth and last-will convention: devices say themselves that they come, and the broker that they are gone."""
+    """A convention of birth messages and last wills.
+
+    A device reports that it is online; the broker reports that it is gone.
+    """
 
     topic: _TopicTemplate = setting(
         advanced=False, description="Topic template with {clientid} as one level, such as status/{clientid}."
     )
     online: str = setting("online", advanced=True, description="Payload of a birth message.")
-    offline: str = setting("offline", advanced=True, description="Payload of a last will, and of a farewell.")
+    offline: str = setting("offline", advanced=True, description="Payload of a last will and of a goodbye message.")
 
 
 class MqttSource(Section):
@@ -61,70 +64,80 @@ class MqttSource(Section):
     server: Address = setting(advanced=False, description="host:port of the broker.")
     topics: list[TopicFilter] = setting(advanced=False, min_length=1, description="Topic filters to subscribe to.")
     qos: Literal[0, 1] = setting(
-        1, advanced=False, description="QoS of the subscription. 2 is not offered: 1 already loses nothing."
+        1, advanced=False, description="QoS of the subscription. QoS 1 loses nothing, so 2 is not offered."
     )
-    clientid: str = setting("", advanced=True, description="Our own clientid; default tidegate-<pipeline>-<name>.")
+    clientid: str = setting(
+        "", advanced=True, description="Clientid of the ingress. Default: tidegate-<pipeline>-<name>."
+    )
     protocol: Literal["5", "3.1.1"] = setting("5", advanced=False, description="MQTT version.")
     username: str | None = setting(None, advanced=False, description="User name at the broker.")
-    password: Secret | None = setting(None, advanced=False, description="Password: a text, ${NAME} or file:///path.")
+    password: Secret | None = setting(None, advanced=False, description="Password: text, ${NAME} or file:///path.")
     ssl: ClientTls = setting(advanced=False, default_factory=ClientTls, description="TLS to the broker.")
-    transport: Literal["tcp", "websockets"] = setting("tcp", advanced=True, description="What MQTT travels in.")
+    transport: Literal["tcp", "websockets"] = setting(
+        "tcp", advanced=True, description="Transport of the MQTT connection."
+    )
     websocket_path: str = setting("/mqtt", advanced=True, pattern="^/", description="Path of the WebSocket.")
     keepalive: Seconds = setting(60.0, advanced=True, ge=1, description="MQTT keep-alive.")
     session_expiry: Seconds = setting(
         86400.0,
         ge=0,
-        description="How long the broker keeps our session while we are away.",
+        description="How long the broker keeps the session while the ingress is away.",
         advanced=True,
     )
     window: int = setting(
-        1000, advanced=True, ge=1, le=65535, description="Messages received and not yet acknowledged, at most."
+        1000, advanced=True, ge=1, le=65535, description="The most messages received and not yet acknowledged."
     )
     window_bytes: Bytes = setting(
         64 << 20,
         ge=1,
-        description="Bytes of payload received and not yet in Kafka, at most; one read may exceed it.",
+        description="The most payload bytes received and not yet in Kafka. One read may exceed this.",
         advanced=True,
     )
     standby: bool = setting(
         False,
         advanced=True,
-        description="Of several processes with this source only one connects; another takes over when it is gone.",
+        description="Several processes may have this source. Only one connects; another takes over when it is gone.",
     )
     clientid_from: list[ClientidFrom] = setting(
         default_factory=list,
-        description="Ways to learn who published, tried in turn; none: the topic is the key.",
+        description="Ways to find the publisher's clientid, tried in this order. Without any, the topic is the key.",
         advanced=False,
     )
     strict_clientid: bool = setting(
-        False, advanced=True, description="Refuse ways that let a device name itself: no payload fields."
+        False, advanced=True, description="Refuse ways in which a device can claim any clientid: payload fields."
     )
     retained: Literal["first", "always", "never"] = setting(
         "first",
-        description="Retained messages: when the session is new, at each connection, or not at all.",
+        description="Which retained messages to take: first: those of a new session; always: those of each"
+        " connection; never: none.",
         advanced=True,
     )
     events: list[Literal["mosquitto_log", "emqx_sys", "nanomq_status", "aws_presence"]] = setting(
         default_factory=list,
-        description="Adapters that turn what this broker publishes about its clients into events.",
+        description="Adapters that make client events from this broker's own status topics.",
         advanced=True,
     )
     status_topic: StatusTopic | None = setting(
         None,
-        description="A birth and last-will convention, read as client events.",
+        description="Birth messages and last wills of devices, which become client events.",
         advanced=True,
     )
 
     @model_validator(mode="after")
     def _trustworthy(self) -> Self:
         if self.strict_clientid and any(way.payload is not None for way in self.clientid_from):
-            raise ValueError("clientid_from: a payload field is what the device claims; strict_clientid forbids it")
+            raise ValueError(
+                "clientid_from: with strict_clientid, expected no payload field, since a device can claim any"
+                " clientid in it"
+            )
         return self
 
     @model_validator(mode="after")
     def _one_session(self) -> Self:
         if self.standby and any(each.startswith("$share/") for each in self.topics):
-            raise ValueError("standby: one process at a time, which a shared subscription ($share) contradicts")
+            raise ValueError(
+                "standby: expected no shared subscription ($share) in topics, since only one process connects"
+            )
         return self
 
 
@@ -146,9 +159,9 @@ ExHookEvent = Literal[
 
 
 class ExHookSource(Section):
-    """An address on which EMQX's ExHook calls us: it tells who published, and who came or went."""
+    """A port that EMQX's ExHook calls with the publisher of each message and with client and session events."""
 
-    bind: Address = setting("127.0.0.1:9000", advanced=False, description="host:port to listen on, for gRPC.")
+    bind: Address = setting("127.0.0.1:9000", advanced=False, description="host:port to listen on (gRPC).")
     events: list[ExHookEvent] = setting(
         advanced=False,
         default=[
@@ -162,27 +175,29 @@ class ExHookSource(Section):
             "session.takenover",
             "session.terminated",
         ],
-        description="Events to be told of.",
+        description="Events to take from EMQX.",
     )
     messages: list[TopicFilter] = setting(
         default_factory=list,
         advanced=True,
-        description="Topic filters of messages to be told of; none: no messages. Those that a source in `mqtt` brings"
-        " too are in Kafka twice.",
+        description="Topic filters of messages to take from EMQX; empty: no messages. If a source in `mqtt` takes"
+        " the same message, it is in Kafka twice.",
     )
-    buffer_records: int = setting(10_000, advanced=True, ge=1, description="Records that wait for Kafka, at most.")
+    buffer_records: int = setting(10_000, advanced=True, ge=1, description="The most records that wait for Kafka.")
     buffer_bytes: Bytes = setting(
-        64 << 20, advanced=True, ge=1, description="Bytes that wait for Kafka; one call may exceed it."
+        64 << 20, advanced=True, ge=1, description="The most bytes that wait for Kafka. One call may exceed this."
     )
     when_full: Literal["drop", "wait"] = setting(
         "drop",
-        description="What cannot wait for Kafka is dropped and counted, or EMQX waits with its client.",
+        description="drop: when the buffer is full, drop and count records. wait: let EMQX wait, and its client with"
+        " it.",
         advanced=True,
     )
     wait_timeout: Seconds = setting(
         4.0,
         gt=0,
-        description="How long EMQX waits at most, before it is dropped all the same; keep it below its own.",
+        description="The longest time that EMQX waits before the record is dropped. Keep it below EMQX's"
+        " request_timeout.",
         advanced=True,
     )
     ssl: ServerTls = setting(advanced=False, default_factory=ServerTls, description="TLS of this port.")
@@ -197,6 +212,6 @@ class Sources(Section):
     )
     listener: dict[Name, ListenerSource] = setting(
         default_factory=dict,
-        description="Ports for devices that publish straight to us, by name.",
+        description="Ports for devices that publish directly to the ingress, by name.",
         advanced=False,
     )

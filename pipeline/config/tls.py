@@ -1,4 +1,4 @@
-"""TLS: to a broker, of our own ports, and to a store. There it is EMQX's `ssl`, and each field says what it means here."""
+"""TLS settings: to a broker, of our own ports, and to a store. Those of a store are EMQX's `ssl`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from pipeline.config.base.values import Seconds
 class Tls(Section):
     """TLS of a client connection."""
 
-    enable: bool = setting(False, advanced=False, description="Speak TLS.")
+    enable: bool = setting(False, advanced=False, description="Use TLS.")
     verify: Literal["verify_peer", "verify_none"] = setting(
         "verify_peer", advanced=True, description="Check the server's certificate."
     )
     cacertfile: str | None = setting(
-        None, advanced=True, description="PEM file of the authorities to trust; default: the system's."
+        None,
+        advanced=True,
+        description="PEM file of the trusted certificate authorities. Default: those of the system.",
     )
 
 
 class ClientTls(Tls):
-    """TLS of a client connection that may show a certificate of its own."""
+    """TLS of a client connection that may show its own certificate."""
 
     certfile: str | None = setting(
-        None, advanced=True, description="PEM file of our certificate, with those of its issuers."
+        None, advanced=True, description="PEM file of our own certificate and of the certificates of its issuers."
     )
-    keyfile: str | None = setting(None, advanced=True, private=True, description="PEM file of its private key.")
+    keyfile: str | None = setting(None, advanced=True, private=True, description="PEM file of the private key.")
 
     @model_validator(mode="after")
     def _both(self) -> Self:
@@ -41,15 +43,16 @@ class ClientTls(Tls):
 class ServerTls(Section):
     """TLS of a port that others connect to."""
 
-    enable: bool = setting(False, advanced=False, description="Speak TLS.")
+    enable: bool = setting(False, advanced=False, description="Use TLS.")
     certfile: str | None = setting(
-        None, advanced=False, description="PEM file of our certificate, with those of its issuers."
+        None, advanced=False, description="PEM file of our own certificate and of the certificates of its issuers."
     )
-    keyfile: str | None = setting(None, advanced=False, private=True, description="PEM file of its private key.")
+    keyfile: str | None = setting(None, advanced=False, private=True, description="PEM file of the private key.")
     cacertfile: str | None = setting(
         None,
         advanced=True,
-        description="PEM file of authorities. With it, a client must show a certificate of one of them.",
+        description="PEM file of certificate authorities. If it is set, a client must show a certificate from one of"
+        " them.",
     )
 
     @model_validator(mode="after")
@@ -63,7 +66,7 @@ _Version = Literal["tlsv1.3", "tlsv1.2"]
 
 
 def _names(value: Any) -> Any:
-    """A list of names, which EMQX also writes in one text."""
+    """A list of names. EMQX also writes such a list as one text."""
     return (
         [each.strip() for each in value.replace(":", ",").split(",") if each.strip()]
         if isinstance(value, str)
@@ -72,40 +75,40 @@ def _names(value: Any) -> Any:
 
 
 class S3Tls(Tls):
-    """TLS to a store. Files may also be given as PEM text."""
+    """TLS to a store. A setting for a file also takes PEM text."""
 
-    enable: bool = setting(True, advanced=True, description="Speak TLS.")
+    enable: bool = setting(True, advanced=True, description="Use TLS.")
     certfile: str | None = setting(
-        None, advanced=True, description="PEM file of our certificate, with those of its issuers."
+        None, advanced=True, description="PEM file of our own certificate and of the certificates of its issuers."
     )
     keyfile: Secret | None = setting(
-        None, advanced=True, description="PEM file of its private key, or its text; also as ${NAME} or file:///path."
+        None, advanced=True, description="PEM file of the private key, or its text, ${NAME} or file:///path."
     )
     password: Secret | None = setting(
-        None, advanced=True, description="Password of the private key: a text, ${NAME} or file:///path."
+        None, advanced=True, description="Password of the private key: text, ${NAME} or file:///path."
     )
     versions: Annotated[list[_Version], BeforeValidator(_names)] = setting(
         default_factory=lambda: list[_Version](("tlsv1.3", "tlsv1.2")),
         advanced=True,
         min_length=1,
-        description="Versions that may be spoken.",
+        description="Allowed versions of TLS.",
     )
     ciphers: Annotated[list[str], BeforeValidator(_names)] = setting(
         default_factory=list,
-        description="Ciphers of TLS 1.2, by OpenSSL's names; default: OpenSSL's choice.",
+        description="Ciphers of TLS 1.2, with OpenSSL's names. Default: OpenSSL's choice.",
         advanced=True,
     )
     server_name_indication: str | None = setting(
         None,
         advanced=True,
-        description="Server name to request (SNI) and to check the certificate against. Default: the host. `disable`:"
-        " neither.",
+        description="Server name for SNI and for the check of the certificate. Default: the host. `disable`: no SNI"
+        " and no check of the name.",
     )
     partial_chain: bool = setting(
-        False, advanced=True, description="Trust an authority in cacertfile although it is not a root."
+        False, advanced=True, description="Trust an authority in cacertfile even if it is not a root."
     )
     depth: int = setting(
-        10, advanced=True, ge=0, description="Without effect: chains of certificates may be as long as OpenSSL allows."
+        10, advanced=True, ge=0, description="Without effect: a chain of certificates may be as long as OpenSSL allows."
     )
     secure_renegotiate: bool = setting(
         True, advanced=True, description="Without effect: OpenSSL renegotiates securely or not at all."
@@ -114,18 +117,20 @@ class S3Tls(Tls):
         False, advanced=True, description="Without effect: connections are kept open instead."
     )
     user_lookup_fun: str | None = setting(
-        None, advanced=True, description="Without effect: there are no pre-shared keys."
+        None, advanced=True, description="Without effect: pre-shared keys are not supported."
     )
     log_level: str = setting(
-        "notice", advanced=True, description="Without effect: TLS errors are the reason of a failed request."
+        "notice", advanced=True, description="Without effect: a TLS error is the reason of a failed request."
     )
-    hibernate_after: Seconds = setting(5.0, advanced=True, description="Without effect: connections have no process.")
+    hibernate_after: Seconds = setting(
+        5.0, advanced=True, description="Without effect: connections have no processes of their own."
+    )
     verify_peer_ext_key_usage: bool | str = setting(
         False,
-        description="Without effect: a store's certificate must be one for servers in any case.",
+        description="Without effect: the certificate of a store must always be a server certificate.",
         advanced=True,
     )
-    middlebox_comp_mode: bool = setting(True, advanced=True, description="Without effect: it is always on.")
+    middlebox_comp_mode: bool = setting(True, advanced=True, description="Without effect: this mode is always on.")
 
     @field_validator("cacertfile", "certfile", "keyfile", "server_name_indication", mode="before")
     @classmethod

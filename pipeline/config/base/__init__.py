@@ -1,1 +1,1 @@
-"""What settings are made of: how one is declared, durations and sizes, secrets, references to the environment."""
+"""The parts of settings: declarations, durations and sizes, secrets, references to the environment."""

@@ -1,7 +1,7 @@
-"""`${NAME}` and `${NAME:-default}`: a setting whose value is in the environment of the process.
+"""`${NAME}` and `${NAME:-default}`: the value of a setting comes from the environment of the process.
 
-A variable that is not set, or is empty, has the default, as in a shell. Which settings may be references is said where they
-are declared (section.py). The environment comes as an argument; this file asks the machine for nothing.
+If a variable is not set or is empty, the default counts, as in a shell. The declaration of a setting says whether it may be a
+reference (section.py). The environment comes as an argument, so this file never reads that of the process.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 class Resolved(str):
-    """A text in which references were replaced. `written` is the text with them."""
+    """A text after its references were replaced. `written` is the text before."""
 
     written: str
 
@@ -27,7 +27,7 @@ class Resolved(str):
 
 
 class Spelled(int):
-    """A number of a file. `written` is its text, for settings that take a text and for secrets: 1_000 is not 1000 there."""
+    """A number in a file. `written` is its text, which counts for text settings and secrets: there, 1_000 is not 1000."""
 
     written: str
 
@@ -39,15 +39,16 @@ class Spelled(int):
 
 
 class Unset(NamedTuple):
-    """Stands in the place of a value that is not known. No setting takes it, so validation names the setting."""
+    """Replaces a value that is not known. No setting accepts it, so validation names the setting."""
 
     reason: str
 
 
 def resolve(text: str, environment: Mapping[str, str], *, strict: bool = True) -> str | Unset:
-    """`text` itself if it has no reference; else a Resolved, or Unset if a variable has neither value nor default.
+    """`text` itself if it has no reference, else a Resolved. Unset if a variable has neither value nor default.
 
-    `strict`: a `${` that begins no reference is Unset too; otherwise it stays as it is, since it may be part of a password.
+    `strict`: a `${` that does not begin a reference is Unset too. Otherwise it stays unchanged, since it may be part of
+    a password.
     """
     if "${" not in text:
         return text
@@ -60,12 +61,12 @@ def resolve(text: str, environment: Mapping[str, str], *, strict: bool = True) -
 
 
 def references(text: str) -> list[tuple[str, str | None]]:
-    """Name and default of each reference in `text`; without a default None."""
+    """Name and default of each reference in `text`. The default is None if the reference has none."""
     return [(found[1], found[2]) for found in _REFERENCE.finditer(text)]
 
 
 def shown(text: str) -> str:
-    """`text` with its references but without their defaults, which may be secrets."""
+    """`text` without the defaults of its references, since these may be secrets."""
     return _REFERENCE.sub(lambda found: f"${{{found[1]}}}" if found[2] is None else f"${{{found[1]}:-…}}", text)
 
 

@@ -1,7 +1,7 @@
-"""A secret of the configuration: a reference, or a clear text, that is opened by whoever opens the connection.
+"""A secret of the configuration: a reference or a clear text. The code that opens a connection reads its value.
 
 Loading reads neither environment nor files, so a process without the worker's environment can load, show and store a
-configuration. A file is read each time it is asked for, so it can be replaced under a running process.
+configuration. `reveal` reads a file each time, so the file can be replaced while a process runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MASK: Final = "******"
 class Secret:
     """`written` is the text as it stands in the file: `${NAME}`, `${NAME:-default}`, `file:///path`, or the secret itself.
 
-    Its str and repr never show a clear secret, nor the default of a reference.
+    str and repr never show a clear secret or the default of a reference.
     """
 
     __slots__ = ("written",)
@@ -33,7 +33,7 @@ class Secret:
         self.written = written
 
     def reveal(self, environment: Mapping[str, str] | None = None) -> str:
-        """The secret. Raises ConfigError that names the variable or the file, and never the secret."""
+        """The secret as clear text. Raises ConfigError, which names the variable or the file and never the secret."""
         text = resolve(self.written, os.environ if environment is None else environment, strict=False)
         if isinstance(text, Unset):
             raise ConfigError(text.reason)
@@ -76,5 +76,5 @@ def _read(value: Any) -> Secret:
     if isinstance(value, int) and not isinstance(value, bool):
         return Secret(value.written if isinstance(value, Spelled) else str(value))
     if not isinstance(value, str):
-        raise ValueError("expected a text, ${NAME} or file:///path; a secret that looks otherwise needs quotes")
+        raise ValueError("expected a text, ${NAME} or file:///path; a secret of another form needs quotes")
     return Secret(value)

@@ -1,10 +1,10 @@
-"""How a part of the configuration is declared: sections, and the settings in them.
+"""Declarations of the configuration: sections, and the settings in them.
 
-`setting` says of each setting once what the rest of the program asks: its default, limits and help, whether it decides the
-bytes of objects, whether a form may fold it, and what `${…}` in it means. A section that declares one otherwise is refused
-when its module is imported.
+`setting` declares once everything that the program needs to know about a setting: its default, limits and help, whether it
+decides the bytes of objects, whether a form may fold it, and what `${…}` means in it. The import of a module fails if one of
+its sections has a setting without such a declaration.
 
-Reading a section replaces references to the environment and keeps what was written beside the model: dump.py gives it back.
+Reading a section replaces references to the environment. The section keeps the written text, and dump.py writes it back.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ Syntax = Literal["template", "sql", "schema", "prose", "emqx"]
 
 
 class Declared(NamedTuple):
-    """What `setting` says of a setting beyond what pydantic knows."""
+    """The parts of a declaration that pydantic does not know."""
 
     advanced: bool  # a form may fold it
-    content: bool | None  # it decides the bytes of objects, or their key; None: the section has no say in these
-    syntax: Syntax | None  # `${…}` in it is its own; None: a reference to the environment
+    content: bool | None  # it decides the bytes or the key of objects; None: no setting of its section does
+    syntax: (
+        Syntax | None
+    )  # the language in which `${…}` has its own meaning; None: `${…}` is a reference to the environment
     private: bool  # may hold a secret, so an error never shows what was found
 
 
@@ -70,9 +72,9 @@ def setting(
     private: bool = False,
     **field: Any,
 ) -> Any:
-    """Declare a setting; `field` are pydantic's words: description, limits, alias.
+    """Declare a setting. `field` holds arguments of pydantic's Field: description, limits, alias.
 
-    `content` must be said in a ContentSection, and only there.
+    A ContentSection must give `content`; other sections must not.
     """
     said = Declared(advanced, content, syntax, private)
     extra = {f"x-{name}": value for name, value in said._asdict().items()}
@@ -80,7 +82,7 @@ def setting(
 
 
 class Written(dict[str, tuple[Any, Any]]):
-    """What was written for a setting, and the value that it had. How something is spelled takes no part in equality."""
+    """By setting, the written text and the value that it had then. Spellings do not count for equality, so all are equal."""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Written)
@@ -89,7 +91,7 @@ class Written(dict[str, tuple[Any, Any]]):
 
 
 class Section(BaseModel):
-    """A part of the configuration: unknown names are refused, and nothing changes after loading."""
+    """A part of the configuration. It refuses unknown names and never changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -101,19 +103,21 @@ class Section(BaseModel):
         for name, field in cls.model_fields.items():
             said = statement_of(field)
             if said is None:
-                raise TypeError(f"{cls.__name__}.{name}: declare it by setting(…)")
+                raise TypeError(f"{cls.__name__}.{name}: declare it with setting(…)")
             if (said.content is None) == issubclass(cls, ContentSection):
-                raise TypeError(f"{cls.__name__}.{name}: `content` must be said in a ContentSection, and only there")
+                raise TypeError(
+                    f"{cls.__name__}.{name}: a ContentSection must declare `content`, and other sections must not"
+                )
 
     def written(self, name: str) -> Any:
-        """The text in the file for a setting, if it was another than its value has by itself; else None."""
+        """The text of a setting in the file if it differs from the standard text of its value, else None."""
         text, value = self._written.get(name, (None, None))
         return text if text is not None and value == getattr(self, name) else None
 
     @model_validator(mode="wrap")
     @classmethod
     def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Any], info: ValidationInfo) -> Any:
-        """Replace references; remember what was written. Context: `environment`, and `plain` for data without references."""
+        """Replace references, and remember the written texts. Context: `environment`, and `plain` for data without references."""
         context = info.context or {}
         if not isinstance(data, dict) or context.get("plain"):
             return handler(data)
@@ -131,14 +135,14 @@ class Section(BaseModel):
 
 
 class ContentSection(Section):
-    """A section each of whose settings says whether it decides the bytes of objects."""
+    """A section in which each setting declares whether it decides the bytes of objects."""
 
 
 # --- How a setting is read
 
 
 class _Way(NamedTuple):
-    """What is done with the value of one key before it is validated."""
+    """How to read the value of one key before validation."""
 
     name: str
     references: bool
@@ -163,9 +167,9 @@ class _Way(NamedTuple):
         return value
 
     def written(self, value: Any, read: Any) -> Any:
-        """What to give back for `value`, if the model by itself would give something else."""
+        """The text to write back for `value`, or None if the model alone would write the same."""
         if isinstance(value, Resolved):
-            return value.written  # the section above had to read it, to choose this shape
+            return value.written  # the section above read this value already, to choose this model
         if self.tag:
             return None
         return value if (self.references and read != value) or (self.spelled and isinstance(value, str)) else None
@@ -177,7 +181,7 @@ def _is_small(text: str) -> bool:
 
 @cache
 def _ways(section: type[Section]) -> dict[str, _Way]:
-    """By each key under which a setting may be given."""
+    """How to read each setting, by every key that a file may use for it."""
     found: dict[str, _Way] = {}
     for name, field in section.model_fields.items():
         said = statement_of(field)
@@ -199,7 +203,7 @@ def _ways(section: type[Section]) -> dict[str, _Way]:
 
 
 def statement_of(field: FieldInfo) -> Declared | None:
-    """What `setting` said; None if it was not asked."""
+    """The declaration that `setting` made, or None."""
     extra = field.json_schema_extra
     if not isinstance(extra, dict) or "x-advanced" not in extra:
         return None
@@ -207,7 +211,7 @@ def statement_of(field: FieldInfo) -> Declared | None:
 
 
 def keys_of(name: str, field: FieldInfo) -> list[str]:
-    """The names by which a file may give a setting; the first is the one that is written back."""
+    """The names that a file may use for a setting. `dump` writes the first."""
     if isinstance(field.validation_alias, AliasChoices):
         return [str(each) for each in field.validation_alias.choices]
     return [field.alias or name]
@@ -220,7 +224,7 @@ def kind_of(field: FieldInfo) -> str:
 
 
 def tag_of(field: FieldInfo) -> str:
-    """The setting that says which of several shapes a section has: "mode", "type"; empty if there is one shape."""
+    """The setting that chooses one of several models for a section: "mode" or "type". Empty if the section has one model."""
     shapes = [each for each in members(field.annotation) if isinstance(each, type) and issubclass(each, Section)]
     return next((name for name in _TAGS if len(shapes) > 1 and name in shapes[0].model_fields), "")
 
@@ -229,7 +233,7 @@ _TAGS: Final = ("mode", "type")
 
 
 def members(annotation: Any, *, bare: bool = True) -> list[Any]:
-    """The types of a union, None left out; of any other type itself. `bare`: without what Annotated adds."""
+    """The types of a union without None; for any other type, the type itself. `bare`: without the metadata of Annotated."""
     if get_origin(annotation) is Annotated and get_origin(get_args(annotation)[0]) in {Union, UnionType}:
         return members(get_args(annotation)[0], bare=bare)
     if get_origin(annotation) in {Union, UnionType}:
@@ -251,7 +255,7 @@ def _literals(annotation: Any) -> list[Any]:
 
 
 def by_tag(name: str, default: str) -> Discriminator:
-    """Shapes told apart by the setting `name`, which may be left out. Mark each with `Tag`."""
+    """Chooses one of several models by the setting `name`, which a file may leave out. Mark each model with `Tag`."""
     return Discriminator(
         lambda value: str(value.get(name, default)) if isinstance(value, dict) else getattr(value, name, None)
     )

@@ -1,11 +1,12 @@
 """The value types of the configuration: durations, sizes, names, addresses, topic filters and buckets.
 
 The spellings are those that users of EMQX know: "500ms", "1h30m", "5mb". Numbers without a unit are milliseconds for
-durations and bytes for sizes. In a model a duration is a number of seconds and a size a number of bytes; written back they are
-texts again: `duration_text` and `size_text` here, or the very spelling that the section remembers (section.py).
+durations and bytes for sizes. In a model, a duration is a number of seconds and a size is a number of bytes. When
+written back, they are texts again: those of `duration_text` and `size_text`, or the spelling that the section remembers
+(section.py).
 
-A validator here says what it expected and never what it found: problems.py adds that where it may be shown. This file knows
-no setting by name.
+A validator says only what it expected. problems.py adds what was found, if that may be shown. This file does not know the names
+of settings.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _EXPECTED_SIZE: Final = 'expected a size such as "64kb", "5mb" or "1gb"'
 
 
 class Kind(NamedTuple):
-    """What a type is called in the manual, in JSON Schema's `format` and in messages."""
+    """The name of a type in the manual, in JSON Schema's `format` and in messages."""
 
     name: str
 
@@ -44,7 +45,7 @@ def parse_duration(value: Any) -> float:
     """Seconds from "500ms", "15s", "1h30m" or a number of milliseconds. Raises ValueError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         if not 0 <= value <= _MILLISECONDS_MAX:
-            raise ValueError("expected a duration that is neither negative nor endless")
+            raise ValueError("expected a duration that is neither negative nor infinite")
         return value / 1000
     if isinstance(value, Resolved) and value.isdecimal():
         return int(value[:_TEXT_MAX]) / 1000
@@ -84,7 +85,7 @@ def size_text(size: int) -> str:
 
 
 def text_of(kind: str, value: Any) -> Any:
-    """A value of a kind of setting as it is written: durations and sizes as texts, all else as it is."""
+    """The written form of a value: durations and sizes become texts, other values stay unchanged."""
     if value is None or kind not in {"duration", "size"}:
         return value
     return duration_text(value) if kind == "duration" else size_text(value)
@@ -121,7 +122,7 @@ def _check_bucket(value: str) -> str:
 
 
 def host_and_port(value: str) -> str:
-    """`value`, if it is host:port. Raises ValueError."""
+    """`value`, if it is host:port. Raises ValueError otherwise."""
     host, _, port = value.rpartition(":")
     if not host or not (port.isdecimal() and port.isascii()) or not 0 < int(port[:6]) < 65536:
         raise ValueError("expected host:port")

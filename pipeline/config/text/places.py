@@ -1,4 +1,4 @@
-"""Where the settings of a configuration stand in its file, also within a statement of several lines. Opens no file."""
+"""The places of settings in the file of a configuration, also inside a statement of several lines. Opens no file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The places in one file. They take no part in the equality of configurations."""
+    """The places in one file. They do not count for the equality of configurations."""
 
     name: str = ""
     root: YamlNode | None = None
@@ -29,7 +29,8 @@ class Places:
     def of(self, path: Sequence[str | int], line: int = 0, column: int = 0) -> str:
         """`file:line:column` of a setting, or of the deepest one around it; empty if there is no file.
 
-        `line` and `column` are a place within the setting's text: then it is that place, where it can be known.
+        With `line` and `column`, a place in the setting's text, the result is that place in the file if it can be
+        known.
         """
         if self.root is None:
             return self.name
@@ -52,7 +53,7 @@ class Places:
         return place, node, True
 
     def _within(self, node: YamlNode, line: int, column: int) -> Place | None:
-        """The place in the file of a place in a scalar; None if the text is not its lines joined."""
+        """The place in the file for a place in a scalar, or None if the text differs from its joined lines."""
         text = node.text
         if text is None:
             return None
@@ -66,12 +67,12 @@ class Places:
         return None if line > 1 else self._folded(text.rstrip("\n"), rows, first, node, column)
 
     def _folded(self, text: str, rows: list[str], first: int, node: YamlNode, column: int) -> Place | None:
-        """In a scalar whose lines were joined by blanks."""
+        """The place in a scalar whose lines YAML joined with spaces."""
         begin = node.place.column - 1 + (1 if node.style in {"'", '"'} else 0) if node.style != ">" else 0
         left = column - 1
         for number, row in enumerate(rows):
             start = begin if number == 0 and begin else len(row) - len(row.lstrip())
-            piece = row[start:].rstrip()[: len(text)]  # behind the text stand quotes and brackets
+            piece = row[start:].rstrip()[: len(text)]  # quotes and brackets may follow the text
             if not piece or not text.startswith(piece):
                 return None
             if left <= len(piece):

@@ -1,8 +1,8 @@
-"""What is wrong with a configuration, in our words: where, what was expected, and what was found where that may be shown.
+"""The problems of a configuration in our own words: where, what was expected, and what was found if that may be shown.
 
-Validation is pydantic's; its messages are not shown. Each of its kinds of error has a sentence in the table here. Nothing that
-stands below `connectors` or `sources`, or in a setting that can hold a secret, or comes from the environment, is shown: in its
-place stands what kind of value it is.
+pydantic validates, but its messages are not shown. The table here has a sentence for each of its kinds of error. A message never
+shows a value below `connectors` or `sources`, in a setting that can hold a secret, or from the environment. It names the kind of
+such a value instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHOWN_MAX: Final = 80
 
 
 class Problem(NamedTuple):
-    """What is wrong, and with which setting: its path of keys."""
+    """What is wrong, and the path of keys of the setting."""
 
     path: tuple[str | int, ...]
     message: str
@@ -33,18 +33,20 @@ class Problem(NamedTuple):
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """A path as messages show it: `rules.hot.actions[1]`."""
+    """A path in the form of messages: `rules.hot.actions[1]`."""
     found = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return found.removeprefix(".") or "configuration"
 
 
 def problems_of(error: ValidationError, model: type[Section], at: Sequence[str | int] = ()) -> list[Problem]:
-    """All that is wrong; `model` is what was validated, and `at` the path where it stands."""
+    """All problems of an error. `model` is the validated section, and `at` is its path."""
     found: dict[tuple[str | int, ...], str] = {}
     for each in error.errors(include_url=False):
         spot = _spot(model, each["loc"], at)
         path = (*spot.path, _tag_name(spot)) if _is_shape(each) else spot.path
-        found.setdefault(path, _message(each, spot))  # one problem a setting: of a union the first type's
+        found.setdefault(
+            path, _message(each, spot)
+        )  # one problem for each setting; for a union, that of its first type
     return [Problem(path, message) for path, message in found.items()]
 
 
@@ -59,13 +61,13 @@ class _Spot(NamedTuple):
 
 
 def _spot(model: type[Section], location: Sequence[str | int], at: Sequence[str | int]) -> _Spot:
-    """Follow an error's location through the model, and leave out the parts by which pydantic names shapes of a union."""
+    """Follow an error's location through the model. Leaves out the parts with which pydantic names the models of a union."""
     path, kind, section = [*at], "", model
     hidden = bool(path) and path[0] in _HIDDEN
     annotation: Any = model
     for part in location:
         if part == "[key]":
-            break  # it is the name itself that is wrong
+            break  # the name itself is wrong
         shapes = members(annotation)
         sections = [each for each in shapes if isinstance(each, type) and issubclass(each, Section)]
         if len(sections) > 1:
@@ -91,7 +93,7 @@ def _tag(section: type[Section]) -> str:
 
 
 def _is_shape(error: Any) -> bool:
-    """Whether the setting that says which of several shapes a section has is wrong, or not there."""
+    """Whether the setting that chooses a section's model is wrong or missing."""
     return bool(error["type"].startswith("union_tag") and isinstance(error.get("input"), dict))
 
 
@@ -111,14 +113,14 @@ def _message(error: Any, spot: _Spot) -> str:
         return _shape(found, spot)
     expected = _EXPECTED[kind](context, spot) if kind in _EXPECTED else "expected another value"
     if kind == "value_error" and isinstance(found, Section | dict):
-        return expected  # a whole section: only what is expected of it is told
+        return expected  # for a whole section, the message says only what was expected
     if kind in _BOUNDS:
-        found = text_of(spot.kind, found)  # read already, and told as it is written
+        found = text_of(spot.kind, found)  # this value was read already, and is shown in its written form
     return f"{expected}, found {_found(found, spot.hidden)}"
 
 
 def _shape(found: Any, spot: _Spot) -> str:
-    """Of a section with several shapes: which there are."""
+    """The possible models of a section."""
     name, expected = _tag_name(spot), f"expected {_choice(map(_tag, members(spot.annotation)))}"
     return f"{expected}, found {_found(found[name], spot.hidden)}" if name in found else f"required; {expected}"
 
@@ -130,9 +132,9 @@ def _meant(spot: _Spot) -> str:
 
 
 def _found(value: Any, hidden: bool) -> str:
-    """The value, or what kind of value it is."""
+    """The value, or its kind if it must not be shown."""
     if isinstance(value, Resolved):
-        return f"what {shown(value.written)} stands for"
+        return f"the value of {shown(value.written)}"
     kind = next((words for type_, words in _KINDS if isinstance(value, type_)), "something else")
     if hidden or kind in {"nothing", "a list", "a mapping", "something else"}:
         return kind
@@ -183,7 +185,7 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any], _Spot], str]]] = {
     "string_type": _always("a text"),
     "string_unicode": _always("a text of Unicode characters"),
     "string_too_short": _always("a text that is not empty"),
-    "string_pattern_mismatch": lambda context, spot: f"expected a text that fits {context['pattern']}",
+    "string_pattern_mismatch": lambda context, spot: f"expected a text that matches {context['pattern']}",
     **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _always("a whole number")),
     **dict.fromkeys(("float_type", "float_parsing", "finite_number"), _always("a number")),
     **dict.fromkeys(("bool_type", "bool_parsing"), _always("true or false")),

@@ -1,4 +1,4 @@
-"""What the YAML parser complains of, in our words. The parser quotes the text, which may be a secret; we never do."""
+"""The errors of the YAML parser in our own words. The parser quotes the text, which may be a secret; our messages do not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 import yaml
 
-# Parts of the messages of libyaml and of PyYAML, and what they mean. The first that fits counts.
+# Parts of the messages of libyaml and of PyYAML, and their meaning. The first match counts.
 _WORDS: Final = (
     (
         "mapping values are not allowed",
@@ -19,19 +19,19 @@ _WORDS: Final = (
     ("expected '-' indicator", "expected an item (-) with the indentation of those before it"),
     ("<block end>", "expected a setting or an item with the indentation of those before it"),
     ("node content", "expected a value"),
-    ("nesting depth", "expected fewer values in one another"),
+    ("nesting depth", "expected fewer nested values"),
     ("unexpected end of stream", "the text ends within quotes"),
     ("unexpected document", "the text ends within quotes"),
-    ("escape", "found an unknown escape in double quotes; in single quotes \\ is a character like any other"),
+    ("escape", "found an unknown escape in double quotes; in single quotes \\ is an ordinary character"),
     ("control characters", "found a control character"),
     ("special characters", "found a control character"),
     ("unacceptable character", "found a control character"),
     ("block sequence entries", "found an item (-) where none can begin; look at the indentation"),
     ("document start", "expected one document; a text that begins with % needs quotes"),
     ("YAML document", "expected YAML of version 1"),
-    ("scanning a block scalar", "expected nothing behind | or > but its signs; the text is in the lines below"),
-    ("anchor", "found no name behind &; a text that begins with & needs quotes"),
-    ("alias", "found no name behind *; a text that begins with * needs quotes"),
+    ("scanning a block scalar", "expected only indicators after | or >; the text begins on the next line"),
+    ("anchor", "found no name after &; a text that begins with & needs quotes"),
+    ("alias", "found no name after *; a text that begins with * needs quotes"),
     ("directive", "expected no directive; a text that begins with % needs quotes"),
     ("tag", "found no known tag; a text that begins with ! needs quotes"),
 )
@@ -48,11 +48,11 @@ def plain_words(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
         line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
     if "start any token" in said:
         return _no_token(text, line, column), line + 1, column + 1
-    found = next((words for part, words in _WORDS if part in said), "expected YAML, which this is not")
+    found = next((words for part, words in _WORDS if part in said), "expected YAML")
     return found, line + 1, column + 1
 
 
 def _no_token(text: str, line: int, column: int) -> str:
     lines = text.split("\n")
     found = lines[line][column : column + 1] if line < len(lines) else ""
-    return "found a tab, where YAML takes blanks" if found == "\t" else f"a text that begins with {found} needs quotes"
+    return "found a tab where YAML expects spaces" if found == "\t" else f"a text that begins with {found} needs quotes"

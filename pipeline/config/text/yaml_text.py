@@ -1,8 +1,8 @@
-"""From YAML to plain data in which each value knows its line, without what surprises: one reading, from the parser's events.
+"""Reads YAML into plain data in which each value knows its line, from the events of the parser.
 
-Different from YAML's own ways, on purpose: every key is a text (`null:`, `on:` and `1:` are names of settings); two equal keys
+This differs from YAML's own rules on purpose: every key is a text (`null:`, `on:` and `1:` are names of settings); two equal keys
 are an error; `0123` and `12:30` are texts and not octal or base 60; dates are texts. Anchors, aliases and merge keys work, within
-bounds. Every error is a ConfigError with a line, and shows nothing of the text but its line and names of settings.
+bounds. Every error is a ConfigError with a line. It shows only names of settings, and nothing else of the text.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.config.text.yaml_errors import plain_words
 from pipeline.errors import ConfigError
 
 DEPTH_MAX: Final = 50
-VALUES_MAX: Final = 100_000  # with what aliases repeat
+VALUES_MAX: Final = 100_000  # with the values that aliases repeat
 DIGITS_MAX: Final = 40
 
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class YamlNode:
-    """A value with its place; `size` counts the values in it. A mapping has `keys`, a list `items`, a scalar its `text`."""
+    """A value with its place. `size` counts the values in it. A mapping has `keys`, a list has `items`, a scalar has `text`."""
 
     value: Any
     place: Place
@@ -67,7 +67,7 @@ class YamlNode:
 
 
 def read(text: str, name: str) -> YamlNode:
-    """The one document in `text`. Raises ConfigError whose place is in the file `name`."""
+    """The document in `text`. Raises ConfigError with a place in the file `name`."""
     try:
         return _Builder(name).build(yaml.parse(text.removeprefix("\ufeff"), Loader=_LOADER))
     except yaml.YAMLError as error:
@@ -78,7 +78,7 @@ def read(text: str, name: str) -> YamlNode:
 
 
 class _Builder:
-    """Makes nodes of the parser's events."""
+    """Makes nodes from the parser's events."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -98,7 +98,7 @@ class _Builder:
 
     def _node(self, event: Event, events: Iterator[Event], depth: int) -> YamlNode:
         if depth > DEPTH_MAX:
-            self._refuse(event, f"expected at most {DEPTH_MAX} values in one another")
+            self._refuse(event, f"expected at most {DEPTH_MAX} nested values")
         if isinstance(event, AliasEvent):
             return self._alias(event)
         assert isinstance(event, NodeEvent)
@@ -119,14 +119,16 @@ class _Builder:
     def _alias(self, event: AliasEvent) -> YamlNode:
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            self._refuse(event, "found an alias (*) of nothing before it; a text that begins with * needs quotes")
+            self._refuse(
+                event, "found an alias (*) without an anchor before it; a text that begins with * needs quotes"
+            )
         self._count(event, node.size)
         return node
 
     def _scalar(self, event: ScalarEvent) -> YamlNode:
         tag = event.tag or ""
         if tag not in {"", "!"} | _TAGS:
-            self._refuse(event, "found a tag (!) that is not YAML's; a text that begins with ! needs quotes")
+            self._refuse(event, "found a tag (!) that YAML does not have; a text that begins with ! needs quotes")
         plain = event.implicit[0] or (tag in _TAGS and not tag.endswith(":str"))
         value = _value(event.value) if plain else event.value
         return YamlNode(value, _start(event), _last_line(event), text=event.value, style=event.style)
@@ -166,7 +168,7 @@ class _Builder:
         return node
 
     def _merge(self, event: Event, value: YamlNode) -> dict[str, tuple[Place, YamlNode]]:
-        """The settings behind `<<`; of several mappings the first one counts."""
+        """The settings of `<<`. Of several mappings, the first counts."""
         found: dict[str, tuple[Place, YamlNode]] = {}
         for each in value.items or [value]:
             if not isinstance(each.value, dict):
@@ -195,7 +197,7 @@ def _last_line(event: Event) -> int:
 
 
 def _value(text: str) -> Any:
-    """What a text without quotes stands for."""
+    """The value of a text without quotes."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if _INTEGER.fullmatch(text):

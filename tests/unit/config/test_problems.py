@@ -142,7 +142,7 @@ def test_what_may_be_a_secret_is_not_shown(part: str) -> None:
         ("session_timeout: 10ms", "kafka.session_timeout: expected at least 1s, found '10ms'"),
         (
             "session_timeout: -1",
-            "kafka.session_timeout: expected a duration that is neither negative nor endless, found -1",
+            "kafka.session_timeout: expected a duration that is neither negative nor infinite, found -1",
         ),
         ("max_message_bytes: 5 stones", "kafka.max_message_bytes: expected a size such as"),
     ],
@@ -178,7 +178,7 @@ def test_all_that_names_nothing_is_told_at_once() -> None:
         "actions.s3.hot.connector: no S3 connector 'sea'; there are: none",
         "rules.r.actions[1]: no action 's3:cold'; there are: s3:hot",
         "rules.r.actions[2]: no action 'kafka:x'; there are: s3:hot",
-        "sources.exhook.a: expected a name of its own for each source; sources.mqtt has it too",
+        "sources.exhook.a: expected a different name for each source; sources.mqtt has this name too",
     ]
     with pytest.raises(ConfigError) as caught:
         load(data)

@@ -107,7 +107,7 @@ def test_it_has_help_defaults_and_formats() -> None:
     assert kafka["session_timeout"]["default"] == "30s"
     assert kafka["session_timeout"]["anyOf"][0]["type"] == "string"
     assert kafka["session_timeout"]["anyOf"][0]["format"] == "duration"
-    assert kafka["partitions"]["description"] == "Partitions of topics that have to be created."
+    assert kafka["partitions"]["description"] == "Number of partitions of topics that Tidegate creates."
     assert (options["request_ttl"]["default"], options["max_buffer_bytes"]["default"]) == ("infinity", "256MB")
     assert options["max_queue_bytes"]["deprecated"]
     assert SCHEMA["$defs"]["Rule"]["properties"]["sql"]["x-syntax"] == "sql"

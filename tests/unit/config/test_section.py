@@ -31,22 +31,22 @@ def test_every_setting_says_whether_it_may_be_folded_and_whether_it_decides_byte
 
 def test_a_new_setting_that_says_nothing_is_refused() -> None:
     """When its module is imported, so it cannot be forgotten."""
-    with pytest.raises(TypeError, match=r"Plain\.new: declare it by setting"):
+    with pytest.raises(TypeError, match=r"Plain\.new: declare it with setting"):
 
         class Plain(Section):
             new: int = 1
 
-    with pytest.raises(TypeError, match=r"WithField\.new: declare it by setting"):
+    with pytest.raises(TypeError, match=r"WithField\.new: declare it with setting"):
 
         class WithField(Section):
             new: int = Field(1, description="help")
 
-    with pytest.raises(TypeError, match=r"Silent\.new: `content` must be said"):
+    with pytest.raises(TypeError, match=r"Silent\.new: a ContentSection must declare"):
 
         class Silent(ContentSection):
             new: int = setting(1, advanced=False)
 
-    with pytest.raises(TypeError, match=r"Loud\.new: `content` must be said"):
+    with pytest.raises(TypeError, match=r"Loud\.new: a ContentSection must declare"):
 
         class Loud(Section):
             new: int = setting(1, advanced=False, content=True)
