@@ -1,4 +1,4 @@
-"""`python -m pipeline.cli`: the command without its script."""
+"""`python -m pipeline.cli`: the command line without the installed script."""
 
 from pipeline.cli.main import main
 

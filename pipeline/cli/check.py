@@ -1,4 +1,4 @@
-"""`tidegate check`: whether a configuration can be used. Exit status 2 if it cannot, 1 if a bucket or a secret is missing."""
+"""`tidegate check`: checks a configuration. Exit status 2 if it cannot be used, 1 if a bucket or a secret is missing."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ _PLACE: Final = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+)(?:: (?P
 @app.command()
 def check(
     config: ConfigFile,
-    connect: Annotated[bool, typer.Option("--connect", help="Also ask for the bucket of each action.")] = False,
-    output: Annotated[Literal["text", "json"], typer.Option(help="json: one object.")] = "text",
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also connect to S3 and check the bucket of each action.")
+    ] = False,
+    output: Annotated[Literal["text", "json"], typer.Option(help="json: one JSON object.")] = "text",
 ) -> None:
     """Check a configuration: every setting, rule and template.
 
-    Opens no connection, unless --connect is given. Exit status 2 if the file cannot be used. A secret whose variable or file
-    is not here is a warning, and with --connect an error.
+    Opens no connection unless --connect is given. Exit status 2 if the file cannot be used. If the variable or file of
+    a secret is missing, this is a warning, and with --connect an error.
     """
     report = _look(config, connect=connect)
     if output == "json":
@@ -42,7 +44,7 @@ def check(
 
 
 class _Report(NamedTuple):
-    """What was found. `buckets` has the state of each action's, when they were asked for."""
+    """The result of the check. `buckets` has the state of each action's bucket if --connect was given."""
 
     problems: list[TidegateError]
     secrets: list[TidegateError]
@@ -57,14 +59,14 @@ class _Report(NamedTuple):
         return 1 if disconnected or (self.connect and self.secrets) else 0
 
     def facts(self) -> dict[str, Any]:
-        """As one JSON object."""
+        """The report as one JSON object."""
         found: dict[str, Any] = {"good": not self.status}
         found["problems"] = [_facts(each) for each in (*self.problems, *(self.secrets if self.connect else ()))]
         found["warnings"] = [_facts(each) for each in (() if self.connect else self.secrets)]
         return found | ({"buckets": self.buckets} if self.connect else {})
 
     def print(self, file: Path) -> None:
-        """For people: what is wrong on the error stream, and what is good."""
+        """The report for people: problems on the error stream, the rest on the standard output."""
         for problem in self.problems:
             typer.echo(f"error: {problem}", err=True)
         for secret in self.secrets:
@@ -109,7 +111,7 @@ def _buckets(config: Config) -> dict[str, str]:
 
 
 def _facts(error: TidegateError) -> dict[str, Any]:
-    """Where something is wrong, and what. A place that is not known is left out."""
+    """The message and place of an error. An unknown place is left out."""
     if not isinstance(error, ConfigError):
         return {"message": str(error)}
     found = _PLACE.fullmatch(error.where)

@@ -1,4 +1,4 @@
-"""`tidegate config schema`: the JSON Schema of the configuration file, by which an editor completes and checks it."""
+"""`tidegate config schema`: prints the JSON Schema of the configuration file. Editors complete and check the file with it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import typer
 
 from pipeline.cli.options import group
 
-app = group("Print what an editor needs to help with a configuration.")
+app = group("Print the JSON Schema of the configuration for editors.")
 
 
 @app.command("schema")
 def print_schema() -> None:
     """Print the JSON Schema of the configuration file.
 
-    An editor that has it completes the names of settings, shows their help and marks what is wrong.
+    With this schema, an editor completes the names of settings, shows their help and marks errors.
     """
     from pipeline.config.schema import schema
 

@@ -1,4 +1,4 @@
-"""`tidegate dead-letter list|show|redrive`: what could not be handled, why, and another try once the cause is mended."""
+"""`tidegate dead-letter list|show|redrive`: shows records that could not be handled, and sends them again."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     from pipeline.config import Config
     from pipeline.record import Outgoing
 
-app = group("Look at records that could not be handled, send them again.")
+app = group("Show records that could not be handled, send them again.")
 
 SENT_AT_ONCE: Final = 500
 
 Places = Annotated[
     list[str] | None,
-    typer.Argument(help="Letters by their place, partition:offset; all by default.", show_default=False),
+    typer.Argument(help="Places of dead letters, as partition:offset. Default: all.", show_default=False),
 ]
-ByAction = Annotated[str | None, typer.Option("--action", help="Only of this action.", show_default=False)]
-ByRule = Annotated[str | None, typer.Option("--rule", help="Only of this rule.", show_default=False)]
-ByCause = Annotated[str | None, typer.Option("--cause", help="Only with this cause.", show_default=False)]
+ByAction = Annotated[str | None, typer.Option("--action", help="Only dead letters of this action.", show_default=False)]
+ByRule = Annotated[str | None, typer.Option("--rule", help="Only dead letters of this rule.", show_default=False)]
+ByCause = Annotated[str | None, typer.Option("--cause", help="Only dead letters with this cause.", show_default=False)]
 Since = Annotated[
     int | None,
-    typer.Option("--since", parser=parse_time, metavar="TIME", help="Only of messages that arrived since then."),
+    typer.Option("--since", parser=parse_time, metavar="TIME", help="Only messages that arrived since this time."),
 ]
-Again = Annotated[bool, typer.Option("--again", help="Also those that were sent again already.")]
+Again = Annotated[bool, typer.Option("--again", help="Also dead letters that were sent again already.")]
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which letters a command is about."""
+    """The dead letters that a command selects."""
 
     places: frozenset[str]
     action: str | None
@@ -53,7 +53,7 @@ class Wanted:
     again: bool
 
     def takes(self, letter: Letter) -> bool:
-        """Whether a letter is among them, but for `again`."""
+        """Whether the letter is selected. `again` is not checked here."""
         return (
             (not self.places or letter.place in self.places)
             and self.action in (None, letter.action)
@@ -71,8 +71,8 @@ def list_letters(
     cause: ByCause = None,
     since: Since = None,
     again: Again = False,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 1000,
-    summary: Annotated[bool, typer.Option("--summary", help="Only count, by action, rule and cause.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="The most dead letters to show.")] = 1000,
+    summary: Annotated[bool, typer.Option("--summary", help="Only show counts by action, rule and cause.")] = False,
     output: Output = "text",
 ) -> None:
     """List dead letters that were not sent again, in the order of each partition."""
@@ -89,9 +89,9 @@ def list_letters(
 
 @app.command("show")
 def show_letter(
-    config: ConfigFile, place: Annotated[str, typer.Argument(help="The letter's place, partition:offset.")]
+    config: ConfigFile, place: Annotated[str, typer.Argument(help="Place of the dead letter, as partition:offset.")]
 ) -> None:
-    """Show one dead letter whole, as JSON: the record as it was, and what happened to it."""
+    """Show one whole dead letter as JSON: the original record, and what happened to it."""
     from pipeline.config import load_file
     from pipeline.sql.runtime.values import text_of
 
@@ -104,7 +104,7 @@ def show_letter(
         }
         typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, default=_shown))
         return
-    raise NotFoundError(f"no dead letter at {place!r}; `tidegate dead-letter list` shows those that there are")
+    raise NotFoundError(f"no dead letter at {place!r}; `tidegate dead-letter list` shows the existing ones")
 
 
 @app.command("redrive")
@@ -116,11 +116,12 @@ def redrive(
     cause: ByCause = None,
     since: Since = None,
     again: Again = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")] = False,
 ) -> None:
-    """Send dead letters to their topic again, for the action and rule that failed. Those of a client stay in order.
+    """Send dead letters to their topic again, for the action and rule that failed. The letters of a client stay in
+    order.
 
-    Each is marked, so that it is sent once. If this command is killed, the last 500 may be sent a second time.
+    Each letter is marked, so that it is sent only once. If this command is killed, up to 500 letters may be sent a second time.
     """
     from pipeline.config import load_file
 
@@ -138,7 +139,7 @@ async def _redrive(config: Config, found: Iterator[Letter], dry_run: bool) -> No
     async def next_letters() -> list[Letter]:
         return await asyncio.to_thread(lambda: list(islice(found, SENT_AT_ONCE)))
 
-    some = await next_letters()  # before anything waits to write: a Kafka that is away is told of once
+    some = await next_letters()  # first read, then connect the producer: so an absent Kafka is reported only once
     producer = Producer(config.kafka, client_id="tidegate-redrive", delivery_timeout_seconds=60)
     await producer.connect()
     sent = kept = 0
@@ -168,7 +169,7 @@ def _again(config: Config, letter: Letter) -> tuple[str, Outgoing]:
 
 
 async def _send(producer: Any, letter_topic: str, going: list[tuple[Letter, str, Outgoing]]) -> None:
-    """In order; the marks when Kafka has them all."""
+    """Send the records in order, and the marks after Kafka has all records."""
     for topic in dict.fromkeys(topic for _, topic, _ in going):
         await producer.send(topic, [record for _, its_topic, record in going if its_topic == topic])
     now_ms = time.time_ns() // 1_000_000
@@ -186,7 +187,7 @@ def _wanted(
 
 
 def _letters(config: Config, wanted: Wanted) -> Iterator[Letter]:
-    """The letters that are wanted. The topic is read twice: a mark comes after the letter that it is about."""
+    """The selected letters. The topic is read twice, because the mark of a letter comes after the letter."""
     from pipeline.connectors.kafka.reader import everything
 
     topic = config.kafka.dead_letter_topic
@@ -219,7 +220,7 @@ def _facts(letter: Letter) -> dict[str, Any]:
 
 
 def _shown(value: bytes) -> dict[str, str]:
-    """Bytes that are not UTF-8, in JSON."""
+    """A value for JSON, also if its bytes are not UTF-8."""
     import base64
 
     return {"$b64": base64.b64encode(value).decode()}

@@ -1,4 +1,4 @@
-"""`tidegate demo`: the whole pipeline on this machine, with simulated devices. What it does: pipeline/demo."""
+"""`tidegate demo`: the whole pipeline on this machine, with simulated devices. pipeline/demo does the work."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ app = single()
 def demo(
     devices: Annotated[int, typer.Option(min=1, max=1000, help="Simulated devices.")] = 40,
     rate: Annotated[float, typer.Option(min=0.1, max=100, help="Messages per second of each device.")] = 2.5,
-    duration: Annotated[float, typer.Option(min=1, max=3600, help="Seconds for which the devices send.")] = 20.0,
-    output: Annotated[Literal["text", "json"], typer.Option(help="json: one object as the last line.")] = "text",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards, until Ctrl-C.")] = False,
+    duration: Annotated[float, typer.Option(min=1, max=3600, help="How many seconds the devices send.")] = 20.0,
+    output: Annotated[Literal["text", "json"], typer.Option(help="json: one JSON object as the last line.")] = "text",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything running until Ctrl-C.")] = False,
     listener: Annotated[
-        bool, typer.Option("--listener", help="Without a broker: devices connect to the ingress itself.")
+        bool, typer.Option("--listener", help="Use no broker: devices connect to the ingress itself.")
     ] = False,
 ) -> None:
     """Run the whole pipeline on embedded servers and prove it.

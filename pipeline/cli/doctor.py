@@ -1,6 +1,6 @@
-"""`tidegate doctor`: one line for each thing that was looked at outside. Exit status 1 if anything is bad.
+"""`tidegate doctor`: prints one line for each check of the outside systems. Exit status 1 if anything is bad.
 
-What is looked at and why: pipeline/doctor. This file prints.
+pipeline/doctor does the checks. This file prints them.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ app = single()
 @app.command()
 def doctor(
     config: ConfigFile,
-    output: Annotated[Literal["text", "json"], typer.Option(help="json: one object, at the end.")] = "text",
+    output: Annotated[Literal["text", "json"], typer.Option(help="json: one JSON object at the end.")] = "text",
 ) -> None:
-    """Look at the brokers, Kafka and the buckets before starting.
+    """Check the brokers, Kafka and the buckets before you start.
 
-    Each is asked what the processes will ask of it, with the same logins. Exit status 1 if anything is bad.
+    The checks use the same requests and logins as the processes. Exit status 1 if anything is bad.
     """
     from pipeline import log
     from pipeline.config import load_file
 
-    log.configure(level="error")  # what the connectors would warn of, the checks say themselves
+    log.configure(level="error")  # the checks report what the connectors would warn about
     sys.exit(asyncio.run(_print(load_file(config), as_json=output == "json")))
 
 
@@ -59,17 +59,17 @@ async def _checks(config: Config) -> AsyncIterator[Check]:
 
     for secret in unresolved_secrets(config):
         title, _, setting = str(secret).partition(": ")
-        yield Check(f"secret {title}", "bad", setting, "the secret", "set the variable, or put the file there")
+        yield Check(f"secret {title}", "bad", setting, "the secret", "set the variable, or create the file")
     packets: dict[str, int | None] = {}
     for name, source in config.sources.mqtt.items():
         checks, packets[f"mqtt:{name}"] = await asyncio.to_thread(mqtt.check, name, source)
         for check in checks:
             yield check
     for name in config.sources.exhook:
-        yield Check(f"exhook:{name}", "skipped", "EMQX connects to us; its own log tells whether it can")
+        yield Check(f"exhook:{name}", "skipped", "EMQX connects to the ingress; EMQX's log shows whether it can")
     for name, listener in config.sources.listener.items():
         packets[f"listener:{name}"] = listener.max_packet_size
-        yield Check(f"listener:{name}", "skipped", "devices connect to us; there is no broker that would have to queue")
+        yield Check(f"listener:{name}", "skipped", "devices connect to the ingress; no broker has to queue messages")
     for check in await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets))):
         yield check
     async for check in s3.check(config):

@@ -1,4 +1,4 @@
-"""`tidegate ingress`: the process that reads MQTT and writes Kafka. What it does: ingress/service.py."""
+"""`tidegate ingress`: starts the process that reads MQTT and writes to Kafka. ingress/service.py does the work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ app = single()
 def ingress(config: ConfigFile, log: LogFormat = "auto") -> None:
     """Read messages and events from MQTT, write them to Kafka.
 
-    A message is acknowledged when Kafka has it, and not before. Runs until it is stopped.
+    A message is acknowledged only after Kafka has it. The process runs until it is stopped.
     """
     from ingress import service
     from pipeline.config import load_file

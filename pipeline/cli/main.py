@@ -1,11 +1,11 @@
-"""The command line: which commands there are, in the order in which a person meets them.
+"""The command line: all commands, in the order in which a person needs them.
 
-Each command is a file of this folder, named as the command, that holds a `typer.Typer` called `app`. The file is imported when
-its command is run, completed or asked for its help, and not before: `tidegate --help` shows COMMANDS and imports none of them,
-so that it costs no more than Python and typer. A command in turn imports at its top only what its options need, and what does
-its work inside the function that runs.
+Each command is a file of this folder with the name of the command. The file holds a `typer.Typer` called `app`. It is imported
+only when its command runs, is completed or shows its help. `tidegate --help` shows COMMANDS and imports none of them, so it
+costs no more than Python and typer. The top of a command's file imports only what its options need. The function that runs
+imports the rest.
 
-A wrong configuration is one message and exit status 2, never a traceback.
+A wrong configuration gives one message and exit status 2, never a traceback.
 """
 
 from __future__ import annotations
@@ -23,38 +23,38 @@ from pipeline.errors import TidegateError
 COMMANDS: Final = {
     "demo": "Run the whole pipeline on embedded servers and prove it.",
     "check": "Check a configuration: every setting, rule and template.",
-    "doctor": "Look at the brokers, Kafka and the buckets before starting.",
+    "doctor": "Check the brokers, Kafka and the buckets before you start.",
     "ingress": "Read messages and events from MQTT, write them to Kafka.",
-    "worker": "Apply the rules to what is in Kafka, write the rows to S3.",
+    "worker": "Apply the rules to records in Kafka, write the rows to S3.",
     "verify": "Prove from S3 alone that nothing is lost or there twice.",
-    "replay": "Run a range of records through the present rules again.",
-    "dead-letter": "Look at records that could not be handled, send them again.",
+    "replay": "Handle a range of records again with today's rules.",
+    "dead-letter": "Show records that could not be handled, send them again.",
     "rule": "Try a rule on an event before it runs.",
     "template": "Try a template on a row before it is used.",
-    "config": "Print what an editor needs to help with a configuration.",
+    "config": "Print the JSON Schema of the configuration for editors.",
     "password": "Print a line of a listener's password file.",
 }
 
 
 class _Listed(TyperCommand):
-    """A command that is known by its name and one line, until it is needed."""
+    """A command that is not loaded: only its name and its line of help are known."""
 
     def loaded(self) -> Any:
-        """The command itself, with its options."""
+        """The loaded command with its options."""
         assert self.name is not None
         module = import_module(f"pipeline.cli.{self.name.replace('-', '_')}")
         return typer.main.get_command(module.app)
 
 
 class _Commands(TyperGroup):
-    """The group of all commands. Help and completion are shown what is listed; what is run is loaded."""
+    """The group of all commands. Help and completion use the list; a command that runs is loaded."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = {name: _Listed(name, help=line, callback=None) for name, line in COMMANDS.items()}
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        """The command that `args` begins with, loaded."""
+        """The loaded command with which `args` begins."""
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed.loaded() if isinstance(listed, _Listed) else listed, rest
 
@@ -64,7 +64,7 @@ app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain text: rich would cost as much again as everything else here
+    rich_markup_mode=None,  # plain text, because rich would double the time of --help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -87,7 +87,7 @@ def tidegate(
 
 
 def main() -> None:
-    """Entry point of the command: an error that a person can mend is one message and exit status 2."""
+    """Entry point of the command. An error that a person can correct gives one message and exit status 2."""
     collector.slow_down()
     try:
         app()

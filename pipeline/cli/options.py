@@ -1,4 +1,4 @@
-"""What several commands share: how they are declared, the configuration file, times, and the form of the output."""
+"""Parts that several commands share: declarations, the configuration file, times, and the form of the output."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Vectors = Annotated[Path | None, typer.Option(help="File of cases, JSON Lines.",
 
 
 def single() -> typer.Typer:
-    """What the file of one command declares it with. Help is plain text, as in main.py."""
+    """The app of a file with one command. Help is plain text, as in main.py."""
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def group(line: str) -> typer.Typer:
-    """What the file of a group of commands, such as `rule test`, declares them with. `line` says what they are for."""
+    """The app of a file with a group of commands, such as `rule test`. `line` is the help of the group."""
     app = typer.Typer(
         help=line, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
     )
-    app.callback()(lambda: None)  # a group stays one when it has a single command
+    app.callback()(lambda: None)  # keeps the group a group if it has a single command
     return app
 
 
@@ -41,5 +41,5 @@ def parse_time(text: str) -> int:
 
 
 def show_time(milliseconds: int) -> str:
-    """The same for people."""
+    """The time as ISO 8601 text in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

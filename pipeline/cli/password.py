@@ -1,4 +1,4 @@
-"""`tidegate password`: one line for the password file of a listener."""
+"""`tidegate password`: makes one line for the password file of a listener."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ app = single()
 def password(user: Annotated[str, typer.Argument(help="User name of the client.", show_default=False)]) -> None:
     """Print a line of a listener's password file.
 
-    The line is `user:hash`. The password is asked for, or read from standard input.
+    The line is `user:hash`. The command asks for the password, or reads it from standard input.
     """
     from pipeline.passwords import hashed
 
     if not user or ":" in user or user != user.strip() or not user.isprintable() or user.startswith("#"):
-        raise typer.BadParameter("expected a user name without ':', spaces around it or '#' before it")
+        raise typer.BadParameter(
+            "expected a user name without ':', without spaces at its ends and without '#' at its start"
+        )
     if sys.stdin.isatty():
         secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:

@@ -1,4 +1,4 @@
-"""How a command becomes a process that runs until it is stopped: the form of its log, and its event loop."""
+"""Runs a process until it is stopped: the form of its log, and its event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LogFormat = Annotated[
 
 
 def run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None:
-    """Run a process under uvloop where it exists. What is loaded by now stays, so the collector leaves it alone from here on."""
+    """Run a process, under uvloop if it is installed. The garbage collector ignores all objects that are loaded by now."""
     import gc
 
     from pipeline import log

@@ -1,4 +1,4 @@
-"""`tidegate replay`: says what a replay would read and write, asks, and does it."""
+"""`tidegate replay`: shows what a replay would read and write, asks, and runs it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PROGRESS_SECONDS: Final = 2.0
 
 
 def parse_bound(text: str) -> Bound:
-    """An offset if it is a whole number, else a time."""
+    """An offset if the text is a whole number, else a time."""
     from pipeline.connectors.kafka.reader import Bound
 
     return Bound(offset=int(text)) if text.isdecimal() else Bound(time_ms=parse_time(text))
@@ -35,31 +35,33 @@ def parse_bound(text: str) -> Bound:
 @app.command()
 def replay(
     config: ConfigFile,
-    action: Annotated[str, typer.Argument(help="Action whose rules are run again.", show_default=False)],
+    action: Annotated[str, typer.Argument(help="The action whose records are handled again.", show_default=False)],
     since: Annotated[
         Any,
-        typer.Option("--from", parser=parse_bound, metavar="TIME|OFFSET", help="Where to begin.", show_default=False),
+        typer.Option(
+            "--from", parser=parse_bound, metavar="TIME|OFFSET", help="Begin of the range.", show_default=False
+        ),
     ],
     until: Annotated[
         Any,
         typer.Option(
-            "--to", parser=parse_bound, metavar="TIME|OFFSET", help="Where to end, not included; now by default."
+            "--to", parser=parse_bound, metavar="TIME|OFFSET", help="End of the range, not included. Default: now."
         ),
     ] = None,
     into: Annotated[
-        str | None, typer.Option(metavar="PREFIX", help="Write below this prefix; into the same keys by default.")
+        str | None, typer.Option(metavar="PREFIX", help="Write below this prefix. Default: into the same keys.")
     ] = None,
     partition: Annotated[
-        list[int] | None, typer.Option(help="Partition, may be repeated; all by default.", show_default=False)
+        list[int] | None, typer.Option(help="Only this partition; may be repeated. Default: all.", show_default=False)
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be done.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only show the plan.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     output: Output = "text",
 ) -> None:
-    """Run a range of records through the present rules again.
+    """Handle a range of records again with today's rules.
 
-    The rows go into the same keys, or below another prefix. TIME is as in 2026-01-31T08:00 (UTC), OFFSET a whole number that
-    counts in each partition. After a kill, the same command goes on where it stood.
+    The rows go into the same keys, or below another prefix. TIME is, for example, 2026-01-31T08:00 (UTC). OFFSET is a whole
+    number and means the same offset in each partition. After a kill, the same command continues the replay.
     """
     from pipeline import log
     from pipeline.config.load import load_file, require_secrets
@@ -74,7 +76,7 @@ def replay(
 
 
 class _Wanted(NamedTuple):
-    """Which records a replay is about; no partitions: all."""
+    """The records of a replay. Without partitions, all partitions."""
 
     since: Bound
     until: Bound | None
@@ -82,7 +84,7 @@ class _Wanted(NamedTuple):
 
 
 async def _replay(config: Config, name: str, wanted: _Wanted, into: str | None, talk: _Talk) -> int:
-    """The whole command: find the range, plan, ask, write. Gives the exit status."""
+    """The whole command: find the range, plan, ask, write. Returns the exit status."""
     from agents.operate import replay
     from pipeline.connectors.kafka.reader import ranges
     from pipeline.connectors.s3.store import S3Store
@@ -94,14 +96,14 @@ async def _replay(config: Config, name: str, wanted: _Wanted, into: str | None, 
         spans = await asyncio.to_thread(ranges, config.kafka, job.compiled.topics, *wanted)
         for span in spans:
             if wanted.since.offset is not None and span.first > wanted.since.offset:
-                talk.note(f"{span.topic}/{span.partition}: Kafka has nothing before offset {span.first} any more")
+                talk.note(f"{span.topic}/{span.partition}: Kafka no longer has records before offset {span.first}")
         if into is None and job.writer is not None:
             return await _make_cuts_again(config, job, spans, talk)
         return await _write_again(job, await job.ranges(spans), talk)
 
 
 async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk: _Talk) -> int:
-    """The same keys of an aggregated action: cuts that the ledger has entered."""
+    """Make the ledger's cuts of an aggregated action again, into the same keys."""
     from agents.operate.replay_in_place import Rewrite
 
     assert job.writer is not None
@@ -119,7 +121,7 @@ async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk:
 
 
 async def _write_again(job: Replay, spans: list[Span], talk: _Talk) -> int:
-    """Another prefix, or the same keys of a direct action."""
+    """Write below another prefix, or into the same keys of a direct action."""
     talk.begin("reading", sum(span.end - span.first for span in spans))
     planned = await asyncio.to_thread(job.plan, spans, talk.progress)
     if job.forgets_order:
@@ -134,7 +136,7 @@ async def _write_again(job: Replay, spans: list[Span], talk: _Talk) -> int:
 
 
 class _Talk:
-    """What the command says, in lines for people or one JSON object a line; progress goes to the error stream."""
+    """The output of the command: lines for people, or one JSON object a line. Progress goes to the error stream."""
 
     def __init__(self, as_json: bool, only_plan: bool, yes: bool) -> None:
         self._as_json = as_json
@@ -144,30 +146,30 @@ class _Talk:
         self.declined = 0 if only_plan else 1
 
     def begin(self, what: str, total: int) -> None:
-        """A new stretch of work of about `total` records."""
+        """Begin a part of the work, with about `total` records."""
         self._what, self._done, self._total = what, 0, total
         self._next = time.monotonic() + PROGRESS_SECONDS
 
     def progress(self, records: int) -> None:
-        """So many records more."""
+        """Count further records."""
         self._done += records
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + PROGRESS_SECONDS
             typer.echo(f"{self._what}: {self._done:,} of {self._total:,} records", err=True)
 
     def note(self, text: str) -> None:
-        """Something to know."""
+        """Print a note."""
         self._print({"note": text}, text)
 
     def gone(self, cuts: list[EnteredCut]) -> None:
-        """Cuts that cannot be made again."""
+        """Print the cuts that cannot be made again."""
         for cut in cuts:
             topic, partition, first, end = cut.span
-            text = f"Kafka does not have all of {topic}/{partition} offsets {first} to {end - 1} any more"
-            self.note(f"{text}: its {len(cut.entry.objects)} objects stay as they are")
+            text = f"Kafka no longer has all of {topic}/{partition} offsets {first} to {end - 1}"
+            self.note(f"{text}: its {len(cut.entry.objects)} objects stay unchanged")
 
     def agreed(self, plan: Plan, where: str) -> bool:
-        """Tell the plan; whether to go on."""
+        """Print the plan, and return whether to go on."""
         for span in plan.spans:
             self._print(
                 {"range": span._asdict()}, f"{span.topic}/{span.partition}: offsets {span.first} to {span.end - 1}"
@@ -187,7 +189,7 @@ class _Talk:
         return self._yes or typer.confirm("Go on?", err=True)
 
     def end(self, text: str, left_out: LeftOut) -> None:
-        """The last lines."""
+        """Print the last lines."""
         self._refused(left_out, "left out")
         self._print({"done": text}, f"done: {text}")
 

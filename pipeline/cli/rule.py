@@ -1,8 +1,9 @@
-"""`tidegate rule test`: rules tried before they run, by people and by their CI.
+"""`tidegate rule test`: tries a rule before it runs, for people and for their CI.
 
-A statement, or a rule of a configuration file, is evaluated on a context: given as JSON, read from a file or standard input, or
-taken from live records in Kafka. Shown are the rows and the objects that the actions make of them, or the error with its place.
-With a file of cases, each is compared with what it expects. What a case is: docs/rule-language.md.
+The command evaluates a statement, or a rule of a configuration file, on a context. The context is JSON on the command line, in a
+file or on standard input, or comes from live records in Kafka. The command shows the rows and the objects that the actions make
+from them, or the error with its place. With a file of cases, it compares each result with the expected one. docs/rule-language.md
+describes a case.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 NO_ROWS: Final = {
     "no_result": "no result: WHERE was false",
-    "not_matched": "not matched: FROM is about other topics",
+    "not_matched": "not matched: FROM selects other topics",
 }
 
 app = group("Try a rule on an event before it runs.")
@@ -34,25 +35,30 @@ app = group("Try a rule on an event before it runs.")
 
 @app.command("test")
 def try_rule(
-    sql: Annotated[str | None, typer.Option(help="The statement.", show_default=False)] = None,
+    sql: Annotated[str | None, typer.Option(help="SQL statement.", show_default=False)] = None,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Configuration file.", show_default=False)
     ] = None,
-    rule: Annotated[str | None, typer.Option(help="A rule of the configuration.", show_default=False)] = None,
+    rule: Annotated[str | None, typer.Option(help="Name of a rule in the configuration.", show_default=False)] = None,
     context: Annotated[
-        str | None, typer.Option(help="Fields of the event as JSON; @FILE; - for standard input.", show_default=False)
+        str | None,
+        typer.Option(help="Fields of the event as JSON, @FILE, or - for standard input.", show_default=False),
     ] = None,
-    from_kafka: Annotated[int, typer.Option(min=0, max=10_000, help="Try the newest so many records instead.")] = 0,
+    from_kafka: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Use this many of the newest records instead.")
+    ] = 0,
     key: Annotated[str | None, typer.Option(help="Key template to render from each row.", show_default=False)] = None,
-    content: Annotated[str | None, typer.Option(help="Content template likewise.", show_default=False)] = None,
+    content: Annotated[
+        str | None, typer.Option(help="Content template to render from each row.", show_default=False)
+    ] = None,
     vectors: Vectors = None,
     output: Output = "text",
 ) -> None:
     """Evaluate a statement on a context, on live records, or on a file of cases.
 
-    With --rule, each row is shown with the object that each action makes of it alone. An event that is given by --context is
-    taken as the first record of partition 0, which arrived at its `timestamp`: keys of aggregated actions name partition 0,
-    offset 0 and that time's window. Schemas are those of the file. Exit status 1 if anything failed.
+    With --rule, the command also shows the object that each action makes from each row alone. An event from --context
+    counts as the first record of partition 0, which arrived at its `timestamp`. So keys of aggregated actions name
+    partition 0, offset 0 and the window of that time. Schemas are those of the file. Exit status 1 if anything failed.
     """
     from pipeline import rule_trial
     from pipeline.action import schemas_of
@@ -74,7 +80,7 @@ def try_rule(
 
 
 def _what(sql: str | None, rule: str | None, config: Config | None) -> tuple[str, list[CompiledAction]]:
-    """The statement, and the actions that get its rows, compiled with it. Raises ConfigError that names the rule or setting."""
+    """The statement, and the compiled actions that get its rows. Raises ConfigError, which names the rule or setting."""
     from pipeline.action import compile_action, statements_of
 
     if (sql is None) == (rule is None):
@@ -91,7 +97,7 @@ def _what(sql: str | None, rule: str | None, config: Config | None) -> tuple[str
 
 
 def _samples(config: Config | None, rule: str | None, context: str | None, from_kafka: int) -> Iterator[Sample]:
-    """The event that was given, or the newest records, as a rule of this name sees them."""
+    """The given event, or the newest records, in the form in which a rule of this name gets them."""
     from pipeline import rule_trial
     from pipeline.action import topic_names_of
     from pipeline.cli.trying import context_of
@@ -99,7 +105,7 @@ def _samples(config: Config | None, rule: str | None, context: str | None, from_
     known = {"metadata": {"rule_id": rule}} if rule else {}
     if from_kafka:
         if config is None:
-            raise CommandError("--from-kafka needs --config, which says where Kafka is")
+            raise CommandError("--from-kafka needs --config, which has the address of Kafka")
         for sample in _newest(config, from_kafka):
             yield sample._replace(fields={**sample.fields, **known})
         return
@@ -108,7 +114,7 @@ def _samples(config: Config | None, rule: str | None, context: str | None, from_
 
 
 def _newest(config: Config, count: int) -> Iterator[Sample]:
-    """The newest records of the messages topic and the events topic."""
+    """The newest records of the topics of messages and of events."""
     from pipeline.connectors.kafka.reader import newest
     from pipeline.record import event_columns, is_message, message_reader
     from pipeline.rule_trial import Sample
@@ -119,7 +125,7 @@ def _newest(config: Config, count: int) -> Iterator[Sample]:
 
 
 def _print(trial: Trial, output: str) -> int:
-    """Print a trial; the exit status."""
+    """Print a trial, and return the exit status."""
     from pipeline.rule_trial import to_vector
 
     if output == "jsonl":
@@ -146,7 +152,7 @@ def _print_object(action: str, made: RenderedObject) -> None:
 
 
 def _shown(content: bytes) -> str:
-    """Content for people. What is not text, such as Parquet, they see as Base64 with jsonl."""
+    """Content for people. Content that is not text, such as Parquet, is only counted; jsonl shows it as Base64."""
     try:
         return content.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""`tidegate template test`: a template rendered from a row, before it is used. What a case is: docs/rule-language.md."""
+"""`tidegate template test`: renders a template from a row before it is used. docs/rule-language.md describes a case."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ app = group("Try a template on a row before it is used.")
 
 @app.command("test")
 def try_template(
-    template: Annotated[str | None, typer.Argument(help="The template.", show_default=False)] = None,
-    context: Annotated[str | None, typer.Option(help="The row as JSON; @FILE; - for standard input.")] = None,
+    template: Annotated[str | None, typer.Argument(help="Text of the template.", show_default=False)] = None,
+    context: Annotated[str | None, typer.Option(help="The row as JSON, @FILE, or - for standard input.")] = None,
     vectors: Vectors = None,
     output: Output = "text",
 ) -> None:

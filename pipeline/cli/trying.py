@@ -1,4 +1,4 @@
-"""What `tidegate rule test` and `template test` do alike: take an event from where it is given, run a file of cases."""
+"""Parts that `tidegate rule test` and `template test` share: they read an event, and run a file of cases."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.errors import CommandError
 
 
 def run_cases(run: Any, path: Path, output: str) -> int:
-    """Run a file of cases and print the outcomes, or what was not as expected. Gives the exit status."""
+    """Run a file of cases and print the results, or only the unexpected ones. Returns the exit status."""
     try:
         outcomes = run(path)
     except (OSError, ValueError) as error:

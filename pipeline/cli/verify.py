@@ -1,4 +1,4 @@
-"""`tidegate verify`: prints what the verifier finds, as it is found. Exit status 1 if anything is not as it must be."""
+"""`tidegate verify`: prints each finding of the verifier at once. Exit status 1 on any finding."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ app = single()
 def verify(
     config: ConfigFile,
     action: Annotated[
-        list[str] | None, typer.Option(help="Action to verify, may be repeated; all by default.", show_default=False)
+        list[str] | None, typer.Option(help="Only this action; may be repeated. Default: all.", show_default=False)
     ] = None,
     partition: Annotated[
-        list[int] | None, typer.Option(help="Partition, may be repeated; all by default.", show_default=False)
+        list[int] | None, typer.Option(help="Only this partition; may be repeated. Default: all.", show_default=False)
     ] = None,
     into: Annotated[
         str | None,
-        typer.Option(metavar="PREFIX", help="Verify what `replay --into PREFIX` wrote instead.", show_default=False),
+        typer.Option(
+            metavar="PREFIX", help="Verify the objects of `replay --into PREFIX` instead.", show_default=False
+        ),
     ] = None,
     deep: Annotated[bool, typer.Option("--deep", help="Read every object and hash its rows again.")] = False,
     sweep: Annotated[
@@ -52,7 +54,7 @@ def verify(
             raise NotFoundError.among("action", name, settings.actions.s3)
     require_secrets(settings, *(("connectors", "s3", settings.actions.s3[name].connector) for name in names))
     if into is not None and len(names) != 1:
-        raise CommandError("expected one --action with --into: that whose replay it is")
+        raise CommandError("expected one --action with --into: the action of that replay")
     printer = _Printer(output == "jsonl")
     part = frozenset(partition or ())
     asyncio.run(_verify(settings, names, part, printer, into=into, deep=deep, sweep=sweep))
@@ -84,9 +86,7 @@ async def _verify(
                 ledger, config = replay.ledger_name(name, below), replay.moved(config, name, below)
             action = config.actions.s3[name]
             if not isinstance(action.parameters, AggregatedParameters):
-                printer.note(
-                    name, "direct upload keeps no ledger: its proof is the committed offset of its consumer group"
-                )
+                printer.note(name, "direct upload keeps no ledger; see the committed offset of its consumer group")
                 continue
             if action.connector not in stores:
                 stores[action.connector] = await stack.enter_async_context(
@@ -98,7 +98,7 @@ async def _verify(
 
 
 class _Printer:
-    """Lines for people, or one JSON object a line; the last one sums up."""
+    """The output: lines for people, or one JSON object a line. The last line is a summary."""
 
     def __init__(self, as_json: bool) -> None:
         from pipeline.upload.ledger_check import Totals
@@ -108,7 +108,7 @@ class _Printer:
         self.totals = Totals()
 
     def show(self, action: str, report: Any) -> None:
-        """One report of a verifier."""
+        """Print one report of a verifier."""
         from pipeline.upload.ledger_check import MEANINGS, Finding
 
         if isinstance(report, Finding):
@@ -122,17 +122,18 @@ class _Printer:
             self._print(action, {"swept": asdict(report)}, f"removed {report.key}: {report.what}")
 
     def note(self, action: str, text: str) -> None:
-        """Something to know that is not a finding."""
+        """Print a note that is not a finding."""
         self._print(action, {"note": text}, text)
 
     def end(self) -> None:
-        """The last line."""
+        """Print the last line."""
         totals = self.totals
         if self._as_json:
             typer.echo(json.dumps({"findings": self.findings, **asdict(totals)}))
             return
         seen = (
-            f"{totals.partitions} partitions, {totals.entries:,} entries, {totals.objects:,} objects, {totals.rows:,} rows "
+            f"{totals.partitions} partitions, {totals.entries:,} entries, {totals.objects:,} objects,"
+            f" {totals.rows:,} rows "
             f"of {totals.records:,} records ({totals.filtered:,} filtered, {totals.dead_lettered:,} dead-lettered)"
         )
         if self.findings:
@@ -140,7 +141,7 @@ class _Printer:
         elif totals.partitions:
             typer.echo(f"nothing lost, nothing twice: {seen}")
         else:
-            typer.echo("no ledger found: nothing was written yet, or it is in another bucket")
+            typer.echo("no ledger found: the action has not written anything yet, or the ledger is in another bucket")
 
     def _print(self, action: str, fields: dict[str, Any], line: str) -> None:
         typer.echo(json.dumps({"action": action, **fields}) if self._as_json else f"{action}: {line}")

@@ -1,4 +1,4 @@
-"""`tidegate worker`: the process that reads Kafka and writes S3. What it does: agents/worker.py."""
+"""`tidegate worker`: starts the process that reads Kafka and writes to S3. agents/worker.py does the work."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def worker(
     ] = None,
     log: LogFormat = "auto",
 ) -> None:
-    """Apply the rules to what is in Kafka, write the rows to S3.
+    """Apply the rules to records in Kafka, write the rows to S3.
 
-    Start more workers to go faster: they share the partitions. Runs until it is stopped.
+    Start more workers to go faster: they share the partitions. The process runs until it is stopped.
     """
     from agents.worker import serve
     from pipeline.config import load_file
