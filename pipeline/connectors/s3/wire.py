@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-import aiohttp
 from yarl import URL
 
 from pipeline.config import S3Connector
+from pipeline.connectors.s3.client import aiohttp
 from pipeline.connectors.s3.credentials import StoreCredentials
 from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
 from pipeline.connectors.s3.multipart import Answer, Kind
