@@ -48,10 +48,13 @@ async def run_bare(port: int, expected: int, ready: Callable[[], None]) -> dict[
 
     meter, done = Meter(expected), asyncio.Event()
 
+    topics = {f"bench/{number}/up".encode() for number in range(500)}
+
     class Bare(asyncio.Protocol):
         def connection_made(self, transport: Any) -> None:
             self.transport = transport
             self.core = ServerProtocol(packet_bytes_max=1 << 20, receive_max=1000)
+            self.core.usual_topics(topics)
 
         def data_received(self, data: bytes) -> None:
             for word in self.core.receive_data(data):
@@ -63,7 +66,8 @@ async def run_bare(port: int, expected: int, ready: Callable[[], None]) -> dict[
                         done.set()
                 elif isinstance(word, words.Connect):
                     self.transport.write(self.core.send(words.ConnAck(reasons.SUCCESS)))
-                    self.data_received(b"")
+            if self.core.has_more:
+                self.data_received(b"")
 
     await asyncio.get_running_loop().create_server(Bare, "127.0.0.1", port, backlog=1024)
     ready()

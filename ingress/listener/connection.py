@@ -1,9 +1,12 @@
 """One device's connection, from accept to close: bytes in, words to the listener and the inbox, answers out.
 
 1. The device has to send CONNECT, and we answer it, within the time limit. Nothing more is read meanwhile.
-2. Messages go to the inbox, which acknowledges them through `acknowledge` when Kafka has them.
-3. Reading pauses while the window or the inbox is full, and while the device does not fetch our answers.
-4. `leave` ends the connection, whoever wanted that. The device gets a last word; the listener learns the reason, once.
+2. A turn handles a bounded number of packets, and its answers leave in one write. The rest waits for the next turn of the loop,
+   so that other devices have theirs, and nothing is read meanwhile.
+3. Messages go to the inbox, which acknowledges them through `acknowledge` when Kafka has them.
+4. Reading pauses while the window or the inbox is full, while the device does not fetch our answers, and when it sent more
+   packets that bring no message than it may. One that does so for long is sent away.
+5. `leave` ends the connection, whoever wanted that. The device gets a last word; the listener learns the reason, once.
 
 This file does not know Kafka. It does not judge who may connect.
 """
@@ -17,6 +20,7 @@ from typing import Any, Final, Protocol
 from ingress.listener import words
 from ingress.listener.identity import Address, Identity
 from ingress.listener.inbox import ClientWindow, Inbox
+from ingress.listener.limits.allowance import Allowance
 from ingress.listener.login import Admitted, common_name
 from ingress.listener.protocol import ServerProtocol
 from pipeline.config.listener import ListenerSource
@@ -27,6 +31,7 @@ from pipeline.mqtt.properties import SESSION_EXPIRY
 
 CLOSE_SECONDS: Final = 5.0  # for a device that does not fetch our last word
 KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
+TOO_MANY: Final = "expected fewer packets that bring no message"
 KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
 
 
@@ -67,6 +72,9 @@ class DeviceConnection(asyncio.Protocol):
         self._protocol = ServerProtocol(packet_bytes_max=source.max_packet_size, receive_max=source.window)
         self._transport: Any = None
         self._pauses: set[str] = set()
+        self._gathered: list[bytes] | None = None  # the answers of this turn, while there is one
+        self._next_turn: asyncio.Handle | None = None
+        self._allowance = Allowance(source.control_packets_per_second, self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
         self._login: asyncio.Task[None] | None = None
         self._window: ClientWindow | None = None
@@ -92,13 +100,7 @@ class DeviceConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """The hot path: once for each read."""
         self._heard_at = self._loop.time()
-        for word in self._protocol.receive_data(data):
-            if isinstance(word, list):
-                self._publishes(word)
-            else:
-                self._on(word)
-            if self._ended:
-                return
+        self._turn(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The other side is gone, or we closed."""
@@ -112,6 +114,49 @@ class DeviceConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It fetches them again."""
         self._resume("writing")
+
+    # --- A turn
+
+    def _turn(self, data: bytes) -> None:
+        """Handle what is whole by now, as far as one turn goes."""
+        self._gathered = []
+        for word in self._protocol.receive_data(data):
+            if isinstance(word, list):
+                self._publishes(word)
+            else:
+                self._on(word)
+            if self._ended:
+                return
+        self._write_gathered()
+        if self._protocol.control_packets or (self._window is not None and self._window.refused):
+            self._count_control()
+        if self._protocol.waits:
+            self._pause("rest")
+            self._go_on_soon()
+        elif "rest" in self._pauses:
+            self._resume("rest")
+
+    def _go_on_soon(self) -> None:
+        """Another turn, after those of the others, unless something else has to happen first."""
+        if self._next_turn is None and self._pauses == {"rest"} and self._protocol.has_more:
+            self._next_turn = self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._next_turn = None
+        if self._pauses == {"rest"} and not self._ended:
+            self._turn(b"")
+
+    def _count_control(self) -> None:
+        """Hold a device back that sends too much without a message, and send it away when it goes on."""
+        count, self._protocol.control_packets = self._protocol.control_packets, 0
+        if self._window is not None:
+            count, self._window.refused = count + self._window.refused, 0
+        wait_seconds = self._allowance.spend(count, self._loop.time())
+        if self._allowance.is_used_up:
+            self.leave("message_rate_too_high", reasons.MESSAGE_RATE_TOO_HIGH, TOO_MANY)
+        elif wait_seconds:
+            self._pause("rate")
+            self._loop.call_later(wait_seconds, self._resume, "rate")
 
     # --- What the device said
 
@@ -164,10 +209,11 @@ class DeviceConnection(asyncio.Protocol):
         self.v5 = connect.version == 5
         self._window = self._host.inbox.window(self)
         self.identity = self._host.enter(self, connect, admitted, address)
+        self._protocol.usual_topics(self.identity.prepared)
         self._tell(self._connack(connect, admitted))
         self._watch()
+        self._heard_at = self._loop.time()
         self._resume("login")
-        self.data_received(b"")
 
     def _connack(self, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
         """The answer to a device that may come in. MQTT 5 has words for those of its wishes that we change."""
@@ -214,6 +260,8 @@ class DeviceConnection(asyncio.Protocol):
     def acknowledge(self, acks: list[words.Ack]) -> None:
         """Tell the device that Kafka has these messages."""
         self._tell(words.Acks(acks))
+        if "rest" in self._pauses:
+            self._go_on_soon()
 
     def room(self, there_is: bool) -> None:
         """Read on, or not."""
@@ -244,7 +292,10 @@ class DeviceConnection(asyncio.Protocol):
     # --- The transport
 
     def _end(self) -> None:
+        self._write_gathered()
         self._ended = True
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         if self._login is not None and self._login is not asyncio.current_task():
             self._login.cancel()
         if self._timer is not None:
@@ -254,8 +305,18 @@ class DeviceConnection(asyncio.Protocol):
             self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
 
     def _tell(self, word: words.Told) -> None:
-        if not self._ended and not self._transport.is_closing():
-            self._transport.write(self._protocol.send(word))
+        if self._ended or self._transport.is_closing():
+            return
+        answer = self._protocol.send(word)
+        if self._gathered is not None:
+            self._gathered.append(answer)
+        else:
+            self._transport.write(answer)
+
+    def _write_gathered(self) -> None:
+        answers, self._gathered = self._gathered, None
+        if answers and not self._transport.is_closing():
+            self._transport.write(b"".join(answers))
 
     def _pause(self, why: str) -> None:
         if not self._pauses and not self._transport.is_closing():
@@ -264,7 +325,9 @@ class DeviceConnection(asyncio.Protocol):
 
     def _resume(self, why: str) -> None:
         self._pauses.discard(why)
-        if not self._pauses and not self._transport.is_closing():
+        if self._pauses == {"rest"}:
+            self._go_on_soon()
+        elif not self._pauses and not self._transport.is_closing():
             self._transport.resume_reading()
 
 

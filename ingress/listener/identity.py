@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ingress.listener.limits.topics import TOPIC_BYTES_MAX, TopicCount
 from ingress.listener.words import Connect, Will
 from ingress.route import extra, properties_object
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
@@ -18,13 +19,12 @@ from pipeline.topics import matches
 
 FROM_LISTENER: Final = b"listener"
 _PLACEHOLDER: Final = re.compile("%[cu]")
-TOPICS_REMEMBERED_MAX: Final = 512
-TOPIC_BYTES_REMEMBERED_MAX: Final = 256
 
 # Properties of CONNECT that an event does not tell.
 CREDENTIALS: Final = frozenset({AUTHENTICATION_METHOD, AUTHENTICATION_DATA})
 
 Prepared = dict[int, tuple[bytes, list[tuple[str, bytes]]]]  # first byte of a PUBLISH → key and headers
+REFUSED: Final[Prepared] = {}  # this very object: what is prepared for a topic that is not allowed
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,35 @@ class Identity:
     connect: Connect
     connected_at_ms: int
     will_is_void: bool = False  # the device said goodbye, or we stop
-    prepared: dict[bytes, Prepared] = field(default_factory=dict)
+    topic_count: TopicCount = field(default_factory=TopicCount)
+    prepared: dict[bytes, Prepared] = field(default_factory=dict)  # topics that came before
 
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:
         """The record of a message, None when its topic is not allowed. Key and headers of usual ones are remembered."""
         topic, payload, flags, _, properties = message
-        if not may_publish(self.topics, topic):
+        known = self.prepared.get(topic)
+        if known is None:
+            known = {} if may_publish(self.topics, topic) else REFUSED
+            self._remember(topic, known)
+        if known is REFUSED:
             return None
         record = self._message(topic, payload, flags, properties, now_ms)
-        if not properties and len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
-            if len(self.prepared) >= TOPICS_REMEMBERED_MAX:
-                self.prepared.clear()
-            self.prepared.setdefault(topic, {})[flags] = record.key, record.headers
+        if not properties:
+            known[flags] = record.key, record.headers
         return record
+
+    def _remember(self, topic: bytes, known: Prepared) -> None:
+        if len(topic) > TOPIC_BYTES_MAX:
+            return
+        if self.topic_count.is_enough(len(self.prepared)):
+            self.forget_topics()
+        self.topic_count.count += 1
+        self.prepared[topic] = known
+
+    def forget_topics(self) -> None:
+        """Take no more room for what was remembered."""
+        self.topic_count.count -= len(self.prepared)
+        self.prepared.clear()
 
     def will(self, will: Will, now_ms: int) -> Outgoing:
         """The record of its will."""

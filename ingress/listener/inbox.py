@@ -47,12 +47,14 @@ class Receiver(Protocol):
 class ClientWindow(Window):
     """A window that notes itself when Kafka has answered, so that a sweep need not look through thousands of them."""
 
-    __slots__ = ("answered", "receiver")
+    __slots__ = ("answered", "receiver", "refused", "refused_topic")
 
     def __init__(self, inbox: Inbox, receiver: Receiver | None, messages_max: int) -> None:
         super().__init__(messages_max, inbox.bytes_max)
         self.answered = inbox.answered
         self.receiver = receiver
+        self.refused = 0  # messages whose topic is not allowed; whoever counts sets it back
+        self.refused_topic = b""  # one of them
 
     @property
     def size_bytes(self) -> int:
@@ -120,6 +122,7 @@ class Inbox:
         prepared, topic_name = identity.prepared, self._kafka.messages_topic
         add, produce = window.add, self._producer.produce
         before, bytes_before, redelivered = len(window), window.size_bytes, 0
+        refused: list[bytes] = []
         obeyed = True
         for message in run:
             topic, payload, flags, ack, properties = message
@@ -130,6 +133,7 @@ class Inbox:
             ready = known.get(flags) if known else None
             record = Outgoing(ready[0], payload, ready[1], now_ms) if ready else identity.record(message, now_ms)
             if record is None:
+                refused.append(topic)
                 obeyed = self._refuse(window, ack)
                 if not obeyed:
                     break
@@ -139,6 +143,10 @@ class Inbox:
         self.metrics.received.inc(len(run))
         if redelivered:
             self.metrics.redelivered.inc(redelivered)
+        if refused:
+            self.metrics.dropped("not_authorized", len(refused))
+            window.refused += len(refused)
+            window.refused_topic = refused[0]
         if window.full or self.full:
             self._hold(window)
         return obeyed
@@ -150,7 +158,6 @@ class Inbox:
 
     def _refuse(self, window: ClientWindow, ack: Ack) -> bool:
         """Refuse a message by its topic. MQTT 5 has a word for that, which takes its turn in the window."""
-        self.metrics.dropped("not_authorized")
         receiver = window.receiver
         if ack and receiver is not None and not receiver.v5:
             return False

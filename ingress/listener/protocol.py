@@ -5,14 +5,16 @@ device that breaks the protocol said the word Violation, and the conversation en
 where a usual PUBLISH with a topic seen before costs no call. Everything else is read here, field by field.
 
 Limits on a stranger: the size of a packet is checked before any of it is kept. CONNECT comes first, and once. Nothing behind it
-is read before it is answered. At most `receive_max` messages of QoS 1 and 2 may be unanswered (MQTT 5).
+is read before it is answered. One call does a bounded amount of work; while `has_more`, call again with nothing, after others had
+their turn. At most `receive_max` messages of QoS 1 and 2 may be unanswered (MQTT 5): one more waits until we have answered some,
+and is a violation when all of them wait for the device itself.
 
 Sources: MQTT 5.0 and MQTT 3.1.1, chapter 3. This file knows no socket, user, Kafka or clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from enum import Enum
 from typing import Any, Final
 
@@ -36,8 +38,9 @@ from pipeline.mqtt.properties import (
 )
 
 CONNECT_BYTES_MAX: Final = 128 << 10  # before a device has said who it is
-TOPICS_REMEMBERED_MAX: Final = 512
-TOPIC_BYTES_REMEMBERED_MAX: Final = 256
+WORK_MAX: Final = 256  # units of one call (framing.py); together some 2 ms
+FILTERS_MAX: Final = 1000  # in one SUBSCRIBE or UNSUBSCRIBE
+EXCHANGE_BYTES: Final = 100  # what an unfinished exchange of QoS 2 takes
 DISCONNECT_CODES: Final = frozenset({0x00, 0x04, *range(0x80, 0xA3)})
 
 
@@ -57,10 +60,13 @@ class ServerProtocol(Framing[words.Said]):
         super().__init__(v5=False)
         self._packet_bytes_max = packet_bytes_max
         self._receive_max = receive_max
-        self._topics: set[bytes] = set()
-        self._usual_topics = self._topics
+        self._work_max = WORK_MAX
+        self._usual_topics = frozenset()
         self._aliases: dict[int, bytes] = {}
+        self._alias_bytes = 0
         self._taken: dict[int, bool] = {}  # QoS 2: packet identifier → whether its PUBREC was sent
+        self._releases_due = 0  # of these, those with a PUBREC: the device has the word
+        self.control_packets = 0  # packets, and filters in them, that brought no message; whoever counts sets it back
         self._answers = Answers(packet_bytes_max, receive_max)
         self._enter(State.NEW)
 
@@ -70,10 +76,19 @@ class ServerProtocol(Framing[words.Said]):
         self._is_held = state in (State.ANSWERING, State.ENDED)
         self._usual_bytes_max = self._packet_bytes_max if state is State.OPEN else -1
 
+    def usual_topics(self, topics: Container[bytes]) -> None:
+        """Topics that were taken before: their messages cost no call. The caller adds to them, and bounds them."""
+        self._usual_topics = topics
+
+    @property
+    def held_bytes(self) -> int:
+        """What this conversation takes because of what the device sent: a part of a packet, aliases, open exchanges."""
+        return self.kept_bytes + self._alias_bytes + EXCHANGE_BYTES * len(self._taken)
+
     # --- What the device said
 
     def receive_data(self, chunk: bytes) -> list[words.Said]:
-        """What `chunk` completes, in order. Call it with nothing after CONNECT was answered: more may have come by then."""
+        """What `chunk` completes, in order. Call it with nothing after CONNECT was answered, and while `has_more`."""
         if self.state is State.ENDED:
             return []
         found: Found = [[]]
@@ -107,8 +122,9 @@ class ServerProtocol(Framing[words.Said]):
         decoded: Properties = ()
         if properties:
             topic, decoded = self._with_properties(topic, decode_checked(properties, OF_PUBLISH_BY_CLIENT))
-        self._remember(checked_topic(topic))
+        checked_topic(topic)
         if qos == 2 and mid in self._taken:
+            self.control_packets += 1
             if self._taken[mid]:
                 add(found, words.Repeated(mid))
             return
@@ -138,15 +154,13 @@ class ServerProtocol(Framing[words.Said]):
                 reasons.TOPIC_ALIAS_INVALID, f"topic alias {alias} is unknown or beyond {words.TOPIC_ALIASES_MAX}"
             )
         if topic:
+            self._alias_bytes += len(topic) - len(self._aliases.get(alias, b""))
             self._aliases[alias] = topic
         return self._aliases[alias], tuple(each for each in properties if each[0] != TOPIC_ALIAS)
 
-    def _remember(self, topic: bytes) -> None:
-        """Note a topic that was checked, so that the hot loop takes it from now on."""
-        if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
-            if len(self._topics) >= TOPICS_REMEMBERED_MAX:
-                self._topics.clear()
-            self._topics.add(topic)
+    def _must_wait(self) -> bool:
+        """Whether we owe an answer, which makes room. A device that owes all of them cannot be waited for: it is not read."""
+        return self._receive_max - self._room > self._releases_due
 
     def _packet(self, first: int, body: bytes) -> words.Said:
         said: words.Said = _READERS[first](self, Reader(body))
@@ -170,6 +184,7 @@ class ServerProtocol(Framing[words.Said]):
                 decode_checked(body.counted(), OF_ACK)
         body.finish()
         if not self._taken.get(mid):
+            self.control_packets += 1
             return words.Release(mid, reasons.PACKET_IDENTIFIER_NOT_FOUND)
         return words.Release(mid, reasons.SUCCESS)
 
@@ -181,7 +196,7 @@ class ServerProtocol(Framing[words.Said]):
         while body.left:
             body.text()
             body.number(1)
-            count += 1
+            count = self._one_more(count)
         return words.Subscribe(mid, self._some(count))
 
     def _unsubscribe(self, body: Reader) -> words.Unsubscribe:
@@ -191,11 +206,12 @@ class ServerProtocol(Framing[words.Said]):
         count = 0
         while body.left:
             body.text()
-            count += 1
+            count = self._one_more(count)
         return words.Unsubscribe(mid, self._some(count))
 
     def _ping(self, body: Reader) -> words.Ping:
         body.finish()
+        self.control_packets += 1
         return words.Ping()
 
     def _disconnect(self, body: Reader) -> words.Disconnect:
@@ -214,9 +230,15 @@ class ServerProtocol(Framing[words.Said]):
             raise ProtocolError(reasons.PROTOCOL_ERROR, "expected a packet identifier of 1 to 65535, found 0")
         return mid
 
+    def _one_more(self, count: int) -> int:
+        if count >= FILTERS_MAX:
+            raise ProtocolError(reasons.QUOTA_EXCEEDED, f"expected at most {FILTERS_MAX} topic filters in a packet")
+        return count + 1
+
     def _some(self, count: int) -> int:
         if not count:
             raise ProtocolError(reasons.PROTOCOL_ERROR, "expected at least one topic filter, found none")
+        self.control_packets += count
         return count
 
     # --- What is told to the device
@@ -228,10 +250,10 @@ class ServerProtocol(Framing[words.Said]):
             return self._answers.acks(word.acks)
         if isinstance(word, words.Complete) and self._taken.pop(word.mid, False):
             self._room += 1
+            self._releases_due -= 1
         if isinstance(word, words.ConnAck):
             self._enter(State.OPEN if word.code == reasons.SUCCESS else State.ENDED)
             self._room = self._receive_max if self.v5 else NO_LIMIT
-            self._needed = 0
         if isinstance(word, words.Bye):
             before_connack = not self._answers.connected
             self._enter(State.ENDED)
@@ -247,6 +269,7 @@ class ServerProtocol(Framing[words.Said]):
                 self._room += 1
                 self._taken.pop(ack & 0xFFFF, None)
             elif ack & 0xFFFF in self._taken:
+                self._releases_due += not self._taken[ack & 0xFFFF]
                 self._taken[ack & 0xFFFF] = True
 
 

@@ -19,6 +19,7 @@ from ingress.listener.certificate import Certificate
 from ingress.listener.connection import DeviceConnection
 from ingress.listener.identity import Address, Identity
 from ingress.listener.inbox import Inbox
+from ingress.listener.limits.topics import TopicCount
 from ingress.listener.login import Admitted, Login
 from ingress.listener.wills import Wills
 from pipeline.config.listener import ListenerSource
@@ -57,6 +58,7 @@ class Listener:
         self._certificate = Certificate(name, source.ssl)
         self._connections: set[DeviceConnection] = set()
         self._clients: dict[str, DeviceConnection] = {}
+        self._topic_count = TopicCount()
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self.connected_once = asyncio.Event()
@@ -177,7 +179,9 @@ class Listener:
             before.leave("takenover", reasons.TAKEN_OVER)
         self._wills.came(clientid, afresh=connect.clean_start)
         now_ms = int(time.time() * 1000)
-        identity = Identity(clientid, admitted.username, address, admitted.topics, connect, now_ms)
+        identity = Identity(
+            clientid, admitted.username, address, admitted.topics, connect, now_ms, topic_count=self._topic_count
+        )
         self._clients[clientid] = connection
         self.inbox.metrics.connections.inc()
         self._event(identity.connected())
@@ -187,6 +191,7 @@ class Listener:
         """A device has left: publish its will, then the event."""
         if self._clients.get(identity.clientid) is connection:
             del self._clients[identity.clientid]
+        identity.forget_topics()
         self._wills.left(identity)
         self._event(identity.disconnected(why, int(time.time() * 1000)))
 

@@ -61,6 +61,14 @@ class ListenerSource(Section):
         le=65535,
         description="The most unacknowledged messages of one client: the receive maximum of MQTT 5.",
     )
+    control_packets_per_second: int = setting(
+        100,
+        advanced=True,
+        ge=1,
+        description="The most packets of one client in a second that bring no message, such as PINGREQ, and messages to topics"
+        " that are not allowed. Ten times as many may come at once. The listener does not read from a client beyond it, and"
+        " ends the connection after 30 s of that.",
+    )
     keepalive_max: Seconds = setting(
         3600.0,
         ge=1,

@@ -42,9 +42,10 @@ SUBJECTS: Final[dict[str, list[str]]] = {
     "ingress/route.py": ["tests/unit/ingress/test_route.py"],
     "ingress/window.py": ["tests/unit/ingress/test_window.py"],
     "ingress/clientid.py": ["tests/unit/ingress/test_clientid.py"],
-    "ingress/listener/wills.py": ["tests/unit/ingress/test_listener_wills.py"],
+    "ingress/listener/limits/allowance.py": ["tests/unit/ingress/listener/test_limits.py"],
+    "ingress/listener/wills.py": ["tests/unit/ingress/listener/test_wills.py"],
     "ingress/exhook/outbox.py": ["tests/unit/ingress/test_exhook_outbox.py"],
-    "ingress/listener/inbox.py": ["tests/unit/ingress/test_listener_inbox.py"],
+    "ingress/listener/inbox.py": ["tests/unit/ingress/listener/test_inbox.py"],
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import resource
 import socket
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, cast
 
 import orjson
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingress.listener.connection import DeviceConnection
+from ingress.listener.protocol import WORK_MAX
 from ingress.listener.server import FILES_BESIDES, Listener
 from pipeline.config import KafkaConfig
 from pipeline.config.listener import ListenerSource
@@ -21,6 +23,7 @@ from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
 from pipeline.mqtt.fields import written_text as text
 from pipeline.mqtt.packets import packet
+from tests.faults.simulation.clock import tell
 from tests.parts.device_bytes import CONNECT_5, CONNECT_311, STREAMS, publish
 from tests.parts.played_kafka import PlayedKafka
 
@@ -34,6 +37,7 @@ class PlayedSocket:
     """The device's side of a connection."""
 
     heard: bytearray = field(default_factory=bytearray)
+    writes: int = 0
     reading: bool = True
     closed: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -44,6 +48,7 @@ class PlayedSocket:
     def write(self, data: bytes) -> None:
         assert not self.closed, "nothing is written after the end"
         self.heard += data
+        self.writes += 1
 
     def pause_reading(self) -> None:
         assert self.reading, "asyncio refuses to pause twice"
@@ -189,6 +194,95 @@ async def test_a_keepalive_is_ours_when_the_device_wants_none() -> None:
 
     assert b"\x13\x00\x5a" in v5.heard
     assert v311.heard == b"\x20\x02\x00\x00"
+
+
+@pytest.mark.parametrize(
+    ("flood", "answer_bytes", "settings"),
+    [
+        (b"\xc0\x00" * 900, 1800, {}),
+        (packet(0x62, b"\x00\x07") * 900, 900 * 5, {}),
+        (packet(0x82, b"\x00\x01\x00" + text(b"a") + b"\x01") * 900, 900 * 6, {}),
+        (publish(b"no", b"", properties=b"") * 900 + b"\xc0\x00", 2, {"topics": ["t"]}),
+        (publish(b"t", b"", properties=b"") * 900 + b"\xc0\x00", 2, {}),
+    ],
+)
+async def test_a_read_full_of_packets_takes_turns(flood: bytes, answer_bytes: int, settings: dict[str, Any]) -> None:
+    """The loop goes round many times until it is done, and is not asked to read meanwhile; each turn writes once at most."""
+    gate = Gate(**settings)
+    connection, sock = await gate.device(CONNECT_5)
+    answered, writes = len(sock.heard), sock.writes
+
+    connection.data_received(flood)
+    was_read, in_the_first = sock.reading, len(sock.heard) - answered
+    turns_taken = 0
+    while not sock.reading:
+        await asyncio.sleep(0)
+        turns_taken += 1
+
+    assert not was_read
+    assert in_the_first <= answer_bytes // 10
+    assert turns_taken >= 3
+    assert len(sock.heard) - answered == answer_bytes
+    assert sock.writes - writes <= turns_taken + 1
+
+
+async def test_another_device_is_answered_between_the_turns_of_a_flood() -> None:
+    """Its one packet waits for one turn of the flood and not for all."""
+    gate = Gate()
+    first, its = await gate.device(CONNECT_5)
+    second, others = await gate.device(CONNECT_5.replace(b"d1", b"d2"))
+    before, flooded = len(others.heard), len(its.heard)
+
+    first.data_received(b"\xc0\x00" * 900)
+    asyncio.get_running_loop().call_soon(second.data_received, b"\xc0\x00")
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+    assert len(others.heard) == before + 2
+    assert 0 < len(its.heard) - flooded < 900
+
+
+async def test_a_full_window_of_mqtt_5_is_waited_for() -> None:
+    """What is beyond it stays unread until Kafka has answered; then it goes on, in order, and nobody is sent away."""
+    gate = Gate(window=2)
+    connection, sock = await gate.device(CONNECT_5)
+    connection.data_received(b"".join(publish(b"t", b"%d" % n, mid=n, qos=1, properties=b"") for n in range(1, 6)))
+    first, was_read = gate.told[1:], sock.reading
+    gate.kafka.answer(None, None, None)
+    await turns()
+    second = gate.told
+    gate.kafka.answer(None, None)
+    await turns()
+    gate.kafka.answer(None)
+    await turns()
+
+    assert (first, second, was_read) == (["1", "2"], ["3", "4"], False)
+    assert sock.heard.endswith(b"".join(b"\x40\x02\x00" + bytes([n]) for n in range(1, 6)))
+    assert sock.reading
+    assert not sock.closed
+
+
+def test_who_sends_no_messages_but_much_is_slowed_and_then_sent_away() -> None:
+    """Ten seconds' worth at once, then so many a second; 0x96 after half a minute. One that pauses begins anew."""
+
+    async def story() -> tuple[list[int], bytes, float]:
+        gate = Gate(control_packets_per_second=10)
+        connection, sock = await gate.device(CONNECT_5)
+        began, quiet = len(sock.heard), asyncio.get_running_loop().time()
+        heard: list[int] = []
+        while not sock.closed:
+            if sock.reading:
+                connection.data_received(b"\xc0\x00" * 200)
+            await asyncio.sleep(1)
+            heard.append((len(sock.heard) - began) // 2)
+        return heard, bytes(sock.heard[-60:]), asyncio.get_running_loop().time() - quiet
+
+    heard, last, seconds = tell(1, story())
+
+    assert heard[0] <= 100 + WORK_MAX
+    assert 30 <= seconds < 60
+    assert all(later - earlier <= WORK_MAX for earlier, later in pairwise(heard))
+    assert b"\x96\x2f\x1f" in last  # DISCONNECT, with a reason string
 
 
 def test_the_limit_of_open_files_has_room_for_all_connections() -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from prometheus_client import REGISTRY
 
-from ingress.listener.identity import Address, Identity, permitted
+from ingress.listener.identity import Address, Identity, may_publish, permitted
 from ingress.listener.inbox import ClientWindow, Inbox
 from ingress.listener.words import QOS2, REASON_SHIFT, Ack, Connect
 from pipeline.config import KafkaConfig
@@ -180,6 +180,38 @@ def test_a_usual_message_is_prepared_once() -> None:
     assert dict(first.headers)["qos"] == b"1"
     assert "qos" not in dict(third.headers)
     assert dict(third.headers)["peerhost"] == b"192.0.2.1"
+
+
+def test_what_may_be_published_is_asked_once_for_each_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is remembered like a permission, also for messages with properties."""
+    asked: list[bytes] = []
+
+    def counted_ask(filters: list[str], topic: bytes) -> bool:
+        asked.append(topic)
+        return may_publish(filters, topic)
+
+    monkeypatch.setattr("ingress.listener.identity.may_publish", counted_ask)
+    box, kafka = inbox()
+    _, window, identity = client(box)
+    with_properties = (b"t/1", b"x", 0x30, 0, ((0x01, 1),))
+    for _ in range(3):
+        box.take(window, identity, [with_properties, message(qos=0, topic=b"no"), message(qos=0)])
+
+    assert asked == [b"t/1", b"no"]
+    assert (len(kafka.sent), window.refused) == (6, 3)
+
+
+def test_topics_that_devices_choose_take_bounded_memory() -> None:
+    """One with many forgets its own; what it remembered is free again when it leaves."""
+    box, _ = inbox()
+    _, window, identity = client(box)
+    for number in range(1000):
+        box.take(window, identity, [message(qos=0, topic=b"t/%d" % number)])
+    box.take(window, identity, [message(qos=0, topic=b"t/" + b"x" * 300)])
+
+    assert len(identity.prepared) == identity.topic_count.count <= 512
+    identity.forget_topics()
+    assert identity.topic_count.count == 0
 
 
 @pytest.mark.parametrize(

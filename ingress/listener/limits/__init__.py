@@ -1,0 +1,1 @@
+"""How much of a listener one client, or one address, may take: packets a second, connections, memory, checks of passwords."""
