@@ -116,9 +116,9 @@ class PatientStore:
         """Keys with `prefix` that sort after `after`, in order, a thousand at most; and whether there are more."""
         return await self._until_done(lambda: self._store.page(bucket, prefix, after=after))
 
-    async def keys(self, bucket: str, prefix: str) -> AsyncIterator[str]:
-        """All keys with `prefix`, in order."""
-        after, more = "", True
+    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
+        """All keys with `prefix` that sort after `after`, in order."""
+        more = True
         while more:
             found, more = await self.page(bucket, prefix, after=after)
             for after in found:

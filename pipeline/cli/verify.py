@@ -16,6 +16,7 @@ from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
+    from pipeline.upload.ledger_check import Totals
 
 app = single()
 
@@ -35,9 +36,16 @@ def verify(
             metavar="PREFIX", help="Verify the objects of `replay --into PREFIX` instead.", show_default=False
         ),
     ] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Read every object and hash its rows again.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read every object, compare its bytes, and hash its rows again.")
+    ] = False,
     sweep: Annotated[
-        bool, typer.Option("--sweep", help="Remove orphans, and abort uploads that began more than a day ago.")
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Remove orphans whose rows are provably in objects of the ledger, too, and abort uploads that began more than a "
+            "day ago. An orphan that may be the only copy of its rows stays.",
+        ),
     ] = False,
     output: Output = "text",
 ) -> None:
@@ -135,6 +143,7 @@ class _Printer:
             f"{totals.partitions} partitions, {totals.entries:,} entries, {totals.objects:,} objects,"
             f" {totals.rows:,} rows "
             f"of {totals.records:,} records ({totals.filtered:,} filtered, {totals.dead_lettered:,} dead-lettered)"
+            + _without_records(totals)
         )
         if self.findings:
             typer.echo(f"{self.findings:,} findings in {seen}")
@@ -153,4 +162,11 @@ def _partition_line(report: Any) -> str:
     return (
         f"{report.topic}/{report.partition}: {span} in {totals.entries} entries; {totals.objects} objects, "
         f"{totals.rows} rows, {totals.filtered} filtered, {totals.dead_lettered} dead-lettered"
+        + _without_records(totals)
     )
+
+
+def _without_records(totals: Totals) -> str:
+    """Offsets that count for something and hold no record any more, or never did."""
+    text = f", {totals.absent:,} offsets without a record" if totals.absent else ""
+    return text + (f", {totals.gone:,} records gone from Kafka before they were read" if totals.gone else "")

@@ -10,6 +10,6 @@ refused when its line is made, because then it is one record's error; once a chu
 The same rows and settings give the same bytes, always: no clock, no chance, no order of a dictionary.
 """
 
-from pipeline.formats.container import Container, make, read_rows
+from pipeline.formats.container import Container, make, read_rows, row_texts
 
-__all__ = ["Container", "make", "read_rows"]
+__all__ = ["Container", "make", "read_rows", "row_texts"]

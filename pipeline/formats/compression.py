@@ -41,6 +41,8 @@ def decompress(compression: str, content: bytes) -> bytes:
     """The data before compression. Raises ValueError for data that is not of this compression, or is cut short."""
     if compression == "none":
         return content
+    if not content:  # which gzip takes for nothing compressed
+        raise ValueError(f"not {compression}: it has no bytes")
     try:
         if compression == "gzip":
             return gzip.decompress(content)

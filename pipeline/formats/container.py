@@ -16,7 +16,7 @@ from pipeline.formats import compression as compressions
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row
 
-# By the `type` of the settings: the module with the functions `make` and `count`.
+# By the `type` of the settings: the module with the functions `make`, `count` and `texts`.
 CONTAINERS: Final[Mapping[str, str]] = {
     "json_lines": "lines",
     "raw_lines": "raw_lines",
@@ -68,6 +68,14 @@ def read_rows(content: bytes, parameters: Mapping[str, Any]) -> tuple[int, str |
     lines = compressions.decompress(parameters["compression"], content)
     rows: int = _module(container["type"]).count(lines, container)
     return rows, hashlib.sha256(lines).hexdigest() if container["type"] in _LINES_AS_STORED else None
+
+
+def row_texts(content: bytes, parameters: Mapping[str, Any]) -> list[bytes]:
+    """Each row of an object as one text, so that rows of two objects can be compared. Raises ValueError as `read_rows` does."""
+    container = parameters["container"]
+    lines = compressions.decompress(parameters["compression"], content)
+    texts: list[bytes] = _module(container["type"]).texts(lines, container)
+    return texts
 
 
 def _module(name: str) -> Any:

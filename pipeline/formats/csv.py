@@ -9,6 +9,8 @@ unquoted one for the beginning of a list. Bytes that are not UTF-8 are kept.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,7 +46,20 @@ def count(content: bytes, settings: Mapping[str, Any]) -> int:
     if outside[-1:] not in (b"", b"\n"):
         raise ValueError("the last line is not whole")
     lines = outside.count(b"\n")
+    if settings["header"] and not lines:
+        raise ValueError("the header is not there")
     return lines - 1 if settings["header"] else lines
+
+
+def texts(content: bytes, settings: Mapping[str, Any]) -> list[bytes]:
+    """Each row as one text: its cells with the columns that they are in. Raises ValueError for cells that cannot be read."""
+    text = io.StringIO(content.decode(errors="surrogateescape"), newline="")
+    try:
+        rows = list(csv.reader(text, delimiter=settings["delimiter"]))
+    except csv.Error as error:
+        raise ValueError(f"not CSV: {error}") from None
+    columns = rows.pop(0) if settings["header"] and rows else []
+    return [json.dumps([columns, row]).encode() for row in rows]
 
 
 def _line(settings: Mapping[str, Any]) -> Callable[[Row], bytes]:

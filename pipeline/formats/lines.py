@@ -33,6 +33,11 @@ def count(lines: bytes, settings: object) -> int:
     return lines.count(b"\n")
 
 
+def texts(lines: bytes, settings: object) -> list[bytes]:
+    """Each row as one text: its line."""
+    return lines.split(b"\n")[:-1]
+
+
 def decode(lines: bytes) -> list[Row]:
     """The rows of JSON lines."""
     rows: list[Row] = _decode_lines(lines)

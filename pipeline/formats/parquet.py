@@ -57,6 +57,16 @@ def count(content: bytes, settings: object) -> int:
         raise ValueError(f"not Parquet: {error}") from None
 
 
+def texts(content: bytes, settings: object) -> list[bytes]:
+    """Each row as one text: its columns and their values. Raises ValueError for content that is not Parquet."""
+    try:
+        return [
+            repr(row).encode(errors="surrogateescape") for row in pq.read_table(pa.BufferReader(content)).to_pylist()
+        ]
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"not Parquet: {error}") from None
+
+
 def _source(schema: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> str | None:
     """The Avro schema that the settings mean; None for inferred columns."""
     if schema["type"] == "inferred":

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipeline.errors import EncodeError
-from pipeline.formats.lines import as_they_are, count
+from pipeline.formats.lines import as_they_are, count, texts
 from pipeline.formats.text import text_of
 from pipeline.sql.runtime.values import Row, octets, shown
 
-__all__ = ["count", "make"]
+__all__ = ["count", "make", "texts"]
 
 
 def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:

@@ -31,8 +31,9 @@ Pure: names, shapes and checks. Reading and writing them is agents/sinks/chain.p
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
 
@@ -43,6 +44,8 @@ ROOT: Final = object_names.ROOT
 START: Final = "start.json"
 OFFSET_DIGITS: Final = 20  # so that keys sort as offsets and epochs do
 EPOCH_DIGITS: Final = 6
+_PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,9}")
+_ENTRY_NAME: Final = re.compile(rf"[0-9]{{{OFFSET_DIGITS}}}\.[0-9]{{{EPOCH_DIGITS},}}\.json")
 FORMAT: Final = 2  # of starts and entries
 NO_TOPIC_ID: Final = "-"  # in keys and metadata, where the broker has no ids
 
@@ -96,7 +99,7 @@ class Entry:
     dead_lettered: int
     rows: int
     objects: tuple[StoredObject, ...] = field(default=())
-    previous: str = ""  # digest of the entry before; empty for the first
+    previous: str = ""  # digest of the entry before, or of the beginning
     clean: bool = False  # its writer stopped here and began nothing beyond: whoever goes on may do so under any version
     next_key_epoch: int = 0  # the epoch in the keys of the next cut's objects
     absent: int = 0  # offsets at which the broker showed no record
@@ -107,13 +110,13 @@ class Entry:
 
     def encode(self) -> bytes:
         """The entry's bytes: the same entry always gives the same ones."""
-        fields = {"format": FORMAT, **asdict(self), "missing": [list(each) for each in self.missing]}
+        fields = {**asdict(self), "missing": [list(each) for each in self.missing]}
         if not self.original:
             del fields["original"]
         for each in fields["objects"]:
             if not each["bucket"]:
                 del each["bucket"]
-        return orjson.dumps(fields, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        return _sealed(fields)
 
     @property
     def digest(self) -> str:
@@ -133,7 +136,13 @@ class Start:
     revision: int = 0
 
     def encode(self) -> bytes:
-        return orjson.dumps({"format": FORMAT, **asdict(self)}, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        """The beginning's bytes: the same beginning always gives the same ones."""
+        return _sealed(asdict(self))
+
+    @property
+    def digest(self) -> str:
+        """What the first entry calls `previous`."""
+        return hashlib.sha256(self.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +159,9 @@ class ChainEnd:
     revision: int = 0
 
 
-# --- From bytes
+# --- To bytes, and from them
+
+_JSON: Final = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2
 
 _TYPES: Final = {"int": int, "str": str, "bool": bool}
 
@@ -161,26 +172,55 @@ def _types_of(shape: type) -> dict[str, type]:
 
 
 _OBJECT: Final = _types_of(StoredObject)
-_ENTRY: Final = {"format": int, **_types_of(Entry)}
-_START: Final = {"format": int, **_types_of(Start)}
+_SEAL: Final[dict[str, type]] = {"format": int, "checksum": str}
+_ENTRY: Final = {**_SEAL, **_types_of(Entry)}
+_START: Final = {**_SEAL, **_types_of(Start)}
+Sealed = TypeVar("Sealed", Entry, Start)
+
+
+def _sealed(fields: dict[str, Any]) -> bytes:
+    """The bytes of a ledger object, with a checksum of all else in it: nobody changes one by hand without a trace."""
+    fields = {"format": FORMAT, **fields}
+    return orjson.dumps(
+        {**fields, "checksum": hashlib.sha256(orjson.dumps(fields, option=_JSON)).hexdigest()}, option=_JSON
+    )
 
 
 def decode_entry(content: bytes) -> Entry:
-    """An entry from its bytes. Raises ValueError that names what is wrong."""
+    """An entry as it was written, from its bytes. Raises ValueError that says what is wrong."""
+    return _as_written(read_entry(content), content)
+
+
+def decode_start(content: bytes) -> Start:
+    """The beginning of a chain as it was written, from its bytes. Raises ValueError that says what is wrong."""
+    return _as_written(read_start(content), content)
+
+
+def _as_written(found: Sealed, content: bytes) -> Sealed:
+    if found.encode() != content:
+        raise ValueError("its checksum is not that of its content: it was changed after it was written")
+    return found
+
+
+def read_entry(content: bytes) -> Entry:
+    """What an entry says, also if it was changed. Raises ValueError that names a field that cannot be."""
     found = _of_format(content, "the entry")
-    typed_fields.check(found, _ENTRY, "the entry", optional=("original",))
-    del found["format"]
+    typed_fields.check(found, _ENTRY, "the entry", optional=("original", "checksum"))
+    found = _without_seal(found)
     objects = tuple(_stored_object(number, each) for number, each in enumerate(found.pop("objects")))
     missing = tuple(_missing(number, each) for number, each in enumerate(found.pop("missing")))
     return Entry(**found, objects=objects, missing=missing)
 
 
-def decode_start(content: bytes) -> Start:
-    """The beginning of a chain from its bytes. Raises ValueError that names what is wrong."""
+def read_start(content: bytes) -> Start:
+    """What the beginning of a chain says, also if it was changed. Raises ValueError that names a field that cannot be."""
     found = _of_format(content, "the start")
-    typed_fields.check(found, _START, "the start")
-    del found["format"]
-    return Start(**found)
+    typed_fields.check(found, _START, "the start", optional=("checksum",))
+    return Start(**_without_seal(found))
+
+
+def _without_seal(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in ("format", "checksum")}
 
 
 def _of_format(content: bytes, what: str) -> dict[str, Any]:
@@ -236,10 +276,22 @@ def chain_prefix(place: ChainPlace) -> str:
     return f"{topic_prefix(place.action, place.topic)}{topic_id_text(place.topic_id)}/{place.partition}/"
 
 
+def version_prefix(action: str) -> str:
+    """Prefix of the texts of versions."""
+    return f"{action_prefix(action)}rules/"
+
+
+def is_entry_key(place: ChainPlace, key: str) -> bool:
+    """Whether a key is that of an entry of this chain."""
+    return (
+        key.startswith(chain_prefix(place)) and _ENTRY_NAME.fullmatch(key.removeprefix(chain_prefix(place))) is not None
+    )
+
+
 def place_of(key: str) -> ChainPlace | None:
     """Whose chain a key belongs to; None if it is not of a chain, as the texts of versions are not."""
     parts = key.split("/")
-    if len(parts) != 6 or parts[0] != ROOT or not parts[4].isdecimal():
+    if len(parts) != 6 or parts[0] != ROOT or not _PARTITION.fullmatch(parts[4]):
         return None
     return ChainPlace(parts[1], parts[2], topic_id_of(parts[3]), int(parts[4]))
 
@@ -266,7 +318,7 @@ def after(prefix: str, offset: int) -> str:
 
 def version_key(action: str, version: str) -> str:
     """Key of a version's text."""
-    return f"{action_prefix(action)}rules/{version}.json"
+    return f"{version_prefix(action)}{version}.json"
 
 
 # --- The chain
@@ -292,6 +344,7 @@ def end_at(start: Start) -> ChainEnd:
         first=start.first,
         epoch=start.epoch,
         version=start.version,
+        previous=start.digest,
         key_epoch=start.key_epoch,
         topic_id=start.topic_id,
         revision=start.revision,

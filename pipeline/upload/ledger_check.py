@@ -1,37 +1,49 @@
 """What a ledger proves, entry by entry: that every offset was read once, and where each row is.
 
 A chain is fed in the order of its keys. Each entry must begin where the one before ended, under the epoch and the version that it
-named, and carry its digest; it must count what it read, and name objects that lie within it. What does not hold is a Finding.
-What is not in the entries themselves (are the objects there, do they hold what is said) is asked by whoever can read the bucket;
-`object_findings` and `content_finding` compare the answers.
+named, and carry its digest; it must account for each of its offsets, and name objects that lie within it. What does not hold is a
+Finding. What is not in the entries themselves (are the objects there, do they hold what is said) is asked by whoever can read the
+bucket; object_check.py compares the answers.
 
 Pure: no I/O. Source: the rules of ledger.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from pipeline.upload import ledger
-from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
+from pipeline.upload.ledger import ChainEnd, ChainPlace, Entry, Start
 
 Kind = Literal[
-    "gap", "overlap", "broken_chain", "wrong_count", "unreadable", "missing", "different", "orphan", "unknown_version"
-]
+    "gap", "overlap", "gone", "broken_chain", "older_revision", "wrong_count", "altered", "unreadable", "foreign",
+    "unknown_version", "missing", "different", "orphan", "unfinished", "no_ledger", "twice", "unmarked",
+]  # fmt: skip
 # What each finding means, for people.
 MEANINGS: Final[Mapping[Kind, str]] = {
-    "gap": "offsets that no entry covers: their rows may be lost",
-    "overlap": "offsets that two entries cover: their rows may be there twice",
-    "broken_chain": "an entry that is not the successor of the one before it",
-    "wrong_count": "an entry whose numbers do not add up",
-    "unreadable": "a ledger object that is not an entry",
-    "missing": "an object that an entry names and that is not there",
-    "different": "an object that is not what its entry says",
-    "orphan": "an object of this action that no entry names and none ever will",
-    "unknown_version": "rules that an entry names and whose text is not there",
+    "gap": "no entry covers these offsets: their rows may be lost",
+    "overlap": "two entries cover these offsets: their rows may be there twice",
+    "gone": "Kafka had deleted these records before a worker read them: they are lost",
+    "broken_chain": "an entry does not follow from the entry before it: somebody changed or replaced one of them",
+    "older_revision": "an entry was written under an older configuration than the entry before it",
+    "wrong_count": "the numbers of an entry do not add up",
+    "altered": "somebody changed this object of the ledger after it was written",
+    "unreadable": "an object of the ledger is not an entry",
+    "foreign": "this object lies in the ledger, and the ledger has no object of that name",
+    "unknown_version": "an entry names rules, and their text does not exist or was changed",
+    "missing": "an entry names this object, and it does not exist",
+    "different": "this object differs from what was written",
+    "orphan": "no entry names this object of the action, and none ever will",
+    "unfinished": "no entry names these objects beyond the end of the ledger, and no worker goes on from them",
+    "no_ledger": "these objects belong to a partition, and its ledger does not exist",
+    "twice": "another object holds the same row",
+    "unmarked": "this object lies under the keys of the action, and does not say which row it holds",
 }
+
+Decoded = TypeVar("Decoded", Entry, Start)
+Wrongs = Iterator[tuple[Kind, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Totals:
-    """What was seen of one partition, or of all."""
+    """What was seen of one partition, or of all. `gone` are records that Kafka had deleted."""
 
     partitions: int = 0
     entries: int = 0
@@ -54,6 +66,8 @@ class Totals:
     records: int = 0
     filtered: int = 0
     dead_lettered: int = 0
+    absent: int = 0
+    gone: int = 0
 
     def add(self, other: Totals) -> None:
         """Sum up."""
@@ -62,57 +76,64 @@ class Totals:
 
 
 class ChainCheck:
-    """The ledger of one partition, fed in order: `begin` once, then `feed` for each entry."""
+    """The ledger of one partition, fed in order: `begin` once, then `feed` for each entry.
 
-    def __init__(self) -> None:
+    `is_whole` until something is found that makes its entries doubtful.
+    """
+
+    def __init__(self, place: ChainPlace) -> None:
+        self.place = place
         self.first: int | None = None
         self.end: ChainEnd | None = None
+        self.last_key = ledger.chain_prefix(place)  # of the entries that were fed
+        self.key_epoch = 0  # in the keys of the objects of the entry that was fed last
         self.totals = Totals(partitions=1)
+        self.is_whole = True
 
     def begin(self, key: str, content: bytes | None) -> list[Finding]:
         """The chain's start object; None if there is none."""
         if content is None:
-            return [Finding("missing", key, "the ledger has no beginning, so nothing tells which offset is its first")]
-        try:
-            start = ledger.decode_start(content)
-        except ValueError as error:
-            return [Finding("unreadable", key, str(error))]
-        self.end = ledger.end_at(start)
-        self.first = start.first
-        return []
+            text = "the ledger has no beginning, so nothing tells which offset is its first"
+            return self._found([Finding("missing", key, text)])
+        start, found = _read(ledger.read_start, key, content)
+        if start is not None:
+            if start.topic_id != self.place.topic_id:
+                found.append(Finding("broken_chain", key, _other_topic(start.topic_id, self.place)))
+            self.end = ledger.end_at(start)
+            self.first = start.first
+        return self._found(found)
 
     def feed(self, key: str, content: bytes | None) -> tuple[Entry | None, list[Finding]]:
         """The next entry, and what is wrong with it. The one after is compared with what this one says."""
+        self.last_key = key
         if content is None:
-            return None, [Finding("missing", key, "the ledger's entry went away while it was read")]
-        try:
-            entry = ledger.decode_entry(content)
-        except ValueError as error:
-            return None, [Finding("unreadable", key, str(error))]
-        found = [Finding(kind, key, text) for kind, text in self._wrongs(key, entry)]
+            return None, self._found([Finding("missing", key, "the ledger's entry went away while it was read")])
+        entry, found = _read(ledger.read_entry, key, content)
+        if entry is None:
+            return None, self._found(found)
+        found += [Finding(kind, key, text) for kind, text in self._wrongs(key, entry)]
         if self.first is None:
             self.first = entry.first
+        self.key_epoch = self.end.key_epoch if self.end is not None else entry.next_key_epoch
         self.end = ledger.end_after(entry)
         self._count(entry)
+        self._found([each for each in found if each.kind != "gone"])
         return entry, found
 
-    def _wrongs(self, key: str, entry: Entry) -> Iterator[tuple[Kind, str]]:
-        name = f"{entry.first:0{ledger.OFFSET_DIGITS}d}.{entry.epoch:0{ledger.EPOCH_DIGITS}d}.json"
-        if not key.endswith(f"/{name}"):
-            yield "broken_chain", f"its content is that of {name}"
+    def _found(self, findings: list[Finding]) -> list[Finding]:
+        self.is_whole = self.is_whole and not findings
+        return findings
+
+    def _wrongs(self, key: str, entry: Entry) -> Wrongs:
+        expected = ledger.entry_key(self.place, entry.first, entry.epoch)
+        if key != expected:
+            yield "broken_chain", f"its content is that of {expected.rpartition('/')[2]}"
+        if entry.topic_id != self.place.topic_id:
+            yield "broken_chain", _other_topic(entry.topic_id, self.place)
         if self.end is not None:
             yield from _succession(self.end, entry)
         yield from _counts(entry)
-        names = set()
-        for each in entry.objects:
-            if (each.bucket, each.key) in names:
-                yield "overlap", f"names {each.key} twice"
-            names.add((each.bucket, each.key))
-            if not entry.first <= each.first <= each.last < entry.next:
-                yield (
-                    "overlap",
-                    f"{each.key} holds offsets {each.first} to {each.last}, outside of {entry.first} to {entry.next - 1}",
-                )
+        yield from _spans(entry)
 
     def _count(self, entry: Entry) -> None:
         totals = self.totals
@@ -122,6 +143,8 @@ class ChainCheck:
         totals.records += entry.records
         totals.filtered += entry.filtered
         totals.dead_lettered += entry.dead_lettered
+        totals.absent += entry.absent
+        totals.gone += sum(span.next - span.first for span in entry.missing)
 
     def is_orphan(self, first: int, epoch: int) -> bool:
         """Whether an object that no entry names never will be: its offsets are entered already, or its epoch has ended.
@@ -131,12 +154,24 @@ class ChainCheck:
         return self.end is not None and (first < self.end.first or epoch < self.end.key_epoch)
 
 
-def _succession(end: ChainEnd, entry: Entry) -> Iterator[tuple[Kind, str]]:
+def _read(read: Callable[[bytes], Decoded], key: str, content: bytes) -> tuple[Decoded | None, list[Finding]]:
+    """What a ledger object says, and whether it says it as it was written."""
+    try:
+        found = read(content)
+    except ValueError as error:
+        return None, [Finding("unreadable", key, str(error))]
+    if found.encode() != content:
+        return found, [Finding("altered", key, "its checksum is not that of its content")]
+    return found, []
+
+
+def _other_topic(topic_id: str, place: ChainPlace) -> str:
+    return f"is of the topic with id {topic_id or 'none'}, and lies in the chain of {place.topic_id or 'none'}"
+
+
+def _succession(end: ChainEnd, entry: Entry) -> Wrongs:
     if entry.first > end.first:
-        yield (
-            "gap",
-            f"begins at {entry.first}; the one before ends at {end.first}: {entry.first - end.first} offsets",
-        )
+        yield "gap", f"begins at {entry.first}; the one before ends at {end.first}: {entry.first - end.first} offsets"
     elif entry.first < end.first:
         yield "overlap", f"begins at {entry.first}; the one before ends at {end.first}"
     if entry.previous != end.previous:
@@ -151,18 +186,33 @@ def _succession(end: ChainEnd, entry: Entry) -> Iterator[tuple[Kind, str]]:
             f"is of epoch {entry.epoch}, version {entry.version[:12]}; "
             f"the one before names epoch {end.epoch}, version {end.version[:12]}",
         )
+    turns = entry.next_version != end.version
+    if entry.next_epoch not in (entry.epoch, entry.epoch + 1) or (turns and entry.next_epoch == entry.epoch):
+        yield "broken_chain", f"is of epoch {entry.epoch} and names {entry.next_epoch} for the next one"
+    if entry.next_key_epoch != ledger.next_key_epoch(end, entry.next_version):
+        yield (
+            "broken_chain",
+            f"names epoch {entry.next_key_epoch} for the keys of the next one; those of this one have {end.key_epoch}",
+        )
+    if entry.revision < end.revision:
+        yield "older_revision", f"is of revision {entry.revision}; the one before is of revision {end.revision}"
 
 
-def _counts(entry: Entry) -> Iterator[tuple[Kind, str]]:
+def _counts(entry: Entry) -> Wrongs:
     written = entry.records - entry.filtered - entry.dead_lettered
+    gone = sum(span.next - span.first for span in entry.missing)
     rows = sum(each.rows for each in entry.objects)
     if entry.next < entry.first:
         yield "overlap", f"ends at {entry.next}, before its first offset {entry.first}"
-    if min(written, entry.filtered, entry.dead_lettered) < 0 or entry.records > entry.next - entry.first:
+    if entry.records + entry.absent + gone != entry.next - entry.first:
         yield (
             "wrong_count",
-            f"{entry.records} records in {entry.next - entry.first} offsets, "
-            f"{entry.filtered} filtered and {entry.dead_lettered} dead-lettered",
+            f"{entry.next - entry.first} offsets; {entry.records} records, {entry.absent} offsets without one, {gone} gone",
+        )
+    if min(written, entry.filtered, entry.dead_lettered) < 0:
+        yield (
+            "wrong_count",
+            f"{entry.records} records, {entry.filtered} filtered and {entry.dead_lettered} dead-lettered",
         )
     if rows != entry.rows or any(each.rows < 1 for each in entry.objects):
         yield "wrong_count", f"{entry.rows} rows; its objects have {rows}"
@@ -171,28 +221,24 @@ def _counts(entry: Entry) -> Iterator[tuple[Kind, str]]:
         yield "wrong_count", f"{written} records were written and there are {entry.rows} rows"
 
 
-def object_findings(stored: StoredObject, metadata: Mapping[str, str] | None) -> list[Finding]:
-    """An object that an entry names, against its own metadata; None if it is not there."""
-    if metadata is None:
-        return [Finding("missing", stored.key, f"offsets {stored.first} to {stored.last}, {stored.rows} rows")]
-    expected = {
-        "tidegate-rows": str(stored.rows),
-        "tidegate-last": str(stored.last),
-        "tidegate-digest": stored.digest,
-    }
-    return [
-        Finding("different", stored.key, f"its {name} is {metadata.get(name)!r}, the ledger says {value!r}")
-        for name, value in expected.items()
-        if metadata.get(name) != value
-    ]
-
-
-def content_finding(stored: StoredObject, rows: int, digest: str | None) -> Finding | None:
-    """An object that an entry names, against what it holds. No digest: its container does not keep the rows' bytes."""
-    if rows != stored.rows:
-        return Finding("different", stored.key, f"it holds {rows} rows, the ledger says {stored.rows}")
-    if digest is not None and digest != stored.digest:
-        return Finding(
-            "different", stored.key, f"the digest of its rows is {digest[:16]}…, the ledger says {stored.digest[:16]}…"
-        )
-    return None
+def _spans(entry: Entry) -> Wrongs:
+    """What lies where within an entry: its objects, and what Kafka had deleted."""
+    names = set()
+    for each in entry.objects:
+        if (each.bucket, each.key) in names:
+            yield "overlap", f"names {each.key} twice"
+        names.add((each.bucket, each.key))
+        if not entry.first <= each.first <= each.last < entry.next:
+            yield (
+                "overlap",
+                f"{each.key} holds offsets {each.first} to {each.last}, outside of {entry.first} to {entry.next - 1}",
+            )
+    at = entry.first
+    for span in entry.missing:
+        yield "gone", f"offsets {span.first} to {span.next - 1}: {span.next - span.first} records"
+        if not at <= span.first < span.next <= entry.next:
+            yield "wrong_count", f"offsets {span.first} to {span.next - 1} are not in their place between its own"
+        at = span.next
+        inside = [each.key for each in entry.objects if span.first <= each.first < span.next]
+        if inside:
+            yield "wrong_count", f"{inside[0]} begins with a record that is said to be gone"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pipeline.config import AggregatedParameters
 from pipeline.config.dump import content_of
 from pipeline.errors import ConfigError, EncodeError
-from pipeline.formats import Container, make, read_rows
+from pipeline.formats import Container, make, read_rows, row_texts
 from pipeline.sql.runtime.values import UNDEFINED
 
 
@@ -354,6 +354,8 @@ def test_the_same_rows_give_the_same_bytes_and_are_counted(container: dict[str, 
     lines = b"".join(map(build(container).line, rows))
     digest = hashlib.sha256(lines).hexdigest() if container["type"].endswith("_lines") else None
     assert read_rows(first, settings) == (100, digest)
+    assert len(set(row_texts(first, settings))) == 100
+    assert row_texts(encoded(build(container), rows[7:9]), parameters(container)) == row_texts(first, settings)[7:9]
     with pytest.raises(ValueError, match=r"not |whole|closed|empty"):
         read_rows(first[: len(first) // 2 + 1], settings)
 

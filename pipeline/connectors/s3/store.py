@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Final
 
@@ -32,16 +34,22 @@ _TAKEN: Final = {"PreconditionFailed", "412"}
 PROBE: Final = f"{ROOT}/probe"  # an object of our own, in each bucket that is tried
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
 
+NEVER: Final = datetime.fromtimestamp(0, UTC)
+
 log = get_logger("tidegate.s3")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is known of a stored object without its content. `metadata` without the x-amz-meta- prefix."""
+    """What is known of a stored object without its content. `metadata` without the x-amz-meta- prefix.
+
+    `modified` is when it was written, by the store's clock; the beginning of time if the store does not tell.
+    """
 
     size_bytes: int
     etag: str
     metadata: Mapping[str, str]
+    modified: datetime = NEVER
 
 
 class S3Store:
@@ -157,7 +165,13 @@ class S3Store:
             for name, value in answer.headers.items()
             if name.lower().startswith(METADATA_PREFIX)
         }
-        return Head(int(answer.headers.get("Content-Length", 0)), answer.headers.get("ETag", ""), metadata)
+        headers = answer.headers
+        return Head(
+            int(headers.get("Content-Length", 0)),
+            headers.get("ETag", ""),
+            metadata,
+            _modified(headers.get("Last-Modified")),
+        )
 
     async def get(self, bucket: str, key: str) -> bytes | None:
         """An object's content; None if there is none."""
@@ -217,6 +231,15 @@ def _passing(*reasons: str) -> Iterator[None]:
     except OperatorError as error:
         if error.reason not in reasons:
             raise
+
+
+def _modified(text: str | None) -> datetime:
+    """The time of a Last-Modified header (RFC 9110)."""
+    try:
+        found = parsedate_to_datetime(text or "")
+    except ValueError:
+        return NEVER
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _etag(answer: Answer) -> str:

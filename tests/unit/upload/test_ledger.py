@@ -52,7 +52,7 @@ def test_an_entry_survives_its_encoding() -> None:
 def test_the_chain_goes_on_where_it_ends() -> None:
     """Under the epochs and the version that the last entry, or the start, names for the next cut."""
     assert ledger.end_after(entry()) == ledger.ChainEnd(30, 1, "w", entry().digest, False, 2, "id", 4)
-    assert ledger.end_at(START) == ledger.ChainEnd(7, 1, "v", "", False, 2, "id", 3)
+    assert ledger.end_at(START) == ledger.ChainEnd(7, 1, "v", START.digest, False, 2, "id", 3)
 
 
 def test_an_entry_without_offsets_keeps_what_the_chain_is_of() -> None:

@@ -1,0 +1,235 @@
+"""The ledgers of an aggregated action, read from the bucket alone, and each object that they name.
+
+1. The texts of all versions are read, and compared with the digests by which they are named.
+2. Each partition's ledger is read in order, and each entry checked against the one before (pipeline/upload/ledger_check.py).
+3. Each object that an entry names is asked for, and its metadata, its size and its ETag compared; one with another ETag is read.
+   `deep` reads all of them, compares their bytes, and counts and hashes their rows again (pipeline/upload/object_check.py).
+
+What is found never ends the run: the next entry, object or partition comes after it. What no entry names is unnamed.py's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+
+from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
+from pipeline.config import AggregatedParameters
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import RefusedError
+from pipeline.formats import read_rows
+from pipeline.upload import ledger, object_check
+from pipeline.upload.ledger import ChainPlace
+from pipeline.upload.ledger_check import ChainCheck, Finding, Totals
+from pipeline.upload.object_check import Named
+
+_VERSION_TEXT: Final = re.compile(r"([0-9a-f]{64})\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionDone:
+    """A partition's ledger has been read: offsets `first` up to but not including `next`."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    first: int | None
+    next: int | None
+    totals: Totals
+
+
+Report = Finding | PartitionDone
+
+
+@dataclass
+class Known:
+    """What the ledgers told. Objects are kept as eight bytes each: among a million two share them with a chance of one in 10^7.
+
+    `buckets` are those in which an object that an entry names was found.
+    """
+
+    chains: dict[ChainPlace, ChainCheck] = field(default_factory=dict)
+    named: set[bytes] = field(default_factory=set)
+    contents: set[bytes] = field(default_factory=set)  # sizes and ETags
+    buckets: set[str] = field(default_factory=set)
+    versions: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+
+
+class LedgerReader:
+    """The ledgers of one action; `known` grows as they are read. `partitions` are those to read, all when empty."""
+
+    def __init__(
+        self, action: str, parameters: AggregatedParameters, store: S3Store, partitions: frozenset[int], *, deep: bool
+    ) -> None:
+        self.action = action
+        self.parameters = parameters
+        self.store = PatientStore(store, FewAttempts())  # a proof that ends half-way proves nothing
+        self.known = Known()
+        self._partitions = partitions
+        self._deep = deep
+
+    async def reports(self) -> AsyncIterator[Report]:
+        """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
+        async for finding in self._version_texts():
+            yield finding
+        async for report in self._ledgers():
+            yield report
+
+    def wants(self, partition: int) -> bool:
+        """Whether this partition was asked for."""
+        return not self._partitions or partition in self._partitions
+
+    # --- 1. Versions
+
+    async def _version_texts(self) -> AsyncIterator[Finding]:
+        root = ledger.version_prefix(self.action)
+        async for key in self.store.keys(self.parameters.home, root):
+            if ledger.place_of(key) is not None:
+                continue  # a topic may be called so, too
+            found = _VERSION_TEXT.fullmatch(key.removeprefix(root))
+            if found is None:
+                yield Finding("foreign", key, "expected the text of a version, named by its digest")
+            else:
+                for finding in await self._version(found[1], "its name"):
+                    yield finding
+
+    async def _version(self, digest: str, named_by: str) -> list[Finding]:
+        """Read a version's text, unless that was done."""
+        if digest in self.known.versions:
+            return []
+        key = ledger.version_key(self.action, digest)
+        text = await self.get(key)
+        good = text is not None and hashlib.sha256(text).hexdigest() == digest
+        self.known.versions[digest] = orjson.loads(text) if text is not None and good else None
+        if good:
+            return []
+        state = "is not there" if text is None else "was changed"
+        return [Finding("unknown_version", key, f"named by {named_by}, and its text {state}")]
+
+    # --- 2. Ledgers
+
+    async def _ledgers(self) -> AsyncIterator[Report]:
+        """All chains, in the order of their keys; of each, the beginning comes last."""
+        current: ChainPlace | None = None
+        keys: list[str] = []
+        async for key in self.store.keys(self.parameters.home, ledger.action_prefix(self.action)):
+            place = ledger.place_of(key)
+            if place is None:
+                if not key.startswith(ledger.version_prefix(self.action)):
+                    yield _foreign(key)
+                continue
+            if place != current:
+                async for report in self._ledger(current, keys):
+                    yield report
+                current, keys = place, []
+            keys.append(key)
+        async for report in self._ledger(current, keys):
+            yield report
+
+    async def _ledger(self, place: ChainPlace | None, keys: list[str]) -> AsyncIterator[Report]:
+        if place is None or not self.wants(place.partition):
+            return
+        chain = self.known.chains[place] = ChainCheck(place)
+        start = ledger.start_key(place)
+        for finding in chain.begin(start, await self.get(start)):
+            yield finding
+        async for report in self.entries(chain, (key for key in keys if key != start)):
+            yield report
+        end = chain.end.first if chain.end else None
+        yield PartitionDone(place.topic, place.topic_id, place.partition, chain.first, end, chain.totals)
+
+    async def entries(self, chain: ChainCheck, keys: Iterable[str]) -> AsyncIterator[Finding]:
+        """The next entries of a chain, and the objects that they name."""
+        entries = list[str]()
+        for key in keys:
+            if ledger.is_entry_key(chain.place, key):
+                entries.append(key)
+            else:
+                yield _foreign(key)
+        for begin in range(0, len(entries), REQUESTS_AT_ONCE_MAX):
+            some = entries[begin : begin + REQUESTS_AT_ONCE_MAX]
+            contents = await asyncio.gather(*[self.get(key) for key in some])
+            objects: list[Named] = []
+            for key, content in zip(some, contents, strict=True):
+                entry, findings = chain.feed(key, content)
+                for finding in findings:
+                    yield finding
+                if entry is None:
+                    continue
+                objects += [Named(each, chain.place, chain.key_epoch, entry.version) for each in entry.objects]
+                for digest in sorted({entry.version, entry.next_version}):
+                    for finding in await self._version(digest, key):
+                        yield finding
+            for finding in await self._object_findings(objects):
+                yield finding
+
+    # --- 3. Objects
+
+    async def _object_findings(self, objects: list[Named]) -> list[Finding]:
+        self.known.named.update(short(self.bucket_of(each), each.stored.key) for each in objects)
+        self.known.contents.update(short(str(each.stored.size), each.stored.etag) for each in objects)
+        found = await asyncio.gather(*[self._check(each) for each in objects])
+        return [finding for findings in found for finding in findings]
+
+    async def _check(self, named: Named) -> list[Finding]:
+        """One object that an entry names. An ETag may change when a bucket is copied, so another one proves nothing by itself."""
+        bucket, key = self.bucket_of(named), named.stored.key
+        try:
+            head = await self.store.head(bucket, key, any_key=True)
+        except RefusedError as error:  # no store has an object of that name
+            return [Finding("missing", key, str(error))]
+        if head is None:
+            return [object_check.missing(named)]
+        self.known.buckets.add(bucket)
+        found = object_check.metadata_findings(named, head.metadata)
+        if (wrong := object_check.size_finding(named, head.size_bytes)) is not None:
+            return [*found, wrong]
+        if not self._deep and head.etag == named.stored.etag:
+            return found
+        return found + await self._content_findings(named)
+
+    async def _content_findings(self, named: Named) -> list[Finding]:
+        """Its bytes and, when deep and where the bytes are those that were written, its rows."""
+        content = await self.get(named.stored.key, self.bucket_of(named))
+        if content is None:
+            return [object_check.missing(named)]
+        if (wrong := object_check.bytes_finding(named, content)) is not None:
+            return [wrong]
+        settings = self.known.versions.get(named.version)
+        if not self._deep or settings is None:
+            return []
+        try:
+            rows, digest = await asyncio.to_thread(read_rows, content, settings["parameters"])
+        except ValueError as error:
+            return [Finding("different", named.stored.key, f"it cannot be read: {error}")]
+        wrong = object_check.rows_finding(named, rows, digest)
+        return [wrong] if wrong else []
+
+    # --- Requests
+
+    def bucket_of(self, named: Named) -> str:
+        """Where an object lies."""
+        return named.stored.bucket or self.parameters.home
+
+    async def get(self, key: str, bucket: str = "") -> bytes | None:
+        """An object's content; without a bucket, of the ledger's."""
+        return await self.store.get(bucket or self.parameters.home, key)
+
+    def settings_of(self, digest: str) -> dict[str, Any] | None:
+        """The settings of a version; None if its text is not there, or was changed."""
+        return self.known.versions.get(digest)
+
+
+def _foreign(key: str) -> Finding:
+    return Finding("foreign", key, "expected a start or an entry of a partition's ledger, found another name")
+
+
+def short(*texts: str) -> bytes:
+    """A name for texts that takes eight bytes."""
+    return hashlib.blake2b("/".join(texts).encode(), digest_size=8).digest()

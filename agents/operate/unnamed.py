@@ -1,0 +1,228 @@
+"""What lies under the keys of an aggregated action, and no entry of its ledger names it.
+
+- An **orphan** is in no entry and never will be: its offsets are entered already, or its epoch has ended. A frozen worker wrote
+  it when it woke up, or somebody copied an object. Whoever reads the bucket with a wildcard reads rows twice.
+- Objects **beyond the ledger's end** belong to the cut under way. They are young then: if they are older than a cut can be, or
+  lie beyond an orderly end, nobody goes on from them, or the entry that named them is gone.
+- Objects of a partition **without a ledger**: a worker writes the ledger's beginning first, so it was there.
+
+Workers may write meanwhile. Before anything is said of an object beyond the end, the ledger is read on from where it ended.
+
+Sweeping removes orphans that are provably copies (sweep.py), and aborts multipart uploads that have been under way for a day: a
+worker that was killed could not. Everything else stays, and is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import product
+from typing import Final
+
+from agents.operate.ledgers import LedgerReader, short
+from agents.operate.sweep import Placed, Sweeper, placed_of
+from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX
+from pipeline.template.object_key import key_pattern, literal_prefix
+from pipeline.upload import ledger
+from pipeline.upload.ledger import ChainPlace
+from pipeline.upload.ledger_check import ChainCheck, Finding
+
+ABANDONED: Final = timedelta(days=1)
+# What a cut may take beyond its interval: to store its objects, and to try again while the store is briefly away.
+STORING: Final = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Something was removed: an orphan, or an upload that nobody would have completed."""
+
+    key: str
+    what: str
+
+
+@dataclass
+class Lot:
+    """Objects of one chain that have one thing wrong; one finding tells of all of them."""
+
+    key: str
+    first: int
+    last: int
+    oldest: datetime
+    objects: int = 0
+
+    def add(self, placed: Placed) -> None:
+        """One more."""
+        self.objects += 1
+        self.first, self.last = min(self.first, placed.first), max(self.last, placed.last)
+        self.oldest = min(self.oldest, placed.head.modified)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.objects} objects, offsets {self.first} to {self.last}, the oldest of {self.oldest:%Y-%m-%d %H:%M}"
+        )
+
+
+class Unnamed:
+    """One pass over the buckets of an action whose ledgers have been read, at the time `now`."""
+
+    def __init__(self, ledgers: LedgerReader, now: datetime, *, sweep: bool) -> None:
+        self._ledgers = ledgers
+        self._known = ledgers.known
+        self._store = ledgers.store
+        self._now = now
+        self._sweep = sweep
+        self._sweeper = Sweeper(ledgers)
+        self._patterns = self._key_patterns()
+        self._without_ledger: dict[ChainPlace, Lot] = {}
+        self._beyond: dict[ChainPlace, Lot] = {}
+
+    async def reports(self) -> AsyncIterator[Finding | Swept]:
+        """What is found, as it is found; of whole partitions, at the end."""
+        for bucket, prefix in product(self._buckets(), self._prefixes()):
+            batch: list[str] = []
+            async for key in self._store.keys(bucket, prefix):
+                if self._is_candidate(bucket, key):
+                    batch.append(key)
+                if len(batch) >= REQUESTS_AT_ONCE_MAX:
+                    async for report in self._batch(bucket, batch):
+                        yield report
+                    batch = []
+            async for report in self._batch(bucket, batch):
+                yield report
+        for report in self._lots():
+            yield report
+        if self._sweep:
+            async for swept in self._abandoned():
+                yield swept
+
+    # --- Where they may be
+
+    def _buckets(self) -> list[str]:
+        """The action's bucket, those that versions name, and those in which objects were found."""
+        texts = [self._ledgers.parameters.bucket]
+        texts += [each["parameters"].get("bucket", "") for each in self._known.versions.values() if each]
+        return sorted(self._known.buckets | {text for text in texts if text and "${" not in text})
+
+    def _key_patterns(self) -> dict[str, re.Pattern[str]]:
+        """What keys of this action look like, by the template: the present one, and those of all versions."""
+        texts = {self._ledgers.parameters.key}
+        texts |= {each["parameters"]["key"] for each in self._known.versions.values() if each}
+        return {text: key_pattern(text) for text in texts}
+
+    def _prefixes(self) -> list[str]:
+        """What keys begin with; none lies within another."""
+        found: list[str] = []
+        for prefix in sorted({literal_prefix(text) for text in self._patterns}):
+            if not found or not prefix.startswith(found[-1]):
+                found.append(prefix)
+        return found
+
+    def _is_candidate(self, bucket: str, key: str) -> bool:
+        if key.startswith(f"{ledger.ROOT}/") or short(bucket, key) in self._known.named:
+            return False
+        return any(each.fullmatch(key) for each in self._patterns.values())
+
+    # --- What they are
+
+    async def _batch(self, bucket: str, keys: list[str]) -> AsyncIterator[Finding | Swept]:
+        """Some keys of a bucket. Of each chain that is said to be behind its objects the rest is read once."""
+        heads = await asyncio.gather(*[self._store.head(bucket, key) for key in keys])
+        doubtful: list[Placed] = []
+        for key, head in zip(keys, heads, strict=True):
+            if head is None:
+                continue
+            if head.metadata.get("tidegate-action") != self._ledgers.action:
+                if short(str(head.size_bytes), head.etag) in self._known.contents:
+                    yield Finding(
+                        "orphan", key, "it holds the bytes of an object of the ledger, and does not say whose"
+                    )
+                continue  # objects of others under the same prefix are none of our business
+            placed = placed_of(bucket, key, head)
+            if placed is None:
+                yield Finding("different", key, "says that it is of this action, and not where its rows are from")
+            elif self._ledgers.wants(placed.chain.partition) and not self._is_under_way(placed):
+                doubtful.append(placed)
+        for place in dict.fromkeys(each.chain for each in doubtful):
+            async for finding in self._read_on(place):
+                yield finding
+        for placed in doubtful:
+            if short(bucket, placed.key) not in self._known.named:
+                async for report in self._judge(placed):
+                    yield report
+
+    def _is_under_way(self, placed: Placed) -> bool:
+        """Whether it is of the cut under way, which is as young as a cut can be."""
+        chain = self._known.chains.get(placed.chain)
+        if chain is None or chain.end is None or chain.end.clean or chain.is_orphan(placed.first, placed.epoch):
+            return False
+        settings = self._known.versions.get(chain.end.version)
+        interval = settings["parameters"]["aggregation"]["time_interval"] if settings else 0.0
+        return placed.head.modified >= self._now - timedelta(seconds=interval) - STORING
+
+    async def _read_on(self, place: ChainPlace) -> AsyncIterator[Finding]:
+        """The entries that were written since the ledger was read."""
+        chain = self._known.chains.get(place)
+        if chain is None:
+            start = ledger.start_key(place)
+            content = await self._ledgers.get(start)
+            if content is None:
+                return
+            chain = self._known.chains[place] = ChainCheck(place)
+            for finding in chain.begin(start, content):
+                yield finding
+        prefix, home = ledger.chain_prefix(place), self._ledgers.parameters.home
+        keys = [key async for key in self._store.keys(home, prefix, after=chain.last_key)]
+        async for finding in self._ledgers.entries(chain, [key for key in keys if ledger.is_entry_key(place, key)]):
+            yield finding
+
+    async def _judge(self, placed: Placed) -> AsyncIterator[Finding | Swept]:
+        """An object that is in no entry, and not of the cut under way."""
+        chain = self._known.chains.get(placed.chain)
+        if chain is None or chain.end is None:
+            _add(self._without_ledger, placed)
+        elif not chain.is_orphan(placed.first, placed.epoch):
+            if not self._is_under_way(placed):
+                _add(self._beyond, placed)
+        elif not self._sweep:
+            yield Finding("orphan", placed.key, str(placed))
+        elif (reason := await self._sweeper.why_not(placed, chain)) is not None:
+            yield Finding("orphan", placed.key, f"{placed}; it stays: {reason}")
+        else:
+            await self._store.delete(placed.bucket, placed.key)
+            yield Swept(placed.key, f"an object that no entry names, whose rows are in the ledger's objects: {placed}")
+
+    def _lots(self) -> list[Finding]:
+        found = [
+            Finding(
+                "no_ledger", lot.key, f"objects of partition {place.partition} of {place.topic} and no ledger: {lot}"
+            )
+            for place, lot in self._without_ledger.items()
+        ]
+        for place, lot in self._beyond.items():
+            end = self._known.chains[place].end
+            assert end is not None
+            ends = "ends in order at" if end.clean else "ends at"
+            text = f"the ledger of {place.topic}/{place.partition} {ends} {end.first}, and beyond it are {lot}"
+            found.append(Finding("unfinished", lot.key, text))
+        return found
+
+    # --- Uploads in parts
+
+    async def _abandoned(self) -> AsyncIterator[Swept]:
+        oldest = self._now - ABANDONED
+        for bucket, prefix in product(self._buckets(), self._prefixes()):
+            for upload in await self._store.uploads(bucket, prefix):
+                if upload.begun < oldest and any(each.fullmatch(upload.key) for each in self._patterns.values()):
+                    await self._store.abort(bucket, upload)
+                    text = f"an upload that was begun {upload.begun:%Y-%m-%d %H:%M} and never completed"
+                    yield Swept(upload.key, text)
+
+
+def _add(lots: dict[ChainPlace, Lot], placed: Placed) -> None:
+    lot = lots.get(placed.chain)
+    if lot is None:
+        lot = lots[placed.chain] = Lot(placed.key, placed.first, placed.last, placed.head.modified)
+    lot.add(placed)

@@ -1,0 +1,84 @@
+"""An object that an entry names, against what the bucket tells: its metadata, its size and ETag, its bytes and its rows.
+
+Pure: no I/O. ledger_check.py checks the entries themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pipeline.upload import ledger
+from pipeline.upload.ledger import ChainPlace, StoredObject
+from pipeline.upload.ledger_check import Finding
+
+
+class Named(NamedTuple):
+    """An object as its entry names it, with what it shares with the others of its cut. `epoch` is that in its key."""
+
+    stored: StoredObject
+    place: ChainPlace
+    epoch: int
+    version: str
+
+    def metadata(self) -> dict[str, str]:
+        """What the object's metadata must say."""
+        stored, place = self.stored, self.place
+        return {
+            "tidegate-action": place.action,
+            "tidegate-place": f"{place.topic}/{place.partition}/{stored.first}",
+            "tidegate-topic-id": ledger.topic_id_text(place.topic_id),
+            "tidegate-epoch": str(self.epoch),
+            "tidegate-rows": str(stored.rows),
+            "tidegate-last": str(stored.last),
+            "tidegate-digest": stored.digest,
+            "tidegate-sha256": stored.sha256,
+            "tidegate-version": self.version,
+        }
+
+
+def missing(named: Named) -> Finding:
+    """The object is not there."""
+    stored = named.stored
+    return Finding("missing", stored.key, f"offsets {stored.first} to {stored.last}, {stored.rows} rows")
+
+
+def metadata_findings(named: Named, metadata: Mapping[str, str]) -> list[Finding]:
+    """What its own metadata says."""
+    return [
+        Finding("different", named.stored.key, f"its {name} is {metadata.get(name)!r}, the ledger says {value!r}")
+        for name, value in named.metadata().items()
+        if metadata.get(name) != value
+    ]
+
+
+def size_finding(named: Named, size_bytes: int) -> Finding | None:
+    """How large it is."""
+    stored = named.stored
+    if size_bytes == stored.size:
+        return None
+    return Finding("different", stored.key, f"it has {size_bytes} bytes, the ledger says {stored.size}")
+
+
+def bytes_finding(named: Named, content: bytes) -> Finding | None:
+    """What it holds, byte by byte."""
+    stored = named.stored
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 == stored.sha256:
+        return None
+    return Finding(
+        "different", stored.key, f"the digest of its bytes is {sha256[:16]}…, the ledger says {stored.sha256[:16]}…"
+    )
+
+
+def rows_finding(named: Named, rows: int, digest: str | None) -> Finding | None:
+    """What rows it holds. No digest: its container does not keep the rows' bytes."""
+    stored = named.stored
+    if rows != stored.rows:
+        return Finding("different", stored.key, f"it holds {rows} rows, the ledger says {stored.rows}")
+    if digest is not None and digest != stored.digest:
+        return Finding(
+            "different", stored.key, f"the digest of its rows is {digest[:16]}…, the ledger says {stored.digest[:16]}…"
+        )
+    return None
