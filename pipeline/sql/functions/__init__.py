@@ -1,4 +1,5 @@
-"""The functions of the language, one file a theme. Importing this package fills the table in `registry`.
+"""The functions of the language, with one file for each theme. The import of this package fills the table in
+`registry`.
 
 Each file is a list of declarations; no function knows the compiler or another function's theme.
 """

@@ -12,7 +12,7 @@ from pipeline.sql.runtime.values import refuse
 
 @function("nth(position: integer, items: list) -> any", example=("nth(2, ['a', 'b'])", "'b'"))
 def nth(position: int, items: list[Any]) -> Any:
-    """The element at a position. Raises when there is none."""
+    """The element at a position. Raises if the list has no such element."""
     if not 1 <= position <= len(items):
         refuse(f"a list with an element {position}", items)
     return items[position - 1]
@@ -30,8 +30,9 @@ def length(items: list[Any]) -> int:
     examples=(("sublist(2, ['a', 'b', 'c'])", "['a', 'b']"), ("sublist(2, 5, ['a', 'b', 'c'])", "['b', 'c']")),
 )
 def sublist(*arguments: Any) -> list[Any]:
-    """The first `count` elements, or `count` elements from `start` on; fewer when the list ends before. Raises for a
-    start below 1 or a negative count."""
+    """The first `count` elements, or `count` elements from `start` on. Gives fewer if the list ends before. Raises
+    for a start below 1 or a negative count.
+    """
     items = as_list(arguments[-1])
     start = as_integer(arguments[0]) if len(arguments) == 3 else 1
     return paths.sublist(items, start, as_integer(arguments[-2]))

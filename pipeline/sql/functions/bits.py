@@ -1,4 +1,4 @@
-"""Integers as bits, and the bits of a binary."""
+"""Bits of integers and of binaries."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ SHIFT_MAX: Final = 1_000_000
 
 @function("bitnot(i: integer) -> integer", example=("bitnot(10)", "-11"))
 def bitnot(i: int) -> int:
-    """All bits turned over, in two's complement."""
+    """The integer with all bits inverted, in two's complement."""
     return ~i
 
 
 @function("bitand(a: integer, b: integer) -> integer", example=("bitand(-10, -8)", "-16"))
 def bitand(a: int, b: int) -> int:
-    """Bits set in both."""
+    """The bits that are set in both integers."""
     return a & b
 
 
 @function("bitor(a: integer, b: integer) -> integer", example=("bitor(10, 8)", "10"))
 def bitor(a: int, b: int) -> int:
-    """Bits set in either."""
+    """The bits that are set in at least one of the integers."""
     return a | b
 
 
 @function("bitxor(a: integer, b: integer) -> integer", example=("bitxor(10, 8)", "2"))
 def bitxor(a: int, b: int) -> int:
-    """Bits set in exactly one."""
+    """The bits that are set in exactly one of the integers."""
     return a ^ b
 
 
 @function("bitsl(i: integer, places: integer) -> integer", example=("bitsl(8, 2)", "32"))
 def bitsl(i: int, places: int) -> int:
-    """Shifted to the left without bound; negative places shift to the right. Raises beyond a million places."""
+    """The integer shifted to the left, without overflow. Negative places shift to the right. Raises beyond a million places."""
     if places > SHIFT_MAX:
         raise BadValueError(f"a shift goes at most {SHIFT_MAX} places, found {places}")
     return bounded_integer(i << places) if places >= 0 else i >> -places
@@ -46,7 +46,7 @@ def bitsl(i: int, places: int) -> int:
 
 @function("bitsr(i: integer, places: integer) -> integer", example=("bitsr(-8, 1)", "-4"))
 def bitsr(i: int, places: int) -> int:
-    """Shifted to the right, keeping the sign; negative places shift to the left."""
+    """The integer shifted to the right, with its sign. Negative places shift to the left."""
     return bitsl(i, -places)
 
 
@@ -58,7 +58,7 @@ def bitsize(b: Any) -> int:
 
 @function("bytesize(b: any) -> integer", example=("bytesize('你好')", "6"))
 def bytesize(b: Any) -> int:
-    """The number of bytes; a started byte counts."""
+    """The number of bytes. A last byte that is not full counts too."""
     return -(-b.size // 8) if isinstance(b, Bits) else len(octets(as_binary(b)))
 
 
@@ -72,10 +72,10 @@ def bytesize(b: Any) -> int:
     ),
 )
 def subbits(b: Any, *options: Any) -> Any:
-    """`length` bits from the 1-based bit position `start`, 1 if it is not given, read as `type` ('integer', 'float' or
-    'bits'), `sign` ('unsigned' or 'signed') and `endian` ('big' or 'little'). `undefined` when the start is outside;
-    fewer bits when the binary ends before. Raises for other options, and for a float that is not of 16, 32 or 64
-    bits."""
+    """`length` bits from the 1-based bit position `start`, whose default is 1. They are read as `type` ('integer',
+    'float' or 'bits'), with `sign` ('unsigned' or 'signed') and `endian` ('big' or 'little'). Gives `undefined` if the
+    start is outside, and fewer bits if the binary ends before. Raises for other options, and for a float without 16, 32
+    or 64 bits."""
     whole = len(options) == 1
     start, length = (1, as_integer(options[0])) if whole else (as_integer(options[0]), as_integer(options[1]))
     given: list[Any] = list(options[2:])
@@ -118,7 +118,7 @@ def _as_integer(found: int, length: int, signed: bool, little: bool) -> int:
 
 
 def _little(found: int, length: int) -> int:
-    """Bytes in reverse order; a last piece of fewer than 8 bits is the most significant one."""
+    """The integer with its bytes in reverse order. A last piece of fewer than 8 bits is the most significant."""
     whole, rest = divmod(length, 8)
     head, tail = found >> rest, found & ((1 << rest) - 1)
     return int.from_bytes(head.to_bytes(whole, "big"), "little") | tail << (8 * whole)

@@ -1,4 +1,4 @@
-"""Chance that can be replayed: drawn from the record's place in Kafka, never from the machine."""
+"""Random values that a replay repeats: the record's place in Kafka seeds them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pipeline.sql.runtime.event import Event
 
 @function("random() -> float", example=("random() < 1", "true"), reads="event")
 def random(event: Event) -> float:
-    """A float from 0 up to, not including, 1. The same record gives the same number, also when it is replayed."""
+    """A random float from 0 to 1, without 1. The same record gives the same number, also in a replay."""
     return (int.from_bytes(event.draw()[:8], "big") >> 11) / (1 << 53)
 
 
 @function("uuid_v4() -> string", example=("strlen(uuid_v4())", "36"), reads="event")
 def uuid_v4(event: Event) -> str:
-    """A random UUID in lower case with hyphens; the same record gives the same one."""
+    """A random UUID in lower case with hyphens. The same record gives the same UUID."""
     return str(uuid.UUID(bytes=event.draw()[:16], version=4))
 
 

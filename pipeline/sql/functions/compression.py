@@ -1,5 +1,7 @@
-"""Compressed binaries: gzip, raw deflate, and zlib. What is unpacked is bounded, so a small payload cannot fill
-memory."""
+"""Compressed binaries: gzip, raw deflate, and zlib.
+
+The size after unpacking is bounded, so a small payload cannot fill the memory.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ def _packed(text: Text, window: int) -> Text:
 
 
 def _unpacked(text: Text, window: int) -> Text:
-    """One whole stream, or for gzip several; anything else raises."""
+    """Unpack one whole stream, or several for gzip. Raises BadValueError for anything else."""
     rest, out = octets(text), bytearray()
     while True:
         unpacker = zlib.decompressobj(window)
@@ -40,7 +42,7 @@ def _unpacked(text: Text, window: int) -> Text:
 
 @function("gzip(data: binary) -> string", example=("gunzip(gzip('hello'))", "'hello'"))
 def gzip(data: Text) -> Text:
-    """Compressed as a gzip file (RFC 1952), without a time."""
+    """The data as a gzip file (RFC 1952), without a time stamp."""
     return _packed(data, GZIP)
 
 
@@ -52,7 +54,7 @@ def gunzip(data: Text) -> Text:
 
 @function("zip(data: binary) -> string", example=("bin2hexstr(zip('hello'))", "'CB48CDC9C90700'"))
 def zip_(data: Text) -> Text:
-    """Compressed as a raw deflate stream (RFC 1951)."""
+    """The data as a raw deflate stream (RFC 1951)."""
     return _packed(data, RAW)
 
 
@@ -67,7 +69,7 @@ def unzip(data: Text) -> Text:
     example=("bin2hexstr(zip_compress('hello'))", "'789CCB48CDC9C90700062C0215'"),
 )
 def zip_compress(data: Text) -> Text:
-    """Compressed as a zlib stream (RFC 1950)."""
+    """The data as a zlib stream (RFC 1950)."""
     return _packed(data, ZLIB)
 
 

@@ -1,7 +1,7 @@
-"""Time: epochs in four units, RFC 3339, and dates after a pattern.
+"""Time: epochs in four units, RFC 3339, and dates with a pattern.
 
-"Now" is the arrival of the record, to the millisecond. The zone of the system is read from the process (TZ). Dates are
-computed here rather than with `datetime`, which ends at microseconds and the year 9999.
+"Now" is the arrival of the record, to the millisecond. The zone of the system comes from the process (TZ). This file
+computes dates itself, because `datetime` knows only microseconds and ends with the year 9999.
 
 Source: the dialect's date functions; RFC 3339.
 """
@@ -17,7 +17,7 @@ from pipeline.sql.functions.registry import function
 from pipeline.sql.runtime.event import Event
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, refuse
 
-# Units of time as ticks a second, and as digits of a fraction.
+# Units of time, with their ticks a second and the digits of their fraction.
 UNITS: Final = {"second": 1, "millisecond": 1_000, "microsecond": 1_000_000, "nanosecond": 1_000_000_000}
 DIGITS: Final = {"second": 0, "millisecond": 3, "microsecond": 6, "nanosecond": 9}
 SECONDS_MAX: Final = 253_402_300_799  # the end of the year 9999
@@ -47,7 +47,7 @@ def _local_offset(seconds: int) -> int:
 
 
 def _offset(zone: Any, seconds: int) -> int:
-    """The seconds that an offset means."""
+    """The seconds of an offset."""
     if zone is UNDEFINED:
         return 0
     if type(zone) is int:
@@ -69,7 +69,7 @@ def _offset(zone: Any, seconds: int) -> int:
 
 
 def _offset_text(offset: int, form: str) -> str:
-    """An offset as %z, %:z or %::z."""
+    """An offset in the form %z, %:z or %::z."""
     sign, size = "-" if offset < 0 else "+", abs(offset)
     hours, minutes, seconds = size // 3600, size // 60 % 60, size % 60
     if form == "%z":
@@ -115,7 +115,7 @@ def now_rfc3339(event: Event, unit: Any = "second") -> str:
     example=("rfc3339_to_unix_ts(unix_ts_to_rfc3339(1708671600))", "1708671600"),
 )
 def unix_ts_to_rfc3339(time_: int, unit: Any = "second") -> str:
-    """A time as RFC 3339 in the zone of the system, with 0, 3, 6 or 9 digits of a fraction after the unit."""
+    """A time as RFC 3339 text in the zone of the system. The fraction has 0, 3, 6 or 9 digits, depending on the unit."""
     seconds, fraction = divmod(time_, _ticks(unit))
     offset = _local_offset(seconds)
     text = "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}".format(*_fields(seconds + offset))
@@ -128,8 +128,9 @@ def unix_ts_to_rfc3339(time_: int, unit: Any = "second") -> str:
     example=("rfc3339_to_unix_ts('2024-02-23T15:56:30.87Z', 'millisecond')", "1708703790870"),
 )
 def rfc3339_to_unix_ts(text: Any, unit: Any = "second") -> int:
-    """The integer of an RFC 3339 time with its offset. For seconds the fraction is dropped, for finer units rounded.
-    Raises for other text."""
+    """The time of an RFC 3339 text as an integer since 1970. For seconds, the fraction is dropped; for finer units,
+    it is rounded. Raises for other text.
+    """
     ticks = _ticks(unit)
     match = _RFC3339.fullmatch(text) if type(text) is str else None
     if match is None:
@@ -157,8 +158,9 @@ _DIRECTIVE: Final = re.compile(r"%(?:[YmdHMSN]|[36]N|:{0,2}z)")
     reads="event",
 )
 def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int | None = None) -> str:
-    """A time, in `unit`, or the record's arrival, written after a pattern: %Y %m %d %H %M %S, %N %6N %3N for a
-    fraction of 9, 6 or 3 digits, %z %:z %::z for the offset. All else stands for itself."""
+    """A time in `unit`, or the record's arrival, as text with a pattern: %Y %m %d %H %M %S, %N %6N %3N for a fraction
+    of 9, 6 or 3 digits, %z %:z %::z for the offset. All other characters stay unchanged.
+    """
     ticks = _ticks(unit)
     seconds, rest = divmod(_now(event, ticks) if time_ is None else time_, ticks)
     shift = _offset(offset, seconds)
@@ -176,7 +178,7 @@ _NAMES: Final = ("%Y", "%m", "%d", "%H", "%M", "%S", "%N", "%6N", "%3N", "%z", "
 
 @functools.lru_cache(1_000)
 def _layout(pattern: str) -> tuple[str, tuple[int, ...], bool]:
-    """A pattern as Python's: the text, which fields stand in it, and whether these are only of date and time."""
+    """A pattern as a format of Python: the text, the fields in it, and whether all fields are parts of date and time."""
     shown, values, end = "", [], 0
     for match in _DIRECTIVE.finditer(pattern):
         position = _NAMES.index(match.group())
@@ -198,10 +200,11 @@ _WIDTHS: Final = {
     example=("date_to_unix_ts('second', '+08:00', '%Y-%m-%d %H-%M-%S', '2024-03-01 10:30:38')", "1709260238"),
 )
 def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
-    """The integer, in `unit`, of a time written after a pattern with the directives of `format_date()`. Directives
-    have fixed widths; other characters are counted, not compared; what follows the pattern is ignored. The offset is
-    subtracted, and so is one in the text. Raises for text that is too short, not numeric or no date, and when the
-    pattern lacks one of year, month, day, hour, minute and second."""
+    """The time of a text as an integer in `unit`. The pattern has the directives of `format_date()`. Directives have
+    fixed widths, other characters are skipped without comparison, and text after the pattern is ignored. The offset
+    is subtracted, and so is an offset in the text. Raises for a text that is too short, not numeric or not a date,
+    and if the pattern lacks one of year, month, day, hour, minute and second.
+    """
     ticks = _ticks(unit)
     offset, pattern, text = arguments if len(arguments) == 3 else (0, *arguments)
     found = _scanned(str(pattern), str(text))
@@ -243,8 +246,7 @@ def _scanned(pattern: str, text: str) -> dict[str, str]:
     reads="event",
 )
 def timezone_to_offset_seconds(event: Event, offset: Any) -> int:
-    """The seconds that an offset means: 'Z', '+08:00', '+0800', '+08:00:00', 'local', or seconds. Raises for other
-    text."""
+    """The seconds of an offset: 'Z', '+08:00', '+0800', '+08:00:00', 'local', or seconds. Raises for other text."""
     return _offset(offset, event.now_ms // 1000)
 
 

@@ -24,8 +24,9 @@ _ALPHABET: Final = {
     grows=True,
 )
 def base64_encode(data: Text, *options: Any) -> str:
-    """Base64. Options, in any order: 'no_padding' leaves out the =, 'urlsafe' uses - and _ for + and /. Other options
-    are passed over."""
+    """The data as Base64. Options, in any order: 'no_padding' leaves out the =, 'urlsafe' uses - and _ for + and /.
+    Other options are ignored.
+    """
     raw = octets(data)
     text = (base64.urlsafe_b64encode(raw) if "urlsafe" in options else base64.b64encode(raw)).decode()
     return text.rstrip("=") if "no_padding" in options else text
@@ -36,8 +37,9 @@ def base64_encode(data: Text, *options: Any) -> str:
     examples=(("base64_decode('YQ==')", "'a'"), ("base64_decode('YQ', 'no_padding')", "'a'")),
 )
 def base64_decode(text: Text, *options: Any) -> Text:
-    """The binary behind Base64, with the options of `base64_encode()`. Raises for other characters, and without padding
-    unless 'no_padding' is given."""
+    """The binary in a Base64 text, with the options of `base64_encode()`. Raises for other characters, and for
+    missing padding unless 'no_padding' is given.
+    """
     raw = _SPACE.sub(b"", octets(text))
     urlsafe = "urlsafe" in options
     if not _ALPHABET[urlsafe].fullmatch(raw):
@@ -51,13 +53,13 @@ def base64_decode(text: Text, *options: Any) -> Text:
 
 @function("json_encode(x: any) -> string", example=("json_encode(payload.list)", "'[1,2,300]'"), grows=True)
 def json_encode(x: Any) -> str:
-    """Compact JSON. `undefined` becomes the string "undefined", bytes that are not UTF-8 become U+FFFD."""
+    """The value as compact JSON. `undefined` becomes the string "undefined", and bytes that are not UTF-8 become U+FFFD."""
     return to_json(x).decode()
 
 
 @function("json_decode(text: binary) -> any", example=("json_decode('[1, 2]')", "[1, 2]"))
 def json_decode(text: Text) -> Any:
-    """The value that JSON text holds. Raises when it is not JSON."""
+    """The value of a JSON text. Raises if the text is not JSON."""
     return from_json(text)
 
 
@@ -69,5 +71,7 @@ def term_encode(x: Any) -> Text:
 
 @function("term_decode(data: binary) -> any", example=("term_decode(term_encode([1, 'a']))", "[1, 'a']"))
 def term_decode(data: Text) -> Any:
-    """The value behind Erlang's external term format. Raises for other data and for terms that are not values here."""
+    """The value of data in Erlang's external term format. Raises for other data, and for terms that the language
+    cannot represent.
+    """
     return terms.decode(octets(data))

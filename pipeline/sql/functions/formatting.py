@@ -26,8 +26,10 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
     grows=True,
 )
 def sprintf(pattern: Text, *arguments: Any) -> Text:
-    """Text after an Erlang format: ~s text, ~p and ~w any value, ~b an integer (~.16b in base 16), ~f ~e ~g floats, ~c
-    a character, ~n a line end, ~~ a tilde. Raises for a wrong type and for a wrong number of arguments."""
+    """Text with an Erlang format: ~s for text, ~p and ~w for any value, ~b for an integer (~.16b in base 16), ~f ~e
+    ~g for floats, ~c for a character, ~n for a line end, ~~ for a tilde. Raises for a wrong type and for a wrong
+    number of arguments.
+    """
     return _formatted(octets(pattern), list(arguments))
 
 
@@ -37,7 +39,7 @@ def sprintf(pattern: Text, *arguments: Any) -> Text:
     grows=True,
 )
 def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
-    """As `sprintf()`, with the arguments in a list."""
+    """The same as `sprintf()`, with the arguments in a list."""
     return _formatted(octets(pattern), list(as_list(arguments)))
 
 
@@ -99,14 +101,14 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
 
 
 def _prefix(value: Any) -> bytes:
-    """What ~x writes before the digits: a list of characters or a word; Erlang takes no binary here."""
+    """The text that ~x writes before the digits: a list of characters or a word. As in Erlang, a binary is refused."""
     if type(value) in (str, bytes, int, float, dict):
         refuse("a list of characters before the digits", value)
     return _characters(value) if type(value) is list else _atom(value).encode()
 
 
 def _field(raw: bytes, width: int | None, pad: bytes) -> bytes:
-    """Filled up to the width; a text that does not fit becomes stars, as in Erlang."""
+    """The text padded to the width. A text that does not fit becomes stars, as in Erlang."""
     if width is None:
         return raw
     size = abs(width)
@@ -136,7 +138,7 @@ def _string(value: Any, width: int | None, precision: int | None, pad: bytes, *,
 
 
 def _characters(items: list[Any]) -> bytes:
-    """A list of byte values, strings and such lists, as Erlang writes it in one piece."""
+    """A list of byte values, strings and such lists, as one text, as Erlang writes it."""
     pieces = []
     for item in items:
         if type(item) is int and 0 <= item <= 255:
@@ -151,7 +153,7 @@ def _characters(items: list[Any]) -> bytes:
 
 
 def _latin(raw: bytes) -> bytes:
-    """What ~ts leaves: characters as single bytes, because the result is a binary again."""
+    """The result of ~ts: characters as single bytes, because the result is a binary again."""
     try:
         return raw.decode().encode("latin-1")
     except UnicodeError:
@@ -241,7 +243,7 @@ def _atom(value: Any) -> str:
 
 
 def term_text(value: Any, *, unicode: bool, pretty: bool) -> str:
-    """A value as Erlang writes it: `<<"a">>`, `[1,2]`, `#{<<"k">> => 1}`."""
+    """A value in Erlang's notation: `<<"a">>`, `[1,2]`, `#{<<"k">> => 1}`."""
     if value is UNDEFINED or value is None or type(value) is bool:
         return _atom(value)
     if type(value) is int:
@@ -285,7 +287,7 @@ def _quoted(text: str) -> str:
 
 
 def shortest(value: float) -> str:
-    """The shortest digits that mean this float, with an exponent where that is shorter."""
+    """The shortest digits for this float, with an exponent if that is shorter."""
     sign = "-" if repr(value).startswith("-") else ""
     mantissa, _, power = f"{abs(value)!r}".partition("e")
     whole, _, fraction = mantissa.partition(".")
@@ -298,7 +300,7 @@ def shortest(value: float) -> str:
 
 
 def _placed(place: int, digits: str) -> str:
-    """`digits` with the point after `place` of them, or as a power of ten."""
+    """`digits` with a decimal point after the first `place` digits, or with an exponent."""
     if place == 0:
         return "0." + digits
     count = len(digits)

@@ -37,13 +37,13 @@ def _digest(algorithm: str, text: Text) -> str:
 
 @function("md5(text: binary) -> string", example=("md5('')", "'d41d8cd98f00b204e9800998ecf8427e'"))
 def md5(text: Text) -> str:
-    """MD5."""
+    """The MD5 digest of a text."""
     return _digest("md5", text)
 
 
 @function("sha(text: binary) -> string", example=("sha('hello')", "'aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d'"))
 def sha(text: Text) -> str:
-    """SHA-1."""
+    """The SHA-1 digest of a text."""
     return _digest("sha1", text)
 
 
@@ -52,7 +52,7 @@ def sha(text: Text) -> str:
     example=("sha256('')", "'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'"),
 )
 def sha256(text: Text) -> str:
-    """SHA-256."""
+    """The SHA-256 digest of a text."""
     return _digest("sha256", text)
 
 
@@ -60,8 +60,9 @@ def sha256(text: Text) -> str:
     "hash(algorithm: any, text: binary) -> string", example=("hash('md4', 'abc')", "'a448017aaf21d8525fc10ae87aa6729d'")
 )
 def hash_(algorithm: Text, text: Text) -> str:
-    """Any of md4, md5, sha, sha1, sha224, sha256, sha384, sha512, sha3_224, sha3_256, sha3_384, sha3_512, blake2b and
-    blake2s. Raises for another name."""
+    """The digest of a text with md4, md5, sha, sha1, sha224, sha256, sha384, sha512, sha3_224, sha3_256, sha3_384,
+    sha3_512, blake2b or blake2s. Raises for other names.
+    """
     if algorithm not in ALGORITHMS:
         refuse(f"one of {', '.join(sorted(ALGORITHMS))}", algorithm)
     return _digest(str(algorithm), text)

@@ -1,7 +1,7 @@
 """jq programs, in a child process with a time limit.
 
-A jq program can run for ever and can ask for files and the environment. So it never runs here: `sandbox` owns a child
-process that has neither, and ends it when the time is over.
+A jq program can run without end, and can read files and the environment. So it never runs in this process: `sandbox`
+owns a child process without files and environment, and ends it after the time limit.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ TIME_LIMIT_MS_MAX: Final = 10_000
 )
 def jq(program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
     """All outputs of a jq program on JSON text, or on any other value. Raises for a bad program, for text that is not
-    JSON, for an error inside the program, and after the time limit: 1 second, or `timeout_ms`, of which no
-    more than 10 seconds count."""
+    JSON, for an error inside the program, and after the time limit. The limit is 1 second, or `timeout_ms` up to 10
+    seconds.
+    """
     if timeout_ms <= 0:
         refuse("a time limit of at least 1 ms", timeout_ms)
     if type(json) is str or type(json) is bytes:

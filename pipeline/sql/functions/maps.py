@@ -31,8 +31,9 @@ def map_new() -> dict[str, Any]:
     examples=(("map_get('a.b', '{\"a\":{\"b\":1}}')", "1"), ("map_get('zz', map_new(), 'd')", "'d'")),
 )
 def map_get(path: Text, m: Any, default: Any = UNDEFINED) -> Any:
-    """The value at a path of keys joined by dots, in a map or in JSON text; the default, or `undefined`, where there is
-    none. JSON's null is a value. Keys with a dot in them need `mget()`."""
+    """The value at a path of keys joined by dots, in a map or in JSON text. If it is missing, the default, or
+    `undefined`. JSON's null is a value. Use `mget()` for keys that contain a dot.
+    """
     found = read(m, _steps(path), UNDEFINED)
     return default if found is UNDEFINED else found
 
@@ -42,8 +43,9 @@ def map_get(path: Text, m: Any, default: Any = UNDEFINED) -> Any:
     example=("map_put('a.b', 2, map_new())", 'json_decode(\'{"a":{"b":2}}\')'),
 )
 def map_put(path: Text, value: Any, m: Any) -> dict[str, Any]:
-    """The map with a value written at a path of keys joined by dots; missing levels are made, other values in the way
-    are replaced, and so is `m` itself when it is JSON text."""
+    """The map with a value at a path of keys joined by dots. Missing levels are created, and values on the path that
+    are not maps are replaced. `m` may be JSON text, which becomes a map.
+    """
     return put(m, _steps(path), value, UNDEFINED)  # type: ignore[no-any-return]
 
 
@@ -52,8 +54,9 @@ def map_put(path: Text, value: Any, m: Any) -> dict[str, Any]:
     example=("mget('a.b', '{\"a.b\":5}')", "5"),
 )
 def mget(key: Any, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
-    """The value of exactly this key, in a map or in the text of a JSON object; the default, or `undefined`, without
-    it."""
+    """The value of exactly this key, in a map or in the text of a JSON object. If it is missing, the default, or
+    `undefined`.
+    """
     return m.get(key, default) if type(key) is str else default
 
 
@@ -62,7 +65,7 @@ def mget(key: Any, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
     example=("mput('a.b', 2, '{\"c\":1}')", 'json_decode(\'{"c":1,"a.b":2}\')'),
 )
 def mput(key: Text, value: Any, m: dict[str, Any]) -> dict[str, Any]:
-    """The map with a value under exactly this key; `m` may be the text of a JSON object."""
+    """The map with a value under exactly this key. `m` may be the text of a JSON object."""
     return {**m, _key(key): value}
 
 
@@ -74,7 +77,7 @@ def map_keys(m: dict[str, Any]) -> list[str]:
 
 @function("map_values(m: map) -> list", example=('map_values(\'{"b":1,"a":2}\')', "[2, 1]"))
 def map_values(m: dict[str, Any]) -> list[Any]:
-    """The values, in the order of their keys."""
+    """The values in the order of their keys."""
     return [m[key] for key in sorted(m)]
 
 
@@ -98,8 +101,9 @@ def map_to_entries(m: dict[str, Any]) -> list[dict[str, Any]]:
     example=("sublist(2, 2, map_to_redis_hset_args('{\"a\":1}'))", "['a', '1']"),
 )
 def map_to_redis_hset_args(m: Any) -> list[Text]:
-    """A marker, then field and value in turn, all text, for a Redis HSET command. Values that are lists, maps or null
-    are left out; floats have up to six decimals. Anything that is not a map gives the marker alone."""
+    """A list for a Redis HSET command: a marker, then each field and its value, all as text. Values that are lists,
+    maps or null are left out. Floats have up to six decimals. A value that is not a map gives only the marker.
+    """
     try:
         pairs = as_map(opened(m))
     except (BadValueError, NotJsonError):

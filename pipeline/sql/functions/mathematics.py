@@ -1,6 +1,6 @@
 """Numbers: division as functions, rounding, powers, logarithms and trigonometry.
 
-Results that are not finite do not exist: what would give them raises.
+Results are always finite. An operation with another result raises.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from pipeline.sql.runtime.values import BadValueError
 
 @function("div(a: integer, b: integer) -> integer", example=("div(-7, 2)", "-3"))
 def div(a: int, b: int) -> int:
-    """Integer division, cut toward zero. Raises for a divisor of 0."""
+    """The quotient of integers, rounded toward zero. Raises for a divisor of 0."""
     return operators.quotient(a, b)
 
 
 @function("mod(a: integer, b: integer) -> integer", example=("mod(-7, 2)", "-1"))
 def mod(a: int, b: int) -> int:
-    """Remainder of the integer division, with the sign of the dividend. Raises for a divisor of 0."""
+    """The remainder of the integer division, with the sign of the dividend. Raises for a divisor of 0."""
     return operators.remainder(a, b)
 
 
 @function("eq(a: any, b: any) -> boolean", example=("eq(1, 1.0)", "true"))
 def eq(a: Any, b: Any) -> bool:
-    """Equality by value, without turning text into numbers: `eq(1, '1')` is false."""
+    """Whether two values are equal. Text is not converted to numbers: `eq(1, '1')` is false."""
     return equal(a, b)
 
 
 @function("abs(x: integer) -> integer", example=("abs(-12)", "12"))
 def abs_(x: int) -> int:
-    """The size of an integer. Raises for a float."""
+    """The absolute value of an integer. Raises for a float."""
     return abs(x)
 
 
 @function("ceil(x: number) -> integer", example=("ceil(1.2)", "2"))
 def ceil(x: float) -> int:
-    """The next integer above."""
+    """The smallest integer that is not below the number."""
     return math.ceil(x)
 
 
 @function("floor(x: number) -> integer", example=("floor(-3.2)", "-4"))
 def floor(x: float) -> int:
-    """The next integer below."""
+    """The largest integer that is not above the number."""
     return math.floor(x)
 
 
 @function("round(x: number) -> integer", example=("round(-4.5)", "-5"))
 def round_(x: float) -> int:
-    """The nearest integer; a half goes away from zero."""
+    """The nearest integer. A half is rounded away from zero."""
     if type(x) is int:
         return x
     size = abs(x)
@@ -69,7 +69,7 @@ def sqrt(x: float) -> float:
 
 @function("power(x: number, y: number) -> float", example=("power(2, 3)", "8.0"))
 def power(x: float, y: float) -> float:
-    """`x` to the power of `y`. Raises when the result is not a finite real number."""
+    """`x` to the power of `y`. Raises if the result is not a finite real number."""
     return _evaluated(math.pow, x, y)
 
 

@@ -1,6 +1,6 @@
-"""MD4, which current OpenSSL builds no longer offer.
+"""MD4. Current builds of OpenSSL no longer have it.
 
-Source: RFC 1320. For rules that compare with digests made by old systems; not for anything that must be safe.
+Source: RFC 1320. Rules need it to compare with digests of old systems. It is not safe for any other use.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The current message: functions that read the event's own fields.
 
-They know nothing in WHERE and INCASE, where they give `undefined`: use the columns of the same name there.
+In WHERE and INCASE these functions give `undefined`. Use the columns of the same name there.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def topic(event: Event, level: int | None = None) -> Any:
 
 @function("clientid() -> any", example=("clientid()", "'pump-1'"), reads="event", message=True)
 def clientid(event: Event) -> Any:
-    """The client that published."""
+    """The clientid of the publisher."""
     return _column(event, "clientid")
 
 
 @function("username() -> any", example=("username()", "'eve'"), reads="event", message=True)
 def username(event: Event) -> Any:
-    """The name that the client logged in with."""
+    """The user name of the publisher."""
     return _column(event, "username")
 
 
@@ -72,8 +72,7 @@ def peerhost(event: Event) -> Any:
 
 @function("payload([path: string]) -> any", example=("payload('place.room')", "'boiler'"), reads="event", message=True)
 def payload(event: Event, path: Text | None = None) -> Any:
-    """The raw payload, or the value at a path of keys joined by dots. Raises when a path is given and it is not
-    JSON."""
+    """The raw payload, or the value at a path of keys joined by dots. Raises if a path is given and the payload is not JSON."""
     if path is None:
         return event.payload()
     document = event.document()
@@ -84,7 +83,7 @@ def payload(event: Event, path: Text | None = None) -> Any:
     "flags() -> any", example=("flags()", 'json_decode(\'{"dup":false,"retain":true}\')'), reads="event", message=True
 )
 def flags(event: Event) -> Any:
-    """The message's flags as a map; empty when there are none."""
+    """The message's flags as a map. The map is empty if the message has no flags."""
     found = _column(event, "flags")
     return {} if found is UNDEFINED else found
 
@@ -100,8 +99,9 @@ def flag(event: Event, name: Text) -> Any:
     example=("contains_topic([], 't')", "false"),
 )
 def contains_topic(topics: list[Any], topic_name: Text, quality: int | None = None) -> bool:
-    """Searches subscriptions for a topic. Kept for old rules: no list that a rule can make holds subscriptions:
-    false."""
+    """Searches subscriptions for a topic. It exists for old rules. Always false, because no list in a rule can hold
+    subscriptions.
+    """
     return False
 
 
@@ -110,5 +110,5 @@ def contains_topic(topics: list[Any], topic_name: Text, quality: int | None = No
     example=("contains_topic_match([], 't')", "false"),
 )
 def contains_topic_match(topics: list[Any], topic_name: Text, quality: int | None = None) -> bool:
-    """As `contains_topic()`, with wildcards. Always false, for the same reason."""
+    """The same as `contains_topic()`, with wildcards. Always false, for the same reason."""
     return False

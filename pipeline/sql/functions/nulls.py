@@ -1,4 +1,4 @@
-"""`undefined` and what to use in its place."""
+"""`undefined`, and values to use instead."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def null() -> Any:
     examples=(("coalesce(payload.missing, 1)", "1"), ("coalesce([null(), 'a', 'b'])", "'a'")),
 )
 def coalesce(*values: Any) -> Any:
-    """The first value that is not `undefined`; JSON's null counts as a value. `undefined` if there is none."""
+    """The first value that is not `undefined`. JSON's null counts as a value. If all are `undefined`, so is the result."""
     candidates = values if len(values) == 2 else as_list(values[0])
     return next((value for value in candidates if value is not UNDEFINED), UNDEFINED)
 
@@ -31,7 +31,7 @@ def coalesce(*values: Any) -> Any:
     examples=(("coalesce_ne('', 'x')", "'x'"), ("coalesce_ne(0, 1)", "0")),
 )
 def coalesce_ne(*values: Any) -> Any:
-    """As `coalesce()`, also passing over the empty string and the empty list. 0, false and null are kept."""
+    """The same as `coalesce()`, but also skips the empty string and the empty list. 0, false and null count as values."""
     candidates = values if len(values) == 2 else as_list(values[0])
     kept = (v for v in candidates if v is not UNDEFINED and not (type(v) in (str, list) and not v))
     return next(kept, UNDEFINED)

@@ -1,8 +1,8 @@
-"""Regular expressions over bytes, Perl's syntax, in time that no pattern can blow up.
+"""Regular expressions over bytes in Perl's syntax, with bounded time for every pattern.
 
-RE2 runs a pattern in linear time and takes most of them. What it cannot do (look-around, back references) or does not
-do alike (`$` before a final line end) goes to a backtracking engine with a time limit: a pattern that explodes fails
-its record and stalls nobody.
+RE2 runs most patterns, in linear time. Some patterns need a backtracking engine: RE2 does not support look-around and back
+references, and it treats `$` before a final line end differently. This engine has a time limit: a pattern that takes too long
+fails its record and delays no other.
 
 Sources: github.com/google/re2/wiki/Syntax; the `regex` package's `timeout`.
 """
@@ -20,20 +20,20 @@ from pipeline.sql.runtime.values import BadValueError, Text, octets, text_of
 
 TIME_LIMIT_SECONDS: Final = 0.1
 MANY_MATCHES_SECONDS: Final = 1.0
-# What RE2 may look at for all matches together, about half a second.
+# The bytes that RE2 may read for all matches together: about half a second.
 SCANNED_BYTES_MAX: Final = 500_000_000
 PATTERN_BYTES_MAX: Final = 10_000
 PATTERNS_CACHED_MAX: Final = 1_000
 RESULT_BYTES_MAX: Final = 16_777_216
-# \s of RE2 leaves out the vertical tab; \Z, \K, \h and the like it does not know and refuses by itself.
+# \s of RE2 does not match the vertical tab. RE2 refuses \Z, \K, \h and similar escapes itself.
 _DIFFERS: Final = python_re.compile(rb"\\[sS]")
 
 
 class Pattern:
-    """A pattern compiled for both engines; `search` and `finditer` choose per subject."""
+    """A pattern compiled for both engines. `search` and `finditer` choose the engine for each subject."""
 
     def __init__(self, source: bytes) -> None:
-        import re2  # here: a process whose rules have no pattern loads neither
+        import re2  # imported here, so that a process without patterns in its rules does not load it
         import regex
 
         options = re2.Options()
@@ -50,7 +50,7 @@ class Pattern:
             raise BadValueError(f"not a regular expression: {error}") from None
 
     def linear(self, subject: bytes) -> bool:
-        """Whether RE2 gives the answer that Perl gives."""
+        """Whether RE2 gives the same answer as Perl."""
         same_end = not (self._ends_line and subject.endswith(b"\n"))
         return self._linear is not None and same_end and not (self._vertical_tab and b"\v" in subject)
 
@@ -63,7 +63,8 @@ class Pattern:
         """All matches, from left to right."""
         seconds = TIME_LIMIT_SECONDS
         if self.linear(subject):
-            # Each search is linear, all of them need not be: `a*b|` looks at the whole rest for every empty match.
+            # Each search is linear, but all searches together may not be: `a*b|` reads the whole rest for every empty
+            # match.
             most = SCANNED_BYTES_MAX // (len(subject) + 1)
             found = list(islice(self._linear.finditer(subject), most + 1))
             if len(found) <= most:
@@ -104,8 +105,8 @@ def regex_match(text: Text, pattern: Text) -> bool:
     grows=True,
 )
 def regex_replace(text: Text, pattern: Text, replacement: Text) -> Text:
-    r"""With all matches replaced. In the replacement & stands for the match, \1 and so on for its groups, \& for a
-    plain &. Raises for a bad pattern, and when the search takes too long."""
+    r"""The text with all matches replaced. In the replacement, & stands for the match, \1 and so on for its groups, and
+    \& for a plain &. Raises for a bad pattern, and if the search takes too long."""
     subject, parts = octets(text), _replacement(octets(replacement))
     pieces: list[bytes] = []
     end = size = 0
@@ -127,7 +128,7 @@ _REPLACEMENT: Final = python_re.compile(rb"\\([0-9])|\\g\{?([0-9]+)\}?|(&)|\\(.)
 
 @functools.lru_cache(PATTERNS_CACHED_MAX)
 def _replacement(source: bytes) -> tuple[bytes | int, ...]:
-    """Literal bytes and group numbers; 0 is the whole match."""
+    """The literal bytes and group numbers of a replacement. Group 0 is the whole match."""
     parts: list[bytes | int] = []
     for digit, number, whole, escaped, plain in _REPLACEMENT.findall(source):
         if digit or number:
@@ -145,7 +146,9 @@ def _replacement(source: bytes) -> tuple[bytes | int, ...]:
     ),
 )
 def regex_extract(text: Text, pattern: Text) -> list[Text]:
-    """The groups of the first match, '' for a group that took no part; an empty list without match or groups."""
+    """The groups of the first match. A group that did not match gives ''. The list is empty without a match or
+    without groups.
+    """
     match = _compiled(octets(pattern)).search(octets(text))
     if match is None:
         return []

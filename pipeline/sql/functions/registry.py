@@ -1,15 +1,17 @@
-"""The table of functions: each is declared once, with what the compiler, the manual and the tests need.
+"""The table of functions. Each function is declared once, with everything that the compiler, the manual and the tests
+need.
 
     @function("substr(text: string, start: integer[, length: integer]) -> string",
               example=("substr('hello world!', 6, 5)", "'world'"))
     def substr(text, start, length=None):
         '''Characters from the 0-based `start` on. Raises for a negative start.'''
 
-The signature gives name, arity and types; several signatures are overloads by number of arguments. A declared type is
-checked before the function is called, at creation for a literal. The docstring is the manual's text, the example is run
-by the tests. `reads="event"` or `"context"` adds that object as the first argument; `message=True` marks the functions
-that read the current message and therefore know nothing in WHERE and INCASE. `grows=True` bounds text that may be much
-longer than the arguments, or that grows with each call of a chain.
+The signature gives the name, the number of arguments and the types. Several signatures are overloads with different
+numbers of arguments. A declared type is checked before the function is called, and for a literal when the rule is
+compiled. The docstring is the text of the manual, and the tests run the example. `reads="event"` or `"context"` adds
+that object as the first argument. `message=True` marks the functions that read the current message; they give
+`undefined` in WHERE and INCASE. `grows=True` bounds text that may be much longer than the arguments, or that grows with
+each call of a chain.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ class Declaration:
         return next((s for s in self.signatures if s.takes(count)), None)
 
 
-# The module that the original dialect lets a call name.
+# The module that a call may name in the original dialect.
 MODULE: Final = "emqx_rule_funcs"
 
 FUNCTIONS: Final[dict[str, Declaration]] = {}
@@ -85,7 +87,7 @@ def function(
     message: bool = False,
     grows: bool = False,
 ) -> Callable[[F], F]:
-    """Declares the decorated function under the name in its signature."""
+    """Declare the decorated function under the name in its signature."""
 
     def declare(call: F) -> F:
         parsed = tuple(_parse(text) for text in signatures)
@@ -116,7 +118,7 @@ def _parse(text: str) -> Signature:
 
 
 def find(name: str) -> Declaration | None:
-    """The function called `name`, which may carry the original's module name in front."""
+    """The function called `name`. The name may begin with the module name of the original dialect."""
     module, _, bare = name.rpartition(".")
     if module not in ("", MODULE):
         return None
@@ -124,7 +126,7 @@ def find(name: str) -> Declaration | None:
 
 
 def near(name: str) -> str | None:
-    """The function that a mistyped name may have meant."""
+    """The function with the most similar name, or None."""
     found = difflib.get_close_matches(name.lower().rpartition(".")[2], FUNCTIONS, n=1, cutoff=0.7)
     return found[0] if found else None
 
@@ -133,7 +135,7 @@ def near(name: str) -> str | None:
 
 
 def as_string(value: Any) -> Text:
-    """Strings, and true and false as their words."""
+    """The value of a string parameter: a string, or the word of true or false. Raises BadValueError otherwise."""
     if type(value) is str or type(value) is bytes:
         return value
     if type(value) is bool:
@@ -158,7 +160,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def as_map(value: Any) -> dict[str, Any]:
-    """A map, or a string that holds a JSON object."""
+    """The value of a map parameter: a map, or the map in a string that holds a JSON object. Raises BadValueError otherwise."""
     if type(value) is dict:
         return value
     if type(value) is str or type(value) is bytes:
@@ -172,7 +174,7 @@ def as_map(value: Any) -> dict[str, Any]:
 
 
 def as_binary(value: Any) -> Text:
-    """Strings only, no words for booleans."""
+    """The value of a binary parameter: a string, and never the word of a boolean. Raises BadValueError otherwise."""
     return value if type(value) is str or type(value) is bytes else refuse("a string", value)
 
 
@@ -186,7 +188,7 @@ CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "map": as_map,
 }
 
-# Which static types of an expression need no check for a declared type.
+# For each declared type, the static types of an expression that need no check.
 FITS: Final[dict[str, frozenset[str]]] = {
     "string": frozenset({"string"}),
     "binary": frozenset({"string"}),

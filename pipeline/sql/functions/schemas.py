@@ -1,6 +1,6 @@
 """Registered schemas: encode, decode and check values with JSON Schema, Avro or Protobuf.
 
-Schemas are registered in the configuration under a name. Sparkplug B is built in.
+The configuration registers schemas by name. Sparkplug B is built in.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ def _kind(value: Any) -> str | None:
     reads="context",
 )
 def schema_encode(context: Context, schema: Text, value: Any, type_: Any = None) -> Text:
-    """A value as bytes: JSON text, Avro binary, or a Protobuf message of the given type. Raises when it does not
-    fit."""
+    """A value as bytes: JSON text, Avro binary, or a Protobuf message of the given type. Raises if the value does not
+    fit the schema.
+    """
     return text_of(_schema(context, schema).encode(value, _kind(type_)))
 
 
@@ -44,7 +45,7 @@ def schema_encode(context: Context, schema: Text, value: Any, type_: Any = None)
     reads="context",
 )
 def schema_decode(context: Context, schema: Text, data: Text, type_: Any = None) -> Any:
-    """The value behind such bytes. Raises when they do not fit."""
+    """The value of such bytes. Raises if the bytes do not fit the schema."""
     return _schema(context, schema).decode(octets(data), _kind(type_))
 
 
@@ -68,7 +69,7 @@ def _sparkplug() -> schemas.RegisteredSchema:
     example=("bin2hexstr(sparkplug_encode(map('{\"seq\":5}')))", "'1805'"),
 )
 def sparkplug_encode(value: Any, type_: Any = "Payload") -> Text:
-    """A map as a Sparkplug B message, of the type `Payload` if none is given. Raises when it does not fit."""
+    """A map as a Sparkplug B message. The default type is `Payload`. Raises if the map does not fit."""
     return text_of(_sparkplug().encode(value, _kind(type_)))
 
 
@@ -77,7 +78,7 @@ def sparkplug_encode(value: Any, type_: Any = "Payload") -> Text:
     example=("sparkplug_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
 )
 def sparkplug_decode(data: Text, type_: Any = "Payload") -> Any:
-    """The map behind a Sparkplug B message. Raises for other data."""
+    """The map of a Sparkplug B message. Raises for other data."""
     return _sparkplug().decode(octets(data), _kind(type_))
 
 
@@ -85,7 +86,7 @@ def sparkplug_decode(data: Text, type_: Any = "Payload") -> Any:
     "spb_encode(value: any[, type: any]) -> string", example=("bin2hexstr(spb_encode(map('{\"seq\":5}')))", "'1805'")
 )
 def spb_encode(value: Any, type_: Any = "Payload") -> Text:
-    """As `sparkplug_encode()`, with `bytes_value` in Base64."""
+    """The same as `sparkplug_encode()`, with `bytes_value` in Base64."""
     return text_of(_sparkplug().encode(_bytes_values(value, _from_base64), _kind(type_)))
 
 
@@ -94,7 +95,7 @@ def spb_encode(value: Any, type_: Any = "Payload") -> Text:
     example=("spb_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
 )
 def spb_decode(data: Text, type_: Any = "Payload") -> Any:
-    """As `sparkplug_decode()`, with `bytes_value` in Base64. Aliases of metrics stay as they are."""
+    """The same as `sparkplug_decode()`, with `bytes_value` in Base64. Aliases of metrics stay unchanged."""
     return _bytes_values(_sparkplug().decode(octets(data), _kind(type_)), _to_base64)
 
 
@@ -126,8 +127,9 @@ def _from_base64(value: Any) -> Text:
     ),
 )
 def spb_zip_kvs(value: Any) -> Any:
-    """A decoded Sparkplug B message at any depth: each property set (`keys` and `values`) becomes a map of its keys, and
-    each row of a data set a map of the columns. What has neither stays as it is."""
+    """A decoded Sparkplug B message in a simpler form. At any depth, each property set (`keys` and `values`) becomes
+    a map of its keys, and each row of a data set becomes a map of the columns. Other values stay unchanged.
+    """
     if type(value) is list:
         return [spb_zip_kvs(item) for item in value]
     if type(value) is not dict:

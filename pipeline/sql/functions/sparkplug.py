@@ -1,6 +1,6 @@
 """The messages of Sparkplug B.
 
-Source: Eclipse Sparkplug 3.0, section 6.4 (payload definition); extensions are left out.
+Source: Eclipse Sparkplug 3.0, section 6.4 (payload definition); without extensions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Values that live as long as the process: environment, and two tables of keys.
+"""Values that live as long as the process: the environment, and two tables of keys.
 
-Rules that use the tables do not give the same rows on a replay. Each table holds a bounded number of keys.
+A replay of a rule that uses the tables may give other rows. Each table holds a bounded number of keys.
 """
 
 from __future__ import annotations
@@ -33,27 +33,28 @@ def _key(value: Any) -> tuple[str, Text]:
 
 @function("getenv(name: binary) -> string", example=("getenv('MISSING')", "''"), reads="context")
 def getenv(context: Context, name: Text) -> str:
-    """The environment variable called `EMQXVAR_` and the name, read once and then remembered; '' when it is not set. No
-    other variable can be read."""
+    """The environment variable `EMQXVAR_<name>`, or '' if it is not set. The value is read once and then remembered.
+    Rules cannot read other variables.
+    """
     return context.variable(str(name))
 
 
 @function("kv_store_put(key: any, value: any) -> boolean", example=("kv_store_put('k', 1)", "true"), reads="context")
 def kv_store_put(context: Context, key: Any, value: Any) -> bool:
-    """Keeps a value under a key for all rules of this process. Lost when it ends."""
+    """Stores a value under a key for all rules of this process. The value is lost when the process ends."""
     _put(context.store, _key(key), value)
     return True
 
 
 @function("kv_store_get(key: any[, default: any]) -> any", example=("kv_store_get('missing', 0)", "0"), reads="context")
 def kv_store_get(context: Context, key: Any, default: Any = UNDEFINED) -> Any:
-    """The value under a key, else the default, else `undefined`."""
+    """The value under a key. If it is missing, the default, or `undefined`."""
     return context.store.get(_key(key), default)
 
 
 @function("kv_store_del(key: any) -> boolean", example=("kv_store_del('k')", "true"), reads="context")
 def kv_store_del(context: Context, key: Any) -> bool:
-    """Forgets a key."""
+    """Removes a key."""
     context.store.pop(_key(key), None)
     return True
 
@@ -62,7 +63,7 @@ def kv_store_del(context: Context, key: Any) -> bool:
     "proc_dict_put(key: any, value: any) -> any", example=("is_null(proc_dict_put('new', 1))", "true"), reads="context"
 )
 def proc_dict_put(context: Context, key: Any, value: Any) -> Any:
-    """Keeps a value under a key in a second table; gives the one that was there before."""
+    """Stores a value under a key in a second table. Gives the previous value."""
     before = context.process.get(_key(key), UNDEFINED)
     _put(context.process, _key(key), value)
     return before
@@ -70,11 +71,11 @@ def proc_dict_put(context: Context, key: Any, value: Any) -> Any:
 
 @function("proc_dict_get(key: any) -> any", example=("is_null(proc_dict_get('missing'))", "true"), reads="context")
 def proc_dict_get(context: Context, key: Any) -> Any:
-    """The value under a key of the second table, else `undefined`."""
+    """The value under a key of the second table, or `undefined`."""
     return context.process.get(_key(key), UNDEFINED)
 
 
 @function("proc_dict_del(key: any) -> any", example=("is_null(proc_dict_del('missing'))", "true"), reads="context")
 def proc_dict_del(context: Context, key: Any) -> Any:
-    """Forgets a key of the second table; gives the value that was there."""
+    """Removes a key of the second table. Gives the previous value."""
     return context.process.pop(_key(key), UNDEFINED)

@@ -1,5 +1,4 @@
-"""Text: cutting, joining, searching. Characters are what a reader sees as one (grapheme clusters); positions count
-from 0."""
+"""Text: cut, join, search. A character is a grapheme cluster, which a reader sees as one character. Positions count from 0."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ WHITE_SPACE: Final = "\t\n\v\f\r \x85\u200e\u200f\u2028\u2029"
 
 @functools.cache
 def _cluster() -> Any:
-    """What one character is. Loaded when a text first needs it."""
+    """The pattern of one character. It is loaded when a text first needs it."""
     import regex
 
     return regex.compile(r"\X")
@@ -29,32 +28,34 @@ def _unicode(text: Text) -> str:
 
 
 def clusters(text: Text) -> list[str] | str:
-    """The characters of a text; the text itself when each code point is one."""
+    """The characters of a text, or the text itself if each code point is one character."""
     text = _unicode(text)
     return text if text.isascii() and "\r\n" not in text else _cluster().findall(text)
 
 
 @function("lower(text: string) -> string", example=("lower('HeLLo')", "'hello'"))
 def lower(text: Text) -> str:
-    """In lower case, each character on its own: a sigma at the end of a word is the same as within a word."""
+    """The text in lower case. Each character is converted alone, so a sigma at the end of a word is the same as
+    inside a word.
+    """
     return "".join(map(str.lower, _unicode(text)))
 
 
 @function("upper(text: string) -> string", example=("upper('straße')", "'STRASSE'"))
 def upper(text: Text) -> str:
-    """In upper case."""
+    """The text in upper case."""
     return _unicode(text).upper()
 
 
 @function("trim(text: string) -> string", example=("trim('  a ')", "'a'"))
 def trim(text: Text) -> str:
-    """Without white space, tabs and line ends at both ends."""
+    """The text without white space, tabs and line ends at both ends."""
     return _unicode(text).strip(WHITE_SPACE)
 
 
 @function("ltrim(text: string) -> string", example=("ltrim('  a ')", "'a '"))
 def ltrim(text: Text) -> str:
-    """Without white space at the beginning."""
+    """The text without white space at its beginning."""
     return _unicode(text).lstrip(WHITE_SPACE)
 
 
@@ -63,20 +64,19 @@ def ltrim(text: Text) -> str:
     examples=(("rtrim(' a  ')", "' a'"), ("rtrim('xaxx', 'x')", "'xa'")),
 )
 def rtrim(text: Text, characters: Text = WHITE_SPACE) -> str:
-    """Without white space, or any of the given characters, at the end."""
+    """The text without white space, or any of the given characters, at its end."""
     return _unicode(text).rstrip(_unicode(characters)) if characters else _unicode(text)
 
 
 @function("rm_prefix(text: string, prefix: binary) -> string", example=("rm_prefix('foo/bar', 'foo/')", "'bar'"))
 def rm_prefix(text: Text, prefix: Text) -> Text:
-    """Without `prefix`, if the text begins with it."""
+    """The text without `prefix` at its beginning."""
     return text_of(octets(text).removeprefix(octets(prefix)))
 
 
 @function("reverse(text: string) -> string", example=("reverse('hello')", "'olleh'"))
 def reverse(text: Text) -> Text:
-    """The characters in reverse order. Meant for ASCII: characters up to U+00FF come out as single bytes, others
-    raise."""
+    """The characters in reverse order. Use it for ASCII only: characters up to U+00FF become single bytes, and others raise."""
     turned = "".join(reversed(clusters(text)))
     try:
         return text_of(turned.encode("latin-1"))
@@ -95,7 +95,7 @@ def strlen(text: Text) -> int:
     examples=(("substr('hello world!', 6)", "'world!'"), ("substr('hello world!', 6, 5)", "'world'")),
 )
 def substr(text: Text, start: int, length: int | None = None) -> str:
-    """The characters from `start` on, at most `length` of them. Raises when either is negative."""
+    """The characters from `start` on, at most `length`. Raises if one of the two is negative."""
     if start < 0 or (length is not None and length < 0):
         refuse("a start and a length of at least 0", start if start < 0 else length)
     return "".join(clusters(text)[start : None if length is None else start + length])
@@ -108,7 +108,7 @@ def substr(text: Text, start: int, length: int | None = None) -> str:
     grows=True,
 )
 def concat(*items: Any) -> Text:
-    """Values as text, as `str()` gives it, joined."""
+    """The values joined as text, as `str()` converts them."""
     return concat_two(*items) if len(items) == 2 else join([to_text(item) for item in as_list(items[0])], "")
 
 
@@ -121,9 +121,10 @@ def concat(*items: Any) -> Text:
     ),
 )
 def split(text: Text, separator: Text, option: Any = None) -> list[Text]:
-    """The parts between separators; empty parts are dropped. Options: 'notrim' keeps empty parts; 'leading' and
-    'trailing' split once, at the first or last separator; 'leading_notrim' and 'trailing_notrim' keep empty parts too.
-    Other options raise."""
+    """The parts between separators, without empty parts. 'notrim' keeps empty parts. 'leading' and 'trailing' split
+    only once, at the first or the last separator; 'leading_notrim' and 'trailing_notrim' do the same and keep empty
+    parts. Raises for other options.
+    """
     raw, mark = octets(text), octets(separator)
     if option not in (None, "notrim", "leading", "leading_notrim", "trailing", "trailing_notrim"):
         refuse("'notrim', 'leading', 'leading_notrim', 'trailing' or 'trailing_notrim'", option)
@@ -142,8 +143,9 @@ def split(text: Text, separator: Text, option: Any = None) -> list[Text]:
     example=("tokens(' a b ;c', ' ;')", "['a', 'b', 'c']"),
 )
 def tokens(text: Text, separators: Text, option: Any = None) -> list[str]:
-    """The parts between any of the separator characters, none of them empty. The option 'nocrlf' also separates at line
-    ends. Other options raise."""
+    """The parts between any of the separator characters, without empty parts. The option 'nocrlf' also splits at line
+    ends. Raises for other options.
+    """
     if option not in (None, "nocrlf"):
         refuse("'nocrlf'", option)
     marks = set(clusters(separators)) | ({"\r", "\n", "\r\n"} if option else set())
@@ -167,8 +169,10 @@ def tokens(text: Text, separators: Text, option: Any = None) -> list[str]:
     grows=True,
 )
 def pad(text: Text, length: int, direction: Any = "trailing", fill: Text = " ") -> str:
-    """Filled up to `length` characters: 'trailing', 'leading' or 'both' (the odd one at the end). `fill` stands once
-    for each missing character, whatever its own length. Raises for other directions."""
+    """The text padded to `length` characters: 'trailing' pads the end, 'leading' the beginning, 'both' the two ends,
+    and the end gets an odd character. Each missing character is one `fill`, even if `fill` is longer. Raises for
+    other directions.
+    """
     if direction not in ("trailing", "leading", "both"):
         refuse("'trailing', 'leading' or 'both'", direction)
     missing = max(0, length - len(clusters(text)))
@@ -187,8 +191,9 @@ def pad(text: Text, length: int, direction: Any = "trailing", fill: Text = " ") 
     grows=True,
 )
 def replace(text: Text, pattern: Text, replacement: Text, where: Any = "all") -> Text:
-    """`pattern`, as plain text, replaced: 'all', or only the first ('leading') or last ('trailing') time. Raises for
-    another `where`."""
+    """The text with `pattern`, a plain text, replaced: 'all' times, or only the first ('leading') or the last
+    ('trailing') time. Raises for another `where`.
+    """
     raw, mark, new = octets(text), octets(pattern), octets(replacement)
     if where not in ("all", "leading", "trailing"):
         refuse("'all', 'leading' or 'trailing'", where)
@@ -214,8 +219,9 @@ def ascii_(text: Text) -> int:
     examples=(("find('a/b/c', '/')", "'/b/c'"), ("find('a/b/c', '/', 'trailing')", "'/c'")),
 )
 def find(text: Text, pattern: Text, direction: Any = "leading") -> Text:
-    """The rest of the text from the first ('leading') or last ('trailing') occurrence of `pattern` on; '' if there is
-    none. Raises for another direction."""
+    """The rest of the text from the first ('leading') or the last ('trailing') occurrence of `pattern` on, or ''
+    without an occurrence. Raises for another direction.
+    """
     if direction not in ("leading", "trailing"):
         refuse("'leading' or 'trailing'", direction)
     raw, mark = octets(text), octets(pattern)
@@ -232,7 +238,7 @@ def find(text: Text, pattern: Text, direction: Any = "leading") -> Text:
     grows=True,
 )
 def join_to_string(*arguments: Any) -> Text:
-    """The elements as text, joined by the separator, which is ', ' if it is not given."""
+    """The elements joined as text. The default separator is ', '."""
     separator = as_binary(arguments[0]) if len(arguments) == 2 else ", "
     return join([to_text(item) for item in as_list(arguments[-1])], separator)
 
@@ -243,8 +249,9 @@ def join_to_string(*arguments: Any) -> Text:
     grows=True,
 )
 def join_to_sql_values_string(items: list[Any]) -> Text:
-    """The elements as SQL literals, joined by ', ': text in quotes with ' and \\ escaped by \\, numbers bare,
-    `undefined` and null as NULL, all else quoted as `str()` gives it."""
+    """The elements as SQL literals, joined by ', '. Text is in quotes, with \\ before each ' and \\. Numbers have no
+    quotes, `undefined` and null are NULL. All other values are quoted, as `str()` converts them.
+    """
     return join([_sql_literal(item) for item in items], ", ")
 
 
@@ -268,8 +275,9 @@ _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]+)|(.))", re.DOTALL)
     "unescape(text: string) -> string", example=(r"unescape('a\tb\x41')", "concat(concat('a', hexstr2bin('09')), 'bA')")
 )
 def unescape(text: Text) -> str:
-    r"""With C escapes replaced: \n \t \r \b \f \v \a \' \" \\ \? and \x with all hexadecimal digits that follow as one
-    code point. Raises for other escapes and for code points that do not exist; a single \ at the end stays."""
+    r"""The text with C escapes replaced: \n \t \r \b \f \v \a \' \" \\ \? and \x, which takes all following hexadecimal
+    digits as one code point. Raises for other escapes, and for code points that do not exist. A single \ at the end
+    stays."""
     return str(_ESCAPE.sub(_unescaped, _unicode(text)))
 
 

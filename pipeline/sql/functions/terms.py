@@ -1,7 +1,7 @@
 """Erlang's external term format, for the values of the language.
 
 Source: erlang.org/doc/apps/erts/erl_ext_dist. Atoms are `true`, `false`, `null` and `undefined`; other atoms decode to
-their text. Pids, functions, tuples and the like are refused.
+their text. Pids, functions, tuples and similar terms are refused.
 """
 
 from __future__ import annotations

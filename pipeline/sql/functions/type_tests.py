@@ -1,4 +1,4 @@
-"""What kind of value something is."""
+"""Tests of the type of a value."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_not_null_var(x: Any) -> bool:
 
 @function("is_str(x: any) -> boolean", example=("is_str('a')", "true"))
 def is_str(x: Any) -> bool:
-    """Whether the value is a string; binaries are strings."""
+    """Whether the value is a string. Binaries are strings too."""
     return type(x) is str or type(x) is bytes
 
 
@@ -64,7 +64,7 @@ def is_num(x: Any) -> bool:
 
 @function("is_map(x: any) -> boolean", example=("is_map(payload)", "false"))
 def is_map(x: Any) -> bool:
-    """Whether the value is a map. The raw payload is a string, even when it holds JSON."""
+    """Whether the value is a map. The raw payload is a string, even if it holds JSON."""
     return type(x) is dict
 
 
@@ -76,8 +76,9 @@ def is_array(x: Any) -> bool:
 
 @function("is_empty(x: any) -> boolean", examples=(("is_empty('{}')", "true"), ("is_empty([0])", "false")))
 def is_empty(x: Any) -> bool:
-    """True for an empty list, string, map, or a string holding an empty JSON object; false for lists and maps with
-    something in them. Raises for other strings, numbers, booleans, null and `undefined`."""
+    """True for an empty list, string or map, and for a string that holds an empty JSON object. False for other lists
+    and maps. Raises for other strings, numbers, booleans, null and `undefined`.
+    """
     if type(x) is list or x == "":
         return not x
     if type(x) in (dict, str, bytes):
