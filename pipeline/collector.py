@@ -1,8 +1,8 @@
-"""How often Python's cycle collector runs in our processes: seldom.
+"""Makes Python's garbage collector run seldom in our processes.
 
-Its defaults look for cycles after every 700 objects that stay. All that a command loads stays, and to look through it again and
-again is a tenth of its start. Later a batch is a hundred thousand objects, none of them in a cycle: half of a worker's time went
-there.
+With its defaults it looks for cycles after every 700 new objects that stay alive. Everything that a command loads stays alive,
+so these searches took a tenth of its start. Later, a batch has a hundred thousand objects and none of them is in a cycle, but
+the searches took half of a worker's time.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ THRESHOLDS: Final = (100_000, 50, 100)
 
 
 def slow_down() -> None:
-    """Set the thresholds of this process. To call it again changes nothing."""
+    """Set the thresholds of this process. A second call changes nothing."""
     gc.set_threshold(*THRESHOLDS)

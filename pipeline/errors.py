@@ -3,38 +3,38 @@
                                  code                 whose fault  again?
     TidegateError                INTERNAL_ERROR       us           no   base; nothing raises it
     ├── ConfigError              BAD_REQUEST          operator     no   a setting, a secret or a schema cannot be used
-    ├── CommandError             BAD_REQUEST          operator     no   the words of a command or a request
-    ├── NotFoundError            NOT_FOUND            operator     no   nothing has the name that was asked for
-    ├── ConflictError            CONFLICT             operator     no   another run changed, or holds, what this one would change
-    ├── SqlError                 BAD_REQUEST          author       no   a statement that is refused when its rule is made
-    ├── TemplateSyntaxError      BAD_REQUEST          author       no   a template that is refused when its action is made
-    ├── BadValueError            BAD_REQUEST          author       no   a value that an operator of the rule language cannot take
-    │   └── NotJsonError         BAD_REQUEST          author       no   a text that was to be JSON
-    │       └── PayloadNotJsonError BAD_REQUEST       author       no   that text is the payload
+    ├── CommandError             BAD_REQUEST          operator     no   arguments of a command or a request cannot be used
+    ├── NotFoundError            NOT_FOUND            operator     no   no object has the requested name
+    ├── ConflictError            CONFLICT             operator     no   another run changed or holds what this run wants to change
+    ├── SqlError                 BAD_REQUEST          author       no   a statement is refused before its rule runs
+    ├── TemplateSyntaxError      BAD_REQUEST          author       no   a template is refused before its action runs
+    ├── BadValueError            BAD_REQUEST          author       no   an operator of the rule language cannot take a value
+    │   └── NotJsonError         BAD_REQUEST          author       no   a text is not JSON
+    │       └── PayloadNotJsonError BAD_REQUEST       author       no   this text is the payload
     ├── RecordError              BAD_REQUEST          author       no   one record cannot be handled: it becomes a dead letter
     │   ├── EvaluationError      BAD_REQUEST          author       no   a rule could not be evaluated on it
     │   ├── RenderError          BAD_REQUEST          author       no   a key, bucket or content could not be rendered
     │   └── EncodeError          BAD_REQUEST          author       no   a row does not fit the container
-    ├── RecordsGoneError         NOT_FOUND            operator     no   Kafka deleted records that were asked for
+    ├── RecordsGoneError         NOT_FOUND            operator     no   Kafka has deleted the requested records
     ├── ConnectorError           SERVICE_UNAVAILABLE  outside      no   an outside system; one of the three below
     │   ├── RetryableError       SERVICE_UNAVAILABLE  outside      yes  the same call may succeed later
-    │   │   ├── ProtocolError    SERVICE_UNAVAILABLE  outside      yes  a broker or a device sent what is not MQTT
-    │   │   └── NoAnswerError    SERVICE_UNAVAILABLE  outside      yes  a broker said nothing in the time it was given
+    │   │   ├── ProtocolError    SERVICE_UNAVAILABLE  outside      yes  a broker or a device sent something that is not MQTT
+    │   │   └── NoAnswerError    SERVICE_UNAVAILABLE  outside      yes  a broker did not answer in time
     │   ├── OperatorError        BAD_REQUEST          operator     no   a person has to act first; the work waits meanwhile
-    │   └── RefusedError         BAD_REQUEST          author       no   this row will never be taken: it becomes a dead letter
-    ├── LaneError                SERVICE_UNAVAILABLE  operator     no   a lane lacks what it stands on; its action starts afresh
+    │   └── RefusedError         BAD_REQUEST          author       no   this row will never be accepted: it becomes a dead letter
+    ├── LaneError                SERVICE_UNAVAILABLE  operator     no   a lane cannot go on; its action restarts
     │   ├── FenceLostError       CONFLICT             outside      yes  another worker has the partition
-    │   └── ForeignObjectError   CONFLICT             operator     no   an object under our key is not ours
+    │   └── ForeignObjectError   CONFLICT             operator     no   an object under our key is not our own
     ├── ServerError              SERVICE_UNAVAILABLE  outside      yes  a server of the demo did not start, or ended
     ├── FleetError               SERVICE_UNAVAILABLE  outside      yes  a device of the demo could not connect
-    └── InternalError            INTERNAL_ERROR       us           no   what should not happen; its log line has the traceback
+    └── InternalError            INTERNAL_ERROR       us           no   should not happen; its log line has the traceback
 
-The type answers: which code (EMQX's words, so that a REST API maps them by table), whose fault (the operator's, the author's of
-a rule or template, an outside system's, ours), and whether the same call may succeed later although nobody acts. A message says
-what was found, what was expected and where. It never holds a secret.
+The type gives the code (EMQX's words, so that a REST API can map them by table), whose fault the error is (the
+operator's, that of the author of a rule or template, that of an outside system, ours), and whether the same call may
+succeed later without a change. A message says what was found, what was expected and where. It never holds a secret.
 
-Functions that parse one value raise ValueError, since they cannot know where it stands; `located` gives it its place. A test
-compares this drawing with the classes. Those that are not in this file are local to the file that raises them.
+Functions that parse one value raise ValueError, because they do not know its place; `located` adds the place. A test compares
+this drawing with the classes. Classes that are not in this file are local to the file that raises them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TidegateError(Exception):
     def __init_subclass__(
         cls, *, code: Code | None = None, fault: Fault | None = None, retry: bool | None = None
     ) -> None:
-        """A kind of error says in its class line what differs from its base."""
+        """Set the properties of a kind of error. Properties that its class line does not give are those of its base."""
         super().__init_subclass__()
         cls.code, cls.fault = code or cls.code, fault or cls.fault
         cls.retry = cls.retry if retry is None else retry
@@ -67,9 +67,9 @@ class TidegateError(Exception):
 
 
 class ConfigError(TidegateError, code="BAD_REQUEST", fault="operator"):
-    """Configuration that cannot be used. `where` is `file:line:column` or a path of keys, or both.
+    """The configuration cannot be used. `where` is `file:line:column` or a path of keys, or both.
 
-    `parts` are the problems one by one, when the message is of several.
+    If the message names several problems, `parts` holds them one by one.
     """
 
     def __init__(self, message: str, *, where: str = "", parts: Sequence[ConfigError] = ()) -> None:
@@ -81,7 +81,10 @@ class ConfigError(TidegateError, code="BAD_REQUEST", fault="operator"):
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Give what is wrong with a setting its place: errors in here become ConfigErrors of `where`, and nested ones of a path."""
+    """Add a place to errors about a setting: an error in the block becomes a ConfigError at `where`.
+
+    Nested blocks add up to a path.
+    """
     try:
         yield
     except ConfigError as error:
@@ -91,24 +94,24 @@ def located(where: str) -> Iterator[None]:
 
 
 class CommandError(TidegateError, code="BAD_REQUEST", fault="operator"):
-    """Words of a command that cannot be used. The message says what was expected."""
+    """The arguments of a command cannot be used. The message says what was expected."""
 
 
 class NotFoundError(TidegateError, code="NOT_FOUND", fault="operator"):
-    """Nothing has the name that was asked for."""
+    """No object has the requested name."""
 
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str]) -> NotFoundError:
-        """The error for a name that is not one of `known`, which it lists."""
+        """The error for a name that is not in `known`. The message lists the known names."""
         return cls(f"no {kind} {name!r}; there are: {', '.join(known) or 'none'}")
 
 
 class ConflictError(TidegateError, code="CONFLICT", fault="operator"):
-    """Another run changed what this one would change, or has its place. The message says what to do instead."""
+    """Another run changed or holds what this run wants to change. The message says what to do instead."""
 
 
 class SqlError(TidegateError, code="BAD_REQUEST", fault="author"):
-    """A statement that is refused. `line` and `column` are 1-based; `snippet` is the line with a caret under the place."""
+    """A statement is refused. `line` and `column` are 1-based. `snippet` is the line with a caret under the place."""
 
     def __init__(self, message: str, *, line: int, column: int, snippet: str = "") -> None:
         super().__init__(f"line {line}, column {column}: {message}" + (f"\n{snippet}" if snippet else ""))
@@ -119,26 +122,26 @@ class SqlError(TidegateError, code="BAD_REQUEST", fault="author"):
 
 
 class TemplateSyntaxError(TidegateError, code="BAD_REQUEST", fault="author"):
-    """A template that is refused; the message quotes the template and names the place."""
+    """A template is refused. The message quotes the template and names the place."""
 
 
 # --- What is wrong with one record
 
 
 class RecordError(TidegateError, code="BAD_REQUEST", fault="author"):
-    """One record cannot be handled; the others can. Carried as a value to the dead letter topic."""
+    """One record cannot be handled, and others can. It goes as a value to the dead letter topic."""
 
     cause = "record"
 
 
 class EvaluationError(RecordError):
-    """Evaluating a rule raised. The message names the expression and the value found with its type."""
+    """The evaluation of a rule failed. The message names the expression, and the value that was found with its type."""
 
     cause = "evaluation"
 
 
 class RenderError(RecordError):
-    """A template met a value that it cannot render, or a missing one where the policy forbids it."""
+    """A template cannot render a value, or a value is missing and the action's setting forbids this."""
 
     cause = "render"
 
@@ -153,11 +156,11 @@ class EncodeError(RecordError):
 
 
 class RecordsGoneError(TidegateError, code="NOT_FOUND", fault="operator"):
-    """Kafka deleted records that were asked for: its retention is over, or somebody deleted them."""
+    """Kafka has deleted the requested records: their retention has ended, or somebody deleted them."""
 
 
 class ConnectorError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside"):
-    """An outside system answered with an error, or not at all. `reason` is a short stable word for metrics."""
+    """An outside system answered with an error or did not answer. `reason` is a short, stable word for metrics."""
 
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
@@ -165,26 +168,31 @@ class ConnectorError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside")
 
 
 class RetryableError(ConnectorError, retry=True):
-    """Time-outs, cut connections, 5xx, throttling: the outcome may be unknown, the same call is safe to repeat."""
+    """Time-outs, cut connections, 5xx, throttling. The result may be unknown. The same call is safe to repeat."""
 
 
 class OperatorError(ConnectorError, code="BAD_REQUEST", fault="operator"):
-    """Wrong credentials, missing bucket, forbidden: nothing is dropped, the work waits until a person mends it."""
+    """Wrong credentials, missing bucket, forbidden.
+
+    Nothing is dropped, and the work waits until a person corrects the cause.
+    """
 
 
 class RefusedError(ConnectorError, code="BAD_REQUEST", fault="author"):
-    """The store will never take this one row, for example a key of more than 1,024 bytes."""
+    """The store will never accept this row, for example because its key has more than 1,024 bytes."""
 
 
 # --- What ends a lane of the worker
 
 
 class LaneError(TidegateError, code="SERVICE_UNAVAILABLE", fault="operator"):
-    """A lane cannot go on, because something that it needs is missing or unusable. Its action is started afresh."""
+    """A lane cannot go on, because something that it needs is missing or unusable. Its action restarts."""
 
 
 class FenceLostError(LaneError, code="CONFLICT", fault="outside", retry=True):
-    """Another worker wrote the ledger entry that was ours to write: the partition is its own now."""
+    """Another worker has written the ledger entry that this worker wanted to write, so the partition belongs to that
+    worker now.
+    """
 
 
 class ForeignObjectError(LaneError, code="CONFLICT"):
@@ -195,4 +203,4 @@ class ForeignObjectError(LaneError, code="CONFLICT"):
 
 
 class InternalError(TidegateError):
-    """Something that should not happen, for example Faust stopped by itself. Whoever logs it logs its traceback too."""
+    """Something that should not happen, for example Faust stopped by itself. Its log line also has the traceback."""

@@ -1,4 +1,4 @@
-"""Libraries that an extra of the distribution brings. They are imported when a configuration asks for what they do."""
+"""Libraries that come with an extra of the distribution. They are imported only if a configuration needs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Extra = Literal["exhook", "schemas"]
 
 @contextmanager
 def needed(extra: Extra, purpose: str) -> Iterator[None]:
-    """Import libraries in the body. Raises ConfigError that names the extra if one is not installed.
+    """Import libraries in the block. If one is not installed, raises ConfigError, which names the extra.
 
     `purpose` begins the message: "sources.exhook", "a schema of type avro".
     """

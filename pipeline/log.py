@@ -1,8 +1,8 @@
-"""How the processes write their log: one line for each change of state, JSON or coloured text, never a secret.
+"""The log of the processes: one line for each change of state, as JSON or coloured text, and never a secret.
 
-Normal operation is silent. Everything comes out of one place, the libraries' own lines too: theirs have the event
-`library.warned`, say what they say in `said`, and are redacted like ours. A library that repeats itself is told once a minute.
-Each part takes its logger from here, not from structlog. This file knows no other part of Tidegate.
+Normal operation logs nothing. All lines go through this file, also those of libraries: these have the event `library.warned` and
+the library's text in `said`, and secrets in them are replaced too. The same line of a library is written once a minute at most.
+Each part takes its logger from this file, not from structlog. This file knows no other part of Tidegate.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import time
 from collections.abc import MutableMapping
 from typing import Any, Final, TextIO
 
-# structlog loads rich for coloured tracebacks, which we do not write: the sixth part of what a process loads. It does without
-# rich where there is none, so there is none while it loads.
+# structlog loads rich for coloured tracebacks, which we do not write. This would be a sixth of everything that a
+# process loads. structlog works without rich if rich is not installed, so rich is hidden while structlog loads.
 if "rich" not in sys.modules:
     sys.modules["rich"] = None  # type: ignore[assignment] # how Python marks what cannot be imported
     import structlog
@@ -26,7 +26,7 @@ else:
     import structlog
 from structlog.typing import Processor
 
-# Values of these names are never written, wherever they stand in a line.
+# Values with these names are never written, anywhere in a line.
 SECRET_NAMES: Final = re.compile(
     r"pass(word|wd|phrase)?$|secret|token|credential|private_?key|authorization", re.IGNORECASE
 )
@@ -34,23 +34,23 @@ SECRET_NAMES: Final = re.compile(
 ADDRESS_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 REDACTED: Final = "[redacted]"
 
-OURS: Final = "tidegate"  # the first part of the names of our loggers
-REPEAT_SECONDS: Final = 60.0  # in which one place of a library tells one line
+OURS: Final = "tidegate"  # the names of our loggers begin with this
+REPEAT_SECONDS: Final = 60.0  # in this time, one place in a library writes one line
 
-# Libraries that tell more than changes of state at INFO.
+# Libraries that log more than changes of state at INFO.
 QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "botocore", "aiobotocore", "urllib3", "asyncio", "uvicorn.access")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
-    """The logger of a part: `tidegate.` and its name."""
+    """The logger of a part, named `tidegate.` and the part's name."""
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(name)
     return logger
 
 
 def configure(*, json: bool | None = None, level: str = "info", stream: TextIO | None = None) -> None:
-    """Set the log of this process up. `json` defaults to true unless `stream` (standard error) is a terminal.
+    """Configure the log of this process. By default, `json` is true unless `stream` (standard error) is a terminal.
 
-    Text is coloured on a terminal; NO_COLOR and FORCE_COLOR in the environment decide otherwise (no-color.org).
+    Text on a terminal has colours. NO_COLOR and FORCE_COLOR in the environment override this (no-color.org).
     """
     stream = stream or sys.stderr
     as_json = not stream.isatty() if json is None else json
@@ -84,14 +84,14 @@ def configure(*, json: bool | None = None, level: str = "info", stream: TextIO |
 
 
 def _coloured(stream: TextIO) -> bool:
-    """Whether text is coloured. A variable that is empty says nothing."""
+    """Whether text has colours. An empty variable has no effect."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put `[redacted]` in place of every value that is named like a secret, and of credentials inside addresses."""
+    """Replace every value with the name of a secret, and credentials inside addresses, with `[redacted]`."""
     for name, value in event.items():
         event[name] = REDACTED if SECRET_NAMES.search(name) else _redacted(value)
     return event
@@ -108,7 +108,7 @@ def _redacted(value: Any) -> Any:
 
 
 def _route(shared: list[Processor], last: Processor, threshold: int, stream: TextIO) -> None:
-    """One handler on the root logger renders every line, ours and the libraries'."""
+    """Make one handler on the root logger render every line, ours and those of libraries."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -125,19 +125,19 @@ def _route(shared: list[Processor], last: Processor, threshold: int, stream: Tex
 
 
 def _foreign(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A library's line in our form."""
+    """A line of a library in our form."""
     return {**event, "said": event.get("event"), "event": "library.warned"}
 
 
 class _Repeats(logging.Filter):
-    """Lets one line through of each place in a library, until a minute has passed. Ours are all let through."""
+    """Passes one line a minute from each place in a library, and all of our own lines."""
 
     def __init__(self) -> None:
         super().__init__()
         self._told: dict[tuple[str, int], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this line is told."""
+        """Whether this line is written."""
         if record.name.partition(".")[0] == OURS:
             return True
         place, now = (record.pathname, record.lineno), time.monotonic()

@@ -1,9 +1,9 @@
-"""Passwords of clients: hashed for a file, and checked against it.
+"""Passwords of clients: hashes for a file, and checks of a password against a hash.
 
-Argon2id, with OWASP's parameters for servers (19 MiB, 2 passes). A check takes some 30 ms of a processor, in C and without
+The hash is Argon2id with OWASP's parameters for servers (19 MiB, 2 passes). A check takes about 30 ms of CPU, in C and without
 Python's lock, so it must not run on an event loop.
 
-This file keeps no password and knows no file.
+This file stores no passwords and opens no files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def hashed(password: str) -> str:
 
 
 def verified(hash_text: str | None, password: bytes) -> bool:
-    """Whether the hash is of this password. For None (there is no such user) the answer is False, and takes as long."""
+    """Whether the hash belongs to this password. For None (an unknown user) the answer is False, after the same time."""
     try:
         _HASHER.verify(hash_text or _NOBODY, password)
     except (VerificationError, InvalidHashError):
@@ -32,7 +32,10 @@ def verified(hash_text: str | None, password: bytes) -> bool:
 
 
 def parse_passwords(text: str) -> dict[str, str]:
-    """User → hash, from lines of user:hash. Empty lines and comments (#) are ignored. Raises ValueError with the line."""
+    """A map from user to hash, read from lines of user:hash.
+
+    Ignores empty lines and comments (#). Raises ValueError with the line.
+    """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
@@ -41,6 +44,6 @@ def parse_passwords(text: str) -> dict[str, str]:
         if not user or not hash_text.startswith("$argon2"):
             raise ValueError(f"line {number}: expected user:hash, as `tidegate password` writes it")
         if user in found:
-            raise ValueError(f"line {number}: the user {user!r} is there twice")
+            raise ValueError(f"line {number}: the user {user!r} is in the file twice")
         found[user] = hash_text
     return found

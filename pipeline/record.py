@@ -1,13 +1,13 @@
-"""The record: how one MQTT message or client event looks in Kafka.
+"""The record: the form of one MQTT message or client event in Kafka.
 
-It is the only thing that the ingress and the worker share. The value is the MQTT payload, byte for byte, so that any Kafka
-tool reads what the device sent. The key is the clientid, so that Kafka's partitions keep the order of each client. Every
-MQTT fact that is not its default is one small header. A header costs about half a microsecond to write and a third to
-read: a usual message has topic, qos and clientid_from, and no more.
+It is the only thing that the ingress and the worker share. The value is the MQTT payload, byte for byte, so that any
+Kafka tool can read what the device sent. The key is the clientid, so that Kafka's partitions keep the order of each
+client. Every field of MQTT that differs from its default is one small header. A header costs about half a microsecond
+to write and a third of a microsecond to read. A usual message has only topic, qos and clientid_from.
 
 A client event's record has the header `event` and a JSON object as its value: the fields of the event as rules see them.
 
-This file knows nothing of brokers, rules or S3.
+This file does not know brokers, rules or S3.
 """
 
 from __future__ import annotations
@@ -29,19 +29,21 @@ DUP: Final = "dup"  # "1"; left out when false
 ID: Final = "id"  # the broker's message id, when an adapter knows it
 USERNAME: Final = "username"
 PEERHOST: Final = "peerhost"
-PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, `User-Property` included
-CLIENTID_FROM: Final = "clientid_from"  # how the clientid was found: see CLIENTID_SOURCES
+PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, with `User-Property`
+CLIENTID_FROM: Final = "clientid_from"  # where the clientid came from: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
-REDRIVEN_FOR: Final = "redriven_for"  # first on a dead letter that is sent again: the action, or action/rule, it is for
-REDRIVEN_FROM: Final = "redriven_from"  # second on such a record: topic/partition/offset of the one that failed
+REDRIVEN_FOR: Final = "redriven_for"  # the first header of a dead letter that is sent again: its action, or action/rule
+REDRIVEN_FROM: Final = (
+    "redriven_from"  # the second header of such a record: topic/partition/offset of the record that failed
+)
 
-# Where a clientid can come from. With UNKNOWN the record's key is the topic name, which keeps the order of the topic,
-# and the clientid is undefined for rules: the subscriber's own id is never used in its place.
+# Where a clientid can come from. With UNKNOWN, the key of the record is the topic name, which keeps the order of the
+# topic, and the clientid is undefined in rules. The subscriber's own clientid is never used instead.
 UNKNOWN: Final = b"unknown"
 
 MESSAGE_EVENT: Final = "message.publish"
 
-# What each event is called in FROM. The second spelling of an event is the older one; both select the same event.
+# The names of each event in FROM. The second name of an event is the older one. Both select the same event.
 EVENT_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
     "client.connected": ("$events/client/connected", "$events/client_connected"),
     "client.disconnected": ("$events/client/disconnected", "$events/client_disconnected"),
@@ -51,7 +53,7 @@ EVENT_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
     "client.check_authz_complete": ("$events/auth/check_authz_complete", "$events/client_check_authz_complete"),
     "session.subscribed": ("$events/session/subscribed", "$events/session_subscribed"),
     "session.unsubscribed": ("$events/session/unsubscribed", "$events/session_unsubscribed"),
-    # EMQX has no rule events for these five; its ExHook tells of them.
+    # EMQX has no rule events for these five, but its ExHook sends them.
     "session.created": ("$events/session/created",),
     "session.resumed": ("$events/session/resumed",),
     "session.discarded": ("$events/session/discarded",),
@@ -69,7 +71,7 @@ EVENT_TOPICS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Record(NamedTuple):
-    """A record as it was read from Kafka. Timestamp in ms. The first three fields are its place and name it for good."""
+    """A record that was read from Kafka. The timestamp is in ms. The first three fields are its place, which never changes."""
 
     topic: str
     partition: int
@@ -81,7 +83,7 @@ class Record(NamedTuple):
 
 
 class Outgoing(NamedTuple):
-    """One record on its way into Kafka. `timestamp_ms` is the arrival of the message."""
+    """A record that goes to Kafka. `timestamp_ms` is the arrival of the message."""
 
     key: bytes
     value: bytes
@@ -101,7 +103,7 @@ def message_record(
     timestamp_ms: int,
     extra: Iterable[tuple[str, bytes]] = (),
 ) -> Outgoing:
-    """The record of one MQTT message. `extra` holds further headers (USERNAME, PEERHOST, PROPERTIES, ID) when known."""
+    """The record of one MQTT message. `extra` holds further headers if they are known (USERNAME, PEERHOST, PROPERTIES, ID)."""
     headers = [(TOPIC, topic), (CLIENTID_FROM, clientid_from)]
     if qos:
         headers.append((QOS, b"1" if qos == 1 else b"2"))
@@ -114,7 +116,7 @@ def message_record(
 
 
 def event_record(event: str, fields: Mapping[str, Any], *, clientid: str, timestamp_ms: int) -> Outgoing:
-    """The record of one client event; `fields` as EMQX's rule engine names them, without the common ones."""
+    """The record of one client event. `fields` have the names of EMQX's rule engine, without the common fields."""
     value = orjson.dumps({"clientid": clientid, **fields})
     return Outgoing(clientid.encode(), value, [(EVENT, event.encode())], timestamp_ms)
 
@@ -126,15 +128,16 @@ Columns = Callable[[Record], dict[str, Any]]
 
 
 def is_message(record: Record) -> bool:
-    """Whether a record is an MQTT message: the ingress writes the header `topic` first, and `event` on events alone."""
+    """Whether a record is an MQTT message. The ingress writes the header `topic` first, and writes `event` only on events."""
     headers = record.headers
     return (bool(headers) and headers[0][0] == TOPIC) or all(name != EVENT for name, _ in headers)
 
 
 def message_reader(wanted: frozenset[str] | None, node: str) -> Columns:
-    """A function that gives a message its fields: all of them (`wanted` None, for `SELECT *`), or only those that rules read.
+    """A function that gives the fields of a message: all fields (`wanted` None, for `SELECT *`), or only those that
+    rules read.
 
-    A field that is unknown is left out; rules see it as undefined.
+    An unknown field is left out, so rules see it as undefined.
     """
     names = MESSAGE_COLUMNS if wanted is None else wanted & MESSAGE_COLUMNS
     plain = [(name, column) for name, column in sorted(_FROM_RECORD.items()) if name in names]
@@ -175,7 +178,10 @@ def event_columns(record: Record, node: str) -> dict[str, Any]:
 
 
 def redriven_for(record: Record) -> tuple[str, str] | None:
-    """The action and the rule (empty: all rules of the action) for which a dead letter was sent again; else None."""
+    """The action and the rule (empty: all rules of the action) for which a dead letter was sent again.
+
+    None for other records.
+    """
     headers = record.headers
     if not headers or headers[0][0] != REDRIVEN_FOR:
         return None
@@ -184,7 +190,10 @@ def redriven_for(record: Record) -> tuple[str, str] | None:
 
 
 def redriven_from(record: Record) -> tuple[str, int, int] | None:
-    """Topic, partition and offset of the record that failed, if this is a dead letter that was sent again."""
+    """Topic, partition and offset of the record that failed, if this is a dead letter that was sent again.
+
+    None for other records.
+    """
     headers = record.headers
     if len(headers) < 2 or headers[1][0] != REDRIVEN_FROM:
         return None
@@ -193,7 +202,7 @@ def redriven_from(record: Record) -> tuple[str, int, int] | None:
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:
-    """The names that FROM is matched against: the topic name of a message, or the names of an event's topic."""
+    """The names that FROM must match: the topic name of a message, or the names of an event's topic."""
     headers = dict(record.headers)
     if is_message(record):
         return (headers.get(TOPIC, b"").decode("utf-8", "surrogateescape"),)
@@ -201,12 +210,12 @@ def routing_topics(record: Record) -> tuple[str, ...]:
 
 
 def message_id(record: Record) -> str:
-    """32 upper-case hex digits, the same at every replay: partition and offset name a record of a topic for ever."""
+    """32 upper-case hex digits, the same in every replay, because partition and offset of a record never change."""
     return f"{record.timestamp & 0xFFFFFFFFFFFF:012X}{record.partition & 0xFFFFFFFF:08X}{record.offset & 0xFFFFFFFFFFFF:012X}"
 
 
 def _text(value: bytes) -> str | bytes:
-    """Text where it is UTF-8, the bytes themselves where it is not."""
+    """The text if the value is UTF-8, else the bytes."""
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -214,7 +223,7 @@ def _text(value: bytes) -> str | bytes:
 
 
 def _clientid(record: Record) -> Any:
-    """The key, unless the ingress did not know who published and took the topic as the key."""
+    """The key, or undefined if the ingress did not know the publisher and used the topic as the key."""
     if record.key is None or (CLIENTID_FROM, UNKNOWN) in record.headers:
         return None
     return _text(record.key)

@@ -1,7 +1,7 @@
-"""Trying rules and templates without a broker: one statement on one context, or a whole file of cases.
+"""Tries rules and templates without a broker: one statement on one context, or a whole file of cases.
 
-A file of cases is JSON Lines, in the form that `docs/rule-language.md` describes. The results are values; printing
-them, and reading a context from Kafka, are the command line's business.
+A file of cases is JSON Lines in the form of `docs/rule-language.md`. The results are values. The command line prints them, and
+reads contexts from Kafka.
 
     rule case      {"id", "sql", "context", "expect"?, "approx"?, "match"?: "subset" | "values", "env"?: {"TZ": …}}
     template case  {"id", "template", "context", "expect"?, "match"?: "json", "missing"?}
@@ -38,8 +38,10 @@ TRIED_TOPICS: Final = TopicNames("mqtt.messages", "mqtt.events")
 
 @dataclass(slots=True)
 class Outcome:
-    """What one case gave. `result` is meaningful when `error` is empty; `passed` is None for a case without
-    `expect`."""
+    """The outcome of one case.
+
+    `result` has a meaning only if `error` is empty. `passed` is None for a case without `expect`.
+    """
 
     id: str
     result: Any = None
@@ -61,14 +63,14 @@ class Outcome:
 
 
 class Sample(NamedTuple):
-    """An event to try a rule on: its fields as rules see them, and the record that holds them in Kafka."""
+    """An event to try a rule on: its fields in the form for rules, and its record in Kafka."""
 
     fields: Mapping[str, Any]
     origin: Record
 
 
 class RenderedRow(NamedTuple):
-    """What becomes of one row: its object by the name of each action, and the text of each template that was asked for."""
+    """The results of one row: an object by the name of each action, and the text of each requested template."""
 
     objects: dict[str, RenderedObject]
     texts: dict[str, bytes]
@@ -76,10 +78,10 @@ class RenderedRow(NamedTuple):
 
 @dataclass(slots=True)
 class Trial:
-    """What one statement did with one event.
+    """The result of one statement on one event.
 
-    `outcome`: `rows`, `no_result` (WHERE was false or FOREACH kept nothing), `not_matched` (FROM names other topics), or `error`.
-    `rendered` has one item a row.
+    `outcome`: `rows`, `no_result` (WHERE was false or FOREACH kept nothing), `not_matched` (FROM names other topics),
+    or `error`. `rendered` has one item for each row.
     """
 
     outcome: str
@@ -92,9 +94,9 @@ class Trial:
 
 
 def sample_of(context: Mapping[str, Any], now_ms: int, topic_names: TopicNames = TRIED_TOPICS) -> Sample:
-    """An event that is in no Kafka, as if it were the first record of partition 0.
+    """An event that is not in Kafka, as the first record of partition 0.
 
-    It arrived at its own `timestamp`, or `now_ms` if it has none. `context` is as `from_vector` gives it.
+    It arrived at its own `timestamp`, or at `now_ms` if it has none. `context` has the form of `from_vector`.
     """
     timestamp = context.get("timestamp")
     arrived = timestamp if type(timestamp) is int else now_ms
@@ -112,9 +114,10 @@ def try_rule(
     missing: Missing = "undefined",
     schemas: Mapping[str, SchemaText] | None = None,
 ) -> Trial:
-    """Evaluate `statement` on an event, and render from each row the objects of `actions` and `templates` (by name).
+    """Evaluate `statement` on an event, and render the objects of `actions` and the `templates` (by name) from each
+    row.
 
-    Pure: tables such as kv_store begin empty, "now" is the event's arrival. Errors are in the Trial.
+    Pure: tables such as kv_store begin empty, and "now" is the event's arrival. The Trial holds errors.
     """
     try:
         program = compile_statement(statement, context_with(schemas or {}, Context()))
@@ -145,7 +148,7 @@ def _object_of(action: CompiledAction, row: Row, origin: Record) -> RenderedObje
 
 
 def _event_of(context: Mapping[str, Any], number: int) -> Event:
-    """The event of a case, now."""
+    """The event of a case; it arrives at the present time."""
     return Event(dict(context), time.time_ns() // 1_000_000, ("rule-test", 0, number))
 
 
@@ -167,7 +170,7 @@ def _selects(source: str, topic: str) -> bool:
 
 
 def read_cases(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The cases of a JSON Lines file. Raises ValueError with the number of a line that is not a case."""
+    """The cases of a JSON Lines file. If a line is not a case, raises ValueError with its number."""
     cases: list[dict[str, Any]] = []
     for number, line in enumerate(Path(path).read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
@@ -195,12 +198,12 @@ def run_template_vectors(path: str | os.PathLike[str]) -> list[Outcome]:
 
 
 def run_rule_case(case: Mapping[str, Any], number: int = 0) -> Outcome:
-    """One rule case; its tables of keys are its own, so cases do not meet."""
+    """Run one rule case. It has its own tables of keys, so cases do not affect each other."""
     outcome = Outcome(str(case["id"]), expected=case.get("expect"))
     context = from_vector(case.get("context", {}))
     with _zone(case.get("env", {}).get("TZ")):
         try:
-            # A case asks what the language says: a filter that can never match selects nothing, as in the original.
+            # A case tests the language itself: as in EMQX, a filter that can never match selects nothing.
             program = compile_statement(case["sql"], Context(), any_source=True)
             if selects(program, context):
                 outcome.result = program.evaluate(_event_of(context, number))
@@ -212,7 +215,7 @@ def run_rule_case(case: Mapping[str, Any], number: int = 0) -> Outcome:
 
 
 def run_template_case(case: Mapping[str, Any]) -> Outcome:
-    """One template case."""
+    """Run one template case."""
     outcome = Outcome(str(case["id"]), expected=case.get("expect"))
     try:
         text, missing = Template(case["template"]).render_checked(from_vector(case.get("context", {})))
@@ -225,7 +228,7 @@ def run_template_case(case: Mapping[str, Any]) -> Outcome:
 
 
 def summary(outcomes: Iterable[Outcome]) -> tuple[str, int]:
-    """The differences and a last line with counts; and the exit code, 1 if there are differences."""
+    """The differences, with a last line of counts, and the exit code, which is 1 if any case differs."""
     lines, total, failed = [], 0, 0
     for outcome in outcomes:
         total += 1
@@ -241,7 +244,7 @@ def summary(outcomes: Iterable[Outcome]) -> tuple[str, int]:
 
 @contextmanager
 def _zone(name: str | None) -> Iterator[None]:
-    """The process's time zone for as long as a case runs."""
+    """Set the time zone of the process while a case runs."""
     before = os.environ.get("TZ")
     if name is not None:
         _set_zone(name)
@@ -274,7 +277,7 @@ def _rule_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
 
 
 def _as_matched(found: list[Row], wanted: list[Row], match: str | None) -> tuple[list[Any], list[Any]]:
-    """What is compared of rows: all, their values in order, or only the keys that are expected."""
+    """The parts of rows to compare: all, their values in order, or only the expected keys."""
     if match == "values":
         return [list(row.values()) for row in found], [list(row.values()) for row in wanted]
     if match == "subset" and len(wanted) == len(found):
@@ -295,7 +298,7 @@ def _template_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
 
 
 def alike(found: Any, wanted: Any, *, approx: bool = False) -> bool:
-    """Equal in type and value; floats, with `approx`, within 1e-9 of each other."""
+    """Whether two values have the same type and value. With `approx`, floats may differ by 1e-9."""
     if type(found) is not type(wanted):
         return False
     if isinstance(wanted, dict):
@@ -311,7 +314,7 @@ def alike(found: Any, wanted: Any, *, approx: bool = False) -> bool:
 
 
 def from_vector(value: Any) -> Any:
-    """A value of a case's file as a value of the language. Raises ValueError for broken Base64."""
+    """A value from a file of cases as a value of the language. Raises ValueError for broken Base64."""
     if isinstance(value, dict):
         if value.keys() == {"$b64"}:
             return text_of(base64.b64decode(value["$b64"], validate=True))
@@ -322,7 +325,7 @@ def from_vector(value: Any) -> Any:
 
 
 def to_vector(value: Any) -> Any:
-    """The way back, for printing."""
+    """The reverse of `from_vector`, for printing."""
     if isinstance(value, dict):
         return {key: to_vector(inner) for key, inner in value.items()}
     if isinstance(value, list):

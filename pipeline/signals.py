@@ -1,9 +1,9 @@
-"""What SIGTERM and Ctrl-C do, the same in both processes: the first one stops in order, a second Ctrl-C ends at once.
+"""The effect of SIGTERM and Ctrl-C, the same in both processes: the first stops in order, a second Ctrl-C ends at once.
 
-A second SIGTERM changes nothing: a supervisor may send one while a person's Ctrl-C is under way already, and one that insists
-sends SIGKILL. The handlers are Python's own and not the event loop's, so that Ctrl-C ends a process whose loop is stuck.
+A second SIGTERM changes nothing, because a supervisor may send one after a person's Ctrl-C. A supervisor that cannot wait sends
+SIGKILL. The handlers are Python's own and not the event loop's, so Ctrl-C ends a process even if its loop is stuck.
 
-This file does not know what stopping means.
+This file does not know how a process stops.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def stopping(stop: asyncio.Event) -> Iterator[None]:
 
 
 def end_at_once(number: int) -> None:
-    """End the process here and now, with the status that a shell gives a process killed by signal `number`.
+    """End the process at once, with the status that a shell gives a process killed by signal `number`.
 
-    Not by the signal itself: as the first process of a container it would not be killed.
+    The signal itself is not used, because it does not kill the first process of a container.
     """
     try:
         log.warning("process.ended_at_once", signal=signal.Signals(number).name)

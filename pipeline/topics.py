@@ -1,9 +1,10 @@
-"""MQTT topic names against topic filters: one pair, or one name against many filters at once.
+"""Matches MQTT topic names with topic filters: one pair, or one name with many filters at once.
 
-`TopicIndex` is a trie over filter levels with a bounded memory of its answers, so that a hundred rules share one match
-per topic name. It keeps the order in which values were added, and gives each value once, however many filters lead to it.
+`TopicIndex` is a trie over the levels of filters. It caches a bounded number of answers, so that a hundred rules share
+one match for each topic name. It keeps the order in which values were added, and gives each value once, even if several
+filters match.
 
-Source: MQTT 5.0 section 4.7. This file knows nothing of rules or brokers.
+Source: MQTT 5.0 section 4.7. This file does not know rules or brokers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ Value = TypeVar("Value")
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a message published to `topic` reaches a subscription to `topic_filter`. Bytewise, empty levels count."""
+    """Whether a message to `topic` reaches a subscription to `topic_filter`. Compares bytes; empty levels count."""
     if topic[:1] == "$" and topic_filter[:1] in ("+", "#"):
         return False
     filter_levels, topic_levels = topic_filter.split("/"), topic.split("/")
@@ -32,7 +33,7 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 def validate_filter(topic_filter: str) -> None:
-    """Raise ValueError, with the reason, if a text is not a topic filter."""
+    """Check a topic filter. Raises ValueError with the reason if the text is not a topic filter."""
     if not topic_filter:
         raise ValueError("a topic filter cannot be empty")
     if "\0" in topic_filter:
@@ -48,7 +49,7 @@ def validate_filter(topic_filter: str) -> None:
 
 
 class _Level(Generic[Value]):
-    """One level of the trie: what follows it, what ends here, and what ends here with `#`."""
+    """One level of the trie: the next levels, the values that end here, and the values that end here with `#`."""
 
     __slots__ = ("any_depth", "children", "values")
 
@@ -59,7 +60,7 @@ class _Level(Generic[Value]):
 
 
 class TopicIndex(Generic[Value]):
-    """Many topic filters, each with a value; `match` gives the values of all filters that a topic name fits."""
+    """Many topic filters, each with a value. `match` gives the values of all filters that match a topic name."""
 
     def __init__(self, cached_topics_max: int = CACHED_TOPICS_MAX) -> None:
         self._root: _Level[Value] = _Level()
@@ -80,7 +81,7 @@ class TopicIndex(Generic[Value]):
         self._answers.clear()
 
     def match(self, topic: str) -> tuple[Value, ...]:
-        """The values in the order in which they were added, each once. Costs one dictionary look-up if asked before."""
+        """The values in the order in which they were added, each once. A repeated topic name costs one dictionary look-up."""
         found = self._answers.get(topic)
         if found is None:
             if len(self._answers) >= self._cached_topics_max:
@@ -98,7 +99,7 @@ class TopicIndex(Generic[Value]):
 
 
 def _walk(root: _Level[Value], levels: list[str], reserved: bool) -> Iterator[tuple[int, Value]]:
-    """Breadth first: all trie nodes that the levels so far can reach. `reserved`: the name begins with `$`."""
+    """All nodes of the trie that the first levels of a name reach, breadth first. `reserved`: the name begins with `$`."""
     nodes = [root]
     for depth, level in enumerate(levels):
         wildcards = not (reserved and depth == 0)

@@ -1,10 +1,11 @@
-"""An action, compiled: from the configuration to one frozen value with everything that decides which bytes land under which key.
+"""Compiles an action of the configuration into one frozen value with everything that decides which bytes get which key.
 
-    compiled.py    what an action compiles to, and what it was compiled to under an older version
+    compiled.py    the compiled action, now or under an older version
     headers.py     the headers of its objects
-    problems.py    what is wrong with the rules and actions of a whole configuration
+    problems.py    the problems of all rules and actions of a configuration
 
-Worker, `tidegate check`, `rule test` and replay take that value. Nothing here opens a connection, reads a clock or waits.
+The worker, `tidegate check`, `rule test` and replay use this value. Nothing here opens a connection, reads a clock or
+waits.
 """
 
 from pipeline.action.compiled import (

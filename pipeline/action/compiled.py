@@ -1,10 +1,10 @@
-"""What an action of the configuration compiles to: rules, templates, container, limits and names, in one frozen value.
+"""A compiled action of the configuration: rules, templates, container, limits and names in one frozen value.
 
-The digest of an aggregated action names its rules and every setting that decides which bytes land under which key: two workers
-with the same digest make the same objects of the same records. The ledger names the digest of each cut, and the text that it is
-the digest of lies beside the ledger. So a successor can finish a cut as it was begun, under the rules of that time: `as_of`.
+The digest of an aggregated action covers its rules and every setting that decides which bytes get which key. Two workers with
+the same digest make the same objects from the same records. The ledger names the digest of each cut, and the digested text lies
+beside the ledger. So another worker can finish a cut under the rules under which it began: see `as_of`.
 
-Pure. It knows neither the store nor Kafka; where dead letters go and how long a call is tried is the business of whoever writes.
+Pure. This file knows neither the store nor Kafka. The writers decide where dead letters go and how long a call is repeated.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _BUCKETS: Final = {"bucket", "ledger_bucket"}
 
 
 class TopicNames(NamedTuple):
-    """What the configuration calls Kafka's topics."""
+    """The names of Kafka's topics in the configuration."""
 
     messages: str
     events: str
 
 
 class RenderedObject(NamedTuple):
-    """An object as it is sent. `bucket` is never empty."""
+    """An object in the form in which it is sent. `bucket` is never empty."""
 
     bucket: str
     key: str
@@ -54,7 +54,7 @@ class RenderedObject(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CompiledAction:
-    """What direct and aggregated actions have in common. `rules` are the enabled ones that feed the action."""
+    """The parts that direct and aggregated actions share. `rules` are the enabled rules that feed the action."""
 
     name: str
     connector: str
@@ -65,7 +65,7 @@ class CompiledAction:
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """Kafka's topics that the rules can match."""
+        """The topics of Kafka that the rules can match."""
         wanted = []
         if self.rules.reads_messages:
             wanted.append(self.topic_names.messages)
@@ -74,13 +74,13 @@ class CompiledAction:
         return tuple(wanted)
 
     def object_of(self, row: Row, origin: Record) -> RenderedObject:
-        """The object that holds this row alone, for people who try a rule. Raises RenderError or EncodeError."""
+        """The object of this row alone, for people who try a rule. Raises RenderError or EncodeError."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DirectAction(CompiledAction):
-    """One object per row."""
+    """An action that makes one object from each row."""
 
     parameters: DirectParameters
     bucket: Template
@@ -96,16 +96,17 @@ class DirectAction(CompiledAction):
         return RenderedObject(bucket, key, self.content.render(row), self.headers.render(row))
 
     def object_of(self, row: Row, origin: Record) -> RenderedObject:
-        """The object of a row, whatever its record. Raises RenderError."""
+        """The object of a row; its record makes no difference. Raises RenderError."""
         return self.render(row)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AggregatedAction(CompiledAction):
-    """Many rows per object. `digest` is that of `text`, and the version of the action that the ledger names.
+    """An action that puts many rows into each object. `digest` is the digest of `text`, and the version of the action
+    in the ledger.
 
-    `headers` are those of data objects, `ledger_headers` those of the ledger's. `cut_seconds` is how long a cut stays open; the
-    length of a window in keys is the template's.
+    `headers` are for data objects, `ledger_headers` for objects of the ledger. `cut_seconds` is how long a cut stays open. The
+    key template has the length of its own time windows.
     """
 
     parameters: AggregatedParameters
@@ -119,12 +120,15 @@ class AggregatedAction(CompiledAction):
     digest: str
 
     def partition_name(self, topic: str, partition: int) -> str:
-        """What `${partition}` renders. With two topics read, partitions of events are told from those of messages."""
+        """The text of `${partition}`.
+
+        If the action reads two topics, it distinguishes partitions of events from those of messages.
+        """
         of_events = len(self.topics) > 1 and topic == self.topic_names.events
         return f"e{partition}" if of_events else str(partition)
 
     def object_of(self, row: Row, origin: Record) -> RenderedObject:
-        """The object of this row alone, were it the first of its chunk, in epoch 0. Raises RenderError or EncodeError."""
+        """The object of this row alone, as the first row of a chunk in epoch 0. Raises RenderError or EncodeError."""
         content = self.container.encode(self.container.line(row))
         partition = self.partition_name(origin.topic, origin.partition)
         group = self.key.group(row, origin.timestamp)
@@ -132,9 +136,9 @@ class AggregatedAction(CompiledAction):
         return RenderedObject(bucket or self.parameters.home, key, content, self.headers)
 
     def as_of(self, text: bytes) -> AggregatedAction:
-        """This action as the version whose `text` this is. Settings that decide no bytes stay those of now.
+        """This action as the version with this `text`. Settings that decide no bytes keep their present values.
 
-        Raises LaneError for what is not such a text, or was written by a program that knows more settings.
+        Raises LaneError if `text` is not the text of a version, or if a program with more settings wrote it.
         """
         home = self.parameters.home
         try:
@@ -149,7 +153,10 @@ class AggregatedAction(CompiledAction):
             raise LaneError(f"a version beside the ledger cannot be used: {error}") from None
 
     def _of_now(self) -> dict[str, Any]:
-        """The settings that decide no bytes, but for the buckets, which the text has if they are not the ledger's."""
+        """The settings that decide no bytes, without the buckets.
+
+        The text of a version has the bucket if the ledger is elsewhere.
+        """
         fields = type(self.parameters).model_fields
         names = [name for name, field in fields.items() if (said := statement_of(field)) and not said.content]
         return {name: getattr(self.parameters, name) for name in names if name not in _BUCKETS}
@@ -169,20 +176,20 @@ def schemas_of(config: Config) -> dict[str, SchemaText]:
 
 
 def topic_names_of(config: Config) -> TopicNames:
-    """What the configuration calls Kafka's topics."""
+    """The names of Kafka's topics in the configuration."""
     return TopicNames(config.kafka.messages_topic, config.kafka.events_topic)
 
 
 def compile_rules(config: Config, name: str, statements: Mapping[str, str]) -> RuleSet:
-    """Rules for an action. Raises ConfigError that names the rule or the schema."""
+    """Compile the rules of an action. Raises ConfigError, which names the rule or the schema."""
     with placed(config):
         return RuleSet(statements, node=config.pipeline, schemas=schemas_of(config), action=name)
 
 
 def compile_action(config: Config, name: str, statements: Mapping[str, str] | None = None) -> CompiledAction:
-    """Compile all of an action, each statement once. `statements` are its rules; by default those of `statements_of`.
+    """Compile a whole action, each statement once. `statements` are its rules; the default is `statements_of`.
 
-    Raises ConfigError that names the rule, the schema or the setting.
+    Raises ConfigError, which names the rule, the schema or the setting.
     """
     if statements is None:
         statements = statements_of(config, name)
@@ -190,7 +197,7 @@ def compile_action(config: Config, name: str, statements: Mapping[str, str] | No
 
 
 def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
-    """Compile the settings of an action whose rules are compiled. Raises ConfigError that names the setting."""
+    """Compile the settings of an action with compiled rules. Raises ConfigError, which names the setting."""
     action = config.actions.s3[name]
     common = name, action.connector, action.resource_opts, topic_names_of(config), rules
     with placed(config), located(f"actions.s3.{name}"):
@@ -216,7 +223,7 @@ def _direct(common: _Common, parameters: DirectParameters) -> DirectAction:
 def _aggregated(
     common: _Common, parameters: AggregatedParameters, schemas: Mapping[str, SchemaText], *, text: bytes = b""
 ) -> AggregatedAction:
-    """`text`: that of a version which lies beside the ledger; it keeps the name that the ledger knows it by."""
+    """`text`: the text of a version that lies beside the ledger. Its digest stays the one that the ledger names."""
     name, *_, rules = common
     settings = _content_settings(parameters)
     with located("parameters.key"):
@@ -253,7 +260,7 @@ def _aggregated(
 
 
 def _content_settings(parameters: AggregatedParameters) -> dict[str, Any]:
-    """The settings that decide bytes or keys. The bucket is one of them where the ledger is in another."""
+    """The settings that decide bytes or keys. The bucket is one of them if the ledger is in another bucket."""
     settings = content_of(parameters)
     if parameters.bucket != parameters.home:
         settings["bucket"] = parameters.bucket
@@ -261,7 +268,7 @@ def _content_settings(parameters: AggregatedParameters) -> dict[str, Any]:
 
 
 def _text(name: str, rules: RuleSet, schemas: Mapping[str, SchemaText], settings: Mapping[str, Any]) -> bytes:
-    """What the digest is taken of, readable by people and by `as_of`."""
+    """The digested text, which people and `as_of` can read."""
     texts = {schema: tuple(text) for schema, text in schemas.items()}
     return orjson.dumps(
         {"action": name, "node": rules.node, "rules": rules.statements, "schemas": texts, "parameters": settings},

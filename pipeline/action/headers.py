@@ -1,6 +1,7 @@
 """The headers of objects, from an action's settings: type, ACL, metadata, tags, class, encryption.
 
-All objects of aggregated upload have the same headers. In direct upload metadata and tags are templates, rendered from each row.
+All objects of aggregated upload have the same headers. In direct upload, metadata and tags are templates, rendered for
+each row.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pipeline.upload.headers import checked, metadata_headers, metadata_text, ta
 
 
 def headers_of(settings: ObjectSettings, defaults: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Headers of each object: `defaults` under the configured ones. Metadata and tags are taken literally.
+    """The headers of each object. Configured headers replace `defaults`. Metadata and tags are not rendered.
 
-    Raises ValueError for what would break the request or what S3 cannot take.
+    Raises ValueError for headers that would break the request or that S3 cannot accept.
     """
     found = {**(defaults or {}), **plain_headers(settings)}
     found |= metadata_headers(settings.metadata)
@@ -28,7 +29,7 @@ def headers_of(settings: ObjectSettings, defaults: Mapping[str, str] | None = No
 
 
 def plain_headers(settings: ObjectSettings) -> dict[str, str]:
-    """All but metadata and tags."""
+    """All headers except metadata and tags."""
     found = {}
     if settings.content_type:
         found["content-type"] = settings.content_type
@@ -39,7 +40,7 @@ def plain_headers(settings: ObjectSettings) -> dict[str, str]:
 
 
 def ledger_headers(settings: ObjectSettings) -> dict[str, str]:
-    """What a bucket's policy may demand of every object: ACL and encryption. The ledger's have them too."""
+    """The headers of the ledger's objects: ACL and encryption, because a bucket policy may require them for every object."""
     found = {}
     if settings.acl:
         found["x-amz-acl"] = settings.acl.replace("_", "-")
@@ -54,12 +55,12 @@ def ledger_headers(settings: ObjectSettings) -> dict[str, str]:
 
 
 class RowHeaders:
-    """Compiled once per action. Raises ValueError or TemplateSyntaxError for settings that cannot be used."""
+    """The headers of direct upload, compiled once for an action. Raises ValueError or TemplateSyntaxError for bad settings."""
 
     def __init__(self, parameters: DirectParameters) -> None:
         self._fixed = plain_headers(parameters)
         names = metadata_headers(dict.fromkeys(parameters.metadata, ""))
-        tagging(dict.fromkeys(parameters.tags, ""))  # for its checks of the names
+        tagging(dict.fromkeys(parameters.tags, ""))  # only for its checks of the names
         missing = parameters.missing
         self._metadata = [
             (header, Template(text, missing=missing))
@@ -68,7 +69,7 @@ class RowHeaders:
         self._tags = [(name, Template(text, missing=missing)) for name, text in parameters.tags.items()]
 
     def render(self, row: Row) -> dict[str, str]:
-        """The headers of a row's object; not to be changed. Raises RenderError."""
+        """The headers of a row's object. Callers must not change them. Raises RenderError."""
         if not self._metadata and not self._tags:
             return self._fixed
         headers = dict(self._fixed)

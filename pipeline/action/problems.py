@@ -1,6 +1,6 @@
-"""What is wrong with the rules and actions of a configuration, all of it at once. Nothing is opened.
+"""All problems of the rules and actions of a configuration at once. Opens no connection.
 
-Each statement is compiled once. Only after an error its neighbours are compiled again, one by one, to find the next error.
+Each statement is compiled once. Only after an error, the other statements are compiled again one by one to find further errors.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pipeline.errors import TidegateError
 
 
 def problems(config: Config) -> list[TidegateError]:
-    """Every problem of rules and actions, those of rules first. Also of rules and actions that are switched off."""
+    """Every problem of rules and actions, those of rules first. Disabled rules and actions are checked too."""
     compiled: set[str] = set()
-    in_rules: dict[str, TidegateError] = {}  # by its text: schemas are the same for all rules
+    in_rules: dict[str, TidegateError] = {}  # by the text of the error, because all rules have the same schemas
     in_actions: list[TidegateError] = []
     for name in config.actions.s3:
         try:

@@ -1,7 +1,8 @@
-"""Columns that an Avro schema declares: which values each takes, how a chunk holds them, and their type in Arrow.
+"""Columns that an Avro schema declares: the values of each, their form in a chunk, and their type in Arrow.
 
-`fit` takes a value of a row, refuses what the column cannot hold, and gives what the chunk's JSON line holds; `load` turns that
-into what Arrow takes. Numbers of a logical type may be numbers in the type's unit or, for dates and times, ISO 8601 texts.
+`fit` checks a value of a row and gives the value for the chunk's JSON line. It refuses a value that the column cannot hold.
+`load` converts the value of the line into a value for Arrow. Values of a logical type may be numbers in the type's unit. For
+dates and times, they may also be ISO 8601 texts.
 
 Source: the Avro specification 1.11, sections "Schema Declaration" and "Logical Types".
 """
@@ -22,7 +23,7 @@ from pipeline.errors import ConfigError, EncodeError
 from pipeline.extras import needed
 from pipeline.sql.runtime.values import UNDEFINED, octets, shown
 
-Fit = Callable[[Any, str], Any]  # a value and its place, for the error
+Fit = Callable[[Any, str], Any]  # arguments: the value, and its place for the error
 _UNSET: Final = object()
 _FLOAT_MAX: Final = 3.4028234663852886e38
 _DECIMAL: Final = Context(prec=76)
@@ -35,7 +36,7 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column, or one level inside of it."""
+    """One column, or one level inside a column."""
 
     type: Any  # pyarrow has no types
     fit: Fit
@@ -60,7 +61,7 @@ def columns(source: str) -> Column:
 
 
 class _Builder:
-    """Walks a schema, knowing the types that have been named so far."""
+    """Walks through a schema and remembers the named types that it has seen."""
 
     def __init__(self) -> None:
         self._named: dict[str, Column | None] = {}
@@ -90,7 +91,7 @@ class _Builder:
         full = name if "." in name or not namespace else f"{namespace}.{name}"
         found = self._named.get(full, self._named.get(name))
         if found is None:
-            raise ConfigError(f"{path}: the type {name!r} holds itself, which no column can")
+            raise ConfigError(f"{path}: the type {name!r} is recursive, which a column cannot be")
         return found
 
     def _union(self, schema: list[Any], path: str, namespace: str) -> Column:
@@ -125,12 +126,12 @@ class _Builder:
 
 
 def _default(field: Mapping[str, Any], column: Column, path: str) -> Any:
-    """The value of a field that is not there, as the chunk holds it."""
+    """The default of a missing field, in the form for the chunk."""
     if "default" not in field:
         return None if column.nullable else _UNSET
     default = field["default"]
     if isinstance(default, str) and pa.types.is_binary(column.type):
-        default = default.encode("latin-1")  # as Avro writes bytes in JSON
+        default = default.encode("latin-1")  # Avro writes bytes in JSON this way
     try:
         return column.fit(default, f"{path}.{field['name']}".lstrip("."))
     except EncodeError as error:
@@ -330,7 +331,7 @@ def _since_epoch(per_second: int, *, local: bool) -> Callable[[str], int]:
 
 
 def _logical(schema: Mapping[str, Any]) -> Column | None:
-    """The column of a logical type; None for one that is unknown, which Avro says to ignore."""
+    """The column of a logical type, or None for an unknown type, because Avro says that readers ignore it."""
     name, kind = schema.get("logicalType"), schema["type"]
     if name == "decimal" and kind in {"bytes", "fixed"}:
         return _decimal(schema["precision"], schema.get("scale", 0))
@@ -349,7 +350,7 @@ def _decimal(precision: int, scale: int) -> Column:
         try:
             number = Decimal(repr(value) if type(value) is float else value)
             exact = number.quantize(step, context=_DECIMAL)
-        except InvalidOperation:  # no number, or of more digits than any column has
+        except InvalidOperation:  # not a number, or more digits than any column has
             raise _refuse(path, what, value) from None
         if exact != number or len(exact.as_tuple().digits) > precision:
             raise _refuse(path, what, value)

@@ -1,7 +1,7 @@
 """Compression of whole objects, for the containers that do not compress inside.
 
-The output does not depend on the moment: gzip's header holds no time, and one thread does the work. A new version of a library
-may compress differently; the rows inside stay the same.
+The output does not depend on time: gzip's header holds no time stamp, and one thread does the work. A new version of a
+library may compress differently, but the rows inside stay the same.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ else:
 
 Compress = Callable[[bytes], bytes]
 
-# Levels that each knows, and the best bargain of them: 2 to 3 ms a megabyte.
+# The levels of each compression, and the default, which costs 2 to 3 ms a megabyte.
 LEVELS: Final[Mapping[str, tuple[range, int]]] = {"gzip": (range(4), 1), "zstd": (range(1, 20), 1)}
 
 
 def make(compression: str, level: int | None = None) -> Compress:
-    """The compression of that name; `level` None is its default. Raises ConfigError for a level that it does not have."""
+    """The compression with this name. `level` None means its default. Raises ConfigError for a level that it does not have."""
     levels, default = LEVELS[compression]
     if level is not None and level not in levels:
         expected = f"expected a compression_level of {levels.start} to {levels.stop - 1} for {compression}"
@@ -38,7 +38,7 @@ def make(compression: str, level: int | None = None) -> Compress:
 
 
 def decompress(compression: str, content: bytes) -> bytes:
-    """The data before compression. Raises ValueError for data that is not of this compression, or is cut short."""
+    """The data before compression. Raises ValueError for data of another form, and for data that is not whole."""
     if compression == "none":
         return content
     if not content:  # which gzip takes for nothing compressed
@@ -52,13 +52,13 @@ def decompress(compression: str, content: bytes) -> bytes:
 
 
 def _gzip(level: int, data: bytes) -> bytes:
-    """RFC 1952, with the time left at 0."""
+    """A gzip file (RFC 1952) with the time 0."""
     packed: bytes = igzip.compress(data, compresslevel=level, mtime=0)
     return packed
 
 
 def _zstd(level: int, data: bytes) -> bytes:
-    """RFC 8878: one frame with its size and checksum."""
+    """One zstd frame with its size and checksum (RFC 8878)."""
     options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: level,
         zstd.CompressionParameter.content_size_flag: 1,

@@ -1,7 +1,7 @@
-"""What a container is, and the table of all of them.
+"""The type of containers, and the table of all.
 
-A container comes from plain settings, those of its section of the configuration; this package does not know the section.
-Parquet is loaded when an action wants it: its library takes a third of a second and 60 MB, which no other process should pay.
+A container is made from plain settings, which come from its section of the configuration. This package does not know the
+section. Parquet is loaded only for an action that uses it, because its library takes a third of a second and 60 MB.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ CONTAINERS: Final[Mapping[str, str]] = {
     "csv": "csv",
     "parquet": "parquet",
 }
-# Containers whose objects are the chunk's lines as they stand, so that a reader can hash them again.
+# Containers whose objects are the unchanged lines of a chunk, so that a reader can hash them again.
 _LINES_AS_STORED: Final = {"json_lines", "raw_lines"}
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Two functions, and what an object's headers say.
+    """Two functions, and the headers of the objects.
 
-    `line(row)` is the form in which a chunk holds a row, its line break included. Raises EncodeError for a row that the container
-    cannot hold. `encode(lines)` gives an object's bytes from a chunk's lines. It may be slow, so it is called in a thread, from
-    several threads at once; it never fails on lines that `line` made.
+    `line(row)` gives the line of a row for a chunk, with its line break. It raises EncodeError for a row that the container
+    cannot hold. `encode(lines)` gives the bytes of an object from the lines of a chunk. It may be slow, so callers run it in
+    threads, several at once. It never fails on lines that `line` made.
     """
 
     line: Callable[[Row], bytes]
@@ -48,21 +48,21 @@ def make(
     level: int | None = None,
     schemas: Mapping[str, SchemaText] | None = None,
 ) -> Container:
-    """The container that `settings` describe: its `type`, and what that type knows. `schemas` by name. Raises ConfigError."""
+    """The container for `settings`: a `type` and the settings of this type. `schemas` are by name. Raises ConfigError."""
     others = {name: value for name, value in settings.items() if name != "type"}
     line, encode, content_type = _module(settings["type"]).make(others, schemas or {})
     headers = {"content-type": content_type}
     if compression == "none":
         return Container(line, encode, headers)
     compress = compressions.make(compression, level)
-    headers["content-encoding"] = compression  # the names are those of RFC 9110 and RFC 8878
+    headers["content-encoding"] = compression  # names of RFC 9110 and RFC 8878
     return Container(line, lambda lines: compress(encode(lines)), headers)
 
 
 def read_rows(content: bytes, parameters: Mapping[str, Any]) -> tuple[int, str | None]:
-    """How many rows an object holds, and the digest of its chunk's lines, if the container keeps their bytes.
+    """The number of rows in an object, and the digest of its chunk's lines if the container keeps their bytes.
 
-    `parameters` are those of the action. Raises ValueError for content that is not such an object.
+    `parameters` are those of the action. Raises ValueError for content that is not an object of this container.
     """
     container = parameters["container"]
     lines = compressions.decompress(parameters["compression"], content)

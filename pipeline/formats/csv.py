@@ -1,10 +1,10 @@
-"""CSV by RFC 4180: a header line of the columns, and a line a row.
+"""CSV by RFC 4180: a header line with the columns, and one record for each row.
 
-Declared columns come first, in their order; then, unless told otherwise, all others that any row of the object has, sorted. A
-chunk holds a row as its cells, {column: text, or null for what is not there}.
+Declared columns come first, in their order. By default, all other columns that any row of the object has follow, sorted. A chunk
+holds a row as its cells: {column: text, or null if the value is missing}.
 
-A cell is quoted when it holds a bracket, the delimiter, a line break or a quote. Brackets are quoted for readers that take an
-unquoted one for the beginning of a list. Bytes that are not UTF-8 are kept.
+A cell is quoted if it holds a bracket, the delimiter, a line break or a quote. Brackets are quoted because some readers take an
+unquoted bracket for the beginning of a list. Bytes that are not UTF-8 stay unchanged.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _QUOTED: Final = re.compile(rb'"[^"]*"')
 
 
 def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """Line, encode and content type. Raises ConfigError for settings that contradict each other."""
+    """The functions line and encode, and the content type. Raises ConfigError for settings that contradict each other."""
     if settings["other_columns"] != "append" and not settings["column_order"]:
         raise ConfigError(f'expected a column_order with other_columns "{settings["other_columns"]}", found none')
     return _line(settings), _Writer(settings).encode, "text/csv"
 
 
 def count(content: bytes, settings: Mapping[str, Any]) -> int:
-    """How many rows there are, beside the header. Raises ValueError if the last one is not whole."""
+    """The number of rows, without the header. Raises ValueError if the last row is not whole."""
     outside = _QUOTED.sub(b"", content)
     if b'"' in outside:
         raise ValueError("a quoted cell is not closed")
@@ -91,7 +91,7 @@ def _rows(lines: bytes) -> Iterator[Cells]:
 
 
 class _Writer:
-    """Makes an object of a chunk's lines; keeps nothing between objects."""
+    """Makes an object from the lines of a chunk. Keeps no state between objects."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._declared: Sequence[str] = settings["column_order"]
@@ -122,7 +122,7 @@ class _Writer:
     def _record(self, texts: Sequence[str]) -> bytes:
         record = self._delimiter.join(map(self._cell, texts))
         if not record and len(texts) == 1:
-            record = '""'  # readers would take an empty line for no record
+            record = '""'  # readers would ignore an empty line
         return (record + self._end).encode(errors="surrogateescape")
 
     def _cell(self, text: str) -> str:

@@ -1,4 +1,4 @@
-"""JSON Lines: one JSON object a line. The other containers hold their rows as such lines too, and read them back here."""
+"""JSON Lines: one JSON object a line. The other containers also hold rows as such lines, and read them with this file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import msgspec
 from pipeline.sql.runtime.jsontext import to_json_line
 from pipeline.sql.runtime.values import Row
 
-# Lines that are converted in one go: some 4,000 of 250 bytes. It bounds the Python objects that are in memory at once.
+# Bytes of lines that are converted together, about 4,000 lines of 250 bytes. This bounds the Python objects in memory.
 BATCH_BYTES: Final = 1 << 20
 
 _decode_lines = msgspec.json.Decoder().decode_lines
 
 
 def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """Line, encode and content type. Lines are stored as they are held."""
+    """The functions line and encode, and the content type. An object is the unchanged lines of the chunk."""
     return to_json_line, as_they_are, "application/jsonl"
 
 
@@ -27,7 +27,7 @@ def as_they_are(lines: bytes) -> bytes:
 
 
 def count(lines: bytes, settings: object) -> int:
-    """How many lines there are. Raises ValueError if the last one is not whole."""
+    """The number of lines. Raises ValueError if the last line is not whole."""
     if lines[-1:] not in (b"", b"\n"):
         raise ValueError("the last line is not whole")
     return lines.count(b"\n")
@@ -39,13 +39,13 @@ def texts(lines: bytes, settings: object) -> list[bytes]:
 
 
 def decode(lines: bytes) -> list[Row]:
-    """The rows of JSON lines."""
+    """The rows of JSON Lines."""
     rows: list[Row] = _decode_lines(lines)
     return rows
 
 
 def batches(lines: bytes, size_bytes: int = BATCH_BYTES) -> Iterator[bytes]:
-    """Whole lines, `size_bytes` at a time at most, unless one line is longer."""
+    """Batches of whole lines, each of at most `size_bytes` unless one line is longer."""
     start = 0
     while start < len(lines):
         end = lines.rfind(b"\n", start, start + size_bytes) + 1 or lines.find(b"\n", start) + 1 or len(lines)

@@ -1,8 +1,8 @@
-"""Parquet, by pyarrow: columns that an Avro schema declares, or columns that fit the rows of the object.
+"""Parquet with pyarrow: columns that an Avro schema declares, or columns that fit the rows of the object.
 
-Declared columns are checked when a row comes; keys that are not declared are left out. An inferred column holds booleans,
-integers of 64 bits or numbers. Any other column holds text: strings as they are, other values as JSON. Columns stand in the
-order of their first appearance, and a row that lacks one has null there. Rows become row groups batch by batch.
+Declared columns are checked for each row; keys that are not declared are left out. An inferred column holds booleans, integers
+of 64 bits or numbers. Any other column holds text: strings stay unchanged, other values become JSON. Columns are in the order of
+their first appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row
 
 CONTENT_TYPE: Final = "application/vnd.apache.parquet"
-# What a column has been seen to hold, as bits. An integer of more than 64 bits counts as text.
+# The kinds of values that a column holds, as bits. An integer of more than 64 bits counts as text.
 BOOLEAN, INTEGER, FLOAT, TEXT = 1, 2, 4, 8
-_EXACT_MAX: Final = 1 << 53  # integers beyond have no exact float
+_EXACT_MAX: Final = 1 << 53  # larger integers have no exact float
 
 
 def make(
     settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]
 ) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """Line, encode and content type. Raises ConfigError for a schema that is missing, is not Avro, or has no columns."""
+    """The functions line and encode, and the content type.
+
+    Raises ConfigError if the schema is missing, is not Avro, or has no columns.
+    """
     source = _source(settings["schema"], schemas)
     options = {
         "compression": settings["default_compression"],
@@ -49,7 +52,7 @@ def make(
 
 
 def count(content: bytes, settings: object) -> int:
-    """How many rows there are; all are read. Raises ValueError for content that is not Parquet."""
+    """The number of rows, after reading all of them. Raises ValueError for content that is not Parquet."""
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
         return sum(batch.num_rows for batch in file.iter_batches())
@@ -68,7 +71,7 @@ def texts(content: bytes, settings: object) -> list[bytes]:
 
 
 def _source(schema: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> str | None:
-    """The Avro schema that the settings mean; None for inferred columns."""
+    """The Avro schema of the settings, or None for inferred columns."""
     if schema["type"] == "inferred":
         return None
     if schema["type"] == "avro_inline":
@@ -83,7 +86,7 @@ def _source(schema: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> str
 
 
 def _write(schema: Any, rows: Iterator[Any], *, options: Mapping[str, Any], group_bytes: int) -> bytes:
-    """An object of record batches. A row group is closed when its columns have `group_bytes`, before compression."""
+    """Make an object from record batches. A row group closes when its columns have `group_bytes`, before compression."""
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, schema, version="2.6", store_schema=False, **options) as writer:
         group: list[Any] = []
@@ -128,7 +131,7 @@ def _inferred_line(row: Row) -> bytes:
 
 
 def _inferred(lines: bytes) -> tuple[Any, Iterator[Any]]:
-    """The schema that fits all rows, and the rows in it."""
+    """The schema that fits all rows, and the rows in this schema."""
     seen: dict[str, int] = {}
     for batch in batches(lines):
         for row in decode(batch):
@@ -151,7 +154,7 @@ def _kind(value: Any) -> int:
     return {str: TEXT, float: FLOAT, bool: BOOLEAN}.get(kind, TEXT)
 
 
-_BIG: Final = 16  # an integer that has no exact float
+_BIG: Final = 16  # an integer without an exact float
 
 
 def _column_kind(bits: int) -> int:

@@ -1,4 +1,4 @@
-"""Raw lines: the bytes of one field a line, and nothing else, for payloads that are lines already (syslog, line protocol)."""
+"""Raw lines: each line is the bytes of one field, for payloads that are lines already (syslog, line protocol)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["count", "make", "texts"]
 
 
 def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """Line, encode and content type. Lines are stored as they are held."""
+    """The functions line and encode, and the content type. An object is the unchanged lines of the chunk."""
     field = settings["field"]
 
     def line(row: Row) -> bytes:
@@ -25,7 +25,7 @@ def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], 
             raise EncodeError(f"expected a value in the field {field!r}, found {shown(row[field])}")
         content = octets(text)
         if b"\n" in content:
-            raise EncodeError(f"{field} holds a line break, which would make two lines of it: {shown(row[field])}")
+            raise EncodeError(f"{field} holds a line break, which would make two lines: {shown(row[field])}")
         return content + b"\n"
 
     return line, as_they_are, "text/plain"

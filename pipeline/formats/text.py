@@ -1,7 +1,7 @@
 """The text of one value, for cells and raw lines.
 
-It is the language's own text, except that a list is always JSON, even if its numbers could be the codes of characters, and that
-something undefined has no text at all.
+It is the text of the rule language, with two exceptions: a list is always JSON, even if its numbers could be codes of
+characters; and an undefined value has no text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text
 
 
 def text_of(value: Any) -> Text | None:
-    """Strings and bytes as they are, maps and lists as JSON; None for undefined. Raises EncodeError for what has no text."""
+    """Strings and bytes unchanged, maps and lists as JSON, None for undefined.
+
+    Raises EncodeError for a value without a text.
+    """
     if value is UNDEFINED:
         return None
     if type(value) in (dict, list):

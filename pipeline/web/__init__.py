@@ -1,1 +1,1 @@
-"""What the processes show over HTTP."""
+"""The pages that the processes serve over HTTP."""

@@ -1,15 +1,15 @@
-"""The page that each process shows to other programs, the same for both.
+"""The page that each process serves, the same for both.
 
     /metrics   the counters, for Prometheus
-    /healthz   alive: 200 while the process's event loop answers. Whoever restarts processes asks this
-    /readyz    works: 200, or 503 with one reason a line. Whoever sends work here, or waits for it, asks this
-    /status    JSON for people: what stands how, and why
+    /healthz   alive: 200 while the process's event loop answers; for programs that restart processes
+    /readyz    works: 200, or 503 with one reason a line; for programs that wait for the process
+    /status    JSON for people: the status of each part, and why
 
-A bucket or a broker that is away makes a process not ready, and does not make it dead: a restart mends neither.
+If a bucket or a broker is away, the process is not ready, but it is alive: a restart would repair neither.
 
-The page runs in threads of its own and asks the event loop, so a loop that is stuck is told as that, while /metrics still
-answers. It is the standard library's server, which prometheus_client has loaded already. This file does not know what a
-process does: it is given two functions.
+The page runs in its own threads and asks the event loop. So it can report a stuck loop, and /metrics still answers then. It uses
+the server of the standard library, which prometheus_client loads anyway. This file does not know what a process does: it gets
+two functions.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ from pipeline.errors import ConfigError
 Process = Literal["ingress", "worker"]
 Result = TypeVar("Result")
 
-LOOP_SECONDS: Final = 5.0  # an event loop that has not answered by then is stuck
-REQUEST_SECONDS: Final = 10.0  # for a client to send its request, and to take the answer
-CONNECTIONS_MAX: Final = 32  # at once; one more is closed unheard
-POLL_SECONDS: Final = 0.2  # how soon the page notices that it is closed
+LOOP_SECONDS: Final = 5.0  # an event loop that does not answer in this time is stuck
+REQUEST_SECONDS: Final = 10.0  # time for a client to send its request and to read the answer
+CONNECTIONS_MAX: Final = 32  # at the same time; a further connection is closed at once
+POLL_SECONDS: Final = 0.2  # how long the page takes to notice that it is closed
 
 BUILD: Final = Info("tidegate_build", "The version of Tidegate and of Python, and the process.")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a process tells of itself when it is asked. Both functions are called on its event loop."""
+    """The report of a process about itself. Both functions are called on its event loop."""
 
-    problems: Callable[[], list[str]]  # why the process does not work now, one sentence each; empty while it works
+    problems: Callable[[], list[str]]  # sentences that say why the process does not work now; empty while it works
     status: Callable[[], dict[str, Any]]
 
 
 @asynccontextmanager
 async def serving(process: Process, metrics: Metrics, report: Report) -> AsyncIterator[None]:
-    """Show the page while the context is open, if its port is set. Raises ConfigError if the port cannot be had."""
+    """Serve the page while the context is open, if its port is set. Raises ConfigError if the port cannot be opened."""
     port = metrics.ingress_port if process == "ingress" else metrics.worker_port
     if not port:
         yield
@@ -74,7 +74,7 @@ async def serving(process: Process, metrics: Metrics, report: Report) -> AsyncIt
 
 
 class _Server(ThreadingTCPServer):
-    """Listens, and gives each connection a thread."""
+    """Listens, and handles each connection in a thread."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -87,7 +87,7 @@ class _Server(ThreadingTCPServer):
         super().__init__((bind, port), _Request)
 
     def ask(self, question: Callable[[], Result]) -> Result:
-        """What `question` returns on the event loop. Raises TimeoutError if the loop is stuck."""
+        """The result of `question` on the event loop. Raises TimeoutError if the loop is stuck."""
         answer: Future[Result] = Future()
 
         def call() -> None:
@@ -100,7 +100,7 @@ class _Server(ThreadingTCPServer):
         return answer.result(LOOP_SECONDS)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is room for one more."""
+        """Whether one more connection is allowed."""
         return self._room.acquire(blocking=False)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
@@ -111,11 +111,11 @@ class _Server(ThreadingTCPServer):
             self._room.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away before its answer is nobody's business."""
+        """Ignore a client that has gone before its answer."""
 
 
 class _Request(BaseHTTPRequestHandler):
-    """One GET."""
+    """Answers one GET request."""
 
     server: _Server
     timeout = REQUEST_SECONDS
@@ -157,4 +157,4 @@ class _Request(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a scrape is normal operation, and that is silent."""
+        """Write nothing: a scrape is normal operation."""

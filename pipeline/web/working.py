@@ -1,6 +1,6 @@
-"""The line a minute of a process that works: what it did since the last one, and what is left to do.
+"""Logs one line a minute while a process works: what it did since the last line, and what is left to do.
 
-A process with nothing to do says nothing. This file does not know what is counted.
+A process without work logs nothing. This file does not know what the counters count.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Say = Callable[[dict[str, int]], object]
 async def telling(
     say: Say, done: Mapping[str, Counter], left: Mapping[str, Gauge], *, seconds: float = LINE_SECONDS
 ) -> AsyncIterator[None]:
-    """In the block, call `say` every so often with the growth of each counter and the value of each gauge."""
+    """In the block, call `say` every `seconds` with the growth of each counter and the value of each gauge."""
     task = asyncio.create_task(_tell(say, done, left, seconds), name="working")
     try:
         yield

@@ -246,7 +246,7 @@ def test_a_value_that_its_column_cannot_hold_is_one_records_error(change: dict[s
         (parquet(schema={"type": "avro_inline", "def": "{"}), "the Avro schema is refused"),
         (inline(record()), "with fields, found none"),
         (inline(record({"name": "a", "type": ["int", "string"]})), "a: expected a union"),
-        (inline(record({"name": "a", "type": ["null", "R"]})), "a: the type 'R' holds itself"),
+        (inline(record({"name": "a", "type": ["null", "R"]})), "a: the type 'R' is recursive"),
         (inline(record({"name": "a", "type": "int", "default": "x"})), "Avro schema is refused|default value"),
         (parquet(schema={"type": "avro_ref", "name": "s"}), "parquet_schema_not_found: no schema 's'; there are: j"),
         (parquet(schema={"type": "avro_ref", "name": "j"}), "parquet_schema_wrong_type"),
