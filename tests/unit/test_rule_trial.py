@@ -72,8 +72,8 @@ def test_a_trial_shows_the_object_of_each_action() -> None:
     trial = try_rule('SELECT clientid, payload.x AS x FROM "t/#"', sample_of(context, NOW_MS), actions=actions)
 
     (made,) = [each.objects for each in trial.rendered]
-    assert made["s3:raw"][:3] == ("b", "k/c", b"1!")
-    assert made["s3:day"][:3] == ("b", "c/2026-01-01T00_00_00Z-0-0-0.jsonl", b'{"clientid":"c","x":1}\n')
+    assert made["s3:raw"][:3] == ("sink", "k/c", b"1!")
+    assert made["s3:day"][:3] == ("sink", "c/2026-01-01T00_00_00Z-0-0-0.jsonl", b'{"clientid":"c","x":1}\n')
 
 
 def test_a_record_of_kafka_keeps_its_place_and_time() -> None:
