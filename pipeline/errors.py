@@ -41,7 +41,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 Code = Literal["BAD_REQUEST", "NOT_FOUND", "CONFLICT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"]
 Fault = Literal["operator", "author", "outside", "us"]
@@ -122,7 +122,13 @@ class SqlError(TidegateError, code="BAD_REQUEST", fault="author"):
 
 
 class TemplateSyntaxError(TidegateError, code="BAD_REQUEST", fault="author"):
-    """A template is refused. The message quotes the template and names the place."""
+    """A template that is refused. The message quotes the template. `line` is 1-based; 0 means the whole template."""
+
+    column: Final = 1
+
+    def __init__(self, message: str, *, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 # --- What is wrong with one record

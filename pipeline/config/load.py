@@ -16,7 +16,7 @@ from pipeline.config.references import check_references, unresolved_secrets
 from pipeline.config.text.places import Places, path_of
 from pipeline.config.text.problems import Problem, dotted, problems_of
 from pipeline.config.text.yaml_text import read
-from pipeline.errors import ConfigError, SqlError
+from pipeline.errors import ConfigError, SqlError, TemplateSyntaxError
 
 S = TypeVar("S", bound=Section)
 FILE_BYTES_MAX: Final = 16 << 20
@@ -86,12 +86,20 @@ def placed(config: Config) -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        statement = error.__cause__ if isinstance(error.__cause__, SqlError) else None
-        line, column = (statement.line, statement.column) if statement else (0, 0)
+        line, column = _line_and_column(error)
         file = config.places.of(path_of(error.where), line, column)
         if not file or error.where.startswith(config.places.name + ":"):
             raise
         raise ConfigError(error.message, where=f"{file}: {error.where}" if error.where else file) from error.__cause__
+
+
+def _line_and_column(error: BaseException | None) -> tuple[int, int]:
+    """The place within a setting's text that is refused, 1-based; 0, 0 if all of the text is."""
+    while error is not None:
+        if isinstance(error, SqlError | TemplateSyntaxError):
+            return error.line, error.column
+        error = error.__cause__
+    return 0, 0
 
 
 def _validate(

@@ -166,7 +166,9 @@ class Expressions:
             code = _ENVIRONMENT.compile(tree)
             self._template = jinja2.Template.from_code(_ENVIRONMENT, code, {}, None)
         except (jinja2.TemplateError, RecursionError) as error:
-            raise TemplateSyntaxError(f"the template {text!r} is refused: {_message(error)}") from None
+            raise TemplateSyntaxError(
+                f"the template {text!r} is refused: {_message(error)}", line=getattr(error, "lineno", 0)
+            ) from None
         self.names = frozenset(names) - {"__path"}
 
     def render(self, row: Mapping[str, Any], missing_text: str, missing: list[str]) -> Text:

@@ -68,3 +68,24 @@ def test_each_problem_has_its_file_line_and_path(
     assert [(each["line"], each.get("path")) for each in found["problems"]] == expected
     assert all(each["file"] == str(config) and each["message"] for each in found["problems"])
     assert "sesame" not in done.stdout + done.stderr
+
+
+def test_a_template_of_several_lines_is_refused_at_its_line(config: Path) -> None:
+    """The line of the file, not that of the setting: whoever wrote fifty lines has to find the one."""
+    block = """raw:
+      connector: lake
+      parameters:
+        bucket: sink
+        key: a/x.json
+        content: |
+          ${% for each in payload.items %}
+          ${each.name}
+          ${% enfor %}"""
+    inline = next(line for line in CONFIG.splitlines() if line.strip().startswith("raw:")).strip()
+    config.write_text(CONFIG.replace(inline, block))
+    done = tidegate("check", "-c", str(config), "--output", "json")
+
+    (problem,) = json.loads(done.stdout)["problems"]
+    lines = config.read_text().splitlines()
+    assert (problem["line"], problem["path"]) == (14, "actions.s3.raw.parameters.content"), problem
+    assert "enfor" in lines[problem["line"] - 1]

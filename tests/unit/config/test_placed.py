@@ -36,7 +36,7 @@ rules:
     [
         ("payload.t > 20", "payload.t > > 20", "c.yaml:16:26: rules.hot.sql: line 3, column 20"),
         ("SELECT clientid", "SELECT lenght(clientid)", "c.yaml:14:14: rules.hot.sql: line 1, column 8"),
-        ("${clientid}.json", "${clientid|gone}", "c.yaml:10:9: actions.s3.raw.parameters.key: "),
+        ("${clientid}.json", "${clientid|gone}", "c.yaml:10:14: actions.s3.raw.parameters.key: "),
         ("bucket: sink", "bucket: sink\n        metadata: {'a b': c}", "c.yaml:8:7: actions.s3.raw.parameters: "),
     ],
 )
