@@ -25,7 +25,7 @@ from typing import Final
 from agents.operate.ledgers import LedgerReader, short
 from agents.operate.sweep import Placed, Sweeper, placed_of
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX
-from pipeline.template.object_key import key_pattern, literal_prefix
+from pipeline.template.object_key import aggregated_key, key_pattern, literal_prefix
 from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainPlace
 from pipeline.upload.ledger_check import ChainCheck, Finding
@@ -110,7 +110,7 @@ class Unnamed:
         """What keys of this action look like, by the template: the present one, and those of all versions."""
         texts = {self._ledgers.parameters.key}
         texts |= {each["parameters"]["key"] for each in self._known.versions.values() if each}
-        return {text: key_pattern(text) for text in texts}
+        return {text: key_pattern(text) for text in map(aggregated_key, texts)}
 
     def _prefixes(self) -> list[str]:
         """What keys begin with; none lies within another."""

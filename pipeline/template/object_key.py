@@ -180,12 +180,19 @@ def check_bucket(template: Template) -> None:
 
 def literal_prefix(text: str) -> str:
     """What all keys of a template begin with."""
-    return _complete(text).partition("${")[0]
+    return text.partition("${")[0]
 
 
 def key_pattern(text: str) -> re.Pattern[str]:
-    """What the keys of a template look like: any text where it has a placeholder."""
-    return re.compile(".*".join(map(re.escape, _PLACEHOLDER.split(_complete(text)))), re.DOTALL)
+    """What the keys of a template look like: any text where it has a placeholder; behind its prefix if statements decide it."""
+    literals = Template(text).literals
+    shape = ".*".join(map(re.escape, literals)) if literals is not None else f"{re.escape(literal_prefix(text))}.*"
+    return re.compile(shape, re.DOTALL)
+
+
+def aggregated_key(text: str) -> str:
+    """The key template of an aggregated action as it is used: with all facts of the chunk."""
+    return _complete(text)
 
 
 def _complete(text: str) -> str:

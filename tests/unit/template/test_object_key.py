@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import ConfigError, RenderError
 from pipeline.template import Missing
-from pipeline.template.object_key import KeyTemplate
+from pipeline.template.object_key import KeyTemplate, aggregated_key, key_pattern, literal_prefix
 
 INSTANT_MS = 1_745_308_323_000  # 2025-04-22T07:52:03Z
 
@@ -118,3 +118,28 @@ def test_a_bucket_of_the_rows_own_is_part_of_the_group() -> None:
     for wrong in ({"site": "a/b"}, {"site": "UPPER"}, {"site": ""}, {}):
         with pytest.raises(RenderError):
             template.group(wrong, INSTANT_MS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a/${g}/x.jsonl",
+        "${g}",
+        "day=${ts | date('%Y-%m-%d', 'UTC', 's')}/x.jsonl",
+        "a/${% if g == 'A' %}one${% else %}two${% endif %}/x",
+        "a ${ b }/${g}.${datetime.hh}",
+        "(a+)[b]/${partition}-${offset}.e${epoch}.jsonl",
+        "${$}/${g | replace('}', '{')}",
+    ],
+)
+def test_keys_look_like_their_template(text: str) -> None:
+    """Whoever lists a bucket finds every key of an action by its prefix and its shape, and few others."""
+    key = aggregated_key(text)
+    row = {"g": "A", "ts": 1_700_000_000}
+
+    made = KeyTemplate(text, action="a", node="n", interval_seconds=60, missing="undefined")
+    _, rendered = made.location(made.group(row, 0), partition="3", offset=5, epoch=0)
+
+    assert rendered.startswith(literal_prefix(key))
+    assert key_pattern(key).fullmatch(rendered)
+    assert not key_pattern(key).fullmatch(f"other{rendered}") or not literal_prefix(key)
