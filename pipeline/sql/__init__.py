@@ -1,11 +1,12 @@
-"""The rule language: SQL text to a compiled Program, and a Program and an Event to rows.
+"""The rule language compiles SQL text into a Program. A Program makes rows from an Event.
 
     text ─ syntax.lexer ─▶ tokens ─ syntax.parser ─▶ nodes ─ compilation ─▶ Python ─ program ─▶ evaluate(event) ─▶ rows
                                                                                └─ calls functions, runtime
 
-`syntax` is text and its tree, `compilation` makes Python of the tree, `runtime` is what that Python calls while it runs,
-`functions` has one declaration for each SQL function, `program` puts them together. `runtime.values` says what a value is.
-Nothing here does I/O or reads a clock.
+`syntax` makes a tree from the text, `compilation` makes Python from the tree, `runtime` has the functions that this
+Python calls, `functions` has one declaration for each SQL function, and `program` combines them. `runtime.values`
+defines the values. Only `runtime.sandbox`,
+which runs jq in a child process, does I/O and reads a clock.
 """
 
 from pipeline.sql.program import Program, compile_statement, share_payload

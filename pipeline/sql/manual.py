@@ -1,7 +1,7 @@
-"""The manual's chapter on functions, written from the declarations, so that the two cannot differ.
+"""Writes the manual's chapter on functions from their declarations, so that the two cannot differ.
 
-`docs/rule-language.md` holds this text between two marks; `python -m pipeline.sql.manual FILE` puts it there, and a
-test checks that it is current and runs every example on `EXAMPLE_EVENT`.
+`docs/rule-language.md` holds this text between two marks. `python -m pipeline.sql.manual FILE` writes it there. A test checks
+that the text is current, and runs every example on `EXAMPLE_EVENT`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ EXAMPLE_SCHEMA: Final = '{"type": "object", "properties": {"x": {"type": "intege
 
 
 def example_context() -> Context:
-    """The context of the examples: a JSON Schema called `point` is registered."""
+    """The context of the examples, with a JSON Schema called `point`."""
     return Context(schemas={"point": build("json", EXAMPLE_SCHEMA)})
 
 
 def example_event() -> Event:
-    """The event on which the manual's examples are true."""
+    """The event of the manual's examples."""
     return Event(dict(EXAMPLE_COLUMNS), EXAMPLE_NOW_MS, ("mqtt.messages", 0, 0))
 
 
@@ -68,7 +68,7 @@ def _entry(function: Declaration) -> list[str]:
 
 
 def replaced(page: str) -> str:
-    """`page` with the chapter between its marks brought up to date."""
+    """`page` with the current chapter between the marks."""
     head, _, rest = page.partition(BEGIN)
     _, _, tail = rest.partition(END)
     return head + functions_chapter() + tail

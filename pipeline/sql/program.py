@@ -1,7 +1,7 @@
-"""From statement text to a Program, and a Program's life: `evaluate`, once per record.
+"""Compiles a statement into a Program, which evaluates one record at a time.
 
-A program is a pure function of an Event and of its Context. It reads no clock and draws no chance of its own, so a
-replay of the same records gives the same rows.
+A program is a pure function of an Event and its Context. It reads no clock and no random numbers of the machine, so a replay of
+the same records gives the same rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TEXT: Final = (str, bytes)
 
 
 def decoded(value: Any) -> Any:
-    """A string as the JSON that it must hold; all else as it is."""
+    """The JSON value of a string, or any other value unchanged. Raises NotJsonError for a string that is not JSON."""
     return from_json(value) if type(value) in TEXT else value
 
 
@@ -56,13 +56,13 @@ _NAMESPACE: Final[dict[str, Any]] = {
 class Program:
     """A compiled statement.
 
-    `text`: the statement. `topics`: its FROM sources, to be matched by the caller. `columns`: the event columns that it
-    may read, None for all; leaving others out of an Event changes nothing. `tree`: the syntax tree. `source`: the
-    Python that runs, for people.
+    `text`: the statement. `topics`: its FROM sources, which the caller matches. `columns`: the event columns that the
+    statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `source`: the Python
+    code, for people.
 
-    `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None where WHERE is false. It
-    raises EvaluationError. Whether the event belongs to FROM is the caller's question. Rows share values with the
-    event and with each other: read them, do not change them.
+    `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None if WHERE is false. It
+    raises EvaluationError. The caller checks that the event matches FROM. Rows share values with the event and with each
+    other: read them, do not change them.
     """
 
     __slots__ = ("_namespace", "_spans", "columns", "evaluate", "keys", "source", "text", "topics", "tree")
@@ -83,11 +83,11 @@ class Program:
         self.evaluate, self.source = compiled(body, self._namespace)
 
     def read_with(self, shape: Shape) -> None:
-        """Decode payloads by this shape, which has at least the program's own `keys`."""
+        """Decode payloads with this shape, which has at least the program's own `keys`."""
         self._namespace["SHAPE"] = shape
 
     def _explained(self, error: Exception) -> EvaluationError:
-        """The error with the expression in which it happened."""
+        """The error with the expression that raised it."""
         start, end = self._spans[_label(error.__traceback__)]
         expression = " ".join(self.text[start:end].split())
         if len(expression) > 200:
@@ -118,8 +118,11 @@ def _reason(error: Exception) -> str:
 
 
 def compile_statement(text: str, context: Context | None = None, *, any_source: bool = False) -> Program:
-    """The program of a statement. Raises SqlError, with line, column and caret, for what will never work; with
-    `any_source` not for a topic filter that can never match."""
+    """The program of a statement.
+
+    Raises SqlError, with line, column and caret, for a statement that can never work. `any_source` allows a topic
+    filter that can never match.
+    """
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -137,7 +140,7 @@ def compile_statement(text: str, context: Context | None = None, *, any_source: 
 
 
 def share_payload(programs: Iterable[Program]) -> None:
-    """Lets programs that see the same events decode the payload once for all of them. Results stay the same."""
+    """Let programs that get the same events decode each payload together, once. Results do not change."""
     programs = list(programs)
     keys = frozenset().union(*(program.keys for program in programs))
     if len(keys) <= KEYS_MAX:

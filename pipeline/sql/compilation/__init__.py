@@ -1,1 +1,1 @@
-"""A syntax tree to Python."""
+"""Compiles a syntax tree into Python."""

@@ -1,6 +1,6 @@
-"""What is known while a statement is compiled: names, labels, the scope, and what the code so far has read.
+"""The state of a compilation: names, labels, the scope, and the columns and keys that the code reads so far.
 
-Knows no expression; see compiler.py.
+This file does not know expressions; see compiler.py.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from pipeline.sql.syntax.lexer import error_at
 
 
 class Bookkeeping:
-    """Of one statement. `namespace` collects the functions and constants that its code needs.
+    """The state of one statement. `namespace` collects the functions and constants that its code needs.
 
-    `columns` are those that were read so far, None: all of them; `keys` are those of the payload. In a condition
-    (`in_condition`) functions of the message give undefined, as the dialect has it.
+    `columns` are the columns that the code reads so far (None: all); `keys` are those of the payload. In a condition
+    (`in_condition`), functions of the message give undefined, as in the dialect.
     """
 
     def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any]) -> None:
@@ -40,32 +40,32 @@ class Bookkeeping:
 
     @contextmanager
     def perhaps(self) -> Iterator[None]:
-        """Around code that may not run: what it decodes, the code behind it cannot count on."""
+        """Use around code that may not run: later code must not rely on what this code decodes."""
         loaded = self.loaded
         yield
         self.loaded = loaded
 
     @contextmanager
     def labelled(self, node: n.Node) -> Iterator[None]:
-        """Around the code of `node`: an error in it is reported there."""
+        """Use around the code of `node`: an error in this code is reported at `node`."""
         outer, self.label = self.label, self.labels.number(node.span)
         yield
         self.label = outer
 
     @contextmanager
     def asking(self, scope: Scope) -> Iterator[None]:
-        """Around a condition that sees `scope`."""
+        """Use around a condition that sees `scope`."""
         outer, self.scope, self.in_condition = self.scope, scope, True
         yield
         self.scope, self.in_condition = outer, False
 
     def local(self) -> str:
-        """A new local variable's name."""
+        """The name of a new local variable."""
         self._locals += 1
         return f"v{self._locals}"
 
     def bind(self, value: Any, hint: str) -> str:
-        """A name in the namespace for a constant or function that cannot be written down."""
+        """A name in the namespace for a constant or function that has no literal form."""
         name = f"{hint}_{len(self.namespace)}"
         self.namespace[name] = value
         return name

@@ -1,7 +1,7 @@
-"""Python syntax trees from small templates, each instruction labelled with the SQL node that it came from.
+"""Makes Python syntax trees from small templates, and labels each instruction with its SQL node.
 
-The compiler builds a tree instead of text for one reason: the line number of every Python node is the number of an SQL
-node. A traceback then names the expression that raised, and evaluation itself pays nothing for it.
+The compiler makes a tree instead of text for one reason: the line number of every Python node is the number of an SQL node. A
+traceback then names the expression that raised, at no cost for evaluation.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _statements(source: str) -> list[ast.stmt]:
 
 
 class Labels:
-    """Numbers for SQL nodes, given out as Python line numbers. Label 1 is the statement as a whole."""
+    """Numbers of SQL nodes, used as Python line numbers. Label 1 is the whole statement."""
 
     def __init__(self, whole: Span) -> None:
         self.spans: list[Span] = [whole, whole]
@@ -42,9 +42,9 @@ class Labels:
 
 
 def py(source: str, label: int, **parts: Code | str | int) -> Code:
-    """The expression `source` with names replaced: by code, by another name (`str`), or by a number.
+    """The expression `source` with its names replaced by code, by another name (`str`) or by a number.
 
-    A text of the rule's author is never passed as `str` but as `constant(text)`, so that it cannot become code.
+    A text of the rule's author is always passed as `constant(text)` and never as `str`, so that it cannot become code.
     """
     found = _copy(_template(source), label, parts)
     assert isinstance(found, ast.expr)
@@ -52,12 +52,12 @@ def py(source: str, label: int, **parts: Code | str | int) -> Code:
 
 
 def do(source: str, label: int, **parts: Code | str | int) -> list[ast.stmt]:
-    """The statements `source` with names replaced as in `py`."""
+    """The statements `source` with their names replaced as in `py`."""
     return [_copy(statement, label, parts) for statement in _statements(source)]
 
 
 def constant(value: Any, label: int) -> Code:
-    """A value that Python can write down."""
+    """A value that has a literal form in Python."""
     return _placed(ast.Constant(value), label)
 
 
@@ -72,12 +72,12 @@ def sequence(items: list[Code], label: int, kind: type[ast.List] | type[ast.Tupl
 
 
 def call(function: str, arguments: list[Code], label: int) -> Code:
-    """A call of a function of the namespace by its name."""
+    """A call of a function in the namespace by its name."""
     return _placed(ast.Call(_placed(ast.Name(function, ast.Load()), label), arguments, []), label)
 
 
 def _copy(tree: Any, label: int, parts: dict[str, Any]) -> Any:
-    """A template's tree again, with its names replaced and everything labelled."""
+    """A copy of a template's tree, with its names replaced and every node labelled."""
     if isinstance(tree, ast.Name) and tree.id in parts:
         part = parts[tree.id]
         if isinstance(part, ast.AST):
@@ -94,7 +94,7 @@ def _copy(tree: Any, label: int, parts: dict[str, Any]) -> Any:
 
 
 def _placed(node: T, label: int) -> T:
-    """`node` on the line that is its label."""
+    """`node` with its label as the line number."""
     if isinstance(node, ast.expr | ast.stmt):
         node.lineno = node.end_lineno = label
         node.col_offset = node.end_col_offset = 0
@@ -111,10 +111,10 @@ def evaluate(event):
 
 
 def compiled(body: list[ast.stmt], namespace: dict[str, Any]) -> tuple[Any, str]:
-    """The function `evaluate(event)` with this body, and its Python source for whoever wants to read it.
+    """The function `evaluate(event)` with this body, and its Python source for people.
 
-    It raises what EXPLAIN, a function in `namespace`, makes of an exception. A method around it would cost a call more for
-    each record.
+    If an exception occurs, it raises the error that EXPLAIN, a function in `namespace`, makes from the exception. A method
+    around it would cost one more call for each record.
     """
     module = ast.parse(_FRAME)
     definition = module.body[0]

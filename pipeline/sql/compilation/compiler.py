@@ -1,13 +1,13 @@
-"""Syntax tree to Python: expressions and conditions.
+"""Compiles expressions and conditions of a syntax tree into Python.
 
-Everything that can be decided when the rule is made is decided here: what a name refers to, which function is called and
-whether it takes these arguments, which checks a literal makes needless. One Python function with locals is left to run for
-each record. `statements.py` puts the pieces together in the order that the dialect evaluates them.
+The compiler decides as much as possible before the rule runs: what a name refers to, which function is called, whether it takes
+these arguments, and which checks are not needed for a literal. The result is one Python function with locals, which runs for
+each record. `statements.py` combines the parts in the order in which the dialect evaluates them.
 
-The payload is decoded at its first use and no earlier. `loaded` says whether that use is certain to have happened
-by the code that is being compiled; `perhaps` is around code that may never run.
+The payload is decoded at its first use. `loaded` says whether this use has surely happened before the code that is being
+compiled. `perhaps` is used around code that may not run.
 
-The code is made from small templates (see codegen.py). Their letters mean the same everywhere:
+The code is made from small templates (see codegen.py). Their letters have the same meaning everywhere:
 
     t      a local of its own, which keeps a value that is needed twice: `t if (t := x) is not U else y`
     x y    the value that is worked on, and the one in its place
@@ -19,8 +19,8 @@ The code is made from small templates (see codegen.py). Their letters mean the s
     o      the record that an index by path is read from
     f      the name of the function for the general case
 
-Names that are not replaced belong to the running program: `event`, `get` (of its columns), `p` (the payload as a struct, or
-None before it is decoded), `U` (undefined), SHAPE and TEXT, and the functions of `runtime/`.
+Names that are not replaced belong to the running program: `event`, `get` (for its columns), `p` (the payload as a
+struct, or None before it is decoded), `U` (undefined), SHAPE and TEXT, and the functions of `runtime/`.
 """
 
 from __future__ import annotations
@@ -84,13 +84,16 @@ class Compiler(Bookkeeping):
         return self.condition(node)
 
     def range_literal(self, node: n.Node, begin: int, end: int) -> Code:
-        """`[1..10]`: a list of integers, its end included."""
+        """`[1..10]`: a list of integers, with its end."""
         if end - begin >= RANGE_ITEMS_MAX:
             raise self.error(node, f"a range has at most {RANGE_ITEMS_MAX} elements")
         return py("list(range(a, b))", self.label, a=begin, b=end + 1)
 
     def arithmetic(self, node: n.Arithmetic) -> Code:
-        """Two operands. An integer literal on the right is computed inline when an integer is on the left."""
+        """An operator with two operands.
+
+        If the right one is an integer literal, the code handles an integer on the left inline.
+        """
         left, right = self.expression(node.left), self.expression(node.right)
         number = node.right.value if isinstance(node.right, n.Literal) else None
         if type(number) is int and node.operator in ("+", "-", "*"):
@@ -101,13 +104,13 @@ class Compiler(Bookkeeping):
     # --- Names and paths
 
     def path(self, node: n.Path) -> Code:
-        """A name or path as the statement writes it. A path into the payload goes its own way."""
+        """A name or path of the statement. Paths into the payload have their own method."""
         if node.root == "payload" and node.steps:
             return self.payload_path(node, self.scope)
         return self.name_in(self.scope, node)
 
     def name_in(self, scope: Scope | None, node: n.Path) -> Code:
-        """A name or path, looked up in the outputs of `scope` and, where they give way, below."""
+        """A name or path, looked up in the outputs of `scope`, and below it if they do not hide what is below."""
         if scope is None:
             return self.steps(self.column(node.root), node, lambda: py("event.columns", self.label))
         if node.root not in scope.outputs:
@@ -121,20 +124,20 @@ class Compiler(Bookkeeping):
         return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
 
     def record(self, scope: Scope) -> Code:
-        """The map of outputs, for an index that is a path."""
+        """The map of outputs, which an index by path reads."""
         return mapping([(key, tree_code(tree, self.label)) for key, tree in scope.outputs.items()], self.label)
 
     def column(self, name: str) -> Code:
-        """A column of the event; the payload as it came, undecoded."""
+        """A column of the event. The payload is not decoded."""
         self.reads(name)
         if name == "payload":
             return py("event.payload()", self.label)
         return py("get(k, U)", self.label, k=constant(name, self.label))
 
     def steps(self, value: Code, node: n.Path, origin: Callable[[], Code], skip: int = 0) -> Code:
-        """`value` with the steps of a path applied, but for the first `skip`.
+        """`value` with the steps of a path applied, without the first `skip` steps.
 
-        `origin()` is the record from which an index is read that is a path itself.
+        `origin()` is the record from which an index by path is read.
         """
         for step in node.steps[skip:]:
             if isinstance(step, n.Key):
@@ -157,14 +160,15 @@ class Compiler(Bookkeeping):
                 self._reads_all(step.path)
 
     def payload_path(self, node: n.Path, scope: Scope | None) -> Code:
-        """A path into the payload: the decoded one, unless an output took its name."""
+        """A path into the payload: into the decoded payload, unless an output has its name."""
         if scope is None:
             return self.document_path(node)
         if scope.payload in ("", "raw") or (scope.merged and scope.payload == "alias"):
             return self.payload_path(node, scope.below)
         own = tree_code(scope.outputs["payload"], self.label)
         if scope.payload == "alias":
-            # Text under this name is read as the payload that was decoded last; before any was, it is decoded itself.
+            # A text under this name is read as the payload that was decoded last. If none was decoded, the text itself
+            # is decoded.
             self.reads("payload")
             source = "event.document() if type(t := x) in TEXT else t" if self.loaded else "decoded(x)"
             own = py(source, self.label, t=self.local(), x=own)
@@ -178,9 +182,10 @@ class Compiler(Bookkeeping):
         return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
 
     def document_path(self, node: n.Path) -> Code:
-        """A path into the decoded payload: its first key is an attribute of a struct that holds only keys that are read.
+        """A path into the decoded payload. Its first key is an attribute of a struct that holds only the keys that
+        rules read.
 
-        A first step that cannot be an attribute takes the whole document, decoded to maps and lists.
+        If the first step cannot be an attribute, the whole document is decoded to maps and lists.
         """
         self.reads("payload")
         first = node.steps[0]
@@ -192,7 +197,7 @@ class Compiler(Bookkeeping):
         return self.steps(value, node, lambda: py("event.document()", self.label), skip=1)
 
     def narrowed(self) -> Code:
-        """The struct of the decoded payload, decoding it unless that has surely happened."""
+        """The struct of the decoded payload. The code decodes it unless that has surely happened before."""
         if self.loaded:
             return py("p", self.label)
         self.loaded = True
@@ -201,7 +206,7 @@ class Compiler(Bookkeeping):
     # --- CASE and conditions
 
     def case(self, node: n.Case) -> Code:
-        """CASE: the result of the first branch whose test is true; undefined when none is and there is no ELSE."""
+        """CASE: the result of the first branch whose test is true, else that of ELSE, else undefined."""
         subject = self.local()
         value = py("t", self.label, t=subject)
         if node.subject is not None:
@@ -212,7 +217,7 @@ class Compiler(Bookkeeping):
             for position, branch in enumerate(node.branches):
                 if position:
                     test = self.branch_test(node, branch, py("t", self.label, t=subject))
-                with self.perhaps():  # the next test runs only where this result does not
+                with self.perhaps():  # the next test runs only if this result does not
                     chain.append((test, self.expression(branch.then)))
             chosen = self.expression(node.otherwise) if node.otherwise else py("U", self.label)
         for test, result in reversed(chain):
@@ -220,13 +225,13 @@ class Compiler(Bookkeeping):
         return chosen
 
     def branch_test(self, node: n.Case, branch: n.Branch, subject: Code) -> Code:
-        """Whether a branch is taken: its condition, or that it strictly equals the subject of CASE."""
+        """Whether a branch is taken: its condition is true, or its value strictly equals the subject of CASE."""
         if node.subject is None:
             return self.condition(branch.when)
         return self.strictly_equal(subject, branch.when)
 
     def strictly_equal(self, value: Code, other: n.Expression) -> Code:
-        """Equal without any conversion: 1 does not equal 1.0."""
+        """Equality without conversion: 1 does not equal 1.0."""
         if isinstance(other, n.Literal) and type(other.value) is str:
             return py("x == k", self.label, x=value, k=constant(other.value, self.label))
         return call("same", [value, self.expression(other)], self.label)
@@ -249,7 +254,7 @@ class Compiler(Bookkeeping):
             case n.Not(operand) if isinstance(operand, BOOLEAN) or type_of(operand, self.in_condition) == "boolean":
                 return py("not x", self.label, x=self.condition(operand))
             case n.Not(operand):
-                # Only false negates to true; what is not a boolean negates to false.
+                # Only the negation of false is true. The negation of a value that is not a boolean is false.
                 return py("x is False", self.label, x=self.expression(operand))
             case n.Literal(bool()):
                 return self.expression(node)
@@ -259,14 +264,14 @@ class Compiler(Bookkeeping):
         raise self.error(node, "expected a condition, such as a comparison, found a value that is never true or false")
 
     def either_way(self, source: str, left: n.Expression, right: n.Expression) -> Code:
-        """AND or OR: the left side may decide alone."""
+        """AND or OR. The left side may decide alone."""
         a = self.condition(left)
         with self.perhaps():
             b = self.condition(right)
         return py(source, self.label, a=a, b=b)
 
     def comparison(self, node: n.Comparison) -> Code:
-        """A comparison; with a literal on the right, values of the literal's type are compared inline."""
+        """A comparison. If the right side is a literal, the code compares values of the literal's type inline."""
         if node.operator == "~=":
             raise self.error(node, "'~=' is not an operator: write =~ for a topic match")
         left, right = self.expression(node.left), self.expression(node.right)
@@ -285,7 +290,7 @@ class Compiler(Bookkeeping):
         return py(source, self.label, x=left, r=constant(literal_value(node.right), self.label), f=function, **names)
 
     def member(self, node: n.Member) -> Code:
-        """IN: a look into a set where all members are texts or all are integers."""
+        """IN. If all members are texts, or all are integers, the code uses a set."""
         value = self.expression(node.operand)
         kinds = {literal_type(item) for item in node.items}
         kind = "str" if kinds == {str} else "int" if kinds == {int} else ""
@@ -299,7 +304,7 @@ class Compiler(Bookkeeping):
     # --- Calls
 
     def function_call(self, node: n.Call) -> Code:
-        """A call with as many arguments as the function takes, each checked where its type is not known to fit."""
+        """A call. The number of arguments must be right, and an argument is checked if its type may not fit."""
         declared = find(node.name)
         if declared is None:
             raise self.error(node, self._unknown(node.name))
@@ -327,7 +332,7 @@ class Compiler(Bookkeeping):
         return f"unknown function {name}()" + (f": did you mean {suggestion}()?" if suggestion else "")
 
     def argument(self, node: n.Call, overload: Signature, position: int) -> Code:
-        """One argument, with the check of its parameter's type. A literal that does not fit refuses the statement."""
+        """One argument, with the check of its parameter's type. If a literal does not fit, the statement is refused."""
         argument = node.arguments[position]
         parameter = overload.parameters[min(position, len(overload.parameters) - 1)]
         code = self.expression(argument)

@@ -1,6 +1,7 @@
-"""What an expression tells before any record comes: its type, a literal's value, a path's steps.
+"""The facts about an expression that are known before a record comes: its type, the value of a literal, the steps of a
+path.
 
-The compiler leaves out checks that a type makes needless, and compares with literals inline. `any` is always a safe answer.
+The compiler omits checks that are not needed for a type, and compares with literals inline. `any` is always a safe answer.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ BOOLEAN: Final = n.Comparison | n.Member | n.Not | n.Both | n.Either
 
 
 def type_of(node: n.Expression, in_condition: bool = False) -> str:
-    """The static type, or `any`. `in_condition`: functions of the message give `undefined` there."""
+    """The static type, or `any`. With `in_condition`, functions of the message give `undefined`."""
     match node:
         case n.Literal(value):
             return {bool: "boolean", int: "integer", float: "float", str: "string"}[type(value)]
@@ -36,7 +37,7 @@ def type_of(node: n.Expression, in_condition: bool = False) -> str:
 
 
 def literal_type(node: n.Expression) -> type | None:
-    """The Python type of a literal, a negative number included."""
+    """The Python type of a literal or a negative number, else None."""
     if isinstance(node, n.Unary) and node.operator == "-" and literal_type(node.operand) in (int, float):
         return literal_type(node.operand)
     return type(node.value) if isinstance(node, n.Literal) else None
@@ -50,7 +51,7 @@ def literal_value(node: n.Expression) -> Any:
 
 
 def path_steps(path: n.Path) -> tuple[Any, ...]:
-    """A whole path, its root included, as the steps of `paths.read`."""
+    """A whole path with its root, as steps for `paths.read`."""
     return (path.root, *map(step_value, path.steps))
 
 

@@ -1,8 +1,9 @@
-"""What a name means at one point of a statement: the output so far, over what lies below it, over the event's columns.
+"""The meaning of a name at one point of a statement: an output so far, else an output of the scope below, else a
+column.
 
-All of this is known when the rule is compiled, because the fields of a statement are fixed. A Scope maps each key of
-the output to the Python local that holds its value, or to a tree of locals for keys made of nested aliases, so a row
-is one dict display at the end and no look-up happens per record.
+All of this is known when the rule is compiled, because the fields of a statement are fixed. A Scope maps each key of the output
+to the Python local that holds its value, or to a tree of locals if aliases are nested. So a row is one dict display at the end,
+without look-ups for each record.
 """
 
 from __future__ import annotations
@@ -12,20 +13,21 @@ from typing import Any
 
 from pipeline.sql.compilation.codegen import Code, mapping, py
 
-# A local's name, or the nested map of such.
+# The name of a local, or a nested map of such names.
 Tree = str | dict[str, Any]
 
 
 @dataclass(slots=True)
 class Scope:
-    """Outputs by key. `merged`: an output hides what lies below even when undefined (WHERE, INCASE and the items of
-    FOREACH); otherwise it gives way (fields). `below` is None where the event's columns follow."""
+    """Outputs by key. If `merged`, an output hides what is below even if it is undefined (WHERE, INCASE and the items
+    of FOREACH). Otherwise an undefined output hides nothing (fields). If `below` is None, the columns of the event
+    follow."""
 
     below: Scope | None = None
     merged: bool = False
     star: bool = False
     outputs: dict[str, Tree] = field(default_factory=dict)
-    # How `payload` came into the output: "" not at all, "raw" as it is, "alias" by AS payload, "path" by AS payload.x
+    # How `payload` came into the output: "" not at all, "raw" unchanged, "alias" by AS payload, "path" by AS payload.x
     payload: str = ""
 
     def as_merged(self) -> Scope:
@@ -41,8 +43,10 @@ def tree_code(tree: Tree, label: int) -> Code:
 
 
 def grow(outputs: dict[str, Tree], keys: list[str], local: str) -> bool:
-    """Notes that `local` is the value at a path of keys. False when a local is in the way: then a run-time put is
-    needed."""
+    """Note that `local` is the value at a path of keys.
+
+    Returns False if another local is on this path; then the value must be put at run time.
+    """
     level: dict[str, Any] = outputs
     for key in keys[:-1]:
         inner = level.setdefault(key, {})

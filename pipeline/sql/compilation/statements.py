@@ -1,11 +1,10 @@
-"""Whole statements to Python: the order in which the dialect evaluates them, and the shape of the output.
+"""Compiles whole statements into Python, in the order in which the dialect evaluates them.
 
     SELECT    fields → WHERE → one row
     FOREACH   fields → WHERE → for each element: INCASE → DO → a row
 
-An error in a field fails the rule even where WHERE is false, so WHERE comes second. There is one short
-cut, which changes no result: if no field can raise once the payload is decoded, WHERE goes first, and a filtered record costs
-only that.
+An error in a field makes the rule fail even if WHERE is false, so WHERE comes second. One optimisation does not change
+results: if no field can raise after the payload is decoded, WHERE comes first, so a filtered record costs only WHERE.
 """
 
 from __future__ import annotations
@@ -22,28 +21,28 @@ from pipeline.sql.syntax import nodes as n
 
 DEFAULT_ITEM: Final = "item"
 ROWS_MAX: Final = 100_000
-# Without DO each row holds the whole list again, so that rows cost the square of their number.
+# Without DO each row holds the whole list, so the rows cost the square of their number.
 WHOLE_ROWS_MAX: Final = 10_000
 
 
 @dataclass(slots=True)
 class Assignment:
-    """`local = code`, with the label of the field that it belongs to."""
+    """`local = code`, with the label of its field."""
 
     local: str
     code: Code
     label: int
 
     def statements(self) -> list[ast.stmt]:
-        """As Python."""
+        """The assignment as Python statements."""
         return do("v = x", self.label, v=self.local, x=self.code)
 
 
 class StatementCompiler:
     """Builds the body of `evaluate(event)` for one statement.
 
-    `certain`: the payload is decoded before everything else, so that no code has to ask whether it was. `items` is the local
-    that FOREACH goes through.
+    `certain`: the payload is decoded first, so later code need not check this. `items` is the local with the list of
+    FOREACH.
     """
 
     def __init__(self, compiler: Compiler, tree: n.Statement) -> None:
@@ -53,12 +52,12 @@ class StatementCompiler:
         self.items = ""
 
     def body(self) -> list[ast.stmt]:
-        """All of it."""
+        """The whole body."""
         body = self.foreach() if self.tree.collect else self.select()
         return [*self.prologue(body), *body]
 
     def prologue(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """Locals that the body starts from: only those that it uses."""
+        """The locals at the beginning of the body: only those that the body uses."""
         names = _names(body)
         start: list[ast.stmt] = []
         if self.c.uses_chance:
@@ -72,7 +71,7 @@ class StatementCompiler:
     # --- SELECT
 
     def select(self) -> list[ast.stmt]:
-        """Fields, WHERE and one row; or, where no field can raise, the fields that WHERE needs first and the others after it."""
+        """Fields, WHERE and one row. If no field can raise: the fields that WHERE needs, WHERE, and the other fields."""
         total = self.tree.where is not None and all(map(_cannot_raise, self.tree.fields))
         load: list[ast.stmt] = []
         if total and any(map(_reads_payload, self.tree.fields)):
@@ -91,19 +90,19 @@ class StatementCompiler:
         ]
 
     def where(self) -> list[ast.stmt]:
-        """Leave with no row where WHERE is false. It sees outputs first and columns below them."""
+        """Return without a row if WHERE is false. WHERE sees outputs first, and columns below them."""
         if self.tree.where is None:
             return []
         return self.guard(self.tree.where, self.c.scope.as_merged(), "if not c: return None")
 
     def guard(self, condition: n.Expression, scope: Scope, source: str) -> list[ast.stmt]:
-        """A condition evaluated in `scope`, where functions of the message know nothing."""
+        """A condition in `scope`, in which functions of the message give undefined."""
         with self.c.asking(scope):
             code = self.c.condition(condition)
         return do(source, self.c.labels.number(condition.span), c=code)
 
     def row(self, scope: Scope) -> Code:
-        """The output as a map: after `*` all columns, and above them what was selected."""
+        """The output as a map. After `*`, it holds all columns, and selected fields replace columns of their name."""
         row = tree_code(scope.outputs, 1)
         if scope.star:
             row = py("{**event.row(), **r}", 1, r=row) if scope.outputs else py("event.row()", 1)
@@ -112,14 +111,14 @@ class StatementCompiler:
     # --- Fields
 
     def fields(self, fields: tuple[n.Field | n.Star, ...]) -> list[Assignment]:
-        """Fields in their order; a later one sees the outputs of those before it."""
+        """The fields in order. A later field sees the outputs of earlier fields."""
         done: list[Assignment] = []
         for position, field in enumerate(fields):
             done += self.star() if isinstance(field, n.Star) else self.field(field, position)
         return done
 
     def star(self) -> list[Assignment]:
-        """`*`: all columns; what was selected before under the name of a column gives way."""
+        """`*`: all columns. They replace earlier outputs with the name of a column."""
         scope, self.c.columns = self.c.scope, None
         before = []
         for key, tree in list(scope.outputs.items()):
@@ -133,14 +132,17 @@ class StatementCompiler:
         return before
 
     def field(self, field: n.Field, position: int) -> list[Assignment]:
-        """One field's value, put where its alias, its own path or a made-up name says."""
+        """The value of one field, at its alias, its own path or a generated name."""
         label = self.c.labels.number(field.span)
         value = Assignment(self.c.local(), self.c.expression(field.value), label)
         key = field.alias or _own_key(field.value) or n.Path(f"_v_{type(field.value).__name__.lower()}_{position}")
         return [value, *self.place(key, value.local, field.value, label)]
 
     def place(self, key: n.Path, local: str, value: n.Expression, label: int) -> list[Assignment]:
-        """Note `local` as the output at `key`. Where a value may already be there, it is put into that at run time."""
+        """Note `local` as the output at `key`.
+
+        If a value may be there already, the code puts `local` into that value at run time.
+        """
         scope = self.c.scope
         if not key.steps:
             scope.outputs[key.root] = local
@@ -161,7 +163,7 @@ class StatementCompiler:
         return written
 
     def put(self, key: n.Path, local: str, label: int) -> Code:
-        """The value under the key's root with `local` at the rest of its path."""
+        """The value at the root of the key, with `local` at the rest of the path."""
         scope = self.c.scope
         steps = self.c.bind(tuple(map(step_value, key.steps)), "steps")
         target = py("U", label)
@@ -176,7 +178,7 @@ class StatementCompiler:
     # --- FOREACH
 
     def foreach(self) -> list[ast.stmt]:
-        """Fields, WHERE, and a loop over the last field, in whose scope the element hides what was selected."""
+        """Fields, WHERE, and a loop over the last field. In the loop, the element hides selected fields of its name."""
         *before, last = self.tree.fields
         fields = self.fields(tuple(before))
         fields += self.everything() if isinstance(last, n.Star) else self.collection(last, len(before))
@@ -215,7 +217,7 @@ class StatementCompiler:
         return [value, *puts, Assignment(self.items, code, value.label)]
 
     def everything(self) -> list[Assignment]:
-        """`*` as the last field of FOREACH: all columns are selected, and a map has no elements."""
+        """`*` as the last field of FOREACH: it selects all columns, and has no elements because it is a map."""
         self.items = self.c.local()
         return [*self.star(), Assignment(self.items, py("[]", 1), 1)]
 
@@ -236,7 +238,7 @@ class StatementCompiler:
         return [*body, *do("rows.append(r)", 1, r=row)]
 
     def environment_row(self, environment: Scope) -> Code:
-        """What `*` means inside DO: the columns, what was selected, and the element."""
+        """The meaning of `*` inside DO: the columns, the selected fields and the element."""
         selected = environment.below.outputs if environment.below else {}
         merged = {**selected, **environment.outputs}
         return py("{**event.row(), **r}", 1, r=tree_code(merged, 1))
@@ -247,7 +249,7 @@ def _constant(value: str) -> Code:
 
 
 def _own_key(value: n.Expression) -> n.Path | None:
-    """The output key of a field without alias: its own path, or a string's own text."""
+    """The output key of a field without alias: its own path, or the text of a string."""
     if isinstance(value, n.Path):
         return value
     if isinstance(value, n.Slice):
@@ -264,7 +266,7 @@ def _item_name(last: n.Field | n.Star) -> str | None:
 
 
 def _cannot_raise(field: n.Field | n.Star) -> bool:
-    """Whether a field has a value for every event whose payload is JSON."""
+    """Whether a field never raises if the payload is JSON."""
     if isinstance(field, n.Star):
         return True
     aliases_payload = field.alias is not None and field.alias.root == "payload"
@@ -281,7 +283,7 @@ def _names(statements: list[ast.stmt]) -> set[str]:
 
 
 def _split(fields: list[Assignment], where: list[ast.stmt]) -> tuple[list[Assignment], list[Assignment]]:
-    """The assignments that WHERE needs, directly or not, and the others, each in their order."""
+    """The assignments that WHERE needs, directly or indirectly, and the other assignments, each in order."""
     wanted = _names(where)
     needed: list[Assignment] = []
     for assignment in reversed(fields):

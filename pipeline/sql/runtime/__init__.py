@@ -1,1 +1,1 @@
-"""What a compiled rule calls while it runs: values, paths, comparison, JSON, schemas."""
+"""The functions that a compiled rule calls: values, paths, comparison, JSON, schemas."""

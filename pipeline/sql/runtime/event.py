@@ -1,10 +1,9 @@
-"""The event that a rule is evaluated on, and what the rule may know of the world.
+"""The event that a rule is evaluated on, and the parts of the process that the rule may read.
 
-An Event is all input of an evaluation: the fields of the message or client event, its arrival as "now", and the place
-in Kafka as the seed of chance. So a replay gives the same rows. Programs share an Event, and with it the decoded
-payload.
-`Context` is what belongs to the process rather than to the record: the environment that getenv() may see, the tables of
-kv_store and proc_dict, and the registered schemas by name (see `schemas.build`).
+An Event is the whole input of an evaluation: the fields of the message or client event, its arrival as "now", and its place in
+Kafka as the seed of random numbers. So a replay gives the same rows. Programs share an Event, and with it the decoded payload.
+`Context` belongs to the process and not to the record: the environment for getenv(), the tables of kv_store and proc_dict, and
+the registered schemas by name (see `schemas.build`).
 """
 
 from __future__ import annotations
@@ -32,8 +31,9 @@ class PayloadNotJsonError(NotJsonError):
 class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
     """One message or client event.
 
-    `columns`: the event's fields by name; `payload` as the bytes that arrived. `now_ms`: arrival, the rule's "now".
-    `seed`: Kafka topic, partition and offset, whatever follows them. Do not change `columns` once a program has run on the event.
+    `columns`: the event's fields by name, with `payload` as the bytes that arrived. `now_ms`: the arrival, which is the
+    rule's "now". `seed`: Kafka topic, partition and offset; further items are ignored. Do not change `columns` after a
+    program has run on the event.
     """
 
     columns: dict[str, Any]
@@ -45,7 +45,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
     draws: int = 0
 
     def payload(self) -> Any:
-        """The payload as a string of the language; `undefined` when the event has none."""
+        """The payload as a string of the language, or `undefined` if the event has none."""
         found = self._payload
         if found is _UNREAD:
             found = self.columns.get("payload", UNDEFINED)
@@ -55,7 +55,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
         return found
 
     def document(self) -> Any:
-        """The decoded payload, decoded once. Raises PayloadNotJsonError."""
+        """The decoded payload. It is decoded once. Raises PayloadNotJsonError."""
         found = self._document
         if found is _UNREAD:
             found = self.columns.get("payload", UNDEFINED)
@@ -68,7 +68,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
         return found
 
     def narrow(self, shape: Shape) -> Any:
-        """The top of the decoded payload as a struct of `shape`, decoded once. Raises PayloadNotJsonError."""
+        """The top level of the decoded payload as a struct of `shape`. It is decoded once. Raises PayloadNotJsonError."""
         found = self._narrow
         if found is not None and type(found) is shape.struct:
             return found
@@ -84,7 +84,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
                 self._narrow = found = shape.decode(payload)
                 return found
             except (msgspec.DecodeError, RecursionError):
-                pass  # no JSON, or no object: the general way says which
+                pass  # not JSON, or not an object: the general way finds out which
         self._narrow = found = shape.of(self.document())
         return found
 
@@ -93,27 +93,25 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
         row = self.columns.copy()
         found = row.get("payload")
         if type(found) is bytes:
-            try:  # text_of, without the call: for `SELECT *` a tenth of all that the rule costs
+            try:  # text_of inline: the call would be a tenth of the cost of `SELECT *`
                 row["payload"] = found.decode()
             except UnicodeDecodeError:
                 row["payload"] = text_of(found)
         return row
 
     def draw(self) -> bytes:
-        """The next 32 bytes of chance: a function of the seed, the program (see `start_draws`) and the count of
-        draws."""
+        """The next 32 random bytes: a function of the seed, the program (see `start_draws`) and the number of draws."""
         self.draws += 1
         return hashlib.blake2b(repr((self.seed[:3], self.draws)).encode(), digest_size=32).digest()
 
     def start_draws(self, salt: int) -> None:
-        """Called when a program that uses chance begins, so that it draws the same whatever ran before it."""
+        """Start the random numbers of a program. A program draws the same numbers, whatever ran before it."""
         self.draws = salt
 
 
 @dataclass(slots=True)
 class Context:
-    """What a program may know of its process. Give a test its own; the default is shared by all rules of the
-    process."""
+    """The parts of the process that a program may read. All rules of a process share the default. A test uses its own."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     store: dict[Any, Any] = field(default_factory=dict)
@@ -122,7 +120,7 @@ class Context:
     read_variables: dict[str, str] = field(default_factory=dict)
 
     def variable(self, name: str) -> str:
-        """An environment variable with the prefix, read once; '' when unset."""
+        """An environment variable with the prefix, or '' if it is not set. It is read once."""
         if name not in self.read_variables:
             self.read_variables[name] = self.environment.get(GETENV_PREFIX + name, "")
         return self.read_variables[name]

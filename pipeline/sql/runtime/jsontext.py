@@ -1,9 +1,9 @@
-"""JSON in and out, and the text of any value.
+"""Reads and writes JSON, and gives the text of any value.
 
-Decoding accepts exactly one value with white space around it, keeps integers of any length, and lets a duplicate key
-keep its last value. Encoding is compact UTF-8; `undefined` becomes the string "undefined". Bytes that are not UTF-8
-have no JSON form: they become U+FFFD, as the original dialect writes them. Lines of stored rows are stricter: undefined is
-null, and such bytes are refused.
+Decoding accepts exactly one value with white space around it. It keeps integers of any length, and of a duplicate key it keeps
+the last value. Encoding is compact UTF-8, and `undefined` becomes the string "undefined". JSON cannot hold bytes that are not
+UTF-8: they become U+FFFD, as in the original dialect. Lines of stored rows are stricter: undefined is null, and such bytes are
+refused.
 
 Source: the dialect's data model; RFC 8259.
 """
@@ -31,10 +31,11 @@ from pipeline.sql.runtime.values import (
     text_of,
 )
 
-# Ours, because those of the libraries depend on the Python and on how deep the caller's stack is. The manual names both.
+# Our own limits, because those of the libraries depend on the Python and on the depth of the stack. The manual names
+# both.
 READ_LEVELS_MAX: Final = 1024
 WRITTEN_LEVELS_MAX: Final = 254
-DEEP_BYTES_MIN: Final = 2 * READ_LEVELS_MAX  # what is not longer cannot nest too deeply
+DEEP_BYTES_MIN: Final = 2 * READ_LEVELS_MAX  # a text that is not longer cannot nest too deeply
 
 _decode = msgspec.json.Decoder().decode
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -42,11 +43,11 @@ _LINE_OPTIONS = _OPTIONS | orjson.OPT_APPEND_NEWLINE
 
 
 class NotJsonError(BadValueError):
-    """The text should be JSON, and is not."""
+    """A text is not JSON."""
 
 
 def from_json(text: Text) -> Any:
-    """The value that `text` holds. Raises NotJsonError, also for nesting deeper than 1,024 levels."""
+    """The value of the JSON in `text`. Raises NotJsonError, also for nesting deeper than 1,024 levels."""
     if len(text) > DEEP_BYTES_MIN and may_be_deep(text):
         _check_depth(text)
     try:
@@ -58,14 +59,14 @@ def from_json(text: Text) -> Any:
 
 
 def may_be_deep(text: Text) -> bool:
-    """Whether there are as many brackets as it takes to nest too deeply."""
+    """Whether the text has enough brackets to nest too deeply."""
     if isinstance(text, str):
         return text.count("[") + text.count("{") > READ_LEVELS_MAX
     return text.count(b"[") + text.count(b"{") > READ_LEVELS_MAX
 
 
 def _check_depth(text: Text) -> None:
-    """Raises NotJsonError for nesting deeper than 1,024 levels, which is orjson's limit. Other faults are for msgspec to name."""
+    """Raise NotJsonError for nesting deeper than 1,024 levels, which is orjson's limit. msgspec reports other faults."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -81,7 +82,7 @@ def _from_deep_json(text: Text) -> Any:
 
 
 def to_json(value: Any) -> bytes:
-    """Compact JSON. Raises EncodeError for nesting beyond 254 levels."""
+    """The value as compact JSON. Raises EncodeError for nesting beyond 254 levels."""
     try:
         return orjson.dumps(value, _default, _OPTIONS)
     except TypeError:
@@ -89,7 +90,7 @@ def to_json(value: Any) -> bytes:
 
 
 def to_json_line(value: Any) -> bytes:
-    """Compact JSON with a line break, for stored rows: what is undefined is null, and nothing is altered.
+    """The value as compact JSON with a line break, for stored rows: undefined becomes null, and no other value changes.
 
     Raises EncodeError for bytes that are not UTF-8, and for nesting beyond 254 levels.
     """
@@ -102,7 +103,7 @@ def to_json_line(value: Any) -> bytes:
 
 
 def _to_wide_json(value: Any, default: Callable[[Any], Any]) -> bytes:
-    """The slow way, for integers beyond 64 bits."""
+    """JSON with integers beyond 64 bits, which is slower."""
     if _nests_deeply(value):
         raise EncodeError(f"the row cannot become JSON: it nests deeper than {WRITTEN_LEVELS_MAX} levels")
     try:
@@ -113,7 +114,7 @@ def _to_wide_json(value: Any, default: Callable[[Any], Any]) -> bytes:
 
 
 def _nests_deeply(value: Any) -> bool:
-    """Level by level, so that it needs no stack itself."""
+    """Whether a value nests beyond 254 levels. Goes level by level, so it needs no deep stack itself."""
     level = [value]
     for _ in range(WRITTEN_LEVELS_MAX):
         level = [inner for each in level for inner in _inside(each)]
@@ -143,7 +144,7 @@ def _stored_default(value: Any) -> Any:
 
 
 def to_text(value: Any) -> Text:
-    """The text of any value, as `str()` and templates give it."""
+    """The text of any value, as in `str()` and templates."""
     kind = type(value)
     if kind is str or kind is bytes:
         return value  # type: ignore[no-any-return]
@@ -163,7 +164,7 @@ def to_text(value: Any) -> Text:
 
 
 def concat(left: Any, right: Any) -> Text:
-    """Both as text, joined. Two halves of one character may meet here, so bytes are looked at again."""
+    """Both values as joined text. The bytes are checked again, because two halves of one character may meet."""
     left, right = to_text(left), to_text(right)
     if len(left) + len(right) > TEXT_LENGTH_MAX:
         raise BadValueError(f"the text would be longer than {TEXT_LENGTH_MAX}")
@@ -173,7 +174,7 @@ def concat(left: Any, right: Any) -> Text:
 
 
 def join(parts: list[Text], separator: Text) -> Text:
-    """Strings joined by a separator; bytes stay exact."""
+    """The strings joined with a separator. Bytes stay exact."""
     if type(separator) is str and all(type(part) is str for part in parts):
         return separator.join(parts)  # type: ignore[arg-type]
     return text_of(octets(separator).join(octets(part) for part in parts))

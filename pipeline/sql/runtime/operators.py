@@ -1,7 +1,7 @@
 """Arithmetic and the truth of a condition while a rule runs.
 
-Nothing is coerced. An operand that is not a number raises an error; so do division by zero and a float beyond its range. `+`
-also joins text, as soon as one side is a string.
+Operands are not converted. An operand that is not a number raises an error, and so do division by zero and a float
+beyond its range. `+` also joins text if one side is a string.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _integers(operator: str, left: Any, right: Any) -> None:
 
 
 def add(left: Any, right: Any) -> Any:
-    """A sum, or text joined when one side is a string."""
+    """The sum, or joined text if one side is a string."""
     if is_number(left) and is_number(right):
         return _finite(left + right)
     if type(left) in (str, bytes) or type(right) in (str, bytes):
@@ -59,7 +59,7 @@ def multiply(left: Any, right: Any) -> Any:
 
 
 def divide(left: Any, right: Any) -> float:
-    """Always a float."""
+    """`/`, which always gives a float."""
     _numbers("/", left, right)
     if right == 0:
         raise BadValueError("division by zero")
@@ -67,14 +67,14 @@ def divide(left: Any, right: Any) -> float:
 
 
 def quotient(left: Any, right: Any) -> int:
-    """`div`: cut toward zero."""
+    """`div`, which rounds toward zero."""
     _integers("div", left, right)
     size = abs(left) // abs(right)
     return int(size if (left < 0) == (right < 0) else -size)
 
 
 def remainder(left: Any, right: Any) -> int:
-    """`mod`: with the sign of the dividend."""
+    """`mod`, which has the sign of the dividend."""
     _integers("mod", left, right)
     size = abs(left) % abs(right)
     return int(-size if left < 0 else size)
@@ -87,14 +87,14 @@ def negate(value: Any) -> Any:
 
 
 def truth(value: Any) -> bool:
-    """A condition that is not a comparison: a boolean means itself; anything else raises an error."""
+    """The value of a condition that is not a comparison: a boolean. Raises BadValueError for anything else."""
     if value is True or value is False:
         return bool(value)
     refuse("a condition that is true or false", value)
 
 
 def topic_matches(topic: Any, topic_filter: Any) -> bool:
-    """`=~`. Both undefined match, one undefined does not; a boolean or null beside a string becomes its word."""
+    """`=~`. Two undefined sides match, one does not. A boolean or null against a string becomes its word."""
     if topic is UNDEFINED or topic_filter is UNDEFINED:
         return topic is topic_filter
     topic, topic_filter = align(topic, topic_filter)
@@ -104,7 +104,7 @@ def topic_matches(topic: Any, topic_filter: Any) -> bool:
 
 
 def elements(collection: Any, most: int) -> list[Any]:
-    """What FOREACH goes through: a list of at most so many elements; anything else has none."""
+    """The elements for FOREACH: those of a list, which may have at most `most` elements. Anything else has no elements."""
     if type(collection) is not list:
         return []
     if len(collection) > most:
@@ -113,5 +113,5 @@ def elements(collection: Any, most: int) -> list[Any]:
 
 
 def list_of_range(begin: int, end: int) -> list[int]:
-    """`[A..B]`."""
+    """The list `[A..B]`."""
     return list(range(begin, end + 1))

@@ -1,9 +1,9 @@
 """Comparison: the dialect's six operators over all types, and strict equality.
 
-`compare_*` follow five steps in this order: both undefined are equal; one undefined makes every operator false, `!=`
-too; a number against a string parses the string or raises; a boolean or null against a string becomes its word; all
-else by one total order over types: number < boolean and null < map < list < string.
-`same` is the strict equality of IN, the switch form of CASE and contains(): no coercion, 1 is not 1.0.
+`compare_*` follow five steps in this order: two undefined sides are equal; one undefined side makes every operator
+false, also `!=`; a number against a string parses the string or raises; a boolean or null against a string becomes its
+word; all other values have one total order over types: number < boolean and null < map < list < string. `same` is the
+strict equality of IN, the switch form of CASE and contains(): without conversion, 1 is not 1.0.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DIGITS_MAX: Final = 4000
 
 
 def parse_number(text: Any) -> int | float:
-    """The number that a string holds: sign, digits, and a float only with digits on both sides of the point."""
+    """The number in a string: a sign and digits. A float needs digits on both sides of the point. Raises BadValueError."""
     if type(text) is str and len(text) <= DIGITS_MAX:
         if _INTEGER.fullmatch(text):
             return int(text)
@@ -83,14 +83,14 @@ def _order_maps(left: dict[str, Any], right: dict[str, Any]) -> int:
 
 
 def _bit_text(value: Any) -> str:
-    """A string of 0 and 1, whose order is that of the bits."""
+    """A string of 0 and 1, which has the same order as the bits."""
     if isinstance(value, Bits):
         return f"{value.value:0{value.size}b}"
     return "".join(f"{octet:08b}" for octet in octets(value))
 
 
 def same(left: Any, right: Any) -> bool:
-    """Strict equality, all the way down."""
+    """Strict equality at every level."""
     kind = type(left)
     if kind is not type(right):
         return False
@@ -102,17 +102,17 @@ def same(left: Any, right: Any) -> bool:
 
 
 def is_in(value: Any, items: list[Any]) -> bool:
-    """Strict membership."""
+    """Whether a list has a strictly equal item."""
     return any(same(value, item) for item in items)
 
 
 def equal(left: Any, right: Any) -> bool:
-    """Equality by value, 1 = 1.0, without coercion of text."""
+    """Equality by value (1 = 1.0), without conversion of text."""
     return order(left, right) == 0
 
 
 def align(left: Any, right: Any) -> tuple[Any, Any]:
-    """Steps three and four: a number meets a string, a word meets a string."""
+    """Steps three and four: a number against a string, and a word against a string."""
     left_text = type(left) is str or type(left) is bytes
     right_text = type(right) is str or type(right) is bytes
     if left_text == right_text:

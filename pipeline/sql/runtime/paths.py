@@ -1,11 +1,10 @@
-"""Reading and writing inside values while a rule runs.
+"""Reads and writes inside values while a rule runs.
 
-A path is a tuple of steps: a str is a key, an int an index from 1 (negative from the end), `APPEND` is the `[-0]` of an
-assignment, and a tuple is an index that is itself a path, looked up in `origin`, the record in which the outer path is
-being read. A string met on the way is read as JSON. Writing copies each level it passes, because values are shared.
+A path is a tuple of steps: a str is a key, an int is an index from 1 (negative from the end), and `APPEND` is the `[-0]` of an
+assignment. A tuple is an index by path, which is looked up in `origin`, the record that the outer path reads. A string on the
+way is read as JSON. Writing copies each level on the path, because values are shared.
 
-Source: the dialect's path and assignment rules. The compiler writes short paths inline and calls this file for the
-rest.
+Source: the dialect's rules for paths and assignments. The compiler writes short paths inline and calls this file for others.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Steps = tuple[Step, ...]
 
 
 def opened(value: Any) -> Any:
-    """A string as the JSON value that it holds, `undefined` if it holds none; all else as it is."""
+    """The JSON value of a string, or `undefined` if the string is not JSON. Any other value stays unchanged."""
     if type(value) is str or type(value) is bytes:
         try:
             return from_json(value)
@@ -41,7 +40,7 @@ def opened(value: Any) -> Any:
 
 
 def member(value: Any, key: str) -> Any:
-    """The value of a key; `undefined` for what has no such key."""
+    """The value of a key, or `undefined`."""
     if type(value) is dict:
         return value.get(key, UNDEFINED)
     value = opened(value)
@@ -49,7 +48,7 @@ def member(value: Any, key: str) -> Any:
 
 
 def element(value: Any, index: Any) -> Any:
-    """The element at a 1-based index; `undefined` when out of range, for index 0, and for what is not a list."""
+    """The element at a 1-based index, or `undefined`: for an index out of range, for 0, and for a value that is not a list."""
     if type(value) is not list:
         value = opened(value)
         if type(value) is not list:
@@ -75,7 +74,7 @@ def _resolved(step: Step, origin: Any) -> Any:
 
 
 def put(target: Any, steps: Steps, value: Any, origin: Any) -> Any:
-    """`target` with `value` written at `steps`; missing levels are made; a level that is not a map or a list is replaced."""
+    """`target` with `value` at `steps`. Missing levels are created, and a level that is not a map or a list is replaced."""
     if not steps:
         return value
     step, rest = steps[0], steps[1:]
@@ -103,7 +102,7 @@ def _put_element(target: Any, index: Any, value: Any) -> Any:
 
 
 def sliced(value: Any, begin: int, end: int) -> list[Any]:
-    """`path[begin..end]`, both ends included and from the end when negative."""
+    """`path[begin..end]`, with both ends; negative ones count from the end."""
     if type(value) is not list:
         refuse("a list to take a range of", value)
     first, last = _position(begin, value), _position(end, value)
@@ -118,7 +117,7 @@ def _position(index: int, items: list[Any]) -> int:
 
 
 def sublist(items: list[Any], start: int, length: int) -> list[Any]:
-    """`length` elements from the 1-based `start`; less when the list ends before, none when it begins beyond."""
+    """`length` elements from the 1-based `start`, or fewer if the list ends before."""
     if start > len(items) + 1 and start >= 2:
         return []
     if start < 1 or length < 0:

@@ -1,8 +1,8 @@
 """Protobuf messages as values of the language, from the text of a .proto file.
 
-`file_descriptor` turns the text into the descriptor that Google's library works on, so no compiler is needed; the ingress
-reads EMQX's ExHook by it too. `fill` and `as_map` go between messages and maps. Enums are their names, bytes are strings,
-fields that are not set are left out, and `undefined` sets nothing. Imports of other files are refused.
+`file_descriptor` makes the descriptor for Google's library from the text, so no compiler is needed. The ingress also
+reads EMQX's ExHook with it. `fill` and `as_map` convert between messages and maps. Enums become their names, and bytes
+become strings. Fields that are not set are left out, and `undefined` sets nothing. Imports of other files are refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SCALARS: Final = {
 
 
 def file_descriptor(source: str) -> Any:
-    """The descriptor of one file. Raises ValueError for what it cannot take."""
+    """The descriptor of one file. Raises ValueError for a text that it cannot accept."""
     parsed = Parser().parse(source)
     described = descriptor_pb2.FileDescriptorProto(name="schema.proto", syntax=parsed.syntax or "proto2")
     for element in parsed.file_elements:
@@ -66,7 +66,7 @@ def _message(target: Any, message: Any, syntax: str) -> None:
 
 
 def _mark_optional(target: Any, message: Any) -> None:
-    """An `optional` field of proto3 is a oneof of its own, after the real ones."""
+    """Make each `optional` field of proto3 a separate oneof, after the real ones."""
     wanted = ast.FieldCardinality.OPTIONAL
     names = {e.name for e in message.elements if isinstance(e, ast.Field) and e.cardinality == wanted}
     for field in target.field:
@@ -87,7 +87,7 @@ def _enum(target: Any, enum: Any) -> None:
 
 
 def _service(target: Any, service: Any) -> None:
-    """The calls of a service; schemas of rules have no use for them."""
+    """Add the calls of a service. Schemas of rules do not use them."""
     target.name = service.name
     for element in service.elements:
         if isinstance(element, ast.Method):
@@ -118,7 +118,7 @@ def _typed(target: Any, name: str) -> None:
 
 
 def _map(target: Any, field: Any) -> None:
-    """A map is a repeated message of key and value."""
+    """Add a map field, which is a repeated message of key and value."""
     entry = target.nested_type.add()
     entry.name = "".join(part.capitalize() for part in field.name.split("_")) + "Entry"
     entry.options.map_entry = True
@@ -132,7 +132,7 @@ def _map(target: Any, field: Any) -> None:
 
 
 def fill(message: Any, value: dict[str, Any]) -> None:
-    """Sets the fields of `message` from a map; keys that it does not have are passed over."""
+    """Set the fields of `message` from a map. Unknown keys are ignored."""
     for field in message.DESCRIPTOR.fields:
         given = value.get(field.name, UNDEFINED)
         if given is UNDEFINED:

@@ -1,8 +1,8 @@
-"""Registered schemas: JSON Schema, Avro and Protobuf, behind three verbs.
+"""Registered schemas: JSON Schema, Avro and Protobuf, with the same three verbs.
 
-A schema is built once, when configuration names it, and kept in a Context; programs find it there by its id. Each kind
-needs its own library, imported when the first schema of that kind is built (the extra `schemas` brings them).
-Nothing is fetched: a reference to another document is refused.
+A schema is built once and kept in a Context, where programs find it by its name. Each kind needs its own library, which is
+imported when the first schema of that kind is built (the extra `schemas` has these libraries). Nothing is fetched: a reference
+to another document is refused.
 
 Sources: json-schema.org/draft/2020-12, avro.apache.org/docs/1.11.1/specification, protobuf.dev/programming-guides.
 """
@@ -21,14 +21,14 @@ from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
 
 
 class SchemaText(NamedTuple):
-    """A schema as the configuration has it."""
+    """A schema in the form of the configuration."""
 
     type: str  # json, avro or protobuf
     source: str
 
 
 class RegisteredSchema(Protocol):
-    """A registered schema. `kind` names a message type where the schema has several. All verbs raise BadValueError."""
+    """A registered schema. `kind` names a message type if the schema has several. All verbs raise BadValueError."""
 
     def encode(self, value: Any, kind: str | None) -> bytes: ...
 
@@ -36,7 +36,7 @@ class RegisteredSchema(Protocol):
 
 
 def build(type_name: str, source: str) -> RegisteredSchema:
-    """The schema of a type (`json`, `avro` or `protobuf`) from its source text. Raises ConfigError."""
+    """Build a schema of a type (`json`, `avro` or `protobuf`) from its source text. Raises ConfigError."""
     make = KINDS.get(type_name)
     if make is None:
         raise ConfigError(f"expected a schema of type {', '.join(KINDS)}, found {type_name!r}")
@@ -50,7 +50,7 @@ def build(type_name: str, source: str) -> RegisteredSchema:
 
 
 class JsonSchema:
-    """JSON that satisfies a schema. Patterns are searched in linear time; what the schema refers to must be in it."""
+    """JSON that satisfies a schema. Patterns are matched in linear time. The schema may refer only to its own parts."""
 
     def __init__(self, source: str) -> None:
         import jsonschema_rs
@@ -79,12 +79,12 @@ class JsonSchema:
 
 
 def _elsewhere(uri: str) -> Any:
-    """A schema that another one refers to. It is not fetched: neither from the network nor from the machine's files."""
+    """Refuse a reference to another schema. It is not fetched, neither from the network nor from files."""
     raise ValueError(f"it refers to {uri}, which is not in it; nothing is fetched")
 
 
 class AvroSchema:
-    """Avro's binary encoding without a container. Logical types are left as the numbers and strings that they are."""
+    """Avro's binary encoding without a container. Values of logical types stay numbers and strings."""
 
     def __init__(self, source: str) -> None:
         import fastavro
@@ -125,13 +125,14 @@ def _without_logical_types(schema: Any) -> Any:
 
 
 def _weigh(schema: Any, known: dict[str, bool]) -> bool:
-    """Whether each value of a schema takes a byte at least. Raises ValueError for an array whose items may take no byte.
+    """Whether each value of a schema takes at least one byte. Raises ValueError for an array whose items may take no
+    byte.
 
-    A few bytes could announce thousands of millions of such items, and each would be made. `known`: named types so far.
+    A few bytes could announce billions of such items, and each would be made. `known`: the named types so far.
     """
     if isinstance(schema, str):
         return known.get(schema.rpartition(".")[2], schema != "null")
-    if isinstance(schema, list):  # a union says which of its types it is: a byte
+    if isinstance(schema, list):  # a union takes a byte for the number of its type
         for each in schema:
             _weigh(each, known)
         return True
@@ -145,7 +146,7 @@ def _weigh(schema: Any, known: dict[str, bool]) -> bool:
             _weigh(schema["values"], known)
             return True
         case "record":
-            known[name] = True  # while it is looked at: a record within itself comes through a union, array or map
+            known[name] = True  # for a recursive record, whose inner record is in a union, array or map
             weights = [_weigh(each["type"], known) for each in schema["fields"]]
             known[name] = any(weights)
             return known[name]
@@ -159,7 +160,7 @@ def _weigh(schema: Any, known: dict[str, bool]) -> bool:
 
 
 def _as_bytes(value: Any) -> Any:
-    """All strings as bytes, for schemas whose strings are binary."""
+    """A value with all strings as bytes, for schemas whose strings are binary."""
     if isinstance(value, dict):
         return {key: _as_bytes(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -168,7 +169,7 @@ def _as_bytes(value: Any) -> Any:
 
 
 class ProtobufSchema:
-    """The messages of one .proto text. `kind` is a message's name, nested ones with points."""
+    """The messages of one .proto text. `kind` is the name of a message, with dots for nested messages."""
 
     def __init__(self, source: str) -> None:
         from google.protobuf import descriptor_pool, message_factory
@@ -215,7 +216,7 @@ class ProtobufSchema:
 
 
 def as_row_value(value: Any) -> Any:
-    """Bytes in the language's form, all the way down; what is not finite has no place in a row."""
+    """A value with bytes in the language's form, at every level. Raises BadValueError for a float that is not finite."""
     if isinstance(value, dict):
         return {str(key): as_row_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

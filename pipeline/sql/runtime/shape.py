@@ -1,12 +1,11 @@
-"""Decoding only what is read: a payload as a small struct of the keys that programs use.
+"""Decodes only the keys of a payload that programs use, into a small struct.
 
-A rule that reads three keys of a payload needs three values, not a dict of thirty: msgspec fills a struct and skips
-the rest in less than half the time. `Shape` is that struct with its decoder. Programs with the same keys have the same
-shape, and programs that see the same events are given one together (`share_payload`), so that a payload is decoded
-once for all.
+A rule that reads three keys of a payload needs three values and not a dict of thirty. msgspec fills a struct and skips the other
+keys in less than half the time. `Shape` is this struct with its decoder. Programs with the same keys have the same shape.
+Programs that get the same events share one shape (`share_payload`), so that each payload is decoded once.
 
-What does not fit (a payload that is not an object, bytes that are not UTF-8) takes the general way, with the same result. One
-difference remains: a number beyond the range of a float is only noticed where it is read.
+A payload that does not fit (not an object, or bytes that are not UTF-8) is decoded in the general way, with the same result. One
+difference remains: a number beyond the range of a float is an error only if a rule reads it.
 """
 
 from __future__ import annotations
@@ -23,18 +22,17 @@ KEYS_MAX: Final = 64
 
 
 def attribute(key: str) -> str:
-    """The struct's attribute for a key of the payload."""
+    """The name of the struct's attribute for a key of the payload."""
     return f"k_{key}" if key.isascii() and key.isidentifier() else f"x_{key.encode().hex()}"
 
 
 def fits(key: str) -> bool:
-    """Whether a struct may have this key: msgspec takes none that JSON would have to escape."""
+    """Whether a struct may have this key. msgspec accepts no key that JSON would have to escape."""
     return key.isprintable() and '"' not in key and "\\" not in key
 
 
 class Shape:
-    """The keys that are read from the top of a payload. Get it from `shape_of`, which gives equal keys the same
-    shape."""
+    """The keys that rules read from the top level of a payload. Use `shape_of`, which gives the same shape for equal keys."""
 
     __slots__ = ("decode", "keys", "struct")
 
@@ -46,7 +44,7 @@ class Shape:
         self.decode = msgspec.json.Decoder(self.struct).decode
 
     def of(self, document: Any) -> Any:
-        """The struct with the values of a document that is decoded already."""
+        """The struct with the values of a decoded document."""
         return self.struct(*(member(document, key) for key in self.keys))
 
 

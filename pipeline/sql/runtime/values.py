@@ -1,6 +1,6 @@
-"""The values of the language and how each becomes text.
+"""The values of the language, and their texts.
 
-Representation, decided here once:
+This file defines their representation:
 
     undefined   UNDEFINED, a singleton         list   list
     null        None                           map    dict with str keys
@@ -8,12 +8,12 @@ Representation, decided here once:
     integer     int, unbounded                 bits   Bits: 1 to 7 bits more than whole bytes, never leaves an
     expression float       float, never NaN or infinite
 
-Strings and binaries are one type in the language. Keeping valid UTF-8 as `str` lets rows go to JSON as they are;
-keeping the rest as `bytes` loses nothing; and because the choice is canonical, equal strings are equal Python values.
-`text_of` makes the choice, `octets` goes back. Values are shared between rows, programs and the decoded payload:
-nobody mutates them.
+Strings and binaries are one type in the language. Valid UTF-8 is `str`, so that rows become JSON without conversion.
+Other strings are `bytes`, so that nothing is lost. Each string has only one of the two forms, so equal strings are
+equal Python values. `text_of` chooses the form, and `octets` gives the bytes. Rows, programs and the decoded payload
+share values: nobody changes them.
 
-This file knows nothing of statements or functions.
+This file does not know statements or functions.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ Row = dict[str, Any]
 Text = str | bytes
 
 TEXT_DECIMALS: Final = 10
-# What one operator or function may make. A chain of aliases that each double the last would fill any memory.
+# Limits of the result of one operator or function. A chain of aliases that each double the last would fill any memory.
 TEXT_LENGTH_MAX: Final = 16_777_216
 INTEGER_BITS_MAX: Final = 1_000_000
 _EXACT: Final = Context(prec=1100)
 
 
 class BadValueError(TidegateError, code="BAD_REQUEST", fault="author"):
-    """A value that an operator or function cannot take; `evaluate` turns it into an EvaluationError with the place."""
+    """An operator or function cannot accept a value. `evaluate` converts this into an EvaluationError with the place."""
 
 
 class Undefined:
-    """The type of UNDEFINED. There is one instance, also after copying and pickling."""
+    """The type of UNDEFINED. It has one instance, also after copying and pickling."""
 
     __slots__ = ()
 
@@ -94,7 +94,7 @@ def octets(text: Text) -> bytes:
 
 
 def type_name(value: object) -> str:
-    """What the manual calls the type of `value`."""
+    """The name of the type of `value` in the manual."""
     if value is UNDEFINED:
         return "undefined"
     if value is None:
@@ -123,8 +123,9 @@ def refuse(expected: str, value: object) -> NoReturn:
 
 
 def float_text(value: float, decimals: int, *, compact: bool) -> str:
-    """Decimal text of a float as Erlang's float_to_binary writes it: half a unit is added in binary, then cut
-    exactly."""
+    """The decimal text of a float, as Erlang's float_to_binary writes it: half a unit is added in binary, and the
+    rest is cut exactly.
+    """
     magnitude = abs(value)
     rounded = Decimal(magnitude + 0.5 / 10**decimals if decimals < 19 and magnitude < 2**53 else magnitude)
     if decimals < 19 and magnitude < 2**53:
@@ -138,35 +139,35 @@ def float_text(value: float, decimals: int, *, compact: bool) -> str:
 
 
 def number_text(value: float) -> str:
-    """An integer in decimal; a float with up to ten decimals, at least one, and never an exponent."""
+    """The decimal text of a number. A float has one to ten decimals, and never an exponent."""
     if type(value) is int:
         try:
             return str(value)
         except ValueError:
             raise BadValueError("an integer of more than 4300 digits cannot become text") from None
     short = repr(value)
-    # Below 2**16 the shortest text is also the cut one, as long as it fits the decimals: skips exact arithmetic.
+    # Below 2**16 the shortest text is also the exact one if it fits the decimals. This avoids exact arithmetic.
     if -65536.0 < value < 65536.0 and "e" not in short and len(short) - short.index(".") - 1 <= TEXT_DECIMALS:
         return short
     return float_text(value, TEXT_DECIMALS, compact=True)
 
 
 def bounded_text(text: Text) -> Text:
-    """Text that was made larger, unless it is too large."""
+    """`text`, which an operation made longer. Raises BadValueError if it is too long."""
     if len(text) > TEXT_LENGTH_MAX:
         raise BadValueError(f"the text would be longer than {TEXT_LENGTH_MAX}")
     return text
 
 
 def bounded_integer(number: int) -> int:
-    """An integer that was made larger, unless it is too large."""
+    """`number`, which an operation made larger. Raises BadValueError if it is too large."""
     if number.bit_length() > INTEGER_BITS_MAX:
         raise BadValueError(f"the integer would have more than {INTEGER_BITS_MAX} bits")
     return number
 
 
 def is_larger(value: Any, limit: int) -> bool:
-    """Whether a value, written out, takes more than about `limit` bytes. Looks at no more of it than that."""
+    """Whether a value in written form takes more than about `limit` bytes. Stops at this limit."""
     left, waiting = limit, [value]
     while waiting and left >= 0:
         value = waiting.pop()
@@ -182,5 +183,5 @@ def is_larger(value: Any, limit: int) -> bool:
 
 
 def is_printable(items: list[Any]) -> bool:
-    """Whether Erlang would show this list as text: Latin-1 character codes, white space and escape included."""
+    """Whether Erlang shows this list as text: Latin-1 character codes, with white space and escape."""
     return all(type(i) is int and (32 <= i <= 126 or 160 <= i <= 255 or 8 <= i <= 13 or i == 27) for i in items)

@@ -1,1 +1,1 @@
-"""Statement text to a syntax tree, and back to text."""
+"""Converts the text of a statement into a syntax tree, and back."""

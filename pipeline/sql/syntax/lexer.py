@@ -1,11 +1,11 @@
-"""Statement text to tokens.
+"""Splits the text of a statement into tokens.
 
-A token carries its kind, its value and its offsets in the text, so that every later error can point at it. Kinds are
-the keywords in upper case, the operators themselves, and NAME, QUOTED, STRING, INTEGER, FLOAT, RANGE, TRUE, FALSE, END.
+A token has its kind, its value and its offsets in the text, so that every later error can show its place. Kinds are the keywords
+in upper case, the operators themselves, and NAME, QUOTED, STRING, INTEGER, FLOAT, RANGE, TRUE, FALSE, END.
 
-Kept from the original dialect: two single quotes inside a string do not end it and stay two; all quote characters at
-both ends of a string are trimmed; numbers such as `10e3` and `1.5f` are refused. Different from it, on purpose: a
-comment may be the last thing in a statement, and a line may begin with `/`.
+As in the original dialect, two single quotes inside a string do not end it and stay two quotes, all quotes at both ends of a
+string are trimmed, and numbers such as `10e3` and `1.5f` are refused. Different on purpose: a comment may end a statement, and a
+line may begin with `/`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Token(NamedTuple):
     end: int
 
 
-# Longest match first where one pattern begins like another; a number that only looks like one is caught as BADNUMBER.
+# If two patterns begin alike, the longer one comes first. BADNUMBER matches texts that only look like numbers.
 _TOKEN: Final = re.compile(
     r"""
       (?P<SPACE>   (?: [ \t\r\n]+ | --[^\n]* )+ )
@@ -68,7 +68,7 @@ _TOKEN: Final = re.compile(
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of a statement, ending with END. Raises SqlError at the first character that begins none."""
+    """The tokens of a statement; the last is END. Raises SqlError at the first character that does not begin a token."""
     if len(text) > STATEMENT_CHARACTERS_MAX:
         raise error_at(text, 0, f"a statement has at most {STATEMENT_CHARACTERS_MAX} characters, found {len(text)}")
     tokens = []
@@ -137,7 +137,7 @@ def _unexpected(text: str, position: int) -> str:
 
 
 def error_at(text: str, offset: int, message: str) -> SqlError:
-    """A SqlError for `offset`: line and column from 1, and the line with a caret under the place."""
+    """A SqlError for the place at `offset`, with line and column from 1, and the line with a caret under the place."""
     line_start = text.rfind("\n", 0, offset) + 1
     line_end = text.find("\n", offset)
     line_text = text[line_start : line_end if line_end >= 0 else len(text)].rstrip("\r")
@@ -147,8 +147,10 @@ def error_at(text: str, offset: int, message: str) -> SqlError:
 
 
 def _cut(line: str, column: int, width: int = 100) -> str:
-    """The part of a long line around the place, and below it the caret. A tab stays a tab, so that the caret lines
-    up."""
+    """The part of a long line around the place, with the caret below.
+
+    A tab stays a tab, so that the caret is under its place.
+    """
     begin = max(0, column - width // 2)
     shown = line[begin : begin + width]
     lead = "".join("\t" if c == "\t" else " " for c in shown[: column - begin])

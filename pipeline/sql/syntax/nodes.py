@@ -1,8 +1,7 @@
-"""The syntax tree of a statement, and its text again.
+"""The syntax tree of a statement.
 
-Nodes are frozen dataclasses; `span` (offsets in the text) takes no part in equality, so `parse(print(tree)) == tree`
-can be tested. Conditions and expressions share one union, because a comparison is both; the parser decides what may
-stand where.
+Nodes are frozen dataclasses. `span` (offsets in the text) does not count for equality, so tests can compare `parse(print(tree))`
+with `tree`. Conditions and expressions share one union, because a comparison is both. The parser decides where each is allowed.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ class Literal(Node):
 
 @dataclass(frozen=True, slots=True)
 class RangeLiteral(Node):
-    """`[A..B]` on its own: the list A, A+1, …, B."""
+    """`[A..B]` alone: the list A, A+1, …, B."""
 
     begin: int
     end: int
@@ -167,8 +166,10 @@ class Field(Node):
 
 @dataclass(frozen=True, slots=True)
 class Statement(Node):
-    """`collect` is FOREACH's: then `fields` are its fields, the last the collection, and `do` and `incase` may be
-    given."""
+    """SELECT, or FOREACH if `collect` is true.
+
+    Then the last of `fields` is the collection, and `do` and `incase` may be set.
+    """
 
     fields: tuple[Field | Star, ...]
     sources: tuple[str, ...]

@@ -1,9 +1,9 @@
-"""Tokens to a syntax tree: recursive descent, with one table for the binary operators.
+"""Makes a syntax tree from tokens by recursive descent, with one table for the binary operators.
 
-What may stand where is the grammar's, kept from the original dialect: AND, OR, NOT and IN only in conditions; a
-comparison also as a field or an argument; CASE as a field or an argument but never as an operand; only names and paths
-are indexed. Three modes say what parentheses may hold: in a VALUE an expression, in an ARGUMENT also a comparison or a
-CASE, in a CONDITION all but CASE.
+The grammar is that of the original dialect: AND, OR, NOT and IN are allowed only in conditions; a comparison is also allowed as
+a field or an argument; CASE is allowed as a field or an argument but not as an operand; only names and paths have an index.
+Three modes say what parentheses may hold: an expression in a VALUE, also a comparison or a CASE in an ARGUMENT, and everything
+except CASE in a CONDITION.
 
 Raises SqlError with the place. This file does not know functions or types.
 """
@@ -20,7 +20,7 @@ from pipeline.topics import validate_filter
 
 DEPTH_MAX: Final = 100
 COMPARISONS: Final = frozenset(["=", "!=", "<>", "<", ">", "<=", ">=", "=~", "~="])
-# Binding power of the arithmetic operators; all are left-associative, and unary signs bind tighter than any of them.
+# Precedence of the arithmetic operators. All are left-associative, and unary signs have a higher precedence.
 BINDING: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "div": 2, "mod": 2}
 
 
@@ -33,13 +33,15 @@ class Mode(Enum):
 
 
 def parse(text: str, *, any_source: bool = False) -> n.Statement:
-    """The tree of one statement. Offsets in spans are those of `text`. `any_source` lets FROM name a topic filter that can
-    never match."""
+    """The tree of one statement.
+
+    Spans are offsets in `text`. `any_source` allows a topic filter that can never match in FROM.
+    """
     return _Parser(text, any_source).statement()
 
 
 def parse_path(text: str) -> n.Path:
-    """The tree of a path on its own, for the tools that show what a rule reads."""
+    """The tree of a single path, for the tools that show what a rule reads."""
     parser = _Parser(text)
     path = parser.path()
     parser.expect("END", "the end of the path")
@@ -134,7 +136,7 @@ class _Parser:
             alias = self.alias()
         else:
             value = self.comparison(Mode.VALUE)
-            # A bare comparison takes an alias only after AS; all other fields also without.
+            # A bare comparison needs AS before its alias. All other fields do not.
             alias = self.alias(optional_as=not isinstance(value, n.Comparison))
         return n.Field(value, alias, span=self.span_from(start))
 
@@ -203,7 +205,7 @@ class _Parser:
         return n.Comparison(kind, left, right, span=self.span_from(start))
 
     def require_operand(self, node: n.Expression, mode: Mode, start: int) -> None:
-        """An argument may compare parenthesised comparisons and CASEs; nothing else may."""
+        """Refuse a condition or CASE as an operand. Only an argument may compare comparisons and CASEs in parentheses."""
         if mode is not Mode.ARGUMENT:
             self.require_value(node, start)
 
@@ -301,7 +303,7 @@ class _Parser:
     # --- CASE
 
     def at_case(self) -> bool:
-        """Whether a CASE begins here, maybe behind opening parentheses."""
+        """Whether a CASE begins here, possibly after opening parentheses."""
         position = self.position
         while self.tokens[position].kind == "(":
             position += 1

@@ -1,6 +1,5 @@
-"""A syntax tree as statement text: one canonical spelling, fully parenthesised where the grammar allows it.
-
-The formatter of `tidegate rule` and the round-trip tests read it; the compiler does not.
+"""Writes a syntax tree as the text of a statement, in one canonical spelling, with parentheses wherever the grammar
+allows them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ _PLAIN_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9_$@~]*")
 
 
 def to_sql(statement: n.Statement) -> str:
-    """`parse(to_sql(tree)) == tree` for every tree that `parse` can return."""
+    """The text of a tree. `parse(to_sql(tree)) == tree` for every tree that `parse` can return."""
     parts = ["FOREACH" if statement.collect else "SELECT", _fields(statement.fields)]
     if statement.do is not None:
         parts += ["DO", _fields(statement.do)]
@@ -36,7 +35,7 @@ def _field(field: n.Field) -> str:
 
 
 def expression(node: n.Expression) -> str:
-    """One expression or condition."""
+    """The text of one expression or condition."""
     match node:
         case n.Literal(bool() as value):
             return "true" if value else "false"
