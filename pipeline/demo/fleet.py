@@ -1,8 +1,8 @@
-"""The simulated devices: each one a real MQTT connection that publishes, and remembers what the broker acknowledged.
+"""The simulated devices: each is a real MQTT connection, which publishes and remembers what the broker acknowledged.
 
-A device says that it comes (birth) and that it goes (farewell), and has the broker say it when the connection is cut
-(last will). Half of the fleet speaks MQTT 5, half 3.1.1. A few devices lose their connection once on the way, so that
-last wills are seen too. What is remembered here is one side of the proof; this file knows nothing of Kafka or S3.
+A device publishes a birth message and a goodbye message. If its connection is cut, the broker publishes its last will. Half of
+the devices use MQTT 5, half 3.1.1. A few devices lose their connection once, so that last wills occur too. The remembered
+messages are one side of the proof. This file does not know Kafka or S3.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ DISCONNECTED: Final = "client.disconnected"
 
 _CONNECT_SECONDS = 15.0
 _ACK_SECONDS = 15.0
-_AWAY_SECONDS = 1.0  # how long a device that lost its connection stays away
-_DROPPING_EVERY = 10  # one device in so many loses its connection once
+_AWAY_SECONDS = 1.0  # how long a device stays away after it has lost its connection
+_DROPPING_EVERY = 10  # one of this many devices loses its connection once
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Event:
-    """A client that came or went, as the device knows it."""
+    """A client that connected or disconnected, from the view of the device."""
 
     clientid: str
     event: str
@@ -56,7 +56,7 @@ class Event:
 
 @dataclass
 class Account:
-    """What the whole fleet did, in the order of each device."""
+    """The messages and events of all devices, in the order of each device."""
 
     messages: list[Sent] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -71,7 +71,7 @@ class FleetError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside", ret
 
 
 class Device:
-    """One device: connect, publish, be cut off, leave. Its network thread is paho's own."""
+    """One device: connect, publish, lose the connection, leave. Its network thread is paho's own."""
 
     def __init__(self, number: int, port_5: int, port_311: int, account: Account) -> None:
         self.kind = KINDS[number % len(KINDS)]
@@ -88,7 +88,7 @@ class Device:
         self._client = self._new_client()
 
     def connect(self) -> None:
-        """Connect and publish the birth message. Raises FleetError when the broker does not answer in time."""
+        """Connect and publish the birth message. Raises FleetError if the broker does not answer in time."""
         arrived = threading.Event()
 
         def on_connect(client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any) -> None:
@@ -112,7 +112,7 @@ class Device:
         sent = Sent(self.clientid, self._seq, json.dumps(reading).encode())
         self._account.messages.append(sent)
         info = self._client.publish(f"t/{self.clientid}", sent.payload, qos=1)
-        with self._lock:  # the acknowledgement can be there before publish has returned
+        with self._lock:  # the acknowledgement can arrive before publish returns
             if info.mid in self._early:
                 self._early.discard(info.mid)
                 sent.acked = True
@@ -120,15 +120,15 @@ class Device:
                 self._unacked[info.mid] = sent
 
     def cut_off(self) -> None:
-        """Lose the connection without a word: the broker publishes the last will."""
+        """Cut the connection without DISCONNECT, so that the broker publishes the last will."""
         self.wait_for_acks(_ACK_SECONDS)
         connection = self._client.socket()
         if isinstance(connection, socket.socket):
-            connection.shutdown(socket.SHUT_RDWR)  # paho's thread sees the end, and ends
+            connection.shutdown(socket.SHUT_RDWR)  # paho's thread notices this, and ends
         self._account.events.append(Event(self.clientid, DISCONNECTED))
 
     def leave(self) -> None:
-        """Wait for what is under way, publish the farewell, disconnect."""
+        """Wait for messages under way, publish the goodbye message, disconnect."""
         self.wait_for_acks(_ACK_SECONDS)
         self._say("offline")
         self._account.events.append(Event(self.clientid, DISCONNECTED))
@@ -163,7 +163,7 @@ class Device:
 
 
 class Fleet:
-    """All devices, and the one thread that lets them publish at their times."""
+    """All devices, and the thread that lets each publish at its times."""
 
     def __init__(self, devices: int, rate: float, port_5: int, port_311: int) -> None:
         self.account = Account()
@@ -180,12 +180,12 @@ class Fleet:
         self._thread.start()
 
     def check(self) -> None:
-        """Raises what ended the publishing thread, if anything did."""
+        """Raise the error that ended the publishing thread, if any."""
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
-        """Stop publishing, wait for the broker's acknowledgements, and let each device say farewell."""
+        """Stop publishing, wait for the broker's acknowledgements, and let each device leave."""
         self._stopping.set()
         self._thread.join()
         self.check()
@@ -199,7 +199,10 @@ class Fleet:
             self._failure = error
 
     def _run(self, dropping: Sequence[Device]) -> None:
-        """A heap of (due, number, device): each publishes, and some once lose their connection instead."""
+        """Run a heap of (due time, number, device).
+
+        Each device publishes at its times, and some lose their connection once instead.
+        """
         period = 1 / self._rate
         start = time.monotonic()
         due = [(start + period * n / len(self._devices), n, device) for n, device in enumerate(self._devices)]
@@ -220,7 +223,7 @@ class Fleet:
                 at += _AWAY_SECONDS
             else:
                 device.publish(time.time_ns() // 1_000_000)
-                at = max(at, time.monotonic() - period) + period  # after a stall nobody sends twice at once
+                at = max(at, time.monotonic() - period) + period  # after a delay, no device sends twice at once
             heapq.heappush(due, (at, number, device))
         for _, _, device in due:
             if id(device) in away:

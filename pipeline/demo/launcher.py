@@ -1,9 +1,10 @@
-"""Runs in a server's place until the server does: asks Linux to end this process with its parent, then becomes the server.
+"""Starts a server: asks Linux to end this process together with its parent, then becomes the server.
 
     python -I -S launcher.py <pid of the parent> <program> [argument …]
 
-A program of its own instead of `preexec_fn`: Python code between fork and exec runs in a copy of a process with many threads.
-Of servers started that way beside a live gRPC channel, one in a hundred aborted. The process id stays the same throughout.
+This is a separate program instead of `preexec_fn`, whose Python code runs between fork and exec in a copy of a process
+with many threads. One in a hundred servers that were started that way beside a live gRPC channel aborted. The process
+id does not change.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _CANNOT_RUN = 127  # a shell's status for a program that it cannot run
 def main() -> None:
     parent, command = int(sys.argv[1]), sys.argv[2:]
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it has gone already
+    if os.getppid() != parent:  # the parent has ended already
         raise SystemExit(1)
     try:
         os.execvp(command[0], command)

@@ -1,7 +1,6 @@
-"""What is going on now: the counters of ingress and worker, from their Prometheus endpoints, and how they are shown.
+"""The live view: reads the counters of ingress and worker from their Prometheus endpoints, and shows them.
 
-On a terminal a table is redrawn; anywhere else a line is printed every two seconds. These numbers are for the eye: the
-proof does not use them.
+On a terminal it redraws a table; elsewhere it prints a line every two seconds. The proof does not use these numbers.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _RATED: Final = ("records", "objects")
 
 
 class Snapshot(NamedTuple):
-    """All numbers of one moment. `actions` maps an action to its figures, named as in _OF_ACTION."""
+    """All numbers of one moment. `actions` maps an action to its figures, with the names of _OF_ACTION."""
 
     at: float
     sent: int
@@ -52,7 +51,7 @@ class Snapshot(NamedTuple):
 
 @dataclass
 class Show:
-    """The live view. `tick` reads the counters and shows them, at most as often as the place can bear."""
+    """The live view. `tick` reads and shows the counters, but not more often than the output needs."""
 
     console: Console
     account: Account
@@ -69,11 +68,11 @@ class Show:
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
-            with suppress(OSError):  # the terminal may be gone: that is one of the ways to stop the demo
+            with suppress(OSError):  # the terminal may be gone, because closing it is one way to stop the demo
                 self._live.stop()
 
     def tick(self, what: str) -> None:
-        """Show the numbers, under the word for what is going on."""
+        """Show the numbers below `what`, the present phase."""
         every = _REDRAW_EVERY_SECONDS if self._live else _LINE_EVERY_SECONDS
         if self._last is not None and time.monotonic() - self._last.at < every:
             return
@@ -94,7 +93,7 @@ class Show:
 
 
 def _samples(port: int) -> list[tuple[str, dict[str, str], float]]:
-    """What a Prometheus endpoint says now; nothing when it does not answer."""
+    """The present samples of a Prometheus endpoint, or none if it does not answer."""
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/metrics", timeout=2) as answer:
             text = answer.read().decode()

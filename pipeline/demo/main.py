@@ -1,7 +1,7 @@
-"""The life of the demo: start everything, let the devices publish, stop them, wait for the last object, prove.
+"""Runs the demo: starts everything, lets the devices publish, stops them, waits for the last object, and proves.
 
-`run` is what `tidegate demo` calls. Whatever happens, it stops every process that it started before it returns; when it
-is killed and cannot, Linux does (see process.py).
+`tidegate demo` calls `run`. It always stops every process that it started before it returns. If it is killed, Linux stops them
+(see process.py).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pipeline.demo.stack import Stack
 from pipeline.errors import TidegateError
 
 _TICK_SECONDS: Final = 0.1
-_PATIENCE_SECONDS: Final = 30.0  # the waiting for the last objects ends when nothing new has come for so long
-_OBJECTS_PER_SECOND: Final = 200  # what the embedded S3 stores
+_PATIENCE_SECONDS: Final = 30.0  # stop waiting for the last objects when nothing new has come for this time
+_OBJECTS_PER_SECOND: Final = 200  # the speed of the embedded S3
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 FAILED: Final = 1
@@ -36,7 +36,7 @@ INTERRUPTED: Final = 130
 
 @dataclass(frozen=True)
 class Options:
-    """What a person can choose. `rate` is messages per second of each device."""
+    """The options of the command. `rate` is messages per second of each device."""
 
     devices: int = 40
     rate: float = 2.5
@@ -47,13 +47,13 @@ class Options:
 
 
 class Interrupted(BaseException):
-    """SIGINT, SIGTERM or SIGHUP arrived. No error, and not caught as one, as KeyboardInterrupt is not."""
+    """SIGINT, SIGTERM or SIGHUP arrived. Like KeyboardInterrupt, this is not an Exception, so nobody catches it as one."""
 
 
 def run(options: Options) -> int:
-    """Run the demo; the exit status: 0 proved, 1 not proved or not started, 130 interrupted before the proof.
+    """Run the demo. Returns the exit status: 0 proved, 1 not proved or not started, 130 interrupted before the proof.
 
-    With output json, standard output gets nothing but the one line of JSON; everything else goes to standard error.
+    With output json, standard output gets only the line of JSON. Everything else goes to standard error.
     """
     console = Console(stderr=options.output == "json", force_terminal=False if options.output == "json" else None)
     status, started_at = INTERRUPTED, time.monotonic()
@@ -108,7 +108,10 @@ def _publish(stack: Stack, fleet: Fleet, show: Show, seconds: float) -> None:
 
 
 def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof, str]:
-    """Read the bucket until all that was published has arrived; or, with the reason, until nothing comes any more."""
+    """Read the bucket until everything that was published has arrived, or until nothing more comes.
+
+    The text is the reason then.
+    """
     log = stack.log()
     most, since = -1, time.monotonic()
     while True:
@@ -117,7 +120,7 @@ def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof
         show.tick(f"reading {unread:,} objects" if unread else "arriving")
         if len(bucket.objects) > most:
             most, since = len(bucket.objects), time.monotonic()
-        elif not unread:  # nothing new: all has arrived, or something needs explaining
+        elif not unread:  # nothing new: either everything has arrived, or something is unclear
             proof = _look(fleet, bucket, log)
             if not proof.total.lost:
                 return proof, ""
@@ -128,7 +131,7 @@ def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof
 
 
 def _look(fleet: Fleet, bucket: Bucket, log: Log) -> Proof:
-    """Prove with the objects alone; when that leaves a question, with Kafka's log too."""
+    """Prove with the objects alone. If something is unclear, use the records in Kafka too."""
     proof = prove(Evidence(fleet.account, bucket.objects))
     if proof.total.lost or proof.total.duplicated:
         log.refresh()
@@ -144,9 +147,10 @@ def _idle(stack: Stack) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn the first signal into Interrupted, and Ctrl-C after it too: then nothing is stopped in order, all is killed at exit.
+    """Convert the first signal into Interrupted. A later Ctrl-C interrupts the orderly stop, and everything is killed
+    at exit.
 
-    Set explicitly, because a shell starts background jobs with SIGINT ignored.
+    The handlers are set explicitly, because a shell starts background jobs with SIGINT ignored.
     """
     came = 0
 

@@ -1,13 +1,13 @@
-"""Servers as child processes: start, wait until ready, stop; and no orphan, however the parent ends.
+"""Servers as child processes: start, wait until ready, stop. No server outlives its parent.
 
-Each server is the leader of a process group of its own, so that Ctrl-C at the terminal reaches only the parent, which
-stops its servers in order, and so that stopping one takes whatever it started along. When the parent is killed
-outright, Linux ends the child for us (launcher.py); elsewhere the exit hook covers everything but SIGKILL.
+Each server is the leader of its own process group. So Ctrl-C at the terminal reaches only the parent, which stops its servers in
+order, and a stop ends every process that a server has started. If the parent is killed, Linux ends the child (launcher.py). On
+other systems the exit hook covers everything except SIGKILL.
 
-A signal goes to a process group that is certainly ours: a server that has ended is looked at without being reaped, so that
-Linux gives its number to nobody else before the last signal is sent.
+A signal goes only to a process group that is certainly ours: this file looks at a server that has ended without reaping it. So
+Linux gives its number to no other process before the last signal is sent.
 
-This file knows nothing of Kafka, MQTT or S3: what "ready" means is given as a function.
+This file does not know Kafka, MQTT or S3. It gets a function that says whether a server is ready.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from pipeline.errors import TidegateError
 
 HOST = "127.0.0.1"
 
-# Below the range from which Linux takes the ports of outgoing connections: a client that keeps on connecting to a
-# server that is down could be given that very port, and would then speak to itself.
+# Below the range from which Linux takes the ports of outgoing connections. Otherwise a client that keeps connecting to
+# a stopped server could get the same port, and would then connect to itself.
 _FIRST_PORT, _LAST_PORT = 20_000, 32_000
 _POLL_SECONDS = 0.05
 _TAIL_LINES = 15
@@ -44,7 +44,7 @@ class ServerError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside", re
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now; never the same one twice in a process."""
+    """A TCP port of 127.0.0.1 on which no process listens now. A process never gets the same port twice."""
     for _ in range(1000):
         port = random.randint(_FIRST_PORT, _LAST_PORT)
         if port in _given_ports:
@@ -58,7 +58,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> Callable[[], bool]:
-    """Whether something accepts connections on the port, as a function to ask again and again."""
+    """A function that says whether something accepts connections on the port now."""
 
     def answer() -> bool:
         with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
@@ -70,14 +70,14 @@ def listens(port: int) -> Callable[[], bool]:
 
 @dataclass
 class Server:
-    """One server: its command, and what tells that it is ready.
+    """One server: its command, and a function that says whether it is ready.
 
-    `start` is `launch`, which does not wait, and `wait`, which blocks until `ready` answers true, at most `ready_seconds` after
-    the launch, and else raises ServerError with the end of the log. All of several servers may be launched before one is
-    waited for.
-    `stop` asks with SIGTERM and insists with SIGKILL after `stop_seconds`; `kill` does not ask. Both leave no member of
-    the process group. `pause` freezes the group, `resume` lets it go on. Started from a thread, a server ends with that
-    thread (PR_SET_PDEATHSIG looks at the thread that forked), so start servers from the main thread.
+    `start` is `launch` and then `wait`. `launch` does not wait. `wait` blocks until `ready` is true. If this takes longer than
+    `ready_seconds` after the launch, it raises ServerError with the end of the log. You may launch several servers before you
+    wait for the first.
+    `stop` sends SIGTERM, and SIGKILL after `stop_seconds`. `kill` sends SIGKILL at once. After both, the process group is empty.
+    `pause` freezes the group, and `resume` lets it go on. A server ends with the thread that started it (PR_SET_PDEATHSIG counts
+    the thread that forked), so start servers from the main thread.
     """
 
     name: str
@@ -152,11 +152,11 @@ class Server:
 
     @property
     def exit_status(self) -> int | None:
-        """The status of a server that has ended by itself; None while it runs, or when it was never started."""
+        """The exit status of a server that has ended by itself. None while it runs, and before it was started."""
         return None if self._process is None else _status(self._process)
 
     def check(self) -> None:
-        """Raises ServerError when the server has ended by itself."""
+        """Raise ServerError if the server has ended by itself."""
         status = self.exit_status
         if status is not None:
             raise ServerError(f"{self.name} ended with status {status}\n{self.tail()}")
@@ -168,7 +168,7 @@ class Server:
         return "\n".join([f"  end of {self.log}:", *(f"    {line}" for line in last)])
 
     def _signal(self, number: int) -> None:
-        """Send it to the group, which is ours as long as `_process` is there: `kill` alone reaps."""
+        """Send a signal to the group. The group is ours while `_process` is set, because only `kill` reaps it."""
         if self._process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
@@ -183,14 +183,14 @@ class Server:
 
 
 def _with_parent(command: Sequence[str]) -> Sequence[str]:
-    """The command, started so that it ends with this process, where the system can do that."""
+    """The command in a form that ends together with this process, if the system supports this."""
     if sys.platform != "linux":
         return command
     return [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *command]
 
 
 def _status(process: subprocess.Popen[bytes]) -> int | None:
-    """As `process.poll()`, and without reaping where the system can do that; a signal is a negative number."""
+    """The same as `process.poll()`, without reaping if the system supports this. A signal is a negative number."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return process.poll()
     found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -1,13 +1,14 @@
-"""The proof: what the devices sent, against what is in the bucket. No number of the pipeline's own is used.
+"""The proof: compares what the devices sent with what is in the bucket. It uses no numbers of the pipeline.
 
-One function for each of the demo's three rules, and all of them pure: accounts and bytes in, counts out. For each rule
+Each of the demo's three rules has one function. All are pure: they take accounts and bytes, and return counts. For each rule
 
     published = stored + filtered + dead_lettered + overwritten + lost
 
-where published is what the broker acknowledged to the devices (or what was found though its acknowledgement was not
-seen), overwritten are messages whose key was taken by a later message of the same client in the same millisecond (the
-key of `my_rule` says no more than client and millisecond; Kafka's timestamps show who met whom), and lost is what no
-other word explains. The layout of the keys is that of examples/demo.yaml. This file opens nothing.
+"published" counts messages that the broker acknowledged to the devices, and messages that were found although their
+acknowledgement did not arrive. "overwritten" counts messages whose key was used by a later message of the same client
+in the same millisecond: the key of `my_rule` has only client and millisecond, and Kafka's timestamps show which
+messages share it. "lost" counts everything else. The layout of the keys is that of examples/demo.yaml. This file opens
+nothing.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ _EVENT_KEY = re.compile(r"events/(?P<clientid>[^/]+)/(?P<event>client\.\w+)_(?P<
 INTERNAL_PREFIX: Final = f"{ROOT}/"
 
 Place = TypeVar("Place")
-Message = tuple[str, int]  # clientid and seq: what tells one message from all others
+Message = tuple[str, int]  # clientid and seq, which identify a message
 
 
 class Arrival(NamedTuple):
-    """One record of the messages topic. `dup` when MQTT had marked it as possibly delivered before."""
+    """One record of the messages topic. `dup`: MQTT marked it as possibly delivered before."""
 
     message: Message
     timestamp_ms: int
@@ -52,14 +53,14 @@ class Arrival(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """One record of the dead letter topic: which rule's, and which message or event."""
+    """One record of the dead letter topic: its rule, and its message or event."""
 
     rule: str
     message: tuple[str, int | str]
 
 
 class Evidence(NamedTuple):
-    """All that the proof looks at. `arrivals` may be empty as long as nothing is missing or twice."""
+    """All evidence of the proof. `arrivals` may be empty if nothing is missing or twice."""
 
     account: Account
     objects: Mapping[str, bytes]
@@ -69,10 +70,10 @@ class Evidence(NamedTuple):
 
 @dataclass
 class RuleProof:
-    """What became of everything that was published to one rule.
+    """The account of everything that was published to one rule.
 
-    `redelivered` is the part of `duplicated` that MQTT announced as such; `altered` counts objects and rows that no
-    device sent in this form.
+    `redelivered` is the part of `duplicated` that MQTT marked as such. `altered` counts objects and rows that no device sent in
+    this form.
     """
 
     published: int = 0
@@ -126,7 +127,7 @@ def prove(evidence: Evidence) -> Proof:
 
 
 def _prove_direct(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof:
-    """One object per message, named by client and millisecond, whose content is the payload byte for byte."""
+    """One object for each message, with client and millisecond in its key. Its content is the payload, byte for byte."""
     proof = RuleProof()
     sent = _sent(evidence.account)
     places: dict[Message, list[int]] = defaultdict(list)
@@ -151,7 +152,7 @@ def _prove_direct(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof
 
 
 def _prove_aggregated(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof:
-    """Rows of the messages above HOT_ABOVE, in files whose names hold partition and first offset."""
+    """One row for each message above HOT_ABOVE, in files with partition and first offset in their names."""
     proof = RuleProof()
     sent = _sent(evidence.account)
     places: dict[Message, list[tuple[int, int, int]]] = defaultdict(list)
@@ -178,7 +179,7 @@ def _prove_aggregated(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleP
 
 
 def _prove_events(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof:
-    """One object per coming or going. Events have no number, so they are counted, and must alternate."""
+    """One object for each connect and disconnect. Events have no number, so they are counted, and must alternate."""
     proof = RuleProof()
     expected: Counter[tuple[str, int | str]] = Counter(
         (event.clientid, event.event) for event in evidence.account.events
@@ -221,7 +222,7 @@ def _dead_letters(evidence: Evidence, rule: str) -> set[Message]:
 
 
 def _overwritten(arrivals: Iterable[Arrival], places: Mapping[Message, Collection[int]]) -> set[Message]:
-    """Messages whose key holds a later one: same client, same millisecond, higher offset, and that one is there."""
+    """Messages whose key holds a later message: of the same client, in the same millisecond, with a higher offset."""
     meeting: dict[tuple[str, int], list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
         meeting[arrival.message[0], arrival.timestamp_ms].append(arrival)
@@ -248,7 +249,7 @@ def _by_client(places: Mapping[Message, Iterable[Place]]) -> dict[str, list[Plac
 
 
 def _increasing(places: Iterable[tuple[Message, Any]]) -> bool:
-    """Whether each client's messages, sorted by place, have rising numbers."""
+    """Whether the messages of each client have increasing numbers when they are sorted by place."""
     clients: dict[str, list[tuple[Any, int]]] = defaultdict(list)
     for (clientid, seq), place in places:
         clients[clientid].append((place, seq))
@@ -272,7 +273,7 @@ def _reading(sent: Sent) -> dict[str, Any]:
 
 
 def _rows(body: bytes) -> Iterator[dict[str, Any]]:
-    """The rows of one gzip file; one empty row stands for a file that cannot be read."""
+    """The rows of one gzip file. A file that cannot be read gives one empty row."""
     try:
         lines = gzip.decompress(body).splitlines()
     except (OSError, EOFError, zlib.error):

@@ -1,4 +1,4 @@
-"""What the demo prints at its end: the tree of objects, a few contents, the proof, and how to go on by hand."""
+"""Prints the report of the demo: the tree of objects, a few contents, the proof, and how to go on by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIGURES: Final = ("published", "stored", "filtered", "dead_lettered", "overwrit
 
 
 def print_objects(console: Console, objects: Mapping[str, bytes]) -> None:
-    """The bucket as a tree, the first few objects of each folder, and one content of each kind."""
+    """Print the bucket as a tree, with the first few objects of each folder and one content of each kind."""
     root = Tree(f"[bold]{BUCKET}[/bold]  {len(objects):,} objects")
     folders: dict[str, Any] = {}
     ledger = [key for key in objects if key.startswith(INTERNAL_PREFIX)]
@@ -44,9 +44,9 @@ def print_objects(console: Console, objects: Mapping[str, bytes]) -> None:
 
 
 def print_proof(console: Console, proof: Proof, reason: str) -> None:
-    """The proof as a table and in one sentence. `reason` says why the waiting ended early, if it did."""
+    """Print the proof as a table and in one sentence. `reason` says why the demo stopped waiting early, if it did."""
     rules = {**proof.rules, "total": proof.total}
-    table = Table("", *rules, title="What the devices sent, against what is in the bucket", title_justify="left")
+    table = Table("", *rules, title="What the devices sent, and what is in the bucket", title_justify="left")
     for figure in _FIGURES:
         table.add_row(figure, *(f"{getattr(rule, figure):,}" for rule in rules.values()))
     table.add_row("order_kept", *("yes" if rule.order_kept else "[red]NO[/red]" for rule in rules.values()))
@@ -55,19 +55,19 @@ def print_proof(console: Console, proof: Proof, reason: str) -> None:
     console.print(table)
     if overwritten := proof.rules[DIRECT].overwritten:
         console.print(
-            f"overwritten: the key of {DIRECT} holds no more than client and millisecond; {overwritten:,} messages "
-            "met a later one of the same client in the same millisecond",
+            f"overwritten: the key of {DIRECT} has only client and millisecond; {overwritten:,} messages "
+            "have the key of a later message of the same client",
             soft_wrap=True,
         )
     if redelivered := proof.total.redelivered:
-        console.print(f"duplicated: MQTT had announced {redelivered:,} of these as possibly delivered before")
+        console.print(f"duplicated: MQTT marked {redelivered:,} of these as possibly delivered before")
     if reason:
         console.print(f"[red]{escape(reason)}[/red]")
     console.print(_sentence(proof), soft_wrap=True)
 
 
 def print_json(proof: Proof, seconds: float, reason: str) -> None:
-    """The proof as one line of JSON on standard output."""
+    """Print the proof as one line of JSON on standard output."""
     total = asdict(proof.total)
     whole = {
         **total,
@@ -83,7 +83,7 @@ def print_json(proof: Proof, seconds: float, reason: str) -> None:
 
 
 def print_directions(console: Console, stack: Stack) -> None:
-    """How to publish to the stack that keeps running, and where to look."""
+    """Print how to publish to the stack that keeps running, and where the results are."""
     payload = '{"seq": 1, "type": "thermo", "temp": 40.5}'
     single = f"from paho.mqtt.publish import single; single('t/me', '{payload}', qos=1, port={stack.mqtt_311})"
     escaped = single.replace('"', '\\"')
@@ -99,7 +99,8 @@ def print_directions(console: Console, stack: Stack) -> None:
         f"  Kafka       {stack.config.kafka.bootstrap_servers}",
         f"  S3          {stack.s3_url}/{BUCKET}",
         f'  objects     {sys.executable} -c "{list_objects}"',
-        f"  metrics     http://127.0.0.1:{stack.ingress_metrics}/metrics, http://127.0.0.1:{stack.worker_metrics}/metrics",
+        f"  metrics     http://127.0.0.1:{stack.ingress_metrics}/metrics,"
+        f" http://127.0.0.1:{stack.worker_metrics}/metrics",
         f"  rules       {stack.config_file}",
         f"  logs        {stack.folder}",
     ]
@@ -107,7 +108,7 @@ def print_directions(console: Console, stack: Stack) -> None:
 
 
 def _grow(tree: Tree, folder: Mapping[str, Any]) -> None:
-    """Hang a folder's entries below its place: all folders, and the first few objects."""
+    """Add the entries of a folder to the tree: all folders, and the first few objects."""
     names = [name for name, entry in folder.items() if not isinstance(entry, dict)]
     folders = [name for name, entry in folder.items() if isinstance(entry, dict)]
     for name in folders[: 2 * _SHOWN_PER_FOLDER]:

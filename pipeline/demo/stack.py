@@ -1,7 +1,7 @@
-"""The demo's processes: three embedded servers, the ingress and the worker, on ports that are free now.
+"""The processes of the demo: three embedded servers, the ingress and the worker, on free ports.
 
-Ingress and worker are started as a user would start them, with `-c FILE`; the file is examples/demo.yaml with the
-addresses put in. Nothing listens outside 127.0.0.1, and everything ends with the `with` block.
+Ingress and worker start as a user would start them, with `-c FILE`. The file is examples/demo.yaml with the addresses filled in.
+All ports are on 127.0.0.1, and everything ends with the `with` block.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLACEHOLDER = re.compile(r"\$\{(TIDEGATE_DEMO_[A-Z0-9_]+)\}")
 
 
 class Stack:
-    """Everything that runs; with `listener`, without a broker. Its folder stays when `keep_logs` is set."""
+    """All processes. With `listener`, there is no broker. The folder stays if `keep_logs` is set."""
 
     def __init__(self, example: Path = EXAMPLE, *, listener: bool = False) -> None:
         embedded.check_installed()
@@ -66,7 +66,7 @@ class Stack:
         self.processes = [self._tidegate("ingress", self.ingress_metrics, "/readyz"), self._worker]
 
     def __enter__(self) -> Self:
-        """Start everything; returns when devices can publish. Raises ServerError or ConfigError."""
+        """Start everything, and return when devices can publish. Raises ServerError or ConfigError."""
         try:
             self.start()
         except BaseException as error:
@@ -79,7 +79,7 @@ class Stack:
         self.close()
 
     def start(self) -> None:
-        """Launch everything side by side, and wait for what devices need: the broker, and the ingress, which needs Kafka."""
+        """Launch everything side by side, and wait for the parts that devices need: the broker, Kafka and the ingress."""
         for process in self._all():
             process.launch()
         for process in self._all():
@@ -87,19 +87,19 @@ class Stack:
                 process.wait()
 
     def wait(self) -> None:
-        """Until the rest is ready too: the S3 server and the worker, which find in Kafka what came before them."""
+        """Wait until the S3 server and the worker are ready too. They find earlier messages in Kafka."""
         self._s3.wait()
         self._worker.wait()
 
     def close(self) -> None:
-        """Stop everything, the last one first."""
+        """Stop everything in reverse order."""
         for process in reversed(self._all()):
             process.stop()
         if not self.keep_logs:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def check(self) -> None:
-        """Raises ServerError when one of the processes has ended."""
+        """Raise ServerError if one of the processes has ended."""
         for process in self._all():
             process.check()
 
@@ -123,7 +123,7 @@ class Stack:
 
 
 def _fill(example: Path, values: dict[str, str]) -> str:
-    """The text of the example with its placeholders filled; the secret's stays, for ingress and worker to resolve."""
+    """The text of the example with its placeholders filled. Ingress and worker resolve the placeholder of the secret."""
 
     def value(found: re.Match[str]) -> str:
         return values.get(found[1], found[0])
@@ -135,7 +135,10 @@ def _fill(example: Path, values: dict[str, str]) -> str:
 
 
 def _with_listener(text: str, address: str) -> str:
-    """The configuration with a listener of the ingress in the place of the broker: it knows who publishes, comes and goes."""
+    """The configuration with a listener of the ingress instead of the broker.
+
+    The listener knows the publishers and client events itself.
+    """
     config = yaml.safe_load(text)
     listener = {"bind": address, "authentication": "none", "topics": ["t/%c", "t/me", "status/%c"]}
     config["sources"] = {"listener": {"fleet": listener}}

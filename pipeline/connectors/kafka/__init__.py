@@ -1,1 +1,1 @@
-"""Kafka: produce, read a range, make topics, choose a leader."""
+"""Kafka: produce records, read a range, create topics, choose a leader."""

@@ -1,12 +1,12 @@
-"""Clients of Kafka: the one place that makes them, and what they tell of their connection.
+"""Makes all clients of Kafka, and reports the state of their connection.
 
-librdkafka tells of each attempt to connect, by a log line and by an event: hundreds of them an hour while Kafka is away. A `Link`
-makes one line of each change of state: `kafka.disconnected` and `kafka.refused` with address and reason, `kafka.connected`. What
-else librdkafka logs (a setting that it ignores, a poll that came too late) is `kafka.warned`, once for each text.
+librdkafka reports each attempt to connect with a log line and an event: hundreds of them an hour while Kafka is away. A `Link`
+logs one line for each change of state: `kafka.disconnected` and `kafka.refused` with address and reason, `kafka.connected`. All
+other lines of librdkafka (a setting that it ignores, a poll that came too late) become `kafka.warned`, once for each text.
 
-Events come when a client is polled. A command that gives up asks its link for the reason (`why`), and says it itself.
+Events come when a client is polled. A command that gives up asks its link for the reason (`why`), and prints it itself.
 
-This file knows no topic and no record.
+This file does not know topics or records.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ log: Final = get_logger("tidegate.kafka")
 
 # How long a command waits for an answer before it gives up. The processes wait without end.
 ANSWER_SECONDS: Final = 10.0
-EVENTS_MAX: Final = 1000  # of one client, read at once
-WARNINGS_MAX: Final = 100  # texts of librdkafka that are told in the life of a process
+EVENTS_MAX: Final = 1000  # of one client, read together
+WARNINGS_MAX: Final = 100  # texts of librdkafka that a process logs in its life
 
-# The record itself is at fault: Kafka will never take it.
+# The record itself is the cause: Kafka will never accept it.
 REFUSED: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -45,7 +45,7 @@ REFUSED: Final = frozenset(
         KafkaError._INVALID_ARG,
     }
 )
-# A person has to mend something first: a permission, a topic that was deleted, a certificate.
+# A person has to correct something first: a permission, a topic that was deleted, a certificate.
 OPERATOR: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -62,18 +62,18 @@ OPERATOR: Final = frozenset(
         KafkaError.UNSUPPORTED_VERSION,
     }
 )
-# Kafka did not answer. These say nothing more than that: the reason is among the events of the connection.
+# Kafka did not answer. These errors say no more; the reason is in the events of the connection.
 NO_ANSWER: Final = frozenset(
     {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
 )
-# What librdkafka adds to a reason, and nobody needs: whom it asked, how long the attempt took, how many were alike.
+# Parts of librdkafka's reasons that nobody needs: the broker, the time of the attempt, the number of equal errors.
 _NOISE: Final = re.compile(
     r"^\S+?: (?=Connect to|Failed to resolve)|(?<=Connect to )ipv[46]#| \(after \d+ms in state [^)]*\)?\)$"
 )
 
 
 def failure(error: KafkaError, doing: str) -> ConnectorError:
-    """The type of ConnectorError that `error` is, with a message that begins with what was being done."""
+    """The ConnectorError for `error`. Its message begins with `doing`, the operation that failed."""
     message = f"{doing}: {_plain(error)} ({error.name()})"
     reason = error.name().lower().lstrip("_")
     if error.code() in REFUSED:
@@ -84,9 +84,10 @@ def failure(error: KafkaError, doing: str) -> ConnectorError:
 
 
 class Link:
-    """What is known of the connection of some clients to one Kafka. Its methods belong to the thread that polls them.
+    """The state of the connection of some clients to one Kafka. Call its methods on the thread that polls these
+    clients.
 
-    `silent`: nothing is logged, for commands, which say in their own error why they give up.
+    `silent`: log nothing. Commands use this, because their own error says why they give up.
     """
 
     def __init__(self, kafka: KafkaConfig, *, silent: bool = False) -> None:
@@ -97,15 +98,15 @@ class Link:
         self.down_since: float | None = None  # time.monotonic() when the last broker was lost
 
     def admin(self, kafka: KafkaConfig, client_id: str) -> AdminClient:
-        """A client that looks at topics and makes them."""
+        """A client that reads and creates topics."""
         return AdminClient(self._settings(kafka, client_id), logger=_LOGGER)
 
     def consumer(self, kafka: KafkaConfig, client_id: str, settings: dict[str, Any]) -> Consumer:
-        """A client that reads."""
+        """A client that reads records."""
         return Consumer(self._settings(kafka, client_id) | settings, logger=_LOGGER)
 
     def producer(self, kafka: KafkaConfig, client_id: str, settings: dict[str, Any]) -> Librdkafka:
-        """A client that writes."""
+        """A client that writes records."""
         return Librdkafka(self._settings(kafka, client_id) | settings, logger=_LOGGER)
 
     def _settings(self, kafka: KafkaConfig, client_id: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ class Link:
         }
 
     def heard(self, error: KafkaError) -> None:
-        """An event of librdkafka. Only a change of state is told."""
+        """Take an event of librdkafka, and log a change of state."""
         code = error.code()
         if code in OPERATOR:
             self._why = _plain(error)
@@ -139,7 +140,7 @@ class Link:
             log.warning("kafka.disconnected", servers=self._servers, error=self._why or _plain(error))
 
     def answered(self) -> None:
-        """Told by whoever got an answer: Kafka is back, if it was away."""
+        """Note that Kafka has answered, and log this if it was away."""
         if self.down_since is None:
             return
         if not self._silent:
@@ -149,7 +150,7 @@ class Link:
         self._why = self._refused = ""
 
     def why(self, client: Any, error: KafkaError, doing: str) -> ConnectorError:
-        """Why `client` could not do something. When Kafka gave no answer: at which address, set where, and for which reason."""
+        """The reason why an operation of `client` failed. If Kafka did not answer: the address, its setting and the cause."""
         _read_events(client)
         if error.code() not in NO_ANSWER:
             return failure(error, f"{doing} at {self._servers}")
@@ -159,13 +160,13 @@ class Link:
 
 
 def _read_events(client: Any) -> None:
-    """Have a client tell the events that it holds. A consumer would also hand out records, which are not asked for here."""
+    """Poll a client for its waiting events. A consumer without a partition gets no records by this."""
     ask: Callable[[float], Any] = client.poll
     for _ in range(EVENTS_MAX):
         try:
             if not ask(0):
                 return
-        except (KafkaException, RuntimeError):  # a consumer that was never given a partition has no records to poll for
+        except (KafkaException, RuntimeError):  # a consumer without a partition cannot be polled for records
             return
 
 
@@ -174,14 +175,14 @@ def _plain(error: KafkaError) -> str:
 
 
 class _Lines(logging.Handler):
-    """librdkafka's own lines. Those of the connection are left out: they are repeated at each attempt, and Link tells them."""
+    """Handles librdkafka's log lines. Drops those about the connection, which repeat at each attempt: Link logs the changes."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._told: set[tuple[str, str]] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """A line as confluent-kafka hands it over: facility, client, text."""
+        """Take a line from confluent-kafka: facility, client, text."""
         facility, client, text = (str(each) for each in record.args) if isinstance(record.args, tuple) else ("", "", "")
         text = text.partition("]: ")[2] or text
         told = facility, re.sub(r"\d+", "", text)

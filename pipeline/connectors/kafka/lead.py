@@ -1,11 +1,11 @@
-"""Who leads: Kafka chooses one of several processes that would do the same.
+"""Chooses the leader among several processes with the same task, through Kafka.
 
-The processes are a consumer group on a topic with one partition. The one that has the partition leads; the others stand by. When
-the leader dies, Kafka notices within `kafka.session_timeout`; when it leaves in order, at once. With cooperative assignment a
-process that joins takes nothing from the one that leads. No record is ever written or read.
+The processes form a consumer group on a topic with one partition. The process that owns the partition leads; the others stand
+by. If the leader dies, Kafka notices within `kafka.session_timeout`; if it leaves in order, Kafka notices at once. With
+cooperative assignment, a process that joins takes nothing from the leader. No process writes or reads records of this topic.
 
-For a moment two processes may believe that they lead: one was frozen and wakes up. Whatever is led must bear that. An MQTT broker
-does: it lets only one connection have a clientid.
+If a frozen leader wakes up, two processes may believe for a moment that they lead. The task must tolerate this. An MQTT broker
+does, because it allows only one connection for each clientid.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from pipeline.log import get_logger
 log: Final = get_logger("tidegate.kafka")
 
 POLL_SECONDS: Final = 0.2
-TOPIC: Final = "tidegate.lead"  # one partition, no records; one consumer group for each source that is led
+TOPIC: Final = "tidegate.lead"  # one partition, no records; one consumer group for each source with stand-bys
 
 
 class Lead:
-    """`leads` is set while this process leads, `follows` while it does not. Call `open` and `close` on the event loop."""
+    """`leads` is set while this process leads, and `follows` while it does not. Call `open` and `close` on the event loop."""
 
     def __init__(self, kafka: KafkaConfig, *, group: str) -> None:
         self._kafka = kafka
@@ -41,19 +41,21 @@ class Lead:
         self._error: TidegateError | None = None
 
     def open(self) -> None:
-        """Be a candidate from now on."""
+        """Become a candidate."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._stand, name=f"lead {self._group}", daemon=True)
         self._thread.start()
 
     async def close(self) -> None:
-        """Leave in order, so that another process leads at once."""
+        """Leave the group in order, so that another process leads at once."""
         self._closing.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
     def raise_failure(self) -> None:
-        """Raise the error that keeps us from being a candidate, if a person has to mend it: a permission, a certificate."""
+        """Raise the error that prevents this process from being a candidate, if a person has to correct it: a
+        permission, a certificate.
+        """
         if self._error is not None:
             raise self._error
 
@@ -72,7 +74,7 @@ class Lead:
             "enable.auto.commit": False,
             "auto.offset.reset": "latest",
         }
-        link = Link(self._kafka, silent=True)  # the process's producer tells of the connection
+        link = Link(self._kafka, silent=True)  # the producer of the process reports the connection
         consumer = link.consumer(self._kafka, self._group, settings)
         consumer.subscribe([TOPIC], on_assign=self._assigned, on_revoke=self._taken, on_lost=self._taken)
         while not self._closing.is_set():

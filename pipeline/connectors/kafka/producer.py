@@ -1,10 +1,10 @@
-"""Into Kafka: a producer that says for each record what became of it.
+"""A producer for Kafka, which reports the result for each record.
 
 Both processes use it: the ingress on its hot path (`Producer.produce`), the worker for its dead letters (`send`).
-confluent-kafka does the work. It costs the ingress a third of what aiokafka's `send` costs, and it is idempotent: a retry
-inside it neither doubles nor reorders records. Its callbacks run in the thread that polls it, which is the event loop's.
+confluent-kafka does the work. It costs the ingress a third of aiokafka's `send`. It is idempotent: its retries neither
+double nor reorder records. Its callbacks run in the thread that polls it, which is the thread of the event loop.
 
-This file knows no MQTT and does not decide what happens to a record that Kafka refuses.
+This file does not know MQTT, and does not decide what happens to a record that Kafka refuses.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ __all__ = ["OnDelivery", "Producer", "ensure_topics", "failure", "record_bytes_m
 
 log: Final = get_logger("tidegate.kafka")
 
-# None: Kafka has the record. The message is confluent-kafka's, without headers; None when the client itself refused.
+# Error None: Kafka has the record. The message is confluent-kafka's, without headers; it is None if the client itself
+# refused.
 OnDelivery = Callable[[KafkaError | None, Message | None], None]
 
-POLL_SECONDS: Final = 0.003  # between two looks for answers while some are outstanding; nothing is polled when idle
+POLL_SECONDS: Final = 0.003  # between two polls while answers are outstanding; an idle producer does not poll
 BATCH_BYTES_MAX: Final = 1_000_000
-LOOK_SECONDS: Final = 1.0  # between two looks at how Kafka is while nothing is produced
-ANSWER_SECONDS: Final = 5.0  # for a broker to answer whether it is back
+LOOK_SECONDS: Final = 1.0  # between two checks of the connection while nothing is produced
+ANSWER_SECONDS: Final = 5.0  # time for a broker to answer that it is back
 
 
 class Producer:
-    """Records into Kafka: acks=all, idempotent, in order per partition, Java's partitioner.
+    """Writes records to Kafka: acks=all, idempotent, in order per partition, with Java's partitioner.
 
-    1. `await connect()` inside the running event loop; after that every method belongs to the loop's thread.
+    1. Call `await connect()` inside the running event loop. Then call every method on the thread of the loop.
     2. `produce` never waits and never raises. Each record gets exactly one call of its `on_delivery`, in a later turn
-       of the loop, or at once when the client itself refuses. `failure(error, doing)` tells what kind of error it is.
-    3. `send` is for few records. It returns when all of them are durable.
-    4. `await close(deadline_seconds)` waits for the outstanding records. Those that remain get an error.
+       of the loop, or at once if the client itself refuses. `failure(error, doing)` gives the kind of error.
+    3. `send` is for a few records. It returns when all of them are durable.
+    4. `await close(deadline_seconds)` waits for the outstanding records. Records that remain get an error.
 
-    Kafka being away is not an error: librdkafka keeps trying for `delivery_timeout_seconds` (0: for ever). The caller must bound
-    what is outstanding; nothing here does. Not promised: that a record whose delivery failed is not in Kafka.
+    It is not an error if Kafka is away: librdkafka keeps trying for `delivery_timeout_seconds` (0: without end). The caller must
+    bound the outstanding records, because the producer does not. A record whose delivery failed may still be in Kafka.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Producer:
         self._link = Link(kafka)
 
     async def connect(self) -> None:
-        """Learn the topics' limits and open. Kafka need not be up, but then the limits are those of the settings."""
+        """Read the limits of the topics, and open. If Kafka does not answer, the limits are those of the settings."""
         try:
             limits = await asyncio.to_thread(record_bytes_max, self._kafka)
             self.record_bytes_max = min(limits[self._kafka.messages_topic], limits[self._kafka.events_topic])
@@ -80,19 +81,19 @@ class Producer:
 
     @property
     def connected(self) -> bool:
-        """Whether Kafka answered when it was asked last."""
+        """Whether Kafka answered the last request."""
         return self._shared is not None and self._link.down_since is None
 
     @property
     def status(self) -> str:
-        """connecting, connected or disconnected."""
+        """The status: connecting, connected or disconnected."""
         if self.connected:
             return "connected"
         return "connecting" if self._shared is None else "disconnected"
 
     @property
     def status_reason(self) -> str:
-        """Why it is not connected; empty while it is."""
+        """The reason why the producer is not connected; empty while it is."""
         if self.connected:
             return ""
         if self._shared is None or self._link.down_since is None:
@@ -101,11 +102,11 @@ class Producer:
         return f"Kafka at {self._kafka.bootstrap_servers} has not answered for {seconds:.0f} s"
 
     def after_poll(self, action: Callable[[], None]) -> None:
-        """Call `action` after each look for answers, so that bookkeeping is done once for many records."""
+        """Call `action` after each poll, so that bookkeeping is done once for many records."""
         self._after_poll.append(action)
 
     def produce(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
-        """Hand over one record. The hot path: about 3 µs, and half a microsecond for each header."""
+        """Give one record to librdkafka. This is the hot path: about 3 µs, and half a microsecond for each header."""
         if self._waiting:
             self._waiting.append((topic, record, on_delivery))
         else:
@@ -113,7 +114,9 @@ class Producer:
         self.wake()
 
     def produce_alone(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
-        """Hand over a record in a batch of its own: Kafka refuses whole batches, and the others are not at fault."""
+        """Give one record to librdkafka in a batch of its own, because Kafka refuses whole batches and other records
+        are not the cause.
+        """
         if self._alone is None:
             self._alone = self._open({"batch.num.messages": 1})
         try:
@@ -123,15 +126,15 @@ class Producer:
         self.wake()
 
     def wake(self) -> None:
-        """Look for answers soon, and then run the actions of `after_poll`, even if nothing is outstanding."""
+        """Poll soon, and then run the actions of `after_poll`, even if no record is outstanding."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(POLL_SECONDS, self._poll)
 
     async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
         """Return when all `records` are acknowledged by all in-sync replicas.
 
-        Raises RetryableError, OperatorError or RefusedError for the first record that failed. It does so when the fate of all is
-        known: the records before and after it may be in Kafka.
+        Raises RetryableError, OperatorError or RefusedError for the first record that failed, after the results of all
+        records are known. The records before and after it may be in Kafka.
         """
         if not records:
             return
@@ -143,20 +146,20 @@ class Producer:
             raise failure(error, f"cannot write to {topic}")
 
     def outstanding(self) -> int:
-        """Records handed over whose fate is not known yet."""
+        """The number of records without a result yet."""
         return len(self._waiting) + sum(len(each) for each in (self._shared, self._alone) if each is not None)
 
     def delivered(self) -> None:
-        """Told by whoever saw a record arrive: Kafka is back, if it was away."""
+        """Note that Kafka has acknowledged a record, and log this if it was away."""
         self._link.answered()
 
     async def close(self, deadline_seconds: float = 10.0) -> int:
-        """Wait for the outstanding records, at most so long. Returns how many were given up."""
+        """Wait for the outstanding records, at most `deadline_seconds`. Returns how many were given up."""
         if self._looking is not None:
             self._looking.cancel()
         give_up = time.monotonic() + deadline_seconds
         while self.outstanding() and time.monotonic() < give_up:
-            self.wake()  # what is outstanding may be an event about the connection, of which nobody was told yet
+            self.wake()  # an event about the connection may be waiting, which is not logged yet
             await asyncio.sleep(POLL_SECONDS)
         left = self.outstanding()
         if self._timer is not None:
@@ -170,11 +173,11 @@ class Producer:
         settings = {
             "acks": "all",
             "enable.idempotence": True,
-            "partitioner": "murmur2_random",  # librdkafka's default is not Java's: events and messages would part
+            "partitioner": "murmur2_random",  # not librdkafka's default, which differs from Java's
             "message.timeout.ms": int(self._delivery_timeout_seconds * 1000),
             "message.max.bytes": self.record_bytes_max,
             "batch.size": min(BATCH_BYTES_MAX, self.record_bytes_max),
-            "queue.buffering.max.messages": 0,  # whoever produces has a window
+            "queue.buffering.max.messages": 0,  # the caller bounds the records with its window
             "queue.buffering.max.kbytes": 2_097_151,
             "linger.ms": 5,
             "error_cb": self._on_error,
@@ -193,7 +196,7 @@ class Producer:
         return True
 
     def _poll(self) -> None:
-        """Collect answers, hand over the records that found the queue full, and come again while something is outstanding."""
+        """Collect answers, produce the records that found the queue full, and poll again while records are outstanding."""
         self._timer = None
         for each in (self._shared, self._alone):
             if each is not None:
@@ -208,7 +211,7 @@ class Producer:
             self.wake()
 
     async def _look(self) -> None:
-        """Hear of a lost connection while nothing is produced, and of its return."""
+        """Notice while nothing is produced that the connection is lost, or is back."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.wake()
@@ -220,7 +223,7 @@ class Producer:
                     self.delivered()
 
     def _on_error(self, error: KafkaError) -> None:
-        """librdkafka's own events. A fatal one ends the producer; the link hears all others."""
+        """Take an event of librdkafka. A fatal error replaces the producer; the link takes all others."""
         if error.fatal():
             self._fatal = True
             log.error("kafka.producer_replaced", error=str(failure(error, "the producer is replaced")))
@@ -228,7 +231,7 @@ class Producer:
             self._link.heard(error)
 
     def _replace(self) -> None:
-        """A fatal error ends an idempotent producer for good: outstanding records fail, a new one takes over."""
+        """Replace the producer, because a fatal error ends an idempotent producer. Outstanding records fail."""
         self._fatal = False
         self._abandon()
         self._shared = self._open()
@@ -244,7 +247,7 @@ class Producer:
 
 
 class _Outcome:
-    """Counts the answers of one `send`; keeps the first error."""
+    """Counts the answers of one `send`, and keeps the first error."""
 
     def __init__(self, left: int, settled: asyncio.Future[KafkaError | None]) -> None:
         self._left = left
@@ -259,7 +262,10 @@ class _Outcome:
 
 
 def _produce(client: Any, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
-    """`client` is a Librdkafka; its stub asks for headers that may be text or None, and lists are invariant."""
+    """Produce with a Librdkafka.
+
+    `client` is Any because the stub wants headers that may be text or None, and lists are invariant.
+    """
     key, value, headers, timestamp_ms = record
     client.produce(topic, value, key, on_delivery=on_delivery, timestamp=timestamp_ms, headers=headers)
 

@@ -1,6 +1,6 @@
-"""Reading a range of Kafka's records from outside: without a group, without commits, up to an end.
+"""Reads a range of Kafka's records up to an end, without a consumer group and without commits.
 
-For commands that look at what is there now. The worker, which must not miss a record, reads by agents/stream/transport.py.
+This is for commands that read the present records. The worker must not miss a record; it reads with agents/stream/transport.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BATCH_RECORDS_MAX: Final = 5_000
 
 
 class Span(NamedTuple):
-    """Records of one partition: from offset `first` up to, not including, `end`."""
+    """Records of one partition: from offset `first` up to `end`, which is not included."""
 
     topic: str
     partition: int
@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """Where a range begins or ends in each partition: at an offset, or at the first record of a time on (ms since 1970)."""
+    """The begin or end of a range in each partition: an offset, or the first record since a time (ms since 1970)."""
 
     offset: int | None = None
     time_ms: int | None = None
@@ -53,7 +53,7 @@ def newest(kafka: KafkaConfig, count: int) -> list[Record]:
 
 
 def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -> Iterator[Record]:
-    """The records that a topic holds now, from a time on or from its beginning, in order within each partition.
+    """The present records of a topic, from a time on or from its beginning, in the order of each partition.
 
     Raises a ConnectorError or NotFoundError.
     """
@@ -68,9 +68,9 @@ def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -
 def ranges(
     kafka: KafkaConfig, topics: Sequence[str], since: Bound, until: Bound | None, partitions: Sequence[int] = ()
 ) -> list[Span]:
-    """The offsets that Kafka has now of each partition of `topics`, from `since` up to, not including, `until` (now, if None).
+    """The present offsets of each partition of `topics` from `since` up to `until`, which is not included (None: now).
 
-    `partitions`: only these; all if empty. Raises a ConnectorError or NotFoundError.
+    `partitions`: only these partitions, or all if empty. Raises a ConnectorError or NotFoundError.
     """
     with _consumer(kafka) as consumer:
 
@@ -86,7 +86,7 @@ def ranges(
 
 
 def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
-    """The records of one span, in order, some thousand at a time. Raises a ConnectorError or NotFoundError."""
+    """The records of one span, in order, in batches of about a thousand. Raises a ConnectorError or NotFoundError."""
     with _consumer(kafka) as consumer:
         reading = _read(consumer, [span])
         while records := list(islice(reading, BATCH_RECORDS_MAX)):
@@ -102,7 +102,7 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
         "enable.partition.eof": True,
         "fetch.message.max.bytes": kafka.max_message_bytes,
     }
-    link = Link(kafka, silent=True)  # whoever reads gives up with an error
+    link = Link(kafka, silent=True)  # the caller's error gives the reason
     consumer = link.consumer(kafka, "tidegate-reader", settings)
     try:
         yield consumer
@@ -113,7 +113,7 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
 
 
 def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> int:
-    """The first offset of a partition whose record is of `time_ms` or later; `high` if there is none."""
+    """The first offset of a partition with a record of `time_ms` or later, or `high` without such a record."""
     asked = TopicPartition(place.topic, place.partition, time_ms)
     (found,) = consumer.offsets_for_times([asked], timeout=ANSWER_SECONDS)
     return high if found.offset < 0 else int(found.offset)
@@ -122,13 +122,13 @@ def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> i
 def _spans(
     consumer: Consumer, topics: Sequence[str], part: Callable[[TopicPartition, int, int], tuple[int, int]]
 ) -> list[Span]:
-    """The spans of the partitions of `topics` that hold records now. `part(place, low, high)` says which part of each."""
+    """The spans of the partitions of `topics` that hold records now. `part(place, low, high)` gives the part of each."""
     spans = []
     for topic in topics:
         known = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
         if known.error is not None:
             raise NotFoundError(
-                f"there is no topic {topic!r} in Kafka: the first ingress or worker to start makes it; "
+                f"Kafka has no topic {topic!r}: the first ingress or worker creates it; "
                 "check the topics of `kafka`, and kafka.bootstrap_servers"
             )
         for number in known.partitions:
@@ -160,8 +160,8 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
             if error is None and offset < ends[place]:
                 yield _record(message)
             if error is not None or offset + 1 >= ends[place]:
-                del ends[place]  # also at its end: the last offset may be a transaction's mark and not a record
-        if messages:  # counted from when the caller took the last record: it may have waited long for the store
+                del ends[place]  # also at its end, because the last offset may be a transaction marker and not a record
+        if messages:  # counted from the caller's last request, because the caller may have waited long for the store
             give_up = time.monotonic() + SILENCE_SECONDS_MAX
         elif time.monotonic() > give_up:
             waiting = ", ".join(

@@ -1,8 +1,9 @@
-"""Kafka's topics: made when they are missing, checked when they exist.
+"""Creates missing topics of Kafka, and checks existing ones.
 
-It works on Apache Kafka and on servers that know less (without configurations to describe, without a default replication factor).
+It works with Apache Kafka and with servers that lack some of its requests (descriptions of configurations, a default replication
+factor).
 
-This file produces and consumes nothing.
+This file neither produces nor consumes records.
 """
 
 from __future__ import annotations
@@ -25,22 +26,22 @@ from pipeline.retry import KAFKA
 
 log: Final = get_logger("tidegate.kafka")
 
-# What a batch may add around its one record: a topic limits the batch, a producer the record.
+# The most bytes that a batch adds to its one record: a topic limits the batch, and a producer limits the record.
 BATCH_OVERHEAD_BYTES: Final = 512
 RECORD_BYTES_MIN: Final = 1024
 
 
 def ensure_topics(kafka: KafkaConfig, *, keep_trying: Callable[[], bool] = lambda: True) -> None:
-    """Create the topics that are missing, and check those that exist. Blocks; waits while Kafka does not answer.
+    """Create missing topics, and check existing ones. Blocks, and waits while Kafka does not answer.
 
-    The topics of messages and events both get `kafka.partitions`, so that all records of a client are in partitions of one
-    number. Raises OperatorError when existing ones differ or Kafka forbids it; returns early when `keep_trying` says no.
+    The topics of messages and of events both get `kafka.partitions`, so that all records of a client are in partitions with the
+    same number. Raises OperatorError if existing topics differ, or if Kafka forbids it. Returns early if `keep_trying` is false.
     """
     _patiently(kafka, lambda admin: _create_missing(admin, kafka), keep_trying)
 
 
 def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
-    """Create the topic of one partition on which processes agree who leads. Waits and raises as ensure_topics does."""
+    """Create the topic with one partition through which processes choose a leader. Waits and raises as ensure_topics does."""
 
     def create(admin: AdminClient) -> None:
         if topic not in _partitions(admin):
@@ -51,7 +52,7 @@ def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[
 
 
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
-    link = Link(kafka, silent=True)  # that we wait is told here
+    link = Link(kafka, silent=True)  # this function logs that it waits
     admin = link.admin(kafka, "tidegate-admin")
     waited = False
     waits = KAFKA.waits(random.random)
@@ -76,7 +77,7 @@ def _create_missing(admin: AdminClient, kafka: KafkaConfig) -> None:
     found = _partitions(admin)
     wanted = _topics(kafka)
     pair = [found[name] for name in (kafka.messages_topic, kafka.events_topic) if name in found]
-    # A topic that joins an existing one takes its partition count, else the two would never agree.
+    # If one of the two topics exists, the other one gets the same number of partitions.
     partitions = pair[0] if pair else kafka.partitions
     missing = [name for name in wanted if name not in found]
     if missing:
@@ -98,7 +99,10 @@ def _topics(kafka: KafkaConfig) -> list[str]:
 
 
 def _partitions(admin: AdminClient) -> dict[str, int]:
-    """Partition counts of the topics that exist. All are listed: asking by name creates them on some servers."""
+    """Partition counts of the existing topics.
+
+    Lists all topics, because some servers create a topic when a client asks for its name.
+    """
     topics = admin.list_topics(timeout=ANSWER_SECONDS).topics
     return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
@@ -122,7 +126,7 @@ def _create(admin: AdminClient, kafka: KafkaConfig, names: Sequence[str], partit
         bad = [error for error in errors if error and error.code() != KafkaError.TOPIC_ALREADY_EXISTS]
         if not bad:
             return
-        # Some servers do not know "the broker's default" (-1).
+        # Some servers do not accept -1, the broker's default.
         if replicas != -1 or bad[0].code() != KafkaError.INVALID_REPLICATION_FACTOR or attempt_replicas == 1:
             raise KafkaException(bad[0])
 
@@ -137,7 +141,7 @@ def _creation_error(future: Any) -> KafkaError | None:
 
 
 def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
-    """A new topic takes a moment until every broker tells of it."""
+    """Wait until every broker knows the new topics."""
     give_up = time.monotonic() + ANSWER_SECONDS
     while not set(names) <= _partitions(admin).keys():
         if time.monotonic() > give_up:
@@ -147,14 +151,14 @@ def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FoundTopic:
-    """A topic as Kafka describes it; `settings` is empty when the server does not tell or we may not ask."""
+    """A topic as Kafka describes it. `settings` is empty if the server does not return them or the user may not read them."""
 
     partitions: int
     settings: Mapping[str, str]
 
 
 def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
-    """Those of our topics that exist. Blocks for some seconds at most; raises ConnectorError when Kafka does not answer."""
+    """Those of our topics that exist. Blocks for a few seconds at most. Raises ConnectorError if Kafka does not answer."""
     link = Link(kafka, silent=True)
     admin = link.admin(kafka, "tidegate-doctor")
     try:
@@ -167,7 +171,10 @@ def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
 
 
 def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The settings of each topic. A topic is left out if the server does not tell, or the user has no right to ask."""
+    """The settings of each topic.
+
+    A topic is missing if the server does not return its settings or the user may not read them.
+    """
     told: dict[str, dict[str, str]] = {}
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
     if not asked:
@@ -180,7 +187,7 @@ def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, 
 
 
 def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
-    """The largest record that each of our topics takes: its own limit, or the setting if that is smaller. Blocks."""
+    """The largest record that each of our topics accepts: its own limit, or the setting if that is smaller. Blocks."""
     admin = Link(kafka, silent=True).admin(kafka, "tidegate-admin")
     limits = dict.fromkeys(_topics(kafka), kafka.max_message_bytes)
     for name, settings in _settings(admin, list(limits)).items():
@@ -192,6 +199,6 @@ def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
 
 
 def record_bytes_of(settings: Mapping[str, str]) -> int | None:
-    """The largest record that a topic with these settings takes; None if they do not say."""
+    """The largest record for a topic with these settings, or None if they do not have a limit."""
     told = settings.get("max.message.bytes", "")
     return max(RECORD_BYTES_MIN, int(told) - BATCH_OVERHEAD_BYTES) if told.isdigit() else None

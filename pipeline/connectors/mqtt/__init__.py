@@ -1,1 +1,1 @@
-"""One MQTT broker: connect, subscribe, receive batches, acknowledge."""
+"""A connection to one MQTT broker: connect, subscribe, receive batches, acknowledge."""

@@ -1,9 +1,9 @@
-"""paho-mqtt with a faster reader: whole reads instead of packets, joined acknowledgements, a patient end.
+"""paho-mqtt with a faster reader: it handles whole reads, joins acknowledgements, and ends a connection without loss.
 
-Handshake, TLS, keep-alive and subscriptions stay paho's. Its own loop costs 47 µs a message, because each packet takes three
-system calls, a lock or two and several objects. A test lists the names of paho that are used here.
+paho does the handshake, TLS, keep-alive and subscriptions. paho's own loop costs 47 µs a message, because each packet takes
+three system calls, one or two locks and several objects. A test lists the names of paho that this file uses.
 
-This file does not know asyncio, Kafka or a window.
+This file does not know asyncio, Kafka or the window.
 """
 
 from __future__ import annotations
@@ -23,26 +23,28 @@ from pipeline.mqtt.parser import Parser
 OnBatch = Callable[[Sequence[Publish]], None]
 
 READ_BYTES: Final = 262_144
-TLS_RECORDS_MAX: Final = 256  # decrypted in one go; one record is at most 16 kB, and some brokers make one per packet
+TLS_RECORDS_MAX: Final = (
+    256  # decrypted together; one record has at most 16 kB, and some brokers make one for each packet
+)
 DISCONNECT_PACKET: Final = b"\xe0\x00"  # "normal disconnection" in both versions
 
 
 class BatchClient(paho.Client):
-    """paho's client with `loop_read` for whole reads. What it overrides and calls is listed in a test.
+    """paho's client with a `loop_read` for whole reads. A test lists the names of paho that it overrides and calls.
 
-    `on_batch` gets runs of PUBLISH packets; paho's own `on_message` is never called.
+    `on_batch` gets runs of PUBLISH packets. paho's own `on_message` is never called.
     """
 
     def __init__(self, on_batch: OnBatch, *, v5: bool, **settings: Any) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5 if v5 else paho.MQTTv311, **settings)
         self._on_batch = on_batch
         self._parser = Parser(v5=v5)
-        self.read_messages = 0  # of the latest loop_read
+        self.read_messages = 0  # messages of the latest loop_read
         self.protocol_error: ProtocolError | None = None
-        self.lost_by = ""  # how the connection was lost, if that was not said in MQTT
+        self.lost_by = ""  # how the connection was lost, if MQTT did not say this
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read once, hand on what is whole. `max_packets` is paho's and means nothing here."""
+        """Read once, and pass on whole packets. `max_packets` is an argument of paho without effect here."""
         sock = self._sock
         if sock is None:
             return MQTTErrorCode.MQTT_ERR_NO_CONN
@@ -75,21 +77,22 @@ class BatchClient(paho.Client):
     def leave(self) -> None:
         """Queue a DISCONNECT and wait for the broker to close, ignoring what it still sends.
 
-        paho would close as soon as the packet has left. Unread bytes then make TCP answer with a reset, and our last
-        acknowledgements can be lost with it. The broker would deliver those messages again.
+        paho would close as soon as the packet is sent. Unread bytes then make TCP send a reset, which can destroy our
+        last acknowledgements. The broker would deliver those messages again.
         """
         self._on_batch = lambda batch: None
         self._packet_queue(paho.PUBACK, DISCONNECT_PACKET, 0, 1)
 
     def excuse_silence(self) -> None:
-        """Stay although no PINGRESP has come: while reading is paused, none can be seen."""
+        """Do not end the connection because of a missing PINGRESP: none can arrive while reading is paused."""
         self._ping_t = 0.0
         self._last_bytes_received = time.monotonic()
 
     def _read_tls(self, sock: Any) -> bytes:
-        """Everything that TLS has decrypted. One read gives at most one record, and the rest would not wake the event loop.
+        """Read everything that TLS has decrypted. One read gives at most one TLS record, and the rest would not wake
+        the event loop.
 
-        A WebSocket inside says BlockingIOError for a frame that carries nothing for us, such as a ping.
+        A WebSocket inside TLS raises BlockingIOError for a frame without data for us, such as a ping.
         """
         chunks: list[bytes] = []
         while len(chunks) < TLS_RECORDS_MAX or sock.pending():

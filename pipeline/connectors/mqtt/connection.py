@@ -1,9 +1,9 @@
 """One connection to an MQTT broker, from CONNECT to its end, on the event loop.
 
-Ties `BatchClient`, which is paho-mqtt with a faster reader, to asyncio. Each new connection is a new object, so an
-acknowledgement can only leave on the connection that its message came by.
+It runs `BatchClient`, which is paho-mqtt with a faster reader, on asyncio. Each connection is a new object, so an
+acknowledgement can only leave on the connection of its message.
 
-This file does not know Kafka, keeps no window and never reconnects. See ingress/source.py for that.
+This file does not know Kafka, has no window and never reconnects. ingress/source.py does this.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pipeline.connectors.mqtt.client import BatchClient, OnBatch
 from pipeline.connectors.mqtt.login import dial, prepare, refusal
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 
-SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next waits, so that more of them come at once
+SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next one waits, so that it gets more messages
 PAUSE_SECONDS: Final = 0.004
 ANSWER_SECONDS: Final = 15.0
 MISC_SECONDS: Final = 0.5
-FILTERS_MAX: Final = 200  # in one UNSUBSCRIBE
+FILTERS_MAX: Final = 200  # filters in one UNSUBSCRIBE
 RETAIN_HANDLING: Final = {
     "first": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB,
     "always": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
@@ -33,15 +33,15 @@ RETAIN_HANDLING: Final = {
 
 
 class Connection:
-    """One connection. Belongs to the event loop's thread; only `open` waits.
+    """One connection. Use it on the thread of the event loop. Only `open` and `close` wait.
 
-    1. `await open(filters)` connects and subscribes. Raises OperatorError when the broker says that a person must act
-       (in its own words, never with the password), RetryableError for everything else. Batches may arrive before it
-       returns: a persistent session has messages for us.
-    2. `on_batch` is called with what was read, at once and in order. It must not wait. `pause` holds reading back.
-    3. `acknowledge(mids)` in the order of arrival; it writes soon, in one piece.
-    4. `ended` becomes set, with the reason in `error`, when the connection is gone, whoever ended it.
-    5. `await close(deadline_seconds)` sends what is queued and DISCONNECT; the broker keeps the session.
+    1. `await open(filters)` connects and subscribes. It raises OperatorError if the broker says that a person must act
+       (in the broker's own words, never with the password), and RetryableError for everything else. Batches may arrive
+       before it returns, because a persistent session has waiting messages.
+    2. `on_batch` is called at once with the messages of each read, in order. It must not wait. `pause` stops reading.
+    3. Call `acknowledge(mids)` in the order of arrival. It writes soon, all acknowledgements together.
+    4. `ended` is set when the connection is gone, whoever ended it. `error` has the reason.
+    5. `await close(deadline_seconds)` sends queued packets and DISCONNECT. The broker keeps the session.
     """
 
     def __init__(self, source: MqttSource, clientid: str, on_batch: OnBatch) -> None:
@@ -65,10 +65,10 @@ class Connection:
 
     @property
     def retained_wanted(self) -> bool:
-        """Whether a message with the RETAIN flag is to be passed on.
+        """Whether to pass on a message with the RETAIN flag.
 
-        MQTT 5 brokers do not send the others. With 3.1.1 they come at each SUBSCRIBE, and "first" means: unless the
-        broker had kept our session.
+        MQTT 5 brokers send only wanted retained messages. With 3.1.1 they come at each SUBSCRIBE; "first" then means: only if
+        the broker had no session of ours.
         """
         return self._source.retained == "always" or (self._source.retained == "first" and self._new_to_us)
 
@@ -92,12 +92,12 @@ class Connection:
             ) from None
 
     def acknowledge(self, mids: list[int]) -> None:
-        """Tell the broker that these need not come again. Nothing happens when the connection is gone."""
+        """Acknowledge messages to the broker. Does nothing if the connection is gone."""
         if mids and not self.ended.is_set():
             self._client.acknowledge(mids)
 
     def pause(self) -> None:
-        """Read no more. The broker's window and then TCP hold the rest back."""
+        """Stop reading. First the broker's window and then TCP hold further messages back."""
         self._paused = True
         self._stop_reading()
 
@@ -108,12 +108,12 @@ class Connection:
             self._start_reading()
 
     def hold(self) -> None:
-        """Read no more, for good: `resume` does nothing from here on."""
+        """Stop reading for ever: `resume` has no effect after this."""
         self._held = True
         self.pause()
 
     async def close(self, deadline_seconds: float = 2.0) -> None:
-        """Send what is queued, then DISCONNECT, and wait until the broker has closed."""
+        """Send queued packets and DISCONNECT, and wait until the broker has closed the connection."""
         if not self.ended.is_set() and self._sock is not None:
             self._client.leave()
             self._held = False
@@ -124,7 +124,7 @@ class Connection:
         self.abort()
 
     def abort(self, error: ConnectorError | None = None) -> None:
-        """Close without DISCONNECT. The broker will deliver again what was not acknowledged."""
+        """Close without DISCONNECT. The broker will deliver unacknowledged messages again."""
         self._end(error)
         for timer in (self._rest, self._misc):
             if timer is not None:
@@ -134,7 +134,7 @@ class Connection:
     # --- Connecting
 
     def _adopt(self) -> None:
-        """Back in the loop's thread: let it tell from here on when the socket can be read and written."""
+        """Register the socket with the event loop, on the loop's thread."""
         client = self._client
         self._sock = client.socket()
         if self._sock is None:
@@ -148,7 +148,7 @@ class Connection:
         self._misc = self._loop.call_later(MISC_SECONDS, self._do_misc)
 
     async def _until(self, answer: asyncio.Future[Any]) -> Any:
-        """The answer, or the reason why the connection ended before it came."""
+        """The answer. Raises the reason if the connection ends before the answer comes."""
         ended = asyncio.ensure_future(self.ended.wait())
         try:
             await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -167,7 +167,7 @@ class Connection:
             self._client.subscribe([(each, qos) for each in filters])
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Ask the broker to send no more of what `filters` match. Does not wait for the answer."""
+        """Unsubscribe from `filters`. Does not wait for the answer."""
         for start in range(0, len(filters), FILTERS_MAX):
             if not self.ended.is_set():
                 self._client.unsubscribe(list(filters[start : start + FILTERS_MAX]))
@@ -236,7 +236,7 @@ class Connection:
         self._start_reading()
 
     def _on_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        # Nearly always the socket takes everything at once; epoll is asked only when it does not.
+        # The socket nearly always takes everything at once. epoll is used only if it does not.
         self._loop.call_soon(self._write)
 
     def _on_unregister_write(self, client: Any, userdata: Any, sock: Any) -> None:

@@ -1,8 +1,8 @@
-"""How a paho client gets to a source's broker: credentials, TLS, WebSocket, and what it means when it does not get there.
+"""Connects a paho client to a source's broker: credentials, TLS, WebSocket, and the errors of a failed login.
 
-The ingress's connection and `tidegate doctor` both come in this way, so that what the doctor finds is what the ingress will.
+The ingress and `tidegate doctor` both use this file, so the doctor finds what the ingress will find.
 
-This file subscribes to nothing and runs no loop.
+This file does not subscribe and runs no loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.errors import ConfigError, ConnectorError, OperatorError, Retryabl
 
 CONNECT_SECONDS: Final = 5.0
 
-# What a person can mend: the words for CONNACK codes that say so (MQTT 5.0 table 2-6, MQTT 3.1.1 section 3.2.2.3).
+# The words of CONNACK codes whose cause a person can correct (MQTT 5.0 table 2-6, MQTT 3.1.1 section 3.2.2.3).
 OPERATOR_REASONS: Final = frozenset(
     {
         "Bad user name or password",
@@ -35,9 +35,9 @@ OPERATOR_REASONS: Final = frozenset(
 
 
 def prepare(client: paho.Client, source: MqttSource) -> None:
-    """Give `client`, made with `source.transport`, what it needs to log in.
+    """Give `client` its credentials and TLS settings. It was made with `source.transport`.
 
-    Raises OperatorError for a password or a file of TLS that cannot be had.
+    Raises OperatorError if a password or a file for TLS cannot be read.
     """
     client.connect_timeout = CONNECT_SECONDS
     client.suppress_exceptions = False
@@ -50,10 +50,10 @@ def prepare(client: paho.Client, source: MqttSource) -> None:
 
 
 def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry_seconds: float) -> None:
-    """Connect and send CONNECT; blocks, as paho resolves, connects and shakes hands with TLS in blocking calls.
+    """Connect and send CONNECT. Blocks, because paho resolves, connects and does the TLS handshake in blocking calls.
 
-    `clean` and `session_expiry_seconds` are MQTT 5's; a client of 3.1.1 was made with its `clean_session`. Raises
-    OperatorError for a certificate, RetryableError for everything else. The broker's answer is `on_connect`'s.
+    `clean` and `session_expiry_seconds` are for MQTT 5; a client of 3.1.1 was made with its `clean_session`. Raises
+    OperatorError for a certificate, RetryableError for everything else. `on_connect` gets the broker's answer.
     """
     host, _, port = source.server.rpartition(":")
     host, keepalive = host.strip("[]"), max(1, round(source.keepalive))
@@ -77,7 +77,7 @@ def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry
 
 
 def refusal(source: MqttSource, words: str) -> ConnectorError:
-    """What a CONNACK with a failure means; `words` are paho's for its code."""
+    """The error for a CONNACK with a failure. `words` are paho's words for its code."""
     who = f" as {source.username!r}" if source.username is not None else ""
     message = f"{source.server} refused the connection{who}: {words}"
     reason = words.lower().replace(" ", "_")
@@ -87,7 +87,7 @@ def refusal(source: MqttSource, words: str) -> ConnectorError:
 
 
 def _password(source: MqttSource) -> str | None:
-    """Opened here and nowhere before. Raises OperatorError that names the variable or file that is not there."""
+    """The clear password, which only this function reads. Raises OperatorError, which names the missing variable or file."""
     try:
         return source.password.reveal() if source.password else None
     except ConfigError as error:
