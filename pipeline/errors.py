@@ -39,12 +39,13 @@ this drawing with the classes. Classes that are not in this file are local to th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Final, Literal
 
 Code = Literal["BAD_REQUEST", "NOT_FOUND", "CONFLICT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"]
 Fault = Literal["operator", "author", "outside", "us"]
+Part = Literal["bucket", "key", "headers", "content"]  # of a request that writes an object
 
 
 class TidegateError(Exception):
@@ -166,11 +167,15 @@ class RecordsGoneError(TidegateError, code="NOT_FOUND", fault="operator"):
 
 
 class ConnectorError(TidegateError, code="SERVICE_UNAVAILABLE", fault="outside"):
-    """An outside system answered with an error or did not answer. `reason` is a short, stable word for metrics."""
+    """An outside system answered with an error or did not answer. `reason` is a short, stable word for metrics.
 
-    def __init__(self, message: str, *, reason: str) -> None:
+    `blames` are the parts of the request that the answer can be about; none if it does not tell.
+    """
+
+    def __init__(self, message: str, *, reason: str, blames: Collection[Part] = ()) -> None:
         super().__init__(message)
         self.reason = reason
+        self.blames = frozenset(blames)
 
 
 class RetryableError(ConnectorError, retry=True):

@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Partition
-from agents.sinks.patient_store import Mendable, PatientStore
+from agents.sinks.patient_store import PatientStore
+from agents.sinks.suspect import RowParts
 from pipeline.action import AggregatedAction
-from pipeline.connectors.s3.errors import REFUSED_KEYS
 from pipeline.connectors.s3.multipart import part_size
 from pipeline.connectors.s3.store import Head
 from pipeline.dead_letter import VALUE_LEFT_OUT
@@ -88,21 +88,24 @@ class AggregatedWriter:
     async def create(
         self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
     ) -> str | None:
-        """Create an object, in parts if it is large; its ETag, None if its key is taken. Raises RefusedError: see `_mendable`."""
+        """Create an object, in parts if it is large; its ETag, None if its key is taken. Raises RefusedError: see `_of_rows`."""
         parameters = self.action.parameters
         part_bytes = part_size(len(body), parameters.min_part_size, parameters.max_part_size)
-        return await self.store.create(bucket, key, body, headers, part_bytes=part_bytes, mendable=_mendable(version))
+        store = self._of_rows(version, bucket, len(body))
+        return await store.create(bucket, key, body, headers, part_bytes=part_bytes)
 
     async def put(
         self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
     ) -> str:
-        """Write an object over the one that is there; its ETag. Raises RefusedError: see `_mendable`."""
-        return await self.store.put(bucket, key, body, headers, mendable=_mendable(version))
+        """Write an object over the one that is there; its ETag. Raises RefusedError: see `_of_rows`."""
+        return await self._of_rows(version, bucket, len(body)).put(bucket, key, body, headers)
 
-
-def _mendable(version: AggregatedAction) -> Mendable:
-    """The rows' fields make up the key. A refusal for any other reason is waited for, until a person has changed the settings."""
-    return lambda error: not (error.reason in REFUSED_KEYS and version.key.of_rows)
+    def _of_rows(self, version: AggregatedAction, bucket: str, size_bytes: int) -> PatientStore:
+        """The store for an object of rows, whose fields may decide bucket and key and nothing else. What is their fault is a
+        RefusedError; any other refusal is waited for, until a person has changed the settings.
+        """
+        decided = RowParts(version.key.of_rows, self.action.options.row_patience)
+        return self.store.of_row(decided, bucket, size_bytes, self.action.ledger_headers)
 
 
 def facts_of(head: Head, key: str) -> ObjectFacts:

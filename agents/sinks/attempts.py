@@ -2,7 +2,8 @@
 
 Waits with full jitter, without end, because waiting loses nothing: the records stay in Kafka. A change of state, from working
 to failing and back, is one log line; every failed attempt counts. Only what will never succeed (RefusedError) and what is not
-the outside system's comes back as an error.
+the outside system's comes back as an error. Whether a failure is a row's own is suspect.py's question: such a row does not make
+its action disconnected.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from agents.metrics import FAILURES, STATUS
-from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from agents.sinks.suspect import Suspect
+from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.log import get_logger
 from pipeline.retry import SINK
 
@@ -30,6 +32,7 @@ class Attempts:
         self.error = ""  # the last of these failures in full
         self._check_reason = ""  # why the health check fails, with calls or without
         self._policy = SINK._replace(cap_seconds=cap_seconds)
+        self.done_at = 0.0  # when a call succeeded last, on the loop's clock
         self._failing_since = 0.0
         self._settled = False  # connected, and nothing else to tell
         STATUS.labels(action).set(0)
@@ -46,19 +49,38 @@ class Attempts:
         """What a person should know; empty while all is well."""
         return self.error
 
-    async def until_done(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        """The result of `call`, made again and again until it succeeds. `call` must be safe to repeat."""
+    async def until_done(self, call: Callable[[], Awaitable[Result]], *, suspect: Suspect | None = None) -> Result:
+        """The result of `call`, made again and again until it succeeds. `call` must be safe to repeat.
+
+        `suspect`: it is made for rows, which may be to blame. Raises RefusedError when they are.
+        """
         waits = self._policy.waits(random.random)
         while True:
             try:
                 result = await call()
-            except (RetryableError, OperatorError) as error:
-                self._failed(error)
-                await asyncio.sleep(waits.after(error))
+            except (RetryableError, OperatorError, RefusedError) as error:
+                waiting = await self._not_done(error, suspect)
+                await asyncio.sleep(waits.after(waiting))
             else:
+                self.done_at = asyncio.get_running_loop().time()
                 if not self._settled:
                     self._mended()
                 return result
+
+    async def _not_done(
+        self, error: RetryableError | OperatorError | RefusedError, suspect: Suspect | None
+    ) -> RetryableError | OperatorError:
+        """Tell of a failed attempt; the error to wait for. Raises RefusedError for what is not waited for."""
+        if isinstance(error, RefusedError):
+            judged = error if suspect is None else suspect.judged(error)
+            if isinstance(judged, RefusedError):
+                raise error
+            error = judged
+        if suspect is not None and await suspect.is_to_blame(error):
+            FAILURES.labels(self.action, error.reason).inc()
+        else:
+            self._failed(error)
+        return error
 
     def checked(self, error: ConnectorError | None) -> None:
         """What the health check found. That it passes does not outweigh calls that fail."""

@@ -2,13 +2,16 @@
 
 1. A row's key, bucket and content are rendered. A row that cannot be rendered is a dead letter.
 2. Rows of one clientid are put one at a time, in order; up to `inflight_window` clients of a partition at once.
-3. A PUT is repeated until S3 confirmed it. What S3 will never accept is a dead letter.
+3. A PUT is repeated until S3 confirmed it. What S3 will never accept, or is the row's own fault (suspect.py), is a dead letter.
 4. The partition is durable up to the lowest offset that still has work.
 
 Writes are *fenced*, so that a worker that was frozen and wakes up puts no old value over a newer one, and a replay changes
 nothing: each object carries its row's place (topic, partition, offset, number in the record). A new key is created; where the
 key is taken, or was written before, the object is replaced only if it is still the one that was seen. Who finds the same or a
-later place of the same partition there is done. A unique key thus costs one request. An object that is not ours is replaced.
+later place of the same partition there is done. A unique key thus costs one request.
+
+Each object also carries its action's mark. One that does not is another action's, or somebody else's: it stays, and the row is a
+dead letter. Only `write: overwrite` replaces whatever is there.
 """
 
 from __future__ import annotations
@@ -22,18 +25,21 @@ from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
+from agents.sinks.suspect import RowParts
 from pipeline.action import DirectAction
 from pipeline.connectors.s3.store import Head
-from pipeline.errors import RecordError, RefusedError
+from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
-from pipeline.upload.headers import METADATA_PREFIX
+from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
 from pipeline.upload.open_offsets import OpenOffsets
 
 KEYS_REMEMBERED_MAX: Final = 50_000
 PLACE: Final = "tidegate-place"
+MARK: Final = "tidegate-action"
+FOREIGN: Final = "foreign_object"  # the cause of a dead letter
 
 log = get_logger("tidegate.direct")
 
@@ -67,7 +73,7 @@ class Put(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An object under a key, as it was last seen. `place` is None if it is not ours."""
+    """An object of our action under a key, as it was last seen. `place` is None if that cannot be read."""
 
     etag: str
     place: RowPlace | None
@@ -91,6 +97,8 @@ class DirectWriter:
         self._action = action
         self._again = again
         self._fenced = action.parameters.write == "fenced"
+        self._mark = action.mark
+        self._decided = RowParts(action.of_rows, action.options.row_patience)
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # by bucket and key
         self._said_overwrite = False
         self.meter = ObjectMeter(action.name)
@@ -99,7 +107,11 @@ class DirectWriter:
     def render(self, row: Row, origin: Record, number: int) -> Put:
         """The object of a row. Raises RenderError."""
         place = RowPlace(origin.topic, origin.partition, origin.offset, number)
-        return Put(*self._action.render(row), place, origin)
+        bucket, key, content, headers = self._action.render(row)
+        headers = {**headers, METADATA_PREFIX + MARK: self._mark, METADATA_PREFIX + PLACE: place.text()}
+        if problem := metadata_problem(headers):
+            raise RenderError(problem)
+        return Put(bucket, key, content, headers, place, origin)
 
     async def put(self, put: Put) -> None:
         """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
@@ -108,32 +120,42 @@ class DirectWriter:
         self.meter.rows(1)
 
     async def _put(self, put: Put, writing: Writing) -> None:
+        store = self.store.of_row(self._decided, put.bucket, len(put.content), self._action.headers.fixed)
         there = self._written.get((put.bucket, put.key))
-        if not self._fenced or not await self.store.conditional(put.bucket):
-            etag = await self.store.put(put.bucket, put.key, put.content, put.headers)
-            self._wrote(put, writing, etag, there)
+        if not self._fenced:
+            self._wrote(put, writing, await store.put(put.bucket, put.key, put.content, put.headers), there)
             return
-        headers = {**put.headers, METADATA_PREFIX + PLACE: put.place.text()}
+        conditional = await store.conditional(put.bucket)
+        if there is None and not conditional:
+            there = await self._look(store, put)
         while not self._settles(put, there):
-            new_etag = await self._write(put, headers, there)
+            new_etag = await _write(store, put, there, conditional=conditional)
             if new_etag is not None:
                 self._wrote(put, writing, new_etag, there)
                 return
-            head = await self.store.head(put.bucket, put.key)
-            there = Seen(head.etag, _place(head)) if head else None
+            there = await self._look(store, put)
         if there and there.place != put.place:
             self._count_overwritten(put)
+
+    async def _look(self, store: PatientStore, put: Put) -> Seen | None:
+        """What is under the key. Raises RefusedError if that is not our action's."""
+        head = await store.head(put.bucket, put.key)
+        if head is None:
+            return None
+        mark = head.metadata.get(MARK)
+        if mark != self._mark:
+            whose = f"of {mark[:200]!a}" if mark else "of nobody that Tidegate knows"
+            raise RefusedError(
+                f"{put.bucket}/{put.key} is there and is {whose}; expected a free key or an object of {self._mark!r}."
+                " With `write: overwrite` the action replaces whatever is there",
+                reason=FOREIGN,
+            )
+        return Seen(head.etag, _place(head))
 
     def _settles(self, put: Put, there: Seen | None) -> bool:
         """Whether what is there leaves nothing to write."""
         place = there.place if there else None
         return put.place.is_settled_by(place) and not (self._again and place == put.place)
-
-    async def _write(self, put: Put, headers: Mapping[str, str], there: Seen | None) -> str | None:
-        """Create the object, or replace the one that was seen; its ETag. None: what is there is not what was expected."""
-        if there is None:
-            return await self.store.create(put.bucket, put.key, put.content, headers)
-        return await self.store.replace(put.bucket, put.key, put.content, headers, there.etag)
 
     def _wrote(self, put: Put, writing: Writing, etag: str, before: Seen | None) -> None:
         writing.confirmed(len(put.content))
@@ -158,8 +180,17 @@ class DirectWriter:
             )
 
 
+async def _write(store: PatientStore, put: Put, there: Seen | None, *, conditional: bool) -> str | None:
+    """Create the object, or replace the one that was seen; its ETag. None: what is there is not what was expected."""
+    if not conditional:
+        return await store.put(put.bucket, put.key, put.content, put.headers)
+    if there is None:
+        return await store.create(put.bucket, put.key, put.content, put.headers)
+    return await store.replace(put.bucket, put.key, put.content, put.headers, there.etag)
+
+
 def _place(head: Head) -> RowPlace | None:
-    """The place of the row that an object was made of; None if the object is not ours."""
+    """The place of the row that an object was made of; None if that cannot be read."""
     topic, _, rest = head.metadata.get(PLACE, "").rpartition("/")
     topic, _, partition = topic.rpartition("/")
     offset, _, number = rest.partition(".")

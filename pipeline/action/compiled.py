@@ -22,7 +22,7 @@ from pipeline.config.base.section import statement_of
 from pipeline.config.dump import content_of, from_content
 from pipeline.config.load import placed
 from pipeline.config.resource_opts import ResourceOpts
-from pipeline.errors import LaneError, RenderError, TidegateError, located
+from pipeline.errors import LaneError, Part, RenderError, TidegateError, located
 from pipeline.formats import Container, make
 from pipeline.record import Record
 from pipeline.rule import RuleSet
@@ -94,6 +94,22 @@ class DirectAction(CompiledAction):
         if problem := bucket_problem(bucket) or key_problem(key):
             raise RenderError(problem)
         return RenderedObject(bucket, key, self.content.render(row), self.headers.render(row))
+
+    @property
+    def mark(self) -> str:
+        """What tells the objects of this action from all others, in whatever bucket they lie."""
+        return f"{self.rules.node}/{self.name}"
+
+    @property
+    def of_rows(self) -> frozenset[Part]:
+        """What of a request the fields of rows decide."""
+        decided: list[tuple[Part, bool]] = [
+            ("bucket", self.bucket.names != frozenset()),
+            ("key", self.key.names != frozenset()),
+            ("headers", self.headers.of_rows),
+            ("content", True),
+        ]
+        return frozenset(part for part, by_rows in decided if by_rows)
 
     def object_of(self, row: Row, origin: Record) -> RenderedObject:
         """The object of a row; its record makes no difference. Raises RenderError."""

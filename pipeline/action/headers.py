@@ -58,21 +58,21 @@ class RowHeaders:
     """The headers of direct upload, compiled once for an action. Raises ValueError or TemplateSyntaxError for bad settings."""
 
     def __init__(self, parameters: DirectParameters) -> None:
-        self._fixed = plain_headers(parameters)
-        names = metadata_headers(dict.fromkeys(parameters.metadata, ""))
-        tagging(dict.fromkeys(parameters.tags, ""))  # only for its checks of the names
+        self.fixed = plain_headers(parameters)  # those that every object has alike
         missing = parameters.missing
-        self._metadata = [
-            (header, Template(text, missing=missing))
-            for header, text in zip(names, parameters.metadata.values(), strict=True)
-        ]
+        metadata = {name: Template(text, missing=missing) for name, text in parameters.metadata.items()}
+        names = metadata_headers({name: "".join(template.literals or ()) for name, template in metadata.items()})
+        tagging(dict.fromkeys(parameters.tags, ""))  # only for its checks of the names
+        self._metadata = list(zip(names, metadata.values(), strict=True))
         self._tags = [(name, Template(text, missing=missing)) for name, text in parameters.tags.items()]
+        templates = [template for _, template in (*self._metadata, *self._tags)]
+        self.of_rows = any(template.names is None or template.names for template in templates)
 
     def render(self, row: Row) -> dict[str, str]:
         """The headers of a row's object. Callers must not change them. Raises RenderError."""
         if not self._metadata and not self._tags:
-            return self._fixed
-        headers = dict(self._fixed)
+            return self.fixed
+        headers = dict(self.fixed)
         for header, template in self._metadata:
             headers[header] = metadata_text(template.render_text(row))
         if self._tags:

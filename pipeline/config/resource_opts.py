@@ -79,6 +79,13 @@ class ResourceOpts(_Watched):
     resume_interval: Seconds = setting(
         20.0, advanced=True, gt=0, le=3600, description="The longest wait between two tries of a request."
     )
+    row_patience: Seconds = setting(
+        180.0,
+        advanced=True,
+        ge=1,
+        description="How long a row is tried that the store refuses without saying why, while it takes other objects in the"
+        " same bucket; then it is a dead letter.",
+    )
     worker_pool_size: int = setting(
         16,
         ge=1,

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.errors import ConfigError, RenderError
+from pipeline.errors import ConfigError, Part, RenderError
 from pipeline.template import Missing, Template
 from pipeline.template.object_names import KEY_BYTES_MAX, bucket_problem, key_problem
 
@@ -54,7 +54,12 @@ class KeyTemplate:
         self._bucket = Template(bucket, missing="dead_letter") if bucket else None
         if self._bucket:
             check_bucket(self._bucket)
-        self._row_names = _row_names([*self._templates, *([self._bucket] if self._bucket else [])])
+        of_key, of_bucket = _row_names(self._templates), _row_names([self._bucket] if self._bucket else [])
+        self._row_names = None if of_key is None or of_bucket is None else tuple(sorted({*of_key, *of_bucket}))
+        decided: list[tuple[Part, bool]] = [("key", of_key != ()), ("bucket", of_bucket != ())]
+        self.of_rows: frozenset[Part] = frozenset(
+            part for part, by_rows in decided if by_rows
+        )  # what rows decide of both
         self._fixed = {"action": action, "node": node}
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}
@@ -82,11 +87,6 @@ class KeyTemplate:
                 self._groups.clear()
             group = self._groups[key] = self._render(row, window)
         return group
-
-    @property
-    def of_rows(self) -> bool:
-        """Whether the content of rows decides their keys."""
-        return self._row_names != ()
 
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
         """Bucket (empty without a template) and key of the chunk of `group` whose first row came from `offset`."""

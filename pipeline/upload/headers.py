@@ -18,6 +18,8 @@ _OWN: Final = {
     "x-amz-content-sha256", "x-amz-date", "x-amz-security-token",
 }  # fmt: skip
 METADATA_PREFIX: Final = "x-amz-meta-"
+METADATA_BYTES_MAX: Final = 2048  # of all names and values of an object, as S3 counts them
+OWN_METADATA_BYTES: Final = 1024  # what is left of these for action, place, digests and counts; names may be long
 TAG_NAME_MAX: Final = 128
 TAG_VALUE_MAX: Final = 256
 _TOKEN: Final = re.compile(r"[a-z0-9_-]+")
@@ -48,7 +50,18 @@ def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
         if lower.startswith("tidegate-"):
             raise ValueError(f"metadata {name!r}: names that begin with tidegate- are the fence's and the ledger's")
         found[METADATA_PREFIX + lower] = metadata_text(value)
+    if problem := metadata_problem(found, METADATA_BYTES_MAX - OWN_METADATA_BYTES):
+        raise ValueError(problem)
     return found
+
+
+def metadata_problem(headers: Mapping[str, str], bytes_max: int = METADATA_BYTES_MAX) -> str:
+    """What is wrong with the size of the metadata among an object's headers; empty if nothing is."""
+    skipped = len(METADATA_PREFIX)
+    size = sum(
+        len(name) - skipped + len(value.encode()) for name, value in headers.items() if name.startswith(METADATA_PREFIX)
+    )
+    return f"expected metadata of at most {bytes_max} bytes, names and values, found {size}" if size > bytes_max else ""
 
 
 def metadata_text(value: str) -> str:

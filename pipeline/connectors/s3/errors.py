@@ -1,17 +1,18 @@
 """What an answer of S3 means for the caller: try again, wait for a person, or give this object up.
 
-A table of codes; what is in none of its rows is judged by its HTTP status. Knows no client library.
+A table of codes; what is in none of its rows is judged by its HTTP status. An answer that is about a part of the request says so:
+who has decided that part is another's question. Knows no client library.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from pipeline.connectors.s3.documents import texts
 from pipeline.connectors.s3.meaning import meaning
-from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.errors import ConnectorError, OperatorError, Part, RefusedError, RetryableError
 
 # Credentials of a role that have ended: new ones, and the same request at once.
 RENEW: Final = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -21,12 +22,30 @@ _RETRY: Final = RENEW | {
     "RequestTimeTooSkewed", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
     "TooManyRequestsException", "XMinioServerNotInitialized",
 }  # fmt: skip
-# No key of this kind will ever be accepted, whoever asks. versitygw keeps keys as paths: `a` and `a/b` exclude each other.
-REFUSED_KEYS: Final = {
-    "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidURI", "KeyTooLong", "KeyTooLongError",
-    "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
+# No request with this part will ever be accepted, whoever asks. Some stores keep keys as paths: `a` and `a/b` exclude each other.
+_REFUSED: Final[dict[str, Part]] = {
+    **dict.fromkeys((
+        "DirectoryObjectContainsData", "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidURI", "KeyTooLong",
+        "KeyTooLongError", "ObjectExistsAsDirectory", "ObjectParentIsFile", "XMinioInvalidObjectName",
+        "XMinioInvalidResourceName", "XMinioObjectExistsAsDirectory", "XMinioParentIsObject",
+    ), "key"),
+    "InvalidBucketName": "bucket",
+    **dict.fromkeys(("InvalidTag", "MetadataTooLarge", "RequestHeaderSectionTooLarge"), "headers"),
+    "EntityTooLarge": "content",
 }  # fmt: skip
-_REFUSED: Final = REFUSED_KEYS | {"EntityTooLarge", "InvalidTag", "MetadataTooLarge"}
+_REFUSED_STATUSES: Final[dict[int, Part]] = {413: "content", 414: "key", 431: "headers"}
+# What a person has to mend, whatever the request is.
+_PERSONS: Final = {
+    "AccountProblem", "InsufficientCapacity", "InvalidAccessKeyId", "InvalidStorageClass", "QuotaExceeded",
+    "SignatureDoesNotMatch", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull",
+}  # fmt: skip
+_OF_BUCKETS: Final = {"AccessDenied", "AllAccessDisabled", "NoSuchBucket"}
+# Answers that are no row's fault, however often they come: the store is busy, the clocks differ, the credentials have ended.
+NEVER_A_ROWS: Final = RENEW | {
+    "429", "503", "ConditionalRequestConflict", "OperationAborted", "RequestTimeTooSkewed", "ServiceUnavailable", "SlowDown",
+    "Throttling", "ThrottlingException", "TooManyRequestsException", "XMinioServerNotInitialized",
+    "credentials", "no_credentials", "region",
+}  # fmt: skip
 _REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 
 
@@ -68,8 +87,16 @@ def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
     known = meaning(status, code)
     message = f"{what}: {known} ({answer})" if known else f"{what}: {answer}"
     reason = code or str(status)
-    if code in _REFUSED or status == 413:
-        return RefusedError(message, reason=reason)
+    if (refused := _REFUSED.get(code) or _REFUSED_STATUSES.get(status)) is not None:
+        return RefusedError(message, reason=reason, blames={refused})
     if code in _RETRY or code in _REDIRECT or status >= 500 or status in {408, 429}:
         return RetryableError(message, reason=reason)
-    return OperatorError(message, reason=reason)
+    return OperatorError(message, reason=reason, blames=_blamed(status, code))
+
+
+def _blamed(status: int, code: str) -> frozenset[Part]:
+    """What a 4xx can be about that waits for a person: all of the request, if it does not tell."""
+    if code in _OF_BUCKETS or (status in {403, 404} and code in ("", str(status))):
+        return frozenset({"bucket"})
+    told = code in _PERSONS or status in {401, 403, 404, 407} or not 400 <= status < 500
+    return frozenset() if told else frozenset(get_args(Part)) - {"content"}

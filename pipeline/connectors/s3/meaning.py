@@ -17,6 +17,9 @@ _LENGTH: Final = "a key has 1,024 bytes at most; shorten the action's `key`"
 _NAME: Final = "the store takes no key like this; change the action's `key`"
 _PATH: Final = "this store keeps keys as paths, and one key is a folder of the other; change the action's `key`"
 _LARGE: Final = "the object is larger than the store takes; lower `aggregation.max_records`, or the size of messages"
+_HEADERS: Final = (
+    "metadata has 2 KB and all headers 8 KB at most; shorten `metadata`, `tags` or `headers` of the action"
+)
 _FULL: Final = "the store is full, or the quota of the bucket is used up; make room"
 _FORBIDDEN: Final = "the credentials may not do this; allow it in the policy of the key or of the bucket"
 _UNKNOWN_REQUEST: Final = "the store does not know this kind of request; see docs/stores.md"
@@ -66,12 +69,17 @@ CODES: Final[dict[str, str]] = {
     "InvalidObjectName": _NAME,
     "InvalidURI": _NAME,
     "XMinioInvalidObjectName": _NAME,
+    "DirectoryObjectContainsData": _NAME,
     "ExistingObjectIsDirectory": _PATH,
     "ObjectExistsAsDirectory": _PATH,
     "ObjectParentIsFile": _PATH,
     "EntityTooLarge": _LARGE,
+    "XMinioInvalidResourceName": _NAME,
+    "XMinioObjectExistsAsDirectory": _PATH,
+    "XMinioParentIsObject": _PATH,
     "InvalidTag": "the store refuses a tag; check `tags` of the action",
-    "MetadataTooLarge": "metadata has 2 KB at most; shorten `headers` of the action",
+    "MetadataTooLarge": _HEADERS,
+    "RequestHeaderSectionTooLarge": _HEADERS,
 }
 
 STATUSES: Final[dict[int, str]] = {
@@ -81,7 +89,9 @@ STATUSES: Final[dict[int, str]] = {
     405: _UNKNOWN_REQUEST,
     408: _AGAIN,
     413: _LARGE,
+    414: _LENGTH,
     429: _BUSY,
+    431: _HEADERS,
     500: _AWAY,
     501: _UNKNOWN_REQUEST,
     502: _AWAY,

@@ -90,7 +90,7 @@ class Wire:
         caller knows what it did. Of credentials that have ended the first failure is free.
         """
         if method in _WRITES and (problem := shape_problem(key)):
-            raise RefusedError(problem, reason="key")
+            raise RefusedError(problem, reason="key", blames={"key"})
         return await self._tried(method, bucket, key, body, {**self._headers[kind], **(headers or {})}, query)
 
     async def of_bucket(self, method: str, bucket: str, query: Mapping[str, str] | None = None) -> Answer:
@@ -107,7 +107,7 @@ class Wire:
         query: Mapping[str, str] | None,
     ) -> Answer:
         if problem := bucket_problem(bucket):
-            raise RefusedError(problem, reason="bucket")
+            raise RefusedError(problem, reason="bucket", blames={"bucket"})
         waits = REQUEST.waits(random.random)
         retries = self._config.transport_options.max_retries if method != "POST" else 0
         renewed = False

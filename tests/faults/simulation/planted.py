@@ -69,7 +69,7 @@ class WritesOverTheEntry(AggregatedLane):
 class _KeyWithoutEpoch:
     def __init__(self, key: Any) -> None:
         self._key = key
-        self.group = key.group
+        self.group, self.of_rows = key.group, key.of_rows
 
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
         found: tuple[str, str] = self._key.location(group, partition=partition, offset=offset, epoch=0)

@@ -75,6 +75,8 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         {"tags": {"": "x"}},
         {"tags": {"a<b": "x"}},
         {"headers": {"If-None-Match": "*"}},
+        {"metadata": {"a": "x" * 2048}},
+        {"metadata": {"a": "ä" * 800, "b": "${x}"}},
     ],
 )
 def test_names_that_s3_or_http_cannot_take_are_refused(settings: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ WITH_EFFECT = {
     "query_mode",
     "resume_interval",
 }
+OUR_OWN = {"row_patience"}
 
 
 def action(mode: str, **options: Any) -> S3Action:
@@ -50,7 +51,7 @@ def test_everything_that_emqx_knows_is_accepted_and_what_has_no_effect_says_so()
     """In both modes."""
     assert action("direct", **EMQX).resource_opts.max_buffer_bytes == 256 << 20
     assert action("aggregated", **EMQX).resource_opts.batch_size == 100
-    assert set(ResourceOpts.model_fields) == set(EMQX)
+    assert set(ResourceOpts.model_fields) == {*EMQX, *OUR_OWN}
     without = {
         name
         for name, field in ResourceOpts.model_fields.items()

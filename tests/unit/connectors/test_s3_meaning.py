@@ -10,7 +10,9 @@ from pipeline.connectors.s3.errors import classify
 
 def test_every_code_that_is_told_apart_has_words() -> None:
     """A person who reads the error learns what happens now, or what to do."""
-    told_apart = errors.RENEW | errors._RETRY | errors._REFUSED | errors._REDIRECT
+    told_apart = (
+        errors.RENEW | errors._RETRY | errors._REFUSED.keys() | errors._REDIRECT | errors._PERSONS | errors._OF_BUCKETS
+    )
 
     assert told_apart - meaning.CODES.keys() == set()
 

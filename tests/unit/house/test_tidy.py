@@ -17,7 +17,7 @@ FILES_PER_FOLDER_MAX = 15
 # Families of like files, one for each member of a list that grows: SQL functions, commands of the command line.
 FAMILIES = {"pipeline/sql/functions", "pipeline/cli"}
 # Whatever runs a story in virtual time.
-VIRTUAL_TIME = {"VirtualLoop", "tell", "told"}
+VIRTUAL_TIME = {"VirtualLoop", "tell", "told", "in_virtual_time"}
 NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "util", "utils", "handler", "data", "misc", "common"}
 
 PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path in (ROOT / folder).rglob("*.py"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, RenderError
@@ -65,6 +65,7 @@ def test_odd_keys_stay_what_they_are(key: str) -> None:
     assert key_problem(key) == ""
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("._/\\%25eftidgaTIDE"), max_size=14))
 def test_a_key_that_passes_is_never_tidied_into_the_ledger(text: str) -> None:
     """Whatever slashes, dots and percent signs a store resolves: judged by a reckoning of its own."""

@@ -245,7 +245,7 @@ class Picky(Bucket):
         self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], **options: Any
     ) -> str | None:
         if max(map(len, key.split("/"))) > 255:
-            raise RefusedError(f"{bucket}/{key}: 400 KeyTooLong", reason="KeyTooLong")
+            raise RefusedError(f"{bucket}/{key}: 400 KeyTooLong", reason="KeyTooLong", blames={"key"})
         return await super().create(bucket, key, body, headers, **options)
 
 

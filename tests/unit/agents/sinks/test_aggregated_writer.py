@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, facts_of
+from agents.sinks.attempts import Attempts
 from agents.sinks.lane import Partition
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline.action import AggregatedAction
+from pipeline.connectors.s3.errors import classify
 from pipeline.connectors.s3.store import Head
-from pipeline.errors import ForeignObjectError, OperatorError, RefusedError
+from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.upload.buffer import Chunk
 from pipeline.upload.ledger import ChainPlace
+from tests.faults.simulation.clock import tell
 from tests.parts import actions
 
 PARTITION = Partition("mqtt.messages", 3)
@@ -21,16 +25,16 @@ PLACE = ChainPlace("a", "mqtt.messages", "id", 3)
 
 
 class Refusing:
-    """A store that refuses every object for a reason."""
+    """A store that refuses every object as a store would with this code."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    def __init__(self, code: str) -> None:
+        self.code = code
 
     async def put(self, *_: object) -> str:
-        raise RefusedError("the store says no", reason=self.reason)
+        raise classify(400, self.code, "the store says no", "PUT b/k")
 
     async def create(self, *_: object, part_bytes: int) -> str:
-        raise RefusedError("the store says no", reason=self.reason)
+        raise classify(400, self.code, "the store says no", "PUT b/k")
 
 
 def writing(action: AggregatedAction, store: Any = None) -> AggregatedWriter:
@@ -83,23 +87,35 @@ def test_an_object_that_is_not_ours_is_told_by_its_key(metadata: dict[str, str])
 
 
 @pytest.mark.parametrize(
-    ("key", "reason", "expected"),
+    ("settings", "code", "waits"),
     [
-        ("x/${site}.jsonl", "KeyTooLongError", RefusedError),
-        ("x/${site}.jsonl", "EntityTooLarge", OperatorError),
-        ("x/${partition}.jsonl", "KeyTooLongError", OperatorError),
+        ({"key": "x/${site}.jsonl"}, "KeyTooLongError", False),
+        ({"key": "x/${site}.jsonl"}, "EntityTooLarge", True),
+        ({"key": "x/${site}.jsonl"}, "InvalidBucketName", True),
+        ({"key": "x/${site}.jsonl"}, "MetadataTooLarge", True),
+        ({"key": "x/${partition}.jsonl"}, "KeyTooLongError", True),
+        ({"key": "x.jsonl", "bucket": "iot-${site}", "ledger_bucket": "iot"}, "InvalidBucketName", False),
+        ({"key": "x.jsonl", "bucket": "iot-${site}", "ledger_bucket": "iot"}, "KeyTooLongError", True),
     ],
 )
-async def test_a_refusal_is_of_rows_when_their_fields_make_the_key(key: str, reason: str, expected: type) -> None:
+def test_a_refusal_is_of_rows_when_their_fields_make_what_it_is_about(
+    settings: dict[str, str], code: str, waits: bool
+) -> None:
     """Then they are dead letters and all else goes on; any other refusal waits for a person."""
-    action = actions.aggregated(key=key)
-    writer = writing(action, Refusing(reason))
+    action = actions.aggregated(**settings)
+    attempts = Attempts("judged")
+    unused: Any = None
+    store: Any = Refusing(code)
+    writer = AggregatedWriter("a", action, PatientStore(store, attempts), unused, unused)
 
-    for write in (writer.put, writer.create):
-        with pytest.raises(expected, match="the store says no") as caught:
-            await write(action, "b", "k", b"", {})
-        assert type(caught.value) is expected
-        assert getattr(caught.value, "reason", None) == reason
+    async def story() -> None:
+        for write in (writer.put, writer.create):
+            with pytest.raises(TimeoutError if waits else RefusedError):
+                async with asyncio.timeout(3600):
+                    await write(action, "bucket", "k", b"", {})
+            assert attempts.reason == (code if waits else "")
+
+    tell(1, story())
 
 
 def test_letters_of_an_object_name_the_places_of_its_records() -> None:

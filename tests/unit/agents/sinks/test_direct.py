@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,108 +11,10 @@ import pytest
 from agents.metrics import OVERWRITTEN
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Partition
-from agents.sinks.patient_store import PatientStore
-from pipeline.connectors.s3.store import Head
-from pipeline.errors import RefusedError, RetryableError
-from pipeline.record import Outgoing, Record
+from pipeline.record import Outgoing
 from pipeline.rule import RuleSet
-from pipeline.upload.headers import METADATA_PREFIX
-from tests.faults.simulation.clock import VirtualLoop
+from tests.faults.simulation.direct_bench import Bench, Store, in_virtual_time, messages
 from tests.faults.simulation.world import Letters, kafka_record
-from tests.parts.actions import direct
-
-
-class Store:
-    """Takes puts in its own time, fails now and then, and remembers the order of what took effect."""
-
-    def __init__(self, seed: int = 0, failing: float = 0.2, *, conditional: bool = True) -> None:
-        self.chance = random.Random(seed)
-        self.failing = failing
-        self.confirmed: list[tuple[str, bytes]] = []
-        self.objects: dict[str, tuple[bytes, Mapping[str, str], str]] = {}
-        self.under_way = 0
-        self.most_under_way = 0
-        self.refused: set[str] = set()
-        self._conditional = conditional
-
-    async def conditional(self, bucket: str) -> bool:
-        return self._conditional
-
-    async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str | None:
-        return await self._write(key, body, headers, lambda there: True)
-
-    async def create(
-        self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
-    ) -> str | None:
-        return await self._write(key, body, headers, lambda there: there is None)
-
-    async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
-        return await self._write(key, body, headers, lambda there: there == etag)
-
-    async def head(self, bucket: str, key: str) -> Head | None:
-        found = self.objects.get(key)
-        metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in found[1].items()} if found else {}
-        return Head(len(found[0]), found[2], metadata) if found else None
-
-    async def _write(
-        self, key: str, body: bytes, headers: Mapping[str, str], holds: Callable[[str | None], bool]
-    ) -> str | None:
-        self.under_way += 1
-        self.most_under_way = max(self.most_under_way, self.under_way)
-        try:
-            await asyncio.sleep(self.chance.random())
-            if key in self.refused:
-                raise RefusedError("never", reason="key_length")
-            if self.chance.random() < self.failing:
-                raise RetryableError("the request was lost", reason="simulated")
-            if not holds(self.objects[key][2] if key in self.objects else None):
-                return None
-            self.confirmed.append((key, body))
-            self.objects[key] = body, headers, f"e{len(self.confirmed)}"
-            if self.chance.random() < self.failing:
-                raise RetryableError("the answer was lost", reason="simulated")
-        finally:
-            self.under_way -= 1
-        return self.objects[key][2]
-
-
-class Bench:
-    """A lane of partition 0 on a store, fed with messages of some clients."""
-
-    def __init__(self, store: Store, *, window: int = 10, action: str = "d", **parameters: Any) -> None:
-        self.store = store
-        self.letters = Letters()
-        writer = DirectWriter(
-            direct(action, window=window, **parameters),
-            PatientStore(store, Attempts(action)),  # type: ignore[arg-type]
-            DeadLetters(self.letters, "dead", action, Attempts(action)),
-        )
-        self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
-        self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)
-
-    def feed(self, records: list[Record]) -> None:
-        self.lane.reserve(sum(len(each.value or b"") for each in records))
-        self.lane.offer(self.rules.evaluate(records))
-
-    async def finish(self) -> None:
-        """Drain; fails if the lane does not end."""
-        self.lane.drain()
-        await self.lane.run()
-
-
-def messages(count: int, clients: int = 5, seed: int = 1) -> list[Record]:
-    chance = random.Random(seed)
-    return [kafka_record(offset, b"c%d" % chance.randrange(clients), b"%d" % offset) for offset in range(count)]
-
-
-def in_virtual_time(story: Coroutine[Any, Any, None]) -> None:
-    loop = VirtualLoop()
-    try:
-        loop.run_until_complete(story)
-    finally:
-        loop.close()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -287,38 +188,6 @@ def test_two_rows_of_one_record_and_one_key_leave_the_second() -> None:
     in_virtual_time(story())
 
     assert store.objects["c0"][0] == b"3"
-
-
-def test_an_object_that_is_not_ours_is_replaced() -> None:
-    """As the original does; only what carries a place is compared."""
-    store = Store(failing=0)
-    store.objects["c0"] = b"foreign", {}, "e"
-
-    async def story() -> None:
-        bench = Bench(store, key="${clientid}")
-        bench.feed([kafka_record(0, b"c0", b"ours")])
-        await bench.finish()
-
-    in_virtual_time(story())
-
-    assert store.objects["c0"][0] == b"ours"
-
-
-@pytest.mark.parametrize(("write", "conditional"), [("overwrite", True), ("fenced", False)])
-def test_without_the_fence_every_row_is_a_plain_put(write: str, conditional: bool) -> None:
-    """By choice, or because the store knows no conditions: the later PUT wins."""
-    store = Store(failing=0, conditional=conditional)
-
-    async def story() -> None:
-        for _ in range(2):
-            bench = Bench(store, key="${clientid}", write=write)
-            bench.feed([kafka_record(0, b"c0", b"ours")])
-            await bench.finish()
-
-    in_virtual_time(story())
-
-    assert len(store.confirmed) == 2
-    assert not any(name.startswith(METADATA_PREFIX) for name in store.objects["c0"][1])
 
 
 def test_a_refused_row_holds_the_commit_back() -> None:

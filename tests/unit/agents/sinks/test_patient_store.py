@@ -11,6 +11,7 @@ import structlog
 
 from agents.sinks.attempts import Attempts
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
+from agents.sinks.suspect import RowParts
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import OperatorError, RefusedError, RetryableError
 from pipeline.retry import PROOF_TRIES_MAX
@@ -82,15 +83,20 @@ def test_each_page_of_keys_is_waited_for() -> None:
 
 
 def test_a_refusal_comes_through_unless_settings_can_end_it() -> None:
-    """The caller says which: then a person is waited for."""
+    """It depends on who has made the part of the request that it is about: then a person is waited for."""
 
     async def story() -> None:
-        refused = RefusedError("too long", reason="KeyTooLong")
+        refused = RefusedError("too long", reason="KeyTooLong", blames={"key"})
         attempts = Attempts("refused")
-        with pytest.raises(RefusedError):
-            await PatientStore(Store(refused), attempts).put("b", "k", b"", {})  # type: ignore[arg-type]
-        store = PatientStore(Store(refused), attempts)  # type: ignore[arg-type]
-        assert await store.put("b", "k", b"", {}, mendable=lambda error: error.reason == "KeyTooLong") == "e"
+        for decided, comes_through in ((None, True), ({"key"}, True), ({"bucket", "content"}, False), (set(), False)):
+            store = PatientStore(Store(refused), attempts)  # type: ignore[arg-type]
+            if decided is not None:
+                store = store.of_row(RowParts(frozenset(decided), 60.0), "b", 0, {})
+            if comes_through:
+                with pytest.raises(RefusedError):
+                    await store.put("b", "k", b"", {})
+            else:
+                assert await store.put("b", "k", b"", {}) == "e"
 
     told(story)
 

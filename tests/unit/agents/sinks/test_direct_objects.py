@@ -1,0 +1,108 @@
+"""Direct upload: whose object may be replaced, and what an object carries to tell."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.upload.headers import METADATA_BYTES_MAX, METADATA_PREFIX
+from tests.faults.simulation.direct_bench import Bench, Store, in_virtual_time, messages
+from tests.faults.simulation.world import kafka_record
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_metadata_has_two_kilobytes_with_our_own(beyond: int) -> None:
+    """As S3 counts them: names and values, as they are sent. A row of more is a dead letter and no request."""
+    store = Store(failing=0)
+    ours = len("tidegate-action" + "n/d" + "tidegate-place" + "mqtt.messages/0/0.0" + "who")
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}", metadata={"who": "${payload}"})
+        bench.feed([kafka_record(0, b"c0", b"x" * (METADATA_BYTES_MAX - ours + beyond)), kafka_record(1, b"c0", b"y")])
+        await bench.finish()
+        assert [dict(each.headers)["dead_letter.cause"] for each in bench.letters.records] == [b"render"] * beyond
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 2 - beyond
+
+
+OTHERS: list[dict[str, str]] = [
+    {},
+    {f"{METADATA_PREFIX}tidegate-action": "n/other", f"{METADATA_PREFIX}tidegate-place": "mqtt.messages/0/0.0"},
+    {f"{METADATA_PREFIX}tidegate-action": "other/d", f"{METADATA_PREFIX}tidegate-place": "mqtt.messages/0/0.0"},
+    {f"{METADATA_PREFIX}tidegate-action": "d", f"{METADATA_PREFIX}tidegate-place": "mqtt.messages/0/0"},
+    {f"{METADATA_PREFIX}tidegate-place": "mqtt.messages/0/9.0"},
+]
+
+
+@pytest.mark.parametrize("conditional", [True, False], ids=["conditional", "plain"])
+@pytest.mark.parametrize(
+    "headers", OTHERS, ids=["nobody's", "another action's", "another pipeline's", "aggregated", "unmarked"]
+)
+def test_an_object_of_another_stays_and_the_row_is_a_dead_letter(headers: dict[str, str], conditional: bool) -> None:
+    """Also one of an action with the same name in another pipeline, and where the store knows no conditions."""
+    store = Store(failing=0, conditional=conditional)
+    store.objects["c0"] = b"theirs", headers, "e"
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}")
+        bench.feed([kafka_record(0, b"c0", b"ours"), kafka_record(1, b"c1", b"ours")])
+        await bench.finish()
+        letters = [dict(each.headers) for each in bench.letters.records]
+        assert [each["dead_letter.cause"] for each in letters] == [b"foreign_object"]
+        assert b"write: overwrite" in letters[0]["dead_letter.error"]
+        assert bench.lane.durable == 2
+
+    in_virtual_time(story())
+
+    assert (store.objects["c0"][0], store.objects["c1"][0]) == (b"theirs", b"ours")
+
+
+@pytest.mark.parametrize("headers", OTHERS)
+def test_whoever_asks_for_it_replaces_whatever_is_there(headers: dict[str, str]) -> None:
+    """`write: overwrite`: but the ledger's keys, which no row can render."""
+    store = Store(failing=0)
+    store.objects["c0"] = b"theirs", headers, "e"
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}", write="overwrite")
+        bench.feed([kafka_record(0, b"c0", b"ours"), kafka_record(1, b"_tidegate/a/start.json", b"ours")])
+        await bench.finish()
+        assert [dict(each.headers)["dead_letter.cause"] for each in bench.letters.records] == [b"render"]
+
+    in_virtual_time(story())
+
+    assert {key: found[0] for key, found in store.objects.items()} == {"c0": b"ours"}
+
+
+def test_without_the_fence_every_row_is_a_plain_put() -> None:
+    """By choice: the later PUT wins. The object is marked as ours all the same, for when the fence is switched on."""
+    store = Store(failing=0)
+
+    async def story() -> None:
+        for write in ("overwrite", "overwrite", "fenced"):
+            bench = Bench(store, key="${clientid}", write=write)
+            bench.feed([kafka_record(0, b"c0", b"ours")])
+            await bench.finish()
+            assert bench.letters.records == []
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 2
+    assert store.objects["c0"][1][f"{METADATA_PREFIX}tidegate-action"] == "n/d"
+
+
+def test_a_store_without_conditions_is_looked_at_before_each_new_key() -> None:
+    """A replay writes nothing there either, as long as nobody else writes between the look and the PUT."""
+    store = Store(failing=0, conditional=False)
+    log = messages(20)
+
+    async def story() -> None:
+        for _ in range(2):
+            bench = Bench(store)
+            bench.feed(log)
+            await bench.finish()
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 20
