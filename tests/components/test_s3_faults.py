@@ -121,7 +121,8 @@ async def test_parts_that_fail_are_tried_again_as_one_object(proxy: FaultyS3, cl
 
 async def test_status_log_and_metrics_say_why(proxy: FaultyS3, bucket: str) -> None:
     """One line for each change of state, and a count for each reason."""
-    proxy.inject(Fault("error", methods=("PUT",), path="/k/", times=4, status=403, code="AccessDenied"))
+    refused = {"methods": ("PUT",), "status": 403, "code": "AccessDenied"}
+    proxy.inject(Fault("error", path="/k/", times=4, **refused), Fault("error", path="_tidegate/probe", **refused))
     with structlog.testing.capture_logs() as lines:
         async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
             await write(direct_lane(store, bucket, action="says-why"), rows=1)

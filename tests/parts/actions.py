@@ -19,7 +19,7 @@ def aggregated(
     schemas: Mapping[str, tuple[str, str]] | None = None,
     **parameters: Any,
 ) -> AggregatedAction:
-    """An action of aggregated upload into bucket b."""
+    """An action of aggregated upload into bucket sink."""
     settings = {"mode": "aggregated", "bucket": "sink", "key": "x.jsonl", **parameters}
     found = _compiled(name, statements, node, schemas, {"parameters": settings})
     assert isinstance(found, AggregatedAction)
@@ -27,11 +27,17 @@ def aggregated(
 
 
 def direct(
-    name: str = "d", statements: Mapping[str, str] = ALL, *, node: str = "n", window: int = 10, **parameters: Any
+    name: str = "d",
+    statements: Mapping[str, str] = ALL,
+    *,
+    node: str = "n",
+    window: int = 10,
+    patience: str = "3m",
+    **parameters: Any,
 ) -> DirectAction:
-    """An action of direct upload into bucket b, of each payload by default."""
+    """An action of direct upload into bucket sink, of each payload by default."""
     settings = {"bucket": "sink", "key": "${clientid}/${id}", "content": "${payload}", **parameters}
-    options = {"inflight_window": window}
+    options = {"inflight_window": window, "row_patience": patience}
     found = _compiled(name, statements, node, None, {"parameters": settings, "resource_opts": options})
     assert isinstance(found, DirectAction)
     return found
