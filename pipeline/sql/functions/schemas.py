@@ -45,7 +45,16 @@ def schema_encode(context: Context, schema: Text, value: Any, type_: Any = None)
     reads="context",
 )
 def schema_decode(context: Context, schema: Text, data: Text, type_: Any = None) -> Any:
-    """The value of such bytes. Raises if the bytes do not fit the schema."""
+    """The value of such bytes. Raises if the bytes do not fit the schema.
+
+    Protobuf: a field of proto3 that was not sent has its default (0, '', false, the first name of an enum, an empty list or
+    map). Sub-messages, members of a oneof and `optional` fields that were not sent are missing. Files of
+    `google/protobuf/` can be imported.
+
+    Avro: a decimal is a number; other logical types are the numbers and strings that they stand on.
+    A float that is
+    not finite is the word 'nan', 'infinity' or '-infinity'.
+    """
     return _schema(context, schema).decode(octets(data), _kind(type_))
 
 

@@ -2,11 +2,16 @@
 
 `file_descriptor` makes the descriptor for Google's library from the text, so no compiler is needed. The ingress also
 reads EMQX's ExHook with it. `fill` and `as_map` convert between messages and maps. Enums become their names, and bytes
-become strings. Fields that are not set are left out, and `undefined` sets nothing. Imports of other files are refused.
+become strings. `undefined` sets nothing. A field of proto3 that was not sent has its default. Sub-messages, members of a
+oneof, `optional` fields and fields of proto2 that were not sent are left out. The well-known types of Google can be
+imported. Imports of other files are refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import import_module
 from typing import Any, Final
 
 from google.protobuf import descriptor_pb2
@@ -24,6 +29,39 @@ _SCALARS: Final = {
         "sfixed32", "sfixed64", "sint32", "sint64",
     )
 }  # fmt: skip
+# https://protobuf.dev/reference/protobuf/google.protobuf
+_WELL_KNOWN: Final = frozenset(
+    f"google/protobuf/{name}.proto"
+    for name in (
+        "any",
+        "api",
+        "duration",
+        "empty",
+        "field_mask",
+        "source_context",
+        "struct",
+        "timestamp",
+        "type",
+        "wrappers",
+    )
+)
+
+
+def add_to(pool: Any, source: str) -> Any:
+    """Put a file and the well-known types that it imports into a descriptor pool; the file's descriptor. Raises ValueError."""
+    described = file_descriptor(source)
+    for name in described.dependency:
+        _add_well_known(pool, name)
+    pool.Add(described)
+    return described
+
+
+def _add_well_known(pool: Any, name: str) -> None:
+    """A file of the library, and the files that it imports. To add it again changes nothing."""
+    file = import_module(f"{name.removesuffix('.proto').replace('/', '.')}_pb2").DESCRIPTOR
+    for needed in file.dependencies:
+        _add_well_known(pool, needed.name)
+    pool.AddSerializedFile(file.serialized_pb)
 
 
 def file_descriptor(source: str) -> Any:
@@ -32,7 +70,11 @@ def file_descriptor(source: str) -> Any:
     described = descriptor_pb2.FileDescriptorProto(name="schema.proto", syntax=parsed.syntax or "proto2")
     for element in parsed.file_elements:
         if isinstance(element, ast.Import):
-            raise ValueError(f"a schema cannot import {element.name!r}")
+            if element.name not in _WELL_KNOWN:
+                raise ValueError(
+                    f"a schema can import google/protobuf/*.proto and no other file, found {element.name!r}"
+                )
+            described.dependency.append(element.name)
         if isinstance(element, ast.Package):
             described.package = element.name
         elif isinstance(element, ast.Message):
@@ -173,9 +215,9 @@ def _scalar(field: Any, value: Any) -> Any:
 
 
 def as_map(message: Any) -> dict[str, Any]:
-    """The fields that are set, by name."""
+    """The fields by name: those that the message has, and those of proto3 that have a default."""
     found: dict[str, Any] = {}
-    for field, value in message.ListFields():
+    for field, value in _fields(message):
         if field.message_type is not None and field.message_type.GetOptions().map_entry:
             inner = field.message_type.fields_by_name["value"]
             found[field.name] = {str(key): _plain(inner, value[key]) for key in value}
@@ -184,6 +226,26 @@ def as_map(message: Any) -> dict[str, Any]:
         else:
             found[field.name] = _plain(field, value)
     return found
+
+
+def _fields(message: Any) -> Iterable[tuple[Any, Any]]:
+    """Fields with values. A field of proto3 without presence always has one; the fields of a map's entry are not asked for."""
+    if not _has_defaults(message.DESCRIPTOR):
+        fields: Iterable[tuple[Any, Any]] = message.ListFields()
+        return fields
+    return (
+        (field, getattr(message, field.name))
+        for field in message.DESCRIPTOR.fields
+        if not field.has_presence or message.HasField(field.name)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _has_defaults(message: Any) -> bool:
+    """Whether a message type is of proto3."""
+    described = descriptor_pb2.FileDescriptorProto()
+    message.file.CopyToProto(described)
+    return bool(described.syntax == "proto3")
 
 
 def _plain(field: Any, value: Any) -> Any:

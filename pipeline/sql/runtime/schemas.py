@@ -19,6 +19,9 @@ from pipeline.extras import needed
 from pipeline.sql.runtime.jsontext import from_json, to_json
 from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
 
+# As EMQX's decoder names them, by whether the float is above zero and below it.
+NOT_FINITE: Final = {(False, False): "nan", (True, False): "infinity", (False, True): "-infinity"}
+
 
 class SchemaText(NamedTuple):
     """A schema in the form of the configuration."""
@@ -84,14 +87,16 @@ def _elsewhere(uri: str) -> Any:
 
 
 class AvroSchema:
-    """Avro's binary encoding without a container. Values of logical types stay numbers and strings."""
+    """Avro's binary encoding without a container. Decimals are numbers; other logical types stay as they are."""
 
     def __init__(self, source: str) -> None:
         import fastavro
         import fastavro.schema
 
+        from pipeline.sql.runtime.avro import prepare
+
         self._avro: Any = fastavro
-        plain = _without_logical_types(json.loads(source))
+        plain = prepare(fastavro, json.loads(source))
         self._schema: Any = fastavro.schema.parse_schema(plain)
         _weigh(plain, {})
 
@@ -116,12 +121,6 @@ class AvroSchema:
         if source.tell() != len(data):
             raise BadValueError("something follows the Avro value")
         return as_row_value(value)
-
-
-def _without_logical_types(schema: Any) -> Any:
-    if isinstance(schema, dict):
-        return {k: _without_logical_types(v) for k, v in schema.items() if k != "logicalType"}
-    return [_without_logical_types(item) for item in schema] if isinstance(schema, list) else schema
 
 
 def _weigh(schema: Any, known: dict[str, bool]) -> bool:
@@ -174,11 +173,10 @@ class ProtobufSchema:
     def __init__(self, source: str) -> None:
         from google.protobuf import descriptor_pool, message_factory
 
-        from pipeline.sql.runtime.protobuf import file_descriptor
+        from pipeline.sql.runtime.protobuf import add_to
 
-        described = file_descriptor(source)
         pool = descriptor_pool.DescriptorPool()
-        pool.Add(described)
+        described = add_to(pool, source)
         self._package = f"{described.package}." if described.package else ""
         self._message: Callable[[str], Any] = lambda name: message_factory.GetMessageClass(
             pool.FindMessageTypeByName(self._package + name)
@@ -216,7 +214,7 @@ class ProtobufSchema:
 
 
 def as_row_value(value: Any) -> Any:
-    """A value with bytes in the language's form, at every level. Raises BadValueError for a float that is not finite."""
+    """A value with bytes in the language's form, at every level. A float that is not finite becomes a word."""
     if isinstance(value, dict):
         return {str(key): as_row_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -224,7 +222,7 @@ def as_row_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return text_of(value)
     if isinstance(value, float) and value - value != 0.0:
-        refuse("a finite float", value)
+        return NOT_FINITE[value > 0, value < 0]
     return value
 
 

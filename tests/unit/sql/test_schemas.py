@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from pipeline.errors import ConfigError, EvaluationError
 from pipeline.sql import Context, Event, compile_statement
+from pipeline.sql.functions.sparkplug import PROTO as PROTO_OF_SPARKPLUG
 from pipeline.sql.runtime.schemas import build
-from pipeline.sql.runtime.values import UNDEFINED, octets
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, octets
 
 MANUAL = Path(__file__).parents[3] / "docs" / "rule-language.md"
 
@@ -34,6 +36,7 @@ message Reading {
   oneof where { string room = 7; int32 floor = 8; }
 }
 """
+READING = {"temp": 1.5, "unit": "K", "tags": [{"name": "x"}], "counts": {"k": 2**40}, "raw": "ü"}
 JSON = '{"type": "object", "required": ["temp"], "properties": {"temp": {"type": "number"}, "id": {"pattern": "^d[0-9]+$"}}}'
 
 
@@ -55,8 +58,7 @@ def evaluated(context: Context, expression: str, payload: Any) -> Any:
         ("'a'", {"temp": 1.5, "site": "north"}),
         ("'a'", {"temp": 1.5, "site": None}),
         ("'j'", {"temp": 2, "id": "d17"}),
-        ("'p', 'Reading'", {"temp": 1.5, "unit": "K", "tags": [{"name": "x"}], "counts": {"k": 2**40}, "raw": "ü"}),
-        ("'p', 'Reading'", {"level": 0, "floor": 3}),
+        ("'p', 'Reading'", READING | {"floor": 3, "level": 0}),
         ("'p', 'Reading.Tag'", {"name": "x"}),
     ],
 )
@@ -68,6 +70,112 @@ def test_a_value_survives_its_schema(context: Context, schema: str, value: dict[
 
     assert evaluated(context, call, value) == value
     assert evaluated(context, f"schema_check({name}, json_decode(payload){more})", value) is True
+
+
+def test_fields_of_proto3_have_their_defaults(context: Context) -> None:
+    """What equals its default is not in the bytes. Whoever compares it or makes a column of it needs it all the same."""
+    empty = "schema_decode('p', '', 'Reading')"
+
+    assert evaluated(context, empty, {}) == {"temp": 0.0, "unit": "C", "tags": [], "counts": {}, "raw": ""}
+    assert evaluated(context, f"map_get('temp', {empty}) >= 0", {}) is True
+
+
+def test_defaults_go_down_and_stop_at_what_is_not_there() -> None:
+    """Sub-messages, members of a oneof and `optional` fields are there only if they were sent. proto2 is as it was."""
+    proto = """message S { int32 x = 1; } message M {
+      S one = 1; repeated S many = 2; map<string, S> named = 3; oneof w { int32 o = 4; S s = 5; } optional bool b = 6; }"""
+    three = build("protobuf", f'syntax = "proto3"; {proto}')
+    sent = {"one": {}, "many": [{}], "named": {"k": {}}, "o": 0, "b": False}
+
+    assert three.decode(b"", "M") == {"many": [], "named": {}}
+    assert three.decode(three.encode(sent, "M"), "M") == {
+        "one": {"x": 0}, "many": [{"x": 0}], "named": {"k": {"x": 0}}, "o": 0, "b": False,
+    }  # fmt: skip
+    two = build("protobuf", "message M { optional int32 a = 1; repeated int32 b = 2; }")
+    assert two.decode(b"", "M") == {}
+
+
+def test_well_known_types_can_be_imported() -> None:
+    """Those of Google's library, with what they import themselves; no other file."""
+    schema = build(
+        "protobuf",
+        """syntax = "proto3"; import "google/protobuf/timestamp.proto"; import public "google/protobuf/api.proto";
+        message M { google.protobuf.Timestamp at = 1; google.protobuf.Api api = 2; }""",
+    )
+    data = schema.encode({"at": {"seconds": 5, "nanos": 7}}, "M")
+
+    assert schema.decode(data, "M") == {"at": {"seconds": 5, "nanos": 7}}
+    with pytest.raises(ConfigError, match=r"other\.proto"):
+        build("protobuf", 'syntax = "proto3"; import "google/protobuf/other.proto";')
+
+
+@pytest.mark.parametrize(("value", "word"), [(math.nan, "nan"), (math.inf, "infinity"), (-math.inf, "-infinity")])
+def test_a_float_that_is_not_finite_costs_itself(context: Context, value: float, word: str) -> None:
+    """It becomes a word, and the other values of the message stay what they are."""
+    avro = build("avro", AVRO)
+    proto = build(
+        "protobuf", 'syntax = "proto3"; message M { double bad = 1; double good = 2; repeated float all = 3; }'
+    )
+    metrics = [{"name": "bad", "double_value": value}, {"name": "good", "double_value": 1.5}]
+
+    assert avro.decode(avro.encode({"temp": value, "site": "x"}, None), None) == {"temp": word, "site": "x"}
+    assert proto.decode(proto.encode({"bad": value, "good": 1.5, "all": [value, 0.5]}, "M"), "M") == {
+        "bad": word, "good": 1.5, "all": [word, 0.5],
+    }  # fmt: skip
+    data = build("protobuf", PROTO_OF_SPARKPLUG).encode({"metrics": metrics}, "Payload")
+    statement = """FOREACH mget('metrics', spb_decode(payload)) AS m DO m.double_value AS v FROM 't'"""
+    program = compile_statement(statement, context)
+    rows = program.evaluate(Event({"payload": data}, 0, ("t", 0, 0)))
+    assert rows == [{"v": word}, {"v": 1.5}]
+
+
+DECIMALS = json.dumps(
+    {
+        "type": "record",
+        "name": "R",
+        "fields": [
+            {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
+            {"name": "count", "type": {"type": "bytes", "logicalType": "decimal", "precision": 30}},
+            {"name": "level", "type": ["null", {
+                "type": "fixed", "name": "F", "size": 5, "logicalType": "decimal", "precision": 10, "scale": 3}]},
+            {"name": "odd", "type": {"type": "bytes", "logicalType": "decimal", "precision": 2, "scale": 5}},
+        ],
+    }
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"price": 12.34, "count": 123456789012345678901234567890, "level": -1.5, "odd": "ab"},
+        {"price": -0.01, "count": -1, "level": None, "odd": ""},
+        {"price": 9999999.99, "count": 0, "level": 9999999.999, "odd": "x"},
+    ],
+)
+def test_decimals_of_avro_are_numbers(value: dict[str, Any]) -> None:
+    """An integer without digits behind the point, else a float. A decimal that the standard calls invalid is its bytes."""
+    schema = build("avro", DECIMALS)
+
+    assert schema.decode(schema.encode(value, None), None) == value
+
+
+@pytest.mark.parametrize("wrong", [{"price": 1.234}, {"price": 1e9}, {"price": "x"}, {"price": 1e308}, {"level": 1e30}])
+def test_a_number_that_does_not_fit_its_decimal_is_refused(wrong: dict[str, Any]) -> None:
+    """No digit is lost silently."""
+    good = {"price": 1, "count": 1, "level": None, "odd": ""}
+
+    with pytest.raises(BadValueError, match="does not fit the Avro schema"):
+        build("avro", DECIMALS).encode(good | wrong, None)
+
+
+def test_a_decimal_of_more_digits_than_it_may_have_is_refused() -> None:
+    """A device chooses the bytes: a megabyte of them is refused before anything is computed."""
+    schema = build("avro", '{"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}')
+
+    for size in (2, 1_000_000):
+        data = build("avro", '"bytes"').encode("\x7f" * size, None)
+        with pytest.raises(BadValueError, match="at most 4 digits"):
+            schema.decode(data, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""Avro's schemas as the language reads them: decimals are numbers. Values of other logical types stay numbers and strings.
+
+Source: avro.apache.org/docs/1.11.1/specification, "Logical Types" and "Decimal".
+"""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any, Final, NamedTuple
+
+NUMBER: Final = "tidegate-number"  # our name for the logical type, so that the library's own decimals stay as they are
+_PRECISION_MAX: Final = 1000  # digits; the work for one value grows faster than they do
+_CONTEXT: Final = Context(prec=_PRECISION_MAX)
+
+
+class _Scale(NamedTuple):
+    """A decimal is an integer of at most `precision` digits, `scale` of them behind the point."""
+
+    precision: int
+    scale: int
+
+
+def prepare(library: Any, schema: Any) -> Any:
+    """The schema for fastavro, `library`, which is told how it reads and writes numbers."""
+    for kind in ("bytes", "fixed"):
+        library.read.LOGICAL_READERS[f"{kind}-{NUMBER}"] = decode_number
+        library.write.LOGICAL_WRITERS[f"{kind}-{NUMBER}"] = encode_number
+    return _with_numbers(schema)
+
+
+def _with_numbers(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_with_numbers(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _with_numbers(each) for key, each in schema.items() if key != "logicalType"}
+    if schema.get("logicalType") == "decimal" and schema.get("type") in ("bytes", "fixed") and _scale(schema):
+        plain["logicalType"] = NUMBER
+    return plain
+
+
+def _scale(schema: dict[str, Any]) -> _Scale | None:
+    """What a decimal says of itself. None if that is not valid: such a type is the bytes that it stands on."""
+    precision, scale = schema.get("precision"), schema.get("scale", 0)
+    if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision <= _PRECISION_MAX:
+        return None
+    return _Scale(precision, scale) if precision else None
+
+
+def decode_number(data: bytes, schema: dict[str, Any], *_: Any) -> int | float:
+    """An integer if the scale is 0, else the float that is nearest. Raises ValueError for more digits than the precision."""
+    precision, scale = _scale(schema) or _Scale(0, 0)
+    if len(data) > precision:  # a byte holds more than two digits; what is longer is refused before it costs anything
+        raise ValueError(f"expected at most {precision} digits, found {len(data)} bytes")
+    unscaled = int.from_bytes(data, "big", signed=True)
+    if abs(unscaled) >= 10**precision:
+        raise ValueError(f"expected at most {precision} digits, found more")
+    return unscaled / 10**scale if scale else unscaled
+
+
+def encode_number(value: Any, schema: dict[str, Any], *_: Any) -> Any:
+    """The bytes of a number. Raises ValueError if its digits do not fit.
+
+    What is not a number stays what it is, and the library refuses it or takes another type of a union. It would take bytes.
+    """
+    if type(value) not in (int, float):
+        return None if type(value) is bytes else value
+    precision, scale = _scale(schema) or _Scale(0, 0)
+    try:
+        unscaled = Decimal(str(value)).scaleb(scale, _CONTEXT)
+    except InvalidOperation:
+        raise ValueError(f"expected at most {precision} digits, found more") from None
+    if unscaled != unscaled.to_integral_value() or abs(unscaled) >= 10**precision:
+        raise ValueError(f"expected a number of {precision} digits, {scale} of them behind the point, found {value}")
+    whole = int(unscaled)
+    size = schema["size"] if schema["type"] == "fixed" else whole.bit_length() // 8 + 1
+    try:
+        return whole.to_bytes(size, "big", signed=True)
+    except OverflowError:
+        raise ValueError(f"expected a number of {size} bytes, found {value}") from None
