@@ -2,12 +2,12 @@
 #
 #   docker build --tag tidegate --build-arg VERSION=1.2.3 .
 #
-# The build context has no repository, so the version is an argument; without it the command says 0.0.
+# The build context has no repository, so the version is an argument. Without it, `tidegate --version` says 0.0.
 FROM python:3.12-slim AS build
 ARG VERSION=0.0
 WORKDIR /src
 RUN python -m venv /opt/tidegate
-# The dependencies first, from the lock file (`make lock`): they are installed anew only when it changes.
+# First the dependencies from the lock file (`make lock`), so that they are installed again only if this file changes.
 COPY deploy/requirements.txt ./
 RUN /opt/tidegate/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./

@@ -1,4 +1,4 @@
-# Everything a person or the CI does with this checkout. `make` alone lists the targets.
+# Everything that a person or the CI does with this checkout. `make` alone lists the targets.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +25,7 @@ demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove
 test: $(VENV)/.installed-dev ## run all tests (TEST_ARGS="-k name")
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 
-coverage: $(VENV)/.installed-dev ## lines that the unit tests and the language's cases reach; below the floor it fails
+coverage: $(VENV)/.installed-dev ## measure the lines that unit tests and language cases reach; fails below the floor
 	@$(BIN)/python -m pytest tests/unit tests/conformance --cov $(TEST_ARGS)
 
 check: $(VENV)/.installed-dev ## lint, formatting, types, the floors of the architecture, spelling

@@ -1,6 +1,7 @@
-"""Look into the wheel and the sdist of a folder: `contents.py dist`. Ends with 1 and a list when something is amiss.
+"""Check the wheel and the sdist in a folder: `contents.py dist`. If something is wrong, prints a list and ends with
+status 1.
 
-The wheel holds the three packages as git has them, and their licence; the sdist holds what `.ci/run` needs beside that.
+The wheel must hold the three packages as in git, and their licence. The sdist must also hold the files that `.ci/run` needs.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""What one client of a listener can do to another: the other's PUBACKs while the first sends as fast as it can.
+"""Measures how much one client of a listener can delay another: the PUBACKs of one while the other sends as fast as it
+can.
 
     python -m benchmarks.floods [--seconds 6] [--kafka HOST:PORT] [FLOOD …]
 
-Without an address it starts Apache Kafka as the tests do. The listener is a process of its own, and so is each flood: one block
-of bytes, sent again and again, its answers read and thrown away. When the listener ends a flood's connection it comes back at
-once. An honest client publishes 20 messages a second at QoS 1. Reported is how long its PUBACKs took. One that had not come at
-the end counts with the time that it has waited.
+Without an address it starts Apache Kafka as the tests do. The listener is a separate process, and so is each flood: it
+sends one block of bytes again and again, and ignores the answers. If the listener ends the connection of a flood, the
+flood reconnects at once. An honest client publishes 20 messages a second at QoS 1. The benchmark reports how long its
+PUBACKs took. A PUBACK that had not come at the end counts with its waiting time.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def _user_properties(count: int) -> bytes:
     return bytes([len(body) & 127 | 128, len(body) >> 7]) + body
 
 
-# What is sent again and again behind CONNECT. `churn` is no block: it only connects.
+# The bytes that a flood repeats after CONNECT. `churn` has no bytes: it only connects.
 FLOODS: Final[dict[str, Callable[[], bytes]]] = {
     "nothing": lambda: b"",
     "PINGREQ": lambda: b"\xc0\x00" * (BLOCK_BYTES // 2),
@@ -93,7 +94,7 @@ async def honest(port: int, seconds: float) -> list[float]:
 
 
 async def flood(port: int, name: str, seconds: float) -> None:
-    """One client that does not stop."""
+    """Run one client that does not stop sending."""
     block, end = FLOODS[name](), time.monotonic() + seconds
     number = 0
 
@@ -154,7 +155,7 @@ async def serve(port: int, kafka: str) -> None:
 
 
 def measure(name: str, kafka: str, seconds: float) -> None:
-    """One flood, with a listener of its own."""
+    """Measure one flood with its own listener."""
     import uvloop
 
     from pipeline.demo.process import free_port

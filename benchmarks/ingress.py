@@ -1,19 +1,21 @@
-"""CPU per MQTT message in one run: paho as it is, a bare loop, and the ingress, on the same broker with the same load.
+"""Measures CPU per MQTT message in one run: unchanged paho, a bare loop, and the ingress, with the same broker and
+load.
 
     python -m benchmarks.ingress [--messages 100000] [--broker HOST:PORT] [--kafka HOST:PORT] [--profile]
 
-Without addresses it starts mosquitto and Apache Kafka as the tests do. The publisher is a process of its own, each
-contestant too: what is reported is its CPU time (user and system, all threads) from before the first message to after the last,
-divided by the messages. Contestants take turns, and the best of the rounds counts: other work on the machine only adds.
+Without addresses it starts mosquitto and Apache Kafka as the tests do. The publisher and each contestant are separate
+processes. The benchmark reports the contestant's CPU time (user and system, all threads) from before the first message
+to after the last, divided by the number of messages. Contestants take turns, and the best round counts, because other
+work on the machine only adds time.
 
-- paho: `loop_forever`, `on_message` counts, acknowledged automatically, nothing produced. What most programs do.
-- bare: the ingress's connection with nothing behind it: parse, count, acknowledge.
-- ingress: everything, acknowledged after Kafka (acks=all), a clientid from the topic, three headers at QoS 1.
+- paho: `loop_forever`; `on_message` counts; automatic acknowledgements; produces nothing. Most programs do this.
+- bare: only the ingress's connection: parse, count, acknowledge.
+- ingress: everything; acknowledges after Kafka (acks=all); takes the clientid from the topic; three headers at QoS 1.
 
-Latency from PUBLISH to PUBACK of the publisher is the broker's, not ours; measured here is the ingress's own lag: from the
-arrival of a message, which is the broker's PUBLISH, to its PUBACK, at 1,000 and 10,000 messages a second.
+The publisher's latency from PUBLISH to PUBACK depends on the broker only. So this benchmark measures the lag of the
+ingress: from the arrival of a message (the broker's PUBLISH) to its PUBACK, at 1,000 and 10,000 messages a second.
 
-`--profile` shows where the ingress's time goes instead, under full load; Python's profiler doubles it.
+`--profile` shows instead where the ingress spends its time under full load. Python's profiler doubles this time.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ def cpu_seconds() -> float:
 
 @contextmanager
 def profiled(wanted: bool) -> Iterator[None]:
-    """Print to the error stream where the time of this thread went, if that is wanted."""
+    """If `wanted`, print to the error stream where this thread spent its time."""
     if not wanted:
         yield
         return
@@ -60,7 +62,7 @@ def profiled(wanted: bool) -> Iterator[None]:
 
 
 class Meter:
-    """Counts messages; the clock runs from the first to the last of them."""
+    """Counts messages. The clock runs from the first message to the last."""
 
     def __init__(self, expected: int) -> None:
         self.expected = expected
@@ -69,7 +71,7 @@ class Meter:
         self.result: dict[str, float] = {}
 
     def add(self, count: int) -> bool:
-        """Whether the last message has come."""
+        """Count messages, and return whether the last one has come."""
         if not self.count:
             self._cpu, self._began = cpu_seconds(), time.monotonic()
         self.count += count
@@ -190,7 +192,7 @@ async def run_publisher(broker: str, qos: int, expected: int, rate: float) -> No
 
 
 def one_round(name: str, args: argparse.Namespace, qos: int, expected: int, rate: float) -> dict[str, float]:
-    """One contestant under one load; the publisher starts when it has subscribed."""
+    """Measure one contestant under one load. The publisher starts after the contestant has subscribed."""
     common = ["--broker", args.broker, "--kafka", args.kafka, "--qos", str(qos), "--messages", str(expected)]
     command = [sys.executable, __file__, *common, "--window", str(args.window), *["--profile"] * args.profile]
     with tempfile.TemporaryFile("w+") as log:
@@ -212,7 +214,7 @@ def one_round(name: str, args: argparse.Namespace, qos: int, expected: int, rate
 
 
 def child(args: argparse.Namespace) -> None:
-    """The other side of `one_round`."""
+    """Run the child process of `one_round`."""
     import uvloop
 
     from pipeline import log
@@ -245,14 +247,16 @@ def report(args: argparse.Namespace) -> None:
         best: dict[str, dict[str, float]] = {}
         for _ in range(args.rounds):
             for name in CONTESTANTS:
-                # At QoS 0 nothing holds the publisher back, so its rate has to: the broker drops what is not fetched.
+                # At QoS 0 only the publisher's rate limits the load, because the broker drops messages that are not
+                # read in time.
                 found = one_round(name, args, qos, args.messages, 0 if qos else args.qos0_rate)
                 if name not in best or found["us"] < best[name]["us"]:
                     best[name] = found
         for name, found in best.items():
             ratio = best["paho"]["us"] / found["us"]
             print(
-                f"QoS {qos}  {name:8} {found['us']:6.1f} us CPU/message  {found['per_second']:8.0f}/s  paho/this = {ratio:.1f}"
+                f"QoS {qos}  {name:8} {found['us']:6.1f} us CPU/message  {found['per_second']:8.0f}/s  paho/this ="
+                f" {ratio:.1f}"
             )
     for rate in (1000, 10_000):
         found = one_round("ingress", args, 1, rate * 5, rate)

@@ -1,17 +1,17 @@
-"""CPU per MQTT message of the ingress's own listener, in one run with a bare one, on the same load.
+"""Measures CPU per MQTT message of the ingress's own listener and of a bare one, in one run with the same load.
 
     python -m benchmarks.listener [--messages 100000] [--kafka HOST:PORT] [--profile]
 
-Without an address it starts Apache Kafka as the tests do. The publishers are a process of their own, each contestant too: what is
-reported is its CPU time (user and system, all threads) from before the first message to after the last, divided by the messages.
-Contestants take turns, and the best of the rounds counts: other work on the machine only adds.
+Without an address it starts Apache Kafka as the tests do. The publishers are one process, and each contestant is
+another. The benchmark reports the contestant's CPU time (user and system, all threads) from before the first message to
+after the last, divided by the number of messages. Contestants take turns, and the best round counts, because other work on the machine only adds time.
 
-- bare: the protocol's core on asyncio with nothing behind it: parse, count, acknowledge.
-- listener: everything, acknowledged after Kafka (acks=all), with clientid and address, four headers at QoS 1.
+- bare: only the core of the protocol on asyncio: parse, count, acknowledge.
+- listener: everything; acknowledges after Kafka (acks=all), with clientid and address, four headers at QoS 1.
 
-Few devices that publish as fast as they can fill every read; many slow ones have a read, a write and a wake-up for each message,
-which is most of what theirs costs. Latency is what a device sees: from PUBLISH to PUBACK. `--profile` shows where the listener's
-time goes instead, under the first of these loads; Python's profiler doubles it.
+A few devices that publish as fast as they can fill every read. Many slow devices have a read, a write and a wake-up for each
+message, which is most of their cost. Latency is the device's time from PUBLISH to PUBACK. `--profile` shows instead where the
+listener spends its time under the first of these loads. Python's profiler doubles this time.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ async def run_listener(port: int, expected: int, ready: Callable[[], None], kafk
 
 
 async def run_publishers(port: int, qos: int, expected: int, devices: int, rate: float) -> dict[str, float]:
-    """With a `rate` each device waits for its PUBACK before it sends again: that is the latency."""
+    """Run the publishers. With a `rate`, each device waits for its PUBACK before it sends again, which gives the latency."""
     from tests.components.mqtt_publisher import Publisher
 
     each = expected // devices
@@ -145,7 +145,7 @@ async def run_publishers(port: int, qos: int, expected: int, devices: int, rate:
 def one_round(
     name: str, kafka: str, *, qos: int, messages: int, devices: int, rate: float = 0, profile: bool = False
 ) -> dict[str, float]:
-    """One contestant under one load; the publishers start when it listens."""
+    """Measure one contestant under one load. The publishers start when it listens."""
     from pipeline.demo.process import free_port
 
     command = [sys.executable, __file__, "--kafka", kafka, "--qos", str(qos), "--messages", str(messages)]
@@ -170,7 +170,7 @@ def one_round(
 
 
 def child(args: argparse.Namespace) -> None:
-    """The other side of `one_round`."""
+    """Run the child process of `one_round`."""
     import uvloop
 
     from pipeline import log

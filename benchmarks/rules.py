@@ -1,9 +1,9 @@
-"""What rules cost, against the same logic written by hand in Python with orjson, side by side in one run.
+"""Measures the cost of rules and of the same logic written by hand in Python with orjson, in one run.
 
     python benchmarks/rules.py [--seconds 0.4]
 
-Each line is one rule on a payload of about 150 bytes. "rule" is building an Event and evaluating the program, "hand"
-is a function that does the same to the same bytes. The ratio is what to look at; the times are this machine's.
+Each line is one rule on a payload of about 150 bytes. "rule" builds an Event and evaluates the program. "hand" is a
+function that does the same with the same bytes. Compare the ratios, because the times depend on the machine.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SEED = ("mqtt.messages", 0, 1)
 
 
 def columns(payload: bytes) -> dict[str, Any]:
-    """The fields of a message as the worker builds them."""
+    """The fields of a message, in the worker's form."""
     return {
         "event": "message.publish", "topic": TOPIC, "clientid": "dev-17", "qos": 1, "payload": payload,
         "timestamp": NOW_MS, "publish_received_at": NOW_MS, "flags": {"retain": False, "dup": False},
@@ -125,7 +125,7 @@ def timed(call: Callable[[], Any], count: int) -> float:
 
 
 def compare(name: str, rule: Callable[[], Any], hand: Callable[[], Any], seconds: float) -> None:
-    """The best of several rounds, the two in turn, so that what else the machine does meets both."""
+    """Compare the best of several rounds. The two take turns, so that other work on the machine affects both."""
     if rule() != hand():
         raise SystemExit(f"{name}: the two disagree:\n{rule()}\n{hand()}")
     count = 1
@@ -143,7 +143,7 @@ def one_rule(statement: str, payload: bytes, hand: Hand) -> tuple[Callable[[], A
 
 
 def hundred_rules() -> tuple[Callable[[], Any], Callable[[], Any]]:
-    """A hundred rules on as many filters, three of which want the message."""
+    """A hundred rules with a hundred filters. Three of the filters match the message."""
     filters = [f"site/{i}/+" for i in range(97)] + ["plant/7/+", "plant/+/up", "plant/#"]
     index: TopicIndex[Any] = TopicIndex()
     for topic_filter in filters:

@@ -1,15 +1,17 @@
-"""The whole worker against loops written by hand: one topic of a real Kafka, one real S3 server, side by side, as ratios.
+"""Compares the whole worker with loops written by hand, on one topic of a real Kafka and one real S3 server.
 
     python -m benchmarks.sink [--records 1000000] [--objects 20000] [--output json] [--profile]
 
-Two pieces of work. *aggregated*: JSON records of about 200 bytes with a nested payload, keys of 1,000 clients, 8 partitions;
-filter on one payload field (all pass), project to three, gzip JSON Lines objects of 10,000 rows. *direct*: one object a message.
+It has two workloads. *aggregated*: JSON records of about 200 bytes with a nested payload, keys of 1,000 clients, 8
+partitions; a filter on one payload field (all pass), three fields in each row, gzip JSON Lines objects of 10,000 rows.
+*direct*: one object for each message.
 
-The loops are what somebody writes who wants no more than that: confluent-kafka with its fetch back-off tuned, orjson, isal's
-gzip, boto3, offsets committed after S3 confirmed. They keep no order across retries, write nothing twice only if nothing
-fails, and stop at the first error. The worker does its whole job: exactly once with a ledger, fenced writes, order per client.
+The loops do only this: confluent-kafka with tuned fetch back-off, orjson, isal's gzip, boto3, offsets committed after S3 has
+confirmed. They do not keep order across retries, write rows twice after a failure, and stop at the first error. The worker does
+its whole job: exactly once with a ledger, fenced writes, order per client.
 
-Each side is a process of its own. What counts is its CPU time, all threads, from the first record to the last confirmation.
+Each side is a separate process. The benchmark counts its CPU time, with all threads, from the first record to the last
+confirmation.
 """
 
 from __future__ import annotations
@@ -75,7 +77,7 @@ def _arguments() -> argparse.Namespace:
 
 @contextmanager
 def _servers() -> Iterator[dict[str, Any]]:
-    """A Kafka and an S3 server of our own; the store is in memory where this machine has such a folder."""
+    """Start a Kafka and an S3 server. The store is in memory if this machine has a folder in memory."""
     from tests.parts import apache_kafka, versitygw
 
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
@@ -107,7 +109,7 @@ def _fill(servers: str, topic: str, count: int) -> None:
         }
     )
     chance = random.Random(1)
-    now_ms = int(time.time() * 1000)  # records of long ago would be gone by the topic's retention before they are read
+    now_ms = int(time.time() * 1000)  # the topic's retention would delete old records before they are read
     for number in range(count):
         device = b"dev-%d" % chance.randrange(1000)
         reading = {"temp": round(chance.random() * 100, 2), "humidity": chance.randrange(100), "at": [48.1, 11.5]}
@@ -206,7 +208,7 @@ def _by_hand(work: str, servers: dict[str, Any], arguments: argparse.Namespace) 
         if messages:
             consumer.commit(asynchronous=True)
     step(None)
-    with suppress(KafkaException):  # raised when the commit before has said all
+    with suppress(KafkaException):  # raised if the last commit has covered everything
         consumer.commit(asynchronous=False)
     assert began is not None
     return _figures(total, began)
@@ -266,7 +268,7 @@ def _worker(work: str, servers: dict[str, Any], arguments: argparse.Namespace) -
 async def _serve(
     work: str, servers: dict[str, Any], arguments: argparse.Namespace, profile: cProfile.Profile | None
 ) -> dict[str, float]:
-    """A worker in this process, until everything is confirmed and committed."""
+    """Run a worker in this process until everything is confirmed and committed."""
     from agents import worker
     from agents.metrics import OBJECTS, RECORDS
     from pipeline import log
@@ -289,7 +291,7 @@ async def _serve(
 
 
 async def _until(true: Callable[[], bool], seconds: float) -> None:
-    """Ask every so many seconds: a counter tells nobody when it changes."""
+    """Wait until `true`, with a check every few milliseconds, because a counter sends no event when it changes."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
 

@@ -1,10 +1,10 @@
-"""What starting costs: CPU seconds of commands, of the worker until its first record, of the ingress until it is ready.
+"""Measures the CPU seconds of starting: commands, the worker until its first record, the ingress until it is ready.
 
     python -m benchmarks.start                                     this checkout
-    python -m benchmarks.start --beside ../before/.venv/bin/python another one beside it, run by run in turn
+    python -m benchmarks.start --beside ../before/.venv/bin/python another checkout too, in turn
 
-Kafka, MQTT and S3 are the embedded servers. CPU is user and system time of the process and its children, which a busy machine
-hardly changes; each figure is the median of several runs.
+Kafka, MQTT and S3 are the embedded servers. CPU is the user and system time of the process and its children, which
+other load on the machine hardly changes. Each figure is the median of several runs.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def show(name: str, medians: dict[str, float], output: str) -> None:
-    """One figure; beside another checkout with its ratio to it."""
+    """Print one figure, with the ratio to another checkout if there is one."""
     ratio = medians["this"] / medians["other"] if "other" in medians else None
     if output == "json":
         print(json.dumps({"figure": name, "cpu_seconds": medians, "ratio": ratio}))
@@ -86,7 +86,7 @@ class Stack:
         self.written = 0
 
     def config(self) -> tuple[Path, int, int]:
-        """A new file with ports of its own: the file, the ingress's page, the worker's page."""
+        """A new configuration with new ports: the file, the port of the ingress's page, the port of the worker's page."""
         self.written += 1
         ports = free_port(), free_port()
         path = self.folder / f"{self.written}.yaml"
@@ -115,7 +115,7 @@ def servers() -> Iterator[Stack]:
 
 
 def figures(stack: Stack) -> dict[str, Callable[[str], float]]:
-    """What is measured, each as a function of a Python."""
+    """The measurements, each as a function of a Python."""
     return {
         "tidegate --help": lambda python: of_command(python, "--help"),
         "tidegate check": lambda python: of_command(python, "check", "-c", str(stack.config()[0])),
@@ -125,7 +125,7 @@ def figures(stack: Stack) -> dict[str, Callable[[str], float]]:
 
 
 def alone() -> dict[str, str]:
-    """The environment without this shell's path of modules: each Python runs what is installed in it."""
+    """The environment without PYTHONPATH, so that each Python runs the code that is installed in it."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
@@ -146,7 +146,7 @@ def of_ingress(python: str, stack: Stack) -> float:
 
 
 def of_worker(python: str, stack: Stack) -> float:
-    """CPU seconds until a record is in S3. It is the store that is asked, because the worker's page would cost the worker CPU."""
+    """CPU seconds until a record is in S3. Asks the store, because a request to the worker's page would cost the worker CPU."""
     config, _, _ = stack.config()
     producer = Producer({"bootstrap.servers": f"{HOST}:{stack.kafka}"})
     producer.produce("mqtt.messages", b"1", key=b"c", headers=[("topic", b"t/1"), ("clientid_from", b"broker")])
@@ -156,7 +156,7 @@ def of_worker(python: str, stack: Stack) -> float:
 
 
 def is_stored(port: int, path: str) -> bool:
-    """Whether the S3 server has an object. It wants a signature and checks none."""
+    """Whether the S3 server has an object. It requires a signature but does not check it."""
     asking = urllib.request.Request(f"http://{HOST}:{port}{path}", method="HEAD", headers={"Authorization": UNCHECKED})
     try:
         with urllib.request.urlopen(asking, timeout=10):
@@ -168,7 +168,7 @@ def is_stored(port: int, path: str) -> bool:
 
 
 def is_ready(port: int) -> bool:
-    """Whether an ingress receives; earlier ones say it at /healthz."""
+    """Whether an ingress receives. Older versions say this at /healthz."""
     try:
         return bool(page(port, "/readyz"))
     except urllib.error.HTTPError as error:
@@ -180,7 +180,7 @@ def is_ready(port: int) -> bool:
 
 
 def page(port: int, path: str = "/metrics") -> str:
-    """What a process says of itself; empty while it does not answer. Raises HTTPError for what it does not know or refuses."""
+    """A page of a process, or "" while it does not answer. Raises HTTPError if the process refuses the request."""
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=2) as answer:
             return str(answer.read().decode())
@@ -191,7 +191,7 @@ def page(port: int, path: str = "/metrics") -> str:
 
 
 def until(python: str, arguments: list[str], done: Callable[[], bool]) -> float:
-    """CPU seconds of a process from its start until `done`; it is ended then."""
+    """CPU seconds of a process from its start until `done`. The process is stopped then."""
     process = subprocess.Popen(
         [python, "-m", "pipeline.cli", *arguments],
         stdout=subprocess.DEVNULL,
@@ -212,7 +212,7 @@ def until(python: str, arguments: list[str], done: Callable[[], bool]) -> float:
 
 
 def cpu_of(pid: int) -> float:
-    """User and system time of a process, as Linux counts it."""
+    """User and system time of a process, as counted by Linux."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 

@@ -1,11 +1,12 @@
-"""The batch transport against a stock Faust agent: the same topic of one real Kafka, side by side, as ratios.
+"""Compares the batch transport with a stock Faust agent, on the same topic of one real Kafka.
 
     python -m benchmarks.transport [--records 200000] [--output json]
 
-Two workloads: *counting* looks at no record, *rules* decodes JSON, filters and projects. The stock agent is Faust as its manual
-shows it, one event per record, with `orjson.loads` and the same filter and projection written by hand; ours runs the compiled
-rule. Each side is a process of its own and reads all partitions from the start. What counts is the CPU time of that process,
-all threads, between the first record and the last: a second core or a busy machine changes it little.
+It has two workloads: *counting* reads no fields of records; *rules* decodes JSON, filters and selects fields. The stock
+agent is Faust as in its manual, with one event for each record, `orjson.loads`, and the same filter and fields written
+by hand. Ours runs the compiled rule. Each side is a separate process and reads all partitions from their start. The
+benchmark counts the CPU time of that process, with all threads, between the first record and the last. A second core or
+other load on the machine changes it little.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ STATEMENT: Final = (
     'SELECT clientid, payload.seq AS seq, payload.temp AS temp, payload.type AS type FROM "t/#" WHERE payload.temp > 20'
 )
 REQUIRED: Final = {"counting": 20.0, "rules": 12.0}
-# A stock agent is so slow that it gets a part of the records: its rate does not depend on their number.
+# A stock agent is slow, so it gets only a part of the records. Its rate does not depend on their number.
 STOCK_SHARE: Final = 10
 RUN_SECONDS_MAX: Final = 60.0
 
@@ -41,7 +42,7 @@ RUN_SECONDS_MAX: Final = 60.0
 
 
 def main() -> int:
-    """Run all measurements, print the table or JSON. Exit status 1 if a ratio is below what is required."""
+    """Run all measurements, and print the table or JSON. Exit status 1 if a ratio is below the required one."""
     arguments = _arguments()
     if arguments.measure:
         side, workload = arguments.measure
@@ -69,7 +70,7 @@ def _arguments() -> argparse.Namespace:
 
 @contextmanager
 def _kafka(servers: str) -> Iterator[str]:
-    """The Kafka that was named, else one of our own (Java and Maven are needed once)."""
+    """The given Kafka, or a new one (this needs Java and Maven once)."""
     if servers:
         yield servers
         return
@@ -84,7 +85,7 @@ def _kafka(servers: str) -> Iterator[str]:
 
 
 def _fill(servers: str, count: int) -> None:
-    """Messages of about 150 bytes in the ingress's shape; a quarter of them is below the filter."""
+    """Write messages of about 150 bytes in the ingress's form. The filter rejects a quarter of them."""
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -93,7 +94,7 @@ def _fill(servers: str, count: int) -> None:
     admin = AdminClient({"bootstrap.servers": servers})
     admin.create_topics([NewTopic(TOPIC, PARTITIONS, 1)])[TOPIC].result(30)
     producer = Producer({"bootstrap.servers": servers, "linger.ms": 20, "queue.buffering.max.messages": count + 1})
-    now_ms = int(time.time() * 1000)  # records of long ago would be gone by the topic's retention before they are read
+    now_ms = int(time.time() * 1000)  # the topic's retention would delete old records before they are read
     for number in range(count):
         device = b"dev-%d" % (number % 500)
         fields = {
@@ -121,7 +122,7 @@ def _fill(servers: str, count: int) -> None:
 
 
 def _compare(workload: str, servers: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Both sides in turn; the best of their rounds, and the ratio."""
+    """Run both sides in turn, and give the best round of each, and the ratio."""
     best: dict[str, dict[str, float]] = {}
     for _ in range(arguments.rounds):
         for side in ("stock", "batch"):
@@ -165,7 +166,7 @@ def _machine() -> str:
 
 
 async def _measure(side: str, workload: str, servers: str, records: int) -> dict[str, float]:
-    """Read `records` records; CPU and wall-clock time from the first to the last."""
+    """Read `records` records, and return CPU and wall-clock time from the first to the last."""
     meter = Meter(records)
     build = _stock_app if side == "stock" else _batch_app
     app = build(f"benchmark-{side}-{workload}-{os.getpid()}", servers, workload, meter)
@@ -179,7 +180,7 @@ async def _measure(side: str, workload: str, servers: str, records: int) -> dict
 
 
 class Meter:
-    """Counts records and notes the times of the first and of the last."""
+    """Counts records, and notes the times of the first and the last."""
 
     def __init__(self, records: int) -> None:
         self.done = asyncio.Event()
@@ -189,12 +190,12 @@ class Meter:
         self._began = self._ended = (0.0, 0.0)
 
     def begin(self) -> None:
-        """Called before the work on each piece."""
+        """Call this before the work on each batch."""
         if not self._seen:
             self._began = time.process_time(), time.monotonic()
 
     def add(self, records: int, rows: int) -> None:
-        """Called after it."""
+        """Call this after the work on each batch."""
         self._seen += records
         self._rows += rows
         if self._seen >= self._records and not self.done.is_set():
@@ -240,7 +241,7 @@ def _stock_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
 
 
 def _stock_work(workload: str) -> Callable[[Any], int]:
-    """The same filter and projection as STATEMENT, as one would write it in an agent."""
+    """The same filter and fields as in STATEMENT, written by hand for an agent."""
     if workload == "counting":
         return lambda event: 1
 
@@ -270,7 +271,7 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
     from pipeline.rule import RowBatch, RuleSet
 
     class Counter(Lane):
-        """A lane that has done with a batch as soon as it has it."""
+        """A lane that finishes each batch at once."""
 
         async def run(self) -> None:
             self.ready = True
@@ -282,7 +283,7 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
                 self._release(size_bytes)
 
     class Counted(RuleSet):
-        """Starts the clock; looks at no record when only counting."""
+        """Starts the clock. Reads no fields of records if it only counts."""
 
         def evaluate(self, records: Any) -> RowBatch:
             meter.begin()

@@ -1,6 +1,6 @@
-"""Make a bucket unless it is there: `create_bucket.py URL BUCKET`, with the access key of the compose file.
+"""Create a bucket if it does not exist: `create_bucket.py URL BUCKET`, with the access key of the compose file.
 
-A step of docker-compose.yml, apart from Tidegate itself, which never creates a bucket: in the cloud that is not its to do.
+This is a step of docker-compose.yml. Tidegate itself never creates buckets, because their owner should do this.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Print NOTICE: what the image and the demo carry of others, and under which licences. `python deploy/notice.py > NOTICE`.
+"""Print NOTICE: the packages of others in the image and the demo, with their licences. `python deploy/notice.py >
+NOTICE`.
 
-The list is what pyproject.toml asks for, with all that comes along, as the metadata of the installed packages tells it.
-Versions are not in it: those of the image are in deploy/requirements.txt.
+The list has all dependencies of pyproject.toml and their own dependencies, from the metadata of the installed packages. It has
+no versions: those of the image are in deploy/requirements.txt.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
-LICENCE_LENGTH_MAX = 60  # some packages put the whole text there
+LICENCE_LENGTH_MAX = 60  # some packages put the whole licence text there
 
 HEAD = """\
 Tidegate
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def lines() -> list[str]:
-    """One a package: name, licence, and whether only the demo needs it."""
+    """One line for each package: name, licence, and whether only the demo needs it."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     installed = [*project["dependencies"], *extras["exhook"], *extras["schemas"]]
@@ -50,7 +51,7 @@ def lines() -> list[str]:
 
 
 def licence(found: Distribution) -> str:
-    """As the package says it: an SPDX expression, a word or two, or classifiers."""
+    """The licence that the package declares: an SPDX expression, a few words, or classifiers."""
     fields = found.metadata
     if "License-Expression" in fields:
         return fields["License-Expression"]
@@ -66,7 +67,7 @@ def licence(found: Distribution) -> str:
 
 
 def _with_all_that_comes(texts: Iterable[str]) -> Iterator[str]:
-    """Names of the packages that these requirements install here, and theirs."""
+    """Names of the packages that these requirements install here, and of their dependencies."""
     waiting, seen = [Requirement(text) for text in texts], set[tuple[str, frozenset[str]]]()
     while waiting:
         wanted = waiting.pop()
