@@ -4,7 +4,8 @@
 
 Without an address it starts Apache Kafka as the tests do. The publishers are one process, and each contestant is
 another. The benchmark reports the contestant's CPU time (user and system, all threads) from before the first message to
-after the last, divided by the number of messages. Contestants take turns, and the best round counts, because other work on the machine only adds time.
+after the last, divided by the number of messages. Contestants take turns, and the best round counts,
+because other work on the machine only adds time.
 
 - bare: only the core of the protocol on asyncio: parse, count, acknowledge.
 - listener: everything; acknowledges after Kafka (acks=all), with clientid and address, four headers at QoS 1.
