@@ -29,7 +29,7 @@ def run(case: dict[str, Any]) -> Outcome:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_case(case: dict[str, Any]) -> None:
-    """The result, or the error with its kind, place and words, is the one that the case expects."""
+    """A case gives its expected result, or its expected error with kind, place and words."""
     outcome = run(case)
 
     assert outcome.passed, summary([outcome])[0]
@@ -41,7 +41,7 @@ def test_case(case: dict[str, Any]) -> None:
 
 
 def test_cases_are_well_formed() -> None:
-    """Each case has an id of its own, something to run, something to expect, and no field that nobody reads."""
+    """Each case has its own id, something to run, something to expect, and no unknown field."""
     assert len({case["id"] for case in CASES}) == len(CASES)
     for case in CASES:
         assert set(case) <= FIELDS, case["id"]

@@ -1,4 +1,4 @@
-"""The command line: what it says, and with which status it ends."""
+"""The command line: its outputs and exit statuses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_check_says_that_a_configuration_is_good(config: Path) -> None:
-    """And opens no connection: there is nothing at these addresses."""
+    """`check` accepts a configuration without opening a connection."""
     done = tidegate("check", "-c", str(config))
 
     assert (done.returncode, done.stdout) == (0, f"{config}: good\n")
@@ -49,7 +49,7 @@ def test_check_says_that_a_configuration_is_good(config: Path) -> None:
 def test_a_wrong_configuration_is_one_message(
     config: Path, command: str, wrong: str, by: str, expected: list[str]
 ) -> None:
-    """Exit status 2, the place, and no traceback; a secret in the file is not shown."""
+    """A wrong configuration gives exit status 2 and a message with the place, without a traceback or a secret."""
     config.write_text(CONFIG.replace(wrong, by))
 
     done = tidegate(command, "-c", str(config))
@@ -61,7 +61,7 @@ def test_a_wrong_configuration_is_one_message(
 
 
 def test_a_rule_of_a_file_is_tried_with_its_actions_templates(config: Path) -> None:
-    """The row, the key and the content, as they would be stored."""
+    """A trial shows the row, the key and the content as they would be stored."""
     done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", MESSAGE)
 
     assert done.returncode == 0
@@ -71,7 +71,7 @@ def test_a_rule_of_a_file_is_tried_with_its_actions_templates(config: Path) -> N
 
 
 def test_a_rule_of_a_file_knows_its_schemas_and_shows_real_keys_of_aggregated_actions(config: Path) -> None:
-    """With the window of the event's timestamp, partition 0 and offset 0; what is not text is Base64 in jsonl."""
+    """A key has the window of the event's timestamp, partition 0 and offset 0, and binary content is Base64 in jsonl."""
     settings = yaml.safe_load(CONFIG)
     settings["actions"]["s3"]["day"] = {
         "connector": next(iter(settings["connectors"]["s3"])),
@@ -106,14 +106,14 @@ def test_a_rule_of_a_file_knows_its_schemas_and_shows_real_keys_of_aggregated_ac
     ],
 )
 def test_no_row_has_its_reason(config: Path, context: dict[str, str], expected: str) -> None:
-    """WHERE was false, or FROM is about other topics."""
+    """A trial without rows says that WHERE was false or FROM selects other topics."""
     done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", "-", given=json.dumps(context))
 
     assert (done.returncode, expected in done.stdout) == (0, True)
 
 
 def test_an_evaluation_error_is_shown_and_fails(config: Path) -> None:
-    """With the expression and what was found in it."""
+    """An error shows the expression and the value that was found."""
     context = json.dumps({"topic": "t/1", "payload": "not json"})
 
     done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", context)
@@ -134,14 +134,14 @@ def test_an_evaluation_error_is_shown_and_fails(config: Path) -> None:
     ],
 )
 def test_wrong_use_is_one_message(arguments: list[str], expected: str) -> None:
-    """Exit status 2, and what was expected."""
+    """Wrong arguments give exit status 2 and say what was expected."""
     done = tidegate("rule", "test", *arguments)
 
     assert (done.returncode, expected in done.stderr, "Traceback" in done.stderr) == (2, True, False)
 
 
 def test_a_file_of_cases_is_compared_and_printed(tmp_path: Path) -> None:
-    """A case that is not as expected fails the run; jsonl prints one line a case instead."""
+    """An unexpected case fails the run, and jsonl prints one line for each case."""
     good = {"id": "a", "sql": 'SELECT 1 AS x FROM "t"', "context": {"topic": "t"}, "expect": [{"x": 1}]}
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps(good) + "\n" + json.dumps({**good, "id": "b", "expect": [{"x": 2}]}) + "\n")
@@ -157,7 +157,7 @@ def test_a_file_of_cases_is_compared_and_printed(tmp_path: Path) -> None:
 
 
 def test_a_template_is_tried(tmp_path: Path) -> None:
-    """Its text, and what was missing."""
+    """A trial prints the text of a template and its missing values."""
     done = tidegate("template", "test", "x/${a.b}/${c}", "--context", '{"a": {"b": 1}}')
 
     assert (done.returncode, done.stdout) == (0, "x/1/undefined\nmissing: c\n")

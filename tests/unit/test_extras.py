@@ -1,4 +1,4 @@
-"""Libraries that an extra brings: what is said where one is missing."""
+"""The error about a missing library names the extra that contains it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AVRO = '{"type": "record", "name": "r", "fields": [{"name": "a", "type": "long"}
 def test_a_schema_names_the_extra_that_brings_its_library(
     monkeypatch: pytest.MonkeyPatch, kind: str, package: str
 ) -> None:
-    """Whoever installed Tidegate without it reads the command that mends it."""
+    """The error about a schema without its library has the command that installs it."""
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, "pipeline.sql.runtime.protobuf", raising=False)
 
@@ -36,7 +36,7 @@ def test_a_schema_names_the_extra_that_brings_its_library(
 
 
 def test_parquet_with_a_schema_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parquet with inferred columns needs none."""
+    """Parquet with a schema needs the extra, and inferred columns do not."""
     monkeypatch.setitem(sys.modules, "fastavro", None)
 
     with pytest.raises(ConfigError, match=r"a Parquet object with a schema needs .*tidegate\[schemas\]"):
@@ -44,7 +44,7 @@ def test_parquet_with_a_schema_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_exhook_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The ingress does not start without gRPC if it is to serve EMQX's hook."""
+    """An ingress with ExHook does not start without gRPC."""
     monkeypatch.setitem(sys.modules, "grpc", None)
     monkeypatch.delitem(sys.modules, "ingress.exhook.server", raising=False)
     config = parse("pipeline: p\nkafka: {bootstrap_servers: '127.0.0.1:9092'}\nsources: {exhook: {emqx: {}}}\n")
@@ -54,7 +54,7 @@ def test_exhook_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_extras_are_those_of_the_distribution() -> None:
-    """The names in errors are names that pip knows."""
+    """The extras in errors are extras of the distribution."""
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     assert set(get_args(Extra)) <= set(project["optional-dependencies"])

@@ -44,20 +44,20 @@ ROWS = [{"a": 1, "b": "x"}, {"b": "y", "c": None}]
 
 
 def test_json_lines_are_the_rows() -> None:
-    """Nested values stay nested, what is undefined is null, integers keep all their digits."""
+    """Nested values stay nested, undefined is null, and integers keep all digits."""
     rows = [{"a": {"b": [1, 2.5]}, "u": UNDEFINED}, {"big": 2**70}]
 
     assert encoded(build(JSON_LINES), rows) == b'{"a":{"b":[1,2.5]},"u":null}\n{"big":1180591620717411303424}\n'
 
 
 def test_json_lines_refuse_what_json_cannot_hold() -> None:
-    """Bytes that are not UTF-8 are one record's error, before they reach an object."""
+    """Bytes that are not UTF-8 are an error of one record."""
     with pytest.raises(EncodeError, match="not UTF-8"):
         build(JSON_LINES).line({"a": b"\xff"})
 
 
 def test_raw_lines_are_the_very_bytes() -> None:
-    """Of one field; other fields do not matter."""
+    """A raw line is the exact bytes of one field."""
     container = build({"type": "raw_lines", "field": "payload"})
 
     assert encoded(container, [{"payload": b"\xff\x00", "a": 1}, {"payload": {"x": [72]}}]) == b'\xff\x00\n{"x":[72]}\n'
@@ -69,7 +69,7 @@ def test_raw_lines_are_the_very_bytes() -> None:
     [({"a": 1}, "'payload'"), ({"payload": "x\ny"}, "line break"), ({"payload": UNDEFINED}, "undefined")],
 )
 def test_raw_lines_refuse_what_would_not_be_one_line(row: dict[str, Any], said: str) -> None:
-    """A missing field, and a text of two lines."""
+    """A missing field, and a text of two lines, are refused."""
     with pytest.raises(EncodeError, match=said):
         build({"type": "raw_lines"}).line(row)
 
@@ -78,7 +78,7 @@ def test_raw_lines_refuse_what_would_not_be_one_line(row: dict[str, Any], said: 
 
 
 def test_csv_puts_declared_columns_first_and_all_others_sorted() -> None:
-    """Also columns that no row has, and those that only a later row has."""
+    """Declared columns come first even if no row has them, and all other columns follow sorted."""
     content = encoded(build({"type": "csv", "column_order": ["z", "b"]}), [{"b": 1, "d": 2}, {"c": 3, "a": UNDEFINED}])
 
     assert content == b"z,b,a,c,d\n,1,,,2\n,,,3,\n"
@@ -105,17 +105,17 @@ def test_csv_puts_declared_columns_first_and_all_others_sorted() -> None:
     ],
 )
 def test_a_cell_is_the_text_of_its_value(value: Any, cell: str) -> None:
-    """Quoted if, and only if, it holds a bracket, a delimiter, a line break or a quote."""
+    """A cell is quoted only if it holds a bracket, a delimiter, a line break or a quote."""
     assert encoded(build({"type": "csv", "header": False}), [{"a": value, "b": 1}]).decode() == f"{cell},1\n"
 
 
 def test_csv_keeps_bytes_that_are_not_utf8() -> None:
-    """As they are, also beside texts that are not ASCII."""
+    """Bytes that are not UTF-8 stay unchanged in a cell."""
     assert encoded(build({"type": "csv"}), [{"a": b"\xff\xfe", "ä": "ö"}]) == b"a,\xc3\xa4\n\xff\xfe,\xc3\xb6\n"
 
 
 def test_csv_does_what_its_settings_say() -> None:
-    """Delimiter, line end, text of null, no header; a delimiter in a cell is quoted, and a name with one too."""
+    """Delimiter, line end, text of null and header follow the settings, and a delimiter in a cell or name is quoted."""
     container = build({"type": "csv", "delimiter": ";", "line_end": "crlf", "null": "\\N", "column_order": ["x;y"]})
 
     assert encoded(container, [{"x;y": "1;2", "z": None}]) == b'"x;y";z\r\n"1;2";\\N\r\n'
@@ -123,7 +123,7 @@ def test_csv_does_what_its_settings_say() -> None:
 
 
 def test_csv_of_declared_columns_alone() -> None:
-    """Other fields are left out, or the record is refused, as told."""
+    """Other fields are left out, or the record is refused, as the setting says."""
     ignoring = build({"type": "csv", "column_order": ["a"], "other_columns": "ignore"})
     assert encoded(ignoring, [{"b": 1, "a": 2}, {"b": 1}]) == b'a\n2\n""\n'
     with pytest.raises(EncodeError, match="found also 'b'"):
@@ -139,7 +139,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampl
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), TEXTS, min_size=1), min_size=1, max_size=6))
 def test_a_csv_reader_reads_every_cell_back(rows: list[dict[str, str]]) -> None:
-    """Whatever texts they hold; and `verify` counts the rows without a reader."""
+    """A CSV reader reads every text back, and `verify` counts the rows without a reader."""
     settings = parameters({"type": "csv"})
     content = encoded(build({"type": "csv"}), rows)
 
@@ -194,7 +194,7 @@ def table(content: bytes) -> list[dict[str, Any]]:
 
 
 def test_declared_columns_are_read_back_as_they_were() -> None:
-    """Every type, nulls in nullable columns, defaults, microseconds; fields that are not declared are left out."""
+    """Values of every type are read back, and fields that are not declared are left out."""
     full = {
         "id": "a", "temp": 21, "count": 3.0, "at": 1_700_000_000_000_001, "day": "2026-01-02", "raw": b"\xff", "price": 1.5,
         "tags": ["x", "y"], "attributes": {"k": 1, "l": None}, "kind": "A", "again": "B", "place": {"x": 0.5}, "other": 1,
@@ -234,7 +234,7 @@ def test_declared_columns_are_read_back_as_they_were() -> None:
     ],
 )
 def test_a_value_that_its_column_cannot_hold_is_one_records_error(change: dict[str, Any], said: str) -> None:
-    """With the column, what was expected and what was found; no corrupt object can come of it."""
+    """The error names the column, what was expected and what was found."""
     with pytest.raises(EncodeError, match=said):
         build(inline(AVRO)).line({"id": "a", "at": 0, **change})
 
@@ -253,13 +253,13 @@ def test_a_value_that_its_column_cannot_hold_is_one_records_error(change: dict[s
     ],
 )
 def test_a_schema_without_columns_is_refused_at_creation(container: dict[str, Any], said: str) -> None:
-    """With a reason of its own."""
+    """Each schema without columns is refused with its reason."""
     with pytest.raises(ConfigError, match=said):
         build(container, schemas={"j": ("json", "{}")})
 
 
 def test_a_registered_schema_declares_columns() -> None:
-    """The same object as with the schema in place."""
+    """A registered schema gives the same object as the same schema in place."""
     rows = [{"id": "a", "at": 0}]
     referring = build(parquet(schema={"type": "avro_ref", "name": "r"}), schemas={"r": ("avro", json.dumps(AVRO))})
 
@@ -281,7 +281,7 @@ def test_a_registered_schema_declares_columns() -> None:
     ],
 )
 def test_inferred_columns_fit_all_their_values(values: list[Any], kind: str, found: list[Any]) -> None:
-    """Numbers stay numbers where none loses a digit; the rest is text."""
+    """A column of numbers stays numeric if no number loses a digit, else it is text."""
     content = encoded(build(parquet()), [{"v": each} for each in values])
 
     assert str(pq.read_schema(io.BytesIO(content)).field("v").type) == kind
@@ -289,7 +289,7 @@ def test_inferred_columns_fit_all_their_values(values: list[Any], kind: str, fou
 
 
 def test_rows_may_lack_inferred_columns() -> None:
-    """They have null there; columns stand in the order in which they appeared; an empty row has none and is refused."""
+    """A row without a column has null there, and an empty row is refused."""
     assert table(encoded(build(parquet()), ROWS)) == [{"a": 1, "b": "x", "c": None}, {"a": None, "b": "y", "c": None}]
     with pytest.raises(EncodeError, match="no column"):
         build(parquet()).line({})
@@ -297,7 +297,7 @@ def test_rows_may_lack_inferred_columns() -> None:
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
 def test_parquet_compresses_as_told(compression: str) -> None:
-    """Inside, column by column."""
+    """Parquet compresses each column as the setting says."""
     content = encoded(build(parquet(default_compression=compression)), ROWS)
 
     found = pq.read_metadata(io.BytesIO(content)).row_group(0).column(0).compression
@@ -305,7 +305,7 @@ def test_parquet_compresses_as_told(compression: str) -> None:
 
 
 def test_parquet_is_written_for_old_readers_if_told() -> None:
-    """Without dictionaries, and with data pages of version 1; every reader reads the same rows."""
+    """Parquet can be written without dictionaries and with data pages of version 1."""
     rows = [{"s": "the same text"} for _ in range(100)]
     new = encoded(build(parquet()), rows)
     plain = encoded(build(parquet(enable_dictionary=False)), rows)
@@ -318,7 +318,7 @@ def test_parquet_is_written_for_old_readers_if_told() -> None:
 
 
 def test_row_groups_stay_below_their_bound() -> None:
-    """Many batches become several groups, and all rows are there."""
+    """Many batches become several row groups with all rows."""
     rows = [{"n": number, "text": "x" * 1000} for number in range(5000)]
     content = encoded(build(parquet(max_row_group_bytes=1 << 20, default_compression="none")), rows)
 
@@ -345,7 +345,7 @@ EVERY_WAY = [
     ("container", "compression"), EVERY_WAY, ids=lambda each: each["type"] if isinstance(each, dict) else each
 )
 def test_the_same_rows_give_the_same_bytes_and_are_counted(container: dict[str, Any], compression: str) -> None:
-    """A replay compares equal; `verify` finds the rows and, where lines are stored, their digest."""
+    """The same rows give the same bytes, and `verify` counts them and hashes stored lines."""
     rows = [{"id": str(number), "at": number, "b": "x" * number} for number in range(100)]
     settings = parameters(container, compression=compression)
     first, second = (encoded(build(container, compression=compression), rows) for _ in range(2))
@@ -361,7 +361,7 @@ def test_the_same_rows_give_the_same_bytes_and_are_counted(container: dict[str, 
 
 
 def test_gzip_and_zstd_are_what_they_say() -> None:
-    """Other programs read them; gzip's header holds no time, zstd's frame its size; levels count."""
+    """Other programs read the output, it has no time stamp, and levels have an effect."""
     rows = [{"s": f"device {number % 37} of {number % 11} says {number // 3}"} for number in range(2000)]
     plain = encoded(build(JSON_LINES), rows)
     packed = encoded(build(JSON_LINES, compression="gzip"), rows)
@@ -382,12 +382,12 @@ def test_gzip_and_zstd_are_what_they_say() -> None:
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(others: dict[str, Any], said: str) -> None:
-    """At creation, with what was found."""
+    """Contradicting settings are refused with what was found."""
     with pytest.raises(ValueError, match=said):
         parameters(others.pop("container", JSON_LINES), **others)
 
 
 def test_a_level_that_a_compression_does_not_have_is_refused() -> None:
-    """With those that it has."""
+    """A refused level gives the range of allowed levels."""
     with pytest.raises(ConfigError, match="0 to 3 for gzip, found 9"):
         build(JSON_LINES, compression="gzip", compression_level=9)

@@ -1,4 +1,4 @@
-"""The log: one line for each event, the libraries' lines too, and no secret in any of them."""
+"""The log: one line for each event, also for lines of libraries, and no secrets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline import log
 
 @pytest.fixture
 def stream() -> Iterator[io.StringIO]:
-    """A log of its own; what pytest and structlog had before comes back."""
+    """A separate log; the log of pytest and structlog is restored after it."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     written = io.StringIO()
@@ -26,7 +26,7 @@ def stream() -> Iterator[io.StringIO]:
 
 
 def test_secrets_are_never_written(stream: io.StringIO) -> None:
-    """By their name, inside dictionaries, and as credentials in an address."""
+    """Secrets are replaced by name, inside dictionaries, and in addresses."""
     structlog.get_logger("tidegate.test").info(
         "x.y", password="swordfish", settings={"secret_access_key": "swordfish"}, url="mqtt://u:swordfish@host:1883"
     )
@@ -37,7 +37,7 @@ def test_secrets_are_never_written(stream: io.StringIO) -> None:
 
 
 def test_lines_of_libraries_look_like_ours(stream: io.StringIO) -> None:
-    """The standard library's loggers go through the same processors, one JSON object a line."""
+    """Lines of the standard library's loggers have the same form, one JSON object a line."""
     logging.getLogger("some.library").warning("cannot reach %s", "kafka://u:swordfish@host")
     logging.getLogger("aiokafka").info("chatter")
 
@@ -53,7 +53,7 @@ def test_lines_of_libraries_look_like_ours(stream: io.StringIO) -> None:
 def test_a_library_that_repeats_itself_is_told_once_a_minute(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the place in its source, whatever the numbers in its text; our own lines are all told."""
+    """A library's place in the source logs once a minute, and our own lines are always logged."""
     now = [1000.0]
     monkeypatch.setattr("pipeline.log.time.monotonic", lambda: now[0])
     for number in range(3):
@@ -81,7 +81,7 @@ def test_a_library_that_repeats_itself_is_told_once_a_minute(
 def test_colours_follow_the_terminal_and_the_environment(
     monkeypatch: pytest.MonkeyPatch, terminal: bool, environment: dict[str, str], coloured: bool
 ) -> None:
-    """NO_COLOR means none, FORCE_COLOR means some; an empty one says nothing."""
+    """NO_COLOR turns colours off, FORCE_COLOR turns them on, and an empty variable has no effect."""
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():

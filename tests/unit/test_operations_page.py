@@ -1,4 +1,4 @@
-"""The manual's page on operating names what the program names."""
+"""docs/operations.md names what the program names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
 def test_every_finding_is_explained() -> None:
-    """In the words that `tidegate verify` prints itself."""
+    """The page explains each finding in the words of `tidegate verify`."""
     text = PAGE.read_text(encoding="utf-8")
 
     assert [kind for kind, meaning in MEANINGS.items() if f"| `{kind}` | {meaning}" not in text] == []

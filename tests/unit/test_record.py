@@ -1,4 +1,4 @@
-"""A message's record: what the ingress writes is what rules read."""
+"""The record of a message: rules read what the ingress writes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def columns(found: record.Record, wanted: frozenset[str] | None = None) -> dict[
 
 
 def test_the_common_message_has_three_headers() -> None:
-    """Each costs time at both ends: what has its default is left out."""
+    """Fields with their default value make no header, because each header costs time."""
     assert [name for name, _ in published().headers] == ["topic", "clientid_from", "qos"]
 
 
 def test_every_fact_of_a_message_comes_back() -> None:
-    """Columns are those of EMQX's message.publish event."""
+    """The columns are those of EMQX's message.publish event."""
     extra = [
         (record.USERNAME, b"alice"),
         (record.PEERHOST, b"10.0.0.7"),
@@ -52,12 +52,12 @@ def test_every_fact_of_a_message_comes_back() -> None:
 
 
 def test_only_wanted_columns_are_read() -> None:
-    """A rule that reads two fields pays for two."""
+    """Only the fields that a rule reads are decoded."""
     assert columns(published(), frozenset({"clientid", "qos", "nonsense"})) == {"clientid": "dev-1", "qos": 1}
 
 
 def test_an_unknown_client_is_undefined_and_its_topic_keeps_the_order() -> None:
-    """The key is the topic then; nobody takes it for a clientid."""
+    """If the clientid is unknown, the key is the topic, and rules see no clientid."""
     found = published(clientid=None, clientid_from=record.UNKNOWN)
 
     assert found.key == b"t/1"
@@ -66,18 +66,18 @@ def test_an_unknown_client_is_undefined_and_its_topic_keeps_the_order() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00", b"x" * (1 << 20)])
 def test_a_payload_is_untouched(payload: bytes) -> None:
-    """Empty, binary or large: the value is the payload."""
+    """The value is the payload, also if it is empty, binary or large."""
     assert published(payload=payload).value == payload
     assert columns(published(payload=payload))["payload"] == payload
 
 
 def test_a_clientid_that_is_not_utf_8_is_kept() -> None:
-    """MQTT forbids it and some brokers let it pass; the bytes are then the value."""
+    """A clientid that is not UTF-8 is kept as bytes."""
     assert columns(published(clientid=b"\xff"))["clientid"] == b"\xff"
 
 
 def test_an_id_is_the_same_at_every_replay_and_differs_between_records() -> None:
-    """32 hexadecimal digits from the record's place."""
+    """The id is 32 hexadecimal digits from the record's place."""
     other = published()._replace(offset=43)
 
     assert record.message_id(published()) == record.message_id(published())
@@ -86,7 +86,7 @@ def test_an_id_is_the_same_at_every_replay_and_differs_between_records() -> None
 
 
 def test_an_event_comes_back_with_its_fields() -> None:
-    """Both spellings of its topic select it."""
+    """An event has its fields, and both spellings of its topic select it."""
     outgoing = record.event_record("client.connected", {"keepalive": 30}, clientid="dev-1", timestamp_ms=5)
     found = consumed(outgoing)
 
@@ -102,11 +102,11 @@ def test_an_event_comes_back_with_its_fields() -> None:
 
 @pytest.mark.parametrize("value", [b"", b"nonsense", b"[1]", None])
 def test_an_event_that_is_no_object_is_a_record_error(value: bytes | None) -> None:
-    """It goes to the dead letter topic, and the batch goes on."""
+    """A broken event goes to the dead letter topic, and the batch goes on."""
     with pytest.raises(RecordError):
         columns(published()._replace(value=value, headers=[("event", b"client.connected")]))
 
 
 def test_a_record_of_another_producer_matches_no_rule() -> None:
-    """Without headers there is no topic name, and an empty one is none."""
+    """A record without headers has no topic name and matches no rule."""
     assert record.routing_topics(published()._replace(headers=())) == ("",)

@@ -12,7 +12,7 @@ from tests.parts.records import consumed, message
 
 
 def test_rows_come_with_the_records_they_came_from() -> None:
-    """In order; what no rule wants leaves no trace."""
+    """Rows come in order with their records, and a record that no rule matches leaves no trace."""
     rules = RuleSet({"hot": 'SELECT payload.t AS t FROM "t/#" WHERE t > 20'}, node="n")
     batch = [
         message(1, b'{"t":30}'),
@@ -29,7 +29,7 @@ def test_rows_come_with_the_records_they_came_from() -> None:
 
 
 def test_a_record_that_cannot_be_evaluated_is_a_dead_letter_and_the_others_go_on() -> None:
-    """The letter names the rule and the reason."""
+    """The dead letter names the rule and the reason."""
     rules = RuleSet({"r": 'SELECT payload.t + 1 AS t FROM "t/#"'}, node="n")
 
     result = rules.evaluate([message(1, b"not json"), message(2, b'{"t":1}')])
@@ -40,7 +40,7 @@ def test_a_record_that_cannot_be_evaluated_is_a_dead_letter_and_the_others_go_on
 
 
 def test_two_rules_may_make_rows_of_one_record() -> None:
-    """Each sees its own id in metadata."""
+    """Each rule sees its own id in metadata."""
     statement = 'SELECT metadata.rule_id AS id FROM "t/#"'
 
     result = RuleSet({"a": statement, "b": statement}, node="n").evaluate([message(7, b"{}")])
@@ -49,7 +49,7 @@ def test_two_rules_may_make_rows_of_one_record() -> None:
 
 
 def test_events_are_matched_by_their_topic() -> None:
-    """Once, even if the rule names both spellings."""
+    """An event matches a rule once, even if the rule names both spellings."""
     rules = RuleSet(
         {"r": 'SELECT clientid, event FROM "$events/client_connected", "$events/client/connected"'}, node="n"
     )
@@ -60,7 +60,7 @@ def test_events_are_matched_by_their_topic() -> None:
 
 
 def test_a_wildcard_does_not_match_events() -> None:
-    """`#` is about messages."""
+    """`#` matches only messages."""
     rules = RuleSet({"r": 'SELECT * FROM "#"'}, node="n")
     connected = consumed(event_record("client.connected", {}, clientid="dev", timestamp_ms=1))
 
@@ -68,14 +68,14 @@ def test_a_wildcard_does_not_match_events() -> None:
 
 
 def test_the_digest_changes_with_the_statement() -> None:
-    """It decides whether a ledger's next cut is made under a new version."""
+    """Another statement gives another digest, and so another version of the ledger."""
     assert (
         RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n").digest != RuleSet({"r": 'SELECT * FROM "t/+"'}, node="n").digest
     )
 
 
 def test_a_statement_that_does_not_parse_is_refused() -> None:
-    """With the rule and the place in its statement."""
+    """The error names the rule and the place in its statement."""
     with pytest.raises(ConfigError, match=r"rules\.two\.sql: line 1") as refused:
         RuleSet({"one": 'SELECT * FROM "t/#"', "two": "SELECT FROM"}, node="n")
 
@@ -83,14 +83,14 @@ def test_a_statement_that_does_not_parse_is_refused() -> None:
 
 
 def test_a_schema_that_is_none_is_refused_by_its_name() -> None:
-    """Not by the name of a rule that may not even use it."""
+    """The error about a broken schema names the schema and not a rule."""
     schemas = {"good": SchemaText("json", "{}"), "bad": SchemaText("avro", "{")}
     with pytest.raises(ConfigError, match=r"^schemas\.bad: "):
         RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n", schemas=schemas)
 
 
 def test_schemas_of_the_configuration_are_known_to_rules_and_part_of_the_digest() -> None:
-    """A changed schema is a changed rule: a replay under it would make other rows."""
+    """Rules can use the configured schemas, and a changed schema changes the digest."""
     statement = {"r": "SELECT schema_check('reading', payload) AS ok FROM \"t/#\""}
     number = {"reading": SchemaText("json", '{"properties": {"t": {"type": "number"}}}')}
     text = {"reading": SchemaText("json", '{"properties": {"t": {"type": "string"}}}')}

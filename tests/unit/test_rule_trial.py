@@ -47,12 +47,12 @@ def written(path: Path, *cases: Any) -> Path:
     ],
 )
 def test_a_trial_says_what_happened(statement: str, outcome: str) -> None:
-    """Rows, no result, another topic, or an error."""
+    """A trial gives rows, no result, another topic, or an error."""
     assert try_rule(statement, sample_of(MESSAGE, NOW_MS)).outcome == outcome
 
 
 def test_a_trial_renders_templates_from_each_row() -> None:
-    """Key and content of every row, as the action would write them."""
+    """A trial renders key and content of every row as the action would."""
     templates = {"key": "k/${e}.txt", "content": "${.}"}
 
     trial = try_rule('FOREACH [1,2] AS e DO e FROM "t/#"', sample_of(MESSAGE, NOW_MS), templates=templates)
@@ -64,7 +64,7 @@ def test_a_trial_renders_templates_from_each_row() -> None:
 
 
 def test_a_trial_shows_the_object_of_each_action() -> None:
-    """An event that was given is the first record of partition 0, and arrived at its own time."""
+    """A given event is the first record of partition 0 and arrives at its own time."""
     key = "${clientid}/${datetime.rfc3339utc}.jsonl"
     actions = [direct("raw", key="k/${clientid}", content="${x}!"), aggregated("day", key=key)]
     context = {**MESSAGE, "clientid": "c", "timestamp": 1_767_225_600_000}
@@ -77,7 +77,7 @@ def test_a_trial_shows_the_object_of_each_action() -> None:
 
 
 def test_a_record_of_kafka_keeps_its_place_and_time() -> None:
-    """The key is the one that a lane would give to an object which begins with it; now is its arrival."""
+    """The key of a record from Kafka has its place, and "now" is its arrival."""
     sample = Sample(MESSAGE, Record("mqtt.messages", 3, 42, 1_767_225_600_000, b"c", b"", ()))
 
     trial = try_rule('SELECT now_timestamp() AS now FROM "t/#"', sample, actions=[aggregated(key="k.jsonl")])
@@ -87,7 +87,7 @@ def test_a_record_of_kafka_keeps_its_place_and_time() -> None:
 
 
 def test_a_row_that_an_action_cannot_render_is_an_error_that_names_it() -> None:
-    """It would be a dead letter of that action."""
+    """A row that an action cannot render is an error with the name of the action."""
     action = direct("raw", key="${nothing}", missing="dead_letter")
 
     trial = try_rule('SELECT 1 AS x FROM "t/#"', sample_of(MESSAGE, NOW_MS), actions=[action])
@@ -96,7 +96,7 @@ def test_a_row_that_an_action_cannot_render_is_an_error_that_names_it() -> None:
 
 
 def test_a_trial_knows_schemas_and_leaves_no_tables_behind() -> None:
-    """As the worker knows them; what a tried rule stores, no rule that runs here sees."""
+    """A trial uses the configured schemas, and its tables do not reach other rules."""
     schemas = {"reading": SchemaText("json", '{"required": ["x"]}')}
     sample = sample_of(MESSAGE, NOW_MS)
 
@@ -108,7 +108,7 @@ def test_a_trial_knows_schemas_and_leaves_no_tables_behind() -> None:
 
 
 def test_a_client_event_is_matched_by_its_topic() -> None:
-    """The context's `event` decides, in both spellings and by wildcard."""
+    """The context's `event` decides, with both spellings and with wildcards."""
     context = {"event": "client.connected", "clientid": "c"}
 
     sample = sample_of(context, NOW_MS)
@@ -156,7 +156,7 @@ def test_a_file_of_templates_is_compared_and_printed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["no json", "[1]", '{"context": 1}'])
 def test_what_is_no_case_is_refused_with_its_line(tmp_path: Path, text: str) -> None:
-    """The message names file and line."""
+    """The error names the file and the line."""
     path = tmp_path / "cases.jsonl"
     path.write_text(f"\n{text}\n", encoding="utf-8")
 
@@ -180,7 +180,7 @@ def test_a_case_does_not_leave_its_time_zone_behind() -> None:
 
 
 def test_cases_do_not_share_tables() -> None:
-    """What one case stores, the next does not see."""
+    """A value that one case stores is not visible in the next."""
     store = {
         "id": "1",
         "sql": "SELECT kv_store_put('k', 1) AS r FROM \"t/#\"",

@@ -1,4 +1,4 @@
-"""What SIGTERM and Ctrl-C do to a process."""
+"""The effect of SIGTERM and Ctrl-C on a process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ else:
 
 
 def run(how: Sequence[str], *numbers: signal.Signals) -> tuple[int, list[str]]:
-    """Exit status and log events of a process that is sent these signals, each after what the one before it said."""
+    """Exit status and log events of a process that gets these signals, each after its reaction to the one before."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROCESS, *how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -55,7 +55,7 @@ def run(how: Sequence[str], *numbers: signal.Signals) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
 def test_the_first_signal_stops_in_order(number: signal.Signals) -> None:
-    """The process does what it has to, and ends well."""
+    """The first signal stops the process in order, with status 0."""
     assert run(["drained"], number) == (0, ["process.stopping"])
 
 
@@ -63,12 +63,12 @@ def test_the_first_signal_stops_in_order(number: signal.Signals) -> None:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("how", ["slow", "stuck"])
 def test_ctrl_c_while_stopping_ends_at_once(first: signal.Signals, loop: str, how: str) -> None:
-    """Also when the event loop is stuck; the status is that of a process killed by Ctrl-C."""
+    """Ctrl-C while stopping ends the process with status 130, even if the event loop is stuck."""
     assert run([how, loop], first, signal.SIGINT) == (130, ["process.stopping", "process.ended_at_once"])
 
 
 def test_a_second_sigterm_changes_nothing() -> None:
-    """A supervisor may send one while a person's Ctrl-C is under way; Ctrl-C still ends it."""
+    """A second SIGTERM has no effect, and Ctrl-C still ends the process."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
 
     assert run(["slow"], *numbers) == (130, ["process.stopping", "process.ended_at_once"])

@@ -34,20 +34,20 @@ FILTERS = st.tuples(st.lists(st.one_of(LEVELS, st.just("+")), min_size=1, max_si
     ],
 )
 def test_a_filter_matches_as_mqtt_says(topic_filter: str, topic: str, expected: bool) -> None:
-    """`+` is one level, `#` the rest with its parent, and neither reaches a first level with a dollar sign."""
+    """`+` is one level, `#` is the rest with its parent, and neither matches a first level with a dollar sign."""
     assert matches(topic_filter, topic) is expected
 
 
 @pytest.mark.parametrize("bad", ["", "a/#/b", "a#", "a+/b", "#/a", "a\0"])
 def test_what_is_no_filter_is_refused(bad: str) -> None:
-    """Wildcards stand alone in a level, and `#` only in the last."""
+    """Wildcards must be whole levels, and `#` must be the last one."""
     with pytest.raises(ValueError, match="topic filter"):
         validate_filter(bad)
 
 
 @given(st.lists(FILTERS, max_size=6), st.lists(TOPICS, min_size=1, max_size=4))
 def test_the_index_answers_as_the_single_rule_does(filters: list[str], topics: list[str]) -> None:
-    """All values of matching filters, in the order of adding; also when it is asked again."""
+    """The index gives all values of matching filters in the order of adding, also when asked again."""
     index: TopicIndex[int] = TopicIndex(cached_topics_max=2)
     for number, topic_filter in enumerate(filters):
         index.add(topic_filter, number)
@@ -66,7 +66,7 @@ def test_a_value_with_two_matching_filters_is_named_once() -> None:
 
 
 def test_a_filter_added_later_counts_for_topics_asked_before() -> None:
-    """The memory of answers never outlives the filters."""
+    """Adding a filter clears the remembered answers."""
     index: TopicIndex[str] = TopicIndex()
     assert index.match("t") == ()
 
@@ -76,7 +76,7 @@ def test_a_filter_added_later_counts_for_topics_asked_before() -> None:
 
 
 def test_below_a_level_with_a_dollar_sign_wildcards_count() -> None:
-    """Only the first level is out of their reach, in the index too."""
+    """Only the first level with a dollar sign is excluded from wildcards."""
     index: TopicIndex[str] = TopicIndex()
     for topic_filter in ("#", "+/a/b", "$SYS/+/b", "$SYS/a/#", "$SYS/#"):
         index.add(topic_filter, topic_filter)
@@ -85,7 +85,7 @@ def test_below_a_level_with_a_dollar_sign_wildcards_count() -> None:
 
 
 def test_a_filter_has_as_many_bytes_as_mqtt_can_carry() -> None:
-    """Bytes, and not characters."""
+    """The limit of a filter counts bytes and not characters."""
     validate_filter("a" * 65_535)
     for long in ("a" * 65_536, "ü" * 32_768):
         with pytest.raises(ValueError, match="at most 65535 bytes, found 65536"):
@@ -93,7 +93,7 @@ def test_a_filter_has_as_many_bytes_as_mqtt_can_carry() -> None:
 
 
 def test_answers_are_remembered_up_to_a_bound() -> None:
-    """The same answer is given again without a search; beyond the bound all are forgotten."""
+    """Answers are cached up to a bound, and then all are forgotten."""
     index: TopicIndex[str] = TopicIndex(cached_topics_max=2)
     index.add("#", "rule")
     first = index.match("a")

@@ -1,4 +1,4 @@
-"""What an action compiles to, what its digest names, and what a version beside the ledger is made into again."""
+"""What an action compiles to, what its digest covers, and how a version beside the ledger is compiled again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AVRO = '{"type": "record", "name": "R", "fields": [{"name": "a", "type": "long"}
     ],
 )
 def test_a_version_is_made_again_from_its_text(parameters: dict[str, Any]) -> None:
-    """With the same name, key, limits and bytes: a successor finishes a cut with it."""
+    """An action that is compiled from a version's text has the same name, keys, limits and bytes."""
     first = aggregated("act", SELECT, schemas={"s": ("avro", AVRO)}, key="k/${clientid}", **parameters)
     second = first.as_of(first.text)
 
@@ -40,7 +40,7 @@ def test_a_version_is_made_again_from_its_text(parameters: dict[str, Any]) -> No
 
 
 def test_the_digest_names_what_decides_the_bytes() -> None:
-    """Another delimiter is another version; another bucket is not."""
+    """Another delimiter makes another version, and another bucket does not."""
 
     def digest(**changes: Any) -> str:
         return aggregated(**{"container": {"type": "csv"}, **changes}).digest
@@ -50,13 +50,13 @@ def test_the_digest_names_what_decides_the_bytes() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"[]", b'{"action": "a"}', b'{"parameters": {"aggregation": 1}}'])
 def test_a_text_that_is_no_version_is_refused(text: bytes) -> None:
-    """By an error that says where it lies."""
+    """The error says where the text lies."""
     with pytest.raises(LaneError, match="beside the ledger"):
         aggregated().as_of(text)
 
 
 def test_a_cut_is_finished_under_the_schema_with_which_it_was_begun() -> None:
-    """Although the schema has been taken from the configuration meanwhile; a new start without it is refused."""
+    """A cut uses its schema even if the configuration no longer has it, and a new start without the schema is refused."""
     container = {"type": "parquet", "schema": {"type": "avro_ref", "name": "s"}}
     began = aggregated("act", SELECT, schemas={"s": ("avro", AVRO)}, container=container)
     now = aggregated("act", SELECT)
@@ -70,7 +70,7 @@ def test_a_cut_is_finished_under_the_schema_with_which_it_was_begun() -> None:
 
 
 def test_a_cut_of_an_older_version_has_the_type_of_its_own_container() -> None:
-    """And the tags of now, which decide no bytes: an object of CSV is not called Parquet because the settings are."""
+    """A cut of CSV keeps its content type after the settings change to Parquet, and gets today's tags."""
     began = aggregated(container={"type": "csv"}, min_part_size="6mb")
     now = aggregated(container={"type": "parquet"}, tags={"team": "a"}, min_part_size="7mb")
 
@@ -81,7 +81,7 @@ def test_a_cut_of_an_older_version_has_the_type_of_its_own_container() -> None:
 
 
 def test_a_cut_of_an_older_version_names_partitions_as_it_did() -> None:
-    """Rules that begin to read events as well give the partitions of events other names, from the next cut on."""
+    """If new rules also read events, the names of partitions change only with the next cut."""
     events = {"e": 'SELECT * FROM "$events/client_connected"'}
     began, now = aggregated(statements=events), aggregated(statements={**events, "m": 'SELECT * FROM "t/#"'})
 
@@ -93,7 +93,7 @@ def test_a_cut_of_an_older_version_names_partitions_as_it_did() -> None:
 
 
 def test_a_compiled_action_is_a_value() -> None:
-    """Nothing changes it; a variant is another value, and keeps the digest of what decides the bytes."""
+    """Nothing changes a compiled action, and a variant is another value with the same digest if the bytes are the same."""
     action = aggregated()
 
     with pytest.raises(FrozenInstanceError):
@@ -102,7 +102,7 @@ def test_a_compiled_action_is_a_value() -> None:
 
 
 def test_an_aggregated_row_has_an_object_with_its_record_s_window_and_place() -> None:
-    """The object that the lane would make of this row alone."""
+    """A trial shows the object that the lane would make from this row alone."""
     action = aggregated(
         key="day=${datetime.YYYY}-${datetime.MM}-${datetime.DD}/${device}.jsonl",
         aggregation={"time_interval": "1h"},
@@ -119,7 +119,7 @@ def test_an_aggregated_row_has_an_object_with_its_record_s_window_and_place() ->
 
 
 def test_a_direct_row_has_an_object_with_its_metadata() -> None:
-    """Bucket, key, content and headers, as they are sent."""
+    """A trial shows bucket, key, content and headers as the lane would send them."""
     action = direct(bucket="${town}", key="k/${n}", content="${n}!", metadata={"n": "${n}"}, tags={"a": "${n}"})
 
     made = action.object_of({"town": "koeln", "n": 1}, Record("t", 0, 0, 0, b"", b"", ()))

@@ -19,7 +19,7 @@ def direct(**settings: Any) -> DirectParameters:
 
 
 def test_names_are_in_lower_case_and_an_acl_has_hyphens() -> None:
-    """As the wire has them."""
+    """Headers have the form that S3 expects."""
     assert headers_of(direct(headers={"Content-Type": "text/csv"}, acl="public_read")) == {
         "content-type": "text/csv",
         "x-amz-acl": "public-read",
@@ -27,7 +27,7 @@ def test_names_are_in_lower_case_and_an_acl_has_hyphens() -> None:
 
 
 def test_the_ledger_has_what_a_bucket_s_policy_may_demand_and_no_more() -> None:
-    """Encryption and ACL; small objects in a class for rare reads would cost more than they save."""
+    """Objects of the ledger get encryption and ACL, and no storage class, which would cost more for small objects."""
     settings = direct(
         acl="private",
         server_side_encryption="AES256",
@@ -44,7 +44,7 @@ def test_the_ledger_has_what_a_bucket_s_policy_may_demand_and_no_more() -> None:
 
 
 def test_parts_have_only_what_s3_takes_of_them() -> None:
-    """A customer's key belongs to each request; what describes the object, to the first."""
+    """A customer's key goes with each request of an upload, and descriptions of the object only with the first."""
     key = "x-amz-server-side-encryption-customer-key"
     assert with_parts({"x-amz-acl": "private", "content-type": "a/b", key: "k", "x-trace": "1"}) == {
         key: "k",
@@ -62,7 +62,7 @@ def test_parts_have_only_what_s3_takes_of_them() -> None:
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], match: str) -> None:
-    """When the file is read."""
+    """Loading a configuration refuses settings that contradict each other."""
     with pytest.raises(ValidationError, match=match):
         direct(**settings)
 
@@ -80,7 +80,7 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
     ],
 )
 def test_names_that_s3_or_http_cannot_take_are_refused(settings: dict[str, Any]) -> None:
-    """In both modes."""
+    """Both modes refuse names that S3 or HTTP cannot carry."""
     with pytest.raises(ValueError, match=r"header|metadata|tag"):
         headers_of(direct(**settings))
     with pytest.raises(ValueError, match=r"header|metadata|tag"):
@@ -88,7 +88,7 @@ def test_names_that_s3_or_http_cannot_take_are_refused(settings: dict[str, Any])
 
 
 def test_a_row_whose_tag_s3_would_refuse_is_a_dead_letter() -> None:
-    """It is this row's fault, and known before it is sent."""
+    """A tag that S3 would refuse is an error of its row, before any request."""
     headers = RowHeaders(direct(tags={"a": "${n}"}))
 
     with pytest.raises(RenderError, match="256"):
@@ -98,19 +98,19 @@ def test_a_row_whose_tag_s3_would_refuse_is_a_dead_letter() -> None:
 
 
 def test_tags_are_escaped() -> None:
-    """An ampersand of a value would begin another tag, were it allowed; the equals sign is."""
+    """An ampersand and an equals sign in a tag's value are escaped."""
     assert tagging({"k=": "a b/ü"}) == "k%3D=a%20b%2F%C3%BC"
 
 
 def test_settings_of_objects_are_no_new_version() -> None:
-    """They change neither bytes nor keys, so no cut has to end for them."""
+    """Settings that change neither bytes nor keys do not change the digest."""
     more = {"tags": {"a": "b"}, "storage_class": "GLACIER", "metadata": {"a": "b"}, "content_type": "x/y"}
 
     assert aggregated().digest == aggregated(**more).digest
 
 
 def test_all_fields_of_a_connector_in_emqx_are_accepted() -> None:
-    """Those without a meaning here say so in their help."""
+    """A connector accepts all fields of EMQX, and the help of a field without effect says so."""
     options = {
         "ssl": {"enable": False},
         "ipv6_probe": True,

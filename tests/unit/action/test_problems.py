@@ -1,4 +1,4 @@
-"""All that is wrong with rules and actions is said at once, each with its place; good statements are compiled once."""
+"""A check reports all problems of rules and actions at once, each with its place, and compiles good statements once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def said(found: Config) -> list[str]:
 
 
 def test_every_problem_is_found_and_none_twice() -> None:
-    """Rules of one action, of several, of none, switched off; templates of an action whose rules are wrong."""
+    """A check finds the problems of all rules, also of disabled ones, and of the templates of actions with wrong rules."""
     both = ["s3:a", "s3:b"]
     found = config(
         {
@@ -55,7 +55,7 @@ def test_every_problem_is_found_and_none_twice() -> None:
 
 
 def test_a_schema_is_named_once_however_many_rules_there_are() -> None:
-    """The schemas are the same for all of them."""
+    """A wrong schema is one problem for all rules."""
     rules = {name: {"sql": GOOD, "actions": ["s3:a"]} for name in ("one", "two")}
 
     schemas = {"s": {"type": "avro", "source": "{"}}
@@ -63,7 +63,7 @@ def test_a_schema_is_named_once_however_many_rules_there_are() -> None:
 
 
 def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For each action that they feed; and by a worker likewise."""
+    """A check and a worker compile each statement once for each action that it feeds."""
     compiled: list[str] = []
 
     def counted(text: str, *rest: Any) -> Any:
@@ -84,7 +84,7 @@ def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_header_that_cannot_be_sent_is_the_action_s_problem() -> None:
-    """In both modes, before anything runs."""
+    """A check reports a header that cannot be sent, in both modes."""
     for mode in ("direct", "aggregated"):
         wrong = {"mode": mode, "bucket": "sink", "key": "k", "metadata": {"a b": "c"}}
         assert said(config({}, {"a": wrong})) == ["actions.s3.a.parameters"]

@@ -27,7 +27,7 @@ def value(name: str, action: str, **labels: str) -> float | None:
 
 
 def test_an_aggregated_upload_is_counted() -> None:
-    """Rows when the ledger names them, objects with their sizes and times when S3 has them; empty windows are none."""
+    """Rows count when the ledger names them, and objects count when S3 has confirmed them."""
     store = bucket()
     seen: dict[str, Any] = {}
 
@@ -60,7 +60,7 @@ def test_an_aggregated_upload_is_counted() -> None:
 
 
 def test_a_direct_upload_is_counted() -> None:
-    """What is on its way while it is, and a row that was there already as a row in S3 and not as an object."""
+    """Objects under way are counted, and an existing row counts as a row and not as an object."""
     rules = RuleSet({"r": 'SELECT clientid, payload.n AS n FROM "t/#"'}, node="n")
     store = Bucket(random.Random(1), CALM)
     on_the_way, rows, objects = [], [], []
@@ -100,7 +100,7 @@ def test_a_direct_upload_is_counted() -> None:
 
 
 def test_what_became_of_records_is_counted_for_each_rule() -> None:
-    """Matched is passed, without result, or failed; what no FROM wants is nobody's."""
+    """Each rule counts matched records as passed, without result, or failed."""
     rules = RuleSet(
         {
             "hot": 'SELECT payload.t AS t FROM "t/#" WHERE payload.t > 20',

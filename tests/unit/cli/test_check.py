@@ -18,14 +18,14 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_check_loads_nothing_that_the_configuration_does_not_use(config: Path) -> None:
-    """No client of Kafka, S3 or MQTT, no Parquet for JSON Lines, no library of schemas or jq without one."""
+    """`check` loads no client of Kafka, S3 or MQTT, and no library of unused features."""
     unused = LARGE | {"boto3", "fastavro", "google", "jq", "jsonschema_rs", "paho", "argon2", "cryptography", "uvloop"}
 
     assert packages_of("check", "-c", str(config)) & unused == set()
 
 
 def test_a_good_configuration_is_an_object_that_says_so(config: Path) -> None:
-    """With the references that could not be resolved here as warnings."""
+    """The JSON output lists references that could not be resolved as warnings."""
     config.write_text(CONFIG.replace("open-sesame", "'${TIDEGATE_TEST_UNSET}'"))
     done = tidegate("check", "-c", str(config), "--output", "json")
 
@@ -56,7 +56,7 @@ def test_a_good_configuration_is_an_object_that_says_so(config: Path) -> None:
 def test_each_problem_has_its_file_line_and_path(
     config: Path, changes: dict[str, str], expected: list[tuple[int, str | None]]
 ) -> None:
-    """All at once, with the exit status of the text; a secret is not shown."""
+    """The JSON output has all problems at once and the exit status of the text output, and shows no secret."""
     text = CONFIG
     for wrong, by in changes.items():
         text = text.replace(wrong, by)
@@ -71,7 +71,7 @@ def test_each_problem_has_its_file_line_and_path(
 
 
 def test_a_template_of_several_lines_is_refused_at_its_line(config: Path) -> None:
-    """The line of the file, not that of the setting: whoever wrote fifty lines has to find the one."""
+    """The error names the line inside the template, not that of the setting."""
     block = """raw:
       connector: lake
       parameters:

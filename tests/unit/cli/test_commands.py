@@ -15,19 +15,19 @@ from tests.parts.commands import LARGE, REPORT, packages_of
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help_imports_nothing_that_does_the_work(arguments: list[str]) -> None:
-    """Neither the list of commands nor the options of one need more than typer."""
+    """The list of commands and the options of a command need only typer."""
     assert packages_of(*arguments) & LARGE == set()
 
 
 def test_help_imports_no_command() -> None:
-    """The list is known without the files of the commands."""
+    """The list of commands is known without importing their files."""
     done = subprocess.run([sys.executable, "-c", REPORT, "--help"], capture_output=True, text=True, timeout=60)
 
     assert [name for name in done.stderr.split() if name.startswith("pipeline.cli.")] == ["pipeline.cli.main"]
 
 
 def test_help_lists_the_commands_in_the_order_of_the_journey() -> None:
-    """A person tries, checks, runs, proves and mends, in this order; no line is cut."""
+    """Commands are listed in the order in which a person needs them, and no line is cut."""
     shown = CliRunner().invoke(app, ["-h"]).stdout
 
     listed = [line.split(maxsplit=1) for line in shown.partition("Commands:\n")[2].splitlines()]
@@ -36,7 +36,7 @@ def test_help_lists_the_commands_in_the_order_of_the_journey() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_says_of_itself_what_the_list_says_of_it(name: str) -> None:
-    """The first line of its help is its line in the list; `-h` and `--help` are the same."""
+    """The first line of a command's help is its line in the list, and `-h` equals `--help`."""
     short, long = (CliRunner().invoke(app, [name, option], env={"COLUMNS": "100"}) for option in ("-h", "--help"))
 
     assert (short.exit_code, short.stdout) == (0, long.stdout)
@@ -44,7 +44,7 @@ def test_a_command_says_of_itself_what_the_list_says_of_it(name: str) -> None:
 
 
 def test_every_file_of_a_command_is_listed() -> None:
-    """A file of the folder that declares a command can be called."""
+    """Every file of the folder that declares a command is in the list."""
     from pathlib import Path
 
     import pipeline.cli
@@ -59,14 +59,14 @@ def test_every_file_of_a_command_is_listed() -> None:
 
 
 def test_the_version_is_that_of_the_installed_package() -> None:
-    """As pip knows it."""
+    """`--version` shows the version that pip knows."""
     done = CliRunner().invoke(app, ["--version"])
 
     assert (done.exit_code, done.stdout) == (0, f"tidegate {version('tidegate')}\n")
 
 
 def test_a_mistyped_command_is_answered_with_the_right_one() -> None:
-    """Exit status 2."""
+    """A mistyped command gives exit status 2 and a suggestion."""
     done = CliRunner().invoke(app, ["chek"])
 
     assert (done.exit_code, "Did you mean 'check'?" in done.stderr) == (2, True)

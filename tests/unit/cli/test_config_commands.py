@@ -23,7 +23,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_check_warns_of_secrets_that_are_not_here(config: Path) -> None:
-    """With file and line. The configuration is good all the same: the worker may have them."""
+    """`check` warns of a missing secret with file and line, and accepts the configuration."""
     done = tidegate("check", "-c", str(config))
 
     assert (done.returncode, done.stdout) == (0, f"{config}: good\n")
@@ -33,7 +33,7 @@ def test_check_warns_of_secrets_that_are_not_here(config: Path) -> None:
 
 
 def test_check_fails_when_it_is_to_connect(config: Path) -> None:
-    """There is nothing to connect with."""
+    """With --connect, a missing secret is an error."""
     done = tidegate("check", "-c", str(config), "--connect")
 
     assert done.returncode == 1
@@ -45,7 +45,7 @@ def test_check_fails_when_it_is_to_connect(config: Path) -> None:
     ("command", "said"), [("worker", LINE), ("ingress", "sources.mqtt.plant.password: cannot read")]
 )
 def test_a_process_that_needs_them_does_not_start(config: Path, command: str, said: str) -> None:
-    """Each asks for its own secrets only."""
+    """Each process requires only its own secrets."""
     done = tidegate(command, "-c", str(config))
 
     assert done.returncode == 2
@@ -55,7 +55,7 @@ def test_a_process_that_needs_them_does_not_start(config: Path, command: str, sa
 
 
 async def test_the_doctor_begins_with_them(config: Path) -> None:
-    """Each is a bad check, with what to do."""
+    """Each missing secret is a bad check with an advice."""
     checks = _checks(load_file(config))
     first, second = await anext(checks), await anext(checks)
     await checks.aclose()  # type: ignore[attr-defined]
@@ -69,7 +69,7 @@ async def test_the_doctor_begins_with_them(config: Path) -> None:
 
 
 def test_the_schema_is_printed() -> None:
-    """JSON, and nothing else."""
+    """`config schema` prints JSON and nothing else."""
     done = tidegate("config", "schema")
 
     assert done.returncode == 0

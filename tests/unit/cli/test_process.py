@@ -28,17 +28,17 @@ def loaded_by(code: str) -> set[str]:
 
 @pytest.mark.parametrize("module", ["agents.worker", "ingress.service"])
 def test_a_process_starts_without_what_only_a_feature_needs(module: str) -> None:
-    """Loading is most of what a start costs, and most pipelines use few of the features."""
+    """A process loads the libraries of a feature only if it uses the feature."""
     assert loaded_by(f"import {module}") & OF_A_FEATURE == set()
 
 
 def test_the_ingress_knows_nothing_of_the_workers_stack() -> None:
-    """It does not load Faust, its Kafka client, or the client of S3."""
+    """The ingress does not load Faust, its Kafka client, or the S3 client."""
     assert loaded_by("import ingress.service") & {"faust", "mode", "aiokafka", "aiohttp"} == set()
 
 
 def test_the_log_of_text_works_without_rich_and_rich_without_the_log() -> None:
-    """A traceback on a terminal is plain text; who wants rich afterwards gets it."""
+    """The log prints plain tracebacks without rich, and code that wants rich can still import it."""
     code = """
 import io
 from pipeline import log
@@ -56,7 +56,7 @@ assert "ZeroDivisionError: division by zero" in told.getvalue(), told.getvalue()
 
 
 def test_only_the_log_knows_structlog() -> None:
-    """Who imports it elsewhere, and first, loads rich with it."""
+    """No other file imports structlog, because structlog would then load rich."""
     files = [file for part in ("pipeline", "ingress", "agents") for file in (ROOT / part).rglob("*.py")]
 
     found = [str(file.relative_to(ROOT)) for file in files if "import structlog" in file.read_text(encoding="utf-8")]

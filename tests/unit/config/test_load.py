@@ -37,7 +37,7 @@ def refusal(wrong: str, by: str) -> str:
 
 
 def test_reads_a_file(tmp_path: Path) -> None:
-    """Defaults are filled in; without a mode an upload is direct."""
+    """Loading fills in defaults, and an upload without a mode is direct."""
     path = tmp_path / "c.yaml"
     path.write_text(GOOD)
 
@@ -93,7 +93,7 @@ def test_says_what_is_wrong_and_where(wrong: str, by: str, expected: list[str]) 
 
 
 def test_tells_all_problems_at_once() -> None:
-    """Nobody has to run a check five times for five mistakes."""
+    """One check reports all problems of a file."""
     message = refusal("port: 7070, access_key_id: key", "port: x, access_key: key")
 
     assert len(message.splitlines()) == 2 + ("together" in message)
@@ -101,7 +101,7 @@ def test_tells_all_problems_at_once() -> None:
 
 @pytest.mark.parametrize("wrong", ["{a: sesame}", "[sesame]", "true"])
 def test_a_secret_in_a_wrong_shape_is_not_shown(wrong: str) -> None:
-    """The message tells the type only."""
+    """The message about a secret of a wrong type names only the type."""
     message = refusal("secret_access_key: sesame", f"secret_access_key: {wrong}")
 
     assert "sesame" not in message
@@ -109,14 +109,14 @@ def test_a_secret_in_a_wrong_shape_is_not_shown(wrong: str) -> None:
 
 
 def test_a_secret_is_not_in_the_text_of_a_configuration() -> None:
-    """Neither repr nor a dump shows it."""
+    """Neither repr nor a dump shows a secret."""
     config = parse(GOOD)
 
     assert "sesame" not in repr(config) + str(config.model_dump()) + config.model_dump_json()
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Missing, or not text."""
+    """The error names a file that is missing or is not text."""
     with pytest.raises(ConfigError, match=r"gone\.yaml"):
         load_file(tmp_path / "gone.yaml")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
@@ -132,12 +132,13 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("{type: parquet, schema: {type: avro_ref}}", "actions.s3.rows.parameters.container.schema.name: required"),
         (
             "{type: orc}",
-            "actions.s3.rows.parameters.container.type: expected 'json_lines', 'raw_lines', 'csv' or 'parquet', found 'orc'",
+            "actions.s3.rows.parameters.container.type: expected 'json_lines', 'raw_lines', 'csv' or 'parquet',"
+            " found 'orc'",
         ),
     ],
 )
 def test_an_error_in_a_container_names_the_path_as_it_is_in_the_file(container: str, said: str) -> None:
-    """And not the shapes among which the type chooses."""
+    """The path in the error has only names of the file, and none of the possible models."""
     message = refusal("key: rows.jsonl,", f"key: rows.jsonl, container: {container},")
 
     assert message.startswith("c.yaml:13:")

@@ -11,12 +11,12 @@ PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def test_the_page_is_current() -> None:
-    """After a change of the model: python -m pipeline.config.manual > docs/configuration.md."""
+    """docs/configuration.md is the output of python -m pipeline.config.manual."""
     assert PAGE.read_text(encoding="utf-8") == manual.page()
 
 
 def test_every_setting_has_help() -> None:
-    """A setting without a description would be one that nobody can use."""
+    """Every setting has a description."""
     silent = [
         f"{section.__name__}.{name}"
         for section in Section.__subclasses__()

@@ -41,7 +41,7 @@ rules:
     ],
 )
 def test_statements_and_templates(good: str, bad: str, where: str) -> None:
-    """By `check`, which tells all problems, and by what the worker starts with."""
+    """`check` and the start of a worker both name the line of a wrong statement or template."""
     config = parse(GOOD.replace(good, bad), name="c.yaml")
 
     with pytest.raises(ConfigError) as caught:
@@ -51,7 +51,7 @@ def test_statements_and_templates(good: str, bad: str, where: str) -> None:
 
 
 def test_without_a_file_the_path_is_told() -> None:
-    """As of a configuration that came over the network."""
+    """An error in a configuration without a file names the path of the setting."""
     config: Config = load(dump(parse(GOOD.replace("> 20", "> > 20"))))
 
     with pytest.raises(ConfigError, match=r"^rules\.hot\.sql: line 3"):

@@ -1,4 +1,4 @@
-"""What is wrong is told in our words: never pydantic's, never a value that may be a secret."""
+"""Problems are reported in our own words, never in pydantic's, and never with a value that may be a secret."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def all_settings(section: type[Section] = Config) -> Iterator[tuple[type[Section
 
 
 def test_every_kind_of_error_that_can_come_has_our_sentence() -> None:
-    """Each wrong value for each setting: our table knows the kind, and the words are ours."""
+    """For each wrong value of each setting, the message comes from our table."""
     kinds, messages = set(), set()
     for section, key in dict.fromkeys(all_settings()):
         for wrong in WRONG:
@@ -88,7 +88,7 @@ def _poisoned(value: Any) -> st.SearchStrategy[Any]:
     )
 )
 def test_no_value_below_sources_and_connectors_is_shown(data: dict[str, Any]) -> None:
-    """Whatever is wrong there: only what kind of value it is."""
+    """A problem below sources or connectors names only the kind of the value."""
     assert MARKER not in refusal_of(data)
 
 
@@ -109,13 +109,14 @@ def refusal_of(data: dict[str, Any]) -> str:
         f"connectors: {{s3: {{a: {{host: {MARKER}/x, port: {MARKER}}}}}}}",
         f"connectors: {{s3: {{a: {{host: h, access_key_id: [{MARKER}]}}}}}}",
         f"connectors: {{s3: {{a: {{host: h, transport_options: {{headers: {{x: [{MARKER}]}}}}}}}}}}",
-        f"actions: {{s3: {{a: {{connector: c, parameters: {{bucket: sink, key: k, headers: {{x: [{MARKER}, 1]}}}}}}}}}}",
+        f"actions: {{s3: {{a: {{connector: c, parameters: {{bucket: sink, key: k, headers: {{x:"
+        f" [{MARKER}, 1]}}}}}}}}}}",
         f"kafka: {{bootstrap_servers: k, partitions: '${{X:-{MARKER}}}'}}",
         "kafka: {bootstrap_servers: k, session_timeout: '${LEAK}'}",
     ],
 )
 def test_what_may_be_a_secret_is_not_shown(part: str) -> None:
-    """In a text that is nearly right; also what comes from the environment."""
+    """A message never shows a value that may be a secret, also not one from the environment."""
     kafka = "" if part.startswith("kafka") else "\nkafka: {bootstrap_servers: k}"
 
     with pytest.raises(ConfigError) as caught:
@@ -148,7 +149,7 @@ def test_what_may_be_a_secret_is_not_shown(part: str) -> None:
     ],
 )
 def test_the_words(setting: str, said: str) -> None:
-    """Setting, expected, found."""
+    """A message names the setting, what was expected and what was found."""
     with pytest.raises(ConfigError) as caught:
         parse(f"pipeline: p\nkafka: {{bootstrap_servers: k, {setting}}}", name="c.yaml", environment={})
 
@@ -156,13 +157,13 @@ def test_the_words(setting: str, said: str) -> None:
 
 
 def test_an_object_alone_names_the_path_that_it_is_given() -> None:
-    """As a REST API needs it."""
+    """An error in a single object begins with the path that the caller gave."""
     with pytest.raises(ConfigError, match=r"^actions\.s3\.hot\.parameters\.mode: expected 'direct' or 'aggregated'"):
         load_object(S3Action, {"connector": "c", "parameters": {"mode": "x"}}, at="actions.s3.hot")
 
 
 def test_all_that_names_nothing_is_told_at_once() -> None:
-    """Rules, actions and sources, each with its path."""
+    """One message lists every reference to a missing rule, action or connector, each with its path."""
     source = {"server": "h:1", "topics": ["t"]}
     data = {
         "pipeline": "p",

@@ -48,7 +48,7 @@ def action(mode: str, **options: Any) -> S3Action:
 
 
 def test_everything_that_emqx_knows_is_accepted_and_what_has_no_effect_says_so() -> None:
-    """In both modes."""
+    """Both modes accept all options of EMQX, and the help of an option without effect says so."""
     assert action("direct", **EMQX).resource_opts.max_buffer_bytes == 256 << 20
     assert action("aggregated", **EMQX).resource_opts.batch_size == 100
     assert set(ResourceOpts.model_fields) == {*EMQX, *OUR_OWN}
@@ -61,14 +61,14 @@ def test_everything_that_emqx_knows_is_accepted_and_what_has_no_effect_says_so()
 
 
 def test_direct_mode_shows_that_it_has_no_batches() -> None:
-    """Given or not."""
+    """Direct mode shows batch size 1 and batch time 0, whatever was given."""
     for options in ({}, {"batch_size": 500, "batch_time": "1s"}):
         shown = action("direct", **options).resource_opts
         assert (shown.batch_size, shown.batch_time) == (1, 0.0)
 
 
 def test_older_names_and_infinity_are_understood() -> None:
-    """As EMQX upgrades them."""
+    """Older names of options, and infinity, are read as in EMQX."""
     shown = action(
         "direct",
         async_inflight_window=7,
@@ -83,7 +83,7 @@ def test_older_names_and_infinity_are_understood() -> None:
 
 
 def test_sync_means_one_put_at_a_time() -> None:
-    """Whatever the window says."""
+    """With query_mode sync, one PUT is under way at a time, whatever the window is."""
     assert action("direct", query_mode="sync", inflight_window=50).resource_opts.puts_at_once == 1
     assert action("direct", inflight_window=50).resource_opts.puts_at_once == 50
 
@@ -92,13 +92,13 @@ def test_sync_means_one_put_at_a_time() -> None:
     "options", [{"worker_pool_size": 0}, {"health_check_interval": "2h"}, {"query_mode": "later"}, {"unknown": 1}]
 )
 def test_what_emqx_would_refuse_is_refused(options: dict[str, Any]) -> None:
-    """Limits and unknown names."""
+    """Values beyond EMQX's limits and unknown names are refused."""
     with pytest.raises(ValidationError):
         action("direct", **options)
 
 
 def test_a_connector_takes_its_own_four() -> None:
-    """And none of an action's."""
+    """A connector accepts its own four options and no option of an action."""
     four = {name: EMQX[name] for name in ConnectorResourceOpts.model_fields}
 
     S3Connector.model_validate({"host": "h", "resource_opts": four, "tags": ["a"]})
@@ -108,7 +108,7 @@ def test_a_connector_takes_its_own_four() -> None:
 
 
 def test_fallback_actions_are_accepted_and_said_to_have_no_effect() -> None:
-    """Nothing is dropped here for them to take."""
+    """The help of fallback_actions says that they have no effect."""
     fallbacks = [{"kind": "reference", "type": "http", "name": "h"}, {"kind": "republish", "args": {"topic": "t"}}]
     parameters = {"bucket": "sink", "key": "k"}
     given = {"connector": "c", "parameters": parameters, "fallback_actions": fallbacks}

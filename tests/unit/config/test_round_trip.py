@@ -37,7 +37,7 @@ def loaded(data: dict[str, Any]) -> Config:
 @QUICK
 @given(configs())
 def test_a_configuration_is_read_back_as_it_was_written(data: dict[str, Any]) -> None:
-    """Equal, and with the same texts: spellings, references and secrets."""
+    """A configuration that is dumped and loaded is equal, with the same spellings, references and secrets."""
     config = loaded(data)
 
     for again in (
@@ -59,7 +59,7 @@ def test_a_configuration_is_read_back_as_it_was_written(data: dict[str, Any]) ->
     )
 )
 def test_an_object_is_read_back_alone(given: tuple[type[Section], dict[str, Any]]) -> None:
-    """As the control plane stores them: one connector, one action, one rule, one source."""
+    """A single connector, action, rule or source that is dumped and loaded is equal."""
     kind, data = given
     try:
         found = load_object(kind, data, environment=ENVIRONMENT)
@@ -126,7 +126,7 @@ HERE = {"KAFKA": "k:9092", "MQTT": "broker", "S3_PORT": "7070", "S3_KEY": "key"}
 
 
 def test_what_was_written_is_what_is_written_back() -> None:
-    """To the letter: no default is added, nothing is resolved, and no spelling is changed."""
+    """A dump has no added defaults, no resolved references and no changed spellings."""
     config = parse(WRITTEN, environment=HERE)
 
     assert to_yaml(config) == WRITTEN
@@ -134,7 +134,7 @@ def test_what_was_written_is_what_is_written_back() -> None:
 
 
 def test_references_are_what_they_stand_for() -> None:
-    """Numbers, booleans, addresses, names, items of lists, and the settings that choose a shape."""
+    """References work in numbers, booleans, addresses, names, lists, and settings that choose a model."""
     config = parse(WRITTEN, environment=HERE)
 
     source, action = config.sources.mqtt["plant"], config.actions.s3["hot"]
@@ -151,7 +151,7 @@ def test_references_are_what_they_stand_for() -> None:
 
 
 def test_defaults_are_texts_too() -> None:
-    """30 s are not 30.0, which would be read as 30 ms."""
+    """A default of 30 s is dumped as text and not as 30.0, which would be read as 30 ms."""
     full = dump(parse(WRITTEN, environment=HERE), defaults=True)
 
     assert (full["kafka"]["session_timeout"], full["kafka"]["max_message_bytes"]) == ("1m", "16MB")
@@ -160,7 +160,7 @@ def test_defaults_are_texts_too() -> None:
 
 
 def test_what_is_written_for_people_shows_no_secret() -> None:
-    """References stay readable, without their defaults."""
+    """A masked dump shows references without their defaults."""
     clear = WRITTEN.replace("${S3_SECRET}", "sesame")
     config = parse(clear, environment=HERE)
 
@@ -178,7 +178,7 @@ def test_what_is_written_for_people_shows_no_secret() -> None:
 
 
 def test_a_copy_with_another_value_is_written_with_that_value() -> None:
-    """What was written counts only as long as it says what the setting is."""
+    """A written text counts only while it matches the value of the setting."""
     config = parse(WRITTEN, environment=HERE)
 
     assert dump(config.kafka.model_copy(update={"session_timeout": 7.5, "partitions": 3})) == {
@@ -191,7 +191,7 @@ def test_a_copy_with_another_value_is_written_with_that_value() -> None:
 
 @pytest.mark.parametrize("text", ["sesame", "0123", "1_000", "12", "${A}-${B:-c}", "file:///x", "a: b", "*x", " x "])
 def test_a_secret_is_written_back_to_the_letter(text: str) -> None:
-    """Whatever it looks like."""
+    """A secret of any form is dumped unchanged."""
     connector = load_object(S3Connector, {"host": "h", "access_key_id": "k", "secret_access_key": text})
 
     config = parse(WRITTEN.replace("${S3_SECRET}", f"'{text}'"), environment=HERE)
@@ -201,7 +201,7 @@ def test_a_secret_is_written_back_to_the_letter(text: str) -> None:
 
 
 def test_headers_may_hold_a_secret_and_are_not_shown() -> None:
-    """A customer's key for encryption goes in a header: neither repr nor what is written for people has it."""
+    """Neither repr nor a masked dump shows the values of headers."""
     headers = {"x-amz-server-side-encryption-customer-key": "sesame"}
     connector = load_object(S3Connector, {"host": "h", "transport_options": {"headers": headers}})
 
@@ -212,7 +212,7 @@ def test_headers_may_hold_a_secret_and_are_not_shown() -> None:
 
 @pytest.mark.parametrize("text", ["\x85", "a\x85b", "\u2028", "x\u2029\ny", "\x7f", "\ufeff", " \x9f "])
 def test_a_text_with_characters_that_yaml_reads_otherwise_comes_back(text: str) -> None:
-    """YAML takes some of them for the end of a line, and would read a line feed instead."""
+    """A text with characters that YAML reads as line ends is dumped and loaded unchanged."""
     schema = Schema(type="protobuf", source=text)
 
     assert yaml.safe_load(to_yaml(schema))["source"] == text

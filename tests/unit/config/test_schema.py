@@ -1,4 +1,4 @@
-"""The JSON Schema for editors takes what the loader takes."""
+"""The JSON Schema for editors accepts what the loader accepts."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def good() -> dict[str, Any]:
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_are_right(example: Path) -> None:
-    """Those with references to the environment too."""
+    """The example configurations fit the schema, with their references."""
     VALIDATOR.validate(read(example.read_text(encoding="utf-8"), example.name).value)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(configs())
 def test_what_the_loader_takes_the_schema_takes(data: dict[str, Any]) -> None:
-    """And what is written back."""
+    """Every configuration that the loader accepts fits the schema, and so does its dump."""
     data = data | {"rules": {}, "actions": {}}
     try:
         config = load(data, environment=ENVIRONMENT)
@@ -78,7 +78,7 @@ def test_what_the_loader_takes_the_schema_takes(data: dict[str, Any]) -> None:
     ],
 )
 def test_it_marks_what_is_wrong(path: tuple[str, ...], wrong: object) -> None:
-    """As the loader refuses it."""
+    """The schema refuses what the loader refuses."""
     data = good()
     VALIDATOR.validate(data)
     inner: Any = data
@@ -91,7 +91,7 @@ def test_it_marks_what_is_wrong(path: tuple[str, ...], wrong: object) -> None:
 
 
 def test_a_reference_stands_for_any_value() -> None:
-    """Numbers, booleans, durations and choices; in a template it is the template's own."""
+    """The schema accepts a reference for numbers, booleans, durations and choices."""
     data = good()
     data["kafka"] |= {"partitions": "${N}", "session_timeout": "${T:-30s}"}
     data["connectors"]["s3"]["lake"] |= {"port": "${PORT}", "enable": "${ON:-yes}", "access_method": "${METHOD}"}
@@ -100,7 +100,7 @@ def test_a_reference_stands_for_any_value() -> None:
 
 
 def test_it_has_help_defaults_and_formats() -> None:
-    """What an editor shows."""
+    """The schema has the help, defaults and formats that an editor shows."""
     kafka = SCHEMA["$defs"]["KafkaConfig"]["properties"]
     options = SCHEMA["$defs"]["ResourceOpts"]["properties"]
 

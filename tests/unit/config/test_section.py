@@ -1,4 +1,4 @@
-"""How settings are declared, and what is asked of their declarations."""
+"""Declarations of settings, and what the program reads from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def all_sections(section: type[Section] = Config) -> Iterator[type[Section]]:
 
 
 def test_every_setting_says_whether_it_may_be_folded_and_whether_it_decides_bytes() -> None:
-    """Of all that can stand in a file."""
+    """Every setting of a file has a complete declaration."""
     for section in all_sections():
         for field in section.model_fields.values():
             said = statement_of(field)
@@ -30,7 +30,7 @@ def test_every_setting_says_whether_it_may_be_folded_and_whether_it_decides_byte
 
 
 def test_a_new_setting_that_says_nothing_is_refused() -> None:
-    """When its module is imported, so it cannot be forgotten."""
+    """The import of a module fails if a setting has no declaration."""
     with pytest.raises(TypeError, match=r"Plain\.new: declare it with setting"):
 
         class Plain(Section):
@@ -53,7 +53,7 @@ def test_a_new_setting_that_says_nothing_is_refused() -> None:
 
 
 def test_where_and_when_to_write_is_no_content() -> None:
-    """Buckets, parts and what the PUT says beside the bytes; and what has no effect."""
+    """Buckets, part sizes, headers and settings without effect do not decide bytes."""
     given = AggregatedParameters.model_validate(
         {"mode": "aggregated", "bucket": "sink", "key": "k", "container": {"type": "parquet"}}
     )
@@ -66,7 +66,7 @@ def test_where_and_when_to_write_is_no_content() -> None:
 
 
 def test_content_does_not_depend_on_spelling() -> None:
-    """One minute is one minute, and what comes from the environment is what came."""
+    """Different spellings, and values from the environment, give the same content."""
 
     def content(interval: object, size: object, line_end: str) -> object:
         data = {
@@ -85,7 +85,7 @@ def test_content_does_not_depend_on_spelling() -> None:
 
 
 def test_content_makes_the_settings_again() -> None:
-    """A version's text beside the ledger is read this way: numbers are seconds there, and a text is what it says."""
+    """Settings that are read from a version's text beside the ledger are equal: numbers are seconds there."""
     given = AggregatedParameters.model_validate(
         {
             "mode": "aggregated",

@@ -21,7 +21,7 @@ from pipeline.errors import ConfigError
     ("text", "seconds"), [("500ms", 0.5), ("15s", 15), ("1h30m", 5400), ("1d", 86400), (1500, 1.5), ("1.5s", 1.5)]
 )
 def test_durations_as_emqx_writes_them(text: object, seconds: float) -> None:
-    """Numbers without a unit are milliseconds."""
+    """EMQX's durations are read, and numbers without a unit are milliseconds."""
     assert parse_duration(text) == seconds
 
 
@@ -29,7 +29,7 @@ def test_durations_as_emqx_writes_them(text: object, seconds: float) -> None:
     "text", ["", "5", "5 parsecs", "s5", -1, True, math.nan, math.inf, 10**30, None, "1s" * 300, "٣s"]
 )
 def test_refuses_what_is_no_duration(text: object) -> None:
-    """The message says what was expected."""
+    """The error says what was expected."""
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)
 
@@ -38,26 +38,26 @@ def test_refuses_what_is_no_duration(text: object) -> None:
     ("text", "size"), [("5mb", 5 << 20), ("256KB", 256 << 10), ("1gb", 1 << 30), (77, 77), ("12", 12)]
 )
 def test_sizes_are_binary(text: object, size: int) -> None:
-    """5mb is 5 * 1024 * 1024 bytes, in either case."""
+    """5mb is 5 * 1024 * 1024 bytes, in upper and lower case."""
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "mb", "5 parsecs", -5, True, 1.5, None, "9" * 500])
 def test_refuses_what_is_no_size(text: object) -> None:
-    """The message gives examples."""
+    """The error gives examples."""
     with pytest.raises(ValueError, match="expected a size"):
         parse_size(text)
 
 
 @given(st.floats(0, 1e9) | st.integers(0, 10**6).map(lambda number: number / 1000))
 def test_a_duration_is_read_back_from_its_text(seconds: float) -> None:
-    """To the last bit."""
+    """A duration that is written and read is exactly equal."""
     assert parse_duration(duration_text(seconds)) == seconds
 
 
 @given(st.integers(0, 1 << 62))
 def test_a_size_is_read_back_from_its_text(size: int) -> None:
-    """To the last byte."""
+    """A size that is written and read is exactly equal."""
     assert parse_size(size_text(size)) == size
 
 
@@ -66,12 +66,12 @@ def test_a_size_is_read_back_from_its_text(size: int) -> None:
     [(30, "30s"), (0.01, "10ms"), (86400, "1d"), (5400, "90m"), (0, "0s"), (math.inf, "infinity"), (0.0015, "1.5ms")],
 )
 def test_durations_have_the_largest_unit_that_divides_them(seconds: float, text: str) -> None:
-    """As a person would write them."""
+    """A duration is written as a person would write it."""
     assert duration_text(seconds) == text
 
 
 def test_a_variable_may_hold_a_number_of_milliseconds() -> None:
-    """A number in a file is one; a text without a unit is only taken when it comes from the environment."""
+    """A text without a unit is milliseconds only if it comes from the environment."""
     data = {"bootstrap_servers": "k", "session_timeout": "${TIME}"}
 
     assert KafkaConfig.model_validate(data, context={"environment": {"TIME": "5000"}}).session_timeout == 5
@@ -94,7 +94,7 @@ def test_a_variable_may_hold_a_number_of_milliseconds() -> None:
     ],
 )
 def test_references_are_those_of_a_shell(text: str, environment: dict[str, str], expected: str) -> None:
-    """Once: what a variable holds is not looked through again."""
+    """A reference is replaced once, and the value of a variable is not searched for references."""
     assert resolve(text, environment) == expected
 
 
@@ -102,7 +102,7 @@ def test_references_are_those_of_a_shell(text: str, environment: dict[str, str],
     "secret", ["sesame", "a${b", "${A}-sesame", "${A:-sesame}", "file://${A}/sesame", "x file:///sesame"]
 )
 def test_a_clear_secret_is_never_its_own_text(secret: str) -> None:
-    """Nor the default of a reference. Names of variables and files are shown."""
+    """str and repr show neither a clear secret nor the default of a reference."""
     assert "sesame" not in f"{Secret(secret)} {Secret(secret)!r}"
     assert str(Secret("${A}")) == "${A}"
     assert str(Secret("file:///run/key")) == "file:///run/key"
@@ -110,7 +110,7 @@ def test_a_clear_secret_is_never_its_own_text(secret: str) -> None:
 
 
 def test_secret_from_a_file_and_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A trailing line break, which editors add, is no part of the secret."""
+    """A trailing line break in a secret's file does not belong to the secret."""
     (tmp_path / "key").write_text("hush\n")
     monkeypatch.setenv("TIDEGATE_TEST_SECRET", "quiet")
 
@@ -119,7 +119,7 @@ def test_secret_from_a_file_and_from_the_environment(tmp_path: Path, monkeypatch
 
 
 def test_a_secret_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """The message names the variable or the file."""
+    """The error names the missing variable or file."""
     with pytest.raises(ConfigError, match="TIDEGATE_TEST_NOT_SET"):
         Secret("${TIDEGATE_TEST_NOT_SET}").reveal()
     with pytest.raises(ConfigError, match="nowhere"):

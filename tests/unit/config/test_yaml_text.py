@@ -44,7 +44,7 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_what_is_written_is_what_is_meant(text: str, value: Any) -> None:
-    """Keys are texts; numbers in base 8 or 60 and dates do not exist; a number of thousands of digits is a text."""
+    """Keys are texts, octal numbers, base 60 and dates do not exist, and very long numbers are texts."""
     assert read(text, "c.yaml").value == value
 
 
@@ -76,7 +76,7 @@ def test_what_is_written_is_what_is_meant(text: str, value: Any) -> None:
     ids=lambda each: each[:20] if isinstance(each, str) else None,
 )
 def test_what_cannot_be_read_is_told_with_its_line(text: str, where: str, said: str) -> None:
-    """Never with a traceback, and never with what stands there."""
+    """A YAML error has a line, and never a traceback or the text itself."""
     with pytest.raises(ConfigError) as caught:
         read(text, "c.yaml")
 
@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_told_with_its_line(text: str, where: str, said: 
 
 @given(st.text(st.sampled_from("ab:-[]{}&*!|>'\"%@`#,? \n\t\\0~<"), max_size=40))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """And nothing else happens."""
+    """Any text gives a value or a ConfigError."""
     with suppress(ConfigError):
         read(text, "c.yaml")
 
@@ -124,7 +124,7 @@ rules:
     ],
 )
 def test_a_place_in_a_statement_is_a_place_in_the_file(path: str, line: int, column: int, place: str) -> None:
-    """Where the text is its lines joined; else that of its setting."""
+    """A place in a statement is mapped to the file if the statement is its lines joined, else to its setting."""
     places = Places("c.yaml", read(STATEMENTS, "c.yaml"), tuple(STATEMENTS.splitlines()))
 
     assert places.of(path_of(path), line, column) == f"c.yaml:{place}"

@@ -48,7 +48,7 @@ def lines(link: Link, *events: KafkaError | None) -> list[Any]:
 
 
 def test_a_change_of_state_is_one_line() -> None:
-    """With the address and the reason, however often librdkafka tries."""
+    """A lost connection is one line with address and reason, however often librdkafka tries."""
     logged = lines(Link(KAFKA), REFUSED, DOWN, AGAIN, AGAIN, DOWN, None, None, REFUSED, DOWN)
 
     assert [line["event"] for line in logged] == ["kafka.disconnected", "kafka.connected", "kafka.disconnected"]
@@ -58,12 +58,12 @@ def test_a_change_of_state_is_one_line() -> None:
 
 
 def test_one_broker_of_several_that_goes_is_no_change() -> None:
-    """The others go on; nobody has to know."""
+    """If one of several brokers goes, nothing is logged."""
     assert lines(Link(KAFKA), REFUSED, AGAIN) == []
 
 
 def test_a_refusal_is_told_once() -> None:
-    """A person has to act, so it is an error; the same text again is silent."""
+    """A refusal is logged as an error, once for the same text."""
     logged = lines(Link(KAFKA), WRONG_PASSWORD, DOWN, WRONG_PASSWORD, DOWN)
 
     assert [(line["log_level"], line["event"]) for line in logged] == [
@@ -78,7 +78,7 @@ def test_a_silent_link_logs_nothing() -> None:
 
 
 def test_who_gives_up_knows_why() -> None:
-    """The address, the setting and the reason are in the error; the client's own words for it say none of them."""
+    """The error of a command has the address, the setting and the reason."""
     link = Link(KAFKA, silent=True)
 
     error = link.why(Client(link, REFUSED, DOWN), NO_METADATA, "cannot read")
@@ -91,7 +91,7 @@ def test_who_gives_up_knows_why() -> None:
 
 
 def test_a_wrong_password_waits_for_a_person() -> None:
-    """No answer, because none is given to this user: waiting does not mend it."""
+    """A wrong password is an OperatorError, because waiting does not help."""
     link = Link(KAFKA, silent=True)
 
     error = link.why(Client(link, WRONG_PASSWORD, DOWN), NO_METADATA, "cannot read")
@@ -101,7 +101,7 @@ def test_a_wrong_password_waits_for_a_person() -> None:
 
 
 def test_an_answer_that_is_an_error_keeps_its_kind() -> None:
-    """With the address."""
+    """An error answer of Kafka keeps its kind and gets the address."""
     link = Link(KAFKA, silent=True)
 
     error = link.why(Client(link), KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), "cannot read")
@@ -112,7 +112,7 @@ def test_an_answer_that_is_an_error_keeps_its_kind() -> None:
 
 @pytest.mark.parametrize(("about", "told"), [("FAIL", 0), ("ERROR", 0), ("CONFWARN", 1)])
 def test_lines_of_librdkafka_come_through_our_log(about: str, told: int) -> None:
-    """But for those of the connection, which it repeats at each attempt; and none of them twice."""
+    """librdkafka's lines are logged once each, without those about the connection."""
     texts = [f"[thrd:x]: {about} number {number} is odd" for number in range(3)]
 
     with structlog.testing.capture_logs() as logged:

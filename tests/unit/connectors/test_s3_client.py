@@ -26,7 +26,7 @@ print(json.dumps({
 
 
 def test_only_our_contexts_trust_the_authorities_of_the_machine(tmp_path: Path) -> None:
-    """What aiohttp would use by itself trusts nobody, and the environment is as it was."""
+    """aiohttp's own default context trusts no authority, and the environment is unchanged after the import."""
     certificate(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", ASKED],

@@ -1,4 +1,4 @@
-"""XML from a store, or from whoever answers in its place: what S3 writes is understood, and nothing raises."""
+"""XML from a store, or from another program that answers instead, is understood, and no bytes raise."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BOMB = b"""<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">%s]><Error>
     ids=["plain", "declared", "cdata", "namespace", "prefix", "more", "utf-16", "byte order mark"],
 )
 def test_an_error_is_understood_however_it_is_written(document: bytes) -> None:
-    """References, CDATA, prefixes, encodings and white space are XML's business and not the reader's of a message."""
+    """An error document may use references, CDATA, prefixes, encodings and white space."""
     assert describe(document) == ("AccessDenied", "a & b <c> ✓", "eu")
 
 
@@ -54,7 +54,7 @@ def test_an_error_is_understood_however_it_is_written(document: bytes) -> None:
     ids=["empty", "text", "html", "binary", "bomb", "dtd", "external", "encoding", "deep", "another document"],
 )
 def test_what_is_not_an_error_document_says_nothing(document: bytes) -> None:
-    """It does not raise, takes no time and opens no file."""
+    """Another document gives no code, does not raise, takes little time and opens no file."""
     began = time.process_time()
 
     assert describe(document) == ("", "", "")
@@ -62,12 +62,12 @@ def test_what_is_not_an_error_document_says_nothing(document: bytes) -> None:
 
 
 def test_a_document_that_breaks_off_says_what_came_before() -> None:
-    """Its code is better than nothing."""
+    """A truncated error document gives the code that came before its end."""
     assert describe(ERROR[:60]) == ("AccessDenied", "", "")
 
 
 def test_a_huge_document_is_read_to_a_limit() -> None:
-    """What a stranger sends does not become as many elements as it likes."""
+    """A document has a bounded number of elements."""
     document = b"<r>" + b"<k>v</k>" * (DOCUMENT_BYTES_MAX // 4) + b"</r>"
 
     assert len(texts(document)) <= DOCUMENT_BYTES_MAX // 8
@@ -75,14 +75,14 @@ def test_a_huge_document_is_read_to_a_limit() -> None:
 
 @given(st.one_of(st.binary(max_size=200), st.text("<>&;/!?[]CDATA x\"'=", max_size=200).map(str.encode)))
 def test_no_bytes_raise(noise: bytes) -> None:
-    """Whatever comes, inside an element too."""
+    """No bytes raise, also not inside an element."""
     describe(noise)
     describe(b"<Error><Code>" + noise + b"</Code></Error>")
 
 
 @given(st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1), max_size=5))
 def test_the_document_that_completes_an_upload_is_xml(tags: list[str]) -> None:
-    """Whatever a store gives as ETag comes back to it as it was."""
+    """Any ETag of a store goes back to the store unchanged."""
     found = texts(completion(tags))
 
     assert [each.text for each in found if each.name == "ETag"] == tags
@@ -90,7 +90,7 @@ def test_the_document_that_completes_an_upload_is_xml(tags: list[str]) -> None:
 
 
 def test_the_first_element_of_a_name_counts() -> None:
-    """And one that is not there is empty."""
+    """The first element of a name counts, and a missing one is empty."""
     document = b"<Result><UploadId>a&amp;b</UploadId><UploadId>c</UploadId></Result>"
 
     assert text_of(document, "UploadId") == "a&b"

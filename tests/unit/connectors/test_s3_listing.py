@@ -1,4 +1,4 @@
-"""Pages of listings: what a store says is in them, and that half a page is never taken for a whole one."""
+"""A page of a listing holds what the store sent, and an incomplete page is never taken for a whole one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPLOADS = f"""<ListMultipartUploadsResult {NAMESPACE}><EncodingType>url</Encodin
 
 
 def test_keys_are_as_they_were_put() -> None:
-    """Decoded if the store says that it encoded them, and as they stand if it does not; blanks around a key belong to it."""
+    """Keys are decoded only if the store says that it encoded them, and spaces around a key stay."""
     encoded = (KEYS % ("<EncodingType>url</EncodingType>", "true")).encode()
     plain = (KEYS % ("", "false")).encode()
 
@@ -29,7 +29,7 @@ def test_keys_are_as_they_were_put() -> None:
 
 
 def test_the_query_asks_for_what_sorts_after_a_key() -> None:
-    """Nothing is said of a beginning."""
+    """Without a key, the query names no beginning."""
     assert keys_query("p/", "", 1000) == {
         "list-type": "2", "encoding-type": "url", "max-keys": "1000", "prefix": "p/",
     }  # fmt: skip
@@ -37,7 +37,7 @@ def test_the_query_asks_for_what_sorts_after_a_key() -> None:
 
 
 def test_uploads_are_listed_page_by_page() -> None:
-    """Each with its key, its id and its beginning; the query of the page behind this one is in it."""
+    """Each upload has key, id and begin, and a page gives the query of the next page."""
     page = uploads_of((UPLOADS % "true").encode())
     last = uploads_of((UPLOADS % "false").encode())
 
@@ -60,12 +60,12 @@ def test_uploads_are_listed_page_by_page() -> None:
     ids=["document type", "empty", "html", "cut", "error", "encoding", "more behind"],
 )
 def test_what_is_not_a_whole_page_is_an_error(document: bytes) -> None:
-    """A short page would mean that no more keys follow; so it is asked for again."""
+    """An incomplete page is an error and is requested again, because a short page would end the listing."""
     with pytest.raises(RetryableError, match="expected a"):
         keys_of(document)
 
 
 def test_a_time_that_is_none_is_an_error() -> None:
-    """It decides which uploads are old enough to be swept."""
+    """A broken time is an error, because the time decides which uploads are swept."""
     with pytest.raises(RetryableError, match="Initiated"):
         uploads_of((UPLOADS % "false").replace("2026-01-31T08:00:00.000Z", "yesterday").encode())

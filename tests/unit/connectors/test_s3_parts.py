@@ -1,4 +1,4 @@
-"""Uploads in parts: how large the parts are, and what is left when a step fails."""
+"""Uploads in parts: the sizes of the parts, and the state after a step fails."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ BEGUN = b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultip
     ],
 )
 def test_parts_grow_only_where_there_would_be_too_many(size_bytes: int, least: int, most: int, expected: int) -> None:
-    """S3 takes 10,000 of an object; no part is larger than the settings say."""
+    """Parts grow only if an object would have more than 10,000, and stay within the setting."""
     assert part_size(size_bytes, least, most) == expected
 
 
 async def test_a_completion_that_fails_behind_a_200_is_aborted_and_can_be_tried_again() -> None:
-    """S3 sends the status before it knows; the error is in the document."""
+    """A completion with status 200 and an error document is aborted and can be repeated."""
     methods = []
 
     async def request(
@@ -49,7 +49,7 @@ async def test_a_completion_that_fails_behind_a_200_is_aborted_and_can_be_tried_
 async def test_a_part_under_way_may_arrive_behind_the_abort_so_it_is_aborted_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """S3 carries out what it has received; the second abort takes what came after the first one, which may be gone or fail."""
+    """A second abort removes a part that arrives after the first one."""
     monkeypatch.setattr(multipart, "ABORT_AGAIN_SECONDS", 0.0)
     methods = []
 
@@ -68,7 +68,7 @@ async def test_a_part_under_way_may_arrive_behind_the_abort_so_it_is_aborted_aga
 
 
 async def test_an_answer_without_an_upload_is_tried_again() -> None:
-    """A proxy's page instead of the store's document: no part is sent, and the error quotes what was found."""
+    """If a proxy answers instead of the store, no part is sent, and the error quotes the answer."""
     methods = []
 
     async def request(method: str, **parts: object) -> Answer:

@@ -46,7 +46,7 @@ def botocore_signature(url: str, method: str, headers: dict[str, str], body: byt
 def test_signs_as_botocore_does(
     key: str, body: bytes, metadata: dict[str, str], query: dict[str, str], token: str | None
 ) -> None:
-    """For any key, header, query and body."""
+    """Our signature equals botocore's for any key, header, query and body."""
     extra = {f"x-amz-meta-{name}": value for name, value in metadata.items()}
     path, text = "/bucket/" + quote_key(key), query_text(query)
 
@@ -58,7 +58,7 @@ def test_signs_as_botocore_does(
 
 
 def test_the_key_of_the_day_is_made_anew_at_midnight() -> None:
-    """A worker runs for longer than a day."""
+    """A worker that runs past midnight signs with a new key."""
     signer = Signer("a", "b", None, "r")
     scopes = [signer.headers(NOW + days * 86400, "PUT", "h", "/", "", {}, "")["authorization"] for days in (0, 1)]
 
@@ -85,7 +85,7 @@ def test_the_key_of_the_day_is_made_anew_at_midnight() -> None:
     ],
 )
 def test_an_answer_says_who_has_to_act(status: int, code: str, kind: type[Exception]) -> None:
-    """Retry, wait for a person, or give this object up."""
+    """Each answer means a retry, a wait for a person, or the refusal of this object."""
     error = classify(status, code, "because", "PUT b/k")
 
     assert type(error) is kind
@@ -94,7 +94,7 @@ def test_an_answer_says_who_has_to_act(status: int, code: str, kind: type[Except
 
 
 def test_reads_an_error_document() -> None:
-    """Code, message and the region to sign for; an answer without one gives nothing."""
+    """An error document gives code, message and region, and an answer without one gives nothing."""
     document = b"<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message><Region>eu-west-1</Region></Error>"
 
     assert describe(document) == ("PermanentRedirect", "elsewhere", "eu-west-1")
@@ -112,7 +112,7 @@ def test_reads_an_error_document() -> None:
     ],
 )
 def test_region_is_the_configured_one_or_that_of_an_aws_host(host: str, region: str, expected: str) -> None:
-    """Never a piece of some other host's name."""
+    """The region is never taken from a host that is not of AWS."""
     assert S3Store(S3Connector(host=host, region=region)).region == expected
 
 
@@ -125,12 +125,12 @@ def test_region_is_the_configured_one_or_that_of_an_aws_host(host: str, region: 
     ],
 )
 def test_endpoint_leaves_a_default_port_out(settings: dict[str, object], expected: str) -> None:
-    """Some stores sign the host name as they know it."""
+    """The host name has no default port, because some stores sign it without the port."""
     assert S3Store(S3Connector.model_validate(settings)).endpoint == expected
 
 
 @pytest.mark.parametrize("headers", [{"Host": "x"}, {"x": "a\r\nb: c"}, {"a b": "c"}, {"ü": "c"}])
 def test_refuses_headers_that_would_break_the_request(headers: dict[str, str]) -> None:
-    """Line breaks above all: they would let a value add headers of its own."""
+    """A header with a line break is refused, because it could add headers."""
     with pytest.raises(ValueError, match="header"):
         checked(headers)

@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError
 
 
 def test_all_tls_settings_of_emqx_are_accepted() -> None:
-    """As it exports them, with defaults filled in; those without a meaning here say so in their help."""
+    """All TLS settings that EMQX exports are accepted, and the help of a setting without effect says so."""
     exported = {
         "enable": True, "verify": "verify_peer", "cacertfile": "", "certfile": "", "keyfile": "", "password": "",
         "depth": 10, "versions": ["tlsv1.3", "tlsv1.2"], "ciphers": [], "secure_renegotiate": True,
@@ -46,13 +46,13 @@ def test_all_tls_settings_of_emqx_are_accepted() -> None:
     ],
 )
 def test_a_tls_setting_that_cannot_be_used_is_named(settings: dict[str, Any], said: str) -> None:
-    """When the connector is opened, whether or not the store is there."""
+    """Opening a connector names a bad TLS setting, even if the store is away."""
     with pytest.raises(ConfigError, match=said):
         context_of(S3Tls.model_validate(settings))
 
 
 def test_ciphers_and_versions_are_those_of_the_settings() -> None:
-    """A text with commas or colons is a list."""
+    """A text with commas or colons is read as a list."""
     context = context_of(S3Tls.model_validate({"ciphers": "ECDHE-RSA-AES128-GCM-SHA256", "versions": ["tlsv1.2"]}))
 
     assert isinstance(context, ssl.SSLContext)

@@ -1,4 +1,4 @@
-"""Requests that the client of a store never makes, whoever asks for them."""
+"""Requests that the client of a store never sends."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def store(method: str) -> S3Store:
     ],
 )
 async def test_no_url_is_made_of_what_is_no_buckets_name(method: str, bucket: str) -> None:
-    """It would lead to another host, to another bucket or to another kind of request. Whatever the verb."""
+    """No verb makes a URL from an invalid bucket name, because it would lead to another host or bucket."""
     async with store(method) as opened:
         for attempt in (
             opened.put(bucket, "k", b"", {}),
@@ -54,7 +54,7 @@ async def test_no_url_is_made_of_what_is_no_buckets_name(method: str, bucket: st
 
 @pytest.mark.parametrize("key", ["", "a/", "../a", "a/./b", "a\x00b", "a\ud800", "x" * 1025])
 async def test_nothing_is_written_under_a_key_that_leads_elsewhere(key: str) -> None:
-    """But what somebody else has put there can be read and removed."""
+    """A key that leads elsewhere cannot be written, but can be read and removed."""
     async with store("path") as opened:
         with pytest.raises(RefusedError) as refused:
             await opened.put("bucket", key, b"", {})

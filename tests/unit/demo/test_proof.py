@@ -1,4 +1,4 @@
-"""The demo's proof sees every kind of damage, and calls nothing damage that is none."""
+"""The demo's proof finds every kind of damage, and reports no other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOT = "hot/day=2026-01-02/type=thermo/part-3-{offset}-0.jsonl.gz"
 
 @dataclass
 class Run:
-    """A small whole run: one device, four messages of which two are hot, one coming and one going."""
+    """A small whole run: one device, four messages of which two are hot, one connect and one disconnect."""
 
     account: Account = field(default_factory=Account)
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -68,7 +68,7 @@ def test_nothing_published_proves_nothing() -> None:
     ],
 )
 def test_a_missing_object_is_a_loss_of_its_rule(key: str, rule: str) -> None:
-    """Whatever is missing is counted as lost, at the rule that should have written it."""
+    """A missing object counts as lost for the rule that should have written it."""
     run = Run()
     del run.objects[key]
 
@@ -79,7 +79,7 @@ def test_a_missing_object_is_a_loss_of_its_rule(key: str, rule: str) -> None:
 
 
 def test_a_message_without_acknowledgement_may_be_missing() -> None:
-    """Nobody promised to keep what the broker had not acknowledged; when it is there, it counts."""
+    """A message that the broker had not acknowledged may be missing, and counts if it is there."""
     run = Run()
     run.account.messages[0].acked = False
     assert run.prove().rules[DIRECT].published == 4
@@ -92,7 +92,7 @@ def test_a_message_without_acknowledgement_may_be_missing() -> None:
 
 
 def test_two_messages_of_one_millisecond_are_overwritten_and_not_lost() -> None:
-    """The earlier of two messages that met in one key is overwritten, when the key holds the later one."""
+    """If two messages have one key and the object is the later one's, the earlier message is overwritten and not lost."""
     run = Run()
     del run.objects[f"msgs/{CLIENT}_1002.json"]
     run.arrivals[1] = Arrival((CLIENT, 2), 1003, offset=2, dup=False)
@@ -104,7 +104,7 @@ def test_two_messages_of_one_millisecond_are_overwritten_and_not_lost() -> None:
 
 
 def test_an_old_value_over_a_newer_one_is_a_loss() -> None:
-    """When the key that two messages met in holds the earlier one, the later one is lost."""
+    """If two messages have one key and the object is the earlier one's, the later message is lost."""
     run = Run()
     del run.objects[f"msgs/{CLIENT}_1003.json"]
     run.arrivals[2] = Arrival((CLIENT, 3), 1002, offset=3, dup=False)
@@ -125,7 +125,7 @@ def test_a_second_copy_is_a_duplicate() -> None:
 
 
 def test_a_copy_that_mqtt_announced_is_counted_and_allowed() -> None:
-    """A redelivered message carries MQTT's dup flag: it is counted as duplicated, and is no fault of the pipeline."""
+    """A redelivered message with MQTT's dup flag counts as duplicated and does not fail the proof."""
     run = Run()
     run.objects[f"msgs/{CLIENT}_1999.json"] = run.objects[f"msgs/{CLIENT}_1004.json"]
     run.arrivals.append(Arrival((CLIENT, 4), 1999, offset=5, dup=True))
@@ -151,7 +151,7 @@ def test_a_copy_that_mqtt_announced_is_counted_and_allowed() -> None:
     ],
 )
 def test_what_no_device_sent_is_altered(key: str, body: bytes) -> None:
-    """An object or a row that differs from what was sent, or that the rule should have filtered, is seen."""
+    """The proof finds an object or row that differs from what was sent, or that the rule should have filtered."""
     run = Run()
     run.objects[key] = body
 
@@ -162,7 +162,7 @@ def test_what_no_device_sent_is_altered(key: str, body: bytes) -> None:
 
 
 def test_rows_out_of_order_are_seen() -> None:
-    """A client's rows, in the order of partition, offset and line, have rising numbers."""
+    """The rows of a client must have increasing numbers in the order of partition, offset and line."""
     run = Run()
     run.objects[HOT.format(offset=1)], run.objects[HOT.format(offset=10)] = (
         run.objects[HOT.format(offset=10)],
@@ -176,7 +176,7 @@ def test_rows_out_of_order_are_seen() -> None:
 
 
 def test_offsets_are_ordered_as_numbers() -> None:
-    """File 9 comes before file 10, though not by its name."""
+    """File 9 comes before file 10, although its name sorts after it."""
     run = Run()
     run.objects[HOT.format(offset=9)] = run.objects.pop(HOT.format(offset=1))
 
@@ -184,7 +184,7 @@ def test_offsets_are_ordered_as_numbers() -> None:
 
 
 def test_a_dead_letter_is_accounted_for() -> None:
-    """A message that went to the dead letter topic is neither stored nor lost."""
+    """A message in the dead letter topic counts as neither stored nor lost."""
     run = Run()
     del run.objects[f"msgs/{CLIENT}_1002.json"]
     run.dead_letters.append(DeadLetter(DIRECT, (CLIENT, 2)))
@@ -196,7 +196,7 @@ def test_a_dead_letter_is_accounted_for() -> None:
 
 
 def test_a_client_that_goes_before_it_comes_is_out_of_order() -> None:
-    """The events of a client alternate, beginning with its coming."""
+    """The events of a client must alternate and begin with a connect."""
     run = Run()
     for at, event in ((500, DISCONNECTED), (1000, CONNECTED)):
         run.objects[f"events/{CLIENT}/{event}_{at}.json"] = json.dumps({"clientid": CLIENT, "event": event}).encode()
@@ -206,7 +206,7 @@ def test_a_client_that_goes_before_it_comes_is_out_of_order() -> None:
 
 
 def test_the_ledger_is_none_of_the_objects() -> None:
-    """Objects below _tidegate/ are the pipeline's own books."""
+    """Objects below _tidegate/ do not count as objects of the demo."""
     run = Run()
     run.objects["_tidegate/hot/mqtt.messages/0/0.json"] = b"{}"
 

@@ -71,7 +71,7 @@ def arrow(kind: Any, value: Any) -> Any:
     ],
 )
 def test_a_time_in_words_is_a_number_in_its_unit(kind: Any, text: str, number: int) -> None:
-    """Times of day, dates and moments, before 1970 too; the number itself may stand there as well."""
+    """Times, dates and moments as text become numbers, also before 1970, and numbers stay unchanged."""
     assert fitted(kind, text) == number
     assert fitted(kind, number) == number
 
@@ -90,14 +90,14 @@ def test_a_time_in_words_is_a_number_in_its_unit(kind: Any, text: str, number: i
     ],
 )
 def test_what_is_no_time_is_refused(kind: Any, value: Any, said: str) -> None:
-    """With what was expected: also a zone where there must be none."""
+    """The error says what was expected, also for a zone in a column without zones."""
     with pytest.raises(EncodeError, match=f"column a: expected .*{said}"):
         fitted(kind, value)
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("int", 32), ("long", 64)])
 def test_an_integer_column_ends_where_its_bits_end(kind: str, bits: int) -> None:
-    """On both sides; a float that is a whole number is an integer, a boolean is none."""
+    """An integer column refuses values out of range and booleans, and accepts floats without a fraction."""
     limit = 1 << (bits - 1)
 
     assert [fitted(kind, value) for value in (-limit, limit - 1, 3.0, -0.0)] == [-limit, limit - 1, 3, 0]
@@ -109,7 +109,7 @@ def test_an_integer_column_ends_where_its_bits_end(kind: str, bits: int) -> None
 
 @pytest.mark.parametrize(("kind", "limit"), [("float", FLOAT_MAX), ("double", DOUBLE_MAX)])
 def test_a_number_column_ends_where_its_bits_end(kind: str, limit: float) -> None:
-    """On both sides; neither infinity nor what is no number is in it."""
+    """A float column refuses values out of range, infinity and values that are not numbers."""
     assert [fitted(kind, value) for value in (-limit, limit, 0)] == [-limit, limit, 0]
     assert type(fitted(kind, 1)) is float
     for value in (float("inf"), float("-inf"), float("nan"), True, "1"):
@@ -122,7 +122,7 @@ def test_a_number_column_ends_where_its_bits_end(kind: str, limit: float) -> Non
 
 
 def test_bytes_of_any_size_and_of_one_size() -> None:
-    """A fixed column takes its size and no other, none at all included; bytes take all."""
+    """A fixed column accepts only its own size, and a bytes column accepts any size."""
     assert [arrow("bytes", value) for value in ("", "ab", b"\xff\x00")] == [b"", b"ab", b"\xff\x00"]
     assert [arrow(fixed(2), value) for value in ("ab", b"\xff\x00")] == [b"ab", b"\xff\x00"]
     assert fitted(fixed(0), "") == ""
@@ -135,7 +135,7 @@ def test_bytes_of_any_size_and_of_one_size() -> None:
 
 
 def test_a_decimal_keeps_its_digits_and_no_others() -> None:
-    """As many as declared, before and behind the point; nothing is rounded."""
+    """A decimal column accepts only values that fit its digits exactly."""
     assert arrow(decimal(5, 2), 999.99) == Decimal("999.99")
     assert arrow(decimal(5, 2), -1) == Decimal("-1.00")
     assert arrow(decimal(3, 3), "0.125") == Decimal("0.125")
@@ -146,7 +146,7 @@ def test_a_decimal_keeps_its_digits_and_no_others() -> None:
 
 
 def test_a_decimal_has_at_most_seventy_six_digits() -> None:
-    """The first thirty-eight in Arrow's smaller type."""
+    """Decimals up to 38 digits use Arrow's smaller type."""
     assert record(decimal(38)).type.field("a").type == pa.decimal128(38, 0)
     assert record(decimal(39)).type.field("a").type == pa.decimal256(39, 0)
     assert arrow(decimal(76), 10**76 - 1) == 10**76 - 1
@@ -156,7 +156,7 @@ def test_a_decimal_has_at_most_seventy_six_digits() -> None:
 
 
 def test_what_is_not_there_is_null_or_the_default() -> None:
-    """A column that may be null takes null and undefined; a default stands for what the row lacks; else it is required."""
+    """A missing value is null in a nullable column, or the field's default, else an error."""
     nullable = record(["null", "int"])
 
     assert [nullable.fit(row, "")["a"] for row in ({}, {"a": None}, {"a": UNDEFINED}, {"a": 1})] == [
@@ -178,7 +178,7 @@ def test_what_is_not_there_is_null_or_the_default() -> None:
 
 
 def test_an_error_inside_says_where() -> None:
-    """Elements count from one, values of a map have their key, fields their name."""
+    """An error names list elements by number, map values by key, and fields by name."""
     inner = {"type": "record", "name": "I", "fields": [{"name": "x", "type": "int"}]}
     for kind, value, place in (
         ({"type": "array", "items": "int"}, [1, "2"], r"a\[2\]"),
@@ -194,7 +194,7 @@ def test_an_error_inside_says_where() -> None:
 
 
 def test_what_needs_a_second_look_is_converted_all_the_way_down() -> None:
-    """Bytes in lists, maps, records and nullable columns, which JSON cannot hold as they are."""
+    """Bytes in lists, maps, records and nullable columns are converted at every level."""
     inner = {"type": "record", "name": "I", "fields": [{"name": "x", "type": "bytes"}, {"name": "y", "type": "int"}]}
 
     assert arrow({"type": "array", "items": "bytes"}, ["a", b"\xff"]) == [b"a", b"\xff"]

@@ -18,7 +18,7 @@ PIECES = {"nothing": b"", "zstd": b"\x28\xb5\x2f\xfd", "gzip": b"\x1f\x8b", "par
 @pytest.mark.parametrize("content", PIECES.values(), ids=PIECES)
 @pytest.mark.parametrize(("container", "compression"), WAYS)
 def test_a_piece_of_an_object_is_a_value_error(container: str, compression: str, content: bytes) -> None:
-    """Nothing at all, and the first bytes of each format: refused, or an object without rows, and never anything else."""
+    """A part of an object is refused with ValueError, or is an object without rows."""
     parameters: dict[str, Any] = aggregated(
         container={"type": container}, compression=compression
     ).parameters.model_dump()

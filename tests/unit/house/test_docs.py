@@ -1,8 +1,8 @@
 """What README and docs show can be done: each yaml block is a configuration, each command exists with its options.
 
 A block of yaml is either a whole configuration or a part of one, which is put into SMALLEST: top-level sections as they stand,
-anything else where an HTML comment before the block says, as in `<!-- at: actions.s3.hot.parameters -->`. A line of a block of sh
-is parsed by the command that it calls, as the shell would call it.
+anything else where an HTML comment before the block says, as in `<!-- at: actions.s3.hot.parameters -->`. A line of a block of
+sh is parsed by the command that it calls, as the shell would call it.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ def _of(*languages: str) -> pytest.MarkDecorator:
 
 
 def test_blocks_say_what_they_are() -> None:
-    """No block is in a language that nothing here checks; what has none is a drawing or an excerpt."""
+    """Every block of the docs has a language that a test checks, or none."""
     assert {block.language for block in BLOCKS} == {"yaml", "sh", "sql", "json", ""}
 
 
 @_of("yaml")
 def test_a_configuration_of_the_manual_is_accepted(block: Block) -> None:
-    """Every setting is known, every rule, template and container compiles."""
+    """Every yaml block is a configuration in which each setting, rule, template and container is valid."""
     whole = {"pipeline", "rules"} <= yaml.safe_load(block.text).keys()
 
     config = parse(block.text if whole else _with(block), name=block.place)
@@ -120,14 +120,14 @@ def _with(block: Block) -> str:
 
 @_of("sql")
 def test_a_statement_of_the_manual_compiles(block: Block) -> None:
-    """Each statement of a block; they are apart by an empty line."""
+    """Each statement of an sql block compiles; empty lines separate statements."""
     for statement in re.split(r"\n\s*\n", block.text.strip()):
         compile_statement(statement)
 
 
 @_of("json")
 def test_json_of_the_manual_is_json(block: Block) -> None:
-    """As it stands, with … only inside of strings."""
+    """Each json block is valid JSON."""
     json.loads(block.text)
 
 
@@ -147,7 +147,7 @@ LINES = list(_commands())
 def test_a_command_of_the_manual_can_be_given(
     place: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`tidegate` takes its words and options, `make` has its target, and other commands the options shown."""
+    """Each command of an sh block has arguments and options that the command accepts."""
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").touch()
     words = shlex.split(line, comments=True)
@@ -186,7 +186,7 @@ def _mentions() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "text"), sorted(set(_mentions())))
 def test_a_command_that_is_mentioned_exists(page: str, text: str) -> None:
-    """Its words are commands, and its options are options of that command."""
+    """Each `tidegate …` in the text names an existing command and existing options."""
     words, command = shlex.split(text)[1:], COMMAND
     while hasattr(command, "resolve_command") and words and not words[0].startswith("-"):
         _, command, words = command.resolve_command(command.make_context("", words, resilient_parsing=True), words)
@@ -196,7 +196,7 @@ def test_a_command_that_is_mentioned_exists(page: str, text: str) -> None:
 
 
 def test_files_that_are_named_exist() -> None:
-    """A link or a quoted path of the checkout leads somewhere."""
+    """Each link and each quoted path of the checkout leads to a file."""
     missing = [
         f"{page.name}: {path}"
         for page in PAGES

@@ -1,4 +1,4 @@
-"""The tree of errors: each kind says its code, whose fault it is and whether to try again, and there is no error outside it."""
+"""The tree of errors: each kind has a code, a fault and whether to retry, and no error is outside the tree."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def found() -> dict[str, type[BaseException]]:
 
 
 def test_every_error_is_in_the_tree() -> None:
-    """But for those that say why they are not."""
+    """Every error class is in the tree, except those listed with a reason."""
     outside = {name for name, kind in found().items() if not issubclass(kind, TidegateError)}
 
     assert outside == set(OUTSIDE_THE_TREE)
 
 
 def test_the_drawing_is_true() -> None:
-    """It names every class of the tree with its base, its code, whose fault it is and whether to try again."""
+    """The drawing names every class of the tree with base, code, fault and retry."""
     tree = {
         kind.__name__: Kind(
             next((base.__name__ for base in kind.__bases__ if issubclass(base, TidegateError)), ""),
@@ -98,20 +98,20 @@ def test_the_drawing_is_true() -> None:
 
 @pytest.mark.parametrize("kind", sorted(drawn()))
 def test_a_kind_has_words_that_a_table_can_map(kind: str) -> None:
-    """Its code is one of EMQX's, and its fault one of four."""
+    """Each code is one of EMQX's, and each fault is one of four."""
     assert drawn()[kind].code in get_args(Code)
     assert drawn()[kind].fault in get_args(Fault)
 
 
 def test_a_fault_of_ours_has_the_code_for_it() -> None:
-    """INTERNAL_ERROR says that it is ours, and nothing else does: a user's mistake must never look like one."""
+    """Only a fault of ours has the code INTERNAL_ERROR."""
     assert {kind.code for kind in drawn().values() if kind.fault == "us"} == {"INTERNAL_ERROR"}
     assert {kind.fault for kind in drawn().values() if kind.code == "INTERNAL_ERROR"} == {"us"}
 
 
 @pytest.mark.parametrize("path", PRODUCT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_is_raised_on_purpose_is_of_the_tree(path: Path) -> None:
-    """Of Python's own errors only ValueError is raised, for a value whose place the caller knows."""
+    """Of Python's own errors, only ValueError is raised, for a value whose place the caller knows."""
     name = str(path.relative_to(ROOT))
     raised = {
         node.exc.func.id
@@ -123,7 +123,7 @@ def test_what_is_raised_on_purpose_is_of_the_tree(path: Path) -> None:
 
 
 def test_nobody_asks_for_a_module_to_know_an_error() -> None:
-    """The type is the answer. Where a function stands is asked by the table of functions alone."""
+    """No code asks for the module of an error, except the table of functions."""
     asking = [str(path.relative_to(ROOT)) for path in PRODUCT if "__module__" in path.read_text(encoding="utf-8")]
 
     assert asking == ["pipeline/sql/functions/registry.py"]
@@ -134,20 +134,20 @@ def test_nobody_asks_for_a_module_to_know_an_error() -> None:
     ["pipeline/cli", "pipeline/connectors/kafka", "pipeline/upload", "pipeline/sql/functions", "agents/stream"],
 )
 def test_only_configuration_is_a_config_error(folder: str) -> None:
-    """Commands have CommandError and NotFoundError; what Kafka says is a ConnectorError."""
+    """ConfigError is raised only for configuration."""
     wrong = [path for path in (ROOT / folder).rglob("*.py") if "raise ConfigError(" in path.read_text(encoding="utf-8")]
 
     assert wrong == []
 
 
 def test_a_name_that_is_not_there_comes_with_those_that_are() -> None:
-    """So that a person sees the one that was meant."""
+    """The error for an unknown name lists the known names."""
     assert str(NotFoundError.among("action", "hit", ["hot", "raw"])) == "no action 'hit'; there are: hot, raw"
     assert str(NotFoundError.among("rule", "x", [])) == "no rule 'x'; there are: none"
 
 
 def test_an_error_gets_its_place() -> None:
-    """Places of nested settings become one path."""
+    """The places of nested settings become one path."""
     with pytest.raises(ConfigError) as error, located("actions.s3.hot"), located("parameters.key"):
         raise ValueError("expected a key, found none")
 

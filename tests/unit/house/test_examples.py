@@ -1,4 +1,4 @@
-"""The example configurations are good: settings, rules and templates."""
+"""The example configurations are valid: settings, rules and templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_the_demo_can_be_run() -> None:
-    """examples/demo.yaml, with the demo's addresses in it, passes every check; and it is the file that the demo reads."""
+    """examples/demo.yaml with the demo's addresses passes every check, and the demo reads this file."""
     stack = Stack()
     try:
         found = problems(stack.config)

@@ -1,4 +1,4 @@
-"""The mutants of `make mutation`, and the seeds of the storms: a tool that changes nothing would find nothing."""
+"""The mutants of `make mutation`, and the seeds of the storms."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.mutation.trial import ROOT
     ],
 )
 def test_each_mutant_is_one_small_change(source: str, expected: list[str]) -> None:
-    """Comparisons, `and` and `or`, numbers, signs, statements; texts and annotations stay."""
+    """A mutant changes one comparison, `and`, `or`, number, sign or statement, and never a text or annotation."""
     assert sorted(each.source for each in mutants(source)) == sorted(expected)
 
 
 def test_what_is_mutated_exists_and_has_tests() -> None:
-    """A file that was moved would not be tried any more, and nobody would see it."""
+    """Every file that is mutated exists and has tests."""
     missing = [
         path for subject, tests in SUBJECTS.items() for path in (subject, *tests) if not Path(ROOT, path).exists()
     ]
@@ -44,5 +44,5 @@ def test_what_is_mutated_exists_and_has_tests() -> None:
     ("text", "found"), [("7", 7), ("123456", 123456), ("1234567", 0x1234567), ("c0ffee00", 0xC0FFEE00)]
 )
 def test_a_seed_is_a_number_or_a_commit(text: str, found: int) -> None:
-    """A hash may happen to have no letter in it."""
+    """A seed is a number or a commit's hash, which may consist of digits only."""
     assert seed(text) == found

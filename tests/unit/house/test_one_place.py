@@ -1,4 +1,4 @@
-"""What is done in one place only: waits are reckoned by policies, and clients of Kafka made by one function."""
+"""Two things happen in one place only: policies calculate waits, and one function makes clients of Kafka."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHER_CHANCE = {
 
 
 def test_nobody_else_makes_a_client() -> None:
-    """A client that is made elsewhere writes its lines to standard error."""
+    """No other file makes a client of Kafka, because its lines would go to standard error."""
     makers = {
         str(path.relative_to(ROOT))
         for path in PRODUCT
@@ -53,7 +53,7 @@ def plain(wait: ast.expr) -> bool:
 
 
 def test_nobody_else_reckons_a_wait() -> None:
-    """A process sleeps for a constant or for what a policy says; chance is multiplied nowhere else."""
+    """A process sleeps for a constant or for the wait of a policy, and no other file multiplies random numbers."""
     trees = {str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in PRODUCT}
 
     odd = {name for name, tree in trees.items() if not all(map(plain, sleeps(tree)))}

@@ -1,4 +1,4 @@
-"""What pip and the index are told: versions, bounds, types."""
+"""Metadata of the packages: versions, bounds, types."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PUBLIC_ALL_THE_SAME = {"_asdict", "_replace", "_make", "_fields", "_exit"}  # of
 
 
 def test_a_library_with_used_privates_has_an_upper_bound() -> None:
-    """Each private name that the product uses and does not define belongs to a library that pyproject.toml bounds."""
+    """If the product uses a private name of a library, pyproject.toml has an upper bound for the library."""
     used = {name for path in PRODUCT for name in _used(path)} - {name for path in PRODUCT for name in _defined(path)}
 
     unbounded = {library for library in PRIVATE_NAMES.values() if not _is_bounded(library)}
@@ -50,7 +50,7 @@ def test_a_library_with_used_privates_has_an_upper_bound() -> None:
 
 
 def test_the_pythons_are_those_that_are_tested() -> None:
-    """The classifiers begin with the oldest Python that pip accepts, and leave none out in between."""
+    """The classifiers begin with the oldest Python that pip accepts, and have no gap."""
     listed = [name.rpartition(" ")[2] for name in PROJECT["classifiers"] if re.search(r"Python :: 3\.\d+$", name)]
 
     assert f">={listed[0]}" == PROJECT["requires-python"]
@@ -58,7 +58,7 @@ def test_the_pythons_are_those_that_are_tested() -> None:
 
 
 def test_the_packages_say_that_they_are_typed() -> None:
-    """Each package has the marker py.typed, for whoever checks types of code that imports it."""
+    """Each package has the marker py.typed."""
     assert [name for name in PACKAGES if not (ROOT / name / "py.typed").is_file()] == []
 
 

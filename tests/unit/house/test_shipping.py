@@ -1,4 +1,4 @@
-"""What is shipped and how: the lock file, licences, and the workflows that build it all."""
+"""Shipping: the lock file, licences, and the workflows that build everything."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _workflow(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_lock_file_is_what_the_project_asks_for(python: str) -> None:
-    """Each dependency is pinned within its bounds, for each Python; if this fails: make lock."""
+    """The lock file pins each dependency within its bounds for each Python; if this fails: make lock."""
     pinned = {canonicalize_name(found[1]): found[2] for found in PINNED.finditer(LOCK)}
     environment = {**default_environment(), "python_version": python, "platform_system": "Linux"}
     asked = [Requirement(text) for text in PROJECT["dependencies"]]
@@ -47,7 +47,7 @@ def test_the_lock_file_is_what_the_project_asks_for(python: str) -> None:
 
 
 def test_the_lock_file_names_hashes_and_nobody() -> None:
-    """Each package has a hash, and no index or mirror of whoever made the file is in it."""
+    """Each package in the lock file has a hash, and the file names no index or mirror."""
     packages = re.findall(r"^([\w.-]+)==", LOCK, re.M)
 
     assert [found[1] for found in PINNED.finditer(LOCK)] == packages
@@ -55,7 +55,7 @@ def test_the_lock_file_names_hashes_and_nobody() -> None:
 
 
 def test_the_image_is_installed_from_the_lock_file() -> None:
-    """By hashes, on a Python of the classifiers, and run by nobody in particular."""
+    """The image checks hashes, uses a Python of the classifiers, and runs as an unprivileged user."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 
     assert set(re.findall(r"^FROM python:([\d.]+)-slim", text, re.M)) < set(PYTHONS)
@@ -71,7 +71,7 @@ def test_the_licences_of_others_are_named() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_ask_for_little_and_end(path: Path) -> None:
-    """Rights are given job by job and read-only at the top; each job has a time limit; each action a version."""
+    """Workflows have read-only rights at the top, rights for each job, time limits, and versions of actions."""
     flow = _workflow(path)
 
     assert flow["permissions"] in ({}, {"contents": "read"})
@@ -81,7 +81,7 @@ def test_workflows_ask_for_little_and_end(path: Path) -> None:
 
 
 def test_the_matrix_is_that_of_the_classifiers() -> None:
-    """Unit tests run on each Python that we say we run on."""
+    """The workflows run unit tests on each Python of the classifiers."""
     jobs = _workflow(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]
 
     assert jobs["unit"]["strategy"]["matrix"]["python"] == PYTHONS
@@ -89,7 +89,7 @@ def test_the_matrix_is_that_of_the_classifiers() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_say_words_that_the_script_knows(path: Path) -> None:
-    """`.ci/run` has a word for each job that calls it."""
+    """`.ci/run` knows every word with which a job calls it."""
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     called = re.findall(r"\.ci/run (\w+)", path.read_text(encoding="utf-8"))
 
@@ -99,7 +99,7 @@ def test_workflows_say_words_that_the_script_knows(path: Path) -> None:
 
 
 def test_the_script_refuses_an_unknown_word() -> None:
-    """A word with a typing error must not pass as "everything went well"."""
+    """`.ci/run` fails for an unknown word."""
     ended = subprocess.run([ROOT / ".ci" / "run", "unti"], capture_output=True, text=True, timeout=20, check=False)
 
     assert ended.returncode == 2

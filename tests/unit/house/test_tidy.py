@@ -33,7 +33,7 @@ def _name(path: Path) -> str:
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_a_file_can_be_read_in_one_go(path: Path) -> None:
-    """No file is longer than 400 lines, and none holds a function longer than 60."""
+    """No file has more than 400 lines, and no function more than 60."""
     text = path.read_text(encoding="utf-8")
 
     long_functions = [
@@ -47,7 +47,7 @@ def test_a_file_can_be_read_in_one_go(path: Path) -> None:
 
 
 def test_a_folder_can_be_taken_in_at_a_glance() -> None:
-    """No folder of the product holds more than 15 files, families of like files aside."""
+    """No folder of the product has more than 15 files, except families of similar files."""
     files = Counter(_name(path.parent) for path in PRODUCT)
 
     crowded = {name: count for name, count in files.items() if count > FILES_PER_FOLDER_MAX and name not in FAMILIES}
@@ -56,7 +56,7 @@ def test_a_folder_can_be_taken_in_at_a_glance() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=_name)
 def test_a_file_says_why_it_exists(path: Path) -> None:
-    """Each module begins with a docstring, unless it is an empty marker of a package."""
+    """Each module begins with a docstring, unless it is an empty file."""
     text = path.read_text(encoding="utf-8")
 
     assert not text.strip() or ast.get_docstring(ast.parse(text))
@@ -70,7 +70,7 @@ def test_a_file_has_a_name_that_says_something(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if path.name.startswith("test_")], ids=_name)
 def test_a_test_is_a_sentence(path: Path) -> None:
-    """Each test says in its docstring what must hold."""
+    """Each test has a docstring, which says what must hold."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
 
     silent = [
@@ -95,7 +95,7 @@ def test_architecture_names_what_exists() -> None:
 
 
 def test_architecture_shows_every_floor() -> None:
-    """What .importlinter gives a floor stands in ARCHITECTURE.md's picture of the floors."""
+    """ARCHITECTURE.md shows every floor of .importlinter."""
     floors = (ROOT / ".importlinter").read_text(encoding="utf-8").partition("layers =\n")[2].partition("\n\n")[0]
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     shown = text.partition("pipeline/cli   ")[2].partition("```")[0]
@@ -137,7 +137,7 @@ def _defines(node: ast.stmt) -> set[str]:
 
 
 def test_tests_wait_for_what_they_need() -> None:
-    """Nothing sleeps but the waiting functions. Where time is virtual a sleep takes no time; a sleep of 0 lets others go on."""
+    """Only the waiting functions sleep in real time."""
     real = [
         path for path in SOURCES if _name(path).startswith(("tests/components", "tests/faults/real", "tests/parts"))
     ]
@@ -162,7 +162,7 @@ def _imported(path: Path) -> set[str]:
 
 
 def test_no_test_is_built_on_another() -> None:
-    """What tests share stands in tests/parts or beside them, and not in a test file."""
+    """No test file imports another test file."""
     found = [
         f"{_name(path)}: {node.module}"
         for path in SOURCES

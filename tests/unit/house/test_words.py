@@ -53,14 +53,14 @@ def _events() -> dict[str, str]:
 
 
 def test_log_events_have_one_form() -> None:
-    """A log line is named `noun.verbed`, in a literal that can be searched for; its facts are key=value beside it."""
+    """The event of a log line is a literal `noun.verbed`, and its facts are key=value pairs."""
     wrong = {name: where for name, where in _events().items() if not re.fullmatch(r"[a-z_0-9]+\.[a-z_]+", name)}
 
     assert wrong == {}
 
 
 def test_log_lines_have_no_facts_in_their_text() -> None:
-    """All that is said beside the event has a name."""
+    """Every fact of a log line has a name."""
     wrong = [
         f"{path.relative_to(ROOT)}:{call.lineno}"
         for path in PRODUCT
@@ -72,7 +72,7 @@ def test_log_lines_have_no_facts_in_their_text() -> None:
 
 
 def test_the_manual_lists_every_log_event() -> None:
-    """The table of docs/operations.md is complete, and names none that nobody writes."""
+    """The table of docs/operations.md lists exactly the events that the code logs."""
     section = _page("operations.md").partition("## The log\n")[2].partition("\n## ")[0]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     listed = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
@@ -88,7 +88,7 @@ def _metrics(process: str) -> list[str]:
 
 
 def test_metrics_are_named_after_their_process() -> None:
-    """`tidegate_ingress_…` and `tidegate_worker_…`."""
+    """Metrics are named `tidegate_ingress_…` and `tidegate_worker_…`."""
     wrong = [name for process in ("ingress", "worker") for name in _metrics(process) if process != name.split("_")[1]]
 
     assert wrong == []
@@ -96,7 +96,7 @@ def test_metrics_are_named_after_their_process() -> None:
 
 
 def test_the_manual_lists_every_metric() -> None:
-    """What each counts is said in docs/ingress.md, docs/listener.md or docs/operations.md."""
+    """docs/ingress.md, docs/listener.md or docs/operations.md describes every metric."""
     text = "".join(map(_page, ("ingress.md", "listener.md", "operations.md")))
     missing = [name for process in ("ingress", "worker") for name in _metrics(process) if f"`{name}`" not in text]
 
@@ -104,7 +104,7 @@ def test_the_manual_lists_every_metric() -> None:
 
 
 def test_the_manual_names_no_metric_that_does_not_exist() -> None:
-    """Wherever a page says `tidegate_…`, a process has it."""
+    """Every metric that a page names exists."""
     known = {name for process in ("ingress", "worker") for name in _metrics(process)}
     told = {
         name
@@ -117,7 +117,7 @@ def test_the_manual_names_no_metric_that_does_not_exist() -> None:
 
 @pytest.mark.parametrize("process", ["ingress", "agents"])
 def test_a_class_name_is_used_once_in_a_process(process: str) -> None:
-    """Whoever reads one name does not have to ask which. The demo and the doctor are processes of their own."""
+    """A class name is used once in a process; the demo and the doctor are separate processes."""
     found = defaultdict(list)
     for path in PRODUCT:
         first, second = path.relative_to(ROOT).parts[:2]
@@ -130,7 +130,7 @@ def test_a_class_name_is_used_once_in_a_process(process: str) -> None:
 
 
 def test_section_marks_have_one_style() -> None:
-    """`# --- Name`, numbered where the docstring numbers."""
+    """A section mark is `# --- Name`, with a number if the docstring has numbers."""
     marks = re.compile(r"\s*#+ ?([-─—=*~]{2}|\d+\. ).*")
     form = re.compile(r"\s*# --- (\d+\. )?[A-Z].*[^-─ ]")
     wrong = [
@@ -176,7 +176,7 @@ def _name_exists(dotted: str) -> bool:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_names_in_prose_exist(path: Path) -> None:
-    """Each file and each dotted name of ours that stands in a docstring or comment."""
+    """Each file and each dotted name of ours in a docstring or comment exists."""
     stale = []
     for text in _prose(path):
         files = re.findall(r"(?<![\w./-])((?:[\w-]+/)*[a-z_]\w*\.py)\b", text)

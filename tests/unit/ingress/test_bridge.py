@@ -1,4 +1,4 @@
-"""The bridge between a connection and a producer that are played: what becomes a record, and what is acknowledged when."""
+"""The bridge between a played connection and a played producer: records and acknowledgements."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def message(mid: int, payload: bytes = b"x", *, topic: bytes = b"t/d") -> tuple[
 
 
 def test_nothing_is_acknowledged_before_kafka_has_it() -> None:
-    """The records go out in order of arrival; the acknowledgements follow Kafka's answers in that order."""
+    """Records leave in order of arrival, and acknowledgements follow Kafka's answers in that order."""
     bridge, kafka, broker = bridged()
     bridge.on_batch([message(1, b"a"), message(2, b"b")])
     kafka.sweep()
@@ -72,7 +72,7 @@ def test_nothing_is_acknowledged_before_kafka_has_it() -> None:
 
 
 def test_a_full_window_stops_reading_until_there_is_room() -> None:
-    """The window is a wish: what came in one read is taken whole, and reading goes on when Kafka has answered."""
+    """One read may exceed the window, and reading goes on after Kafka has answered."""
     bridge, kafka, broker = bridged(window=2)
     bridge.on_batch([message(1), message(2), message(3)])
     assert not broker.reading
@@ -84,7 +84,7 @@ def test_a_full_window_stops_reading_until_there_is_room() -> None:
 
 
 def test_a_refused_record_is_judged_alone_and_then_a_dead_letter() -> None:
-    """First again by itself, then to the dead letter topic; only then is it acknowledged, and what is behind it too."""
+    """A refused record is sent alone, then to the dead letter topic, and is acknowledged after that."""
     bridge, kafka, broker = bridged()
     bridge.on_batch([message(1, b"large"), message(2)])
     kafka.answer(TOO_LARGE, None)
@@ -102,7 +102,7 @@ def test_a_refused_record_is_judged_alone_and_then_a_dead_letter() -> None:
 
 
 def test_a_dead_letter_that_is_refused_too_ends_the_connection() -> None:
-    """Two dead letters are tried, the second one tiny; after that nothing is acknowledged and the broker keeps it."""
+    """After two refused dead letters nothing is acknowledged, and the broker keeps the message."""
     bridge, kafka, broker = bridged()
     bridge.on_batch([message(1, b"large" * 10_000)])
     kafka.answer(TOO_LARGE)
@@ -117,7 +117,7 @@ def test_a_dead_letter_that_is_refused_too_ends_the_connection() -> None:
 
 
 def test_an_error_that_is_not_the_records_ends_the_connection() -> None:
-    """The broker delivers it again; what the old connection brought is let go of when Kafka has answered for all."""
+    """The broker delivers the message again, and the old connection's messages are released when Kafka has answered for all."""
     bridge, kafka, broker = bridged()
     bridge.on_batch([message(1), message(2), message(0)])
     kafka.answer(DENIED, None, None)
@@ -129,7 +129,7 @@ def test_an_error_that_is_not_the_records_ends_the_connection() -> None:
 
 
 def test_qos_0_has_a_bounded_queue() -> None:
-    """What comes beyond is dropped, QoS 1 is not."""
+    """QoS 0 messages beyond the bound are dropped, and QoS 1 messages are not."""
     bridge, kafka, _ = bridged(window=60_000)
     bridge.on_batch([message(0)] * (QOS0_QUEUE_MAX + 5) + [message(7)])
 
@@ -138,7 +138,7 @@ def test_qos_0_has_a_bounded_queue() -> None:
 
 
 def test_a_message_for_an_adapter_is_acknowledged_after_its_events() -> None:
-    """It is an event and, because no filter of the source matches, no message."""
+    """A message that only an adapter wants becomes an event and not a message."""
     bridge, kafka, broker = bridged(EmqxSysAdapter())
     payload = b'{"clientid":"c","reason":"kicked"}'
     bridge.on_batch([message(4, payload, topic=b"$SYS/brokers/n/clients/c/disconnected")])
@@ -151,7 +151,7 @@ def test_a_message_for_an_adapter_is_acknowledged_after_its_events() -> None:
 
 
 def test_an_event_that_cannot_be_written_is_a_dead_letter() -> None:
-    """Nested more deeply than JSON is written: the message goes to the dead letter topic as it came."""
+    """A message whose event nests too deeply for JSON goes unchanged to the dead letter topic."""
     bridge, kafka, _ = bridged(EmqxSysAdapter())
     payload = b'{"clientid":"c","conn_props":' + b"[" * 300 + b"]" * 300 + b"}"
     bridge.on_batch([message(4, payload, topic=b"$SYS/brokers/n/clients/c/connected")])
@@ -162,7 +162,7 @@ def test_an_event_that_cannot_be_written_is_a_dead_letter() -> None:
 
 @pytest.mark.parametrize("topic", [b"$SYS/brokers/n/clients/c/subscribed", b"other/topic"])
 def test_a_message_that_nobody_wants_is_acknowledged(topic: bytes) -> None:
-    """An adapter's other topics, and what an old subscription brings: no record, and in order of arrival."""
+    """An unwanted message makes no record, and is acknowledged in order of arrival."""
     bridge, kafka, broker = bridged(EmqxSysAdapter())
     bridge.on_batch([message(1), message(2, topic=topic)])
     kafka.sweep()

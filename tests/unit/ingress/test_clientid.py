@@ -1,4 +1,4 @@
-"""Who published: the ways are tried in their order, and the record says which one answered."""
+"""The publisher of a message: ways are tried in order, and the record names the way that gave the clientid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_topic_template_takes_one_whole_level(template: str, topic: bytes, cli
 
 
 def test_the_first_way_that_answers_counts() -> None:
-    """User property before topic before payload, as configured; what does not answer is passed over."""
+    """Ways are tried in the configured order, and a way without a clientid is skipped."""
     ways = [{"user_property": "id"}, {"topic": "t/{clientid}"}, {"payload": "device.id"}]
 
     assert resolve(ways, b"t/a", b'{"device":{"id":"c"}}', {b"id": b"u"}) == (b"u", b"user_property")
@@ -48,7 +48,7 @@ def test_the_first_way_that_answers_counts() -> None:
 
 
 def test_a_payload_before_a_topic_wins_over_it() -> None:
-    """The order is the operator's, even where a less trustworthy way comes first."""
+    """The configured order counts, even if a less trustworthy way comes first."""
     ways = [{"payload": "id"}, {"topic": "t/{clientid}"}]
 
     assert resolve(ways, b"t/a", b'{"id":7}') == (b"7", b"payload")
@@ -59,5 +59,5 @@ def test_a_payload_before_a_topic_wins_over_it() -> None:
     "payload", [b"", b"{", b"[1]", b'{"id":null}', b'{"id":true}', b'{"id":1.5}', b'{"id":{}}', b'{"id":""}']
 )
 def test_only_texts_and_whole_numbers_in_a_payload_are_ids(payload: bytes) -> None:
-    """Anything else leaves the clientid unknown, and the topic becomes the key."""
+    """Other values in a payload leave the clientid unknown, and the topic becomes the key."""
     assert resolve([{"payload": "id"}], b"t", payload) == (None, b"unknown")

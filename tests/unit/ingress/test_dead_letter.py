@@ -1,4 +1,4 @@
-"""Dead letters of the ingress: whole when they fit, else cut, with size and digest of what they were."""
+"""Dead letters of the ingress: whole if they fit, else cut, with size and digest of the original."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def record(size: int) -> Outgoing:
 
 
 def test_one_that_fits_is_whole() -> None:
-    """Cause, error and source come before the original headers; the value is untouched."""
+    """Cause, error and source come before the original headers, and the value is unchanged."""
     letter = dead_letter(record(5), PROBLEM, "mqtt:plant", 10_000)
 
     assert letter == (
@@ -33,7 +33,7 @@ def test_one_that_fits_is_whole() -> None:
 
 
 def test_one_that_does_not_fit_is_cut() -> None:
-    """It says how long the value was and what its digest is, and is below the limit with room for its headers."""
+    """A cut letter has the original length and digest, and fits the limit with its headers."""
     letter = dead_letter(record(50_000), PROBLEM, "mqtt:plant", 10_000)
     headers = dict(letter.headers)
 
@@ -43,7 +43,7 @@ def test_one_that_does_not_fit_is_cut() -> None:
 
 
 def test_the_last_way_is_small_whatever_the_record_was() -> None:
-    """Without a limit that is known, value, key and headers are cut so far that any Kafka takes it."""
+    """Without a known limit, value, key and headers are cut so much that any Kafka accepts the letter."""
     odd = Outgoing(b"k" * 60_000, b"v" * 60_000, [("topic", b"t" * 60_000)], 7)
 
     assert record_bytes(dead_letter(odd, PROBLEM, "mqtt:plant", 0)) < 1024

@@ -66,7 +66,7 @@ def test_mosquitto_counts_protocols_in_its_own_way(protocol: str, version: int) 
     ],
 )
 def test_the_lines_of_mosquitto_for_an_end(line: str, clientid: str, reason: str) -> None:
-    """Each way to go has its line, and EMQX's word for it."""
+    """Each kind of end has its line, and EMQX's reason for it."""
     (event,) = told(line)
 
     assert (event.name, event.clientid, event.fields["reason"]) == ("client.disconnected", clientid, reason)
@@ -74,7 +74,7 @@ def test_the_lines_of_mosquitto_for_an_end(line: str, clientid: str, reason: str
 
 
 def test_what_was_told_at_the_connection_is_known_at_its_end() -> None:
-    """Mosquitto names only the id at the end; the rest comes from the connection, once."""
+    """Mosquitto's end line has only the clientid, and the other fields come from the connect line."""
     coming = "1795383642: New client connected from 10.0.0.1:99 as d (p5, c1, k30, u'alice')."
     going = "1795383644: Client d disconnected."
 
@@ -100,12 +100,12 @@ def test_what_was_told_at_the_connection_is_known_at_its_end() -> None:
     ],
 )
 def test_other_lines_of_mosquitto_are_no_events(line: str) -> None:
-    """A refused client has no id, an expired session is no disconnection."""
+    """A refused client has no clientid, and an expired session is not a disconnect."""
     assert told(line) == []
 
 
 def test_a_clientid_that_reads_like_a_line_is_taken_whole() -> None:
-    """An id may contain what looks like the end of the line; the last one counts."""
+    """A clientid may contain text that looks like the end of the line; the last occurrence counts."""
     clientid = "x (p5, c1, k1, u'root')."
     (event,) = told(f"1795383642: New client connected from 10.0.0.1:9 as {clientid} (p2, c1, k30).")
 
@@ -114,7 +114,7 @@ def test_a_clientid_that_reads_like_a_line_is_taken_whole() -> None:
 
 
 def test_emqx_tells_a_connection() -> None:
-    """The payload of EMQX 5: the expiry there is in milliseconds, in events in seconds."""
+    """The expiry is in milliseconds in EMQX 5's payload, and in seconds in the event."""
     payload = {
         "clientid": "a/b",
         "username": "undefined",
@@ -152,7 +152,7 @@ def test_emqx_tells_a_connection() -> None:
 
 
 def test_emqx_tells_an_end() -> None:
-    """Reason and both times; the user name when there is one."""
+    """The event has the reason, both times, and the user name if there is one."""
     payload = (
         b'{"username":"u","ts":3,"sockport":1883,"reason":"tcp_closed","protocol":"mqtt","proto_ver":4,"proto_name":"MQTT",'
         b'"ipaddress":"127.0.0.1","disconnected_at":2,"connected_at":1,"clientid":"c"}'
@@ -174,7 +174,7 @@ def test_emqx_tells_an_end() -> None:
     [("subscribed", b'{"clientid":"c"}'), ("connected", b"{"), ("connected", b"[]"), ("connected", b'{"clientid":1}')],
 )
 def test_other_payloads_of_emqx_are_no_events(what: str, payload: bytes) -> None:
-    """Subscriptions are not told, and what is not an object with a clientid is passed over."""
+    """Subscriptions make no event, and a payload without a clientid is skipped."""
     assert EmqxSysAdapter().events(f"$SYS/brokers/n/clients/c/{what}", payload, retained=False, now_ms=NOW) == []
 
 
@@ -192,7 +192,7 @@ def test_birth_and_will() -> None:
 
 
 def test_nanomq_tells_both() -> None:
-    """Payloads of NanoMQ 0.24; its way to say that there is no user name is not one."""
+    """Payloads of NanoMQ 0.24 make connect and disconnect events, without its placeholder for a missing user name."""
     adapter = NanomqStatusAdapter()
     topic = "$SYS/brokers/client_status/mqttui-3a97c5cc"
     online = (
@@ -224,7 +224,7 @@ def test_nanomq_tells_both() -> None:
 
 
 def test_an_older_nanomq_has_a_topic_for_each() -> None:
-    """Before 0.24.1 the topic says what the payload does not."""
+    """Before NanoMQ 0.24.1 the topic gives the kind of the event."""
     payload = b'{"username":"undefined","ts":1650536832226,"reason_code":"0","client_id":"c"}'
 
     (event,) = NanomqStatusAdapter().events("$SYS/brokers/disconnected", payload, retained=False, now_ms=NOW)
@@ -233,7 +233,7 @@ def test_an_older_nanomq_has_a_topic_for_each() -> None:
 
 
 def test_aws_tells_both() -> None:
-    """The lifecycle events of AWS IoT Core, with the number that puts them in order."""
+    """AWS IoT Core's lifecycle events keep the number that orders them."""
     adapter = AwsPresenceAdapter()
     common = (
         b'"clientId":"186b5","sessionIdentifier":"a4666d2a","principalIdentifier":"12345","ipAddress":"192.0.2.0",'
@@ -263,7 +263,7 @@ def test_aws_tells_both() -> None:
     ],
 )
 def test_reasons_of_aws(told: str, reason: str) -> None:
-    """EMQX's word where there is one, AWS's own in small letters where there is none."""
+    """The reason is EMQX's word, or AWS's own in lower case."""
     payload = f'{{"clientId":"c","eventType":"disconnected",{told}}}'.encode()
 
     (event,) = AwsPresenceAdapter().events("$aws/events/presence/disconnected/c", payload, retained=False, now_ms=NOW)

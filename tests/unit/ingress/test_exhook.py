@@ -1,4 +1,4 @@
-"""ExHook's bytes to records and events; the bytes are those of EMQX's protocol, not made by our own classes."""
+"""ExHook's bytes become records and events. The bytes are those of EMQX's protocol and not made with our own classes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def decoded(hook: str, request: bytes) -> Any:
 
 
 def test_a_message_has_its_true_publisher() -> None:
-    """Key, payload and headers say what EMQX knows of the publisher, and by which way we know it."""
+    """Key, payload and headers have what EMQX knows about the publisher."""
     record = publish_record(decoded("message.publish", sent.publish("d1", "t/1", b"\x00\xff")), NOW)
 
     headers = dict(record.headers)
@@ -67,7 +67,7 @@ def test_a_message_of_the_older_protocol_has_no_properties() -> None:
 
 
 def test_connected_has_what_connect_told() -> None:
-    """client.connect comes first and tells the protocol and the properties; disconnected repeats what still holds."""
+    """The connected event has the protocol and properties of client.connect, and the disconnected event repeats them."""
     reader = EventReader()
     reader.note_connect(decoded("client.connect", sent.connect("d1")))
 
@@ -102,7 +102,7 @@ def test_connected_has_what_connect_told() -> None:
 
 
 def test_a_connect_from_another_address_says_nothing_about_the_one_who_got_in() -> None:
-    """client.connect comes before the password is checked: an impostor's must not colour the true client's event."""
+    """A client.connect from another address does not affect the event of the true client."""
     reader = EventReader()
     reader.note_connect(decoded("client.connect", sent.connect("d1")))
 
@@ -150,7 +150,7 @@ def test_a_connect_from_another_address_says_nothing_about_the_one_who_got_in() 
     ],
 )
 def test_each_hook_becomes_its_event(hook: str, request_bytes: bytes, clientid: str, fields: dict[str, Any]) -> None:
-    """Name, clientid and every field, from the bytes that EMQX sends."""
+    """Each hook becomes an event with its name, clientid and all fields."""
     event = EventReader().event(hook, decoded(hook, request_bytes), NOW)
 
     assert (event.name, event.clientid, event.fields) == (hook, clientid, fields)
@@ -159,7 +159,7 @@ def test_each_hook_becomes_its_event(hook: str, request_bytes: bytes, clientid: 
 
 
 def test_every_call_of_the_protocol_has_its_name() -> None:
-    """The 19 hooks and the two calls about the provider are what EMQX may call; each has an answer of the right kind."""
+    """Each of EMQX's 19 hooks and two provider calls has an answer of the right kind."""
     names = {call.rpc for call in wire.CALLS.values()}
     valued = {hook for hook, call in wire.CALLS.items() if call.answer}
 
@@ -170,7 +170,7 @@ def test_every_call_of_the_protocol_has_its_name() -> None:
 
 
 def test_calls_that_decide_or_carry_a_password_are_not_looked_into() -> None:
-    """And the password, field 4 of ClientInfo, is not even declared where it comes along with other fields."""
+    """Calls that carry a password are not decoded, and the password field is not even declared."""
     unread = {hook for hook, call in wire.CALLS.items() if not call.is_read}
     client = wire.CALLS["client.connected"].request.DESCRIPTOR.fields_by_name["clientinfo"].message_type
 
@@ -180,7 +180,7 @@ def test_calls_that_decide_or_carry_a_password_are_not_looked_into() -> None:
 
 
 def test_emqx_is_asked_only_for_what_is_wanted() -> None:
-    """Messages only with filters, and never a hook that carries a password or decides something."""
+    """The ingress registers message hooks only with filters, and never a hook that carries a password or decides."""
     by_default = hooks(ExHookSource())
     with_messages = hooks(ExHookSource(events=["message.dropped"], messages=["t/#"]))
 

@@ -1,4 +1,4 @@
-"""Records for which nobody waits: how many there may be, and the word for each that is lost."""
+"""Records of ExHook for which no sender waits: their bound, and the count of lost ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def counted(source: str, name: str, **labels: str) -> float:
 
 @pytest.mark.parametrize("limit", [{"records_max": 2}, {"bytes_max": 20}])
 def test_what_is_beyond_the_bound_is_dropped_and_counted(limit: dict[str, int]) -> None:
-    """By number or by bytes; one line says so until all is well again, and an answer makes room."""
+    """Records beyond the bound are dropped and counted, with one log line until the outbox is empty."""
     name = f"bound {limit}"
     box, kafka = outbox(name, **limit)
     with structlog.testing.capture_logs() as lines:
@@ -50,7 +50,7 @@ def test_what_is_beyond_the_bound_is_dropped_and_counted(limit: dict[str, int]) 
 
 
 def test_a_record_that_is_larger_than_the_bound_is_taken_alone() -> None:
-    """Else it could never go; the next one waits for it."""
+    """A record larger than the bound is accepted if the outbox is empty, and the next one waits."""
     box, kafka = outbox("large", bytes_max=5)
 
     assert box.offer("t", record(50))
@@ -60,7 +60,7 @@ def test_a_record_that_is_larger_than_the_bound_is_taken_alone() -> None:
 
 
 def test_a_dropping_outbox_says_so_again_after_it_was_empty() -> None:
-    """One line for each time that it is full, not for each record."""
+    """Each time that the outbox is full is logged once."""
     box, kafka = outbox("again", records_max=1)
     with structlog.testing.capture_logs() as lines:
         for _ in range(2):
@@ -72,7 +72,7 @@ def test_a_dropping_outbox_says_so_again_after_it_was_empty() -> None:
 
 
 def test_empty_is_when_kafka_has_all() -> None:
-    """Whoever stops waits for the last answer."""
+    """The outbox is empty after Kafka's last answer."""
     box, kafka = outbox("empty")
     seen = [box.empty.is_set()]
     box.offer("t", record())
@@ -87,7 +87,7 @@ def test_empty_is_when_kafka_has_all() -> None:
 
 
 def test_what_kafka_refuses_for_good_is_a_dead_letter_once() -> None:
-    """If that is refused too, or for another reason, it is dropped and counted; each frees its place."""
+    """A refused record becomes a dead letter, and a refused dead letter is dropped and counted."""
     box, kafka = outbox("refused")
     box.offer("t", record())
     box.offer("t", record())
@@ -104,7 +104,7 @@ def test_what_kafka_refuses_for_good_is_a_dead_letter_once() -> None:
 
 
 def test_the_gauges_tell_of_the_oldest_record() -> None:
-    """How many are under way, and for how long the first has waited."""
+    """The gauges give the number of records under way and the age of the first."""
     box, kafka = outbox("gauges")
     for at_ms in (1000, 3000):
         box.offer("t", record(at_ms=at_ms))
@@ -121,7 +121,7 @@ def test_the_gauges_tell_of_the_oldest_record() -> None:
 
 
 def test_whoever_waits_for_room_gets_it_or_the_time_is_over() -> None:
-    """At once when there is room; with the next answer; or not within the time that was given."""
+    """A caller gets room at once, with the next answer, or not before its time limit."""
     box, kafka = outbox("room", records_max=1)
 
     async def story() -> list[Any]:

@@ -1,4 +1,4 @@
-"""Reconciling: whichever filter of an earlier configuration brought a message, it is among those unsubscribed."""
+"""Every filter of an earlier configuration that brought a message is among those that are unsubscribed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ levels = st.sampled_from(["a", "b", "", "π", "$SYS"])
 
 @given(st.lists(levels, min_size=1, max_size=6), st.data())
 def test_every_filter_that_matches_is_found(topic_levels: list[str], data: st.DataObject) -> None:
-    """Put `+` and `#` anywhere: if the filter matches the topic, it is in the list."""
+    """Every filter with `+` and `#` that matches the topic is in the list."""
     topic = "/".join(topic_levels)
     chosen = [data.draw(st.sampled_from([level, "+"])) for level in topic_levels]
     cut = data.draw(st.integers(0, len(chosen)))
@@ -23,7 +23,7 @@ def test_every_filter_that_matches_is_found(topic_levels: list[str], data: st.Da
 
 
 def test_a_topic_at_its_limits_costs_little() -> None:
-    """The longest topic name, in one level and in very many, gives few filters that fit into a packet."""
+    """The longest topic name gives few filters, which fit into a packet."""
     for topic in ("x" * 65_535, "/" * 65_535):
         found = filters_matching(topic)
         assert len(found) < 20
@@ -32,7 +32,7 @@ def test_a_topic_at_its_limits_costs_little() -> None:
 
 @given(st.lists(levels, min_size=1, max_size=12))
 def test_nothing_else_is_found_and_not_too_much(topic_levels: list[str]) -> None:
-    """Each is a filter, matches the topic, and their number has a limit."""
+    """Each filter in the list matches the topic, and their number is limited."""
     topic = "/".join(topic_levels)
     found = [each for each in filters_matching(topic) if each]
 

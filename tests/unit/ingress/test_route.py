@@ -1,4 +1,4 @@
-"""Routes: what is worked out once for a topic gives the same record as working it out for each message."""
+"""A route prepares a topic once, and gives the same record as separate work for each message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_topic_that_settles_everything_is_prepared() -> None:
 
 
 def test_a_payload_that_is_asked_first_is_never_prepared() -> None:
-    """The next message of the topic may name another client."""
+    """A topic whose payload gives the clientid is not prepared, because the next message may have another one."""
     route = router(ClientidFrom(payload="id"), ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
 
     route.record((b"t/d/up", b'{"id":"x"}', 0x32, 1, ()), 5)
@@ -33,14 +33,14 @@ def test_a_payload_that_is_asked_first_is_never_prepared() -> None:
 
 
 def test_without_any_way_the_topic_is_the_key() -> None:
-    """The order of the topic is kept, and the record says that the clientid is unknown."""
+    """The key is the topic, and the record says that the clientid is unknown."""
     record = router().route(b"t/x").record((b"t/x", b"", 0x30, 0, ()), 5)
 
     assert record == (b"t/x", b"", [("topic", b"t/x"), ("clientid_from", b"unknown")], 5)
 
 
 def test_adapters_and_filters_are_matched_by_themselves() -> None:
-    """An adapter's topic is forwarded as a message only when a filter of the source matches too."""
+    """A message of an adapter's topic is forwarded only if a filter of the source matches too."""
     ours, other = router(), router(filters=("$share/group/u/#",))
 
     assert (ours.route(b"t/d/status").forwarded, len(ours.route(b"t/d/status").adapters)) == (True, 1)
@@ -50,7 +50,7 @@ def test_adapters_and_filters_are_matched_by_themselves() -> None:
 
 
 def test_the_memory_is_bounded() -> None:
-    """Very many topics and very long ones are forgotten again."""
+    """Very many topics and very long topics are forgotten again."""
     some = router()
     for n in range(ROUTES_MAX + 10):
         some.route(b"t/%d" % n)
@@ -60,7 +60,7 @@ def test_the_memory_is_bounded() -> None:
 
 
 def test_properties_are_told_as_rules_see_them() -> None:
-    """The last of equal user properties wins, all are in the pairs, and what concerns one hop is left out."""
+    """The last of equal user properties counts, the pairs have all, and properties of one hop are left out."""
     decoded = [(0x26, (b"a", b"1")), (0x26, (b"a", b"2")), (0x03, b"text"), (0x0B, 9), (0x23, 1), (0x02, 60)]
 
     assert properties_object(decoded) == {
@@ -72,7 +72,7 @@ def test_properties_are_told_as_rules_see_them() -> None:
 
 
 def test_a_user_property_names_the_client_of_its_message_alone() -> None:
-    """The last of equal ones; no other property can, and neither key nor headers are kept for the next message."""
+    """The last of equal user properties gives the clientid, and nothing is kept for the next message."""
     route = router(ClientidFrom(user_property="id"), ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
     message = (b"t/d/up", b"x", 0x32, 1)
     pairs = ((0x26, (b"id", b"old")), (0x26, (b"id", b"truck")), (0x26, (b"other", b"no")))
@@ -88,7 +88,7 @@ def test_a_user_property_names_the_client_of_its_message_alone() -> None:
 
 
 def test_a_retained_message_is_never_prepared() -> None:
-    """Whether it is wanted is decided for each."""
+    """The decision about a retained message is made for each one."""
     route = router(ClientidFrom(topic="t/{clientid}/up")).route(b"t/d/up")
 
     record = route.record((b"t/d/up", b"x", 0x33, 1, ()), 5)
@@ -98,7 +98,7 @@ def test_a_retained_message_is_never_prepared() -> None:
 
 
 def test_a_topic_that_an_adapter_wants_is_never_prepared() -> None:
-    """Each of its messages may be an event."""
+    """A topic that an adapter wants is not prepared, because each message may be an event."""
     route = router(ClientidFrom(topic="t/{clientid}/status")).route(b"t/d/status")
 
     route.record((b"t/d/status", b"x", 0x32, 1, ()), 5)
@@ -107,7 +107,7 @@ def test_a_topic_that_an_adapter_wants_is_never_prepared() -> None:
 
 
 def test_a_topic_is_remembered_up_to_its_bound() -> None:
-    """A longer one is worked out each time."""
+    """A topic beyond the length limit is not remembered."""
     some = router()
     for size in (TOPIC_BYTES_REMEMBERED_MAX, TOPIC_BYTES_REMEMBERED_MAX + 1):
         some.route(b"t" * size)

@@ -1,4 +1,4 @@
-"""The window: acknowledgements leave in the order of arrival, in whatever order Kafka answers."""
+"""The window: acknowledgements leave in the order of arrival, whatever the order of Kafka's answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def filled(mids: list[int], *, messages_max: int = 100, bytes_max: int = 1000) -
 
 @given(st.permutations(range(1, 9)), st.data())
 def test_acknowledgements_leave_in_the_order_of_arrival(order: list[int], data: st.DataObject) -> None:
-    """Kafka answers in any order, and the window is looked at in between: the order of arrival is kept."""
+    """Kafka may answer in any order, and acknowledgements keep the order of arrival."""
     window, deliveries = filled(list(range(1, 9)))
     acknowledged: list[int] = []
     for position in order:
@@ -32,7 +32,7 @@ def test_acknowledgements_leave_in_the_order_of_arrival(order: list[int], data: 
 
 
 def test_nothing_overtakes_a_message_that_is_not_done() -> None:
-    """The front holds back what is done behind it."""
+    """A message without an answer holds back all later ones."""
     window, deliveries = filled([1, 2, 3])
     deliveries[1](None, None)
     deliveries[2](None, None)
@@ -42,7 +42,7 @@ def test_nothing_overtakes_a_message_that_is_not_done() -> None:
 
 
 def test_qos_0_counts_and_is_never_acknowledged() -> None:
-    """A message without a packet identifier takes its place in the order and leaves silently."""
+    """A message without a packet identifier has its place in the order and gets no acknowledgement."""
     window, deliveries = filled([0, 7, 0])
     for each in deliveries:
         each(None, None)
@@ -51,7 +51,7 @@ def test_qos_0_counts_and_is_never_acknowledged() -> None:
 
 
 def test_it_is_full_by_number_and_by_bytes() -> None:
-    """Either limit pauses reading; settling makes room again."""
+    """Either limit pauses reading, and answers make room again."""
     by_number, (first, _) = filled([1, 2], messages_max=2)
     by_bytes, _ = filled([1, 2], bytes_max=10)
     assert by_number.full
@@ -64,7 +64,7 @@ def test_it_is_full_by_number_and_by_bytes() -> None:
 
 
 def test_a_failure_is_kept_with_its_error_and_holds_its_place() -> None:
-    """Who failed is told once; it stays at the front until someone decides."""
+    """A failed message is reported once and stays at the front until it is settled."""
     window, (first, second) = filled([1, 2])
     second(None, None)
     first("refused", None)
@@ -78,7 +78,7 @@ def test_a_failure_is_kept_with_its_error_and_holds_its_place() -> None:
 
 
 def test_what_leaves_the_window_frees_its_bytes() -> None:
-    """And says how many left: reading goes on when there is room for bytes again."""
+    """The window reports how many bytes left, so that reading can go on."""
     window, deliveries = filled([1, 0, 3], bytes_max=15)
     full = window.full
     for delivery in deliveries[:2]:

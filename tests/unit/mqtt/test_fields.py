@@ -1,4 +1,4 @@
-"""The fields of packets: numbers of variable length, texts and topic names, and what of them is refused."""
+"""The fields of packets: numbers of variable length, texts and topic names, and refused forms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.mqtt.fields import (
 
 @given(st.integers(0, 268_435_455), st.binary(max_size=3))
 def test_a_length_is_read_as_it_was_written(value: int, behind: bytes) -> None:
-    """Up to the largest that four bytes hold; what stands behind it does not matter."""
+    """A length of up to four bytes is read back, whatever bytes follow."""
     written = written_varint(value)
 
     assert varint(written + behind, 0, len(written + behind)) == (value, len(written))
@@ -32,19 +32,19 @@ def test_a_length_is_read_as_it_was_written(value: int, behind: bytes) -> None:
     [(0, "00"), (127, "7f"), (128, "8001"), (16_383, "ff7f"), (16_384, "808001"), (268_435_455, "ffffff7f")],
 )
 def test_lengths_are_those_of_the_specification(value: int, written: str) -> None:
-    """The borders of MQTT 5.0's table 1-1."""
+    """Lengths match the limits in MQTT 5.0's table 1-1."""
     assert written_varint(value).hex() == written
 
 
 @pytest.mark.parametrize(("b", "problem"), [(b"\xff\xff\xff\xff\x01", "found a fifth"), (b"\x80\x00", "as few bytes")])
 def test_a_length_that_cannot_be_is_refused(b: bytes, problem: str) -> None:
-    """Five bytes, and more bytes than the number needs."""
+    """A length of five bytes, or with more bytes than needed, is refused."""
     with pytest.raises(ProtocolError, match=problem):
         varint(b, 0, len(b))
 
 
 def test_a_reader_reads_from_beginning_to_end() -> None:
-    """Numbers, bytes with their length, and nothing that is not there."""
+    """A reader reads numbers and bytes in order, and refuses to read beyond the end."""
     body = Reader(b"\x05" + written_text("ü".encode()) + b"\x02ab" + b"rest")
 
     assert body.number(1) == 5
@@ -63,7 +63,7 @@ def test_a_reader_reads_from_beginning_to_end() -> None:
 
 @pytest.mark.parametrize("value", [b"\xff", b"\xed\xa0\x80", b"a\0b"])
 def test_a_text_is_utf_8_without_the_null_character(value: bytes) -> None:
-    """A surrogate is not UTF-8 either."""
+    """A text with a surrogate or the null character is refused."""
     with pytest.raises(ProtocolError) as refused:
         checked_text(value)
 
@@ -72,7 +72,7 @@ def test_a_text_is_utf_8_without_the_null_character(value: bytes) -> None:
 
 @pytest.mark.parametrize(("value", "code"), [(b"", 0x90), (b"a/+", 0x90), (b"#", 0x90), (b"a\0", 0x81)])
 def test_a_topic_name_has_no_wildcards(value: bytes, code: int) -> None:
-    """It is a text, and it is not empty."""
+    """A topic name is a text without wildcards that is not empty."""
     with pytest.raises(ProtocolError) as refused:
         checked_topic(value)
 
@@ -80,7 +80,7 @@ def test_a_topic_name_has_no_wildcards(value: bytes, code: int) -> None:
 
 
 def test_an_error_says_what_to_do_and_what_to_tell() -> None:
-    """A new connection may do better; `problem` is what the other side is told."""
+    """The error can be retried, and its `problem` is the code for the other side."""
     error = ProtocolError(0x81, "expected UTF-8 in a text")
 
     assert isinstance(error, RetryableError)

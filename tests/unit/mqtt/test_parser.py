@@ -1,4 +1,4 @@
-"""The parser: packets come out whole and in order however the bytes are cut, and what is not MQTT is refused in words."""
+"""The parser gives whole packets in order, whatever the pieces of bytes, and refuses what is not MQTT."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WRITTEN = {0: b"", 1: b"\x01\x01", 20: b"\x26\x00\x01a\x00\x02bc" * 20}  # by th
 
 @given(sent=st.lists(messages, max_size=12), v5=st.booleans(), chance=st.randoms(use_true_random=False))
 def test_any_cut_of_the_bytes_gives_the_same_packets(sent: list[Publish], v5: bool, chance: random.Random) -> None:
-    """Random streams with other packets in between, cut at random places down to single bytes."""
+    """Random streams that are cut at random places give the same packets."""
     stream, expected = b"", []
     for topic, payload, first, mid, properties in sent:
         written = WRITTEN[len(properties)] if v5 else None
@@ -56,7 +56,7 @@ def test_any_cut_of_the_bytes_gives_the_same_packets(sent: list[Publish], v5: bo
 
 
 def test_single_bytes_give_the_same_packets() -> None:
-    """One byte a read, with a length of three bytes among them."""
+    """One byte a read gives the same packets, also with a length of three bytes."""
     stream = publish(b"a/b", bytes(20_000)) + PINGRESP + publish(b"c", b"")
     parser = Parser(v5=True)
 
@@ -66,7 +66,7 @@ def test_single_bytes_give_the_same_packets() -> None:
 
 
 def test_neighbouring_messages_are_one_run() -> None:
-    """A run ends only where another packet stands: the bookkeeping is done once a run."""
+    """Only another kind of packet ends a run of messages."""
     parser = Parser(v5=False)
     one = publish(b"t", b"x", properties=None)
 
@@ -89,26 +89,26 @@ def test_neighbouring_messages_are_one_run() -> None:
     ],
 )
 def test_what_is_not_mqtt_is_refused_in_words(packet: bytes, words: str) -> None:
-    """The error names what was expected and what was found."""
+    """The error says what was expected and what was found."""
     with pytest.raises(ProtocolError, match=words):
         Parser(v5=True).feed(packet)
 
 
 @given(st.binary(max_size=300), st.booleans())
 def test_no_bytes_raise_anything_else(noise: bytes, v5: bool) -> None:
-    """Whatever a server sends, the parser answers with packets or with a ProtocolError."""
+    """Any bytes give packets or a ProtocolError."""
     parser = Parser(v5=v5)
     with contextlib.suppress(ProtocolError):
         parser.feed(noise)
 
 
 def test_acknowledgements_are_joined_in_order() -> None:
-    """One PUBACK of four bytes for each packet identifier."""
+    """Each packet identifier gives one PUBACK of four bytes."""
     assert acknowledgements([1, 65535, 258]) == b"\x40\x02\x00\x01\x40\x02\xff\xff\x40\x02\x01\x02"
 
 
 def test_paho_still_has_what_the_client_overrides_and_calls() -> None:
-    """Names without a promise of paho's: a release that drops one fails here and not in production."""
+    """paho still has every private name that the client uses."""
     methods = (
         "_packet_handle",
         "_packet_queue",

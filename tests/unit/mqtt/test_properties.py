@@ -1,4 +1,4 @@
-"""MQTT 5's properties: what paho writes is read back, and what a stranger may not send is refused with its reason code."""
+"""MQTT 5's properties: those that paho writes are read back, and forbidden ones are refused with their reason code."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_table_is_that_of_paho() -> None:
     ],
 )
 def test_each_packet_may_have_what_paho_allows_it(allowed: frozenset[int], packet_type: int) -> None:
-    """The sets of allowed properties are table 2-4's columns, as paho has them too."""
+    """The allowed properties of each packet are those of table 2-4, as in paho."""
     table = Properties(packet_type).properties
 
     assert allowed == {identifier for identifier, (_, packets) in table.items() if packet_type in packets}
@@ -91,7 +91,7 @@ def test_each_packet_may_have_what_paho_allows_it(allowed: frozenset[int], packe
     "packed", [b"\x26\x00\x01a\x00\x09b", b"\x02\x00", b"\x26\x00", b"\x0b\x80", b"\x03\x00\x09short"]
 )
 def test_a_value_that_reaches_beyond_the_end_is_refused(packed: bytes) -> None:
-    """Whatever the kind of its value, and on both sides."""
+    """A value of any kind that reaches beyond the end is refused on both sides."""
     with pytest.raises(ProtocolError, match="reaches beyond them") as refused:
         decode(packed, OF_PUBLISH_BY_SERVER)
 
@@ -115,7 +115,7 @@ def test_a_value_that_reaches_beyond_the_end_is_refused(packed: bytes) -> None:
     ],
 )
 def test_a_stranger_may_not_send(packed: bytes, allowed: frozenset[int], code: int) -> None:
-    """Each with MQTT 5's code for it."""
+    """Each forbidden property is refused with MQTT 5's code for it."""
     with pytest.raises(ProtocolError) as refused:
         decode_checked(packed, allowed)
 
@@ -123,7 +123,7 @@ def test_a_stranger_may_not_send(packed: bytes, allowed: frozenset[int], code: i
 
 
 def test_a_server_is_not_checked_as_a_stranger_is() -> None:
-    """Text that is not UTF-8 would come again on each new connection; so it is taken from a server."""
+    """Text from a server that is not UTF-8 is accepted, because it would come again on each new connection."""
     (found,) = decode(b"\x26\x00\x01\xff\x00\x00", OF_PUBLISH_BY_SERVER)
 
     assert found == (0x26, (b"\xff", b""))
@@ -131,13 +131,13 @@ def test_a_server_is_not_checked_as_a_stranger_is() -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise_anything_else(noise: bytes) -> None:
-    """Whatever comes, the answer is properties or a ProtocolError."""
+    """Any bytes give properties or a ProtocolError."""
     with contextlib.suppress(ProtocolError):
         check(decode(noise, frozenset(KNOWN_PROPERTIES)))
 
 
 def test_what_is_written_is_read_back() -> None:
-    """Numbers of each size and a text, with their length before them."""
+    """Numbers of each size and a text are written and read back with their length."""
     values: dict[int, bytes | int] = {0x21: 5, 0x27: 70_000, 0x28: 0, 0x1F: "größer".encode()}
 
     written = written_properties(values)

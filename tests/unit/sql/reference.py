@@ -1,8 +1,4 @@
-"""The language once more, slowly: an interpreter over the syntax tree that follows the manual sentence by sentence.
-
-It shares values, operators and functions with the compiler, but none of its decisions: no static scopes, no order
-changed, nothing decoded early or late, no literal treated specially. The property tests compare the two.
-"""
+"""An interpreter of the language over the syntax tree, which is slow and follows the manual sentence by sentence."""
 
 from __future__ import annotations
 
@@ -35,8 +31,7 @@ def evaluate(tree: n.Statement, event: Event, context: Context) -> list[dict[str
 
 
 class Interpreter:
-    """Records are looked up in order: the first that does not give `undefined` answers. `layers` are (kind, map)
-    pairs."""
+    """Looks names up in layers in order; the first that does not give `undefined` counts. `layers` are (kind, map) pairs."""
 
     def __init__(self, event: Event, context: Context) -> None:
         self.event = event
@@ -53,7 +48,7 @@ class Interpreter:
         return [output]
 
     def outside(self, condition: n.Expression, record: dict[str, Any]) -> bool:
-        """WHERE or INCASE, where functions of the message know nothing."""
+        """WHERE or INCASE, in which functions of the message give undefined."""
         self.condition_only = True
         try:
             return self.condition(condition, [record])

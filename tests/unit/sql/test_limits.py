@@ -1,4 +1,4 @@
-"""A hostile rule or payload ends in an error, soon, and reaches nothing."""
+"""A hostile rule or payload ends in an error soon, and reaches nothing."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_function_that_asks_too_much_fails_soon(expression: str) -> None:
     ("function", "window"), [("gunzip", 31), ("zip_uncompress", 15), ("unzip", -15)], ids=["gzip", "zlib", "deflate"]
 )
 def test_a_bomb_does_not_unpack(function: str, window: int) -> None:
-    """A small payload that unpacks to very much is refused at the bound, whatever it is packed with."""
+    """A small payload that unpacks to very much is refused at the bound, for every kind of compression."""
     packer = zlib.compressobj(9, zlib.DEFLATED, window)
     bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(70)) + packer.flush()
     assert len(bomb) < 100_000
@@ -75,7 +75,7 @@ def test_a_bomb_does_not_unpack(function: str, window: int) -> None:
 
 
 def test_gzip_files_behind_each_other_share_one_bound() -> None:
-    """Many members that are each small enough are together too large."""
+    """Many small members of a gzip file share one bound."""
     member = gzip.compress(bytes(16_000_000))
 
     with pytest.raises(EvaluationError, match="unpacks to more"):
@@ -95,7 +95,7 @@ def test_deep_json_is_read_to_a_fixed_depth(read: str) -> None:
 
 
 def test_many_brackets_are_not_depth() -> None:
-    """A payload with thousands of small objects is read as any other, with integers of any length; brackets in text are text."""
+    """A payload with thousands of small objects is read normally, and brackets in text do not count."""
     wide = json.dumps({"a": [{"n": [index]} for index in range(3000)], "big": 10**30, "text": "[{" * 3000})
 
     assert evaluated("nth(3000, payload.a)", wide.encode()) == {"n": [2999]}
@@ -104,7 +104,7 @@ def test_many_brackets_are_not_depth() -> None:
 
 @pytest.mark.parametrize("innermost", [1, 2**70, {}], ids=["narrow", "wide", "empty"])
 def test_a_row_that_nests_too_deeply_has_no_json_form(innermost: object) -> None:
-    """254 levels can be written; encoding more says so instead of crashing, on every Python and for integers of any length."""
+    """A row may nest 254 levels, and a deeper one gives an error on every Python."""
 
     def nested(levels: int) -> object:
         value = innermost
@@ -144,7 +144,7 @@ def doubled(first: str, step: str, times: int = 40) -> str:
     ],
 )
 def test_what_doubles_with_each_alias_ends_at_a_bound(first: str, step: str) -> None:
-    """Text and integers cannot be grown beyond a bound by a chain of aliases."""
+    """A chain of aliases cannot make text or integers larger than a bound."""
     program = compile_statement(doubled(first, step))
     with within(5), pytest.raises(EvaluationError, match=r"longer than|more than"):
         program.evaluate(Event({"topic": "t", "payload": b"a" * 1000}, 0, ("t", 0, 0)))
@@ -155,13 +155,13 @@ def test_what_doubles_with_each_alias_ends_at_a_bound(first: str, step: str) -> 
     ["[@, @]", "mput('a', @, mput('b', @, map_new()))", "coalesce([[@, @]])", "case when true then [@, @] end"],
 )
 def test_a_structure_that_repeats_itself_is_refused(step: str) -> None:
-    """Shared parts cost nothing until they are written out; a statement that doubles them again and again is no rule."""
+    """A statement that doubles a shared value again and again is refused."""
     with pytest.raises(SqlError, match="aliases may repeat it"):
         compile_statement(doubled("payload.a", step))
 
 
 def test_nested_aliases_that_repeat_themselves_are_refused() -> None:
-    """The same by writing an alias twice under the next one."""
+    """A statement that writes an alias twice under the next one again and again is refused."""
     fields = ["payload.a AS a0", *(f"a{i} AS a{i + 1}.l, a{i} AS a{i + 1}.r" for i in range(40))]
 
     with pytest.raises(SqlError, match="aliases may repeat it"):
@@ -175,7 +175,7 @@ def test_a_long_statement_is_no_growth() -> None:
 
 
 def test_a_value_in_a_table_is_bounded() -> None:
-    """Records cannot grow a value by taking it out, doubling it and putting it back."""
+    """Records cannot grow a value in a table by reading, doubling and storing it."""
     context = Context(store={})
     program = compile_statement(
         "SELECT kv_store_put('k', [kv_store_get('k'), kv_store_get('k')]) AS r FROM \"t\"", context
@@ -190,7 +190,7 @@ def test_a_value_in_a_table_is_bounded() -> None:
 
 
 def test_foreach_takes_a_bounded_number_of_elements() -> None:
-    """Less without DO, where each row holds the whole list again. The next record works."""
+    """FOREACH has a bound, which is lower without DO, and the next record works."""
     whole = compile_statement('FOREACH payload.a FROM "t"')
     small = compile_statement('FOREACH payload.a DO item FROM "t"')
 
@@ -210,7 +210,7 @@ def test_foreach_takes_a_bounded_number_of_elements() -> None:
 )
 @pytest.mark.parametrize("pattern", [r"^(a|aa)+\1$(?!x)c", r"(?=(a+)+$)b", r"(a+a+)+y(?<=z)", r"(?:a?){40}a{40}(?!.)b"])
 def test_a_pattern_that_explodes_ends_in_time(call: str, pattern: str) -> None:
-    """What RE2 cannot take ends in an error at a time limit, or has an answer before it; the next search works."""
+    """A slow pattern ends at a time limit, and the next search works."""
     with within(1), contextlib.suppress(EvaluationError):
         evaluated(call.format(f"'{pattern}'"), b"a" * 5000)
 
@@ -219,7 +219,7 @@ def test_a_pattern_that_explodes_ends_in_time(call: str, pattern: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["a*b|", "a"])
 def test_very_many_matches_end_in_time(pattern: str) -> None:
-    """A pattern that scans the rest for each empty match, and millions of matches, stop at a time limit."""
+    """Millions of matches, and a pattern with many empty matches, end at a time limit."""
     with within(5), pytest.raises(EvaluationError, match="took longer than 1 s"):
         evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"a" * 8_000_000)
 
@@ -241,7 +241,7 @@ def test_getenv_sees_its_prefix_only(monkeypatch: pytest.MonkeyPatch) -> None:
     ["def f: f; f", "[range(1e12)]", 'import "x" as x; .', "input_filename", '"a" * 1e10', "last(repeat(1))"],
 )
 def test_a_jq_program_cannot_stall_or_leave(program: str) -> None:
-    """The child is ended when it is late; files and modules are out of reach."""
+    """A slow jq child is ended, and it reaches no files or modules."""
     with within(5), pytest.raises(EvaluationError):
         evaluated(f"jq('{program}', '1', 300)")
 
@@ -256,7 +256,7 @@ def test_jq_sees_no_environment_and_lives_on() -> None:
 
 
 def test_a_table_holds_a_bounded_number_of_keys() -> None:
-    """A rule that stores a key for each message fails at the bound, it does not fill the memory."""
+    """A rule that stores a key for each message fails at the bound."""
     context = Context(store={("str", str(i)): i for i in range(100_000)})
 
     with pytest.raises(EvaluationError, match="full"):

@@ -17,7 +17,7 @@ EXAMPLES = [(f.name, call, result) for f in FUNCTIONS.values() for call, result 
 
 
 def test_the_manual_has_the_chapter_on_functions_that_the_declarations_give() -> None:
-    """If this fails: python -m pipeline.sql.manual docs/rule-language.md"""
+    """The chapter is the output of python -m pipeline.sql.manual docs/rule-language.md."""
     assert functions_chapter() in PAGE
 
 
@@ -44,5 +44,5 @@ def test_an_example_is_true(name: str, call: str, result: str) -> None:
 
 @pytest.mark.parametrize("name", sorted([*FILTERS, *BUILT_IN]))
 def test_a_filter_is_in_the_manual(name: str) -> None:
-    """No filter of templates goes unmentioned."""
+    """The manual names every filter of templates."""
     assert name in PAGE

@@ -1,4 +1,4 @@
-"""Programs: what they tell about themselves, their errors, and that they are pure."""
+"""Programs: their facts, their errors, and that they are pure."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def event(payload: bytes = b'{"x":1}', offset: int = 1, **columns: Any) -> Event
     ],
 )
 def test_a_program_names_the_columns_that_it_reads(statement: str, columns: frozenset[str] | None) -> None:
-    """So that nothing else need be prepared per record."""
+    """A program names its columns, so that the worker prepares no others."""
     assert compile_statement(statement).columns == columns
 
 
 def test_a_program_names_its_sources() -> None:
-    """FROM is for the caller to match."""
+    """A program names the sources of FROM, which the caller matches."""
     assert compile_statement("SELECT 1 FROM \"t/#\", 'u', v").topics == ("t/#", "u", "v")
 
 
@@ -52,7 +52,7 @@ def test_a_program_names_its_sources() -> None:
     ],
 )
 def test_a_refusal_points_at_the_place(statement: str, line: int, column: int, words: str, caret: str) -> None:
-    """Line, column, the text of the line, and a caret under the place."""
+    """The error has line, column, the text of the line, and a caret under the place."""
     with pytest.raises(SqlError) as raised:
         compile_statement(statement)
 
@@ -76,7 +76,7 @@ def test_a_refusal_points_at_the_place(statement: str, line: int, column: int, w
     ],
 )
 def test_an_error_names_the_expression_and_what_was_found(expression: str, message: str) -> None:
-    """The innermost expression, the value and its type."""
+    """The error names the innermost expression, and the value with its type."""
     program = compile_statement(f'SELECT {expression} AS r FROM "t"')
 
     with pytest.raises(EvaluationError) as raised:
@@ -86,7 +86,7 @@ def test_an_error_names_the_expression_and_what_was_found(expression: str, messa
 
 
 def test_text_of_the_author_never_becomes_code() -> None:
-    """Names, keys and strings that look like Python are only text."""
+    """Names, keys and strings that look like Python stay text."""
     sql = """SELECT 'U' AS a, payload."x') or exit(" AS b, "__import__" AS c, 'get' AS "event", @ FROM "t" """.replace(
         ", @", ""
     )
@@ -97,7 +97,7 @@ def test_text_of_the_author_never_becomes_code() -> None:
 
 
 def test_a_replay_gives_the_same_chance() -> None:
-    """Chance comes from the record's place: same place same rows, another place others, another rule others."""
+    """The same place gives the same random values, and another place or rule gives others."""
     one = compile_statement('SELECT uuid_v4() AS a, uuid_v4() AS b, random() AS c FROM "t"')
     two = compile_statement('SELECT uuid_v4() AS a FROM "t"')
     shared = event()
@@ -110,7 +110,7 @@ def test_a_replay_gives_the_same_chance() -> None:
 
 
 def test_programs_with_different_keys_read_one_event() -> None:
-    """Sharing the payload changes what is decoded, not what comes out."""
+    """Programs that share a payload give the same rows as without sharing."""
     programs = [compile_statement(f'SELECT payload.{key} AS v FROM "t"') for key in ("x", "y", '"odd key"')]
     payload = b'{"x":1,"odd key":2}'
     before = [program.evaluate(event(payload)) for program in programs]
@@ -122,7 +122,7 @@ def test_programs_with_different_keys_read_one_event() -> None:
 
 
 def test_a_program_does_not_change_what_it_is_given() -> None:
-    """Assignments copy: the event's values and the shared payload stay as they were."""
+    """Assignments copy, so the event's values and the shared payload do not change."""
     flags = {"dup": False}
     shared = event(b'{"l":[1,2],"m":{"a":1}}', flags=flags)
     program = compile_statement(
@@ -137,7 +137,7 @@ def test_a_program_does_not_change_what_it_is_given() -> None:
 
 
 def test_undefined_is_one_value() -> None:
-    """It survives copying and pickling, is false, and prints its name."""
+    """Undefined stays one instance after copying and pickling, is false, and prints its name."""
     assert copy.deepcopy([UNDEFINED])[0] is copy.copy(UNDEFINED) is pickle.loads(pickle.dumps(UNDEFINED)) is UNDEFINED
     assert not UNDEFINED
     assert repr(UNDEFINED) == "undefined"
@@ -153,7 +153,7 @@ def test_undefined_is_one_value() -> None:
     ],
 )
 def test_a_row_becomes_compact_json(value: Any, expected: bytes) -> None:
-    """UTF-8 as it is, undefined as text, integers of any length."""
+    """A row becomes UTF-8 JSON with undefined as text and integers of any length."""
     assert to_json(value) == expected
 
 
@@ -172,18 +172,18 @@ def test_a_row_becomes_compact_json(value: Any, expected: bytes) -> None:
     ],
 )
 def test_a_float_is_written_with_ten_decimals_at_most(value: float, text: str) -> None:
-    """Never with an exponent, and at least one decimal."""
+    """A float is written with one to ten decimals and never with an exponent."""
     assert number_text(value) == text
 
 
 def test_rounding_is_that_of_the_original() -> None:
-    """Half a unit is added in binary, then digits are cut."""
+    """Rounding adds half a unit in binary, and then cuts digits, as in EMQX."""
     assert float_text(2.5, 0, compact=True) == "3"
     assert float_text(0.125, 2, compact=True) == "0.13"
 
 
 def test_strings_have_one_form() -> None:
-    """Bytes that are valid UTF-8 are str, all others stay bytes."""
+    """Valid UTF-8 is str, and other bytes stay bytes."""
     assert text_of("ü".encode()) == "ü"
     assert text_of(b"\xc3") == b"\xc3"
     assert Bits(5, 3) == Bits(5, 3)

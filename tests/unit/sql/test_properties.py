@@ -28,14 +28,14 @@ def message(payload: bytes) -> Event:
 @given(programs.statements)
 @settings(max_examples=300, deadline=None)
 def test_a_printed_statement_parses_to_the_same_tree(tree: nodes.Statement) -> None:
-    """print and parse are each other's inverse."""
+    """A printed statement parses to the same tree."""
     assert parse(to_sql(tree)) == tree
 
 
 @given(st.text(max_size=80))
 @settings(max_examples=300, deadline=None)
 def test_any_text_compiles_or_is_refused_with_a_place(text: str) -> None:
-    """No text makes the compiler fail in another way than with line and column."""
+    """Any text compiles or is refused with line and column."""
     refused = None
     try:
         compile_statement(text)
@@ -72,7 +72,7 @@ WORDS = st.sampled_from([*sorted(KEYWORDS), *SIGNS, "true", "div", "mod", "upper
 @given(st.lists(WORDS, max_size=25))
 @settings(max_examples=500, deadline=None)
 def test_any_row_of_tokens_compiles_or_is_refused(words: list[str]) -> None:
-    """Tokens in any order end in a program or in SqlError."""
+    """Tokens in any order compile or are refused."""
     try:
         tree = compile_statement(" ".join(["SELECT", *words])).tree
     except SqlError:
@@ -88,7 +88,7 @@ def outcome(run: Any) -> Any:
 
 
 def comparable(tree: nodes.Statement) -> bool:
-    """The interpreter leaves out what happens when a statement writes to the name `payload` itself."""
+    """Whether the interpreter covers a statement, which must not write to the name `payload`."""
     text = to_sql(tree)
     return "AS payload" not in text and not any(_keeps_payload(f) for f in (*tree.fields, *(tree.do or ())))
 
@@ -103,7 +103,7 @@ def _keeps_payload(field: nodes.Field | nodes.Star) -> bool:
 @given(programs.statements, programs.documents)
 @settings(max_examples=600, deadline=None)
 def test_a_program_does_what_the_reference_interpreter_does(tree: nodes.Statement, document: dict[str, Any]) -> None:
-    """Compiled and interpreted, a statement has the same rows, the same silence or the same failure."""
+    """A compiled statement gives the same rows, no result or error as the interpreter."""
     assume(comparable(tree))
     payload = json.dumps(document).encode()
     try:
@@ -122,7 +122,7 @@ def test_a_program_does_what_the_reference_interpreter_does(tree: nodes.Statemen
 @given(st.lists(programs.statements, min_size=2, max_size=3), programs.documents)
 @settings(max_examples=150, deadline=None)
 def test_programs_on_one_event_do_not_meet(trees: list[nodes.Statement], document: dict[str, Any]) -> None:
-    """A program gives the same on an event of its own, on one that others used, and with a shared payload."""
+    """A program gives the same rows on its own event, on a used event, and with a shared payload."""
     payload = json.dumps(document).encode()
     compiled = []
     for tree in trees:
@@ -145,7 +145,7 @@ def test_programs_on_one_event_do_not_meet(trees: list[nodes.Statement], documen
 @given(programs.statements, st.binary(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_no_payload_makes_a_program_fail_in_another_way(tree: nodes.Statement, payload: bytes) -> None:
-    """Any bytes end in rows that have a JSON form, in silence, or in EvaluationError."""
+    """Any payload gives rows with a JSON form, no result, or EvaluationError."""
     try:
         program = compile_statement(to_sql(tree))
     except SqlError:

@@ -63,7 +63,7 @@ def evaluated(context: Context, expression: str, payload: Any) -> Any:
     ],
 )
 def test_a_value_survives_its_schema(context: Context, schema: str, value: dict[str, Any]) -> None:
-    """Encoded and decoded, a value is what it was; and it checks."""
+    """A value that is encoded and decoded is unchanged and passes the check."""
     name, _, kind = schema.partition(", ")
     more = f", {kind}" if kind else ""
     call = f"schema_decode({name}, schema_encode({name}, json_decode(payload){more}){more})"
@@ -194,26 +194,26 @@ def test_a_decimal_of_more_digits_than_it_may_have_is_refused() -> None:
     ],
 )
 def test_what_does_not_fit_raises(context: Context, call: str) -> None:
-    """Wrong values, broken data, unknown messages and unknown schemas end in an error of the record."""
+    """Wrong values, broken data, unknown messages and unknown schemas raise EvaluationError."""
     with pytest.raises(EvaluationError):
         evaluated(context, call, {"temp": "hot"})
 
 
 def test_a_check_says_no(context: Context) -> None:
-    """Checking answers instead of raising."""
+    """A check returns false instead of raising."""
     assert evaluated(context, "schema_check('j', payload)", {"temp": "hot"}) is False
     assert evaluated(context, "schema_check('a', 'x')", {}) is False
 
 
 def test_sparkplug_messages_survive(context: Context) -> None:
-    """A Sparkplug B payload with metrics, and bytes as Base64 in the spb functions."""
+    """A Sparkplug B payload with metrics is encoded and decoded unchanged, with bytes as Base64 in the spb functions."""
     value = {"timestamp": 5, "metrics": [{"name": "m", "datatype": 17, "bytes_value": "/w=="}], "seq": 1}
 
     assert evaluated(context, "spb_decode(spb_encode(json_decode(payload)))", value) == value
 
 
 def test_the_manuals_rules_give_sparkplug_metrics_the_names_of_their_birth() -> None:
-    """A name is undefined before the birth was seen, and known after it; other nodes' aliases are others."""
+    """The manual's rules give a metric its name after the birth message, and only for its own node."""
     learn, use = re.findall(r"```sql\n(FOREACH spb_decode.*?)```", MANUAL.read_text(), re.DOTALL)
     context = Context(schemas={})
 
@@ -244,14 +244,14 @@ def test_the_manuals_rules_give_sparkplug_metrics_the_names_of_their_birth() -> 
     ],
 )
 def test_a_broken_schema_is_refused_when_it_is_registered(kind: str, source: str) -> None:
-    """The operator learns it, not the records."""
+    """A broken schema is an error of the configuration and not of records."""
     with pytest.raises(ConfigError):
         build(kind, source)
 
 
 @pytest.mark.parametrize("where", ["http://127.0.0.1:9/other.json", "file:///etc/passwd", "other.json"])
 def test_a_reference_to_another_document_is_not_fetched(where: str) -> None:
-    """A schema cannot make the worker call the network or read its files: it is refused, and says why."""
+    """A schema that refers to another document is refused with a reason."""
     with pytest.raises(ConfigError, match=r"nothing is fetched|No base URI"):
         build("json", json.dumps({"$ref": where}))
 
@@ -267,7 +267,7 @@ def test_a_reference_to_another_document_is_not_fetched(where: str) -> None:
     ],
 )
 def test_no_value_can_make_a_schema_slow(schema: Any, value: Any, holds: bool) -> None:
-    """Patterns that others search for ages, wherever they stand, and tens of thousands of items that must differ."""
+    """Slow patterns and tens of thousands of unique items are checked in a short time."""
     context = Context(schemas={"j": build("json", json.dumps(schema))})
 
     assert evaluated(context, "schema_check('j', json_decode(payload))", value) is holds
@@ -287,7 +287,7 @@ def test_no_value_can_make_a_schema_slow(schema: Any, value: Any, holds: bool) -
     ],
 )
 def test_an_avro_array_of_what_takes_no_bytes_is_refused(items: Any) -> None:
-    """Nine bytes could announce more items than there is memory for."""
+    """An Avro array of items without bytes is refused."""
     with pytest.raises(ConfigError, match="must take a byte"):
         build("avro", json.dumps({"type": "array", "items": items}))
     build("avro", json.dumps({"type": "array", "items": ["null", "long"]}))

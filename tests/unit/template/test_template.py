@@ -1,4 +1,4 @@
-"""Templates: what the cases in tests/conformance cannot say."""
+"""Properties of templates that the cases in tests/conformance cannot express."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.template import Template
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\x00", "ü".encode(), b'{"a":1}'])
 def test_a_payload_alone_comes_out_byte_for_byte(raw: bytes) -> None:
-    """`${payload}` is exactly what the device sent."""
+    """`${payload}` gives the exact bytes of the payload."""
     from pipeline.sql.runtime.values import text_of
 
     assert Template("${payload}").render({"payload": text_of(raw)}) == raw
@@ -22,13 +22,13 @@ def test_a_payload_alone_comes_out_byte_for_byte(raw: bytes) -> None:
 @pytest.mark.parametrize(("policy", "text"), [("undefined", b"<undefined>"), ("empty", b"<>"), ("null", b"<null>")])
 @pytest.mark.parametrize("template", ["<${zz}>", "<${zz|upper}>", "<${a.zz}>"])
 def test_a_missing_value_follows_the_policy(template: str, policy: str, text: bytes) -> None:
-    """The policy decides what stands for a missing value, in plain paths and in expressions."""
+    """The policy decides the text of a missing value, in paths and in expressions."""
     assert Template(template, missing=policy).render({"a": {}}) == text  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("template", ["${zz}", "${zz|upper}", "${u}", "${a.b.c}"])
 def test_a_missing_value_can_send_the_record_to_the_dead_letters(template: str) -> None:
-    """With `dead_letter` nothing is rendered, and the error names the placeholder."""
+    """With `dead_letter` a missing value is an error that names the placeholder."""
     with pytest.raises(RenderError, match=r"zz|u|a\.b\.c"):
         Template(template, missing="dead_letter").render({"u": UNDEFINED, "a": {}})
 
@@ -39,13 +39,13 @@ def test_null_is_no_missing_value() -> None:
 
 
 def test_a_key_must_be_text() -> None:
-    """A key made of bytes that are not UTF-8 is refused."""
+    """A key of bytes that are not UTF-8 is refused."""
     with pytest.raises(RenderError, match="UTF-8"):
         Template("k/${raw}").render_text({"raw": b"\xff"})
 
 
 def test_halves_of_a_character_meet() -> None:
-    """Bytes that are valid together are text again."""
+    """Bytes that are valid UTF-8 together become text."""
     assert Template("${a}${b}").render_text({"a": b"\xc3", "b": b"\xbc"}) == "ü"
 
 
@@ -59,7 +59,7 @@ def test_halves_of_a_character_meet() -> None:
     ],
 )
 def test_a_template_knows_what_it_reads(template: str, names: frozenset[str] | None) -> None:
-    """`names` are the top-level keys, None for the whole row."""
+    """`names` has the top-level keys, or is None for the whole row."""
     assert Template(template).names == names
 
 
@@ -74,7 +74,7 @@ def test_a_template_knows_what_it_reads(template: str, names: frozenset[str] | N
     ],
 )
 def test_a_template_reaches_nothing_but_the_row(template: str) -> None:
-    """Attributes of Python objects and Jinja's globals do not exist."""
+    """A template cannot reach attributes of Python objects or Jinja's globals."""
     assert b"class" not in Template(template).render({"a": "x"})
 
 
@@ -89,21 +89,21 @@ def test_a_template_reaches_nothing_but_the_row(template: str) -> None:
     ],
 )
 def test_a_hostile_template_fails_quickly(template: str) -> None:
-    """Output and steps are bounded, and nothing can be called."""
+    """Output and steps of a template are bounded, and it cannot call functions."""
     with pytest.raises(RenderError):
         Template(template).render({"l": list(range(300)), "f": "x"})
 
 
 @pytest.mark.parametrize("template", ["${a|nosuch}", "${% if %}", "${% include 'x' %}${% endif %}", "\ue0f0${a|upper}"])
 def test_a_broken_expression_is_refused_when_made(template: str) -> None:
-    """A template that can never work does not come to life."""
+    """A broken expression is refused before the template is used."""
     with pytest.raises(TemplateSyntaxError):
         Template(template)
 
 
 @given(st.text(alphabet=st.sampled_from("${}ab.|%#' "), max_size=20))
 def test_any_text_is_a_template_or_refused(text: str) -> None:
-    """No text fails in another way."""
+    """Any text is a template or is refused."""
     try:
         template = Template(text)
     except TemplateSyntaxError:
@@ -115,12 +115,12 @@ def test_any_text_is_a_template_or_refused(text: str) -> None:
 
 
 def test_text_that_is_not_unicode_is_refused() -> None:
-    """A YAML file can write half a surrogate pair, which no object key and no object could hold."""
+    """A template with half a surrogate pair is refused."""
     with pytest.raises(TemplateSyntaxError, match=r"character 3 .*'\\ud800'"):
         Template("ab\ud800")
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="$"), max_size=40))
 def test_text_without_a_dollar_is_itself(text: str) -> None:
-    """Literal text is never touched."""
+    """Text without a dollar sign is unchanged."""
     assert Template(text).render({}).decode() == text

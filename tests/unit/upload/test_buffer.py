@@ -1,4 +1,4 @@
-"""Open chunks: rolls are decided by content, and rows survive every split."""
+"""Open chunks: content decides when they close, and no split loses rows."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def filled(offsets: list[int], limits: RollLimits = LIMITS) -> Buffer:
 
 
 def test_chunk_rolls_when_it_is_full() -> None:
-    """The row after the last that fits begins the next chunk."""
+    """The first row that does not fit begins the next chunk."""
     group = filled([1, 2, 3, 4]).groups[G]
 
     assert [chunk.rows for chunk in group.chunks] == [3, 1]
 
 
 def test_rows_of_one_record_stay_together() -> None:
-    """A chunk ends only at the end of a record, or two chunks would begin with the same offset."""
+    """A chunk ends only at the end of a record, so that no two chunks begin with the same offset."""
     group = filled([1, 2, 2, 2, 2, 3]).groups[G]
 
     assert [list(chunk.offsets) for chunk in group.chunks] == [[1, 2, 2, 2, 2], [3]]
 
 
 def test_bytes_roll_a_chunk_too() -> None:
-    """The limit on bytes closes a chunk as the limit on rows does."""
+    """The limit on bytes closes a chunk like the limit on rows."""
     group = filled([1, 2, 3], RollLimits(rows_max=100, bytes_max=10)).groups[G]
 
     assert [chunk.rows for chunk in group.chunks] == [2, 1]
 
 
 def test_adopting_part_of_a_chunk_moves_the_rolls_behind_it() -> None:
-    """Rows after a shorter object of another writer are chunked anew from there."""
+    """After a shorter object of another writer, the remaining rows form new chunks."""
     buffer = filled([1, 2, 3, 4, 5, 6, 7])
     group = buffer.groups[G]
 
@@ -50,7 +50,7 @@ def test_adopting_part_of_a_chunk_moves_the_rolls_behind_it() -> None:
 
 
 def test_an_emptied_group_is_forgotten_and_costs_nothing() -> None:
-    """The byte count returns to zero, or a million groups would fill it for ever."""
+    """An empty group is removed, and the byte count returns to zero."""
     buffer = filled([1, 2])
 
     buffer.stored(buffer.groups[G], 2)
@@ -59,7 +59,7 @@ def test_an_emptied_group_is_forgotten_and_costs_nothing() -> None:
 
 
 def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
-    """So a chunk can be compared with an object that was cut earlier."""
+    """The digest of a chunk's first rows equals that of a chunk of these rows."""
     long, short = Chunk(), Chunk()
     for number in range(5):
         long.extend([b"row %d\n" % number], [number])
@@ -72,7 +72,7 @@ def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
 
 @given(st.lists(st.integers(0, 30)), st.data())
 def test_rows_leave_in_the_order_in_which_they_came(numbers: list[int], data: st.DataObject) -> None:
-    """However a group is stored piece by piece, its rows come out once each, in order."""
+    """A group that is stored piece by piece gives its rows once each, in order."""
     offsets = sorted(numbers)
     buffer = filled(offsets)
     out: list[bytes] = []
@@ -88,7 +88,7 @@ def test_rows_leave_in_the_order_in_which_they_came(numbers: list[int], data: st
 
 @given(st.lists(st.integers(0, 30)), st.data())
 def test_rows_roll_at_the_same_places_in_whatever_pieces_they_come(numbers: list[int], data: st.DataObject) -> None:
-    """Fetches differ from run to run; objects must not. Rows of one record always come together."""
+    """Chunks close at the same rows, whatever the fetched pieces are."""
     offsets = sorted(numbers)
     lines = [b"row %d\n" % number for number in range(len(offsets))]
     pieces = Buffer(LIMITS)

@@ -1,4 +1,4 @@
-"""How far a partition is durable, and what became of its records."""
+"""The durable offset of a partition, and the outcomes of its records."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN, Outcomes
 
 
 def test_nothing_is_durable_before_anything_is_read() -> None:
-    """There is no offset to commit yet."""
+    """Before the first record there is no offset to commit."""
     assert OpenOffsets().durable is None
 
 
 def test_the_lowest_open_offset_holds_everything_back() -> None:
-    """Later work that is done does not move the commit past earlier work that is not."""
+    """Finished later work does not move the commit past unfinished earlier work."""
     progress = OpenOffsets()
     for offset in (5, 6, 9):
         progress.open(offset)
@@ -31,7 +31,7 @@ def test_the_lowest_open_offset_holds_everything_back() -> None:
 
 
 def test_an_offset_with_several_rows_waits_for_all_of_them() -> None:
-    """A record that became three objects is done with the third."""
+    """A record with three objects is done with the third."""
     progress = OpenOffsets()
     for _ in range(3):
         progress.open(1)
@@ -48,7 +48,7 @@ def test_an_offset_with_several_rows_waits_for_all_of_them() -> None:
 
 @given(st.lists(st.integers(0, 20)), st.randoms(use_true_random=False))
 def test_durable_never_passes_open_work(numbers: list[int], chance: object) -> None:
-    """In whatever order work finishes, what is committed is below everything unfinished."""
+    """In any order of work, the committed offset is below everything unfinished."""
     offsets = sorted(numbers)
     progress = OpenOffsets()
     for offset in offsets:
@@ -62,7 +62,7 @@ def test_durable_never_passes_open_work(numbers: list[int], chance: object) -> N
 
 
 def test_tally_counts_up_to_any_offset() -> None:
-    """A cut may end in the middle of a batch."""
+    """Outcomes are counted up to any offset, because a cut may end in the middle of a batch."""
     tally = Outcomes()
     tally.add(range(10, 14), bytes([WRITTEN, FILTERED, DEAD, WRITTEN]))
     tally.add([20, 25], bytes([FILTERED, WRITTEN]))

@@ -11,7 +11,7 @@ from tests.faults.simulation.clock import tell
 
 
 def test_a_line_tells_what_was_done_since_the_last_one() -> None:
-    """Growth of counters and state of gauges, over all labels; nothing while there is nothing."""
+    """A line has the growth of counters and the state of gauges, and an idle process logs none."""
     registry = CollectorRegistry()
     rows = Counter("rows", "", ["action"], registry=registry)
     lag = Gauge("lag", "", ["action"], registry=registry)

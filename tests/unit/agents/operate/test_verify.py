@@ -27,7 +27,7 @@ SETTINGS = version(0, KEYS[0], "gzip").parameters
 
 
 class Damaged:
-    """A simulated bucket that somebody got at, with uploads under way."""
+    """A simulated bucket with planted damages and uploads under way."""
 
     def __init__(self, world: AggregatedWorld) -> None:
         self._world = world
@@ -90,7 +90,7 @@ def kinds(reports: list[Report]) -> set[str]:
 
 
 def test_what_a_worker_wrote_is_proven() -> None:
-    """No finding, and totals that add up: each record was written or filtered."""
+    """A worker's bucket has no findings, and each record counts as written or filtered."""
     reports = verified(written(), deep=True)
 
     assert kinds(reports) == set()

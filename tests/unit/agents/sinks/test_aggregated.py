@@ -39,7 +39,7 @@ def entries(store: Bucket) -> list[dict[str, Any]]:
 
 
 def test_a_full_object_is_stored_at_once_and_is_never_fuller() -> None:
-    """It does not wait for the interval, and its offset waits for the cut."""
+    """A full object does not wait for the interval, and its offset waits for the cut."""
     store = bucket()
 
     async def story() -> None:
@@ -57,7 +57,7 @@ def test_a_full_object_is_stored_at_once_and_is_never_fuller() -> None:
 
 
 def test_many_senders_over_many_windows_are_all_there_once() -> None:
-    """In objects of the limit at most, each client's rows in its order."""
+    """Objects stay within the limit, hold every row once, and keep each client's order."""
     store = bucket()
 
     async def story() -> None:
@@ -76,7 +76,7 @@ def test_many_senders_over_many_windows_are_all_there_once() -> None:
 
 
 def test_the_interval_alone_ends_a_window() -> None:
-    """No further record, health check or stop is needed."""
+    """A window ends at its interval without a further record, health check or stop."""
     store = bucket()
 
     async def story() -> None:
@@ -93,7 +93,7 @@ def test_the_interval_alone_ends_a_window() -> None:
 
 
 def test_a_window_without_rows_makes_no_object() -> None:
-    """The ledger says that every record was filtered."""
+    """If all records are filtered, the ledger says so and no object is made."""
     store = bucket()
 
     async def story() -> None:
@@ -108,7 +108,7 @@ def test_a_window_without_rows_makes_no_object() -> None:
 
 
 def test_a_kill_in_mid_window_leaves_one_object_of_all_its_rows() -> None:
-    """What was read before it is read again; nothing is in two objects, and the order is that of Kafka."""
+    """After a kill the rows are read again, each is in one object, and Kafka's order is kept."""
     store = bucket()
 
     async def story() -> None:
@@ -125,7 +125,7 @@ def test_a_kill_in_mid_window_leaves_one_object_of_all_its_rows() -> None:
 
 
 def test_a_stop_in_mid_window_stores_the_tail_and_its_successor_goes_on_behind_it() -> None:
-    """A stop leaves nothing that is only in memory: the window is two objects, and each row is in one of them."""
+    """A stop stores all rows in memory, so the window has two objects and each row is in one of them."""
     store = bucket()
 
     async def story() -> None:
@@ -155,7 +155,7 @@ class Failing(Bucket):
 
 
 def test_an_upload_that_fails_is_told_once_counted_each_time_and_made_again() -> None:
-    """By itself, without a restart, and rows that come meanwhile are taken."""
+    """A failed upload is repeated without a restart, logged once, and new rows are accepted meanwhile."""
     store = Failing(random.Random(1), CALM)
     store.failures = 6
     seen = []
@@ -200,7 +200,7 @@ class Abortable(Bucket):
 
 @pytest.mark.parametrize("interval", ["1h", "1s"])
 def test_a_worker_that_stops_sees_its_uploads_aborted(interval: str) -> None:
-    """Those of full objects and those of a cut: when the lane has ended, nothing of it is under way."""
+    """When a lane has ended, none of its uploads is under way."""
     store = Abortable(random.Random(1), CALM)
 
     async def story() -> None:
@@ -217,7 +217,7 @@ COLUMNS = {"type": "record", "name": "R", "fields": [{"name": "n", "type": "int"
 
 
 def test_what_a_column_cannot_hold_is_a_dead_letter_and_the_object_is_whole() -> None:
-    """Null in a required column, and a text in one of integers: the rows around them are a good Parquet file."""
+    """A row that does not fit its Parquet column is a dead letter, and the other rows are a valid file."""
     store = bucket()
     container = {"type": "parquet", "schema": {"type": "avro_inline", "def": json.dumps(COLUMNS)}}
     statement = {"r": 'SELECT payload.n AS n, payload.more AS more FROM "t/#"'}
@@ -250,7 +250,7 @@ class Picky(Bucket):
 
 
 def test_an_object_that_the_store_will_never_take_holds_nobody_up() -> None:
-    """Its records are dead letters that name their places, the ledger counts them as such, and all others are there."""
+    """The records of a refused object are dead letters with their places, and all other rows are stored."""
 
     async def story() -> None:
         store = Picky(random.Random(1), CALM)
@@ -271,7 +271,7 @@ def test_an_object_that_the_store_will_never_take_holds_nobody_up() -> None:
 
 
 def test_a_key_of_the_settings_alone_waits_for_a_person() -> None:
-    """Every object would be refused: nothing is given up, the action says why, and nothing is committed."""
+    """If the store refuses a key that depends on settings alone, the action waits, says why, and commits nothing."""
 
     async def story() -> None:
         store = Picky(random.Random(1), CALM)
@@ -300,7 +300,7 @@ class Waiting(Letters):
 
 
 def test_rows_that_arrive_while_others_are_given_up_are_not_forgotten() -> None:
-    """A longer object of another client is read on for, and rows of the refused key come with it, while letters are sent."""
+    """Rows that arrive while dead letters of their key are sent are kept."""
 
     async def story() -> None:
         store = Picky(random.Random(1), CALM)
@@ -330,7 +330,7 @@ def test_rows_that_arrive_while_others_are_given_up_are_not_forgotten() -> None:
 
 
 def test_what_is_settled_ends_where_the_first_row_waits() -> None:
-    """Nothing before anything was read; past records that gave no row; not past a row that is in no object yet."""
+    """The settled offset passes records without rows, and stops at the first row that is not in an object."""
     store = bucket()
     seen: list[int | None] = []
 
@@ -354,7 +354,7 @@ def test_what_is_settled_ends_where_the_first_row_waits() -> None:
 
 
 async def test_an_error_of_one_store_is_the_error_of_all() -> None:
-    """Not a group of errors: whoever restarts the action asks the error whose fault it is."""
+    """A failed cut raises the first store's error and not a group of errors."""
     begun: list[int] = []
 
     async def store(number: int) -> None:

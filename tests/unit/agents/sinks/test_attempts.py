@@ -39,7 +39,7 @@ def run_virtually(coroutine: object) -> object:
 
 
 def test_tries_until_it_is_done_and_says_each_change_of_state_once() -> None:
-    """Five failures for two reasons and a recovery are three lines."""
+    """Five failures for two reasons and a recovery make three log lines."""
     errors = [RetryableError("away", reason="connection")] * 4 + [OperatorError("who?", reason="AccessDenied")]
     call = Flaky(*errors)
     with structlog.testing.capture_logs() as lines:
@@ -54,7 +54,7 @@ def test_tries_until_it_is_done_and_says_each_change_of_state_once() -> None:
 
 
 def test_status_is_that_of_the_calls_and_of_the_health_check() -> None:
-    """A check that passes does not outweigh calls that fail; a call that succeeds outweighs a check that failed."""
+    """A good health check does not hide failing calls, and a good call ends a failed health check."""
     away = RetryableError("away", reason="connection")
 
     async def story() -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ def test_status_is_that_of_the_calls_and_of_the_health_check() -> None:
 
 
 def test_what_will_never_succeed_comes_back() -> None:
-    """Waiting would hold up everything behind it."""
+    """An error that waiting cannot help is raised at once."""
     with pytest.raises(RefusedError):
         run_virtually(Attempts("a").until_done(Flaky(RefusedError("no", reason="key_length"))))
 
@@ -100,7 +100,7 @@ class Topic:
 
 
 def test_a_letter_tells_where_it_came_from_and_keeps_the_record() -> None:
-    """Key, value and headers as they were, and the reason."""
+    """A dead letter has the original key, value and headers, and the reason."""
     topic = Topic(1000)
     letter = DeadLetter(message(7, b"\xff"), "encode", "not UTF-8", "r")
     run_virtually(DeadLetters(topic, "dead", "act", Attempts("act")).send([letter]))
@@ -120,7 +120,7 @@ def test_a_letter_tells_where_it_came_from_and_keeps_the_record() -> None:
 
 
 def test_a_letter_that_is_too_large_goes_without_its_value() -> None:
-    """Its place in Kafka still has it; the others are not affected."""
+    """A dead letter that is too large goes without its value, which Kafka still has at its place."""
     topic = Topic(10)
     letters = [DeadLetter(message(1, b"x" * 11), "c", "e"), DeadLetter(message(2, b"small"), "c", "e")]
     run_virtually(DeadLetters(topic, "dead", "act", Attempts("act")).send(letters))

@@ -46,7 +46,7 @@ def gaps(answer_seconds: float = 0.0, **options: Any) -> tuple[list[float], str]
 
 
 def test_the_interval_is_that_of_the_settings() -> None:
-    """Exactly, without jitter."""
+    """Without jitter, checks come exactly at the interval."""
     found, reason = gaps(health_check_interval="7s")
 
     assert found == pytest.approx([7.0] * (CHECKS - 1))
@@ -54,7 +54,7 @@ def test_the_interval_is_that_of_the_settings() -> None:
 
 
 def test_jitter_is_added_by_chance() -> None:
-    """Up to the setting, so that many actions do not ask at once."""
+    """A random time up to the setting is added, so that many actions do not check at once."""
     found, _ = gaps(health_check_interval="7s", health_check_interval_jitter="3s")
 
     assert all(7.0 <= gap <= 10.0 for gap in found)
@@ -62,7 +62,7 @@ def test_jitter_is_added_by_chance() -> None:
 
 
 def test_a_check_that_takes_too_long_has_failed_and_none_begins_beside_it() -> None:
-    """Unless the limit is infinity."""
+    """A check fails at its time limit unless that is infinity, and checks never overlap."""
     found, reason = gaps(answer_seconds=90.0, health_check_interval="7s", health_check_timeout="20s")
 
     assert found == pytest.approx([27.0] * (CHECKS - 1))

@@ -20,7 +20,7 @@ PLACE = ChainPlace("a", "t", "", 0)
 
 
 class Shelf:
-    """A bucket that holds nothing but keys, and counts the pages that are asked for."""
+    """A bucket that holds only keys, and counts the listed pages."""
 
     def __init__(self, keys: list[str]) -> None:
         self.all = sorted(keys)
@@ -67,7 +67,7 @@ async def found_end(entries: list[tuple[int, int]]) -> tuple[tuple[int, int] | N
 @pytest.mark.parametrize("count", [1, 2, 999, 1000, 1001, 2500, 150_000])
 @pytest.mark.parametrize("stride", [1, 10_000])
 async def test_the_end_of_a_long_ledger_is_found_in_few_requests(count: int, stride: int) -> None:
-    """However many entries there are, and however far apart."""
+    """The number of requests stays small for long ledgers and large gaps between entries."""
     entries = [(number * stride, 0) for number in range(count)]
 
     found, pages = await found_end(entries)
@@ -77,7 +77,7 @@ async def test_the_end_of_a_long_ledger_is_found_in_few_requests(count: int, str
 
 
 async def test_many_epochs_at_one_offset_and_a_gap_before_the_end() -> None:
-    """Stops without a cut leave entries that begin where the one before did; a busy day follows an idle year."""
+    """The end is found after stops without a cut, and after an idle year."""
     same = [(5, epoch) for epoch in range(2500)]
     busy = [(number, 0) for number in range(10, 1500)]
 
@@ -86,13 +86,13 @@ async def test_many_epochs_at_one_offset_and_a_gap_before_the_end() -> None:
 
 
 async def test_without_an_entry_the_start_is_the_end() -> None:
-    """A chain that has begun and has no cut yet."""
+    """A chain without a cut ends at its start."""
     assert (await found_end([]))[0] == (7, 0)
 
 
 @pytest.mark.parametrize("key", [ledger.entry_key(PLACE, 5, 0), ledger.start_key(PLACE)])
 async def test_what_cannot_be_read_is_named(key: str) -> None:
-    """A person has to look at it, and needs its bucket and key."""
+    """The error about an unreadable object names its bucket and key."""
     chain = chain_on(Damaged([key]))
 
     with pytest.raises(LaneError, match=f"/{key}: expected a part of the ledger"):

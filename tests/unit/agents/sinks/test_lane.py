@@ -65,7 +65,7 @@ async def opened(bytes_max: int = 1000) -> tuple[Lanes, Keeping, Keeping]:
 
 
 async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
-    """Back-pressure is per partition."""
+    """Backpressure stops only the partition of a full lane."""
     lanes, one, _ = await opened(bytes_max=1 << 30)
     for offset in range(lanes_module.QUEUED_BATCHES_MAX):
         lanes.reserve(ONE, 1)
@@ -83,7 +83,7 @@ async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
 
 
 async def test_at_the_limit_nothing_is_fetched_and_the_largest_writes_early() -> None:
-    """The bound is over all partitions of the action."""
+    """At the limit of the action nothing is fetched, and the largest lane writes early."""
     lanes, one, two = await opened(bytes_max=100)
     lanes.reserve(ONE, 30)
     lanes.reserve(TWO, 80)
@@ -94,7 +94,7 @@ async def test_at_the_limit_nothing_is_fetched_and_the_largest_writes_early() ->
 
 
 async def test_a_lane_that_must_read_to_finish_a_cut_has_room_beyond_the_limit() -> None:
-    """Or the cut would wait for memory that only the cut can free."""
+    """A lane that needs records to finish a cut may exceed the limit, or the cut would never end."""
     lanes, one, _ = await opened(bytes_max=100)
     lanes.reserve(TWO, 200)
     one.reads_on = True
@@ -104,7 +104,7 @@ async def test_a_lane_that_must_read_to_finish_a_cut_has_room_beyond_the_limit()
 
 
 async def test_drain_waits_for_batches_that_are_still_on_their_way() -> None:
-    """What was fetched is written before the worker stops."""
+    """A drain waits for fetched batches that have not reached the lane."""
     lanes, one, two = await opened()
     lanes.reserve(ONE, 5)
     one.let.set()
@@ -122,7 +122,7 @@ async def test_drain_waits_for_batches_that_are_still_on_their_way() -> None:
 
 
 async def test_drain_gives_up_at_its_deadline() -> None:
-    """What is left is read again by the next owner."""
+    """The next owner reads the rest again."""
     lanes, _, _ = await opened()
 
     assert not await lanes.drain(0.01)
@@ -130,7 +130,7 @@ async def test_drain_gives_up_at_its_deadline() -> None:
 
 
 async def test_a_lane_that_fails_is_told() -> None:
-    """So that its action is started afresh."""
+    """The failure of a lane reaches the action, which restarts."""
     lanes, one, _ = await opened()
     one.fail = True
     one.let.set()
@@ -141,7 +141,7 @@ async def test_a_lane_that_fails_is_told() -> None:
 
 
 async def test_rows_of_a_lost_partition_are_dropped() -> None:
-    """Its new owner reads them again."""
+    """The new owner of a lost partition reads its rows again, so the lane drops them."""
     lanes, _, _ = await opened()
     lanes.revoke([ONE])
     lanes.offer(ONE, batch(1), 2)
@@ -151,7 +151,7 @@ async def test_rows_of_a_lost_partition_are_dropped() -> None:
 
 
 async def test_lag_is_what_is_not_settled() -> None:
-    """From the settled offset to the end of the partition as last seen."""
+    """The lag counts from the settled offset to the last known end of the partition."""
     lanes, one, _ = await opened()
     lanes.reserve(ONE, 5)
     lanes.offer(ONE, batch(1), 12)
@@ -163,7 +163,7 @@ async def test_lag_is_what_is_not_settled() -> None:
 
 
 async def test_a_lane_that_fails_after_its_partition_was_revoked_fails_nobody() -> None:
-    """The partition is another worker's by then, and the other lanes of the action have done nothing wrong."""
+    """A lane that fails after its partition was revoked does not stop the action."""
     lanes, one, _ = await opened()
     one.fails_when_cancelled = True
     tasks = asyncio.all_tasks()
@@ -176,7 +176,7 @@ async def test_a_lane_that_fails_after_its_partition_was_revoked_fails_nobody() 
 
 
 async def test_whoever_gave_up_waiting_for_a_failure_can_still_close() -> None:
-    """A replay cancels its wait when it has ended."""
+    """Lanes close even if the wait for a failure was cancelled."""
     lanes, _, _ = await opened()
     lanes.failed.cancel()
 

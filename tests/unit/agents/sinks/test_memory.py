@@ -32,7 +32,7 @@ CONSTANT_BYTES = 12 << 20
 
 @pytest.mark.parametrize(("row_bytes", "rows"), [(10, 1), (300, 1), (30, 20), (2000, 3)])
 def test_what_is_counted_is_no_less_than_what_is_used(row_bytes: int, rows: int) -> None:
-    """Groups of few rows, where all the cost is in what surrounds them."""
+    """The counted bytes cover the memory in use, for groups with few rows."""
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
@@ -70,7 +70,7 @@ class Sink:
 
 @pytest.mark.timeout(1800 if GROUPS > 100_000 else 120)
 async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> None:
-    """The lane is cut at the bound, again and again; everything is stored."""
+    """With very many groups, the lane cuts at the bound and stores everything."""
     statements = {"r": 'SELECT payload.n AS n, clientid FROM "t/#"'}
     settings = {"key": "devices/${clientid}/rows.jsonl", "aggregation": {"time_interval": "1h"}}
     action = aggregated("memory", statements, **settings)

@@ -31,7 +31,7 @@ def line(logger: str, text: str, level: int = logging.WARNING, error: Exception 
     ],
 )
 def test_a_known_state_is_nothing(logger: str, text: str) -> None:
-    """Kafka away or not ready yet, and a group that moves its partitions: our own lines tell of these."""
+    """Library lines about Kafka being away, and about rebalances, are dropped, because our own lines report these."""
     assert not Chatter().filter(line(logger, text, logging.ERROR))
 
 
@@ -49,17 +49,17 @@ def test_a_known_state_is_nothing(logger: str, text: str) -> None:
     ],
 )
 def test_a_warning_that_matters_is_told(logger: str, text: str) -> None:
-    """And whatever is not these libraries' is left alone."""
+    """Warnings that matter pass, and so do lines of other libraries."""
     assert Chatter().filter(line(logger, text))
 
 
 def test_what_services_do_is_nothing() -> None:
-    """Faust tells of each service that starts or stops."""
+    """Faust's lines about starting and stopping services are dropped."""
     assert not Chatter().filter(line("agents.stream.app", "[^ActionApp]: Starting...", logging.INFO))
 
 
 def test_an_error_of_kafka_has_no_traceback() -> None:
-    """It says what it is; one that nobody knows keeps its traceback."""
+    """A known error of Kafka has no traceback, and an unknown one keeps it."""
     known = line("agents.stream.app", "Crashed reason=…", error=GroupAuthorizationFailedError("p.a"))
     unknown = line("agents.stream.app", "Crashed reason=…", error=KeyError("x"))
 

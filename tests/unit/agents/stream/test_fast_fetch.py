@@ -42,7 +42,7 @@ def both(data: bytes, begin: int) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("compression", [NONE, GZIP])
 def test_records_are_those_of_aiokafka(compression: int) -> None:
-    """Plain and compressed, from the middle of a batch, with holes, keys and headers or none."""
+    """Plain and compressed batches give the same records as aiokafka, also from the middle and with gaps."""
     data = batch(10, [10, 11, 14, 15], compression=compression) + batch(16, [16, 17], compression=compression)
 
     ours, theirs = both(data, 11)
@@ -57,7 +57,7 @@ def test_records_are_those_of_aiokafka(compression: int) -> None:
 
 
 def test_a_reader_that_stops_goes_on_where_it_was() -> None:
-    """A fetch is handed out in portions: the next fetch must begin after what was taken, not after what was unpacked."""
+    """The next fetch begins after the records that were taken, not after those that were unpacked."""
     ours, _ = both(batch(0, range(6)), 0)
 
     for record in ours:
@@ -69,7 +69,7 @@ def test_a_reader_that_stops_goes_on_where_it_was() -> None:
 
 
 def test_a_wrong_checksum_is_an_error() -> None:
-    """Damage on the way is never taken for data."""
+    """Damaged batches are never read as records."""
     data = bytearray(batch(0, range(3)))
     data[-1] ^= 1
 

@@ -1,4 +1,4 @@
-"""A listener's certificate under the running process: what a client sees after the files have changed."""
+"""A listener's certificate that changes while the process runs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def replace(folder: Path, name: str, text: str) -> None:
 
 
 def test_a_replaced_certificate_is_used_when_both_files_are_there(tmp_path: Path) -> None:
-    """Between the two writes the old one stays in use, whole."""
+    """The old certificate stays in use until both new files are written."""
     old, new = tmp_path / "old", tmp_path / "new"
     for folder in (old, new):
         folder.mkdir()
@@ -60,13 +60,13 @@ def test_a_replaced_certificate_is_used_when_both_files_are_there(tmp_path: Path
 
 
 def test_files_that_cannot_be_used_are_told_at_the_start(tmp_path: Path) -> None:
-    """With the setting's place."""
+    """An error about the files names the setting."""
     with pytest.raises(ConfigError, match=r"sources\.listener\.devices\.ssl"):
         Certificate("devices", settings(tmp_path))
 
 
 def test_without_tls_there_is_no_context() -> None:
-    """And nothing to look at again."""
+    """Without TLS, the listener has no context and does not check files again."""
     plain = Certificate("devices", ServerTls())
     plain.refresh()
 

@@ -1,4 +1,4 @@
-"""Connections of a listener on played sockets and a played Kafka: takeovers, wills, time, and whatever bytes may come."""
+"""Connections of a listener with a played socket and Kafka: takeovers, wills, time limits, and any bytes."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def turns() -> None:
 
 @given(stream=STREAMS, cut=st.integers(0, 200))
 def test_no_bytes_do_harm(stream: bytes, cut: int) -> None:
-    """Whatever comes, however it is cut: no error, and for each login one event of coming and one of going."""
+    """Any bytes, in any pieces, cause no error, and each login has one connect and one disconnect event."""
 
     async def play() -> list[str]:
         gate = Gate(window=3)
@@ -124,7 +124,9 @@ def test_no_bytes_do_harm(stream: bytes, cut: int) -> None:
 
 
 async def test_a_takeover_tells_the_end_of_the_first_before_the_second() -> None:
-    """Will, going, coming; the end of the first connection later on changes nothing."""
+    """A takeover publishes the will, then the disconnect, then the connect, and the late end of the first connection
+    changes nothing.
+    """
     gate = Gate()
     first, its = await gate.device(WILL_5)
     _, others = await gate.device(CONNECT_5)
@@ -138,7 +140,7 @@ async def test_a_takeover_tells_the_end_of_the_first_before_the_second() -> None
 
 
 async def test_a_goodbye_voids_the_will_and_anything_else_does_not() -> None:
-    """DISCONNECT 0 is the only goodbye; 4 asks for the will."""
+    """Only DISCONNECT 0 cancels the will, and DISCONNECT 4 publishes it."""
     for last, expected in (
         (b"\xe0\x00", ["normal"]),
         (b"\xe0\x01\x04", ["gone", "disconnect_with_will"]),
@@ -151,7 +153,7 @@ async def test_a_goodbye_voids_the_will_and_anything_else_does_not() -> None:
 
 
 async def test_who_does_not_log_in_in_time_is_cut_off() -> None:
-    """Slow bytes of a CONNECT do not prolong it."""
+    """A client that does not log in in time is disconnected, even if it sends slow bytes of a CONNECT."""
     gate = Gate(connect_timeout="20ms")
     _, sock = await gate.device(CONNECT_5[:5])
 
@@ -162,7 +164,7 @@ async def test_who_does_not_log_in_in_time_is_cut_off() -> None:
 
 
 async def test_a_device_that_does_not_fetch_its_answers_is_not_read() -> None:
-    """Else what it does not fetch would grow without a bound."""
+    """The listener does not read from a device that does not read its answers."""
     gate = Gate()
     connection, sock = await gate.device(CONNECT_311)
 
@@ -176,7 +178,7 @@ async def test_a_device_that_does_not_fetch_its_answers_is_not_read() -> None:
 
 
 async def test_while_the_buffer_is_full_nobody_is_let_in() -> None:
-    """Each of them would add an event."""
+    """While the buffer is full, new clients are refused, because each would add an event."""
     gate = Gate(buffer_records=2)
     await gate.device(CONNECT_5, publish(b"t", b"x", mid=1, qos=1, properties=b""))
 
@@ -187,7 +189,7 @@ async def test_while_the_buffer_is_full_nobody_is_let_in() -> None:
 
 
 async def test_a_keepalive_is_ours_when_the_device_wants_none() -> None:
-    """MQTT 5 is told the longest one; MQTT 3.1.1 cannot be."""
+    """An MQTT 5 device without a keep-alive gets the longest one, and an MQTT 3.1.1 device does not."""
     gate = Gate(keepalive_max="90s")
     _, v5 = await gate.device(CONNECT_5.replace(b"\x00\x3c", b"\x00\x00"))
     _, v311 = await gate.device(CONNECT_311.replace(b"\x00\x3c", b"\x00\x00"))
@@ -207,7 +209,7 @@ async def test_a_keepalive_is_ours_when_the_device_wants_none() -> None:
     ],
 )
 async def test_a_read_full_of_packets_takes_turns(flood: bytes, answer_bytes: int, settings: dict[str, Any]) -> None:
-    """The loop goes round many times until it is done, and is not asked to read meanwhile; each turn writes once at most."""
+    """A read full of packets takes many turns of the loop, each with one write at most, and no reads in between."""
     gate = Gate(**settings)
     connection, sock = await gate.device(CONNECT_5)
     answered, writes = len(sock.heard), sock.writes
@@ -227,7 +229,7 @@ async def test_a_read_full_of_packets_takes_turns(flood: bytes, answer_bytes: in
 
 
 async def test_another_device_is_answered_between_the_turns_of_a_flood() -> None:
-    """Its one packet waits for one turn of the flood and not for all."""
+    """Another device waits for one turn of a flood only."""
     gate = Gate()
     first, its = await gate.device(CONNECT_5)
     second, others = await gate.device(CONNECT_5.replace(b"d1", b"d2"))
@@ -243,7 +245,7 @@ async def test_another_device_is_answered_between_the_turns_of_a_flood() -> None
 
 
 async def test_a_full_window_of_mqtt_5_is_waited_for() -> None:
-    """What is beyond it stays unread until Kafka has answered; then it goes on, in order, and nobody is sent away."""
+    """Messages beyond a full window stay unread until Kafka has answered, and the client stays connected."""
     gate = Gate(window=2)
     connection, sock = await gate.device(CONNECT_5)
     connection.data_received(b"".join(publish(b"t", b"%d" % n, mid=n, qos=1, properties=b"") for n in range(1, 6)))
@@ -286,7 +288,7 @@ def test_who_sends_no_messages_but_much_is_slowed_and_then_sent_away() -> None:
 
 
 def test_the_limit_of_open_files_has_room_for_all_connections() -> None:
-    """It is raised as far as the system allows, and never lowered."""
+    """The limit of open files is raised as far as the system allows, and never lowered."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
@@ -298,7 +300,7 @@ def test_the_limit_of_open_files_has_room_for_all_connections() -> None:
 
 
 async def test_an_address_that_is_taken_is_told_with_its_setting() -> None:
-    """Before anything else happens."""
+    """An address in use is an error with the name of its setting."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         gate = Gate(bind=f"127.0.0.1:{other.getsockname()[1]}")
 

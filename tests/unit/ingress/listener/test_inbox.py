@@ -1,4 +1,4 @@
-"""The listener's inbox with a Kafka that is played: what becomes a record, what is acknowledged when, who waits for room."""
+"""The listener's inbox with a played Kafka: records, acknowledgements, and clients that wait for room."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def message(mid: int = 0, *, qos: int = 1, topic: bytes = b"t/1", payload: bytes
 
 
 def test_messages_are_acknowledged_when_kafka_has_them_in_their_order() -> None:
-    """A message waits for those before it, also for one that is not allowed; QoS 2 gets a PUBREC."""
+    """A message waits for all earlier ones, also for a forbidden one, and QoS 2 gets a PUBREC."""
     box, kafka = inbox()
     device, window, identity = client(box)
     run = [message(1), message(2, topic=b"no"), message(3, qos=2), message(qos=0), message(4)]
@@ -80,7 +80,7 @@ def test_messages_are_acknowledged_when_kafka_has_them_in_their_order() -> None:
 
 
 def test_one_client_does_not_wait_for_another() -> None:
-    """Order is each client's own."""
+    """Each client has its own order."""
     box, kafka = inbox()
     (first, *its_first), (second, *its_second) = client(box, "d1"), client(box, "d2")
     box.take(*its_first, [message(1)])
@@ -94,7 +94,7 @@ def test_one_client_does_not_wait_for_another() -> None:
 
 
 def test_a_client_with_a_full_window_is_not_read() -> None:
-    """And is again as soon as Kafka has one of its messages. Others are read all the while."""
+    """A client with a full window is read again as soon as Kafka has one of its messages, and others are read meanwhile."""
     box, kafka = inbox(window=2)
     device, *its = client(box)
     other, *others = client(box, "d2")
@@ -109,7 +109,7 @@ def test_a_client_with_a_full_window_is_not_read() -> None:
 
 @pytest.mark.parametrize("limit", [{"buffer_records": 3}, {"buffer_bytes": 3}])
 def test_when_the_inbox_is_full_whoever_sends_is_not_read(limit: dict[str, int]) -> None:
-    """What was read is taken; then its sender waits, and goes on when there is room, even if its own window was empty."""
+    """When the inbox is full, a client that sends waits until there is room, even if its own window is empty."""
     box, kafka = inbox(**limit)
     first, *its_first = client(box)
     second, *its_second = client(box, "d2")
@@ -125,7 +125,9 @@ def test_when_the_inbox_is_full_whoever_sends_is_not_read(limit: dict[str, int])
 
 
 def test_what_is_not_allowed_and_cannot_be_said_ends_the_connection() -> None:
-    """MQTT 3.1.1 has no negative acknowledgement, and a positive one would be a lie. QoS 0 is dropped."""
+    """A forbidden message ends an MQTT 3.1.1 connection, because MQTT 3.1.1 has no negative acknowledgement; QoS 0 is
+    dropped.
+    """
     box, kafka = inbox()
     _, *its = client(box, v5=False)
 
@@ -154,7 +156,7 @@ def test_what_kafka_refuses_for_good_becomes_a_dead_letter_and_is_acknowledged_t
 
 
 def test_what_kafka_does_not_take_otherwise_ends_its_clients_connection() -> None:
-    """Nothing is acknowledged from there on, not even what Kafka has: the client sends it again."""
+    """After another error of Kafka nothing more is acknowledged, and the client sends it again."""
     box, kafka = inbox()
     device, *its = client(box)
     other, *others = client(box, "d2")
@@ -169,7 +171,7 @@ def test_what_kafka_does_not_take_otherwise_ends_its_clients_connection() -> Non
 
 
 def test_a_usual_message_is_prepared_once() -> None:
-    """The same topic and flags share key and headers; another flag has its own."""
+    """Messages with the same topic and flags share key and headers."""
     box, kafka = inbox()
     _, *its = client(box)
 
@@ -183,7 +185,7 @@ def test_a_usual_message_is_prepared_once() -> None:
 
 
 def test_what_may_be_published_is_asked_once_for_each_topic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal is remembered like a permission, also for messages with properties."""
+    """A permission or refusal is remembered for each topic, also for messages with properties."""
     asked: list[bytes] = []
 
     def counted_ask(filters: list[str], topic: bytes) -> bool:
@@ -202,7 +204,7 @@ def test_what_may_be_published_is_asked_once_for_each_topic(monkeypatch: pytest.
 
 
 def test_topics_that_devices_choose_take_bounded_memory() -> None:
-    """One with many forgets its own; what it remembered is free again when it leaves."""
+    """A client with many topics forgets some of them, and its memory is free after it leaves."""
     box, _ = inbox()
     _, window, identity = client(box)
     for number in range(1000):
@@ -225,7 +227,7 @@ def test_topics_that_devices_choose_take_bounded_memory() -> None:
     ],
 )
 def test_an_id_cannot_widen_what_may_be_published(clientid: str, username: str | None, expected: list[str]) -> None:
-    """%c and %u stand for plain levels only."""
+    """%c and %u stand only for plain levels."""
     assert permitted(["t/%c/#", "%u/x", "all"], clientid, username) == expected
 
 
@@ -235,7 +237,7 @@ def counted(name: str) -> float:
 
 
 def test_an_inbox_is_empty_when_kafka_has_everything() -> None:
-    """Whoever stops waits for that: not before the last answer, and again after the next message."""
+    """The inbox is empty after Kafka's last answer, and not empty after the next message."""
     box, kafka = inbox()
     _, *its = client(box)
     seen = [box.empty.is_set()]
@@ -252,7 +254,7 @@ def test_an_inbox_is_empty_when_kafka_has_everything() -> None:
 
 
 def test_a_full_window_is_not_read_because_others_have_room() -> None:
-    """A client that was held back by the inbox, and is at its own limit too, waits for its own messages."""
+    """A client at its own limit waits for its own messages, even if the inbox has room."""
     box, kafka = inbox(window=2, buffer_records=3)
     _, *others = client(box, "d2")
     device, *its = client(box)
@@ -269,7 +271,7 @@ def test_a_full_window_is_not_read_because_others_have_room() -> None:
 
 
 def test_what_is_counted_is_what_became_of_messages() -> None:
-    """Received, redelivered, in Kafka, acknowledged; one that is not allowed is received and nothing else."""
+    """The counters count messages as received, redelivered, in Kafka and acknowledged."""
     names = [
         f"{name}_total"
         for name in ("messages_received", "messages_redelivered", "records_produced", "messages_acknowledged")
@@ -286,7 +288,7 @@ def test_what_is_counted_is_what_became_of_messages() -> None:
 
 
 def test_a_retained_message_of_qos_2_gets_its_pubrec() -> None:
-    """The retain flag has nothing to do with it."""
+    """The retain flag does not affect the PUBREC."""
     box, kafka = inbox()
     device, *its = client(box)
     box.take(*its, [(b"t/1", b"x", 0x35, 7, ())])
@@ -296,7 +298,7 @@ def test_a_retained_message_of_qos_2_gets_its_pubrec() -> None:
 
 
 def test_the_gauges_tell_of_the_oldest_message_under_way() -> None:
-    """How many there are, and for how long the first has waited; nothing when Kafka has all."""
+    """The gauges give the number of messages under way and the age of the first."""
     box, kafka = inbox()
     _, *its = client(box)
     began = int(time.time() * 1000)
@@ -313,7 +315,7 @@ def test_the_gauges_tell_of_the_oldest_message_under_way() -> None:
 
 
 def test_events_and_wills_have_nobody_who_waits() -> None:
-    """They fill the inbox like messages, and whoever is held back by them goes on when they are in Kafka."""
+    """Events and wills fill the inbox like messages, and waiting clients go on when Kafka has them."""
     box, kafka = inbox(buffer_records=2)
     device, *its = client(box)
     event = Outgoing(b"d1", b"{}", [], 0)
@@ -332,7 +334,7 @@ def test_events_and_wills_have_nobody_who_waits() -> None:
 
 
 def test_a_client_that_has_gone_gets_nothing_more() -> None:
-    """Neither an acknowledgement nor room, and what it sends that is not allowed does not matter any more."""
+    """A client that is gone gets no acknowledgement, and its forbidden messages do not matter."""
     box, kafka = inbox(buffer_records=1)
     device, window, identity = client(box, v5=False)
     box.take(window, identity, [message(1)])

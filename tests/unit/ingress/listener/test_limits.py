@@ -11,7 +11,7 @@ from ingress.listener.limits.topics import TOPICS_MAX, TOPICS_OF_ONE_MAX, TOPICS
 
 
 def test_a_burst_is_free_and_what_is_beyond_it_has_to_wait() -> None:
-    """So many a second, and ten seconds' worth at once."""
+    """A client may send ten seconds' worth at once, and then waits."""
     allowance = Allowance(10, now=0.0)
 
     waits = [allowance.spend(int(10 * BURST_SECONDS), 0.0), allowance.spend(5, 0.0), allowance.spend(10, 0.5)]
@@ -22,7 +22,7 @@ def test_a_burst_is_free_and_what_is_beyond_it_has_to_wait() -> None:
 
 @pytest.mark.parametrize(("silence", "expected"), [(0.0, True), (5.0, False)])
 def test_who_goes_on_too_long_has_used_it_up(silence: float, expected: bool) -> None:
-    """Held back again and again for half a minute. A pause of its own is another beginning."""
+    """A client that is held back for half a minute has used up its limit, and a pause starts a new count."""
     allowance, now = Allowance(10, now=0.0), 0.0
     used_up = []
     while now < OVER_SECONDS_MAX * 2:
@@ -36,7 +36,7 @@ def test_who_goes_on_too_long_has_used_it_up(silence: float, expected: bool) -> 
 
 
 def test_a_client_forgets_its_topics_when_it_or_all_have_many() -> None:
-    """Alone it may keep many; while all together have too many it keeps a few."""
+    """A client keeps many topics alone, and a few while all clients together have too many."""
     topics = TopicCount()
     alone = [topics.is_enough(own) for own in (0, TOPICS_OF_ONE_MAX - 1, TOPICS_OF_ONE_MAX)]
     topics.count = TOPICS_MAX

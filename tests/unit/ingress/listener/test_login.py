@@ -1,4 +1,4 @@
-"""Who may log in to a listener, and what `tidegate password` writes for it."""
+"""Logins to a listener, and the output of `tidegate password`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def with_passwords(folder: Path, **users: str) -> ListenerSource:
 
 
 async def test_a_password_is_checked_once_and_then_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hash costs 30 ms; the second time is a digest. A wrong password is never served by it."""
+    """A correct password is remembered as a digest, and a wrong password never matches it."""
     checks: list[bytes] = []
 
     def counted(known: str, secret: bytes) -> bool:
@@ -51,7 +51,7 @@ async def test_a_password_is_checked_once_and_then_remembered(tmp_path: Path, mo
 
 
 async def test_a_storm_of_logins_does_not_stall_the_event_loop(tmp_path: Path) -> None:
-    """While forty passwords are checked, the loop goes round."""
+    """The event loop runs while forty passwords are checked."""
     gate = Login("devices", with_passwords(tmp_path, anna="right"))
     turns = 0
     storm = asyncio.gather(*(gate.admit(connect("d1", "anna", b"wrong%d" % n), None) for n in range(40)))
@@ -65,7 +65,7 @@ async def test_a_storm_of_logins_does_not_stall_the_event_loop(tmp_path: Path) -
 
 
 async def test_more_logins_than_can_be_checked_are_told_to_come_again(tmp_path: Path) -> None:
-    """A flood of wrong passwords makes no queue without an end; who was good before is let in all the same."""
+    """Logins beyond the queue's limit are refused, and a client with a remembered password is accepted."""
     gate = Login("devices", with_passwords(tmp_path, anna="right"))
     await gate.admit(connect("d1", "anna", b"right"), None)
     flood = [
@@ -84,7 +84,7 @@ async def test_more_logins_than_can_be_checked_are_told_to_come_again(tmp_path: 
 
 
 async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
-    """A password that is no longer there is refused, though it was good and remembered before."""
+    """A password that was removed from the file is refused, even if it was remembered."""
     gate = Login("devices", with_passwords(tmp_path, anna="old"))
     assert (await gate.admit(connect("d1", "anna", b"old"), None)).code == 0
 
@@ -99,7 +99,7 @@ async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path: 
 
 
 def test_a_file_that_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None:
-    """With its place, and without what is in it."""
+    """The error has the place in the file and none of its content."""
     settings = with_passwords(tmp_path)
     (tmp_path / "passwords").write_text("anna:plain-text")
 
@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_used_is_told_at_the_start(tmp_path: Path) -> None
 
 
 async def test_a_clientid_that_is_not_the_user_name_is_refused_when_told_so() -> None:
-    """So nobody can pose as another; an empty one becomes the user name."""
+    """With clientid_is_username another clientid is refused, and an empty one becomes the user name."""
     strict, free = Login("devices", source(clientid_is_username=True)), Login("devices", source())
 
     assert (await strict.admit(connect("d1", "anna"), None)).code == 0x85
@@ -122,7 +122,7 @@ async def test_a_clientid_that_is_not_the_user_name_is_refused_when_told_so() ->
 
 
 async def test_a_will_needs_the_same_right_as_a_message() -> None:
-    """Else the login is refused: the will could not be published later."""
+    """A login with a forbidden will is refused."""
     gate = Login("devices", source())
     wills = [Will(topic, b"", 0, (), 0) for topic in (b"t/d1", b"t/d2")]
 
@@ -130,12 +130,12 @@ async def test_a_will_needs_the_same_right_as_a_message() -> None:
 
 
 async def test_enhanced_authentication_is_not_offered() -> None:
-    """MQTT 5.0 section 4.12: 0x8C."""
+    """Enhanced authentication is refused with 0x8C (MQTT 5.0 section 4.12)."""
     assert (await Login("devices", source()).admit(connect(properties=((0x15, b"SCRAM"),)), None)).code == 0x8C
 
 
 def test_the_common_name_of_a_certificate() -> None:
-    """As Python's ssl tells it; a certificate may have none."""
+    """The common name is read from a certificate, which may have none."""
     assert common_name({"subject": ((("countryName", "DE"),), (("commonName", "pump-7"),))}) == "pump-7"
     assert common_name({"subject": ()}) is None
     assert common_name(None) is None
@@ -155,13 +155,13 @@ def test_the_common_name_of_a_certificate() -> None:
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
-    """Before anything listens."""
+    """Settings that cannot work are refused before the port opens."""
     with pytest.raises(ValidationError):
         source(**settings)
 
 
 def test_the_command_writes_a_line_that_the_file_understands() -> None:
-    """The password comes from standard input and is nowhere in the line."""
+    """The password comes from standard input and is not in the line."""
     done = CliRunner().invoke(app, ["password", "anna"], input="my secret\n")
 
     found = parse_passwords(done.stdout)
@@ -175,6 +175,6 @@ def test_the_command_writes_a_line_that_the_file_understands() -> None:
 
 @pytest.mark.parametrize("text", ["anna:$argon2id$x\nanna:$argon2id$y", "anna", ":$argon2id$x", "anna:secret"])
 def test_lines_that_are_no_user_and_hash(text: str) -> None:
-    """The line is named; twice the same user is a mistake too."""
+    """The error names the line, and a user that occurs twice is an error."""
     with pytest.raises(ValueError, match=r"line \d"):
         parse_passwords(text)

@@ -1,4 +1,7 @@
-"""The listener's core: what bytes say, what is answered, and that no bytes do harm. Paho is not asked: the bytes are ours."""
+"""The core of the listener: the meaning of bytes, the answers, and safety against any bytes.
+
+The bytes are our own, not paho's.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def violation(heard: list[words.Said]) -> int:
 
 @given(stream=STREAMS, cuts=st.lists(st.integers(0, 400), max_size=20))
 def test_a_stream_says_the_same_however_it_is_cut(stream: bytes, cuts: list[int]) -> None:
-    """No bytes make the core raise, and the pieces in which they come do not matter."""
+    """No bytes raise, and the pieces in which they come make no difference."""
     places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     pieces = [stream[start:end] for start, end in pairwise(places)]
     whole, cut = core(), core()
@@ -65,7 +68,7 @@ def test_a_stream_says_the_same_however_it_is_cut(stream: bytes, cuts: list[int]
 
 @given(stream=STREAMS)
 def test_nothing_is_heard_after_a_violation(stream: bytes) -> None:
-    """A conversation that broke the protocol is over."""
+    """After a violation of the protocol, nothing more is read."""
     protocol = core()
     heard = hear(protocol, stream)
 
@@ -78,7 +81,7 @@ def test_nothing_is_heard_after_a_violation(stream: bytes) -> None:
 
 @pytest.mark.parametrize(("version", "connect"), [(4, CONNECT_311), (5, CONNECT_5)])
 def test_a_connect_is_read_and_what_follows_waits_for_its_answer(version: int, connect: bytes) -> None:
-    """A device may publish without waiting for CONNACK; nobody looks at it before we know who it is."""
+    """Messages behind a CONNECT wait until the login is accepted."""
     protocol = core()
     message = publish(b"t", b"x", properties=b"" if version == 5 else None)
 
@@ -93,7 +96,7 @@ def test_a_connect_is_read_and_what_follows_waits_for_its_answer(version: int, c
 
 
 def test_a_connect_with_everything() -> None:
-    """User name, password and a will with its delay and properties."""
+    """A CONNECT gives user name, password, and a will with delay and properties."""
     will = b"\x0c" + b"\x18\x00\x00\x00\x05" + b"\x26" + text(b"k") + text(b"v") + text(b"gone/d1") + text(b"bye")
     body = b"\x00\x04MQTT\x05\xec\x00\x0a\x05\x11\x00\x00\x00\x0f" + text(b"d1") + will + text(b"u") + text(b"\x00p")
 
@@ -134,7 +137,7 @@ def test_a_connect_with_everything() -> None:
     ],
 )
 def test_what_cannot_begin_a_conversation(sent: bytes, code: int) -> None:
-    """Each is refused with MQTT 5's code for it."""
+    """Each bad first packet is refused with MQTT 5's code for it."""
     assert violation(core().receive_data(sent)) == code
 
 
@@ -169,7 +172,7 @@ def test_what_cannot_begin_a_conversation(sent: bytes, code: int) -> None:
     ],
 )
 def test_what_ends_a_conversation(sent: bytes, code: int) -> None:
-    """The messages before it are taken; nothing after it is."""
+    """The messages before a bad packet are taken, and nothing after it."""
     good = publish(b"t", b"x", properties=b"")
     protocol = connected(receive_max=3, packet_bytes_max=4000)
 
@@ -180,7 +183,7 @@ def test_what_ends_a_conversation(sent: bytes, code: int) -> None:
 
 
 def test_qos_2_is_taken_once() -> None:
-    """The same PUBLISH again before PUBREL is no message: silence until Kafka has it, then PUBREC again."""
+    """A repeated PUBLISH before PUBREC is not a new message, and gets PUBREC again after Kafka has it."""
     protocol = connected()
     message = publish(b"t", b"x", mid=7, qos=2, properties=b"")
 
@@ -195,7 +198,7 @@ def test_qos_2_is_taken_once() -> None:
 
 
 def test_a_topic_alias_stands_for_its_topic() -> None:
-    """The message has the whole topic and no alias among its properties; a new topic takes the alias over."""
+    """A message with an alias has the whole topic, and a new topic replaces the alias."""
     protocol = connected()
 
     heard = protocol.receive_data(
@@ -228,7 +231,7 @@ def test_a_topic_alias_stands_for_its_topic() -> None:
     ],
 )
 def test_answers_in_both_versions(word: words.Told, v311: str, v5: str) -> None:
-    """MQTT 3.1.1 has no reasons but those of CONNACK, 0x80 in SUBACK, and no DISCONNECT from a server."""
+    """MQTT 3.1.1 has reasons only in CONNACK and SUBACK, and no DISCONNECT from a server."""
     assert connected(4).send(word).hex() == v311
     assert connected(5).send(word).hex() == v5
 
@@ -238,7 +241,7 @@ def test_answers_in_both_versions(word: words.Told, v311: str, v5: str) -> None:
     [(0x86, "20020004", "2003008600"), (0x87, "20020005", "2003008700"), (0x89, "20020003", "2003008900")],
 )
 def test_refusals_in_both_versions(code: int, v311: str, v5: str) -> None:
-    """CONNACK says why, in the words of the version."""
+    """CONNACK gives the reason with the codes of the version."""
     for connect, expected in ((CONNECT_311, v311), (CONNECT_5, v5)):
         protocol = core()
         protocol.receive_data(connect)
@@ -248,7 +251,7 @@ def test_refusals_in_both_versions(code: int, v311: str, v5: str) -> None:
 
 
 def test_a_version_that_we_do_not_know_is_told_so() -> None:
-    """MQTT 3.1.1 section 3.1.2.2: CONNACK with code 1."""
+    """An unknown version gets CONNACK code 1 (MQTT 3.1.1 section 3.1.2.2)."""
     protocol = core()
     protocol.receive_data(packet(0x10, b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02d1"))
 
@@ -256,7 +259,7 @@ def test_a_version_that_we_do_not_know_is_told_so() -> None:
 
 
 def test_a_connack_tells_the_limits() -> None:
-    """Receive maximum, largest packet, aliases, no subscriptions of any kind, and what we chose."""
+    """CONNACK has the receive maximum, the largest packet, aliases, and that subscriptions are not available."""
     protocol = core(packet_bytes_max=70_000, receive_max=5)
     protocol.receive_data(CONNECT_5)
 
@@ -268,7 +271,7 @@ def test_a_connack_tells_the_limits() -> None:
 
 
 def test_nothing_larger_than_the_device_reads_is_sent() -> None:
-    """A reason is left out first."""
+    """A packet that is too large for the device is sent without its reason text."""
     protocol = core()
     protocol.receive_data(packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x05\x00\x02d1"))
     protocol.send(words.ConnAck(SUCCESS))
@@ -284,7 +287,7 @@ def test_nothing_larger_than_the_device_reads_is_sent() -> None:
     ],
 )
 def test_a_broken_connect_is_answered_in_its_own_version(connect: bytes, answer: str) -> None:
-    """MQTT 5 has a CONNACK for it; with 3.1.1 the connection just ends."""
+    """A broken CONNECT of MQTT 5 gets a CONNACK, and with 3.1.1 the connection ends."""
     protocol = core()
     code = violation(protocol.receive_data(connect))
 

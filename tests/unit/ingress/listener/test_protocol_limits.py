@@ -1,4 +1,4 @@
-"""How much of the core one device may take: work of one call, messages that are not answered, and what is held of it."""
+"""The limits of one device in the core: work of one call, messages without an answer, and held memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def violation(heard: list[words.Said]) -> int:
 
 
 def test_a_message_beyond_the_receive_maximum_waits_for_our_answers() -> None:
-    """MQTT 5: it is taken when there is room again, in its order. MQTT 3.1.1 has no maximum."""
+    """With MQTT 5, a message beyond the receive maximum waits for room, and MQTT 3.1.1 has no maximum."""
     v5, v311 = connected(5, receive_max=3), connected(4, receive_max=3)
     sent = [publish(b"t", b"%d" % n, mid=n + 1, qos=1, properties=b"") for n in range(6)]
 
@@ -89,7 +89,7 @@ def test_released_exchanges_make_room() -> None:
     ],
 )
 def test_one_call_does_a_bounded_amount_of_work(sent: bytes, most: int) -> None:
-    """What costs more is fewer packets. The next calls go on where it ended, and nothing is lost or changed."""
+    """One call handles a bounded number of packets, fewer if they cost more, and loses nothing."""
     count = 1000
     protocol = connected(packet_bytes_max=5000)
     protocol.usual_topics({b"t"})
@@ -121,7 +121,7 @@ def test_what_brings_no_message_is_counted() -> None:
 
 
 def test_what_a_conversation_holds_is_known() -> None:
-    """A part of a packet, aliases, open exchanges of QoS 2, and what waits."""
+    """The size counts unfinished packets, aliases, open QoS 2 exchanges, and waiting messages."""
     protocol = connected(receive_max=1)
     held = [protocol.held_bytes]
     long = publish(b"t", b"x" * 500, properties=b"")

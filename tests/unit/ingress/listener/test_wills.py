@@ -1,4 +1,4 @@
-"""Wills in virtual time: when each is published, and when it is taken back."""
+"""Wills in virtual time: when they are published and when they are cancelled."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def told(story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max:
     ],
 )  # fmt: skip
 def test_a_will_is_due_after_its_delay(settings: dict[str, int], second: int) -> None:
-    """At most until its session ends, and at most as long as the listener keeps it."""
+    """A will waits for its delay, but at most until its session ends or the listener's limit is reached."""
 
     async def story(wills: Wills) -> None:
         wills.left(device("d", **settings))
@@ -62,7 +62,7 @@ def test_a_will_is_due_after_its_delay(settings: dict[str, int], second: int) ->
 
 @pytest.mark.parametrize("settings", [{"will": False}, {"void": True}])
 def test_without_a_will_nothing_is_published(settings: dict[str, bool]) -> None:
-    """Nor when the device took its leave."""
+    """A device without a will, or with a normal disconnect, publishes nothing."""
 
     async def story(wills: Wills) -> None:
         wills.left(device("d", **settings))
@@ -73,7 +73,7 @@ def test_without_a_will_nothing_is_published(settings: dict[str, bool]) -> None:
 
 
 def test_a_device_that_comes_back_takes_its_will_back() -> None:
-    """Unless it starts afresh, which ends the session that the will belongs to; others are not touched."""
+    """A device that reconnects cancels its will, unless it starts a new session."""
 
     async def story(wills: Wills) -> None:
         for name in ("back", "afresh", "gone"):
@@ -88,7 +88,7 @@ def test_a_device_that_comes_back_takes_its_will_back() -> None:
 
 
 def test_a_listener_that_stops_publishes_what_it_holds_back() -> None:
-    """Each once: no timer goes off afterwards."""
+    """A stop publishes each delayed will once."""
 
     async def story(wills: Wills) -> None:
         for name in ("a", "b"):
