@@ -1,4 +1,4 @@
-"""What an error of S3 means in words."""
+"""The meaning of S3's errors in words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pipeline.connectors.s3.errors import classify
 
 
 def test_every_code_that_is_told_apart_has_words() -> None:
-    """A person who reads the error learns what happens now, or what to do."""
+    """Every known code says what happens now, or what to do."""
     told_apart = (
         errors.RENEW | errors._RETRY | errors._REFUSED.keys() | errors._REDIRECT | errors._PERSONS | errors._OF_BUCKETS
     )
@@ -19,7 +19,7 @@ def test_every_code_that_is_told_apart_has_words() -> None:
 
 @pytest.mark.parametrize("words", sorted({*meaning.CODES.values(), *meaning.STATUSES.values()}))
 def test_words_are_part_of_a_sentence(words: str) -> None:
-    """They stand between the request and what the store said: one line, no capital, no full stop."""
+    """The words are one line without a capital and without a full stop, as a part of a sentence."""
     assert words[0].islower()
     assert words[-1].isalnum() or words[-1] in "`)"
     assert "\n" not in words
@@ -27,7 +27,7 @@ def test_words_are_part_of_a_sentence(words: str) -> None:
 
 
 def test_a_bucket_that_is_not_there_is_said_in_words() -> None:
-    """HEAD has no body, so there is a status and nothing else."""
+    """A HEAD without a body gives words for its status."""
     assert str(classify(404, "404", "Not Found", "http://s3: HEAD iot-data")) == (
         "http://s3: HEAD iot-data: there is no such bucket, or nothing under this key; check `bucket` of the action "
         "and `host` of the connector (404: Not Found)"
@@ -35,6 +35,6 @@ def test_a_bucket_that_is_not_there_is_said_in_words() -> None:
 
 
 def test_what_nothing_is_known_of_is_the_stores_own_words() -> None:
-    """A code of a store that we have never met is shown as it came."""
+    """An unknown code of a store is shown unchanged."""
     assert str(classify(400, "XOdd", "odd", "PUT b/k")) == "PUT b/k: 400 XOdd: odd"
     assert str(classify(418, "", "", "PUT b/k")) == "PUT b/k: 418"

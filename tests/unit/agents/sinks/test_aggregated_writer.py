@@ -1,4 +1,4 @@
-"""What an object of aggregated upload tells of itself, and what is read from that."""
+"""The metadata of an aggregated object, and what the writer reads from it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def chunk() -> Chunk:
 
 
 def test_what_an_object_tells_is_what_is_read() -> None:
-    """Rows, last offset and digest of the part of the chunk that it holds; its place is that of the first row."""
+    """The metadata gives rows, last offset and digest of the part of the chunk in the object."""
     action = actions.aggregated(content_type="text/x-rows")
     digest = chunk().digest(2)
 
@@ -81,7 +81,7 @@ def test_what_an_object_tells_is_what_is_read() -> None:
     ],
 )
 def test_an_object_that_is_not_ours_is_told_by_its_key(metadata: dict[str, str]) -> None:
-    """Somebody else wrote it, and nothing of it can be taken for granted."""
+    """The error about a foreign object names its key."""
     with pytest.raises(ForeignObjectError, match="some/key is there and is not ours"):
         facts_of(Head(4, "e", metadata), "some/key")
 
@@ -119,7 +119,7 @@ def test_a_refusal_is_of_rows_when_their_fields_make_what_it_is_about(
 
 
 def test_letters_of_an_object_name_the_places_of_its_records() -> None:
-    """Their values are not known any more, and each says so."""
+    """Dead letters of an object name the places of its records and say that the values are unknown."""
     error = RefusedError("the store says no", reason="KeyTooLongError")
 
     letters = dead_letters_of(PARTITION, [10, 12], error)

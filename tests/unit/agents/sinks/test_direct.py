@@ -19,7 +19,7 @@ from tests.faults.simulation.world import Letters, kafka_record
 
 @pytest.mark.parametrize("seed", range(20))
 def test_each_client_is_written_in_order_and_many_at_once(seed: int) -> None:
-    """Failures and slow answers do not let a later row of a client pass an earlier one."""
+    """Failures and slow answers never let a later row of a client overtake an earlier one."""
     store = Store(seed)
     log = messages(200, seed=seed)
 
@@ -54,7 +54,7 @@ def test_the_window_bounds_what_is_under_way() -> None:
 
 
 def test_durable_never_passes_a_row_that_is_not_written() -> None:
-    """Looked at after every confirmation."""
+    """After every confirmation, the durable offset is below all unwritten rows."""
     store = Store(seed=3)
 
     async def story() -> None:
@@ -72,7 +72,7 @@ def test_durable_never_passes_a_row_that_is_not_written() -> None:
 
 
 def test_what_s3_never_accepts_is_a_dead_letter_and_the_client_goes_on() -> None:
-    """The letter keeps the payload and tells the reason."""
+    """A refused row becomes a dead letter with payload and reason, and later rows of the client follow."""
     store = Store(failing=0)
     store.refused.add("c0/first")
 
@@ -90,7 +90,7 @@ def test_what_s3_never_accepts_is_a_dead_letter_and_the_client_goes_on() -> None
 
 
 def test_a_row_that_cannot_be_rendered_is_a_dead_letter() -> None:
-    """With the policy dead_letter a missing value is an error; the bucket's is always."""
+    """A missing value is an error with the policy dead_letter, and always in the bucket."""
     store = Store(failing=0)
 
     async def story() -> None:
@@ -106,7 +106,7 @@ def test_a_row_that_cannot_be_rendered_is_a_dead_letter() -> None:
 
 
 def test_two_rows_with_one_key_are_counted_as_overwritten() -> None:
-    """A replay of the same record is not."""
+    """Two rows with one key count as overwritten, and a replay of one record does not."""
     store = Store(failing=0)
     before = OVERWRITTEN.labels("over")._value.get()
 
@@ -122,7 +122,7 @@ def test_two_rows_with_one_key_are_counted_as_overwritten() -> None:
 
 @pytest.mark.parametrize("payload", [b"", b"\xff\x00\xfe", b"not json"])
 def test_content_is_the_payloads_very_bytes(payload: bytes) -> None:
-    """Empty, binary, anything."""
+    """The content is the exact payload, also if it is empty or binary."""
     store = Store(failing=0)
 
     async def story() -> None:
@@ -137,7 +137,7 @@ def test_content_is_the_payloads_very_bytes(payload: bytes) -> None:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_no_zombie_and_no_replay_puts_an_older_row_over_a_newer_one(seed: int) -> None:
-    """Three owners write the same log at once, from wherever they stand: the last row of each key is what stays."""
+    """Three owners write the same log at once, and the last row of each key stays."""
     store = Store(seed)
     log = messages(60, seed=seed)
 
@@ -160,7 +160,7 @@ def test_no_zombie_and_no_replay_puts_an_older_row_over_a_newer_one(seed: int) -
 
 
 def test_a_replay_writes_nothing() -> None:
-    """Every object is there already, and is recognised by its place."""
+    """A replay recognises every object by its place."""
     store = Store(failing=0)
     log = messages(30)
 
@@ -176,7 +176,7 @@ def test_a_replay_writes_nothing() -> None:
 
 
 def test_two_rows_of_one_record_and_one_key_leave_the_second() -> None:
-    """Their order within the record decides, as their offset is the same."""
+    """For two rows of one record, their order in the record decides."""
     store = Store(failing=0)
 
     async def story() -> None:
@@ -191,7 +191,7 @@ def test_two_rows_of_one_record_and_one_key_leave_the_second() -> None:
 
 
 def test_a_refused_row_holds_the_commit_back() -> None:
-    """Its dead letter is not durable yet: what is written meanwhile moves the offset up to it and no further."""
+    """The offset stays below a refused row until its dead letter is durable."""
     store = Store(failing=0.0)
     bench = Bench(store, content="${text}", missing="dead_letter")
     bench.rules = RuleSet({"r": 'SELECT clientid, id, payload.text AS text FROM "t/#"'}, node="n")

@@ -1,4 +1,4 @@
-"""A store that waits: what is waited for, what comes through, and what a few attempts are."""
+"""A store that waits: which errors it waits for, which it raises, and how few attempts work."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def told(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def test_what_can_be_tried_again_is_waited_for_with_the_status_told() -> None:
-    """An outage and a wrong setting alike: the answer comes when the store has one."""
+    """The store waits through an outage or a wrong setting, reports its status, and then gives the answer."""
 
     async def story() -> None:
         attempts = Attempts("waiting")
@@ -71,7 +71,7 @@ def test_what_can_be_tried_again_is_waited_for_with_the_status_told() -> None:
 
 
 def test_each_page_of_keys_is_waited_for() -> None:
-    """An outage in the middle of a listing neither ends it nor begins it again."""
+    """An outage in the middle of a listing neither ends nor restarts the listing."""
 
     async def story() -> None:
         store = Store(away(), away())
@@ -83,7 +83,7 @@ def test_each_page_of_keys_is_waited_for() -> None:
 
 
 def test_a_refusal_comes_through_unless_settings_can_end_it() -> None:
-    """It depends on who has made the part of the request that it is about: then a person is waited for."""
+    """A refusal is raised, unless the caller says that settings can end it; then the store waits for a person."""
 
     async def story() -> None:
         refused = RefusedError("too long", reason="KeyTooLong", blames={"key"})
@@ -102,7 +102,7 @@ def test_a_refusal_comes_through_unless_settings_can_end_it() -> None:
 
 
 def test_a_key_that_the_store_does_not_take_can_be_asked_for() -> None:
-    """With `any_key` it has no object; every other 4xx is still waited for."""
+    """With `any_key`, a refused key has no object, and every other 4xx is waited for."""
 
     async def story() -> None:
         bad = OperatorError("bad request", reason="400")
@@ -114,7 +114,7 @@ def test_a_key_that_the_store_does_not_take_can_be_asked_for() -> None:
 
 
 def test_few_attempts_end_with_the_last_error() -> None:
-    """A proof that cannot read the bucket says so, after some tries; a wrong setting is said at once."""
+    """With few attempts, an outage raises the last error after some tries, and a wrong setting raises at once."""
 
     async def story() -> None:
         store = Store(*[away() for _ in range(PROOF_TRIES_MAX)])
@@ -130,7 +130,7 @@ def test_few_attempts_end_with_the_last_error() -> None:
 
 
 def test_few_attempts_bound_the_requests_under_way() -> None:
-    """However many are asked for at once."""
+    """The number of requests under way is bounded, however many are asked for at once."""
 
     async def story() -> None:
         store = Store()
