@@ -32,6 +32,19 @@ def matches(topic_filter: str, topic: str) -> bool:
     return all(level in ("+", name) for level, name in zip(filter_levels, topic_levels, strict=False))
 
 
+def may_meet(one: str, other: str) -> bool:
+    """Whether there can be a topic name that both topic filters match."""
+    if one[:1] != other[:1] and "$" in (one[:1], other[:1]):
+        return False
+    first, second = one.split("/"), other.split("/")
+    for level, its in zip(first, second, strict=False):
+        if "#" in (level, its):
+            return True
+        if level != its and "+" not in (level, its):
+            return False
+    return (first[len(second) :] or second[len(first) :]) in ([], ["#"])
+
+
 def validate_filter(topic_filter: str) -> None:
     """Check a topic filter. Raises ValueError with the reason if the text is not a topic filter."""
     if not topic_filter:

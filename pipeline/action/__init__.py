@@ -2,7 +2,9 @@
 
     compiled.py    the compiled action, now or under an older version
     headers.py     the headers of its objects
+    origins.py     which columns of a message a field of a row was made of
     problems.py    the problems of all rules and actions of a configuration
+    warnings.py    what works, and hardly as it was meant
 
 The worker, `tidegate check`, `rule test` and replay use this value. Nothing here opens a connection, reads a clock or
 waits.
@@ -20,6 +22,7 @@ from pipeline.action.compiled import (
     topic_names_of,
 )
 from pipeline.action.problems import problems
+from pipeline.action.warnings import warnings
 
 __all__ = [
     "AggregatedAction",
@@ -32,4 +35,5 @@ __all__ = [
     "schemas_of",
     "statements_of",
     "topic_names_of",
+    "warnings",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 
@@ -16,6 +16,7 @@ from pipeline.errors import ConfigError, TidegateError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
+    from pipeline.config.text.problems import Problem
 
 app = single()
 
@@ -47,9 +48,10 @@ class _Report(NamedTuple):
     """The result of the check. `buckets` has the state of each action's bucket if --connect was given."""
 
     problems: list[TidegateError]
-    secrets: list[TidegateError]
     connect: bool
-    buckets: Mapping[str, str]
+    secrets: Sequence[TidegateError] = ()
+    warnings: Sequence[TidegateError] = ()
+    buckets: Mapping[str, str] = {}
 
     @property
     def status(self) -> int:
@@ -62,7 +64,7 @@ class _Report(NamedTuple):
         """The report as one JSON object."""
         found: dict[str, Any] = {"good": not self.status}
         found["problems"] = [_facts(each) for each in (*self.problems, *(self.secrets if self.connect else ()))]
-        found["warnings"] = [_facts(each) for each in (() if self.connect else self.secrets)]
+        found["warnings"] = [_facts(each) for each in (*(() if self.connect else self.secrets), *self.warnings)]
         return found | ({"buckets": self.buckets} if self.connect else {})
 
     def print(self, file: Path) -> None:
@@ -71,6 +73,8 @@ class _Report(NamedTuple):
             typer.echo(f"error: {problem}", err=True)
         for secret in self.secrets:
             typer.echo(f"{'error' if self.connect else 'warning'}: {secret}", err=True)
+        for warning in self.warnings:
+            typer.echo(f"warning: {warning}", err=True)
         if self.problems or (self.connect and self.secrets):
             return
         typer.echo(f"{file}: good")
@@ -79,27 +83,31 @@ class _Report(NamedTuple):
 
 
 def _look(file: Path, *, connect: bool) -> _Report:
-    from pipeline.action import problems
+    from pipeline.action import problems, warnings
     from pipeline.config import load_file
     from pipeline.config.references import unresolved_secrets
 
     try:
         config = load_file(file)
     except ConfigError as error:
-        return _Report(list(error.parts) or [error], [], connect, {})
-    found = problems(config)
-    if found:
-        return _Report(found, [], connect, {})
-    secrets: list[TidegateError] = [
-        ConfigError(each.message, where=f"{config.places.of(each.path)}: {str(each).removesuffix(f': {each.message}')}")
-        for each in unresolved_secrets(config)
-    ]
-    if not connect or secrets:
-        return _Report([], secrets, connect, {})
+        return _Report(list(error.parts) or [error], connect)
+    if found := problems(config):
+        return _Report(found, connect)
+    told = _Report([], connect, _placed(config, unresolved_secrets(config)), _placed(config, warnings(config)))
+    if not connect or told.secrets:
+        return told
     try:
-        return _Report([], [], connect, _buckets(config))
+        return told._replace(buckets=_buckets(config))
     except TidegateError as error:
-        return _Report([error], [], connect, {})
+        return told._replace(problems=[error])
+
+
+def _placed(config: Config, found: Iterable[Problem]) -> list[TidegateError]:
+    """Each with the place of its setting in the file, and its path."""
+    return [
+        ConfigError(each.message, where=f"{config.places.of(each.path)}: {str(each).removesuffix(f': {each.message}')}")
+        for each in found
+    ]
 
 
 def _buckets(config: Config) -> dict[str, str]:

@@ -37,6 +37,20 @@ def test_a_good_configuration_is_an_object_that_says_so(config: Path) -> None:
     assert "TIDEGATE_TEST_UNSET" in warning["message"]
 
 
+def test_what_is_hardly_meant_is_a_warning_with_its_place(config: Path) -> None:
+    """Told to people and to programs alike; the configuration is good all the same."""
+    text = CONFIG.replace("a/${clientid}.json", "${clientid}_${timestamp}.json")
+    config.write_text(text.replace("SELECT clientid, payload", "SELECT *"))
+    as_json, as_text = (tidegate("check", "-c", str(config), "--output", form) for form in ("json", "text"))
+
+    found = json.loads(as_json.stdout)
+    assert (as_json.returncode, as_text.returncode, found["good"]) == (0, 0, True)
+    assert [(each["line"], each["path"]) for each in found["warnings"]] == [(6, "actions.s3.raw.parameters.key")] * 2
+    assert "ledger of s3:rows" in found["warnings"][0]["message"]
+    assert "${id}" in found["warnings"][1]["message"]
+    assert as_text.stderr.count(f"warning: {config}:6:") == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -1,0 +1,88 @@
+"""Which columns of a message a field of a row was made of, as the text of its rule tells. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+from pipeline.sql.compilation.compiler import MESSAGE_COLUMNS
+from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement
+
+# Functions whose results are told apart by nothing of the message.
+_BY_CHANCE: Final = ("uuid", "random", "mongo")
+_DEPTH_MAX: Final = 20
+
+
+def of_messages(statement: Statement) -> bool:
+    """Whether any of its sources is a topic filter of messages."""
+    return any(not source.startswith("$events/") for source in statement.sources)
+
+
+def columns_read(statement: Statement) -> frozenset[str]:
+    """The columns that a statement names, wherever in it."""
+    return frozenset(_columns(statement))
+
+
+def columns_of(name: str, statement: Statement) -> frozenset[str]:
+    """The columns that a field of the statement's rows is made of; empty if it is a constant, or is not there."""
+    return _origin(name, statement, 0)
+
+
+def gives_many_rows_a_key(names: frozenset[str], statement: Statement) -> bool:
+    """Whether all rows that FOREACH makes of one message are the same in these fields."""
+    if not statement.collect or statement.do is None:
+        return False
+    collection = statement.fields[-1]
+    item = collection.alias.root if isinstance(collection, Field) and collection.alias else "item"
+    for name in names:
+        found = _selected(name, statement)
+        if name in {item, "item"} or (found is not None and {item, "item"} & set(_columns(found.value))):
+            return False
+    return True
+
+
+def _selected(name: str, statement: Statement) -> Field | None:
+    """The field of this name; the later one if there are several."""
+    selected = [*statement.fields, *(statement.do or ())]
+    named = [each for each in selected if isinstance(each, Field) and _name_of(each) == name]
+    return named[-1] if named else None
+
+
+def _name_of(field: Field) -> str:
+    if field.alias is not None:
+        return field.alias.root
+    return field.value.root if isinstance(field.value, Path) else ""
+
+
+def _origin(name: str, statement: Statement, depth: int) -> frozenset[str]:
+    field = _selected(name, statement)
+    if field is None and statement.collect and statement.do is None and not depth:
+        return frozenset({"payload"})  # of an item, which is a row as it is
+    if field is None:
+        takes_all = any(isinstance(each, Star) for each in (*statement.fields, *(statement.do or ())))
+        return frozenset({name}) if takes_all or depth else frozenset()
+    found: set[str] = set()
+    for column in _columns(field.value):
+        own = column == name or depth > _DEPTH_MAX
+        found |= {column} if own else _origin(column, statement, depth + 1)
+    return frozenset(found)
+
+
+def _columns(node: Any) -> Iterator[str]:
+    """The columns that a part of a statement reads."""
+    if isinstance(node, Path):
+        yield node.root
+    if isinstance(node, Call):
+        yield from MESSAGE_COLUMNS.get(node.name, ())
+        if node.name.startswith(_BY_CHANCE):
+            yield "id"  # as good as one
+    if isinstance(node, tuple):
+        for each in node:
+            yield from _columns(each)
+    elif isinstance(node, Field):
+        yield from _columns(node.value)
+    elif is_dataclass(node):
+        for each in fields(node):
+            if each.name not in {"span", "sources"}:
+                yield from _columns(getattr(node, each.name))

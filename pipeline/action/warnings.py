@@ -1,0 +1,178 @@
+"""What works in a configuration, and hardly as it was meant: keys in which objects meet, or which a device can choose.
+
+Nothing here is an error: each case has its use. `tidegate check` says it with the setting and its line. Nothing is opened.
+
+    a key without fixed text    what a device sends decides where in the bucket the object lies, and a ledger lies there too
+    a key inside another's      rows of a direct action can take the keys of an aggregated one
+    one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
+    one key for two actions     each finds the other's objects under its keys
+    a clientid nobody knows     a subscriber to a broker is not told who published
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Final
+
+from pipeline.action.origins import columns_of, columns_read, gives_many_rows_a_key, of_messages
+from pipeline.config import AggregatedParameters, Config, DirectParameters, S3Action
+from pipeline.config.text.problems import Problem
+from pipeline.sql.syntax.nodes import Statement
+from pipeline.sql.syntax.parser import parse
+from pipeline.template import Template
+from pipeline.template.object_key import literal_prefix
+from pipeline.topics import may_meet
+
+# Columns of a message that say when it came, and those that say who sent it, where or how. Of many messages they are the same.
+_TIMES: Final = {"timestamp", "publish_received_at"}
+_ALIKE: Final = _TIMES | {
+    "topic",
+    "username",
+    "qos",
+    "event",
+    "node",
+    "peerhost",
+    "peername",
+    "flags",
+    "retain",
+    "dup",
+    "pub_props",
+}
+_CHOSEN_BY_NOBODY: Final = _TIMES | {"id", "node", "event", "qos"}
+
+
+def warnings(config: Config) -> list[Problem]:
+    """All of them, in the order of the file's actions and rules. For a configuration without problems."""
+    statements = {name: parse(rule.sql) for name, rule in config.rules.items() if rule.enable}
+    found = list(_clientid_in_rules(config, statements))
+    for name, action in config.actions.s3.items():
+        rules = [statement for rule, statement in statements.items() if f"s3:{name}" in config.rules[rule].actions]
+        found += _clientid_in_key(config, name, action, rules)
+        if isinstance(action.parameters, DirectParameters):
+            found += _reaches_others(config, name, action.parameters, rules)
+            found += _collides(name, action.parameters, rules)
+    return [*found, *_shared(config)]
+
+
+def _at(action: str, setting: str = "key") -> tuple[str | int, ...]:
+    return ("actions", "s3", action, "parameters", setting)
+
+
+# --- Where a device can put its objects
+
+
+def _reaches_others(config: Config, name: str, own: DirectParameters, rules: list[Statement]) -> Iterator[Problem]:
+    """A direct key that can be anywhere in the bucket of a ledger, or among the objects of an aggregated action."""
+    key = Template(own.key)
+    if key.names == frozenset() or _decided_by_nobody(key, rules):
+        return
+    prefix = key.literals[0] if key.literals else ""
+    for other, action in config.actions.s3.items():
+        theirs = action.parameters
+        if not isinstance(theirs, AggregatedParameters) or not _one_store(config, name, other):
+            continue
+        if "/" not in prefix and _may_be(own.bucket, theirs.home):
+            yield Problem(
+                _at(name),
+                f"what a device sends decides where in the bucket its object lies, and the ledger of s3:{other} lies there"
+                " too: begin the key with a fixed folder, or give that action a ledger_bucket",
+            )
+        elif "/" in prefix and _may_be(own.bucket, theirs.bucket) and _one_begins(prefix, literal_prefix(theirs.key)):
+            yield Problem(
+                _at(name), f"its objects lie among those of s3:{other}, and can take their keys: give it another folder"
+            )
+
+
+def _decided_by_nobody(key: Template, rules: list[Statement]) -> bool:
+    return (
+        key.names is not None
+        and bool(rules)
+        and all(columns_of(name, rule) <= _CHOSEN_BY_NOBODY for name in key.names for rule in rules)
+    )
+
+
+def _one_store(config: Config, *names: str) -> bool:
+    connectors = [config.connectors.s3[config.actions.s3[name].connector] for name in names]
+    return len({(each.host, each.port) for each in connectors}) == 1
+
+
+def _may_be(bucket: str, other: str) -> bool:
+    return bucket == other or "${" in bucket or "${" in other
+
+
+def _one_begins(prefix: str, other: str) -> bool:
+    return bool(other) and (prefix.startswith(other) or other.startswith(prefix))
+
+
+# --- Keys in which objects meet
+
+
+def _collides(name: str, own: DirectParameters, rules: list[Statement]) -> Iterator[Problem]:
+    """A direct key that many messages have, or all rows of one."""
+    key = Template(own.key)
+    if key.names is None:
+        return
+    for rule in filter(of_messages, rules):
+        columns = frozenset[str]().union(*(columns_of(each, rule) for each in key.names))
+        if gives_many_rows_a_key(key.names, rule):
+            yield Problem(
+                _at(name), "all rows that FOREACH makes of one message have this key: add a field of its items"
+            )
+        elif columns <= _ALIKE | {"clientid"} and (columns & _TIMES or "clientid" not in columns):
+            when = "of the same time" if columns & _TIMES else "of one topic" if "topic" in columns else "all alike"
+            yield Problem(_at(name), f"messages {when} have one key, and the later one stays: add ${{id}} to keep both")
+        else:
+            continue
+        return
+
+
+def _shared(config: Config) -> Iterator[Problem]:
+    """Two actions whose keys are the same."""
+    for one, other in combinations(config.actions.s3, 2):
+        first, second = (config.actions.s3[name].parameters for name in (one, other))
+        same = (first.mode, first.key) == (second.mode, second.key) and "${action}" not in first.key
+        if same and _may_be(first.bucket, second.bucket) and _one_store(config, one, other):
+            yield Problem(_at(other), f"s3:{one} has this key too: each finds the other's objects under it")
+
+
+# --- Who published
+
+
+def _clientid_in_rules(config: Config, statements: dict[str, Statement]) -> Iterator[Problem]:
+    for name, statement in statements.items():
+        if "clientid" in columns_read(statement) and (strangers := _strangers(config, statement)):
+            yield Problem(("rules", name, "sql"), _nobody_knows(strangers))
+
+
+def _clientid_in_key(config: Config, name: str, action: S3Action, rules: list[Statement]) -> Iterator[Problem]:
+    for setting in ("bucket", "key"):
+        names = Template(getattr(action.parameters, setting)).names or frozenset()
+        for rule in rules:
+            reads = any("clientid" in columns_of(each, rule) for each in names)
+            if reads and (strangers := _strangers(config, rule)):
+                yield Problem(_at(name, setting), _nobody_knows(strangers))
+                break
+
+
+def _strangers(config: Config, statement: Statement) -> list[str]:
+    """The brokers whose messages the statement can get, and of whose publishers nothing is known."""
+    if not of_messages(statement):
+        return []
+    return [
+        f"sources.mqtt.{name}"
+        for name, source in config.sources.mqtt.items()
+        if not source.clientid_from
+        and any(may_meet(wanted, _unshared(topic)) for wanted in statement.sources for topic in source.topics)
+    ]
+
+
+def _unshared(topic_filter: str) -> str:
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter
+
+
+def _nobody_knows(strangers: list[str]) -> str:
+    return (
+        f"clientid is undefined in messages of {', '.join(strangers)}: a subscriber is not told who published."
+        " Set clientid_from there, or use the topic"
+    )

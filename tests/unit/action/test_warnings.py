@@ -1,0 +1,208 @@
+"""What `tidegate check` warns of: keys in which objects meet, or which a device can choose; a clientid that nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.action import problems, warnings
+from pipeline.config import Config
+from pipeline.topics import matches, may_meet
+
+ALL = 'SELECT * FROM "t/#"'
+KNOWN = {"mqtt": {"m": {"server": "h:1883", "topics": ["t/#"], "clientid_from": [{"topic": "t/{clientid}"}]}}}
+UNKNOWN = {"mqtt": {"m": {"server": "h:1883", "topics": ["$share/g/t/+"]}}}
+
+
+def told(*actions: dict[str, Any], sql: str = ALL, sources: dict[str, Any] | None = None) -> list[tuple[str, str]]:
+    """Path and message of each warning; actions are called a, b, … and rule r feeds them all."""
+    names = [chr(ord("a") + number) for number in range(len(actions))]
+    config = Config.model_validate(
+        {
+            "pipeline": "p",
+            "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
+            "sources": sources or {},
+            "connectors": {"s3": {"store": {"host": "h"}, "again": {"host": "h"}, "other": {"host": "elsewhere"}}},
+            "actions": {
+                "s3": {
+                    name: {"connector": action.pop("connector", "store"), "parameters": {"bucket": "lake", **action}}
+                    for name, action in zip(names, map(dict, actions), strict=True)
+                }
+            },
+            "rules": {"r": {"sql": sql, "actions": [f"s3:{name}" for name in names]}},
+        }
+    )
+    assert not problems(config)
+    return [(".".join(map(str, each.path)), each.message) for each in warnings(config)]
+
+
+def direct(key: str, **parameters: Any) -> dict[str, Any]:
+    return {"key": key, **parameters}
+
+
+def aggregated(key: str = "rows/${partition}.jsonl", **parameters: Any) -> dict[str, Any]:
+    return {"mode": "aggregated", "key": key, **parameters}
+
+
+COLLIDING = [
+    ("msgs/${clientid}_${timestamp}.json", ALL, "of the same time"),
+    ("msgs/${timestamp}.json", ALL, "of the same time"),
+    ("msgs/${publish_received_at}", ALL, "of the same time"),
+    ("msgs/${timestamp | date('%Y/%m/%d', 'UTC', 'ms')}.json", ALL, "of the same time"),
+    ("msgs/${day}", """SELECT timestamp / 86400000 AS day FROM "t/#" """, "of the same time"),
+    ("msgs/${again}", 'SELECT timestamp AS at, at AS again FROM "t/#"', "of the same time"),
+    ("msgs/latest.json", ALL, "all alike"),
+    ("msgs/${topic}.json", ALL, "of one topic"),
+    ("msgs/${qos}/${node}", ALL, "all alike"),
+    ("msgs/${place}", 'SELECT topic() AS place FROM "t/#"', "of one topic"),
+    ("msgs/${gone}", 'SELECT qos FROM "t/#"', "all alike"),
+    ("${id}/${clientid}", 'FOREACH payload.sensors DO item.n AS n, id, clientid FROM "t/#"', "FOREACH"),
+    ("${id}", 'FOREACH payload.sensors AS s DO s.name AS name, id FROM "t/#"', "FOREACH"),
+]
+
+
+@pytest.mark.parametrize(("key", "sql", "expected"), COLLIDING)
+def test_a_key_that_many_messages_have(key: str, sql: str, expected: str) -> None:
+    """Of one client or of all, of one millisecond or for ever; and all rows of one message."""
+    ((path, message),) = told(direct(key), sql=sql)
+
+    assert path == "actions.s3.a.parameters.key"
+    assert expected in message
+    assert "FOREACH" in message or "${id}" in message
+
+
+@pytest.mark.parametrize(
+    ("key", "sql"),
+    [
+        ("msgs/${clientid}_${id}.json", ALL),
+        ("msgs/${timestamp}-${id}", ALL),
+        ("msgs/${name}", 'SELECT id AS name FROM "t/#"'),
+        ("msgs/${name}", 'SELECT msgid() AS name FROM "t/#"'),
+        ("msgs/${name}", 'SELECT uuid_v4() AS name FROM "t/#"'),
+        ("msgs/${timestamp}-${payload.seq}", ALL),
+        ("msgs/${seq}", 'SELECT payload.seq AS seq FROM "t/#"'),
+        ("msgs/${.}", ALL),
+        ("latest/${clientid}.json", ALL),
+        ("events/${clientid}/${event}_${timestamp}.json", 'SELECT * FROM "$events/client/connected"'),
+        ("msgs/${id}-${name}", 'FOREACH payload.sensors AS s DO s.name AS name, id FROM "t/#"'),
+        ("msgs/${name}", 'FOREACH payload.sensors FROM "t/#"'),
+    ],
+)
+def test_a_key_of_one_message_is_nothing_to_warn_of(key: str, sql: str) -> None:
+    """Nor is one that may be, or the latest value of each client, which is meant to be replaced."""
+    assert told(direct(key), sql=sql) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"),
+    [
+        (direct("${clientid}/${id}"), aggregated()),
+        (direct("${topic}-${id}"), aggregated()),
+        (direct("x${clientid}-${id}"), aggregated()),
+        (direct("${payload.where}/${id}"), aggregated()),
+        (direct("${clientid}/${id}", bucket="${payload.b}"), aggregated()),
+        (direct("${clientid}/${id}", connector="again"), aggregated()),
+        (direct("${clientid}/${id}", bucket="ledgers"), aggregated(ledger_bucket="ledgers")),
+    ],
+)
+def test_a_key_without_a_fixed_folder_beside_a_ledger(own: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """What the device sends decides where the object lies."""
+    ((path, message),) = told(own, theirs)
+
+    assert path == "actions.s3.a.parameters.key"
+    assert "ledger of s3:b" in message
+    assert "fixed folder" in message
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs"),
+    [
+        (direct("msgs/${clientid}/${id}"), aggregated()),
+        (direct("${id}.json"), aggregated()),
+        (direct("${timestamp}-${id}"), aggregated()),
+        (direct("${clientid}/${id}", bucket="elsewhere"), aggregated()),
+        (direct("${clientid}/${id}", connector="other"), aggregated()),
+        (direct("${clientid}/${id}"), aggregated(ledger_bucket="ledgers")),
+        (direct("${clientid}/${id}"), direct("msgs/${id}")),
+    ],
+)
+def test_a_key_that_no_device_chooses_or_that_has_no_ledger_beside_it(
+    own: dict[str, Any], theirs: dict[str, Any]
+) -> None:
+    """A fixed folder, another bucket, another store; ids and times are the broker's."""
+    assert told(own, theirs) == []
+
+
+@pytest.mark.parametrize("key", ["rows/${clientid}-${id}", "rows/2026/${clientid}-${id}"])
+def test_a_direct_key_among_the_objects_of_an_aggregated_action(key: str) -> None:
+    """A device can take the key of an object that is yet to come."""
+    ((path, message),) = told(direct(key), aggregated())
+
+    assert path == "actions.s3.a.parameters.key"
+    assert "among those of s3:b" in message
+
+
+def test_two_actions_with_one_key() -> None:
+    """Neither replaces what the other has made: said of the second."""
+    for one, other, warned in (
+        (direct("x/${id}"), direct("x/${id}"), True),
+        (aggregated(), aggregated(), True),
+        (aggregated("${action}/${partition}"), aggregated("${action}/${partition}"), False),
+        (direct("x/${id}"), direct("x/${id}", bucket="elsewhere"), False),
+        (direct("x/${id}"), direct("x/${id}", connector="other"), False),
+    ):
+        paths = [path for path, message in told(one, other) if "has this key too" in message]
+        assert paths == (["actions.s3.b.parameters.key"] if warned else [])
+
+
+@pytest.mark.parametrize(
+    ("key", "sql", "sources", "expected"),
+    [
+        ("m/${clientid}/${id}", ALL, UNKNOWN, ["actions.s3.a.parameters.key"]),
+        (
+            "m/${c}/${id}",
+            'SELECT clientid AS c, id FROM "t/#"',
+            UNKNOWN,
+            ["rules.r.sql", "actions.s3.a.parameters.key"],
+        ),
+        ("m/${id}", "SELECT id FROM \"t/1\" WHERE clientid = 'x'", UNKNOWN, ["rules.r.sql"]),
+        ("m/${id}", 'SELECT id, upper(clientid()) AS u FROM "t/1"', UNKNOWN, ["rules.r.sql"]),
+        ("m/${id}", ALL, UNKNOWN, []),
+        ("m/${clientid}/${id}", ALL, KNOWN, []),
+        ("m/${clientid}/${id}", ALL, {}, []),
+        ("m/${clientid}/${id}", 'SELECT * FROM "other/#"', UNKNOWN, []),
+        ("m/${clientid}/${id}", 'SELECT * FROM "$events/client/connected"', UNKNOWN, []),
+        ("m/${clientid}/${id}", 'SELECT payload.name AS clientid, id FROM "t/#"', UNKNOWN, []),
+        ("m/${clientid}/${id}", ALL, {"listener": {"l": {"topics": ["t/#"], "authentication": "none"}}}, []),
+    ],
+)
+def test_a_clientid_that_no_source_knows(key: str, sql: str, sources: dict[str, Any], expected: list[str]) -> None:
+    """A subscriber is not told who published; the listener and EMQX tell."""
+    found = told(direct(key), sql=sql, sources=sources)
+
+    assert [path for path, message in found if "clientid_from" in message] == expected
+    assert len(found) == len(expected)
+    assert all("sources.mqtt.m" in message for _, message in found)
+
+
+def test_an_aggregated_key_is_looked_at_too() -> None:
+    """All devices would be in one folder called `undefined`."""
+    ((path, _),) = told(aggregated("rows/${clientid}/x.jsonl"), sources=UNKNOWN)
+
+    assert path == "actions.s3.a.parameters.key"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("t/#", "t/1", True), ("t/#", "t", True), ("t/+", "t/1", True), ("t/+/x", "t/1/+", True), ("#", "a/b", True),
+        ("t/1", "t/2", False), ("t/1", "t/1/2", False), ("t/+", "t/1/2", False), ("#", "$SYS/x", False),
+        ("$SYS/#", "$SYS/x", True),
+    ],
+)  # fmt: skip
+def test_topic_filters_that_can_match_one_topic(one: str, other: str, expected: bool) -> None:
+    """Whichever comes first; where one of them is a name, as `matches` has it."""
+    assert may_meet(one, other) is may_meet(other, one) is expected
+    if not set("+#") & set(other):
+        assert matches(one, other) is expected
