@@ -1,4 +1,4 @@
-"""What the tests of this folder share."""
+"""Fixtures of this folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.parts.part import KafkaPart, MqttPart, S3Part
 
 @pytest.fixture
 def make(kafka: KafkaPart, s3: S3Part, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Make]:
-    """Makes the test's pipeline, named after the test; its workers end with the test."""
+    """Make the test's pipeline, named after the test. Its workers end with the test."""
     made: list[Pipeline] = []
     name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_"))[:40].strip("-").replace("_", "-")
 
@@ -36,7 +36,7 @@ def make(kafka: KafkaPart, s3: S3Part, tmp_path: Path, request: pytest.FixtureRe
 
 @pytest.fixture
 def listening(request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart) -> Iterator[Listening]:
-    """A started listener on a port of its own; parameters add to its settings."""
+    """A started listener on its own port. Parameters add to its settings."""
     port = free_port()
     broker = MqttPart(Server("none", [], tmp_path / "none.log"), real=True, port=port, port_311=port)
     name = f"listener{time.time_ns()}"
@@ -53,7 +53,7 @@ def listening(request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart) 
 
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Part]:
-    """The store that knows tags, classes and encryption."""
+    """The store that supports tags, classes and encryption."""
     port = free_port()
     server = embedded.s3(port, tmp_path_factory.mktemp("moto"))
     server.start()

@@ -1,4 +1,4 @@
-"""The ingress as a process under test: how it is started, put under load and read behind."""
+"""The ingress as a process under test: start, load, and what it wrote."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ uvloop.run(run(load_file(sys.argv[1]), ready=lambda: open(sys.argv[2], "w").clos
 
 @dataclass
 class Ingress:
-    """One ingress process with topics of its own in the shared Kafka."""
+    """One ingress process with its own topics in the shared Kafka."""
 
     name: str
     folder: Path
@@ -64,7 +64,7 @@ class Ingress:
         )
 
     def reconfigure(self, **source: Any) -> None:
-        """Other settings of the source, from the next start on."""
+        """Change settings of the source for the next start."""
         self.source = {**self.source, **source}
         self._config_file.write_text(json.dumps(self._config()), encoding="utf-8")
 
@@ -73,7 +73,7 @@ class Ingress:
         self.server.start()
 
     def lines(self) -> list[dict[str, Any]]:
-        """The log, a dictionary for each line."""
+        """The log, with a dictionary for each line."""
         return [json.loads(line) for line in self.server.log.read_text().splitlines()]
 
     def _config(self) -> dict[str, Any]:
@@ -103,10 +103,7 @@ class Ingress:
 
 
 def read(kafka: KafkaPart, topic: str, expected: int, *, seconds: float = 30) -> list[Message]:
-    """All records of a topic, in order per partition: waits for `expected` at least, and reads to what is the end then.
-
-    That no more come is only proved by something that came after them: see `barrier`.
-    """
+    """Wait for at least `expected` records of a topic, and return all records up to its present end, in order per partition."""
     settings = {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "reader", "fetch.message.max.bytes": 1 << 25}
     consumer = Consumer(settings)
     partitions = consumer.list_topics(topic, timeout=patient(20)).topics[topic].partitions
@@ -124,7 +121,7 @@ def read(kafka: KafkaPart, topic: str, expected: int, *, seconds: float = 30) ->
 
 
 def stored(ingress: Ingress) -> int:
-    """How many messages are in Kafka now."""
+    """The number of messages in Kafka now."""
     consumer = Consumer({"bootstrap.servers": ingress.kafka.bootstrap_servers, "group.id": "counter"})
     try:
         return sum(_ends(consumer, ingress.messages, range(PARTITIONS)).values())
@@ -152,7 +149,7 @@ async def barrier(ingress: Ingress, before: int) -> list[Message]:
 
 
 def first_sequences(records: list[Message]) -> dict[str, list[int]]:
-    """Sequence numbers by clientid, each at its first delivery, in Kafka's order."""
+    """Sequence numbers by clientid at their first delivery, in Kafka's order."""
     seen: dict[str, dict[int, None]] = {}
     for each in records:
         clientid, _, number = (each.value() or b"").decode().partition(":")
@@ -161,7 +158,7 @@ def first_sequences(records: list[Message]) -> dict[str, list[int]]:
 
 
 async def publish_load(ingress: Ingress, *, devices: int, messages: int, rate: float) -> dict[str, int]:
-    """`devices` publish `messages` each; how many of each got their PUBACK."""
+    """Let `devices` publish `messages` each. Returns how many of each got their PUBACK."""
     port = ingress.broker.port_311
 
     async def device(clientid: str) -> int:
@@ -176,7 +173,7 @@ async def publish_load(ingress: Ingress, *, devices: int, messages: int, rate: f
 
 @contextmanager
 def under_load(ingress: Ingress, *, devices: int, messages: int, rate: float) -> Iterator[Future[dict[str, int]]]:
-    """Publish in a thread while the body does harm. Servers have to be started from the main thread: see process.py."""
+    """Publish in a thread while the body causes faults. Start servers only from the main thread: see process.py."""
     with ThreadPoolExecutor(1) as pool:
         load = pool.submit(asyncio.run, publish_load(ingress, devices=devices, messages=messages, rate=rate))
         yield load
@@ -216,7 +213,7 @@ def get(url: str) -> str:
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Collect what comes within a moment and pass it on in one piece: the sender has many packets in it by then."""
+    """Collect bytes for a moment and pass them on in one piece, so that the receiver reads many packets at once."""
     try:
         while chunk := await reader.read(1 << 16):
             await pause(0.02)
@@ -227,7 +224,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 async def wait_for_line(ingress: Ingress, event: str, *, count: int = 1, seconds: float = 40) -> dict[str, Any]:
-    """The `count`th log line of `event`."""
+    """Wait for the `count`th log line of `event`."""
 
     def found() -> dict[str, Any] | None:
         return next(islice((line for line in ingress.lines() if line["event"] == event), count - 1, None), None)
@@ -237,13 +234,13 @@ async def wait_for_line(ingress: Ingress, event: str, *, count: int = 1, seconds
 
 
 async def wait_until_acknowledged(ingress: Ingress) -> None:
-    """A graceful stop tells when something was left over."""
+    """Stop the ingress, which reports whether messages were left over."""
     await asyncio.to_thread(ingress.server.stop)
     assert not [line for line in ingress.lines() if line["event"] == "mqtt.stopped_early"]
 
 
 def events_of(ingress: Ingress, clientid: str) -> list[dict[str, Any]]:
-    """The first events of a client, when it has come and gone."""
+    """The events of a client after it has connected and disconnected."""
     ours: list[dict[str, Any]] = []
 
     def come_and_gone() -> bool:

@@ -1,4 +1,4 @@
-"""A listener as a process under test, and devices that talk to it."""
+"""A listener as a process under test, and devices that connect to it."""
 
 from __future__ import annotations
 

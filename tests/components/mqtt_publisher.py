@@ -18,7 +18,7 @@ INFLIGHT_MAX = 200
 
 @dataclass
 class Publisher:
-    """One connected device. `acknowledged` counts the messages, in order, that the broker has taken over."""
+    """One connected device. `acknowledged` counts the messages that the broker has acknowledged, in order."""
 
     clientid: str
     reader: asyncio.StreamReader
@@ -30,7 +30,7 @@ class Publisher:
 
     @classmethod
     async def connect(cls, host: str, port: int, clientid: str) -> Publisher:
-        """A device with a clean session."""
+        """Connect a device with a clean session."""
         reader, writer = await asyncio.open_connection(host, port)
         body = b"\x00\x04MQTT\x04\x02" + KEEPALIVE_SECONDS.to_bytes(2, "big") + _text(clientid.encode())
         writer.write(b"\x10" + _length(len(body)) + body)
@@ -59,7 +59,7 @@ class Publisher:
                     await pause(ahead)
 
     async def finish(self) -> int:
-        """Wait for every PUBACK, disconnect; how many messages were acknowledged."""
+        """Wait for every PUBACK, disconnect, and return the number of acknowledged messages."""
         while self.acknowledged < self._sent:
             self._room.clear()
             await self._room.wait()

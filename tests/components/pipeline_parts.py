@@ -55,7 +55,7 @@ def aggregated(bucket: str, key: str, *, seconds: float = 2, rows_max: int = 500
 
 @dataclass
 class Pipeline:
-    """One pipeline: its configuration, its workers, its data. `rules` maps a statement's id to (SQL, action names)."""
+    """One pipeline: its configuration, its workers, its data. `rules` maps an id to (SQL, action names)."""
 
     name: str
     folder: Path
@@ -81,7 +81,7 @@ class Pipeline:
     # --- The outside systems
 
     def prepare(self, *buckets: str) -> None:
-        """Make the topics, with their partitions, and the buckets."""
+        """Create the topics with their partitions, and the buckets."""
         large = {"max.message.bytes": str(16 << 20)}
         new = [NewTopic(name, self.partitions, 1, config=large) for name in (self.topic, self.dead_topic)]
         for future in self._admin.create_topics(new).values():
@@ -90,13 +90,13 @@ class Pipeline:
             self.store.create_bucket(Bucket=bucket)
 
     def add_partitions(self, count: int) -> None:
-        """Let the topic have `count` partitions from now on."""
+        """Increase the topic's partitions to `count`."""
         made = self._admin.create_partitions([NewPartitions(self.topic, count)])
         made[self.topic].result(patient(20))
         self.partitions = count
 
     def produce(self, records: Iterable[Outgoing], *, partition: int | None = None) -> list[tuple[int, int]]:
-        """Write records; (partition, offset) of each, when all are acknowledged."""
+        """Write records, and return (partition, offset) of each after Kafka has acknowledged all."""
         places: list[tuple[int, int]] = []
 
         def delivered(error: Any, found: Message) -> None:
@@ -153,7 +153,7 @@ class Pipeline:
         return sum(end - committed.get(number, 0) for number, end in self.ends().items())
 
     def wait_for_no_lag(self, action: str, seconds: float = 40) -> None:
-        """Until everything that is in the topic now is committed."""
+        """Wait until everything that is in the topic now is committed."""
         wait_until(
             lambda: self.lag(action) == 0, seconds, lambda: f"lag of {action}: {self.lag(action)}\n{self.tails()}"
         )
@@ -189,13 +189,13 @@ class Pipeline:
     # --- The processes
 
     def config(self) -> Path:
-        """Write the configuration as it is now; its path."""
+        """Write the present configuration, and return its path."""
         path = self.folder / "pipeline.yaml"
         path.write_text(json.dumps(self.settings()), encoding="utf-8")
         return path
 
     def settings(self) -> dict[str, Any]:
-        """The configuration as it is now."""
+        """The present configuration."""
         return {
             "pipeline": self.name,
             "kafka": {
@@ -234,7 +234,7 @@ class Pipeline:
         }
 
     def worker(self, *, wait: bool = True) -> Server:
-        """Start one more worker; when this returns its actions have started, unless `wait` is false."""
+        """Start one more worker. Waits until its actions have started, unless `wait` is false."""
         number = len(self.workers)
         log = self.folder / f"worker-{number}.log"
         command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", str(self.config()), "--log", "json"]
@@ -261,7 +261,7 @@ class Pipeline:
         return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name + "{"))
 
     def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        """Run another command of tidegate on this configuration, to its end."""
+        """Run another command of tidegate with this configuration."""
         command = [sys.executable, "-m", "pipeline.cli", *arguments, "-c", str(self.config())]
         return subprocess.run(command, input=given, capture_output=True, text=True, timeout=patient(120), check=False)
 
@@ -276,7 +276,7 @@ class Pipeline:
 
 
 def lines(server: Server) -> list[Mapping[str, Any]]:
-    """A worker's log, line by line; fails if a line is not JSON, as a traceback is not."""
+    """A worker's log line by line. Fails if a line is not JSON, as a traceback is not."""
     return [json.loads(line) for line in server.log.read_text().splitlines()]
 
 

@@ -1,4 +1,4 @@
-"""Every container through a real worker: what other programs read from the bucket, and that `verify --deep` reads it too."""
+"""Each container with a real worker: other programs read the objects, and `verify --deep` reads them too."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SQL = 'SELECT payload.n AS n, clientid, payload, payload.at AS at, payload.note 
 
 
 def test_other_programs_read_what_the_worker_wrote(make: Make) -> None:
-    """Every row once in each container; a row that a declared column cannot hold is a dead letter of that action alone."""
+    """Each container holds every row once, and a row that does not fit a column is a dead letter of its action only."""
     pipeline = make(
         actions={
             name: aggregated("boxes", name + "/${partition}-${offset}.x", rows_max=40, **parameters)

@@ -1,4 +1,4 @@
-"""A run of the tests says which test a process of it died in."""
+"""If a test process dies, the run names its test."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def run(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
     ids=["kill", "crash", "exit"],
 )
 def test_a_test_process_that_dies_names_its_test(tmp_path: Path, how: str, end: str) -> None:
-    """The run fails and says at its end which test ran where, and what ended it."""
+    """The run fails, and its end names the test and what ended its process."""
     dying = f"def test_good():\n    pass\n\ndef test_bad():\n    {how}\n"
 
     done = run(tmp_path, dying, "def test_other(): pass\n")
@@ -51,7 +51,7 @@ def test_a_test_process_that_dies_names_its_test(tmp_path: Path, how: str, end: 
 
 
 def test_a_process_that_dies_between_tests_fails_the_run(tmp_path: Path) -> None:
-    """Also when every test had passed, which xdist alone takes for a good run."""
+    """The run fails even if every test had passed, although xdist alone reports success."""
     dying = (
         f"import atexit\n\ndef test_good():\n    atexit.register(lambda: None)\n\ndef teardown_module():\n    {KILL}\n"
     )
@@ -63,7 +63,7 @@ def test_a_process_that_dies_between_tests_fails_the_run(tmp_path: Path) -> None
 
 
 def test_when_pytest_itself_fails_each_process_is_told_of(tmp_path: Path) -> None:
-    """An INTERNALERROR comes with what every process was doing."""
+    """An INTERNALERROR shows what each process was doing."""
     (tmp_path / "conftest.py").write_text("def pytest_runtest_logreport(report):\n    raise OSError('broken')\n")
 
     done = run(tmp_path, "def test_one(): pass\n", "def test_other(): pass\n")

@@ -1,4 +1,4 @@
-"""`tidegate demo` as a person runs it: it proves what arrived, and leaves no process behind however it ends."""
+"""`tidegate demo` as a person runs it: it proves what arrived, and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _state(pid: int) -> str:
 
 @pytest.fixture
 def demo() -> Iterator[subprocess.Popen[bytes]]:
-    """A demo that would run for minutes; it has started its servers and both processes."""
+    """A demo that would run for minutes. Its servers and both processes have started."""
     process = subprocess.Popen(
         [*COMMAND, "--duration", "120"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
@@ -56,7 +56,7 @@ def demo() -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize("way", [[], ["--listener"]], ids=["broker", "listener"])
 def test_it_proves_what_arrived(way: list[str]) -> None:
-    """The last line is one JSON object; what was published was stored, filtered or overwritten, and nothing is lost."""
+    """The last line is one JSON object: everything published was stored, filtered or overwritten, and nothing is lost."""
     done = subprocess.run(
         [*COMMAND, *way, "--duration", "4", "--output", "json"], capture_output=True, text=True, timeout=patient(120)
     )
@@ -71,7 +71,7 @@ def test_it_proves_what_arrived(way: list[str]) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda each: each.name)
 def test_no_process_is_left_behind(demo: subprocess.Popen[bytes], how: signal.Signals) -> None:
-    """Ctrl-C, an orderly end, and the demo itself killed."""
+    """No process remains after Ctrl-C, after an orderly end, and after SIGKILL of the demo."""
     started = children(demo.pid)
 
     demo.send_signal(how)
@@ -81,7 +81,7 @@ def test_no_process_is_left_behind(demo: subprocess.Popen[bytes], how: signal.Si
 
 
 def test_ctrl_c_while_stopping_ends_at_once(demo: subprocess.Popen[bytes]) -> None:
-    """What still runs is killed, and the status is that of a process that Ctrl-C has killed."""
+    """All processes are killed, and the status is that of a process killed by Ctrl-C."""
     started = children(demo.pid)
 
     demo.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""`tidegate doctor` on real servers, well and ill: what it says of each, and that it leaves nothing behind."""
+"""`tidegate doctor` with good and bad real servers: its checks, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Found = dict[str, dict[str, Any]]
 
 @pytest.fixture
 def broker(mqtt_broker: MqttPart, tmp_path: Path) -> Iterator[Broker]:
-    """Starts a mosquitto of one's own with more lines of configuration; `mqtt_broker` says whether there is one here."""
+    """Start a separate mosquitto with more lines of configuration."""
     started: list[MqttPart] = []
 
     def start(more: str = "") -> MqttPart:
@@ -64,7 +64,7 @@ def examine(folder: Path, config: dict[str, Any]) -> tuple[int, Found]:
 
 
 def pipeline(kafka: KafkaPart | None, **parts: Any) -> dict[str, Any]:
-    """A configuration; without a Kafka, the address of none."""
+    """A configuration. Without a Kafka, its address has no server."""
     name = f"doctor{uuid.uuid4().hex[:8]}"
     topics = {each: f"{name}.{each}" for each in ("messages_topic", "events_topic", "dead_letter_topic")}
     servers = kafka.bootstrap_servers if kafka else f"127.0.0.1:{free_port()}"
@@ -99,7 +99,7 @@ def s3_action(s3: S3Part, bucket: str, mode: str = "aggregated", **connector: An
 
 
 def test_a_healthy_pipeline_is_told_so(kafka: KafkaPart, s3: S3Part, broker: Broker, tmp_path: Path) -> None:
-    """Each check is ok, in one line each; status 0; only the worker's own probe stays in the bucket."""
+    """Each check is one ok line, the status is 0, and only the worker's own probe stays in the bucket."""
     bucket = f"doctor-{uuid.uuid4().hex[:8]}"
     s3.client().create_bucket(Bucket=bucket)
     config = pipeline(kafka, sources=mqtt(broker()), **s3_action(s3, bucket))
@@ -118,7 +118,7 @@ def test_a_healthy_pipeline_is_told_so(kafka: KafkaPart, s3: S3Part, broker: Bro
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 def test_a_queue_of_a_thousand_is_bad(kafka: KafkaPart, broker: Broker, tmp_path: Path, protocol: str) -> None:
-    """mosquitto as it comes keeps 1,000 messages: status 1, how many it kept, and what to set. The session is gone after it."""
+    """An unchanged mosquitto keeps 1,000 messages: the check is bad, and says what to set; the session is removed."""
     part = broker("max_queued_messages 1000\n")
 
     status, found = examine(tmp_path, pipeline(kafka, sources=mqtt(part, protocol=protocol)))
@@ -155,7 +155,7 @@ def sessions(part: MqttPart) -> int:
 def test_an_access_rule_that_forbids_the_probe_is_no_fault(
     kafka: KafkaPart, broker: Broker, tmp_path: Path, protocol: str, rules: str, expected: str
 ) -> None:
-    """It is skipped and says why and what to allow; the connection is good."""
+    """A forbidden probe is skipped with the reason and a rule to allow it."""
     access = tmp_path / "acl"
     access.write_text(rules)
     part = broker(f"acl_file {access}\n")
@@ -182,7 +182,7 @@ def test_an_access_rule_that_forbids_the_probe_is_no_fault(
 def test_credentials_and_transport_are_the_ingresss_own(
     kafka: KafkaPart, broker: Broker, tmp_path: Path, source: dict[str, Any], state: str, expected: str
 ) -> None:
-    """A broker with passwords and without TLS or WebSocket: let in or not, in its words, and never with the password."""
+    """The check uses the source's credentials, TLS and WebSocket, and never prints the password."""
     with_passwords = broker(passwords(tmp_path, "anna", "sesame"))
 
     status, found = examine(tmp_path, pipeline(kafka, sources=mqtt(with_passwords, **source)))
@@ -208,7 +208,7 @@ def passwords(folder: Path, username: str, password: str) -> str:
     ids=["trusted", "unknown", "no file"],
 )
 def test_tls_is_looked_at(kafka: KafkaPart, broker: Broker, tmp_path: Path, ssl: dict[str, str], state: str) -> None:
-    """A certificate that the configuration trusts is ok; another one, or a file that is not there, is bad and says so."""
+    """A trusted certificate is ok, and an untrusted one or a missing file is bad."""
     certificate(tmp_path)
     port = free_port()
     files = f"cafile {tmp_path}/cert.pem\ncertfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem\n"
@@ -224,7 +224,7 @@ def test_tls_is_looked_at(kafka: KafkaPart, broker: Broker, tmp_path: Path, ssl:
 
 
 def test_a_broker_that_forgets_sooner_than_asked_is_told(kafka: KafkaPart, broker: Broker, tmp_path: Path) -> None:
-    """No session at all is a warning of its own: session_expiry 0."""
+    """A shorter session expiry is a warning, and so is no session at all."""
     _, found = examine(tmp_path, pipeline(kafka, sources=mqtt(broker(), session_expiry="0s")))
 
     check = found["mqtt:plant connection"]
@@ -232,7 +232,7 @@ def test_a_broker_that_forgets_sooner_than_asked_is_told(kafka: KafkaPart, broke
 
 
 def test_sources_that_others_connect_to_are_skipped_with_the_reason(tmp_path: Path) -> None:
-    """ExHook and our own listener have no broker to look at; a Kafka that is not there is bad."""
+    """ExHook and the listener have no broker to check, and a missing Kafka is bad."""
     sources = {
         "exhook": {"emqx": {"bind": f"127.0.0.1:{free_port()}"}},
         "listener": {"devices": {"bind": f"127.0.0.1:{free_port()}", "authentication": "none", "topics": ["t/#"]}},
@@ -268,7 +268,7 @@ def test_topics_that_do_not_fit_are_found(
     state: str,
     expected: str,
 ) -> None:
-    """Unequal partitions and compaction are bad; limits that will cost something are a warning, with what to do."""
+    """Unequal partitions and compaction are bad, and limits are a warning with an advice."""
     config = pipeline(kafka)
     make_topics(config, partitions, **settings)
 
@@ -282,7 +282,7 @@ def test_topics_that_do_not_fit_are_found(
 
 
 def test_missing_topics_and_too_large_packets_are_told(kafka: KafkaPart, tmp_path: Path) -> None:
-    """Topics will be made by whoever starts first; a listener that takes more than Kafka does makes dead letters."""
+    """Missing topics are reported, and a listener whose packets are larger than Kafka's records is a warning."""
     listener = {
         "bind": f"127.0.0.1:{free_port()}",
         "authentication": "none",
@@ -313,7 +313,7 @@ def test_missing_topics_and_too_large_packets_are_told(kafka: KafkaPart, tmp_pat
 def test_a_bucket_that_cannot_be_used_is_bad(
     kafka: KafkaPart, s3: S3Part, tmp_path: Path, wrong: dict[str, Any], expected: str
 ) -> None:
-    """A wrong secret, nobody there, no such bucket: each in its words."""
+    """A wrong secret, an absent store and a missing bucket are each bad, with their own words."""
     bucket = f"doctor-{uuid.uuid4().hex[:8]}"
     if wrong:
         s3.client().create_bucket(Bucket=bucket)
@@ -329,7 +329,7 @@ def test_a_bucket_that_cannot_be_used_is_bad(
 def test_a_store_without_conditions_is_found(
     kafka: KafkaPart, s3: S3Part, tmp_path: Path, mode: str, state: str
 ) -> None:
-    """Aggregated upload cannot be exactly once there; direct upload does without."""
+    """A store without conditional writes is bad for aggregated upload, and not for direct upload."""
     bucket = f"doctor-{uuid.uuid4().hex[:8]}"
     s3.client().create_bucket(Bucket=bucket)
     with FaultyS3(s3) as proxy:
@@ -341,14 +341,14 @@ def test_a_store_without_conditions_is_found(
 
 
 def test_a_bucket_that_is_a_template_is_skipped(kafka: KafkaPart, s3: S3Part, tmp_path: Path) -> None:
-    """There is none to ask for."""
+    """A template of a bucket is skipped."""
     _, found = examine(tmp_path, pipeline(kafka, **s3_action(s3, "b-${clientid}", "direct")))
 
     assert found["s3:rows bucket b-${clientid}"]["state"] == "skipped"
 
 
 def test_the_bucket_of_the_ledger_is_looked_at_too(kafka: KafkaPart, s3: S3Part, tmp_path: Path) -> None:
-    """When the objects' bucket is a template and the ledger apart, the ledger's must be good."""
+    """If the objects' bucket is a template, the ledger's bucket is checked."""
     config = pipeline(kafka, **s3_action(s3, "b-${partition}"))
     config["actions"]["s3"]["rows"]["parameters"]["ledger_bucket"] = "no-such-ledger"
 

@@ -1,4 +1,4 @@
-"""The ExHook service as EMQX sees it: a gRPC client that sends EMQX's bytes, and what is then in Kafka."""
+"""The ExHook service from EMQX's side: a gRPC client sends EMQX's bytes, and the test reads Kafka."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ExHook(Ingress):
 
 @pytest.fixture
 def exhook(request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart) -> Iterator[ExHook]:
-    """A started service on a port of its own; parameters add to its settings."""
+    """A started service on its own port. Parameters add to its settings."""
     port = free_port()
     nobody = MqttPart(Server("none", [], tmp_path / "none.log"), real=True, port=1, port_311=1)
     source = {"bind": f"127.0.0.1:{port}", **getattr(request, "param", {})}
@@ -54,7 +54,7 @@ def metrics(exhook: ExHook) -> str:
 @pytest.mark.parametrize("exhook", [{"messages": ["t/#"]}], indirect=True, ids=[""])
 @pytest.mark.parametrize("version", [2, 3])
 async def test_a_client_of_emqx_from_connect_to_its_end(exhook: ExHook, version: int) -> None:
-    """Messages carry their publisher, events come in order, the password is nowhere, and every answer is as expected."""
+    """Messages carry their publisher, events are in order, the password is nowhere, and every answer is right."""
     life = [
         ("ClientConnect", sent.connect("d1")),
         ("ClientAuthenticate", sent.client("d1")),
@@ -113,7 +113,9 @@ async def test_a_client_of_emqx_from_connect_to_its_end(exhook: ExHook, version:
     ids=["records", "bytes", "wait"],
 )
 async def test_kafka_away_fills_the_buffer_and_no_more(exhook: ExHook) -> None:
-    """Each call is answered, at once or after its time; what is over the bound is counted, the rest arrives in order."""
+    """Each call is answered at once or after its time limit, records beyond the bound are counted, and the rest
+    arrives in order.
+    """
     exhook.kafka.pause()
     try:
         async with grpc.aio.insecure_channel(exhook.source["bind"]) as channel:
@@ -135,7 +137,7 @@ async def test_kafka_away_fills_the_buffer_and_no_more(exhook: ExHook) -> None:
 
 @pytest.mark.parametrize("exhook", [{"messages": ["t/#"]}], indirect=True, ids=[""])
 async def test_bytes_that_are_no_request_are_refused_and_counted(exhook: ExHook) -> None:
-    """A stranger on the port gets an error; the next call is answered as ever."""
+    """Broken bytes get an error, and the next call is answered normally."""
     async with grpc.aio.insecure_channel(exhook.source["bind"]) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call(channel, "MessagePublish", b"\x0a\xff")
@@ -148,7 +150,7 @@ async def test_bytes_that_are_no_request_are_refused_and_counted(exhook: ExHook)
 
 
 async def test_over_tls_only_clients_with_our_certificate_may_call(tmp_path: Path, exhook: ExHook) -> None:
-    """With cacertfile a caller must show a certificate of that authority; without one it gets no answer."""
+    """With cacertfile, a caller without a certificate of that authority gets no answer."""
     certificate(tmp_path)
     pem, key = (tmp_path / "cert.pem").read_bytes(), (tmp_path / "key.pem").read_bytes()
     files = {"certfile": str(tmp_path / "cert.pem"), "keyfile": str(tmp_path / "key.pem")}

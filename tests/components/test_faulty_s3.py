@@ -1,4 +1,4 @@
-"""The faulty proxy itself: what it passes is unchanged, and what it breaks is broken as it says."""
+"""The faulty proxy passes bytes unchanged, and each fault has the effect that it names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def bucket(store: S3Store) -> str:
 
 
 async def test_passes_bytes_unchanged_in_both_directions(store: S3Store, bucket: str, proxy: FaultyS3) -> None:
-    """Small and large, odd keys, lists and HEAD."""
+    """Small and large objects, odd keys, lists and HEAD pass unchanged."""
     body = os.urandom(3_000_000)
     await store.put(bucket, "a b/é+&", body, {"x-amz-meta-who": "me"})
 
@@ -83,7 +83,7 @@ async def test_a_broken_request_is_an_error_and_has_the_effect_it_says(
 
 @pytest.mark.parametrize("kind", ["delay", "trickle"])
 async def test_a_slow_answer_is_an_answer(store: S3Store, bucket: str, proxy: FaultyS3, kind: Kind) -> None:
-    """As long as it comes within the time limit."""
+    """A slow answer within the time limit is accepted."""
     proxy.inject(Fault(kind, seconds=0.1))
     await store.put(bucket, "k", b"1", {})
 
@@ -91,7 +91,7 @@ async def test_a_slow_answer_is_an_answer(store: S3Store, bucket: str, proxy: Fa
 
 
 async def test_one_seed_breaks_the_same_requests_again(s3: S3Part, bucket: str) -> None:
-    """Chance is decided by the seed and the order of arrival."""
+    """The seed and the order of arrival decide which requests break."""
     runs = []
     for _ in range(2):
         with FaultyS3(s3, seed=7) as proxy:

@@ -27,7 +27,7 @@ def action(bucket: str) -> S3Action:
 
 
 async def test_status_follows_the_bucket_without_any_rows(s3: S3Part) -> None:
-    """Missing, made, cut off, forbidden to look at, hanging, and back."""
+    """The status follows a bucket that is missing, created, cut off, forbidden, hanging, and back."""
     name = f"health-{uuid.uuid4().hex[:12]}"
     stop = asyncio.Event()
     with FaultyS3(s3) as proxy:
@@ -49,7 +49,7 @@ async def test_status_follows_the_bucket_without_any_rows(s3: S3Part) -> None:
 
 
 async def test_a_key_that_may_only_write_is_good_and_a_wrong_secret_is_not(s3: S3Part) -> None:
-    """Both get 403 of a HEAD, which says no more than that."""
+    """The check distinguishes two kinds of 403: a key that may only write is good, and a wrong secret is not."""
     with FaultyS3(s3) as proxy:
         proxy.inject(Fault("error", methods=("HEAD", "GET"), status=403, code="AccessDenied"))
         async with S3Store(connector(proxy.part, transport_options=SHORT)) as store:
@@ -63,7 +63,7 @@ async def test_a_key_that_may_only_write_is_good_and_a_wrong_secret_is_not(s3: S
 
 @pytest.mark.real
 async def test_a_wrong_secret_is_told_and_the_right_one_heals(s3: S3Part, tmp_path: Path) -> None:
-    """The action is disconnected with the store's own word, and connected soon after the file is mended; no restart."""
+    """The action is disconnected with the store's own word, and is connected soon after the file has the right secret."""
     secret = tmp_path / "secret"
     secret.write_text("open-sesame")
     name, stop = f"health-{uuid.uuid4().hex[:12]}", asyncio.Event()
@@ -82,7 +82,7 @@ async def test_a_wrong_secret_is_told_and_the_right_one_heals(s3: S3Part, tmp_pa
 
 
 async def test_a_bucket_that_is_a_template_is_not_asked_for(s3: S3Part) -> None:
-    """There is another one for each row."""
+    """A template of a bucket has no health check."""
     async with S3Store(connector(s3)) as store, asyncio.timeout(patient(5)):
         attempts = Attempts("templated")
         await bucket_check.watch(action("b-${clientid}"), store, attempts, asyncio.Event())

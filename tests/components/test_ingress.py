@@ -1,4 +1,4 @@
-"""The ingress as a process of its own, between a real broker and a real Kafka: what was acknowledged is in Kafka."""
+"""The ingress as a process between a real broker and a real Kafka: every acknowledged message is in Kafka."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tests.parts.waiting import let_pass, until, wait_until
 def ingress(
     request: pytest.FixtureRequest, tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
 ) -> Iterator[Ingress]:
-    """A started ingress; a test's `pytest.mark.parametrize("ingress", [{…}], indirect=True)` adds to its source."""
+    """A started ingress. A test's `pytest.mark.parametrize("ingress", [{…}], indirect=True)` adds to its source."""
     given = dict(getattr(request, "param", {}))
     kafka_settings = given.pop("kafka", {})
     name = f"ingress{time.time_ns()}"
@@ -55,7 +55,7 @@ def ingress(
 @pytest.mark.slow
 @pytest.mark.parametrize("ingress", [{}, {"protocol": "3.1.1"}, {"window": 50}], indirect=True, ids=str)
 def test_killed_in_mid_stream_again_and_again_it_loses_nothing(ingress: Ingress) -> None:
-    """SIGKILL five times under load: whatever a publisher got an acknowledgement for is in Kafka, in order."""
+    """After five SIGKILLs under load, every acknowledged message is in Kafka, in order."""
     with under_load(ingress, devices=8, messages=5000, rate=400) as load:
         for number in range(1, 6):
             wait_until(lambda more=number * 6000: stored(ingress) > more, 30, ingress.server.tail)  # type: ignore[misc]
@@ -70,7 +70,7 @@ def test_killed_in_mid_stream_again_and_again_it_loses_nothing(ingress: Ingress)
 
 @pytest.mark.real
 def test_a_graceful_stop_leaves_nothing_to_deliver_again(ingress: Ingress) -> None:
-    """SIGTERM under load: what Kafka has is acknowledged before the process goes, so a restart repeats nothing."""
+    """After SIGTERM under load, a restart repeats nothing."""
     with under_load(ingress, devices=4, messages=3000, rate=800) as load:
         for more in (3000, 7000):
             wait_until(lambda more=more: stored(ingress) > more, 30, ingress.server.tail)  # type: ignore[misc]
@@ -86,7 +86,7 @@ def test_a_graceful_stop_leaves_nothing_to_deliver_again(ingress: Ingress) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["frozen", "killed"])
 def test_kafka_away_is_waited_for(ingress: Ingress, how: str) -> None:
-    """Kafka frozen or killed under load: the ingress lives on, reads no more than its window, and loses nothing."""
+    """While Kafka is frozen or killed, the ingress reads no more than its window and loses nothing."""
     with under_load(ingress, devices=4, messages=4000, rate=500) as load:
         wait_until(lambda: stored(ingress) > 1000, 30, ingress.server.tail)
         if how == "frozen":
@@ -104,7 +104,7 @@ def test_kafka_away_is_waited_for(ingress: Ingress, how: str) -> None:
 
 @pytest.mark.real
 async def test_it_comes_back_to_a_broker_that_was_restarted(ingress: Ingress) -> None:
-    """The broker goes and comes: the ingress connects again and carries what is published then."""
+    """After a restart of the broker, the ingress reconnects and takes new messages."""
     ingress.broker.stop()
     ingress.broker.start()
     await wait_for_line(ingress, "mqtt.connected", count=2)
@@ -115,7 +115,7 @@ async def test_it_comes_back_to_a_broker_that_was_restarted(ingress: Ingress) ->
 
 
 async def test_odd_messages_arrive_as_they_were_sent(ingress: Ingress) -> None:
-    """Empty, binary, large and non-JSON payloads and odd topics pass, byte for byte."""
+    """Empty, binary, large and non-JSON payloads and odd topics arrive byte for byte."""
     name = ingress.name
     sent = {
         f"{name}/empty/up": b"",
@@ -142,7 +142,7 @@ async def test_odd_messages_arrive_as_they_were_sent(ingress: Ingress) -> None:
 
 @pytest.mark.parametrize("ingress", [{"kafka": {"max_message_bytes": 10_000}}], indirect=True, ids=["10 kB"])
 async def test_what_kafka_refuses_becomes_a_dead_letter_and_holds_nothing_up(ingress: Ingress) -> None:
-    """A message that is too large goes to the dead letter topic with its cause; those around it arrive."""
+    """A message that is too large becomes a dead letter with its cause, and other messages arrive."""
     publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "big")
     await publisher.publish(f"{ingress.name}/big/up", [b"before", bytes(50_000), b"after"])
     await publisher.finish()
@@ -161,7 +161,7 @@ async def test_what_kafka_refuses_becomes_a_dead_letter_and_holds_nothing_up(ing
 
 @pytest.mark.real
 async def test_a_limit_lowered_at_run_time_costs_only_the_large_message(ingress: Ingress) -> None:
-    """Kafka refuses whole batches: those who share one with a large message are sent again and arrive."""
+    """If Kafka refuses a whole batch, its small messages are sent again and arrive."""
     limit = ConfigEntry("max.message.bytes", "2000", incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, ingress.messages, incremental_configs=[limit])
     admin = AdminClient({"bootstrap.servers": ingress.kafka.bootstrap_servers})
@@ -182,7 +182,7 @@ async def test_a_limit_lowered_at_run_time_costs_only_the_large_message(ingress:
 
 @pytest.mark.parametrize("ingress", [{"clientid_from": [{"user_property": "clientid"}]}], indirect=True, ids=["v5"])
 async def test_user_properties_name_the_client_and_are_kept(ingress: Ingress) -> None:
-    """A user property names the publisher, and all publish properties are in one header."""
+    """A user property names the publisher, and one header has all publish properties."""
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.connect(ingress.broker.host, ingress.broker.port)
     client.loop_start()
@@ -204,7 +204,7 @@ async def test_user_properties_name_the_client_and_are_kept(ingress: Ingress) ->
 
 @pytest.mark.real
 async def test_a_subscription_that_is_no_longer_wanted_is_ended(ingress: Ingress) -> None:
-    """The persistent session keeps what an earlier configuration subscribed to; the next start gets rid of it."""
+    """The next start unsubscribes from filters that the configuration no longer has."""
     old = f"old{ingress.name}"
     await asyncio.to_thread(ingress.server.stop)
     ingress.reconfigure(topics=[f"{ingress.name}/#", f"{old}/+/#"])
@@ -240,7 +240,7 @@ async def test_a_subscription_that_is_no_longer_wanted_is_ended(ingress: Ingress
     ids=str,
 )
 async def test_retained_messages_come_as_often_as_configured(ingress: Ingress, times: int) -> None:
-    """Live it comes once; after a restart, with the session kept, only "always" gets the broker's copy again."""
+    """After a restart with a kept session, only "always" gets the broker's retained message again."""
     publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "d")
     await publisher.publish(f"{ingress.name}/d/up", [b"state"], retain=True)
     await publisher.finish()
@@ -256,7 +256,7 @@ async def test_retained_messages_come_as_often_as_configured(ingress: Ingress, t
 @pytest.mark.real
 @pytest.mark.parametrize("ingress", [{"events": ["mosquitto_log"]}], indirect=True, ids=["log"])
 async def test_the_brokers_log_becomes_client_events(ingress: Ingress) -> None:
-    """A client that comes and goes makes one event each, in order, in the partition of its messages."""
+    """A client's connect and disconnect make one event each, in order, in the partition of its messages."""
     clientid = f"device-{ingress.name}"
     publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, clientid)
     await publisher.publish(f"{ingress.name}/{clientid}/up", [b"hello"])
@@ -275,7 +275,7 @@ async def test_the_brokers_log_becomes_client_events(ingress: Ingress) -> None:
 
 @pytest.mark.parametrize("ingress", [{"status_topic": {"topic": "status/{clientid}"}}], indirect=True, ids=["will"])
 async def test_birth_and_will_become_client_events(ingress: Ingress) -> None:
-    """The birth message and the last will of a device are its events; they are not messages."""
+    """The birth message and the last will of a device become events and not messages."""
     clientid = f"d{ingress.name}"
     device = paho.Client(CallbackAPIVersion.VERSION2, clientid)
     device.will_set(f"status/{clientid}", "offline", qos=1, retain=True)
@@ -294,7 +294,7 @@ async def test_birth_and_will_become_client_events(ingress: Ingress) -> None:
 async def test_two_sources_and_the_page_that_tells_of_them(
     tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
 ) -> None:
-    """Each source has its own connection and its own counters; the page says that both are well."""
+    """Each source has its own connection and counters, and the page shows both."""
     ingress = Ingress(f"two{time.time_ns()}", tmp_path, kafka, mqtt_broker)
     port = free_port()
     ingress.settings = {"metrics": {"ingress_port": port}}
@@ -320,7 +320,7 @@ async def test_two_sources_and_the_page_that_tells_of_them(
 async def test_over_tls_nothing_waits_in_the_decrypted_bytes(
     tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
 ) -> None:
-    """A server that puts many packets into one TLS record and then says nothing: all of them arrive at once."""
+    """Many packets in one TLS record arrive at once."""
     server_side = certificate(tmp_path)
 
     async def splice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -345,7 +345,7 @@ async def test_over_tls_nothing_waits_in_the_decrypted_bytes(
 
 
 async def test_a_refusal_of_the_broker_is_told_in_its_words(tmp_path: Path, kafka: KafkaPart) -> None:
-    """A wrong password: one line that says so, the password in no line, and further attempts instead of an end."""
+    """A wrong password makes one log line without the password, and the ingress keeps trying."""
     attempts = 0
     twice = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Several ingress processes on one broker, and the ways to reach a broker: what each does to loss and to order."""
+"""Several ingress processes on one broker, and ways to reach a broker: their effect on loss and order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Start = Callable[..., Ingress]
 
 @pytest.fixture
 def start(tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart) -> Iterator[Start]:
-    """Starts processes of one pipeline, each with its own settings of the source, and stops them at the end."""
+    """Start processes of one pipeline, each with its own settings of the source. Stops them at the end."""
     name = f"scale{time.time_ns()}"
     started: list[Ingress] = []
 
@@ -61,7 +61,7 @@ def received(process: Ingress) -> int:
 
 
 async def test_a_stand_by_takes_over_and_nothing_is_lost_or_out_of_order(start: Start) -> None:
-    """The leader is killed in mid-stream; the other one, healthy and silent until then, goes on with its session."""
+    """After a kill of the leader, the stand-by continues its session without loss and in order."""
     leader = start(standby=True)
     await wait_for_line(leader, "mqtt.connected")
     other = start(standby=True)
@@ -78,7 +78,7 @@ async def test_a_stand_by_takes_over_and_nothing_is_lost_or_out_of_order(start: 
 
 
 async def test_a_leader_that_leaves_in_order_hands_over_at_once(start: Start) -> None:
-    """Long before the session timeout, and without a redelivery."""
+    """After an orderly stop, the stand-by connects long before the session timeout, without a redelivery."""
     leader = start(standby=True)
     await wait_for_line(leader, "mqtt.connected")
     other = start(standby=True)
@@ -93,7 +93,7 @@ async def test_a_leader_that_leaves_in_order_hands_over_at_once(start: Start) ->
 
 
 async def test_disjoint_filters_share_the_work_and_keep_the_order(start: Start) -> None:
-    """Two processes, each with half of the devices."""
+    """Two processes with half of the devices each keep the order."""
     name = start(topics=["nothing/#"], clientid="none").name
     halves = [
         start(topics=[f"{name}/d{first}/#", f"{name}/d{first + 1}/#"], clientid=f"half{first}") for first in (0, 2)
@@ -107,7 +107,7 @@ async def test_disjoint_filters_share_the_work_and_keep_the_order(start: Start) 
 
 
 async def test_a_shared_subscription_loses_nothing_and_keeps_no_order(start: Start) -> None:
-    """Both processes get a part of every device; what the broker gave to one that was stopped waits for it; the order is any."""
+    """In a shared subscription nothing is lost, messages of a stopped process wait for it, and the order is not kept."""
     first = start(topics=["nothing/#"], clientid="none")
     filters = [f"$share/group/{first.name}/#"]
     pair = [start(topics=filters, clientid=f"member{number}") for number in range(2)]
@@ -131,7 +131,7 @@ async def test_a_shared_subscription_loses_nothing_and_keeps_no_order(start: Sta
 async def test_a_broker_that_asks_for_a_certificate_gets_it(
     tmp_path: Path, start: Start, transport: str, protocol: str
 ) -> None:
-    """Over plain TLS and over WebSocket, with messages of all sizes."""
+    """A client certificate works over plain TLS and over WebSocket, with messages of all sizes."""
     certificate(tmp_path)
     port = free_port()
     files = f"cafile {tmp_path}/cert.pem\ncertfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem\n"
@@ -159,7 +159,7 @@ async def test_a_broker_that_asks_for_a_certificate_gets_it(
 async def test_a_certificate_that_cannot_be_used_is_told_by_its_name(
     tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
 ) -> None:
-    """With its key's; the process goes on trying, for somebody may put a good one there."""
+    """The log names the files of a bad certificate, and the process keeps trying."""
     certificate(tmp_path)
     (tmp_path / "key.pem").write_text("no key", encoding="utf-8")
     files = {f"{what}file": str(tmp_path / f"{what}.pem") for what in ("cert", "key")}

@@ -1,4 +1,4 @@
-"""The ingress's session at a real broker: sizes, another client with its name, passwords, a broker that is started again."""
+"""The ingress's session at a real broker: sizes, a second client with its clientid, passwords, restarts of the broker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def an_ingress(folder: Path, kafka: KafkaPart, broker: MqttPart, **source: objec
 
 
 async def test_messages_of_one_byte_to_ten_megabytes(tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart) -> None:
-    """Each arrives byte for byte, small ones between large ones, in the order in which the device sent them."""
+    """Messages of all sizes arrive byte for byte in the device's order."""
     ingress = an_ingress(tmp_path, kafka, mqtt_broker)
     ingress.start()
     sent = [bytes([number]) * size for number, size in enumerate([*SIZES, *reversed(SIZES)])]
@@ -55,7 +55,7 @@ async def test_messages_of_one_byte_to_ten_megabytes(tmp_path: Path, kafka: Kafk
 async def test_another_client_with_its_name_costs_no_message(
     tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart, protocol: str
 ) -> None:
-    """Somebody connects under the ingress's clientid, again and again: it comes back each time, says why, and loses nothing."""
+    """If another client repeatedly takes its clientid, the ingress reconnects, logs why, and loses nothing."""
     ingress = an_ingress(tmp_path, kafka, mqtt_broker, protocol=protocol, clientid=f"ingress-{protocol}")
     ingress.start()
 
@@ -81,7 +81,7 @@ async def test_another_client_with_its_name_costs_no_message(
 
 
 async def steal(broker: MqttPart, clientid: str) -> None:
-    """Connect under a name that is taken, with its session and without acknowledging anything, and go."""
+    """Connect under a used clientid with its session, acknowledge nothing, and leave."""
     name = clientid.encode()
     rest = b"\x00\x04MQTT\x05\x00\x00\x3c\x05\x11\x00\x00\x0e\x10" + len(name).to_bytes(2, "big") + name
     reader, writer = await asyncio.open_connection(broker.host, broker.port)
@@ -92,7 +92,7 @@ async def steal(broker: MqttPart, clientid: str) -> None:
 
 
 async def test_the_page_counts_what_became_of_messages(tmp_path: Path, kafka: KafkaPart) -> None:
-    """Received, redelivered after a kill, acknowledged, produced, dropped by reason; the window and its lag end at nothing."""
+    """The page counts messages as received, redelivered, acknowledged, produced and dropped, and the window ends empty."""
     broker = mosquitto.start(tmp_path)
     ingress = an_ingress(tmp_path, kafka, broker, retained="never", qos=1)
     port = free_port()
@@ -127,7 +127,7 @@ async def test_the_page_counts_what_became_of_messages(tmp_path: Path, kafka: Ka
 
 
 async def metric_page(url: str, wanted: str) -> str:
-    """The page, once this is on it."""
+    """Wait until the page contains this text, and return the page."""
 
     def page() -> str:
         found = get(url)
@@ -138,7 +138,7 @@ async def metric_page(url: str, wanted: str) -> str:
 
 
 async def test_a_device_that_claims_another_s_id_does_not_land_under_it(tmp_path: Path, kafka: KafkaPart) -> None:
-    """In strict mode, with a broker whose access rules name the client: neither its topic nor its payload makes it another."""
+    """In strict mode, neither topic nor payload lets a device use another clientid."""
     rules = tmp_path / "acl"
     rules.write_text("topic read #\npattern write plant/%c/#\n")
     broker = mosquitto.start(tmp_path, more=f"acl_file {rules}\n")
@@ -162,7 +162,7 @@ async def test_a_device_that_claims_another_s_id_does_not_land_under_it(tmp_path
 
 
 async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
-    """With the right ones it works; with wrong ones it tries again and says so, until the file has the right one."""
+    """With a wrong password the ingress logs this and keeps trying until the file has the right one."""
     passwords = tmp_path / "passwords"
     passwords.touch()
     command = ["mosquitto_passwd", "-b", str(passwords), "anna", "swordfish"]
@@ -186,7 +186,7 @@ async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_a_broker_that_keeps_its_sessions_is_restarted(tmp_path: Path, kafka: KafkaPart, protocol: str) -> None:
-    """What is published while the ingress is away waits in its session, over a restart of the broker; then it arrives once."""
+    """Messages wait in the session over a restart of the broker, and then arrive once."""
     broker = mosquitto.start(tmp_path, persistence=True)
     ingress = an_ingress(tmp_path, kafka, broker, protocol=protocol)
     ingress.start()

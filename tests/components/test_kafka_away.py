@@ -1,4 +1,4 @@
-"""Kafka is away: each command that needs it says so in one message and ends in time, and each process waits with one line."""
+"""While Kafka is away, each command ends in time with one message, and each process waits with one line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SECONDS_MAX = 60.0
 
 
 def start(config: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The command, as a person runs it."""
+    """Start the command as a person runs it."""
     command = [sys.executable, "-m", "pipeline.cli", *arguments, "-c", str(config)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
 
@@ -52,12 +52,12 @@ def config(tmp_path: Path) -> Path:
 
 
 def address(config: Path) -> str:
-    """Where Kafka is not."""
+    """The address without a Kafka."""
     return config.read_text().split('bootstrap_servers: "')[1].split('"')[0]
 
 
 def test_a_command_gives_up_with_one_message(config: Path) -> None:
-    """What failed, at which address, from which setting, and why; exit status 2, and no line of a library."""
+    """The message has the operation, address, setting and reason, the status is 2, and no library prints a line."""
     running = {words: start(config, *words) for words in COMMANDS}
 
     ended = {
@@ -73,7 +73,7 @@ def test_a_command_gives_up_with_one_message(config: Path) -> None:
 
 
 def test_the_doctor_says_it_as_a_check(config: Path) -> None:
-    """Kafka's is one bad line with the address, and the other checks are made all the same."""
+    """Kafka's check is one bad line with the address, and the other checks run."""
     out, err = start(config, "doctor").communicate(timeout=SECONDS_MAX)
 
     bad = [line for line in out.splitlines() if line.startswith("bad     kafka connection: ")]
@@ -85,7 +85,7 @@ def test_the_doctor_says_it_as_a_check(config: Path) -> None:
 
 @pytest.mark.parametrize("command", ["ingress", "worker"])
 def test_a_process_waits_with_one_line(config: Path, command: str) -> None:
-    """It says once for what it waits, and ends in order when it is told to."""
+    """A process logs once that it waits, and stops in order."""
     process = start(config, command, "--log", "json")
     assert process.stderr is not None
     try:

@@ -1,4 +1,4 @@
-"""The listener as devices see it: paho, mosquitto_pub and raw bytes against an ingress process, and what is then in Kafka."""
+"""The listener from the devices' side: paho, mosquitto_pub and raw bytes, and the records in Kafka."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.parts.waiting import patient, wait_until
 @pytest.mark.parametrize("version", [4, 5])
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_a_message_of_each_quality_arrives_as_it_was_sent(listening: Listening, version: int, qos: int) -> None:
-    """Payload, topic, true clientid, user name and address; events tell of coming and going with EMQX's names."""
+    """A message has its payload, topic and true publisher, and events have EMQX's names."""
     device = Device(listening, "d1", version=version)
     device.client.username_pw_set("anna", "anything")
     reason, _, flags = device.connect()
@@ -50,7 +50,7 @@ def test_a_message_of_each_quality_arrives_as_it_was_sent(listening: Listening, 
 
 
 def test_mosquitto_pub_publishes_many_lines(listening: Listening, mosquitto_pub: str) -> None:
-    """What everybody has: a thousand lines at QoS 1, in order."""
+    """mosquitto_pub publishes a thousand lines at QoS 1 in order."""
     command = [mosquitto_pub, "-p", str(listening.port), "-t", f"{listening.name}/m", "-q", "1", "-i", "mosq", "-l"]
 
     subprocess.run(command, input="".join(f"{n}\n" for n in range(1000)), text=True, check=True, timeout=60)
@@ -60,7 +60,7 @@ def test_mosquitto_pub_publishes_many_lines(listening: Listening, mosquitto_pub:
 
 
 def test_an_empty_clientid_is_replaced_by_one_of_ours(listening: Listening) -> None:
-    """MQTT 5 is told which."""
+    """An MQTT 5 client learns its assigned clientid."""
     device = Device(listening, "")
 
     _, told, _ = device.connect()
@@ -72,7 +72,7 @@ def test_an_empty_clientid_is_replaced_by_one_of_ours(listening: Listening) -> N
 
 
 def test_nobody_can_subscribe(listening: Listening) -> None:
-    """The reason says so, and the connection goes on."""
+    """A SUBSCRIBE is refused with a reason, and the connection goes on."""
     device = Device(listening, "d1")
     device.connect()
 
@@ -86,7 +86,7 @@ def test_nobody_can_subscribe(listening: Listening) -> None:
 
 
 def test_a_topic_that_is_not_allowed_is_refused_in_its_turn(listening: Listening) -> None:
-    """MQTT 5 gets 0x87 and stays; MQTT 3.1.1 has no word for it and is cut off, with nothing in Kafka."""
+    """An MQTT 5 client gets 0x87 and stays, and an MQTT 3.1.1 client is disconnected."""
     device, old = Device(listening, "d1"), Device(listening, "d2", version=4)
     device.connect()
     old.connect()
@@ -104,7 +104,7 @@ def test_a_topic_that_is_not_allowed_is_refused_in_its_turn(listening: Listening
 
 
 def test_a_second_client_of_the_same_id_takes_over(listening: Listening) -> None:
-    """The first is told 0x8E, its will is published, and its going stands before the second's coming."""
+    """The first client gets 0x8E, its will is published, and its disconnect comes before the second's connect."""
     first, second = Device(listening, "d1"), Device(listening, "d1")
     first.client.will_set("will/d1", b"gone", qos=1, retain=True)
     first.connect()
@@ -122,7 +122,7 @@ def test_a_second_client_of_the_same_id_takes_over(listening: Listening) -> None
 
 
 def test_a_delayed_will_is_not_published_when_its_client_comes_back(listening: Listening) -> None:
-    """One who says nothing leaves its will; one who is back in time, or says goodbye, does not."""
+    """A delayed will is published unless its client reconnects in time or disconnects normally."""
     wish = properties(PacketTypes.WILLMESSAGE, WillDelayInterval=2)
     kept = properties(PacketTypes.CONNECT, SessionExpiryInterval=60)
     back, gone = (Device(listening, name, clean_start=False, properties=kept) for name in ("back", "gone"))
@@ -140,7 +140,7 @@ def test_a_delayed_will_is_not_published_when_its_client_comes_back(listening: L
 
 
 async def test_silence_ends_a_connection(listening: Listening) -> None:
-    """One and a half keep-alives after the last packet, which was answered."""
+    """A connection ends one and a half keep-alives after its last packet."""
     reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)
     writer.write(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x01\x00\x02d1")
     began = time.monotonic()
@@ -156,7 +156,7 @@ async def test_silence_ends_a_connection(listening: Listening) -> None:
 
 
 def test_a_stop_acknowledges_what_kafka_has_and_sends_clients_away(listening: Listening) -> None:
-    """DISCONNECT 0x8B, no will, and the event says why."""
+    """A stop sends DISCONNECT 0x8B and no will, and the event has the reason."""
     device = Device(listening, "d1")
     device.client.will_set("will/d1", b"gone")
     device.connect()
@@ -178,7 +178,7 @@ def test_a_stop_acknowledges_what_kafka_has_and_sends_clients_away(listening: Li
 @pytest.mark.real
 @pytest.mark.slow
 def test_what_was_acknowledged_before_a_kill_is_in_kafka(listening: Listening) -> None:
-    """SIGKILL under load, on real Kafka: every PUBACK that a device saw stands for a record, in order."""
+    """After SIGKILL under load, every PUBACK stands for a record, in order."""
     acknowledged: dict[str, int] = {}
 
     async def device(clientid: str) -> None:
@@ -213,7 +213,7 @@ def test_what_was_acknowledged_before_a_kill_is_in_kafka(listening: Listening) -
 
 
 def test_many_devices_at_once_in_order(listening: Listening) -> None:
-    """Twenty devices of MQTT 3.1.1 with 200 messages under way each: all there, each in its order."""
+    """Twenty MQTT 3.1.1 devices with 200 messages under way each lose nothing and keep their order."""
     with under_load(listening, devices=20, messages=500, rate=0) as load:
         acknowledged = load.result()
 
@@ -223,7 +223,7 @@ def test_many_devices_at_once_in_order(listening: Listening) -> None:
 @pytest.mark.real
 @pytest.mark.slow
 def test_kafka_away_is_waited_for(listening: Listening) -> None:
-    """Frozen under load: what a flood of QoS 0 sends then is not read, and nothing acknowledged is lost afterwards."""
+    """While Kafka is frozen, a flood of QoS 0 is not read, and no acknowledged message is lost."""
 
     async def flood() -> None:
         publisher = await Publisher.connect("127.0.0.1", listening.port, "flood")

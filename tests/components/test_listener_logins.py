@@ -1,4 +1,4 @@
-"""Who may connect to a listener: passwords, certificates, and how many."""
+"""Logins to a listener: passwords, certificates, and the number of connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.parts.waiting import wait_until
     ids=[""],
 )
 def test_only_who_knows_the_password_comes_in(listening: Listening) -> None:
-    """Wrong, missing and unknown are refused alike; a new line in the file counts soon; who says nothing is cut off."""
+    """Wrong, missing and unknown credentials are refused alike, and a new line in the file works soon."""
 
     def connect(user: str | None, password: str | None, version: int = 5) -> Any:
         device = Device(listening, "d1", version=version)
@@ -63,7 +63,7 @@ def test_only_who_knows_the_password_comes_in(listening: Listening) -> None:
     ids=[""],
 )
 def test_a_certificate_names_its_client(listening: Listening) -> None:
-    """Its common name is the user name, whatever the client claims; without one there is no connection."""
+    """The common name is the user name, and a client without a certificate cannot connect."""
     device, stranger = Device(listening, "d1"), Device(listening, "d2")
     device.client.username_pw_set("anna", "x")
     files = [str(listening.folder / name) for name in ("cert.pem", "cert.pem", "key.pem")]
@@ -84,7 +84,7 @@ def test_a_certificate_names_its_client(listening: Listening) -> None:
 
 @pytest.mark.parametrize("listening", [lambda folder: {"max_connections": 2}], indirect=True, ids=[""])
 def test_there_is_a_place_for_so_many_connections(listening: Listening) -> None:
-    """A third is closed at once and counted; when one leaves there is a place again."""
+    """A connection beyond the limit is closed and counted, and a new one is accepted after another ends."""
     first, second, third = (Device(listening, name) for name in "abc")
     first.connect()
     second.connect()

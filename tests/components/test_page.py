@@ -42,7 +42,7 @@ def on(process: Process, port: int) -> Metrics:
 
 @pytest.mark.parametrize("process", get_args(Process))
 async def test_the_page_is_the_same_for_both_processes(process: Process) -> None:
-    """Metrics with the build, alive, works, status; any other path names these."""
+    """The page has metrics, alive, works and status, and any other path lists these."""
     port = free_port()
     async with serving(process, on(process, port), CALM):
         found = {
@@ -58,7 +58,7 @@ async def test_the_page_is_the_same_for_both_processes(process: Process) -> None
 
 
 async def test_a_process_that_does_not_work_is_alive() -> None:
-    """/readyz says why, one reason a line; /healthz is for whoever restarts, and a restart mends no bucket."""
+    """/readyz gives one reason a line, and /healthz stays ok."""
     port = free_port()
     async with serving("worker", on("worker", port), Report(lambda: ["Kafka is away", "so is S3"], dict)):
         ready = await asyncio.to_thread(ask, port, "readyz")
@@ -69,7 +69,7 @@ async def test_a_process_that_does_not_work_is_alive() -> None:
 
 
 async def test_an_event_loop_that_is_stuck_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What needs the loop says so; the metrics still answer, for whoever looks into it."""
+    """With a stuck loop, /healthz fails and /metrics still answers."""
     monkeypatch.setattr(page, "LOOP_SECONDS", 0.3)
     port = free_port()
     found: dict[str, tuple[int, str]] = {}
@@ -90,7 +90,7 @@ async def test_an_event_loop_that_is_stuck_is_not_alive(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("process", get_args(Process))
 async def test_a_port_that_is_taken_is_named_by_its_setting(process: Process) -> None:
-    """It is an error of the configuration, before anything runs."""
+    """A port in use is an error of the configuration."""
     with closing(socket.create_server((HOST, 0))) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"metrics\.{process}_port.*{HOST}:{port}: Address already in use"):
@@ -99,7 +99,7 @@ async def test_a_port_that_is_taken_is_named_by_its_setting(process: Process) ->
 
 
 async def test_clients_that_say_nothing_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many connections are heard at once, and one more is closed; those that stay silent make room after a while."""
+    """A connection beyond the limit is closed, and silent connections end after a while."""
     monkeypatch.setattr(page._Request, "timeout", 0.5)
     port = free_port()
     async with serving("ingress", on("ingress", port), CALM):
@@ -142,7 +142,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[str, dict[str, Any]], Server]]:
 def test_a_process_is_alive_before_kafka_is_there_and_works_while_it_is(
     start: Callable[[str, dict[str, Any]], Server], tmp_path: Path
 ) -> None:
-    """Kafka comes, goes and comes again: /readyz follows, although nothing is produced meanwhile."""
+    """/readyz follows Kafka, even if nothing is produced."""
     kafka_port, port = free_port(), free_port()
     kafka = embedded.kafka(kafka_port, tmp_path)
     config = {

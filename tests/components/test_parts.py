@@ -1,4 +1,4 @@
-"""The outside systems that the tests stand on do what the tests expect of them, real or embedded."""
+"""The outside systems of the tests, real or embedded, do what the tests expect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.parts.waiting import let_pass, wait_until
 
 @pytest.mark.real
 def test_kafka_keeps_its_records_over_a_kill(kafka: KafkaPart) -> None:
-    """What Kafka acknowledged is there after SIGKILL and a start on the same port."""
+    """Acknowledged records are there after SIGKILL and a start on the same port."""
     where = {"bootstrap.servers": kafka.bootstrap_servers}
     admin = AdminClient(where)
     admin.create_topics([NewTopic("parts", 1, 1)])["parts"].result(20)
@@ -43,7 +43,7 @@ def test_kafka_keeps_its_records_over_a_kill(kafka: KafkaPart) -> None:
 
 
 def test_the_mqtt_broker_carries_a_message(mqtt_broker: MqttPart) -> None:
-    """A retained message published by one client is received by another."""
+    """One client's retained message reaches another client."""
     where = {"hostname": mqtt_broker.host, "port": mqtt_broker.port_311}
     publish.single("parts/topic", b"hello", qos=1, retain=True, **where)
 
@@ -53,7 +53,7 @@ def test_the_mqtt_broker_carries_a_message(mqtt_broker: MqttPart) -> None:
 
 
 def test_the_store_gives_back_what_was_put(s3: S3Part) -> None:
-    """An object that was put is read back unchanged."""
+    """A stored object is read back unchanged."""
     client = s3.client(retries={"max_attempts": 1})
     client.create_bucket(Bucket="parts")
     client.put_object(Bucket="parts", Key="a/b", Body=b"content")
@@ -62,7 +62,7 @@ def test_the_store_gives_back_what_was_put(s3: S3Part) -> None:
 
 
 def test_a_part_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs that need the same part at the same time wait for the one that fetches it; half a part is never seen."""
+    """Runs that need the same part wait for the one that fetches it, and never use half a part."""
     monkeypatch.setenv("TIDEGATE_CACHE", str(tmp_path))
     fetched = []
 
@@ -93,7 +93,7 @@ def test_a_part_that_cannot_be_fetched_leaves_nothing(tmp_path: Path, monkeypatc
 
 
 def test_a_server_that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    """The error of a server that does not start says with what status it ended and what it printed last."""
+    """The error has the server's status and its last output."""
     command = [sys.executable, "-c", "print('no such file'); raise SystemExit(3)"]
     server = Server("the server", command, tmp_path / "log", lambda: False)
 
@@ -102,7 +102,7 @@ def test_a_server_that_ends_at_once_shows_the_end_of_its_log(tmp_path: Path) -> 
 
 
 def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
-    """A server that is not ready in time is an error, and does not stay."""
+    """A server that is not ready in time is stopped, with an error."""
     server = Server("the server", ["sleep", "60"], tmp_path / "log", lambda: False, ready_seconds=0.3)
 
     with pytest.raises(ServerError, match=r"not ready after 0\.3 s"):
@@ -112,13 +112,13 @@ def test_a_server_that_never_answers_is_stopped(tmp_path: Path) -> None:
 
 
 def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
-    """A server whose program is not there is an error that names it."""
+    """The error names a missing program."""
     with pytest.raises(ServerError, match=r"(?s)status 127.*no-such-program.*No such file"):
         Server("the server", ["no-such-program"], tmp_path / "log", lambda: False).start()
 
 
 def test_the_number_of_a_server_that_has_ended_stays_its_own(tmp_path: Path) -> None:
-    """Until its last signal was sent, Linux gives the number to nobody else; what the server had started ends too."""
+    """Linux gives the number of an ended server to no other process before its last signal."""
     port = free_port()
     web = f"[{sys.executable!r}, '-m', 'http.server', '--bind', '127.0.0.1', '{port}']"
     command = [sys.executable, "-c", f"import subprocess; subprocess.Popen({web}); raise SystemExit(7)"]
@@ -140,7 +140,7 @@ def test_the_number_of_a_server_that_has_ended_stays_its_own(tmp_path: Path) -> 
 
 
 def test_a_server_that_was_killed_from_outside_says_by_what(tmp_path: Path) -> None:
-    """Its status is the signal's number, negative."""
+    """The status of a killed server is the negative number of the signal."""
     server = Server("the server", ["sleep", "60"], tmp_path / "log")
     server.start()
 
@@ -153,7 +153,7 @@ def test_a_server_that_was_killed_from_outside_says_by_what(tmp_path: Path) -> N
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_no_server_outlives_a_killed_parent(tmp_path: Path) -> None:
-    """When the process that started a server is killed with SIGKILL, the server is gone too."""
+    """After SIGKILL of its parent, a server is gone."""
     port = free_port()
     parent = textwrap.dedent(f"""
         import signal, sys

@@ -1,4 +1,4 @@
-"""`tidegate replay` on what a worker really wrote: another prefix, the same keys, killed in the middle, records that are gone."""
+"""`tidegate replay` on objects of a real worker: another prefix, the same keys, kills, and lost records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ALL = 'SELECT payload.n AS n, payload.n * 10 AS ten FROM "t/#"'
 
 
 def written(make: Make, bucket: str, **parameters: Any) -> Pipeline:
-    """Four hundred messages of which half are wanted, in objects of at most thirty rows; the worker has stopped."""
+    """Four hundred messages, half of them wanted, in objects of at most thirty rows. The worker has stopped."""
     pipeline = make(
         actions={"rows": aggregated(bucket, "rows/${partition}-${offset}.jsonl", rows_max=30, **parameters)},
         rules={"r": (EVEN, ["rows"])},
@@ -54,7 +54,7 @@ def good(found: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_another_prefix_gets_what_the_rules_of_now_say(make: Make) -> None:
-    """The plan's numbers hold, each row is there once, `verify --into` proves it, and what was there is untouched."""
+    """The plan's numbers hold, each row is there once, `verify --into` proves it, and old objects are unchanged."""
     pipeline = written(make, "replay-into")
     before, committed = pipeline.objects("replay-into"), pipeline.committed("rows")
     pipeline.rules["r"] = ALL, ["rows"]
@@ -80,7 +80,7 @@ def test_another_prefix_gets_what_the_rules_of_now_say(make: Make) -> None:
 
 
 def test_a_part_of_the_time_and_of_the_partitions(make: Make) -> None:
-    """`--from` and `--to` are times of arrival, the end not included; a later run into the same prefix goes on there."""
+    """A range of arrival times excludes its end, and a later run into the same prefix continues there."""
     bucket = "replay-part"
     pipeline = make(
         actions={"rows": aggregated(bucket, "x/${partition}-${offset}.jsonl")},
@@ -110,7 +110,7 @@ def test_a_part_of_the_time_and_of_the_partitions(make: Make) -> None:
 
 
 def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
-    """SIGKILL while objects are being written, several times; the same command ends with each row once."""
+    """After several SIGKILLs, the same command ends with each row once."""
     bucket = "replay-killed"
     pipeline = make(
         actions={"rows": aggregated(bucket, "rows/${clientid}-${partition}-${offset}.jsonl", rows_max=20)},
@@ -139,7 +139,7 @@ def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
 
 
 def test_the_same_keys_are_made_again_under_the_rules_of_now(make: Make) -> None:
-    """Rows that are new, changed and gone: what is in the bucket is what the rules say, and the ledger says the same."""
+    """The bucket and the ledger follow the new rules, with new, changed and removed rows."""
     pipeline = written(make, "replay-same")
     pipeline.rules["r"] = 'SELECT payload.n AS n, 1 AS one FROM "t/#" WHERE payload.n < 100', ["rows"]
 
@@ -160,12 +160,12 @@ def test_the_same_keys_are_made_again_under_the_rules_of_now(make: Make) -> None
 
 
 def data(pipeline: Pipeline) -> list[str]:
-    """Keys that are not the ledger's."""
+    """Keys of objects that do not belong to the ledger."""
     return [key for key in pipeline.keys("replay-same") if key.startswith("rows/")]
 
 
 def test_lost_objects_are_made_again_to_the_byte(make: Make) -> None:
-    """With the rules as they were nothing but what is missing is written, and the ledger is as it was."""
+    """With unchanged rules, only missing objects are written, and the ledger is unchanged."""
     pipeline = written(make, "replay-lost", compression="gzip")
     before = pipeline.objects("replay-lost")
     lost = [key for key in before if key.startswith("rows/")][1:3]
@@ -179,7 +179,7 @@ def test_lost_objects_are_made_again_to_the_byte(make: Make) -> None:
 
 
 def test_cuts_whose_records_are_gone_stay_as_they_are(make: Make) -> None:
-    """Kafka deleted the beginning of a partition: that is said, exit status 1, and nothing of those cuts is touched."""
+    """If Kafka has deleted records of a cut, the replay says so, exits with 1, and leaves the cut unchanged."""
     pipeline = written(make, "replay-gone")
     before = pipeline.objects("replay-gone")
     ends = pipeline.ends()
@@ -203,7 +203,7 @@ def test_cuts_whose_records_are_gone_stay_as_they_are(make: Make) -> None:
 
 
 def test_direct_uploads_replace_what_they_made_and_nothing_later(make: Make) -> None:
-    """A key that later records wrote keeps their value; the others get what the rule of now says."""
+    """A key of a later record keeps its value, and other keys get the new rule's value."""
     bucket = "replay-direct"
     pipeline = make(
         actions={"latest": direct(bucket, "latest/${clientid}", content="${n}")},
@@ -230,7 +230,7 @@ def test_direct_uploads_replace_what_they_made_and_nothing_later(make: Make) -> 
 
 
 def test_a_letter_that_was_sent_again_is_not_replayed_twice(make: Make) -> None:
-    """The rule failed, was mended, and the letter was sent again; a replay of everything has the record once."""
+    """A replay that covers a record and its redriven copy has the record once."""
     bucket = "replay-letter"
     pipeline = make(
         actions={"rows": aggregated(bucket, "x/${partition}-${offset}.jsonl")},
@@ -253,7 +253,7 @@ def test_a_letter_that_was_sent_again_is_not_replayed_twice(make: Make) -> None:
 
 
 def test_what_cannot_be_handled_is_told_and_not_sent(make: Make) -> None:
-    """Counted with its cause before and after; no dead letter is written."""
+    """A replay counts records that fail, with their cause, and writes no dead letter."""
     pipeline = written(make, "replay-refused")
     pipeline.rules["r"] = "SELECT payload.n * 'x' AS n FROM 't/#'", ["rows"]
 
@@ -274,7 +274,7 @@ def test_what_cannot_be_handled_is_told_and_not_sent(make: Make) -> None:
     ],
 )
 def test_what_cannot_be_done_is_said(make: Make, arguments: list[str], expected: str) -> None:
-    """Exit status 2 and one message."""
+    """An impossible replay gives exit status 2 and one message."""
     bucket = f"replay-bad-{len(expected)}"
     pipeline = make(
         actions={"rows": aggregated(bucket, "x/${partition}-${offset}.jsonl")},

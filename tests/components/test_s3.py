@@ -1,4 +1,4 @@
-"""The S3 connector on a real store, and on moto for what the real one does not know."""
+"""The S3 connector on a real store, and on moto for features that the real one lacks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def bucket(store: S3Store) -> str:
 
 
 async def test_what_is_put_is_what_comes_back(store: S3Store, bucket: str) -> None:
-    """Bytes, content type and metadata."""
+    """Bytes, content type and metadata come back unchanged."""
     body = os.urandom(1000)
     await store.put(bucket, "a/b.bin", body, checked({"Content-Type": "x/y", "x-amz-meta-Who": "me"}))
 
@@ -43,7 +43,7 @@ async def test_what_is_put_is_what_comes_back(store: S3Store, bucket: str) -> No
 
 
 async def test_create_takes_a_key_once(store: S3Store, bucket: str) -> None:
-    """Of sixteen at once one succeeds, and its content stays."""
+    """Of sixteen creates at once, one succeeds and its content stays."""
     assert await store.conditional(bucket)
     wrote = await asyncio.gather(*(store.create(bucket, "k", b"%d" % n, {}) for n in range(16)))
 
@@ -53,7 +53,7 @@ async def test_create_takes_a_key_once(store: S3Store, bucket: str) -> None:
 
 
 async def test_replace_needs_the_object_that_was_seen(store: S3Store, bucket: str) -> None:
-    """An old ETag, or an object that is gone, changes nothing."""
+    """With an old ETag, or for a deleted object, a replace changes nothing."""
     first = await store.create(bucket, "k", b"1", {})
     assert first is not None
     second = await store.replace(bucket, "k", b"2", {}, first)
@@ -65,7 +65,7 @@ async def test_replace_needs_the_object_that_was_seen(store: S3Store, bucket: st
 
 
 async def test_large_objects_go_up_in_parts_and_only_once(store: S3Store, bucket: str) -> None:
-    """The parts make the very bytes; a second create finds the key taken and leaves no parts behind."""
+    """The parts make the exact bytes, and a second create fails and leaves no parts."""
     body = os.urandom(11 * MIB)
 
     assert await store.create(bucket, "big", body, {"content-type": "x/y"}, part_bytes=5 * MIB) is not None
@@ -75,7 +75,7 @@ async def test_large_objects_go_up_in_parts_and_only_once(store: S3Store, bucket
 
 
 async def test_an_abandoned_upload_is_aborted(store: S3Store, bucket: str) -> None:
-    """A worker that stops in the middle leaves no parts that are paid for."""
+    """A worker that stops in the middle of an upload leaves no parts."""
     creating = asyncio.create_task(store.create(bucket, "big", os.urandom(24 * MIB), {}, part_bytes=5 * MIB))
     async with asyncio.timeout(30):
         while not creating.done():
@@ -89,7 +89,7 @@ async def test_an_abandoned_upload_is_aborted(store: S3Store, bucket: str) -> No
 
 @pytest.mark.parametrize("key", ["é☃/#?%+&=:@ x", "a b/~-_.!*'()", "x" * 200])
 async def test_odd_keys_are_kept_as_they_are(store: S3Store, bucket: str, key: str) -> None:
-    """What a client calls itself is what the key says."""
+    """A key with odd characters is kept unchanged."""
     await store.put(bucket, key, b"1", {})
 
     assert [each async for each in store.keys(bucket, "")] == [key]
@@ -97,13 +97,13 @@ async def test_odd_keys_are_kept_as_they_are(store: S3Store, bucket: str, key: s
 
 
 async def test_a_key_that_no_store_takes_is_refused(store: S3Store, bucket: str) -> None:
-    """It is this object's fault, and nobody waits for it."""
+    """A refused key is an error of its object."""
     with pytest.raises(RefusedError, match="1025"):
         await store.put(bucket, "x" * 1025, b"", {})
 
 
 async def test_a_missing_bucket_is_for_a_person(store: S3Store) -> None:
-    """In writing, creating and checking alike, and the message names it."""
+    """Writing, creating and checking raise an OperatorError that names the bucket."""
     for attempt in (
         store.put("not-there-1", "k", b"", {}),
         store.check("not-there-1"),
@@ -115,7 +115,7 @@ async def test_a_missing_bucket_is_for_a_person(store: S3Store) -> None:
 
 @pytest.mark.real
 async def test_a_wrong_secret_is_for_a_person_and_is_not_told(s3: S3Part, bucket: str) -> None:
-    """The reason is the store's own word."""
+    """The reason is the store's own word, and the message has no secret."""
     async with S3Store(connector(s3, secret_access_key="open-sesame")) as wrong:
         with pytest.raises(OperatorError) as caught:
             await wrong.put(bucket, "k", b"", {})
@@ -125,7 +125,7 @@ async def test_a_wrong_secret_is_for_a_person_and_is_not_told(s3: S3Part, bucket
 
 
 async def test_a_store_that_is_away_is_tried_again(s3: S3Part) -> None:
-    """Nobody listens on the port."""
+    """A closed port is a RetryableError."""
     async with S3Store(connector(s3, port=1)) as away:
         with pytest.raises(RetryableError):
             await away.put("b-1", "k", b"", {})
@@ -134,7 +134,7 @@ async def test_a_store_that_is_away_is_tried_again(s3: S3Part) -> None:
 
 
 async def test_an_answer_that_does_not_come_is_a_timeout() -> None:
-    """A server that accepts and stays silent."""
+    """A server that accepts and stays silent gives a time-out."""
     async with AsyncExitStack() as stack:
         silent = await stack.enter_async_context(
             await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
@@ -158,7 +158,7 @@ async def test_an_answer_that_does_not_come_is_a_timeout() -> None:
 
 
 async def test_without_credentials_a_person_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither in the connector nor in the environment, and this machine has no role."""
+    """Without any credentials, the error is an OperatorError."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -171,7 +171,7 @@ async def test_without_credentials_a_person_is_asked(monkeypatch: pytest.MonkeyP
 async def test_credentials_of_the_environment_are_used(
     s3: S3Part, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with every AWS tool."""
+    """Credentials of the environment are used, as with every AWS tool."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.secret_access_key)
     async with S3Store(connector(s3, access_key_id=None, secret_access_key=None)) as store:

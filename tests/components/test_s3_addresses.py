@@ -1,4 +1,4 @@
-"""How a store is spoken to: access methods, TLS, pools, retries, clocks, odd keys in signed links."""
+"""Requests to a store: access methods, TLS, pools, retries, clocks, odd keys in signed links."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DOMAIN = "store.test"
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All names of the domain are this machine."""
+    """All names of the domain resolve to this machine."""
     real = socket.getaddrinfo
 
     def found(host: Any, *args: Any, **options: Any) -> Any:
@@ -41,7 +41,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate of our own for the domain and each bucket in it, and its key."""
+    """A certificate for the domain and each bucket in it, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     paths = folder / "ca.pem", folder / "key.pem"
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -60,7 +60,7 @@ async def test_both_access_methods_with_and_without_tls(
     method: str,
     secure: bool,
 ) -> None:
-    """Writing, in parts too, reading, listing and checking."""
+    """Writing, uploads in parts, reading, listing and checking work."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     bucket, body = f"way-{uuid.uuid4().hex[:12]}", os.urandom(6 * MIB)
@@ -85,7 +85,7 @@ async def test_both_access_methods_with_and_without_tls(
 
 
 async def test_a_key_that_is_not_ascii_can_be_downloaded_by_a_signed_link(s3: S3Part) -> None:
-    """The link that AWS's own tools make finds the object that we wrote."""
+    """A signed link from AWS's own tools finds our object."""
     bucket, key = f"link-{uuid.uuid4().hex[:12]}", "größe/☃ +%.json"
     async with S3Store(connector(s3)) as store, aiohttp.ClientSession() as session:
         await store.create_bucket(bucket)
@@ -97,7 +97,7 @@ async def test_a_key_that_is_not_ascii_can_be_downloaded_by_a_signed_link(s3: S3
 
 
 async def test_a_store_that_is_closed_leaves_no_connection_behind(s3: S3Part) -> None:
-    """Opened, used and closed again and again: as many files and tasks as before."""
+    """Repeated open and close leave the number of files and tasks unchanged."""
 
     async def use() -> None:
         async with S3Store(connector(s3)) as store:
@@ -116,7 +116,7 @@ async def test_a_store_that_is_closed_leaves_no_connection_behind(s3: S3Part) ->
 
 
 async def test_pool_size_bounds_the_connections() -> None:
-    """Requests beyond wait for a free one."""
+    """Requests beyond the pool wait for a free connection."""
     open_now, most = 0, 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,7 +143,7 @@ async def test_pool_size_bounds_the_connections() -> None:
 
 @pytest.mark.parametrize("retries", [0, 3])
 async def test_max_retries_is_how_often_a_request_is_made_again_at_once(s3: S3Part, retries: int) -> None:
-    """Then its caller hears of it."""
+    """After these retries the caller gets the error."""
     with FaultyS3(s3) as proxy:
         proxy.inject(Fault("error"))
         options = {"ssl": {"enable": False}, "max_retries": retries}
@@ -160,7 +160,7 @@ async def test_max_retries_is_how_often_a_request_is_made_again_at_once(s3: S3Pa
 async def test_a_clock_that_is_wrong_is_corrected_by_the_stores(
     s3: S3Part, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
-    """The store refuses the signature's time and says its own; the next try is signed by that."""
+    """After a refusal because of the time, requests are signed with the store's time."""
     bucket = f"clock-{uuid.uuid4().hex[:12]}"
     async with S3Store(connector(s3)) as store:
         await store.create_bucket(bucket)

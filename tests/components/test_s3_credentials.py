@@ -30,7 +30,7 @@ ROLE = "arn:aws:iam::123456789012:role/writer"
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing of this machine's own."""
+    """Hide all credentials of this machine."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -40,7 +40,7 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 async def written(store: S3Store) -> bool:
-    """Whether an object that is put comes back."""
+    """Whether a stored object comes back."""
     bucket = f"who-{uuid.uuid4().hex[:12]}"
     await store.create_bucket(bucket)
     await store.put(bucket, "k", b"1", {})
@@ -48,7 +48,7 @@ async def written(store: S3Store) -> bool:
 
 
 async def test_a_secret_file_is_read_again_when_the_store_refuses_it(s3: S3Part, tmp_path: Path) -> None:
-    """Rotation without a restart, and no secret in the message."""
+    """A changed secret is used without a restart, and no message has a secret."""
     if not s3.real:
         pytest.skip("needs a store that checks signatures")
     secret = tmp_path / "secret"
@@ -64,7 +64,7 @@ async def test_a_secret_file_is_read_again_when_the_store_refuses_it(s3: S3Part,
 
 
 async def test_a_secret_file_that_is_gone_is_for_a_person(s3: S3Part, tmp_path: Path) -> None:
-    """The message names the file."""
+    """The error names the file."""
     secret = tmp_path / "secret"
     secret.write_text(s3.secret_access_key)
     async with S3Store(connector(s3, secret_access_key=f"file://{secret}")) as store:
@@ -80,7 +80,7 @@ async def test_a_web_identity_is_exchanged_for_a_role(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """As Kubernetes gives it to a pod: a token in a file, a role in the environment. A missing token is tried again."""
+    """A token in a file and a role in the environment work as in Kubernetes, and a missing token is retried."""
     token = tmp_path / "token"
     monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
     monkeypatch.setenv("AWS_ROLE_ARN", ROLE)
@@ -101,7 +101,7 @@ async def test_a_profile_may_assume_a_role(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """STS AssumeRole by AWS's own configuration files."""
+    """A profile of AWS's configuration files assumes a role with STS."""
     (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
     (tmp_path / "config").write_text(f"[profile writer]\nrole_arn = {ROLE}\nsource_profile = base\n")
     monkeypatch.setenv("AWS_PROFILE", "writer")
@@ -157,7 +157,7 @@ def proxy(moto: S3Part) -> Iterator[FaultyS3]:
 
 
 async def test_the_machine_s_role_is_used(moto: S3Part, machine: Machine) -> None:
-    """One set of credentials serves many requests, until it is about to end."""
+    """One set of credentials serves many requests until shortly before its end."""
     async with S3Store(connector(moto, **KEYLESS)) as store:
         assert await written(store)
         assert machine.given == 1
@@ -169,7 +169,7 @@ async def test_the_machine_s_role_is_used(moto: S3Part, machine: Machine) -> Non
 async def test_credentials_that_end_in_mid_upload_are_renewed_and_the_request_is_repeated(
     proxy: FaultyS3, machine: Machine
 ) -> None:
-    """At once, without a retry that counts: of an object in parts the second part meets the end."""
+    """Credentials that end in the middle of an upload are renewed at once, without a counted retry."""
     body = os.urandom(11 << 20)
     options = {"ssl": {"enable": False}, "max_retries": 0}
     async with S3Store(connector(proxy.part, transport_options=options, **KEYLESS)) as store:
@@ -192,7 +192,7 @@ async def test_without_any_credentials_the_reason_is_readable_and_later_ones_are
     moto: S3Part,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither in the connector, nor in the environment, nor from a role; then there are some."""
+    """Without credentials the reason is readable, and later ones are used."""
     config: S3Connector = connector(moto, **KEYLESS)
     async with S3Store(config) as store:
         for attempt in (store.put("b-1", "k", b"", {}), store.check("b-1")):

@@ -1,4 +1,4 @@
-"""Direct and aggregated upload write right through every fault of the network and the store, and say what is the matter."""
+"""Direct and aggregated upload stay correct through every fault of network and store, and report the fault."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def bucket(clean: S3Store) -> str:
 async def test_direct_upload_ends_with_the_last_value_of_each_client(
     proxy: FaultyS3, clean: S3Store, bucket: str, name: str
 ) -> None:
-    """Keys that are written again and again, in order, through the fault."""
+    """Each key ends with the last value of its client."""
     proxy.inject(*FAULTS[name])
     async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
         lane = direct_lane(store, bucket)
@@ -87,7 +87,7 @@ async def test_direct_upload_ends_with_the_last_value_of_each_client(
 
 @pytest.mark.parametrize("name", FAULTS)
 async def test_aggregated_upload_holds_each_row_once(proxy: FaultyS3, clean: S3Store, bucket: str, name: str) -> None:
-    """In objects of seven rows, named by a ledger without a gap, through the fault."""
+    """Objects hold each row once, and the ledger has no gap."""
     proxy.inject(*FAULTS[name])
     async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
         lane = aggregated_lane(store, bucket)
@@ -102,7 +102,7 @@ async def test_aggregated_upload_holds_each_row_once(proxy: FaultyS3, clean: S3S
 
 
 async def test_parts_that_fail_are_tried_again_as_one_object(proxy: FaultyS3, clean: S3Store, bucket: str) -> None:
-    """Start, part and completion fail in turn, and the answer to the completion is lost: one object, no parts left."""
+    """If start, part and completion fail in turn, the result is one object without leftover parts."""
     proxy.inject(
         Fault("error", methods=("POST",), path="uploads", times=1),
         Fault("cut_midway", methods=("PUT",), path="partNumber=2", times=3),
@@ -120,7 +120,7 @@ async def test_parts_that_fail_are_tried_again_as_one_object(proxy: FaultyS3, cl
 
 
 async def test_status_log_and_metrics_say_why(proxy: FaultyS3, bucket: str) -> None:
-    """One line for each change of state, and a count for each reason."""
+    """Each change of state is one line, and each reason is counted."""
     refused = {"methods": ("PUT",), "status": 403, "code": "AccessDenied"}
     proxy.inject(Fault("error", path="/k/", times=4, **refused), Fault("error", path="_tidegate/probe", **refused))
     with structlog.testing.capture_logs() as lines:
@@ -148,7 +148,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
 
 
 async def test_tls_with_a_private_authority(s3: S3Part, bucket: str, certificate: tuple[Path, Path]) -> None:
-    """With its file it works; without it the error says TLS, and a broken handshake is no hang."""
+    """With the authority's file TLS works, and without it the error says TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     with FaultyS3(s3, tls=context) as proxy:
@@ -172,7 +172,7 @@ async def test_tls_with_a_private_authority(s3: S3Part, bucket: str, certificate
 
 
 async def test_a_name_that_nobody_knows_and_a_closed_port_have_reasons_of_their_own(s3: S3Part) -> None:
-    """So that a person knows where to look."""
+    """An unknown name and a closed port have different reasons."""
     for changes, reason in (({"host": "no-such-host.invalid"}, "dns"), ({"port": 1}, "refused")):
         async with S3Store(connector(s3, **changes)) as store:
             with pytest.raises(RetryableError) as caught:

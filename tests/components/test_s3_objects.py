@@ -1,4 +1,4 @@
-"""What an action says of its objects is what the store has of them, in one request and in parts; and what a connector adds."""
+"""The store has an action's settings of objects, in one request and in parts, and a connector's headers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def bucket(store: S3Store) -> str:
 async def test_the_store_has_every_setting_of_an_object(
     store: S3Store, moto: S3Part, bucket: str, size_bytes: int
 ) -> None:
-    """In one PUT, and when it goes up in parts."""
+    """One PUT, and an upload in parts, both carry every setting."""
     parameters = AggregatedParameters.model_validate({"mode": "aggregated", "bucket": bucket, "key": "k", **SETTINGS})
     await store.create(
         bucket, "k", b"x" * size_bytes, headers_of(parameters, {"content-type": "d"}), part_bytes=5 * MIB
@@ -61,7 +61,7 @@ async def test_the_store_has_every_setting_of_an_object(
 
 
 async def test_a_connector_s_headers_give_way_to_the_action_s(store: S3Store, moto: S3Part, bucket: str) -> None:
-    """The only way to a content type in EMQX's direct mode works, and a closer setting is stronger."""
+    """A header of the action replaces the connector's header."""
     await store.put(bucket, "by-connector", b"", {})
     await store.put(bucket, "by-action", b"", {"content-type": "text/action"})
 
@@ -70,7 +70,7 @@ async def test_a_connector_s_headers_give_way_to_the_action_s(store: S3Store, mo
 
 
 async def test_metadata_and_tags_of_direct_uploads_are_templates(store: S3Store, moto: S3Part, bucket: str) -> None:
-    """Rendered from the row, whatever it holds: a line break in a value adds no header of its own."""
+    """Metadata and tags are rendered, and a line break in a value adds no header."""
     settings = {"metadata": {"who": "${clientid}"}, "tags": {"client": "c/${n}"}}
     headers = RowHeaders(DirectParameters.model_validate({"bucket": bucket, "key": "k", **settings}))
     for key, clientid in (("plain", "dev-1"), ("odd", "a\r\nx-amz-acl: public-read")):
@@ -87,7 +87,7 @@ async def test_metadata_and_tags_of_direct_uploads_are_templates(store: S3Store,
 
 @pytest.mark.real
 async def test_a_real_store_takes_type_metadata_and_tags(s3: S3Part) -> None:
-    """And checks the signature over all of them, in parts too."""
+    """A store that checks signatures accepts them, in parts too."""
     kept = {name: SETTINGS[name] for name in ("content_type", "headers", "metadata", "tags")}
     parameters = AggregatedParameters.model_validate({"mode": "aggregated", "bucket": "sink", "key": "k", **kept})
     options = {"ssl": {"enable": False}, "headers": {"X-Amz-Meta-Via": "connector"}}

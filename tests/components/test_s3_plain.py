@@ -1,4 +1,4 @@
-"""Stores without conditional writes: what is left of the fence there, and that nothing is lost."""
+"""Stores without conditional writes: the rest of the fence, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ async def bucket(moto: S3Part) -> str:
 
 @pytest.fixture(params=WAYS)
 async def plain(request: pytest.FixtureRequest, proxy: FaultyS3) -> AsyncIterator[S3Store]:
-    """A store that does not know conditional writes, in one of the two ways in which stores do not."""
+    """A store without conditional writes, in one of two ways."""
     proxy.inject(*WAYS[request.param])
     async with S3Store(connector(proxy.part)) as opened:
         yield opened
 
 
 async def test_direct_upload_is_plain_puts(plain: S3Store, bucket: str, proxy: FaultyS3) -> None:
-    """It is found out once for a bucket; then each row is one PUT, and each client's last value stays."""
+    """The lack is found once for a bucket, then each row is one PUT, and each client's last value stays."""
     lane = direct_lane(plain, bucket)
     await write(lane)
 
@@ -58,7 +58,7 @@ async def test_direct_upload_is_plain_puts(plain: S3Store, bucket: str, proxy: F
 
 
 async def test_aggregated_upload_looks_before_it_writes(plain: S3Store, bucket: str) -> None:
-    """So what is written again after a kill is found, and each row is in one object."""
+    """A HEAD finds an object that was written before a kill, and each row is in one object."""
     for _ in range(2):
         lane = aggregated_lane(plain, bucket)
         await write(lane)

@@ -1,4 +1,4 @@
-"""TLS to a store: a certificate of our own, another name than the host's, versions."""
+"""TLS to a store: a client certificate, a name other than the host's, versions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 async def used(s3: S3Part, files: tuple[Path, Path], names: list[str | None], **tls: Any) -> None:
-    """Write and list through a proxy that wants a client's certificate; `names` gets those that were asked for."""
+    """Write and list through a proxy that requires a client certificate. `names` collects the requested names."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*files, password="sesame")
     context.load_verify_locations(files[0])
@@ -50,7 +50,7 @@ async def used(s3: S3Part, files: tuple[Path, Path], names: list[str | None], **
 async def test_a_store_may_ask_for_a_certificate_and_have_another_name(
     s3: S3Part, files: tuple[Path, Path], as_text: bool
 ) -> None:
-    """In every request."""
+    """Every request uses the certificate and the other name."""
     names: list[str | None] = []
     texts = {"cacertfile": files[0].read_text(), "certfile": files[0].read_text(), "keyfile": files[1].read_text()}
 
@@ -60,7 +60,7 @@ async def test_a_store_may_ask_for_a_certificate_and_have_another_name(
 
 
 async def test_no_name_is_asked_for_if_told(s3: S3Part, files: tuple[Path, Path]) -> None:
-    """And none is checked."""
+    """With `disable`, no name is requested or checked."""
     names: list[str | None] = []
 
     await used(s3, files, names, server_name_indication="disable")
@@ -75,7 +75,7 @@ async def test_no_name_is_asked_for_if_told(s3: S3Part, files: tuple[Path, Path]
 async def test_a_wrong_name_or_no_certificate_is_a_reason(
     s3: S3Part, files: tuple[Path, Path], wrong: dict[str, Any]
 ) -> None:
-    """Not a hang, and nothing is written."""
+    """The error has a reason, and nothing is written."""
     with pytest.raises(RetryableError) as caught:
         await used(s3, files, [], **wrong)
 

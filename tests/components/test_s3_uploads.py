@@ -1,4 +1,4 @@
-"""Uploads that fail, hang or are abandoned at each of their steps leave no object and no parts, and can be made again."""
+"""Uploads that fail, hang or are abandoned at any step leave no object and no parts, and can be repeated."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def until_seen(proxy: FaultyS3, kind: str) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_that_fails_leaves_nothing(store: S3Store, bucket: str, proxy: FaultyS3, step: str) -> None:
-    """The error is raised, nobody sees an object, no parts are kept; the next try writes it."""
+    """The error is raised, no object and no parts are left, and the next try writes the object."""
     key, body = ("small", b"1") if step == "put" else ("big", os.urandom(11 * MIB))
     proxy.inject(STEPS[step])
 
@@ -71,7 +71,7 @@ async def test_a_step_that_fails_leaves_nothing(store: S3Store, bucket: str, pro
 
 
 async def test_an_abort_that_fails_leaves_parts_that_can_be_swept(store: S3Store, bucket: str, proxy: FaultyS3) -> None:
-    """The first error is the one that is raised; the upload is still known to the store, and `verify --sweep` aborts it."""
+    """The first error is raised, and `verify --sweep` aborts the upload later."""
     proxy.inject(STEPS["part"], Fault("error", methods=("DELETE",), status=500, code="NotToday"))
 
     with pytest.raises(RetryableError) as caught:
@@ -86,7 +86,7 @@ async def test_an_abort_that_fails_leaves_parts_that_can_be_swept(store: S3Store
 
 
 async def test_a_put_that_is_abandoned_leaves_no_object(store: S3Store, bucket: str, proxy: FaultyS3) -> None:
-    """Its caller was stopped before the store had all of it."""
+    """A PUT whose caller stops before its end leaves no object."""
     proxy.inject(Fault("hang", methods=("PUT",)))
     creating = asyncio.create_task(store.create(bucket, "k", b"1", {}))
     await until_seen(proxy, "hang")
@@ -110,7 +110,7 @@ def offer(lane: AggregatedLane) -> bytes:
 async def test_an_action_that_is_stopped_in_mid_upload_aborts_it_and_goes_on_when_it_is_back(
     store: S3Store, bucket: str, proxy: FaultyS3
 ) -> None:
-    """No orphan parts meanwhile; then the whole object."""
+    """A stop leaves no parts, and the next start writes the whole object."""
     statements = {"r": 'SELECT payload.n AS n, payload.text AS text FROM "t/#"'}
     proxy.inject(Fault("hang", path="partNumber=3"))
     lane = aggregated_lane(store, bucket, statements)

@@ -1,4 +1,4 @@
-"""The batch transport where Faust hands it trouble: rebalances that come and go while it waits for records."""
+"""The batch transport with Faust's rebalances while it waits for records."""
 
 from __future__ import annotations
 

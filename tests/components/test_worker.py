@@ -1,4 +1,4 @@
-"""The worker as a process of its own, between a real Kafka and a real S3 server."""
+"""The worker as a process between a real Kafka and a real S3 server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ODD_PAYLOADS = [
 
 
 def test_every_payload_becomes_an_object_of_the_same_bytes(make: Make) -> None:
-    """Direct upload keeps a payload byte for byte: empty, binary, 1 MB, not JSON."""
+    """Direct upload keeps an empty, binary, large or non-JSON payload byte for byte."""
     pipeline = make(
         actions={"raw": direct("odd-payloads", "${clientid}", content="${payload}")}, rules={"r": (ALL, ["raw"])}
     )
@@ -49,7 +49,7 @@ ODD_CLIENTS = ["a/b", "../x", "é☃ \U0001f600", "+#$", " ", "x" * 300, "y" * 6
 
 
 def test_every_client_is_stored_or_has_a_dead_letter_that_says_why(make: Make) -> None:
-    """Whatever a client calls itself, nothing is lost and nothing stops: what the store cannot take is a dead letter."""
+    """For any clientid, a message is stored or is a dead letter, and nothing stops."""
     pipeline = make(
         actions={"raw": direct("odd-clients", "k/${clientid}.json", content="${payload}")}, rules={"r": (ALL, ["raw"])}
     )
@@ -69,7 +69,7 @@ def test_every_client_is_stored_or_has_a_dead_letter_that_says_why(make: Make) -
 
 
 def test_an_action_whose_bucket_is_missing_stalls_nobody_else(make: Make) -> None:
-    """It waits, with the reason in the log, and goes on when the bucket is there."""
+    """The action waits with the reason in the log, and goes on when the bucket exists."""
     pipeline = make(
         actions={"good": direct("good-bucket", "${id}"), "late": direct("late-bucket", "${id}")},
         rules={"r": (ALL, ["good", "late"])},
@@ -89,7 +89,7 @@ def test_an_action_whose_bucket_is_missing_stalls_nobody_else(make: Make) -> Non
 
 
 def test_a_graceful_stop_leaves_nothing_to_read_again(make: Make) -> None:
-    """Open chunks are stored, entered and committed; the next worker makes no further object."""
+    """Open chunks are stored and committed, and the next worker makes no further object."""
     pipeline = make(
         actions={"rows": aggregated("drain", "x/${partition}-${offset}.jsonl", seconds=600)},
         rules={"r": (ALL, ["rows"])},
@@ -112,7 +112,7 @@ def test_a_graceful_stop_leaves_nothing_to_read_again(make: Make) -> None:
 
 
 def test_a_changed_rule_takes_effect_at_once_and_doubles_nothing(make: Make) -> None:
-    """Records before the restart have the old shape, those after it the new one, each once."""
+    """Records before the restart have the old form, later ones the new form, each once."""
     pipeline = make(
         actions={"rows": aggregated("changed", "x/${partition}-${offset}.jsonl", seconds=1)},
         rules={"r": ('SELECT payload.n AS n, 1 AS version FROM "t/#"', ["rows"])},
@@ -134,7 +134,7 @@ def test_a_changed_rule_takes_effect_at_once_and_doubles_nothing(make: Make) -> 
 
 
 def test_secrets_are_in_no_log(make: Make) -> None:
-    """Not even when the store says that they are wrong."""
+    """No log line has a secret, even if the store refuses it."""
     pipeline = make(actions={"raw": direct("secrets", "${id}")}, rules={"r": (ALL, ["raw"])})
     pipeline.prepare("secrets")
     pipeline.s3 = dataclasses.replace(pipeline.s3, secret_access_key="open-sesame")
@@ -146,7 +146,7 @@ def test_secrets_are_in_no_log(make: Make) -> None:
 
 
 def test_a_rule_is_tried_on_live_records(make: Make) -> None:
-    """The newest of the topic, without a consumer group and without a worker."""
+    """A trial reads the newest records without a consumer group and without a worker."""
     pipeline = make(actions={"raw": direct("sample", "${clientid}")}, rules={"hot": (ALL, ["raw"])})
     pipeline.prepare()
     pipeline.produce([message("c1", b'{"n": %d}' % number) for number in range(5)])

@@ -1,4 +1,4 @@
-"""What a worker prints in its life: lines of ours, few of them, and no traceback for a state that is known."""
+"""The log of a worker's life: a few lines of ours, and no traceback for a known state."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def told(server: Any, event: str) -> list[Mapping[str, Any]]:
 
 @pytest.mark.real
 def test_every_line_is_ours(make: Make) -> None:
-    """At the start, at rebalances, while Kafka is away and when it is back, at the stop."""
+    """All lines are ours at start, rebalance, outage of Kafka and stop."""
     pipeline = make(
         actions={"all": direct(BUCKET, "d/${clientid}_${id}"), "some": aggregated(BUCKET, "a/${partition}-${offset}")},
         rules={"r": ('SELECT * FROM "t/#"', ["all", "some"])},

@@ -1,7 +1,4 @@
-"""The invariants, one function each, over what is in the bucket: nothing here knows how it came there.
-
-Each returns the list of what is wrong, empty when all is well, so that a test can show everything at once.
-"""
+"""The invariants over the content of a bucket, one function each. They do not know how the content came there."""
 
 from __future__ import annotations
 
@@ -51,7 +48,7 @@ def unbroken_chain(bucket: Mapping[str, bytes], partition: tuple[str, str, int],
 
 
 def covered(bucket: Mapping[str, bytes], partition: tuple[str, str, int], offset: int) -> list[str]:
-    """A commit of `offset` is covered: the ledger in the bucket reaches it. To be asked at the time of the commit."""
+    """Check that a commit of `offset` is covered by the ledger. Call it at the time of the commit."""
     ends = [cut.fields["next"] for cut in cuts(bucket) if cut.partition == partition]
     reached = max(ends, default=0)
     return [] if offset <= reached else [f"{offset} is committed, the ledger reaches {reached}"]
@@ -96,7 +93,7 @@ def data_objects(bucket: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def whole_objects(bucket: Mapping[str, bytes]) -> list[str]:
-    """Each object that the ledger names is there with as many rows as it says."""
+    """Each object that the ledger names exists with the ledger's number of rows."""
     wrong = []
     for key, facts in named_objects(bucket).items():
         if key not in bucket:
@@ -107,7 +104,7 @@ def whole_objects(bucket: Mapping[str, bytes]) -> list[str]:
 
 
 def no_orphans(bucket: Mapping[str, bytes]) -> list[str]:
-    """No object lies beside the ledger."""
+    """The ledger names every object."""
     return [f"{key} is in no entry" for key in data_objects(bucket).keys() - named_objects(bucket).keys()]
 
 
@@ -123,7 +120,7 @@ def exactly_once(bucket: Mapping[str, bytes], expected: list[Any], identity: str
 
 
 def rows_as_ruled(bucket: Mapping[str, bytes], expected: Callable[[Cut], list[Any]], identity: str) -> list[str]:
-    """The objects of each cut hold each row that its rule makes of its records, once: `expected` tells their identities."""
+    """The objects of each cut hold once each row that its rule makes from its records. `expected` gives their identities."""
     wrong = []
     for cut in cuts(bucket):
         keys = [each["key"] for each in cut.fields["objects"]]
@@ -140,7 +137,7 @@ def rows_as_ruled(bucket: Mapping[str, bytes], expected: Callable[[Cut], list[An
 def orphans_only_of_ended_epochs(
     bucket: Mapping[str, bytes], partition: tuple[str, str, int], epoch_of: Callable[[str], int]
 ) -> list[str]:
-    """Beside the ledger lie at most objects that a worker without its partition wrote under a rule that has since ended."""
+    """The ledger names every object, except those that a worker without its partition wrote under an ended rule."""
     ended = {
         cut.fields["next_key_epoch"] - 1
         for cut in cuts(bucket)
@@ -153,13 +150,13 @@ def orphans_only_of_ended_epochs(
 
 
 def created_once(history: Iterable[tuple[str, bytes]]) -> list[str]:
-    """No object is ever written over: what a reader saw stays as it was."""
+    """No object is ever overwritten."""
     seen = Counter(key for key, _ in history)
     return [f"{key} was written {count} times" for key, count in seen.items() if count > 1]
 
 
 def order_per_client(history: Iterable[tuple[str, int]]) -> list[str]:
-    """What took effect for each client, in the order in which it did: its versions never go back."""
+    """The successful writes of each client are in order, and its versions never go back."""
     wrong, newest = [], dict[str, int]()
     for client, version in history:
         if version < newest.get(client, version):

@@ -1,4 +1,4 @@
-"""Each checker is silent about what is in order, and says what is not."""
+"""Each checker reports breaches and is silent about correct content."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def everything(bucket: dict[str, bytes]) -> dict[str, list[str]]:
 
 
 def test_silent_when_all_is_well(bucket: dict[str, bytes]) -> None:
-    """No checker cries wolf."""
+    """No checker reports anything for a correct bucket."""
     assert everything(bucket) == {}
 
 
@@ -90,14 +90,14 @@ def test_silent_when_all_is_well(bucket: dict[str, bytes]) -> None:
     ids=["chain ends early", "gap", "miscount", "overcount", "rows", "torn", "double", "wrong row", "orphan"],
 )
 def test_each_breach_is_noticed(bucket: dict[str, bytes], breach: dict[str, bytes], noticed: set[str]) -> None:
-    """By the checkers that are there for it, whatever the others say."""
+    """The right checker reports each breach."""
     found = everything(bucket | breach)
 
     assert noticed <= found.keys()
 
 
 def test_a_missing_object_is_noticed(bucket: dict[str, bytes]) -> None:
-    """One that the ledger names and that is not there."""
+    """A missing object of the ledger is reported."""
     del bucket["y-7"]
 
     assert checkers.whole_objects(bucket) == ["y-7 is missing"]
@@ -105,7 +105,7 @@ def test_a_missing_object_is_noticed(bucket: dict[str, bytes]) -> None:
 
 
 def test_an_orphan_of_an_ended_rule_passes(bucket: dict[str, bytes]) -> None:
-    """And only one of that epoch."""
+    """Only an orphan of an ended epoch is accepted."""
     bucket |= dict([entry(4, 8, {"x-4": [4, 5], "y-7": [7]}, next_version="w", next_key_epoch=1), ("x-2", lines(1))])
 
     assert checkers.orphans_only_of_ended_epochs(bucket, PLACE, lambda key: 0) == []
@@ -131,5 +131,5 @@ def test_an_orphan_of_an_ended_rule_passes(bucket: dict[str, bytes]) -> None:
     ],
 )
 def test_what_the_others_say(said: list[str], wrong: list[str]) -> None:
-    """Each names what it found."""
+    """Each checker names what it found."""
     assert said == wrong

@@ -22,7 +22,7 @@ _OPERATORS: Final[dict[type[ast.operator], type[ast.operator]]] = {
 
 
 class Mutant(NamedTuple):
-    """One change: the line, what stood there and stands there now, and the whole module with it."""
+    """One change: its line, the old and new code, and the whole changed module."""
 
     line: int
     before: str
@@ -62,7 +62,7 @@ def _ignored(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in the node's place."""
+    """The possible replacements of a node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         yield ast.Compare(node.left, [_COMPARISONS[type(node.ops[0])]()], node.comparators)
     elif isinstance(node, ast.Compare):
@@ -98,7 +98,7 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 class _Swap(ast.NodeTransformer):
-    """Puts one node in another's place."""
+    """Replaces one node with another."""
 
     def __init__(self, place: ast.AST, instead: ast.AST) -> None:
         self._place = place

@@ -1,4 +1,4 @@
-"""One mutant in a process of its own: the module that is imported is the mutant, and pytest says whether anybody notices."""
+"""One mutant in its own process: the imported module is the mutant, and pytest says whether a test fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def run(name: str, path: Path, source: str, tests: list[str]) -> None:
-    """In a process of its own: the tests on the mutant; the status is pytest's."""
+    """Run the tests on the mutant in this process, and exit with pytest's status."""
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     sys.meta_path.insert(0, _Changed(name, path, source))

@@ -1,4 +1,4 @@
-"""Actions, compiled, for tests that need nothing else of a configuration."""
+"""Compiled actions for tests that need no other part of a configuration."""
 
 from __future__ import annotations
 

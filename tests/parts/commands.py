@@ -1,4 +1,4 @@
-"""The command line in a process of its own, and a configuration for it."""
+"""The command line in its own process, and a configuration for it."""
 
 from __future__ import annotations
 

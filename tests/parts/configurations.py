@@ -1,4 +1,4 @@
-"""Configurations made by chance, from the model itself: a new setting is in them without a line here."""
+"""Random configurations made from the model, so that new settings are in them automatically."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sections(section: type[Section]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def configs() -> st.SearchStrategy[dict[str, Any]]:
-    """Plain data that may or may not be a configuration: what settings demand of one another is left to validation."""
+    """Plain data that may be a configuration; validation decides whether settings fit together."""
     return sections(Config)
 
 

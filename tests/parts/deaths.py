@@ -27,7 +27,7 @@ _SILENT: Final = (
 
 
 class Witness:
-    """In a process that runs tests: what it does now, in a file."""
+    """Runs in a test process, and writes its present test into a file."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._now = (folder / f"{name}.now").open("w", encoding="utf-8")
@@ -51,7 +51,7 @@ class Witness:
 
 
 class Inquest:
-    """In the process that prints the results: what is known of each of the others."""
+    """Runs in the process that prints the results, and knows what each of the others did."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tidegate-tests-"))
@@ -112,7 +112,7 @@ def _text(path: Path) -> str:
 
 
 def _end(node: Any, seconds: float) -> str:
-    """How the process ended, if it does within so many seconds."""
+    """How the process ended, if it ends within `seconds`."""
     process: subprocess.Popen[bytes] = node.gateway._io.popen
     try:
         status = process.wait(seconds)

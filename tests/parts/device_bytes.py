@@ -1,4 +1,4 @@
-"""What devices send to a listener, as bytes: good packets, and streams of good and bad ones."""
+"""Bytes that devices send to a listener: good packets, and streams of good and bad ones."""
 
 from __future__ import annotations
 

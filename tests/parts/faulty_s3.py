@@ -52,7 +52,7 @@ _CONDITION = re.compile(rb"\r\nif-(none-)?match:[^\r]*\r\n", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to break requests, and which of them."""
+    """One way to break requests, and the requests that it breaks."""
 
     kind: Kind
     chance: float = 1.0  # 1.0: each request that matches
@@ -69,7 +69,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request that arrived. `status` is the store's answer; 0 if it was not asked or its answer was not awaited."""
+    """A request that arrived. `status` is the store's answer, or 0 if the store was not asked or its answer was not awaited."""
 
     method: str
     path: str
@@ -113,20 +113,20 @@ class FaultyS3:
 
     @property
     def part(self) -> S3Part:
-        """The store as seen through the proxy: another port, the same server to stop and start."""
+        """The store through the proxy: another port, and the same server to stop and start."""
         return dataclasses.replace(self.target, port=self.port)
 
     def inject(self, *faults: Fault) -> None:
-        """Break requests from now on; the first fault that matches counts. What was injected before ends."""
+        """Break requests from now on. The first fault that matches counts. Earlier faults end."""
         with self._lock:
             self._faults, self._used = list(faults), Counter()
 
     def heal(self) -> None:
-        """Break nothing from now on. What hangs goes on hanging."""
+        """Break no more requests. Requests that hang stay hanging."""
         self.inject()
 
     def injected(self, kind: Kind) -> int:
-        """How many requests were broken that way."""
+        """The number of requests that were broken in this way."""
         return sum(1 for each in list(self.seen) if each.fault == kind)
 
     def __enter__(self) -> Self:

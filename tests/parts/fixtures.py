@@ -24,7 +24,7 @@ from tests.parts.part import KafkaPart, MqttPart, Part, S3Part, UnavailableError
 
 @dataclass
 class Supply:
-    """How one part is had. `missing` says why the real one is not; `used` names what the tests got."""
+    """How one part is obtained. `missing` says why the real one is not available. `used` names what the tests got."""
 
     title: str
     get_real: Callable[[], object]
@@ -34,7 +34,7 @@ class Supply:
     used: str = "not used"
 
     def prepare(self) -> None:
-        """Fetch the real part, or learn why it cannot be had."""
+        """Fetch the real part, or find out why it is not available."""
         if os.environ.get("TIDEGATE_PARTS") == "embedded":
             self.missing = "TIDEGATE_PARTS=embedded"
             return
@@ -122,20 +122,20 @@ def _only_on_real_parts(request: pytest.FixtureRequest) -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Several processes are about to run: fetch everything once, and say so, before any of them does."""
+    """Fetch everything once, and report it, before several processes run."""
     if getattr(session.config.option, "numprocesses", None) and not session.config.option.collectonly:
         _prepare(session, set(SUPPLIES))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the process that prints the summary what this one used."""
+    """Tell the process that prints the summary which parts this one used."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["parts"] = {name: (each.used, each.missing) for name, each in SUPPLIES.items()}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Hear what one of the processes used."""
+    """Learn which parts one of the processes used."""
     for name, (used, missing) in getattr(node, "workeroutput", {}).get("parts", {}).items():
         if used != "not used":
             SUPPLIES[name].used, SUPPLIES[name].missing = used, missing

@@ -1,4 +1,4 @@
-"""Lanes of both kinds on a store, with rows for them to write."""
+"""Lanes of both kinds on a store, with rows to write."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = ST
 
 
 async def write(lane: Lane, rows: int = ROWS) -> None:
-    """Give the lane some rows of five clients, and let it write them all."""
+    """Give the lane rows of five clients, and let it write them all."""
     rules = RuleSet(STATEMENTS, node="n")
     records = [kafka_record(offset, b"c%d" % (offset % 5), b'{"n": %d}' % offset) for offset in range(rows)]
     lane.reserve(1000)

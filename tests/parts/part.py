@@ -1,7 +1,4 @@
-"""What a test sees of an outside system: where it is, whether it is real, and the verbs that make it fail.
-
-The ports and the folder outlive a restart; what was stored does too on real parts, and does not on embedded ones.
-"""
+"""The tests' view of an outside system: its address, whether it is real, and the verbs that make it fail."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from pipeline.demo.process import HOST, Server
 
 
 class UnavailableError(Exception):
-    """The real part cannot be had here; the text says why, and goes into the summary of the run."""
+    """The real part is not available here. The text gives the reason for the summary of the run."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A producer that is played: it keeps what it is given, and the test says what Kafka answers."""
+"""A played producer: it keeps its records, and the test decides Kafka's answers."""
 
 from __future__ import annotations
 

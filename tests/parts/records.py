@@ -1,4 +1,4 @@
-"""Records as a consumer returns them, made as the ingress makes them."""
+"""Records in the form of a consumer, made as the ingress makes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def message(offset: int, payload: bytes, topic: bytes = b"t/1") -> Record:
 
 
 def published(**changes: Any) -> Record:
-    """The record of a message of the device `dev-1`, with these facts changed."""
+    """The record of a message of the device `dev-1`, with some fields changed."""
     fields: dict[str, Any] = {
         "topic": b"t/1",
         "payload": b"{}",

@@ -1,8 +1,4 @@
-"""How tests wait: for what they need, and never for a time that is hoped to be enough.
-
-Every deadline of a test goes through here. Deadlines are generous, since they cost nothing when all is well;
-TIDEGATE_TEST_PATIENCE multiplies them all, and the time limit of each test, for a machine that is slow or busy.
-"""
+"""How tests wait: for an event, and never for a fixed time."""
 
 from __future__ import annotations
 
@@ -20,7 +16,7 @@ POLL_SECONDS: Final = 0.1
 
 
 def patient(seconds: float) -> float:
-    """The deadline of what takes less than `seconds` on a quiet machine."""
+    """The deadline for something that takes less than `seconds` on a quiet machine."""
     return seconds * PATIENCE
 
 
@@ -34,7 +30,7 @@ def wait_until(true: Callable[[], Any], seconds: float, what: Callable[[], str])
 
 
 async def until(true: Callable[[], Any], seconds: float = 15, what: Callable[[], str] = str) -> Any:
-    """As `wait_until`, in an event loop that goes on meanwhile; it asks more often."""
+    """The same as `wait_until`, in an event loop that goes on meanwhile. It checks more often."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + patient(seconds)
     while not (answer := true()):
@@ -44,14 +40,14 @@ async def until(true: Callable[[], Any], seconds: float = 15, what: Callable[[],
 
 
 def let_pass(seconds: float, *, unless: Callable[[], bool] = lambda: False) -> None:
-    """Let time pass, where time is what the test is about: an outage longer than a session, a strike at a random moment."""
+    """Let time pass if time is the subject of the test: an outage longer than a session, a strike at a random moment."""
     end = time.monotonic() + seconds
     while not unless() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, POLL_SECONDS))
 
 
 async def pause(seconds: float) -> None:
-    """Be slow, where slowness is what a played server or device is for."""
+    """Be slow, where slowness is the purpose of a played server or device."""
     await asyncio.sleep(seconds)
 
 
@@ -65,7 +61,7 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The time limit of a test is a deadline like the others."""
+    """Multiply the time limit of each test like the other deadlines."""
     usual = float(config.getini("timeout") or 0)
     for item in items:
         own = item.get_closest_marker("timeout")

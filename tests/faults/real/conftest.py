@@ -1,4 +1,4 @@
-"""The fixture `make` of load.py, for all tests here, and the one command that repeats a failing one."""
+"""The fixture `make` of load.py for all tests here, and the command that repeats a failing test."""
 
 from collections.abc import Generator
 

@@ -1,4 +1,4 @@
-"""A pipeline with one action of each kind, and a load of numbered records that knows what must be in the bucket afterwards."""
+"""A pipeline with one action of each kind, and a load of numbered records that knows the expected content of the bucket."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def make(kafka: KafkaPart, s3: S3Part, tmp_path: Path, request: pytest.FixtureRe
 
 
 class Load:
-    """What was produced: numbered records of forty clients; every third is filtered by the aggregated rule."""
+    """The produced records: numbered records of forty clients. The aggregated rule filters every third."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -99,7 +99,7 @@ class Load:
         assert stored == {f"{client}/latest": payload for client, payload in self.latest.items()}, f"seed {SEED}"
 
     def check_commits(self) -> None:
-        """No committed offset is beyond what the ledger in the bucket covers."""
+        """No committed offset is beyond the ledger in the bucket."""
         pipeline = self.pipeline
         committed = pipeline.committed("rows")  # asked first: the ledger may only be ahead of it
         keys = [key for key in pipeline.keys(f"{pipeline.name}-rows") if key.startswith("_tidegate/rows/")]
@@ -112,7 +112,7 @@ class Load:
 
 
 def _orphans(bucket: dict[str, bytes], topic: str, partition: int) -> list[str]:
-    """What lies beside the ledger of a partition, and is not of a rule that has ended."""
+    """Objects of a partition that the ledger does not name, without those of an ended rule."""
     ours = {key: body for key, body in bucket.items() if key.startswith(("_tidegate/", f"x/{partition}-"))}
     place = ("rows", topic, partition)
     return checkers.orphans_only_of_ended_epochs(ours, place, lambda key: int(key.partition(".")[0].rpartition("-")[2]))

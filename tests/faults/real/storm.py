@@ -30,13 +30,13 @@ class Scene:
     rules: int = 0
 
     def take(self) -> Server:
-        """One of the workers at work, which another one replaces."""
+        """A worker at work, which another one replaces."""
         victim = self.alive.pop(self.chance.randrange(len(self.alive)))
         self.alive.append(self.pipeline.worker(wait=False))
         return victim
 
     def calm(self) -> None:
-        """The storm is over: S3 is as it should be, and who was frozen wakes up, whosever its partitions are now."""
+        """End the storm: S3 works again, and frozen workers wake up."""
         self.proxy.heal()
         for zombie in self.frozen:
             zombie.resume()
@@ -47,7 +47,7 @@ class Strike(Protocol):
     """A fault."""
 
     def strike(self, scene: Scene) -> None:
-        """Let it happen; returns at once, or when it is over."""
+        """Let it happen. Returns at once, or when it is over."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Freeze:
-    """SIGSTOP for a worker, which sleeps beyond its session and wakes up as a zombie."""
+    """SIGSTOP for a worker, which sleeps longer than its session and wakes up without its partitions."""
 
     def strike(self, scene: Scene) -> None:
         victim = scene.take()
@@ -70,7 +70,7 @@ class Freeze:
 
 @dataclass(frozen=True)
 class Wake:
-    """All that were frozen go on where they were."""
+    """All frozen workers go on."""
 
     def strike(self, scene: Scene) -> None:
         for zombie in scene.frozen:
@@ -80,7 +80,7 @@ class Wake:
 
 @dataclass(frozen=True)
 class Stop:
-    """An orderly stop and a new worker: two rebalances."""
+    """An orderly stop and a new worker, which cause two rebalances."""
 
     def strike(self, scene: Scene) -> None:
         scene.take().stop()
@@ -88,7 +88,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class BreakS3:
-    """The store fails in this way, for some share of the requests, until the next fault of S3 or the end of the storm."""
+    """The store fails in this way for a share of the requests, until the next fault of S3 or the end of the storm."""
 
     fault: Fault
 
@@ -98,7 +98,7 @@ class BreakS3:
 
 @dataclass(frozen=True)
 class HealS3:
-    """The store is as it should be."""
+    """The store works again."""
 
     def strike(self, scene: Scene) -> None:
         scene.proxy.heal()
@@ -106,7 +106,7 @@ class HealS3:
 
 @dataclass(frozen=True)
 class ChangeRule:
-    """A deployment: the rule makes other rows of the same records, and one worker after the other has it."""
+    """A deployment: the rule makes other rows from the same records, and one worker after the other gets it."""
 
     def strike(self, scene: Scene) -> None:
         scene.rules += 1
@@ -128,7 +128,7 @@ S3_FAULTS: Final = (
 
 
 def drawn(chance: random.Random, *, steps: int) -> list[Strike]:
-    """A storm: every step one fault of a process, and one of S3 or its end."""
+    """Draw a storm: each step has one fault of a process, and one of S3 or its end."""
     processes: Sequence[Strike] = (Kill(), Freeze(), Stop(), Wake())
     storm: list[Strike] = []
     for _ in range(steps):

@@ -1,4 +1,4 @@
-"""From the device to the bucket, while ingress and workers are killed at random: what was acknowledged is there."""
+"""From the device to the bucket, with random kills of ingress and workers: every acknowledged message is there."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
 def test_workers_that_are_killed_frozen_and_replaced_lose_and_double_nothing(make: Make) -> None:
-    """Three workers under load: SIGKILL, SIGSTOP beyond the session timeout and SIGCONT, in a random order."""
+    """Three workers get SIGKILL, SIGSTOP and SIGCONT in random order under load, and no row is lost or doubled."""
     chance = random.Random(SEED)
     pipeline = make()
     load = Load(pipeline)
@@ -49,7 +49,7 @@ def test_workers_that_are_killed_frozen_and_replaced_lose_and_double_nothing(mak
 
 
 def test_s3_away_for_longer_than_every_timeout(make: Make, s3: S3Part) -> None:
-    """No worker drops out of its group, nothing is lost, and all goes on when the store is back."""
+    """No worker leaves its group, nothing is lost, and the workers go on when the store is back."""
     pipeline = make()
     load = Load(pipeline)
     load.produce(300)
@@ -69,7 +69,7 @@ def test_s3_away_for_longer_than_every_timeout(make: Make, s3: S3Part) -> None:
 
 
 def test_kafka_restarts_under_load(make: Make, kafka: KafkaPart) -> None:
-    """The broker is killed and comes back with its data; the workers go on by themselves."""
+    """After a kill and restart of the broker, the workers go on by themselves."""
     pipeline = make()
     load = Load(pipeline)
     load.produce(1000)
@@ -84,7 +84,7 @@ def test_kafka_restarts_under_load(make: Make, kafka: KafkaPart) -> None:
 
 
 def test_a_topic_that_gets_more_partitions(make: Make) -> None:
-    """Records in the new partitions are read within a bounded time."""
+    """Records in new partitions are read within a bounded time."""
     pipeline = make()
     load = Load(pipeline)
     load.produce(300)

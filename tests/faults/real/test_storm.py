@@ -39,7 +39,7 @@ def proxy(s3: S3Part) -> Iterator[FaultyS3]:
 
 
 def weather(load: Load, scene: Scene, storm: list[Strike]) -> None:
-    """Two workers, and one strike after the other while records arrive; then calm."""
+    """Run two workers, and one strike after the other while records arrive; then calm."""
     load.produce(RECORDS_PER_STRIKE)
     scene.alive += [scene.pipeline.worker() for _ in range(2)]
     for fault in storm:
@@ -54,14 +54,14 @@ def weather(load: Load, scene: Scene, storm: list[Strike]) -> None:
 
 
 def verify(load: Load) -> None:
-    """`tidegate verify --deep` finds nothing to complain about."""
+    """`tidegate verify --deep` has no findings."""
     said = load.pipeline.command("verify", "--deep", "--action", "rows")
 
     assert said.returncode == 0, f"seed {SEED}\n{said.stdout[-3000:]}{said.stderr[-2000:]}"
 
 
 def test_a_storm_loses_nothing_and_doubles_nothing(make: Make, proxy: FaultyS3) -> None:
-    """Kills, zombies, rebalances, lost answers to all uploads, throttling, hanging and cut connections, as drawn."""
+    """Random kills, frozen workers, rebalances, lost answers, throttling and cut connections lose or double no row."""
     chance = random.Random(SEED)
     pipeline = make(proxy.part)
     load, scene = Load(pipeline), Scene(pipeline, proxy, chance)
@@ -75,7 +75,7 @@ def test_a_storm_loses_nothing_and_doubles_nothing(make: Make, proxy: FaultyS3) 
 
 
 def test_new_rules_under_load_take_effect_at_one_offset(make: Make, proxy: FaultyS3) -> None:
-    """Workers with an old and a new rule side by side, killed and frozen: each record's row is stored once, under one rule."""
+    """With old and new rules side by side, each record's row is stored once, under one rule."""
     chance = random.Random(SEED)
     pipeline = make(proxy.part)
     load, scene = Load(pipeline), Scene(pipeline, proxy, chance)

@@ -1,4 +1,4 @@
-"""The world of an aggregated action: rules that change, records of one row, of two, of none, and dead letters."""
+"""The world of an aggregated action: changing rules, records with zero to two rows, and dead letters."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ def make_log(seed: int, records: int = RECORDS, *, plain: bool = False) -> list[
 
 @functools.cache
 def version(rule: int, key: str, compression: str) -> AggregatedAction:
-    """Rule number 0, 1 or 2: the higher, the more is filtered. Small objects, a short interval; those of 2 are smaller still."""
+    """Rule number 0, 1 or 2: the higher, the more is filtered.
+
+    Small objects, a short interval; those of 2 are smaller still.
+    """
     select = f'SELECT payload.g AS g, payload.n AS n, {{}} AS id, {rule} AS rule FROM "t/#" WHERE payload.x >= {rule}'
     statements = {
         "first": select.format("payload.id"),

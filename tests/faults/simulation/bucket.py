@@ -50,7 +50,7 @@ class Bucket:
         self._under_way: set[asyncio.Future[Any]] = set()
 
     def under_way(self, request: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
-        """Let a request go on, whoever waits for it."""
+        """Let a request go on, even if nobody waits for it."""
         task = asyncio.create_task(request)
         self._under_way.add(task)
         task.add_done_callback(self._arrived)
@@ -62,7 +62,7 @@ class Bucket:
             request.exception()  # who sent it may be gone, and then nobody asks
 
     async def settle(self) -> None:
-        """Until every request has arrived."""
+        """Wait until every request has arrived."""
         while self._under_way:
             await asyncio.wait(self._under_way)
 
@@ -145,7 +145,7 @@ class Bucket:
 
 
 class Link:
-    """A process's way to the bucket. While the process is frozen, no request leaves and no answer is seen."""
+    """A process's connection to the bucket. While the process is frozen, it sends no request and gets no answer."""
 
     def __init__(self, bucket: Bucket, thawed: asyncio.Event) -> None:
         self._bucket = bucket

@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer instead of waiting for it."""
+    """An event loop whose clock jumps to the next timer instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__(_JumpingSelector(self))
@@ -45,7 +45,7 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 def tell(seed: int, story: Coroutine[Any, Any, Result]) -> Result:
-    """Run a story to its end in virtual time, with all chance seeded and the wall clock in the story's hand."""
+    """Run a story to its end in virtual time, with seeded random numbers and the story's wall clock."""
     loop = VirtualLoop()
     before = random.getstate()
     random.seed(seed)
@@ -61,7 +61,7 @@ def tell(seed: int, story: Coroutine[Any, Any, Result]) -> Result:
 
 
 def jump_wall_clock(seconds: float) -> None:
-    """Somebody sets the clock: back, or forth."""
+    """Set the wall clock back or forth."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, VirtualLoop)
     loop.wall_offset_seconds += seconds

@@ -1,4 +1,4 @@
-"""The simulation is silent: thousands of stories would log every fault of theirs."""
+"""The simulation logs nothing, because thousands of stories would log every fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The world of a direct action: each record makes a new object and overwrites its client's latest one."""
+"""The world of a direct action: each record makes a new object and overwrites its client's latest object."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class DirectWorld(World):
         ]
 
     async def tell_and_read_again(self) -> None:
-        """The story; then a replay of all of it, which changes nothing."""
+        """Run the story, and then a replay of everything, which changes nothing."""
         await self.tell()
         before, writes = dict(self.bucket.objects), len(self.bucket.history)
         await self.read_again()

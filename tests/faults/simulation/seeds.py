@@ -1,4 +1,4 @@
-"""Which seeds are told, and the one command that tells a failing one again."""
+"""The seeds that tests run, and the command that repeats a failing one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ FIRST_SEED: Final = int(os.environ.get("TIDEGATE_SIMULATION_FIRST_SEED", "0"))
 
 
 def seeds(usual: int) -> range:
-    """As many as a test usually takes, or as the environment asks for."""
+    """The usual number of seeds, or the range from the environment."""
     return range(FIRST_SEED, FIRST_SEED + int(os.environ.get("TIDEGATE_SIMULATION_SEEDS", usual)))
 
 
 def report(seed: int, test: str, wrong: list[str]) -> str:
-    """What a failing seed says."""
+    """The message for a failing seed."""
     return (
         f"seed {seed}: {len(wrong)} wrong\n"
         + "\n".join(wrong[:20])

@@ -1,4 +1,4 @@
-"""Aggregated upload under every interleaving that a seed can think of."""
+"""Aggregated upload with every interleaving that seeds can make."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_every_row_is_in_one_object(seed: int) -> None:
 
 
 def test_a_story_is_the_same_each_time() -> None:
-    """A seed that fails fails again: the same writes, at the same virtual times."""
+    """A seed gives the same writes at the same virtual times in every run."""
     histories = []
     for _ in range(2):
         world = AggregatedWorld(12, Faults.drawn(12))

@@ -1,4 +1,4 @@
-"""Direct upload under every interleaving that a seed can think of."""
+"""Direct upload with every interleaving that seeds can make."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.faults.simulation.seeds import report, seeds
 
 @pytest.mark.parametrize("seed", seeds(900))
 def test_nothing_is_lost_and_no_client_goes_back(seed: int) -> None:
-    """Owners, zombies, kills, stops and lost answers: each client's objects appear in order, and its latest one never goes back.
+    """Owners, zombies, kills, stops and lost answers: each client's objects appear in order, and its latest one never
+    goes back.
 
     No commit is beyond what is stored or a dead letter; the last values stay; and to read it all again writes nothing.
     """

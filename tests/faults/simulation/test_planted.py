@@ -1,4 +1,4 @@
-"""The checkers notice: each planted bug is found within a few seeds, and without it the same seeds are in order."""
+"""The checkers find each planted bug within a few seeds, and find nothing in the same seeds without it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WITHIN_SEEDS = {
 
 
 def wrongs(seed: int, bug: type[Any] | None, direct: bool) -> list[str]:
-    """What the checkers find in the story of a seed, with the bug or without."""
+    """The findings in the story of a seed, with the bug or without."""
     faults = Faults.drawn(seed)
     if not direct:
         aggregated = AggregatedWorld(seed, faults, bug or AggregatedLane)
@@ -48,7 +48,7 @@ def wrongs(seed: int, bug: type[Any] | None, direct: bool) -> list[str]:
 
 @pytest.mark.parametrize("bug", WITHIN_SEEDS, ids=lambda bug: bug.__name__)
 def test_a_planted_bug_is_found(bug: type[Any]) -> None:
-    """Within so many seeds; and without it the seed that finds it is in order."""
+    """The bug is found within its number of seeds, and the same seed without it has no finding."""
     direct = not issubclass(bug, AggregatedLane)
     seeds = range(WITHIN_SEEDS[bug])
 
