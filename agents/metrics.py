@@ -81,8 +81,11 @@ DONE: Final = {
 LEFT: Final = {"lag": LAG}
 
 
-def count_rules(action: str, batch: RowBatch) -> None:
-    """What became of a batch under each rule that wanted some of it."""
+def count_batch(action: str, batch: RowBatch) -> None:
+    """What became of a batch, and of it under each rule that wanted some of it."""
+    RECORDS.labels(action).inc(len(batch.records))
+    ROWS.labels(action).inc(len(batch.rows))
+    FILTERED.labels(action).inc(_filtered(batch))
     failed: dict[str, int] = {}
     for letter in batch.dead:
         failed[letter.rule] = failed.get(letter.rule, 0) + 1
@@ -92,6 +95,13 @@ def count_rules(action: str, batch: RowBatch) -> None:
         RULE_PASSED.labels(action, rule).inc(matched - no_result - wrong)
         RULE_NO_RESULT.labels(action, rule).inc(no_result)
         RULE_FAILED.labels(action, rule).inc(wrong)
+
+
+def _filtered(batch: RowBatch) -> int:
+    """Records of which no rule made a row, or a dead letter."""
+    used = {id(origin) for origin in batch.origins}
+    used.update(id(letter.record) for letter in batch.dead)
+    return len(batch.records) - len(used)
 
 
 class ObjectMeter:

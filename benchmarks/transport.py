@@ -280,14 +280,14 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
                 batch, size_bytes = taken
                 meter.add(len(batch.records), len(batch.rows))
                 self.durable = batch.next_offset
-                self._release(size_bytes)
+                self._release(size_bytes + batch.size_bytes)
 
     class Counted(RuleSet):
         """Starts the clock. Reads no fields of records if it only counts."""
 
-        def evaluate(self, records: Any) -> RowBatch:
+        def evaluate(self, records: Any, bytes_max: int = sys.maxsize) -> RowBatch:
             meter.begin()
-            return super().evaluate(records) if workload == "rules" else RowBatch(records, self.digest)
+            return super().evaluate(records, bytes_max) if workload == "rules" else RowBatch(records, self.digest)
 
     kafka = KafkaConfig(bootstrap_servers=servers, messages_topic=TOPIC, events_topic=TOPIC)
     rules = Counted({"r": STATEMENT}, node="benchmark")

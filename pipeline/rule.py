@@ -5,12 +5,16 @@ topic. Rules that want the same record share its decoded payload. If a rule cann
 a value, a DeadLetter, and the batch goes on. Evaluation is a pure function of the record: "now" is its arrival, chance is
 seeded by its place in Kafka, so a replay gives the same rows.
 
+A hundred rules, or FOREACH, make far more of a batch than was fetched. So evaluation can stop at a bound, and what is left of
+the batch is evaluated when there is room for its rows.
+
 This file knows nothing of Faust, S3 or time.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
@@ -18,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from pipeline import record as fields
-from pipeline.errors import RecordError, located
+from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.record import Record
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
@@ -26,6 +30,10 @@ from pipeline.sql.runtime.schemas import SchemaText, build
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000
+# Rows of one record, over all rules: a record is taken as a whole or not at all.
+ROWS_OF_RECORD_MAX: Final = 200_000
+# What a row or a dead letter takes besides the values that it holds.
+ROW_BYTES: Final = 256
 
 
 class RuleProgram(NamedTuple):
@@ -52,12 +60,15 @@ class DeadLetter:
 class RowBatch:
     """What one record batch of one partition became. `rows[i]` came from `origins[i]`; both are in order of offset.
 
-    `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records that the rule
-    wanted, and `no_result` those of them that gave no row.
+    `rest` are the records after these, which are to be evaluated yet. `size_bytes` is what the rows and dead letters may take,
+    reckoned rather high. `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records
+    that the rule wanted, and `no_result` those of them that gave no row.
     """
 
     records: Sequence[Record]
     rules: str = ""
+    rest: Sequence[Record] = ()
+    size_bytes: int = 0
     rows: list[Row] = field(default_factory=list)
     origins: list[Record] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
@@ -115,12 +126,14 @@ class RuleSet:
         """Whether any FROM names a topic filter of messages."""
         return any(not topic.startswith("$events/") for topic in self.topics)
 
-    def evaluate(self, records: Sequence[Record]) -> RowBatch:
-        """The rows of a record batch. Never raises for a record."""
+    def evaluate(self, records: Sequence[Record], bytes_max: int = sys.maxsize) -> RowBatch:
+        """The rows of a record batch, or of its first records, until their rows take `bytes_max`. Never raises for a record."""
         batch = RowBatch(records, self.digest)
         alike: Programs = ()  # what the last records wanted, all the same
         run = 0  # how many these were
-        for record in records:
+        size_bytes = 0
+        waiting = iter(records)
+        for record in waiting:
             headers = record.headers
             try:
                 if headers and headers[0][0] == fields.TOPIC:
@@ -137,37 +150,58 @@ class RuleSet:
                         continue
                     columns = self._other_columns(record)
             except RecordError as error:
-                batch.dead.append(DeadLetter(record, error.cause, str(error)))
+                size_bytes += self._dead(batch, record, error.cause, str(error))
                 continue
             except (ValueError, TypeError, AttributeError) as error:  # a null header, a qos that is not a number
                 found_error = f"the headers are not those that the ingress writes: {error}"
-                batch.dead.append(DeadLetter(record, RecordError.cause, found_error))
+                size_bytes += self._dead(batch, record, RecordError.cause, found_error)
                 continue
             if found is alike:
                 run += 1
             else:
                 _count(batch.matched, alike, run)
                 alike, run = found, 1
-            self._run(found, Event(columns, record.timestamp, record), record, batch)
+            size_bytes += self._run(found, Event(columns, record.timestamp, record), record, batch)
+            if size_bytes >= bytes_max:
+                break
         _count(batch.matched, alike, run)
+        batch.size_bytes = size_bytes
+        batch.rest = list(waiting)
+        if batch.rest:
+            batch.records = records[: len(records) - len(batch.rest)]
         return batch
 
-    def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch) -> None:
-        """Evaluate the programs that want a record."""
+    def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch) -> int:
+        """Evaluate the programs that want a record; the bytes that its rows may take."""
+        size_bytes, before = 0, len(batch.rows)
         for rule_id, program in found:
             if self._metadata:
                 event.columns["metadata"] = {"rule_id": rule_id}
             try:
                 rows = program.evaluate(event)
             except RecordError as error:
-                batch.dead.append(DeadLetter(record, error.cause, str(error), rule_id))
+                size_bytes += self._dead(batch, record, error.cause, str(error), rule_id)
                 continue
-            if rows:
-                for row in rows:
-                    batch.rows.append(row)
-                    batch.origins.append(record)
-            else:
+            if not rows:
                 batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
+                continue
+            count = len(rows)
+            if len(batch.rows) + count > before + ROWS_OF_RECORD_MAX:
+                too_many = f"the rules make more than {ROWS_OF_RECORD_MAX} rows of this record"
+                size_bytes += self._dead(batch, record, EvaluationError.cause, too_many, rule_id)
+                continue
+            for row in rows:
+                batch.rows.append(row)
+                batch.origins.append(record)
+            of_row, of_record = program.weight
+            size_bytes += count * ROW_BYTES + (count * of_row + of_record) * len(record.value or b"")
+        return size_bytes
+
+    @staticmethod
+    def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> int:
+        """A record that could not be handled goes into the batch as a dead letter; the bytes that it may take."""
+        batch.dead.append(DeadLetter(record, cause, error, rule_id))
+        return 2 * ROW_BYTES + len(error) + len(record.value or b"")
 
     def _other_columns(self, record: Record) -> dict[str, Any]:
         """The fields of a client event, or of a message that another producer wrote."""
@@ -187,7 +221,7 @@ class RuleSet:
         if len(self._answers) >= TOPICS_REMEMBERED_MAX:
             self._answers.clear()
         found = self._route(record)
-        found = self._answers[topic] = self._known.setdefault(tuple(rule_id for rule_id, _ in found), found)
+        found = self._answers[topic] = self._known.setdefault(tuple(each.rule_id for each in found), found)
         return found
 
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Final
 
 from agents.sinks import writers
@@ -27,6 +29,7 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.lane import Lane, Lanes, Partition
 from agents.sinks.patient_store import PatientStore
+from agents.sinks.pieces import PIECE_BYTES_MAX
 from agents.sinks.writers import Outside
 from pipeline import record as fields
 from pipeline.action import AggregatedAction, compile_action
@@ -36,7 +39,7 @@ from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import CommandError, ConfigError, ConflictError
 from pipeline.record import Record
-from pipeline.rule import DeadLetter, RowBatch
+from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.upload.buffer import Buffer
 
 PARTITIONS_AT_ONCE: Final = 4
@@ -167,9 +170,9 @@ class Replay:
         for span in spans:
             count = Counted(self.writer.action if self.writer else None, self.compiled.options.max_buffer_bytes)
             for records in reader.batches(self._config.kafka, span):
-                batch = self.evaluate(records)
                 plan.records += len(records)
-                plan.left_out.note(count.add(batch))
+                for batch in pieces(self.compiled.rules, records, self._spans):
+                    plan.left_out.note(count.add(batch))
                 progress(len(records))
             count.cut()
             plan.rows += count.rows
@@ -179,12 +182,6 @@ class Replay:
         if self.writer is not None and plan.records:
             plan.puts += 1  # the version's text
         return plan
-
-    def evaluate(self, records: list[Record]) -> RowBatch:
-        """The rows of a batch. A dead letter that was sent again counts for nothing where the replay reads its original."""
-        batch = self.compiled.rules.evaluate([record for record in records if not is_repetition(record, self._spans)])
-        batch.records = records
-        return batch
 
     # --- 3. Run
 
@@ -223,9 +220,10 @@ class Replay:
         reading = reader.batches(self._config.kafka, span)
         try:
             while records := await step(reading):
-                await _room(lanes, partition)
-                lanes.reserve(partition, sum([len(record.value or b"") for record in records]))
-                lanes.offer(partition, self.evaluate(records), span.end)
+                for batch in pieces(self.compiled.rules, records, self._spans):
+                    await _room(lanes, partition)
+                    lanes.reserve(partition, sum([len(record.value or b"") for record in batch.records]))
+                    lanes.offer(partition, batch, span.end)
                 progress(len(records))
             lane.drain()
             await _drained(lane, lanes, span)
@@ -271,6 +269,18 @@ class Counted:
         self.objects += len(self._buffer.open_groups())
         self.cuts += 1
         self._buffer, self._records = Buffer(self._version.limits), 0
+
+
+def pieces(rules: RuleSet, records: list[Record], spans: Sequence[Span]) -> Iterator[RowBatch]:
+    """The rows of a batch, so many at a time. A dead letter that was sent again counts for nothing where its original is read."""
+    wanted: Sequence[Record] = [record for record in records if not is_repetition(record, spans)]
+    while records:
+        batch = rules.evaluate(wanted, PIECE_BYTES_MAX)
+        wanted = batch.rest
+        end = bisect_left(records, wanted[0].offset, key=attrgetter("offset")) if wanted else len(records)
+        batch.records, batch.rest = records[:end], ()
+        records = records[end:]
+        yield batch
 
 
 def is_repetition(record: Record, spans: Sequence[Span]) -> bool:

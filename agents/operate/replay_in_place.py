@@ -20,7 +20,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from agents.operate.replay import LeftOut, Plan, Progress, is_repetition, step
+from agents.operate.replay import LeftOut, Plan, Progress, pieces, step
 from agents.sinks.aggregated import all_of
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
@@ -167,14 +167,12 @@ class Rewrite:
         with suppress(RecordsGoneError):
             async for records in reading.batches(cut.span):
                 progress(len(records))
-                wanted = [record for record in records if not is_repetition(record, self._spans)]
-                batch = self._version.rules.evaluate(wanted)
-                batch.records = records
-                arrived = arrival(batch, cut.entry.first, self._version)
-                self.left_out.note(arrived.dead)
-                making.tally.add(arrived.offsets, arrived.outcomes)
-                groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
-                await self._store(making, [group for group in groups if group], store)
+                for batch in pieces(self._version.rules, records, self._spans):
+                    arrived = arrival(batch, cut.entry.first, self._version)
+                    self.left_out.note(arrived.dead)
+                    making.tally.add(arrived.offsets, arrived.outcomes)
+                    groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
+                    await self._store(making, [group for group in groups if group], store)
         if making.tally.records != cut.entry.records:
             if making.objects and store is not None:
                 raise RecordsGoneError(

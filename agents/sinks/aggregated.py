@@ -29,7 +29,7 @@ from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction
 from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
 from pipeline.log import get_logger
-from pipeline.rule import DeadLetter, RowBatch
+from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
 from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions
@@ -68,6 +68,11 @@ class AggregatedLane(Lane):
     def _take_up(self, version: AggregatedAction) -> None:
         """Go on under this version: the one that is configured, or the older one of a cut that others have begun."""
         self.version = version
+
+    @property
+    def rules(self) -> RuleSet:
+        """Those of the version."""
+        return self.version.rules
 
     @property
     def held_bytes(self) -> int:
@@ -146,14 +151,16 @@ class AggregatedLane(Lane):
 
     # --- 2. Append
 
+    def _made(self, batch: RowBatch) -> bool:
+        """Rows that an older or a newer version made are made again."""
+        return super()._made(batch) and batch.rules == self.version.rules.digest
+
     async def _append(self, batch: RowBatch, size_bytes: int) -> None:
         if self._chain_end is None:
             await self._go_on(await self._chain.begin(batch.records[0].offset))
-        if batch.rules != self.version.rules.digest:
-            batch = self.version.rules.evaluate(batch.records)
         dead = self._add_rows(batch)
         await self._writer.dead_letters.send(dead)
-        self._release(size_bytes)
+        self._release(size_bytes + batch.size_bytes)
         if self.version.digest != self._writer.action.digest and self._cut.position >= self._cut.read_before:
             self._cut.due()
 

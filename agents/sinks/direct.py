@@ -31,12 +31,17 @@ from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.log import get_logger
 from pipeline.record import Record
-from pipeline.rule import DeadLetter, RowBatch
+from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.sql import Row
 from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
 from pipeline.upload.open_offsets import OpenOffsets
 
 KEYS_REMEMBERED_MAX: Final = 50_000
+# Rows of one partition that are rendered and not written yet: enough to keep the window full.
+RENDERED_BYTES_MAX: Final = 16 << 20
+# What a rendered row takes besides its content, key and headers.
+PUT_OVERHEAD_BYTES: Final = 1024
+LETTERS_AT_ONCE_MAX: Final = 1_000
 PLACE: Final = "tidegate-place"
 MARK: Final = "tidegate-action"
 FOREIGN: Final = "foreign_object"  # the cause of a dead letter
@@ -71,6 +76,12 @@ class Put(NamedTuple):
     place: RowPlace
     origin: Record
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory."""
+        named = sum([len(name) + len(value) for name, value in self.headers.items()])
+        return PUT_OVERHEAD_BYTES + len(self.content) + len(self.key) + named
+
 
 class Seen(NamedTuple):
     """An object of our action under a key, as it was last seen. `place` is None if that cannot be read."""
@@ -93,6 +104,7 @@ class DirectWriter:
         """`again`: a row replaces the object that it made before, and still none of a later row."""
         self.store = store
         self.dead_letters = dead_letters
+        self.rules = action.rules
         self.inflight_window = action.options.puts_at_once
         self._action = action
         self._again = again
@@ -218,19 +230,32 @@ class DirectLane(Lane):
         self._waiting: deque[bytes | None] = deque()  # clients with rows and no task
         self._tasks: set[asyncio.Task[None]] = set()
         self._batches: deque[HeldBatch] = deque()
+        self._rendered_bytes = 0
+        self._written = asyncio.Event()
+
+    @property
+    def rules(self) -> RuleSet:
+        """Those of the action."""
+        return self._writer.rules
+
+    @property
+    def held_bytes(self) -> int:
+        """What waits, what is not durable of it, and the rows that are rendered."""
+        return self.queued_bytes + self._rendered_bytes
 
     async def run(self) -> None:
         """Take batches and keep the window full. Its tasks end with it."""
         self.ready = True
         self._on_room()
         try:
-            async with asyncio.TaskGroup() as group:
+            async with asyncio.TaskGroup() as self._group:
                 while (taken := await self._next(None)) is not None:
                     batch, size_bytes = taken
                     await self._writer.dead_letters.send(batch.dead)
                     self._batches.append(HeldBatch(batch.next_offset, size_bytes))
                     await self._take(batch)
-                    self._start(group)
+                    self._release(batch.size_bytes)
+                    self._start()
             self.drained.set()
         finally:
             self._batches.clear()
@@ -240,6 +265,8 @@ class DirectLane(Lane):
         refused: list[DeadLetter] = []
         before, number = None, 0
         for row, origin in zip(batch.rows, batch.origins, strict=True):
+            if self._rendered_bytes and not self._has_room_for_content:
+                await self._until_room()
             number = number + 1 if origin is before else 0
             before = origin
             self._open.open(origin.offset)
@@ -247,23 +274,47 @@ class DirectLane(Lane):
                 put = self._writer.render(row, origin, number)
             except RecordError as error:
                 refused.append(DeadLetter(origin, error.cause, str(error)))
+                if len(refused) >= LETTERS_AT_ONCE_MAX:
+                    await self._refuse(refused)
                 continue
-            rows = self._clients.get(origin.key)
-            if rows is None:
-                self._clients[origin.key] = deque([put])
-                self._waiting.append(origin.key)
-            else:
-                rows.append(put)
-        await self._writer.dead_letters.send(refused)
-        for letter in refused:
-            self._open.close(letter.record.offset)
+            self._line_up(put)
+        await self._refuse(refused)
         self._open.read(batch.next_offset)
         self._advance()
 
-    def _start(self, group: asyncio.TaskGroup) -> None:
+    @property
+    def _has_room_for_content(self) -> bool:
+        return self._rendered_bytes < RENDERED_BYTES_MAX and self.has_room_for_rows
+
+    async def _until_room(self) -> None:
+        """Write, until another row may be rendered."""
+        while self._rendered_bytes and not self._has_room_for_content:
+            self._start()
+            self._written.clear()
+            await self._written.wait()
+
+    async def _refuse(self, letters: list[DeadLetter]) -> None:
+        """Rows that cannot be rendered are done when their dead letters are durable."""
+        await self._writer.dead_letters.send(letters)
+        for letter in letters:
+            self._open.close(letter.record.offset)
+        letters.clear()
+
+    def _line_up(self, put: Put) -> None:
+        """Behind the other rows of its client."""
+        self._rendered_bytes += put.size_bytes
+        client = put.origin.key
+        rows = self._clients.get(client)
+        if rows is None:
+            self._clients[client] = deque([put])
+            self._waiting.append(client)
+        else:
+            rows.append(put)
+
+    def _start(self) -> None:
         """A task for each waiting client, as far as the window allows."""
         while self._waiting and len(self._tasks) < self._writer.inflight_window:
-            task = group.create_task(self._write(self._waiting.popleft()))
+            task = self._group.create_task(self._write(self._waiting.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -278,12 +329,24 @@ class DirectLane(Lane):
                 except RefusedError as error:
                     await self._writer.dead_letters.send([DeadLetter(put.origin, error.reason, str(error))])
                 rows.popleft()
-                self._open.close(put.origin.offset)
-                self._advance()
+                self._done(put)
             del self._clients[client]
             if not self._waiting:
                 return
             client = self._waiting.popleft()
+
+    def _done(self, put: Put) -> None:
+        """A row is in S3, or a dead letter."""
+        self._rendered_bytes -= put.size_bytes
+        self._written.set()
+        self._open.close(put.origin.offset)
+        self._advance()
+        self._on_room()
+
+    def look_again(self) -> None:
+        """There may be room for rows now, or for their content."""
+        super().look_again()
+        self._written.set()
 
     def _advance(self) -> None:
         """Pass on how far the partition is durable, and make room for what is."""

@@ -1,20 +1,24 @@
 """Lanes: one per partition and action, a task of its own that writes, so that the agent never waits.
 
 A lane takes row batches in order of offset, writes them its way (direct.py, aggregated.py) and says how far it is durable.
-What it holds is counted in bytes, and the transport fetches for lanes that have room. This file knows neither S3 nor Faust.
+What it holds is counted in bytes, and the transport fetches for lanes that have room. Rows count as they are made: where the
+action holds as much as it may, what is left of a batch waits as the records that were fetched, and is evaluated piece by piece
+when there is room. This file knows neither S3 nor Faust.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from agents.metrics import HELD_BYTES, LAG
+from agents.sinks.pieces import Pace
 from pipeline.log import get_logger
-from pipeline.rule import RowBatch
+from pipeline.record import Record
+from pipeline.rule import RowBatch, RuleSet
 
 log = get_logger("tidegate.action")
 
@@ -22,6 +26,8 @@ log = get_logger("tidegate.action")
 QUEUED_BATCHES_MAX: Final = 8
 # Bytes of one partition that wait. One batch is let in whatever its size.
 QUEUED_BYTES_MAX: Final = 16 << 20
+# Of what an action may hold, this part is for rows, whatever waits: a batch whose rows find no room would never end.
+ROWS_SHARE: Final = 0.25
 
 
 class Partition(NamedTuple):
@@ -32,7 +38,15 @@ class Partition(NamedTuple):
 
 
 class QueuedBatch(NamedTuple):
-    """A batch that waits for its lane, and the bytes that were fetched for it."""
+    """A batch that waits for its lane, or what is left of one. Metrics know the rows of its records below offset `counted`."""
+
+    batch: RowBatch
+    size_bytes: int
+    counted: int = 0
+
+
+class TakenRows(NamedTuple):
+    """A batch, or a piece of one, that its lane takes, and the bytes that were fetched for it. Its rows count beside these."""
 
     batch: RowBatch
     size_bytes: int
@@ -41,8 +55,11 @@ class QueuedBatch(NamedTuple):
 class Lane:
     """One partition of one action. Subclasses write: `run` until cancelled, or until drained after `drain`.
 
-    `queued_bytes` is what was fetched and waits for this lane; `held_bytes` all that it keeps in memory.
+    `queued_bytes` is what was fetched and waits for this lane, with rows that are made of it already; `held_bytes` all that it
+    keeps in memory. `lanes` are those of its action, if it is one of several.
     """
+
+    lanes: Lanes | None = None
 
     def __init__(self, partition: Partition, on_room: Callable[[], None]) -> None:
         self.partition = partition
@@ -56,7 +73,14 @@ class Lane:
         self._queue: deque[QueuedBatch] = deque()
         self._arrived = asyncio.Event()
         self._woken = False
+        self._taking = asyncio.Lock()
+        self._pace = Pace()
         self.drained = asyncio.Event()
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rules under which the next rows are made."""
+        raise NotImplementedError
 
     @property
     def held_bytes(self) -> int:
@@ -93,8 +117,13 @@ class Lane:
         self.queued_bytes += size_bytes
 
     def offer(self, batch: RowBatch) -> None:
-        """Take a batch, whose size was reserved. Never waits."""
-        self._queue.append(QueuedBatch(batch, self._sizes.popleft()))
+        """Take a batch, whose size was reserved, with the rows of its first records. Never waits."""
+        self._queue.append(QueuedBatch(batch, self._sizes.popleft(), batch.next_offset if batch.records else 0))
+        self.queued_bytes += batch.size_bytes
+        self._arrived.set()
+
+    def look_again(self) -> None:
+        """There may be room for rows now."""
         self._arrived.set()
 
     def drain(self) -> None:
@@ -114,11 +143,13 @@ class Lane:
         """Whether nothing waits to be taken and nothing is on its way here."""
         return not self._queue and not self._sizes
 
-    async def _next(self, timeout_seconds: float | None) -> QueuedBatch | None:
-        """The next batch; None after `timeout_seconds`, when woken, or when drained."""
+    async def _next(self, timeout_seconds: float | None) -> TakenRows | None:
+        """The next rows; None after `timeout_seconds`, when woken, or when drained."""
         try:
             async with asyncio.timeout(timeout_seconds):
-                while not self._queue and not self._woken and (self.must_read or not (self.draining and self.idle)):
+                while (
+                    not self._may_take() and not self._woken and (self.must_read or not (self.draining and self.idle))
+                ):
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:
@@ -126,7 +157,47 @@ class Lane:
         if self._woken:  # what it was woken for comes before further rows
             self._woken = False
             return None
-        return self._queue.popleft() if self._queue else None
+        async with self._taking:  # whoever asked first appends first
+            await self._make_rows()
+            if self._woken:  # meanwhile
+                self._woken = False
+                return None
+            return self._first() if self._queue else None
+
+    def _may_take(self) -> bool:
+        """Whether rows wait, or records and room for their rows."""
+        return bool(self._queue) and (self._made(self._queue[0].batch) or self.has_room_for_rows)
+
+    @property
+    def has_room_for_rows(self) -> bool:
+        """Whether the action may hold more rows of this lane."""
+        return self.lanes is None or self.must_read or self.lanes.have_room_for_rows()
+
+    def _made(self, batch: RowBatch) -> bool:
+        """Whether a batch begins with rows. Without: nothing of it is evaluated yet."""
+        return bool(batch.records)
+
+    async def _make_rows(self) -> None:
+        """Where the first batch begins with records, those of the next piece become rows."""
+        if not self._queue or self._made(self._queue[0].batch):
+            return
+        await asyncio.sleep(0)  # other lanes, and other actions, in between
+        batch, size_bytes, counted = self._queue[0]
+        self.queued_bytes -= batch.size_bytes
+        batch = self._pace.piece(self.rules, [*batch.records, *batch.rest])
+        self.queued_bytes += batch.size_bytes
+        if self.lanes and batch.next_offset > counted:
+            self.lanes.count(batch)
+        self._queue[0] = QueuedBatch(batch, size_bytes, max(counted, batch.next_offset))
+
+    def _first(self) -> TakenRows:
+        """The rows that the first batch begins with; what is left of it stays."""
+        batch, size_bytes, counted = self._queue.popleft()
+        if not batch.rest:
+            return TakenRows(batch, size_bytes)
+        fetched_bytes = min(size_bytes, sum([len(record.value or b"") for record in batch.records]))
+        self._queue.appendleft(QueuedBatch(RowBatch((), rest=batch.rest), size_bytes - fetched_bytes, counted))
+        return TakenRows(batch, fetched_bytes)
 
     def _wake(self) -> None:
         """Let `_next` return without a batch: there is something else to do."""
@@ -151,7 +222,15 @@ class Lanes:
     A partition is asked for by whatever equals it, as Faust's TP does; `assign` makes a Partition of it, once.
     """
 
-    def __init__(self, action: str, open_lane: Callable[[Partition, Callable[[], None]], Lane], bytes_max: int) -> None:
+    def __init__(
+        self,
+        action: str,
+        open_lane: Callable[[Partition, Callable[[], None]], Lane],
+        bytes_max: int,
+        count: Callable[[RowBatch], None] = lambda batch: None,
+    ) -> None:
+        """`count` is told of each piece of a batch that a lane evaluates."""
+        self.count = count
         self.room = asyncio.Event()
         self.assigned = False  # the consumer group has told which partitions are ours; they may be none
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -160,12 +239,14 @@ class Lanes:
         self._bytes_max = bytes_max
         self._lanes: dict[tuple[str, int], RunningLane] = {}
         self._held = HELD_BYTES.labels(action)
+        self._pace = Pace()
 
     def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Open a lane for each partition."""
         for topic, number in partitions:
             partition = Partition(topic, number)
-            lane = self._open_lane(partition, self.room.set)
+            lane = self._open_lane(partition, self._on_room)
+            lane.lanes = self
             task = asyncio.create_task(lane.run(), name=f"lane {topic}[{number}]")
             task.add_done_callback(self._ended)
             self._lanes[partition] = RunningLane(lane, task)
@@ -188,12 +269,29 @@ class Lanes:
         lane = self.lane(partition)
         if lane is None or not lane.has_room:
             return False
-        held = self.held_bytes
+        held, waiting = self.held_bytes, self._queued_bytes
         self._held.set(held)
-        if held < self._bytes_max or lane.must_read:
+        if (held < self._bytes_max and waiting < self._bytes_max * (1 - ROWS_SHARE)) or lane.must_read:
+            return True
+        if held >= self._bytes_max:
+            self._relieve()
+        return False
+
+    def have_room_for_rows(self) -> bool:
+        """Whether more rows may be made of what was fetched: within the limit, or as long as rows take little of it."""
+        held = self.held_bytes
+        if held < self._bytes_max or held - self._queued_bytes < self._bytes_max * ROWS_SHARE:
             return True
         self._relieve()
         return False
+
+    def rows(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
+        """The rows of the first records of a batch that was fetched, as far as there is room; a lane goes on with the rest."""
+        if self.held_bytes >= self._bytes_max:
+            return RowBatch((), rest=records)
+        batch = self._pace.piece(rules, records)
+        self.count(batch)
+        return batch
 
     def reserve(self, partition: tuple[str, int], size_bytes: int) -> None:
         """Count a fetched batch against the limits before its rows arrive."""
@@ -237,6 +335,10 @@ class Lanes:
         """Bytes fetched and not durable, over all partitions."""
         return sum(lane.held_bytes for lane, _ in self._lanes.values())
 
+    @property
+    def _queued_bytes(self) -> int:
+        return sum(lane.queued_bytes for lane, _ in self._lanes.values())
+
     async def drain(self, deadline_seconds: float) -> bool:
         """Write what is here. False if the deadline passed first: the rest is read again by the next owner."""
         lanes = [lane for lane, task in self._lanes.values() if not task.done()]
@@ -259,8 +361,13 @@ class Lanes:
             self.failed.exception()
 
     def _relieve(self) -> None:
-        """At the memory limit: the largest partition is cut."""
-        max((lane for lane, _ in self._lanes.values()), key=lambda lane: lane.held_bytes).relieve()
+        """At the memory limit: the partition whose rows take most is cut."""
+        max((lane for lane, _ in self._lanes.values()), key=lambda lane: lane.held_bytes - lane.queued_bytes).relieve()
+
+    def _on_room(self) -> None:
+        self.room.set()
+        for lane, _ in self._lanes.values():
+            lane.look_again()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A lane that fails ends the action, unless its partition was revoked: it is another's then."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
 import faust
 from faust.types import TP
 
-from agents.metrics import FILTERED, RECORDS, ROWS, count_rules
+from agents.metrics import count_batch
 from agents.sinks.lane import Lanes, Partition
 from agents.sinks.writers import OpenLane
 from agents.stream import chatter
@@ -31,7 +32,10 @@ log = get_logger("tidegate.app")
 
 
 class FetchedRows(NamedTuple):
-    """What the rule agent sends to the sink agent: a partition's rows, and under which assignment they were fetched."""
+    """What the rule agent sends to the sink agent: a partition's rows, and under which assignment they were fetched.
+
+    Where rows are many the batch has those of its first records; the lane makes the others when there is room for them.
+    """
 
     partition: TP
     generation: int
@@ -89,17 +93,14 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
         topic_allow_declare=False,
         topic_disable_leader=True,
     )
-    app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes)
+    app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes, partial(count_batch, action.name))
     source = app.topic(*action.topics, schema=BatchSchema(), allow_empty=True)
     rows = app.channel(maxsize=16)
-    _add_agents(app, action.name, action.rules, source, rows)
+    _add_agents(app, action.rules, source, rows)
     return app
 
 
-def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: Any) -> None:
-    records_total, rows_total = RECORDS.labels(action), ROWS.labels(action)
-    filtered_total = FILTERED.labels(action)
-
+def _add_agents(app: ActionApp, rules: RuleSet, source: Any, rows: Any) -> None:
     async def evaluate(stream: Any) -> None:
         """Rules: a record batch becomes a row batch."""
         async for event in stream.noack().events():
@@ -108,11 +109,7 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
                 continue  # fetched before a rebalance: whoever has the partition now reads it again
             fetched = message.value
             with app.lanes.failing():
-                batch = rules.evaluate(fetched.records)
-            records_total.inc(len(fetched.records))
-            rows_total.inc(len(batch.rows))
-            filtered_total.inc(_filtered(batch))
-            count_rules(action, batch)
+                batch = app.lanes.rows(rules, fetched.records)
             await rows.send(value=FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
 
     async def write(stream: Any) -> None:
@@ -124,13 +121,6 @@ def _add_agents(app: ActionApp, action: str, rules: RuleSet, source: Any, rows: 
 
     app.add_agent(f"{app.conf.id}.rules", source, evaluate)
     app.add_agent(f"{app.conf.id}.sink", rows, write)
-
-
-def _filtered(batch: RowBatch) -> int:
-    """Records of which no rule made a row, or a dead letter."""
-    used = {id(origin) for origin in batch.origins}
-    used.update(id(letter.record) for letter in batch.dead)
-    return len(batch.records) - len(used)
 
 
 async def end_offset(app: ActionApp, partition: Partition) -> int:

@@ -64,8 +64,8 @@ class ResourceOpts(_Watched):
         advanced=True,
         ge=1 << 20,
         validation_alias=AliasChoices("max_buffer_bytes", "max_queue_bytes"),
-        description="The most bytes that the action holds in one worker. At this bound the worker stops fetching and"
-        " drops nothing.",
+        description="The most bytes that the action holds in one worker, rows included as they are made. At this bound the worker"
+        " stops fetching and drops nothing.",
     )
     health_check_interval: Seconds = setting(
         15.0, advanced=True, ge=0.001, le=3600, description="Time between two health checks of the bucket."

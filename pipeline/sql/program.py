@@ -18,6 +18,7 @@ from pipeline.sql.compilation.codegen import compiled
 from pipeline.sql.compilation.compiler import Compiler
 from pipeline.sql.compilation.growth import refuse_growth
 from pipeline.sql.compilation.statements import StatementCompiler
+from pipeline.sql.compilation.weight import weight_of
 from pipeline.sql.functions.registry import CHECKS
 from pipeline.sql.runtime import operators, ordering, paths
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT, Context, Event
@@ -58,14 +59,14 @@ class Program:
 
     `text`: the statement. `topics`: its FROM sources, which the caller matches. `columns`: the event columns that the
     statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `source`: the Python
-    code, for people.
+    code, for people. `weight`: what its rows may take.
 
     `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None if WHERE is false. It
     raises EvaluationError. The caller checks that the event matches FROM. Rows share values with the event and with each
     other: read them, do not change them.
     """
 
-    __slots__ = ("_namespace", "_spans", "columns", "evaluate", "keys", "source", "text", "topics", "tree")
+    __slots__ = ("_namespace", "_spans", "columns", "evaluate", "keys", "source", "text", "topics", "tree", "weight")
 
     evaluate: Callable[[Event], list[Row] | None]
 
@@ -75,6 +76,7 @@ class Program:
         body: list[ast.stmt] = StatementCompiler(compiler, tree).body()
         self.text = text
         self.tree = tree
+        self.weight = weight_of(tree)
         self.topics = tree.sources
         self.columns = None if compiler.columns is None else frozenset(compiler.columns)
         self.keys = frozenset(compiler.keys)

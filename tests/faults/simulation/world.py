@@ -245,7 +245,7 @@ class Worker:
         if not records or not lanes.has_room(PARTITION):
             return at
         lanes.reserve(PARTITION, sum(len(each.value or b"") for each in records))
-        lanes.offer(PARTITION, self._rules.evaluate(records), world.end_offset)
+        lanes.offer(PARTITION, lanes.rows(self._rules, records), world.end_offset)
         if not lane.must_read:
             world.most_held_bytes = max(world.most_held_bytes, lane.held_bytes)
         return at + len(records)

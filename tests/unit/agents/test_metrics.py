@@ -116,7 +116,7 @@ def test_what_became_of_records_is_counted_for_each_rule() -> None:
         message(5, b'{"t": 99}', topic=b"other"),
     ]
 
-    metrics.count_rules("by-rule", rules.evaluate(records))
+    metrics.count_batch("by-rule", rules.evaluate(records))
 
     found = {
         rule: [

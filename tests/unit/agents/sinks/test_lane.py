@@ -23,6 +23,7 @@ class Keeping(Lane):
         super().__init__(partition, on_room)  # type: ignore[arg-type]
         self.let = asyncio.Event()
         self.relieved = 0
+        self.rows_bytes = 0
         self.fail = False
         self.reads_on = False
         self.fails_when_cancelled = False
@@ -30,6 +31,10 @@ class Keeping(Lane):
     @property
     def must_read(self) -> bool:
         return self.reads_on
+
+    @property
+    def held_bytes(self) -> int:
+        return self.queued_bytes + self.rows_bytes
 
     def relieve(self) -> None:
         self.relieved += 1
@@ -83,12 +88,28 @@ async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
 
 
 async def test_at_the_limit_nothing_is_fetched_and_the_largest_writes_early() -> None:
-    """At the limit of the action nothing is fetched, and the largest lane writes early."""
+    """At the limit of the action nothing is fetched, and the lane with the most rows writes early."""
     lanes, one, two = await opened(bytes_max=100)
-    lanes.reserve(ONE, 30)
-    lanes.reserve(TWO, 80)
+    lanes.reserve(ONE, 60)
+    two.rows_bytes = 50
 
     assert (lanes.has_room(ONE), lanes.has_room(TWO)) == (False, False)
+    assert (one.relieved, two.relieved > 0) == (0, True)
+    await lanes.close()
+
+
+async def test_what_waits_leaves_a_part_of_the_limit_to_its_rows() -> None:
+    """Records without room for the rows that are made of them would wait for ever."""
+    lanes, one, two = await opened(bytes_max=100)
+    lanes.reserve(ONE, 80)
+
+    assert (lanes.has_room(TWO), lanes.have_room_for_rows()) == (False, True)
+
+    lanes.reserve(TWO, 40)
+    assert lanes.have_room_for_rows()
+
+    two.rows_bytes = 25
+    assert not lanes.have_room_for_rows()
     assert (one.relieved, two.relieved > 0) == (0, True)
     await lanes.close()
 

@@ -75,3 +75,39 @@ def test_a_wrong_checksum_is_an_error() -> None:
 
     with pytest.raises(CorruptRecordException):
         list(both(bytes(data), 0)[0])
+
+
+def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
+    """Ten thousand large records of one fetch would be more than an action may hold: the rest comes with the next call."""
+    builder = DefaultRecordBatchBuilder(2, GZIP, 0, -1, -1, -1, 1 << 30)
+    for offset in range(600):
+        builder.append(offset, 1_700_000_000_000, None, b"x" * 10_000, [])
+    arguments: tuple[Any, ...] = [], 0, None, None, True, fetcher.READ_UNCOMMITTED
+    records = fast_fetch.PartitionRecords(PLACE, MemoryRecords(bytes(builder.build())), *arguments)
+    result = fast_fetch.FetchResult(PLACE, assignment=Assignment(records), partition_records=records, backoff=0)
+
+    parts = []
+    while result.has_more():
+        parts.append(result.getall(10_000))
+
+    assert [record.offset for part in parts for record in part] == list(range(600))
+    assert (
+        max(len(part) for part in parts) * 10_000
+        <= fast_fetch.UNPACKED_BYTES_MAX + fast_fetch.UNPACKED_RECORDS * 10_000
+    )
+
+
+class Assignment:
+    """An assignment of one partition, whose position is where the records go on."""
+
+    active = True
+    paused = False
+
+    def __init__(self, records: fast_fetch.PartitionRecords) -> None:
+        self.position = records.next_fetch_offset
+
+    def state_value(self, partition: TopicPartition) -> Assignment:
+        return self
+
+    def consumed_to(self, position: int) -> None:
+        self.position = position

@@ -1,0 +1,57 @@
+"""Pieces of a batch: what bounds them, and how they go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.sinks.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, Pace
+from pipeline.record import Record
+from pipeline.rule import RowBatch, RuleSet
+from tests.parts.records import message
+
+RULES = {"r": 'SELECT payload FROM "t/#"'}
+
+
+class Slow(RuleSet):
+    """Rules that take so many seconds for each record, on a clock that is played."""
+
+    seconds = 0.0
+    now = 0.0
+
+    def evaluate(self, records: Sequence[Record], bytes_max: int = PIECE_BYTES_MAX) -> RowBatch:
+        self.now += self.seconds * len(records)
+        return super().evaluate(records, bytes_max)
+
+
+async def test_a_piece_ends_when_its_rows_take_enough() -> None:
+    """The pieces are the batch, in order."""
+    records = [message(offset, b"x" * 10_000) for offset in range(500)]
+    pace, rules, left, sizes = Pace(), RuleSet(RULES, node="n"), list(records), []
+    seen: list[Record] = []
+
+    while left:
+        batch = pace.piece(rules, left)
+        seen += batch.records
+        left = list(batch.rest)
+        sizes.append(batch.size_bytes)
+
+    assert seen == records
+    assert max(sizes) < PIECE_BYTES_MAX + 20_000
+    assert min(sizes[:-1]) >= PIECE_BYTES_MAX
+
+
+def test_slow_rules_have_small_pieces_and_quick_ones_large() -> None:
+    """Others on the loop wait no longer for a piece than for a few records."""
+    records = [message(offset, b"{}") for offset in range(2000)]
+    rules = Slow(RULES, node="n")
+    pace = Pace(lambda: rules.now)
+
+    rules.seconds = PIECE_SECONDS_MAX / 4
+    slow = [len(pace.piece(rules, records).records) for _ in range(14)]
+    rules.seconds = 0.0
+    quick = [len(pace.piece(rules, records).records) for _ in range(14)]
+
+    assert slow[0] == len(records)
+    assert slow[-1] <= 4
+    assert quick[-1] == len(records)
+    assert pace.records_max == PIECE_RECORDS_MAX
