@@ -27,6 +27,8 @@ from pipeline.errors import ConnectorError, OperatorError, Part, RefusedError, R
 
 TRIES_MAX: Final = 3
 BUCKET_TRIES_MAX: Final = 5
+# A row's patience takes so many failures at least: a process that was frozen has not tried meanwhile.
+PATIENT_TRIES_MIN: Final = 10
 # A probe answers for all who ask within this time, and has itself so long to answer.
 PROBE_GOOD_SECONDS: Final = 1.0
 PROBE_WAIT_SECONDS: Final = 20.0
@@ -78,9 +80,11 @@ class Suspect:
         if not of_bucket and not await self._probe() and not ("bucket" in parts and self._done_at() > self._began):
             self._fine_at = None
             return False
-        self._failed_seconds += now - self._fine_at if self._fine_at is not None else 0.0
+        patience = self._decided.patience_seconds
+        if self._fine_at is not None:
+            self._failed_seconds += min(now - self._fine_at, patience / PATIENT_TRIES_MIN)
         self._fine_at = now
-        if self._failed_seconds >= self._decided.patience_seconds:
+        if self._failed_seconds >= patience:
             raise self._given_up(error, f"for {self._failed_seconds:.0f} s")
         return self._tried_in_vain(error, TRIES_MAX) if named and not of_bucket else True
 

@@ -38,9 +38,11 @@ def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: An
     return DirectLane(PARTITION, lambda: None, writer)
 
 
-def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = STATEMENTS) -> AggregatedLane:
+def aggregated_lane(
+    store: S3Store, bucket: str, statements: dict[str, str] = STATEMENTS, *, key: str = "x/${partition}.jsonl"
+) -> AggregatedLane:
     aggregation = {"time_interval": "1h", "max_records": 7}
-    action = aggregated("a", statements, bucket=bucket, key="x/${partition}.jsonl", aggregation=aggregation)
+    action = aggregated("a", statements, bucket=bucket, key=key, aggregation=aggregation)
     dead_letters, attempts = parts("a")
 
     async def end_offset(partition: Partition) -> int:
@@ -50,9 +52,18 @@ def aggregated_lane(store: S3Store, bucket: str, statements: dict[str, str] = ST
     return AggregatedLane(PARTITION, lambda: None, writer)
 
 
-async def write(lane: Lane, rows: int = ROWS) -> None:
-    """Give the lane rows of five clients, and let it write them all."""
-    rules = RuleSet(STATEMENTS, node="n")
+def lettered(lane: DirectLane | AggregatedLane) -> dict[int, str]:
+    """The offsets of a lane's dead letters, each with its cause."""
+    letters = lane._writer.dead_letters
+    assert isinstance(letters, DeadLetters)
+    assert isinstance(letters._sender, Letters)
+    facts = [dict(record.headers) for record in letters._sender.records]
+    return {int(each["dead_letter.offset"]): each["dead_letter.cause"].decode() for each in facts}
+
+
+async def write(lane: Lane, rows: int = ROWS, statements: dict[str, str] = STATEMENTS) -> None:
+    """Give the lane some rows of five clients, and let it write them all."""
+    rules = RuleSet(statements, node="n")
     records = [kafka_record(offset, b"c%d" % (offset % 5), b'{"n": %d}' % offset) for offset in range(rows)]
     lane.reserve(1000)
     lane.offer(rules.evaluate(records))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pipeline.connectors.s3.store import PROBE, Head
-from pipeline.errors import RetryableError
+from pipeline.errors import ConnectorError, RetryableError
 from pipeline.upload.headers import METADATA_PREFIX
 from tests.faults.faults import Faults
 
@@ -46,6 +46,7 @@ class Bucket:
         self.objects: dict[str, Stored] = {}
         self.history: list[Write] = []
         self.faults = faults  # as they are now: they may heal
+        self.refusal: Callable[[str], ConnectorError | None] = lambda key: None  # of a write, by its key
         self._chance = chance
         self._under_way: set[asyncio.Future[Any]] = set()
 
@@ -121,6 +122,8 @@ class Bucket:
                 self.under_way(self._arrive_late(arrives, key, body, headers, holds))
             await asyncio.sleep(REQUEST_TIMEOUT_SECONDS)
             raise RetryableError("no answer", reason="timeout")
+        if (refusal := self.refusal(key)) is not None:
+            raise refusal
         etag = self._carry_out(key, body, headers, holds)
         await asyncio.sleep(chance.random() * faults.delay_seconds)
         if (etag and faults.lose_every_answer) or chance.random() < faults.lose_answer:
@@ -131,7 +134,8 @@ class Bucket:
         self, seconds: float, key: str, body: bytes, headers: Mapping[str, str], holds: _Condition
     ) -> None:
         await asyncio.sleep(seconds)
-        self._carry_out(key, body, headers, holds)
+        if self.refusal(key) is None:
+            self._carry_out(key, body, headers, holds)
 
     def _carry_out(self, key: str, body: bytes, headers: Mapping[str, str], holds: _Condition) -> str | None:
         if key == PROBE:

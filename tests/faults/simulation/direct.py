@@ -1,4 +1,8 @@
-"""The world of a direct action: each record makes a new object and overwrites its client's latest object."""
+"""The world of a direct action: each record makes a new object and overwrites its client's latest one.
+
+Now and then a device names its new object so that it can never be: the name climbs out of its folder, the store refuses it in one
+way or another, or somebody else's object is there. That row alone is a dead letter.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +18,13 @@ from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import DirectAction
+from pipeline.connectors.s3.errors import classify
+from pipeline.errors import ConnectorError
 from pipeline.record import Record
 from pipeline.rule import RuleSet
 from tests.faults import checkers
 from tests.faults.faults import Faults
+from tests.faults.simulation.bucket import Stored
 from tests.faults.simulation.world import Worker, World, kafka_record
 from tests.parts.actions import direct
 
@@ -25,16 +32,34 @@ RECORDS: Final = 100
 WINDOW: Final = 3
 PARAMETERS: Final = {"key": "${kind}/${clientid}/${name}", "content": "${n}", "missing": "dead_letter"}
 SELECT: Final = 'SELECT clientid, payload.n AS n, {} AS kind, {} AS name FROM "t/#" WHERE payload.keep = true'
+# What a device can call its object, and what the store says of it; nothing is said where nothing is sent, or something is there.
+FOREIGN: Final = "taken"
+TRAPS: Final = {
+    "../": (0, ""),
+    FOREIGN: (0, ""),
+    "directory": (400, "DirectoryObjectContainsData"),
+    "odd": (400, ""),
+    "broken": (500, "InternalError"),
+}
+
+
+def refusal(key: str) -> ConnectorError | None:
+    """What the store says of a write under this key; None if it takes it."""
+    status, code = next((said for trap, said in TRAPS.items() if f"/{trap}" in key), (0, ""))
+    return classify(status, code, "", f"PUT {key}") if status else None
 
 
 def make_log(seed: int, records: int = RECORDS) -> list[Record]:
-    """Records of five clients; some are filtered, and some have nothing to render the content of."""
+    """Records of five clients; some are filtered, some have nothing to render the content of, and some are traps."""
     chance = random.Random(seed)
     log = []
     for offset in range(records):
         value: dict[str, Any] = {"id": f"{offset:04}", "keep": chance.random() < 0.9}
         if chance.random() < 0.95:
             value["n"] = offset
+        if chance.random() < 0.06:
+            value["trap"] = chance.choice(sorted(TRAPS))
+            value["id"] = f"{value['trap']}{offset:04}"
         client = b"c%d" % chance.randrange(5)
         headers = (("topic", b"t/1"), ("clientid", client))
         log.append(kafka_record(offset, client, json.dumps(value).encode(), headers=headers))
@@ -44,7 +69,7 @@ def make_log(seed: int, records: int = RECORDS) -> list[Record]:
 @functools.cache
 def action() -> DirectAction:
     statements = {"latest": SELECT.format("'latest'", "'it'"), "new": SELECT.format("'new'", "payload.id")}
-    return direct("a", statements, node="sim", window=WINDOW, **PARAMETERS)
+    return direct("a", statements, node="sim", window=WINDOW, patience="2m", **PARAMETERS)
 
 
 class DirectWorld(World):
@@ -61,7 +86,12 @@ class DirectWorld(World):
         self._lane_type, self._writer_type = lane_type, writer_type
         values = [(record, json.loads(record.value or b"")) for record in self.log]
         self._stored = [(record, value) for record, value in values if value["keep"] and "n" in value]
-        self._dead = {record.offset for record, value in values if value["keep"] and "n" not in value}
+        self._dead = {
+            record.offset for record, value in values if value["keep"] and ("n" not in value or "trap" in value)
+        }
+        self._foreign = {_new_key(*each): b"-1" for each in values if each[1].get("trap") == FOREIGN}
+        self.bucket.objects |= {key: Stored(body, {}, "foreign") for key, body in self._foreign.items()}
+        self.bucket.refusal = refusal
 
     def rules(self) -> RuleSet:
         return action().rules
@@ -77,7 +107,7 @@ class DirectWorld(World):
     # --- What must hold
 
     def uncovered(self, offset: int) -> list[str]:
-        new = {_new_key(record, value) for record, value in self._stored if record.offset < offset}
+        new = {_new_key(*each) for each in self._stored if each[0].offset < offset and "trap" not in each[1]}
         dead = {each for each in self._dead if each < offset}
         return [
             *(f"{offset} is committed, {key} is not there" for key in sorted(new - self.bucket.objects.keys())),
@@ -88,6 +118,7 @@ class DirectWorld(World):
         history = [(key.split("/"), int(body)) for key, body in self.bucket.history]
         return [
             *self.found,
+            *(f"{each} is a dead letter and need not be" for each in sorted(self.letters.offsets - self._dead)),
             *checkers.final_state(self.bucket.contents(), self._expected()),
             *checkers.created_once(write for write in self.bucket.history if write.key.startswith("new/")),
             *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "new"),
@@ -103,10 +134,11 @@ class DirectWorld(World):
         self.found += checkers.final_state(self.bucket.contents(), {key: stored.body for key, stored in before.items()})
 
     def _expected(self) -> dict[str, bytes]:
-        objects = {}
+        objects = dict(self._foreign)
         for record, value in self._stored:
             content = str(value["n"]).encode()
-            objects[_new_key(record, value)] = content
+            if "trap" not in value:
+                objects[_new_key(record, value)] = content
             objects[f"latest/{(record.key or b'').decode()}/it"] = content
         return objects
 

@@ -5,17 +5,23 @@ Each says which rule it breaks. A bug that no seed finds means that the simulati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts
+from agents.sinks.attempts import Attempts, Result
 from agents.sinks.chain import Chain
-from agents.sinks.direct import DirectLane, DirectWriter, Put
+from agents.sinks.direct import DirectLane, DirectWriter, Put, Seen
 from agents.sinks.lane import Partition
+from agents.sinks.patient_store import PatientStore
+from agents.sinks.suspect import Suspect
 from pipeline.action import AggregatedAction
+from pipeline.errors import ConnectorError, RefusedError
+from pipeline.record import Record
 from pipeline.rule import RowBatch
+from pipeline.sql import Row
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Group
@@ -155,7 +161,40 @@ class Unfenced(DirectWriter):
     """Objects are put over whatever is there."""
 
     async def put(self, put: Put) -> None:
-        await self.store.put(put.bucket, put.key, put.content, {})
+        store = self.store.of_row(self._decided, put.bucket, len(put.content), {})
+        await store.put(put.bucket, put.key, put.content, {})
+
+
+class ReplacesWhateverIsThere(DirectWriter):
+    """An object without our mark counts as ours."""
+
+    async def _look(self, store: PatientStore, put: Put) -> Seen | None:
+        head = await store.head(put.bucket, put.key)
+        return Seen(head.etag, None) if head else None
+
+
+class SendsAnyKey(DirectWriter):
+    """What a device has put into a key is not looked at."""
+
+    def render(self, row: Row, origin: Record, number: int) -> Put:
+        good = super().render({**row, "name": "it"}, origin, number)
+        return good._replace(key=self._action.key.render_text(row))
+
+
+class _Hasty(Attempts):
+    async def until_done(self, call: Callable[[], Awaitable[Result]], *, suspect: Suspect | None = None) -> Result:
+        try:
+            return await call()
+        except ConnectorError as error:
+            raise RefusedError(str(error), reason=error.reason) from error
+
+
+class GivesARowUpAtOnce(DirectWriter):
+    """Whatever goes wrong is the row's fault."""
+
+    async def put(self, put: Put) -> None:
+        self.store = PatientStore(self.store._store, _Hasty("a"))
+        await super().put(put)
 
 
 class ManyAtOncePerClient(DirectLane):

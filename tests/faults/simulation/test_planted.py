@@ -28,6 +28,9 @@ WITHIN_SEEDS = {
     planted.CountsFilteredAsWritten: 40,
     planted.RaisesTheEpochAtEveryStop: 40,
     planted.Unfenced: 20,
+    planted.ReplacesWhateverIsThere: 20,
+    planted.SendsAnyKey: 20,
+    planted.GivesARowUpAtOnce: 20,
     planted.ManyAtOncePerClient: 20,
     planted.CommitsWhatIsUnderWay: 20,
 }

@@ -11,7 +11,7 @@ import structlog
 
 from agents.sinks.attempts import Attempts
 from agents.sinks.patient_store import PatientStore
-from agents.sinks.suspect import BUCKET_TRIES_MAX, PROBE_GOOD_SECONDS, TRIES_MAX, RowParts
+from agents.sinks.suspect import BUCKET_TRIES_MAX, PATIENT_TRIES_MIN, PROBE_GOOD_SECONDS, TRIES_MAX, RowParts, Suspect
 from pipeline.connectors.s3.errors import classify
 from pipeline.connectors.s3.store import PROBE
 from pipeline.errors import ConnectorError, Part, RefusedError, RetryableError
@@ -234,6 +234,28 @@ def test_the_time_of_an_outage_does_not_count() -> None:
 
     assert error is not None
     assert 1000 + PATIENCE <= seconds < 1000 + 2 * PATIENCE
+
+
+def test_a_process_that_was_frozen_has_not_tried_meanwhile() -> None:
+    """Two failures an hour apart are two, and not an hour of them."""
+    probes = 0
+
+    async def probe() -> bool:
+        nonlocal probes
+        probes += 1
+        return True
+
+    async def story() -> None:
+        suspect = Suspect(RowParts(KEY, PATIENCE), probe, lambda: 0.0)
+        for _ in range(PATIENT_TRIES_MIN):
+            assert await suspect.is_to_blame(cut())
+            await asyncio.sleep(LONG)
+        with pytest.raises(RefusedError):
+            await suspect.is_to_blame(cut())
+
+    tell(1, story())
+
+    assert probes == PATIENT_TRIES_MIN + 1
 
 
 def test_a_row_that_decides_nothing_but_its_content_waits() -> None:
