@@ -256,6 +256,7 @@ def _aggregated(
             settings["container"],
             compression=parameters.compression,
             level=parameters.compression_level,
+            content_encoding=parameters.content_encoding,
             schemas=schemas,
         )
     with located("parameters"):

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config.base.section import ContentSection, setting
 from pipeline.config.base.values import Bytes
 
 
-class JsonLines(ContentSection):
+class NamedColumns(ContentSection):
+    """A container whose rows have named fields."""
+
+    left_out: list[str] = setting(
+        default_factory=list,
+        advanced=True,
+        content=True,
+        alias="except",
+        description="Fields of the rows that are not written, such as those that are in the key.",
+    )
+
+
+class JsonLines(NamedColumns):
     """One JSON object a line."""
 
     type: Literal["json_lines"] = setting(
@@ -31,7 +43,7 @@ class RawLines(ContentSection):
     )
 
 
-class Csv(ContentSection):
+class Csv(NamedColumns):
     """Cells of text, one line for each row."""
 
     type: Literal["csv"] = setting(advanced=False, content=True, description="Cells of text, one line for each row.")
@@ -61,6 +73,20 @@ class Csv(ContentSection):
         ",", advanced=True, content=True, pattern=r'^[^"\r\n\[\]]$', description="The character between cells."
     )
     line_end: Literal["lf", "crlf"] = setting("lf", advanced=True, content=True, description="Line break: LF or CR LF.")
+    escape_formulas: bool = setting(
+        False,
+        advanced=True,
+        content=True,
+        description="Write a single quote before a text that a spreadsheet would run as a formula: one that begins with"
+        " =, +, -, @, a tab or a carriage return. Numbers stay as they are.",
+    )
+
+    @model_validator(mode="after")
+    def _written_or_left_out(self) -> Self:
+        both = sorted({*self.column_order} & {*self.left_out})
+        if both:
+            raise ValueError(f"except: expected fields that are not in column_order, found {', '.join(both)}")
+        return self
 
 
 class AvroInline(ContentSection):
@@ -98,7 +124,7 @@ class Inferred(ContentSection):
     )
 
 
-class Parquet(ContentSection):
+class Parquet(NamedColumns):
     """Typed columns."""
 
     type: Literal["parquet"] = setting(advanced=False, content=True, description="Typed columns.")
@@ -131,6 +157,14 @@ class Parquet(ContentSection):
         advanced=True,
         content=False,
     )
+
+    @model_validator(mode="after")
+    def _declared_or_left_out(self) -> Self:
+        if self.left_out and not isinstance(self.columns, Inferred):
+            raise ValueError(
+                f"except: expected none with a declared schema, which names the columns, found {', '.join(self.left_out)}"
+            )
+        return self
 
 
 Container = Annotated[JsonLines | RawLines | Csv | Parquet, Field(discriminator="type")]

@@ -174,6 +174,13 @@ class AggregatedParameters(ObjectSettings):
         advanced=False,
         content=True,
     )
+    content_encoding: bool = setting(
+        True,
+        description="Name the compression in the header Content-Encoding. HTTP clients then decompress the object as they"
+        " download it. Set false for readers that go by the ending of the key, such as .gz.",
+        advanced=True,
+        content=True,
+    )
     compression_level: int | None = setting(
         None,
         description="Level of the compression: gzip 0 to 3, zstd 1 to 19. Default: 1.",

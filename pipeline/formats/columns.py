@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -21,13 +21,16 @@ import pyarrow as pa
 
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.extras import needed
+from pipeline.formats.moments import DAYS, day, days, of_day, since_epoch, years
 from pipeline.sql.runtime.values import UNDEFINED, octets, shown
 
 Fit = Callable[[Any, str], Any]  # arguments: the value, and its place for the error
 _UNSET: Final = object()
 _FLOAT_MAX: Final = 3.4028234663852886e38
 _DECIMAL: Final = Context(prec=76)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+)  # as every parser of decimals reads it
 
 
 def _same(value: Any) -> Any:
@@ -55,8 +58,6 @@ def columns(source: str) -> Column:
         raise ConfigError(f"the Avro schema is refused: {error}") from error
     if not isinstance(document, dict) or document.get("type") != "record":
         raise ConfigError(f"expected an Avro record schema, found {source.strip()[:80]}")
-    if not document["fields"]:
-        raise ConfigError("expected an Avro record with fields, found none")
     return _Builder().column(document, "", "")
 
 
@@ -119,6 +120,8 @@ class _Builder:
 
     def _record(self, schema: Mapping[str, Any], path: str, namespace: str) -> Column:
         fields: list[tuple[str, Column, Any]] = []
+        if not schema["fields"]:
+            raise ConfigError(f"{path or 'the record'}: expected a record with fields, found none")
         for field in schema["fields"]:
             inner = self.column(field["type"], f"{path}.{field['name']}".lstrip("."), namespace)
             fields.append((field["name"], inner, _default(field, inner, path)))
@@ -217,14 +220,14 @@ def _boolean(value: Any, path: str) -> Any:
     return value
 
 
-def _integer(bits: int, what: str = "") -> Fit:
+def _integer(bits: int) -> Fit:
     limit = 1 << (bits - 1)
 
     def fit(value: Any, path: str) -> Any:
         if type(value) is float and value.is_integer():
             value = int(value)
         if type(value) is not int or not -limit <= value < limit:
-            raise _refuse(path, what or f"an integer of {bits} bits", value)
+            raise _refuse(path, f"an integer of {bits} bits", value)
         return value
 
     return fit
@@ -292,42 +295,23 @@ _SIMPLE: Final[Mapping[str, Column]] = {
 # --- Logical types
 
 
-def _moment(parse: Callable[[str], int], bits: int, what: str) -> Fit:
-    number = _integer(bits, f"{what}, or its number")
+def _moment(parse: Callable[[str], int], within: range, what: str) -> Fit:
+    """Text, or its number in the unit of the column. Readers refuse the whole object for a number outside of the range."""
 
     def fit(value: Any, path: str) -> Any:
-        if type(value) is str:
+        number = value
+        if type(number) is str:
             try:
-                value = parse(value)
+                number = parse(number)
             except ValueError:
                 raise _refuse(path, what, value) from None
-        return number(value, path)
+        if type(number) is float and number.is_integer():
+            number = int(number)
+        if type(number) is not int or number not in within:
+            raise _refuse(path, f"{what}, or its number from {within.start} to {within.stop - 1}", value)
+        return number
 
     return fit
-
-
-def _days(text: str) -> int:
-    return date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()
-
-
-def _of_day(per_second: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        at = time.fromisoformat(text)
-        seconds = at.hour * 3600 + at.minute * 60 + at.second
-        return seconds * per_second + at.microsecond * per_second // 1_000_000
-
-    return parse
-
-
-def _since_epoch(per_second: int, *, local: bool) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        at = datetime.fromisoformat(text)
-        if (at.tzinfo is None) != local:
-            raise ValueError
-        passed = (at.replace(tzinfo=UTC) if local else at) - _EPOCH
-        return (passed.days * 86400 + passed.seconds) * per_second + passed.microseconds * per_second // 1_000_000
-
-    return parse
 
 
 def _logical(schema: Mapping[str, Any]) -> Column | None:
@@ -345,7 +329,7 @@ def _decimal(precision: int, scale: int) -> Column:
     what = f"a number of {precision} digits, {scale} of them decimals"
 
     def fit(value: Any, path: str) -> Any:
-        if type(value) not in (int, float, str):
+        if type(value) not in (int, float) and not (type(value) is str and _NUMBER.fullmatch(value)):
             raise _refuse(path, what, value)
         try:
             number = Decimal(repr(value) if type(value) is float else value)
@@ -361,21 +345,23 @@ def _decimal(precision: int, scale: int) -> Column:
 
 
 _ISO: Final = "an ISO 8601"
+
+
 _LOGICAL: Final[Mapping[tuple[Any, str], Column]] = {
-    ("date", "int"): Column(pa.date32(), _moment(_days, 32, f"{_ISO} date")),
-    ("time-millis", "int"): Column(pa.time32("ms"), _moment(_of_day(1000), 32, f"{_ISO} time")),
-    ("time-micros", "long"): Column(pa.time64("us"), _moment(_of_day(1_000_000), 64, f"{_ISO} time")),
+    ("date", "int"): Column(pa.date32(), _moment(days, DAYS, f"{_ISO} date")),
+    ("time-millis", "int"): Column(pa.time32("ms"), _moment(of_day(1000), day(1000), f"{_ISO} time")),
+    ("time-micros", "long"): Column(pa.time64("us"), _moment(of_day(10**6), day(10**6), f"{_ISO} time")),
     **{
         (f"{prefix}timestamp-{unit}", "long"): Column(
             pa.timestamp(short, tz=None if prefix else "UTC"),
             _moment(
-                _since_epoch(per_second, local=bool(prefix)),
-                64,
+                since_epoch(per_second, local=bool(prefix)),
+                years(per_second),
                 f"{_ISO} time {'without' if prefix else 'with'} a zone",
             ),
         )
         for prefix in ("", "local-")
-        for unit, short, per_second in (("millis", "ms", 1000), ("micros", "us", 1_000_000), ("nanos", "ns", 10**9))
+        for unit, short, per_second in (("millis", "ms", 1000), ("micros", "us", 10**6), ("nanos", "ns", 10**9))
     },
     ("uuid", "string"): _SIMPLE["string"],
 }

@@ -46,17 +46,33 @@ def make(
     *,
     compression: str = "none",
     level: int | None = None,
+    content_encoding: bool = True,
     schemas: Mapping[str, SchemaText] | None = None,
 ) -> Container:
-    """The container for `settings`: a `type` and the settings of this type. `schemas` are by name. Raises ConfigError."""
-    others = {name: value for name, value in settings.items() if name != "type"}
+    """The container for `settings`: a `type` and the settings of this type. `schemas` are by name. Raises ConfigError.
+
+    `content_encoding`: whether the header of that name says how the objects are compressed.
+    """
+    others = {name: value for name, value in settings.items() if name not in ("type", "except")}
     line, encode, content_type = _module(settings["type"]).make(others, schemas or {})
+    if settings.get("except"):
+        line = _without(frozenset(settings["except"]), line)
     headers = {"content-type": content_type}
     if compression == "none":
         return Container(line, encode, headers)
     compress = compressions.make(compression, level)
-    headers["content-encoding"] = compression  # names of RFC 9110 and RFC 8878
+    if content_encoding:
+        headers["content-encoding"] = compression  # names of RFC 9110 and RFC 8878
     return Container(line, lambda lines: compress(encode(lines)), headers)
+
+
+def _without(left_out: frozenset[str], line: Callable[[Row], bytes]) -> Callable[[Row], bytes]:
+    """`line` for rows without some of their fields."""
+
+    def of_the_rest(row: Row) -> bytes:
+        return line({name: value for name, value in row.items() if name not in left_out})
+
+    return of_the_rest
 
 
 def read_rows(content: bytes, parameters: Mapping[str, Any]) -> tuple[int, str | None]:

@@ -28,6 +28,7 @@ Cells = dict[str, str | None]
 _decode_lines = msgspec.json.Decoder(Cells).decode_lines
 _encode = msgspec.json.Encoder().encode
 _LINE_ENDS: Final = {"lf": "\n", "crlf": "\r\n"}
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 
 
@@ -64,6 +65,7 @@ def texts(content: bytes, settings: Mapping[str, Any]) -> list[bytes]:
 
 def _line(settings: Mapping[str, Any]) -> Callable[[Row], bytes]:
     declared, others, null = frozenset(settings["column_order"]), settings["other_columns"], settings["null"]
+    escape = _escaped if settings["escape_formulas"] else None
 
     def line(row: Row) -> bytes:
         cells: dict[str, str | None] = {}
@@ -72,14 +74,27 @@ def _line(settings: Mapping[str, Any]) -> Callable[[Row], bytes]:
                 if others == "dead_letter":
                     raise EncodeError(f"expected the columns {', '.join(sorted(declared))}, found also {name!r}")
                 continue
-            text = null if value is None else text_of(value)
-            cells[name] = text.decode(errors="surrogateescape") if type(text) is bytes else text  # type: ignore[assignment]
+            kind = type(value)
+            if kind is float:
+                text: Any = repr(value)  # the fewest digits that read back the same
+            else:
+                text = null if value is None else text_of(value)
+                if type(text) is bytes:
+                    text = text.decode(errors="surrogateescape")
+                if escape and text and kind is not int:
+                    text = escape(text)
+            cells[name] = text
         try:
             return _encode(cells) + b"\n"
         except UnicodeEncodeError:  # bytes that are not UTF-8
             return json.dumps(cells).encode() + b"\n"
 
     return line
+
+
+def _escaped(text: str) -> str:
+    """A text that no spreadsheet takes for a formula. Source: OWASP, "CSV Injection"."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _rows(lines: bytes) -> Iterator[Cells]:
@@ -98,6 +113,7 @@ class _Writer:
         self._append = settings["other_columns"] == "append"
         self._header: bool = settings["header"]
         self._delimiter: str = settings["delimiter"]
+        self._escape: bool = settings["escape_formulas"]
         self._end = _LINE_ENDS[settings["line_end"]]
         self._special = re.compile(r'[\[\],\r\n"' + re.escape(self._delimiter) + "]").search
 
@@ -106,7 +122,7 @@ class _Writer:
         columns = self._columns(lines)
         content = bytearray()
         if self._header:
-            content += self._record(columns)
+            content += self._record([_escaped(name) for name in columns] if self._escape else columns)
         for cells in _rows(lines):
             content += self._record([cells.get(name) or "" for name in columns])
         return bytes(content)

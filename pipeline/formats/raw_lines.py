@@ -23,7 +23,7 @@ def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], 
         text = text_of(row[field])
         if text is None:
             raise EncodeError(f"expected a value in the field {field!r}, found {shown(row[field])}")
-        content = octets(text)
+        content = octets(text).removesuffix(b"\n")  # a payload may be a line with its end
         if b"\n" in content:
             raise EncodeError(f"{field} holds a line break, which would make two lines: {shown(row[field])}")
         return content + b"\n"

@@ -15,26 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import AggregatedParameters
-from pipeline.config.dump import content_of
 from pipeline.errors import ConfigError, EncodeError
-from pipeline.formats import Container, make, read_rows, row_texts
+from pipeline.formats import read_rows, row_texts
 from pipeline.sql.runtime.values import UNDEFINED
-
-
-def parameters(container: dict[str, Any], **others: Any) -> dict[str, Any]:
-    settings = {"mode": "aggregated", "bucket": "sink", "key": "k", "container": container, **others}
-    return content_of(AggregatedParameters.model_validate(settings))
-
-
-def build(container: dict[str, Any], schemas: dict[str, tuple[str, str]] | None = None, **others: Any) -> Container:
-    given = parameters(container, **others)
-    return make(given["container"], compression=given["compression"], level=given["compression_level"], schemas=schemas)
-
-
-def encoded(container: Container, rows: list[dict[str, Any]]) -> bytes:
-    return container.encode(b"".join(map(container.line, rows)))
-
+from tests.parts.containers import build, encoded, parameters
 
 JSON_LINES = {"type": "json_lines"}
 ROWS = [{"a": 1, "b": "x"}, {"b": "y", "c": None}]
@@ -100,7 +84,9 @@ def test_csv_puts_declared_columns_first_and_all_others_sorted() -> None:
         (None, "null"),
         (UNDEFINED, ""),
         (0.0, "0.0"),
-        (1 / 3, "0.3333333333"),
+        (1 / 3, "0.3333333333333333"),
+        (1e-12, "1e-12"),
+        (31.333846775201351, "31.33384677520135"),
         (10**20, "100000000000000000000"),
     ],
 )

@@ -60,7 +60,16 @@ def test_where_and_when_to_write_is_no_content() -> None:
 
     content = content_of(given)
 
-    assert set(content) == {"mode", "aggregation", "container", "compression", "compression_level", "key", "missing"}
+    assert set(content) == {
+        "mode",
+        "aggregation",
+        "container",
+        "compression",
+        "compression_level",
+        "content_encoding",
+        "key",
+        "missing",
+    }
     assert "write_old_list_structure" not in content["container"]
     assert set(content_of(DirectParameters(bucket="sink", key="k"))) == {"mode", "key", "content", "missing"}
 

@@ -68,6 +68,13 @@ def arrow(kind: Any, value: Any) -> Any:
         (moment("micros"), "1970-01-01T00:00:01.000002Z", 1_000_002),
         (moment("nanos"), "1970-01-01T00:00:00.000001Z", 1000),
         (moment("millis", local=True), "1970-01-01T00:00:01", 1000),
+        (moment("nanos"), "1970-01-01T00:00:00.123456789Z", 123_456_789),
+        (moment("nanos"), "1969-12-31T23:59:59,999999999Z", -1),
+        (moment("micros"), "1970-01-01T00:00:00.123456000Z", 123_456),
+        (moment("millis"), "9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+        (moment("micros", local=True), "0001-01-01T00:00:00", -62_135_596_800_000_000),
+        (DATE, "0001-01-01", -719_162),
+        (DATE, "9999-12-31", 2_932_896),
     ],
 )
 def test_a_time_in_words_is_a_number_in_its_unit(kind: Any, text: str, number: int) -> None:
@@ -87,6 +94,19 @@ def test_a_time_in_words_is_a_number_in_its_unit(kind: Any, text: str, number: i
         (moment("millis"), "1970-01-01T00:00:00", "with a zone"),
         (moment("millis", local=True), "1970-01-01T00:00:00Z", "without a zone"),
         (moment("nanos"), 1 << 63, "or its number"),
+        (MILLIS, "10:00:00+02:00", "an ISO 8601 time, found"),
+        (MILLIS, 86_400_000, "from 0 to 86399999"),
+        (MICROS, -1, "from 0 to 86399999999"),
+        (MICROS, "10:15:00.1234567", "an ISO 8601 time, found"),
+        (DATE, -719_163, "from -719162 to 2932896"),
+        (DATE, 2_932_897, "from -719162 to 2932896"),
+        (moment("millis"), 1708671600123456789, "from -62135596800000 to 253402300799999"),
+        (moment("millis", local=True), -62_135_596_800_001, "from -62135596800000 to 253402300799999"),
+        (moment("micros"), 253_402_300_800_000_000, "from -62135596800000000 to 253402300799999999"),
+        (moment("millis"), "0001-01-01T00:00:00+01:00", "from -62135596800000 to"),
+        (moment("micros"), "1970-01-01T00:00:00.1234567Z", "with a zone"),
+        (moment("nanos"), "1970-01-01T00:00:00.1234567891Z", "with a zone"),
+        (moment("nanos"), "2300-01-01T00:00:00Z", "or its number"),
     ],
 )
 def test_what_is_no_time_is_refused(kind: Any, value: Any, said: str) -> None:
@@ -132,6 +152,26 @@ def test_bytes_of_any_size_and_of_one_size() -> None:
     ):  # fmt: skip
         with pytest.raises(EncodeError, match=f"column a: expected {said}"):
             fitted(kind, value)
+
+
+@pytest.mark.parametrize("text", ["1_0", " 1", "1 ", "\u0661", "NaN", "Infinity", "1e", ".", "", "+-1", "0x1", "1,5"])
+def test_a_decimal_takes_the_texts_that_every_parser_takes(text: str) -> None:
+    """Python takes more of them: underscores, spaces, digits of other scripts, words."""
+    with pytest.raises(EncodeError, match="column a: expected a number of 5 digits"):
+        fitted(decimal(5, 2), text)
+    assert [fitted(decimal(5, 2), each) for each in ("1.5", "+1", "-.5", "1.", "2e1")] == [
+        "1.50", "1.00", "-0.50", "1.00", "20.00",
+    ]  # fmt: skip
+
+
+def test_a_record_within_the_record_needs_fields() -> None:
+    """Arrow cannot write a struct without members: `check` says so, and where."""
+    inner = {"type": "record", "name": "Inner", "fields": []}
+
+    with pytest.raises(ConfigError, match="a: expected a record with fields, found none"):
+        record(inner)
+    with pytest.raises(ConfigError, match=r"a\[\]: expected a record with fields"):
+        record({"type": "array", "items": inner})
 
 
 def test_a_decimal_keeps_its_digits_and_no_others() -> None:
