@@ -16,6 +16,11 @@ FILTERED: Final = Counter("tidegate_worker_filtered", "Records of which no rule 
 DEAD_LETTERS: Final = Counter(
     "tidegate_worker_dead_letters", "Records sent to the dead letter topic.", ["action", "cause"]
 )
+REDRIVEN: Final = Counter(
+    "tidegate_worker_redriven",
+    "Dead letters that were sent again, as an aggregated upload met them: taken, repeated, or over.",
+    ["action", "outcome"],
+)
 OBJECTS: Final = Counter("tidegate_worker_objects", "Objects that S3 confirmed.", ["action"])
 OBJECT_BYTES: Final = Counter("tidegate_worker_object_bytes", "Bytes of these objects.", ["action"])
 OBJECT_SIZE: Final = Histogram(

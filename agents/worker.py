@@ -49,7 +49,7 @@ class ActionRunner:
         self._config = config
         self._store = store
         self.attempts = attempts = Attempts(name, cap_seconds=action.options.resume_interval)
-        dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts)
+        dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts, pipeline=config.pipeline)
         self.app: ActionApp | None = None
         self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, self._end_offset))
 

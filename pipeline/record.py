@@ -32,10 +32,6 @@ PEERHOST: Final = "peerhost"
 PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, with `User-Property`
 CLIENTID_FROM: Final = "clientid_from"  # where the clientid came from: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
-REDRIVEN_FOR: Final = "redriven_for"  # the first header of a dead letter that is sent again: its action, or action/rule
-REDRIVEN_FROM: Final = (
-    "redriven_from"  # the second header of such a record: topic/partition/offset of the record that failed
-)
 
 # Where a clientid can come from. With UNKNOWN, the key of the record is the topic name, which keeps the order of the
 # topic, and the clientid is undefined in rules. The subscriber's own clientid is never used instead.
@@ -175,30 +171,6 @@ def event_columns(record: Record, node: str) -> dict[str, Any]:
     fields["timestamp"] = record.timestamp
     fields["node"] = node
     return fields
-
-
-def redriven_for(record: Record) -> tuple[str, str] | None:
-    """The action and the rule (empty: all rules of the action) for which a dead letter was sent again.
-
-    None for other records.
-    """
-    headers = record.headers
-    if not headers or headers[0][0] != REDRIVEN_FOR:
-        return None
-    action, _, rule = headers[0][1].decode("utf-8", "replace").partition("/")
-    return action, rule
-
-
-def redriven_from(record: Record) -> tuple[str, int, int] | None:
-    """Topic, partition and offset of the record that failed, if this is a dead letter that was sent again.
-
-    None for other records.
-    """
-    headers = record.headers
-    if len(headers) < 2 or headers[1][0] != REDRIVEN_FROM:
-        return None
-    topic, partition, offset = headers[1][1].decode("utf-8", "replace").rsplit("/", 2)
-    return topic, int(partition), int(offset)
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:

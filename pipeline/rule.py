@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
@@ -24,6 +24,7 @@ import orjson
 from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.record import Record
+from pipeline.redriven import REDRIVEN, of_letter, row_of
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
 from pipeline.sql.runtime.schemas import SchemaText, build
@@ -48,17 +49,23 @@ Programs = tuple[RuleProgram, ...]
 
 @dataclass(slots=True)
 class DeadLetter:
-    """A record that could not be handled, with the reason. `rule` is empty when no rule is to blame."""
+    """A record that could not be handled, with the reason. `rule` is empty when no rule is to blame.
+
+    `row` is the number of the row that could not be written, among those of the rule; None if the rule made none.
+    """
 
     record: Record
     cause: str
     error: str
     rule: str = ""
+    row: int | None = None
 
 
 @dataclass(slots=True)
 class RowBatch:
-    """What one record batch of one partition became. `rows[i]` came from `origins[i]`; both are in order of offset.
+    """What one record batch of one partition became, in order of offset. The rule `makers[i]` made `rows[i]` of `origins[i]`.
+
+    `redriven` are the records that were sent again for a rule of this set.
 
     `rest` are the records after these, which are to be evaluated yet. `size_bytes` is what the rows and dead letters may take,
     reckoned rather high. `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records
@@ -71,6 +78,8 @@ class RowBatch:
     size_bytes: int = 0
     rows: list[Row] = field(default_factory=list)
     origins: list[Record] = field(default_factory=list)
+    makers: list[str] = field(default_factory=list)
+    redriven: list[Record] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     matched: dict[str, int] = field(default_factory=dict)
     no_result: dict[str, int] = field(default_factory=dict)
@@ -80,6 +89,28 @@ class RowBatch:
         """The offset after the batch's last record."""
         return self.records[-1].offset + 1
 
+    def numbers(self) -> list[int]:
+        """Of each row its number among those that its rule made of its record."""
+        found: list[int] = []
+        before, maker_before, number = None, "", 0
+        for record, maker in zip(self.origins, self.makers, strict=True):
+            number = number + 1 if record is before and maker == maker_before else row_of(record)
+            before, maker_before = record, maker
+            found.append(number)
+        return found
+
+    def without(self, is_out: Callable[[Record, str, int | None], bool]) -> RowBatch:
+        """The same batch without some of its rows and dead letters: asked by record, rule and number of the row."""
+        numbers = self.numbers()
+        kept = [at for at, made in enumerate(zip(self.origins, self.makers, numbers, strict=True)) if not is_out(*made)]
+        return replace(
+            self,
+            rows=[self.rows[at] for at in kept],
+            origins=[self.origins[at] for at in kept],
+            makers=[self.makers[at] for at in kept],
+            dead=[letter for letter in self.dead if not is_out(letter.record, letter.rule, letter.row)],
+        )
+
 
 class RuleSet:
     """All rules that feed one action. `digest` names exactly these rules: any change of a statement changes it."""
@@ -88,8 +119,8 @@ class RuleSet:
         self, rules: Mapping[str, str], *, node: str, schemas: Mapping[str, SchemaText] | None = None, action: str = ""
     ) -> None:
         """Compile `rules`, statements by rule id. `node` is what rules see in that column. `schemas` are what the schema
-        functions know, by name. `action` is the action that these rules feed: dead letters that are sent again for another one
-        are passed over.
+        functions know, by name. `action` is the action that these rules feed: dead letters that are sent again for another one,
+        or for another pipeline, are passed over.
 
         Raises ConfigError that names the rule or the schema; its cause is the SqlError.
         """
@@ -144,6 +175,11 @@ class RuleSet:
                     if not found:
                         continue
                     columns = self._read(record)
+                elif headers and headers[0][0] == REDRIVEN:
+                    size_bytes += self._again(record, batch)
+                    if size_bytes >= bytes_max:
+                        break
+                    continue
                 else:
                     found = self._route(record)
                     if not found:
@@ -193,6 +229,7 @@ class RuleSet:
             for row in rows:
                 batch.rows.append(row)
                 batch.origins.append(record)
+                batch.makers.append(rule_id)
             of_row, of_record = program.weight
             size_bytes += count * ROW_BYTES + (count * of_row + of_record) * len(record.value or b"")
         return size_bytes
@@ -207,14 +244,34 @@ class RuleSet:
         """The fields of a client event, or of a message that another producer wrote."""
         return self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
 
+    def _again(self, record: Record, batch: RowBatch) -> int:
+        """A dead letter that was sent again: the row of it that failed, of the rule that failed, and nothing else."""
+        again = of_letter(record)
+        failure = again.failure
+        if failure.action and (failure.action, failure.pipeline) != (self._action, self.node):
+            return 0  # without an action it is of the ingress, and of all actions
+        batch.redriven.append(record)
+        one = self.evaluate([again.original(record)])
+        for letter in one.dead:
+            if not letter.rule or failure.rule in ("", letter.rule):
+                rule = failure.rule or letter.rule
+                batch.dead.append(replace(letter, record=record, rule=rule, row=failure.row))
+        number = dict.fromkeys(one.makers, 0)
+        for row, rule in zip(one.rows, one.makers, strict=True):
+            if failure.rule in ("", rule) and failure.row in (None, number[rule]):
+                batch.rows.append(row)
+                batch.origins.append(record)
+                batch.makers.append(rule)
+            number[rule] += 1
+        for rule in self.statements if not failure.rule else [failure.rule]:
+            for counts, of_one in ((batch.matched, one.matched), (batch.no_result, one.no_result)):
+                if rule in of_one:
+                    counts[rule] = counts.get(rule, 0) + of_one[rule]
+        return one.size_bytes
+
     def _route(self, record: Record) -> Programs:
-        """The programs whose FROM wants a record; of a dead letter that is sent again, only those it is sent for."""
-        found = _match_all(self._index.match, fields.routing_topics(record))
-        wanted = fields.redriven_for(record)
-        if wanted is None:
-            return found
-        action, rule = wanted
-        return tuple(each for each in found if action == self._action and rule in ("", each.rule_id))
+        """The programs whose FROM wants a record."""
+        return _match_all(self._index.match, fields.routing_topics(record))
 
     def _remember(self, record: Record, topic: bytes) -> Programs:
         """The same for a message, remembered by its topic name."""

@@ -24,7 +24,7 @@ from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RefusedError
 from pipeline.formats import read_rows
-from pipeline.upload import ledger, object_check
+from pipeline.upload import claims, ledger, object_check
 from pipeline.upload.ledger import ChainPlace
 from pipeline.upload.ledger_check import ChainCheck, Finding, Totals
 from pipeline.upload.object_check import Named
@@ -121,7 +121,10 @@ class LedgerReader:
         async for key in self.store.keys(self.parameters.home, ledger.action_prefix(self.action)):
             place = ledger.place_of(key)
             if place is None:
-                if not key.startswith(ledger.version_prefix(self.action)):
+                if claims.is_key(self.action, key):
+                    async for finding in self._claim(key):
+                        yield finding
+                elif not key.startswith(ledger.version_prefix(self.action)):
                     yield _foreign(key)
                 continue
             if place != current:
@@ -131,6 +134,13 @@ class LedgerReader:
             keys.append(key)
         async for report in self._ledger(current, keys):
             yield report
+
+    async def _claim(self, key: str) -> AsyncIterator[Finding]:
+        """Which record carries the rows of a dead letter that was sent again."""
+        try:
+            claims.decode(await self.get(key) or b"")
+        except ValueError as error:
+            yield Finding("unreadable", key, str(error))
 
     async def _ledger(self, place: ChainPlace | None, keys: list[str]) -> AsyncIterator[Report]:
         if place is None or not self.wants(place.partition):

@@ -27,18 +27,19 @@ from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
+from agents.sinks.dead_letter import NO_RUN, Run
 from agents.sinks.lane import Lane, Lanes, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.pieces import PIECE_BYTES_MAX
 from agents.sinks.writers import Outside
-from pipeline import record as fields
 from pipeline.action import AggregatedAction, compile_action
 from pipeline.config import Config, DirectParameters
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import CommandError, ConfigError, ConflictError
+from pipeline.errors import CommandError, ConfigError, ConflictError, RecordError
 from pipeline.record import Record
+from pipeline.redriven import REDRIVEN, redriven
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.upload.buffer import Buffer
 
@@ -59,7 +60,7 @@ class LeftOut:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: dict[tuple[str, str], DeadLetter] = field(default_factory=dict)
 
-    async def send(self, letters: Sequence[DeadLetter]) -> None:
+    async def send(self, letters: Sequence[DeadLetter], run: Run = NO_RUN) -> None:
         """Take note of them."""
         self.note(letters)
 
@@ -285,9 +286,17 @@ def pieces(rules: RuleSet, records: list[Record], spans: Sequence[Span]) -> Iter
 
 def is_repetition(record: Record, spans: Sequence[Span]) -> bool:
     """Whether a record is a dead letter that was sent again, and the record that it was made of is in the ranges."""
-    origin = fields.redriven_from(record)
-    return origin is not None and any(
-        (span.topic, span.partition) == origin[:2] and span.first <= origin[2] < span.end for span in spans
+    if not record.headers or record.headers[0][0] != REDRIVEN:
+        return False
+    try:
+        again = redriven(record)
+    except RecordError:
+        return False  # the rules make a dead letter of it
+    assert again is not None
+    return any(
+        (span.topic, span.partition) == (place.topic, place.partition) and span.first <= place.offset < span.end
+        for place in (again.failure.place, again.first)
+        for span in spans
     )
 
 

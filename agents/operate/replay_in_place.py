@@ -8,6 +8,8 @@ A cut is made again as a whole, from the offsets that its entry names, so that w
 4. Objects that the old entry named and the new one does not are removed.
 
 Whoever reads a bucket meanwhile sees old objects and new ones side by side. A run that was killed is mended by the same run.
+Records that cannot be handled are dead letters of this run, as they are of a worker's: with the entry they count, and those of
+the run before do not. A row that was sent again (`tidegate dead-letter redrive`) stays with the record that carries it.
 The cut under way is the worker's, which need not stop: objects of entered cuts are nothing to it.
 """
 
@@ -24,14 +26,19 @@ from agents.operate.replay import LeftOut, Plan, Progress, pieces, step
 from agents.sinks.aggregated import all_of
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
+from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
+from agents.sinks.claims import Claims, without_claimed
+from agents.sinks.dead_letter import DeadLetters, Run, Sender
 from agents.sinks.lane import Partition
-from pipeline.config import KafkaConfig
+from pipeline.config import Config, KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordsGoneError, RefusedError
 from pipeline.record import Record
+from pipeline.redriven import RecordPlace
+from pipeline.rule import DeadLetter
 from pipeline.upload.buffer import Buffer, Chunk, Group
 from pipeline.upload.ledger import Entry, StoredObject
 from pipeline.upload.outcomes import Outcomes
@@ -101,11 +108,15 @@ class Reading:
 class Rewrite:
     """The same keys of one aggregated action. `gone`: cuts whose records are not all in Kafka any more."""
 
-    def __init__(self, kafka: KafkaConfig, writer: AggregatedWriter) -> None:
+    def __init__(self, config: Config, writer: AggregatedWriter, sender: Sender) -> None:
+        kafka, name = config.kafka, writer.action.name
+        letters = DeadLetters(sender, kafka.dead_letter_topic, name, Attempts(name), pipeline=config.pipeline)
         self._kafka = kafka
         self._writer = writer
+        self._letters = letters
         self._version = writer.action
-        self._spans: list[Span] = []
+        self._claims = Claims(writer)
+        self._run = Run(writer.name_run(), writer.bucket)
         self.left_out = LeftOut()
         self.gone: list[EnteredCut] = []
         self.written = self.removed = 0
@@ -119,7 +130,6 @@ class Rewrite:
                 if entry.records and entry.first < span.end and span.first < entry.next:
                     found.append(EnteredCut(Partition(span.topic, span.partition), entry, epoch))
                 epoch = entry.next_key_epoch
-        self._spans = [cut.span for cut in found]
         return found
 
     async def plan(self, cuts: Sequence[EnteredCut], progress: Progress) -> Plan:
@@ -164,12 +174,17 @@ class Rewrite:
     async def _make(self, cut: EnteredCut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
         """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
         making = Making(cut, Buffer(self._version.limits), Outcomes(), [])
+        place = RecordPlace(*cut.partition, cut.entry.first)
+        claimed = await self._claims.of(place, cut.entry.first, cut.entry.next)
         with suppress(RecordsGoneError):
             async for records in reading.batches(cut.span):
                 progress(len(records))
-                for batch in pieces(self._version.rules, records, self._spans):
+                for piece in pieces(self._version.rules, records, ()):
+                    batch = without_claimed(piece, claimed)
+                    if store is not None and batch.redriven:
+                        batch = await self._claims.kept(batch, cut.entry.first)
                     arrived = arrival(batch, cut.entry.first, self._version)
-                    self.left_out.note(arrived.dead)
+                    await self._leave_out(arrived.dead, store)
                     making.tally.add(arrived.offsets, arrived.outcomes)
                     groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
                     await self._store(making, [group for group in groups if group], store)
@@ -182,7 +197,14 @@ class Rewrite:
             self.gone.append(cut)
             return None
         await self._store(making, making.buffer.open_groups(), store, last=True)
+        making.tally.dead(sorted(claimed))
         return self._entry(making)
+
+    async def _leave_out(self, dead: Sequence[DeadLetter], store: Store | None) -> None:
+        """Take note of what cannot be handled; with `store` it is made, and dead letters tell of it."""
+        self.left_out.note(dead)
+        if store is not None:
+            await self._letters.send(dead, self._run)
 
     def _entry(self, making: Making) -> Entry:
         old, counts = making.cut.entry, making.tally.counts(making.cut.entry.next)
@@ -194,7 +216,7 @@ class Rewrite:
             rows=sum(each.rows for each in making.objects),
             objects=tuple(sorted(making.objects, key=lambda each: (each.first, each.key))),
         )
-        return made if made == old else replace(made, original=old.digest)
+        return made if made == old else replace(made, original=old.digest, run=self._run.name)
 
     async def _store(self, making: Making, groups: Sequence[Group], store: Store | None, *, last: bool = False) -> None:
         """Rolled chunks of these groups, and with `last` the open ones too, become objects, unless their keys are refused."""
@@ -218,7 +240,7 @@ class Rewrite:
                     made = await store(making.cut, made, chunk)
             except RefusedError as error:
                 offsets = sorted(set(chunk.offsets))
-                self.left_out.note(dead_letters_of(making.cut.partition, offsets, error))
+                await self._leave_out(dead_letters_of(making.cut.partition, offsets, error), store)
                 making.tally.dead(offsets)
             else:
                 making.objects.append(made)

@@ -18,14 +18,17 @@ Where a cut stands, and what may happen then, is pipeline/upload/cut.py's table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
 from agents.sinks.chain import Chain
-from agents.sinks.lane import Lane, Partition
+from agents.sinks.claims import Claims
+from agents.sinks.dead_letter import Run
+from agents.sinks.lane import Lane, Partition, QueuedBatch
 from pipeline.action import AggregatedAction
 from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
 from pipeline.log import get_logger
@@ -37,6 +40,8 @@ from pipeline.upload.ledger import ChainEnd
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
 FILTERED_SECONDS: Final = 600.0
+# One of which nothing is left but dead letters gets it this often: whoever comes next repeats those since the last entry.
+LETTERS_SECONDS: Final = 10.0
 # Records of one cut, which cost a byte each to count.
 CUT_RECORDS_MAX: Final = 20_000_000
 STORES_AT_ONCE_MAX: Final = 16
@@ -55,6 +60,8 @@ class AggregatedLane(Lane):
         super().__init__(partition, on_room)
         self._writer = writer
         self._chain = Chain(writer, partition)
+        self._claims = Claims(writer)
+        self._run = writer.name_run()
         self._meter = ObjectMeter(writer.name)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._one_reads_on = asyncio.Lock()
@@ -158,11 +165,20 @@ class AggregatedLane(Lane):
     async def _append(self, batch: RowBatch, size_bytes: int) -> None:
         if self._chain_end is None:
             await self._go_on(await self._chain.begin(batch.records[0].offset))
+        if batch.redriven:
+            batch = await self._claims.kept(batch, self._cut.position, self._chain.place.topic_id)
+            if self._cut.state is CutState.CUTTING:  # it became due meanwhile
+                self._queue.appendleft(QueuedBatch(replace(batch, rest=()), size_bytes, batch.next_offset))
+                return
         dead = self._add_rows(batch)
-        await self._writer.dead_letters.send(dead)
+        await self._send_letters(dead)
         self._release(size_bytes + batch.size_bytes)
         if self.version.digest != self._writer.action.digest and self._cut.position >= self._cut.read_before:
             self._cut.due()
+
+    async def _send_letters(self, dead: Sequence[DeadLetter]) -> None:
+        run = Run(self._run, self._writer.bucket, self._chain.place.topic_id)
+        await self._writer.dead_letters.send(dead, run)
 
     def _add_rows(self, batch: RowBatch) -> list[DeadLetter]:
         """Rows into chunks. Records before our place are another's work, and done."""
@@ -213,7 +229,9 @@ class AggregatedLane(Lane):
     def _seconds_to_cut(self) -> float | None:
         if self._opened_at is None:
             return None
-        limit = self.version.cut_seconds if self._cut.buffer.groups or self._cut.objects else FILTERED_SECONDS
+        limit = self.version.cut_seconds
+        if not (self._cut.buffer.groups or self._cut.objects):
+            limit = min(limit, LETTERS_SECONDS) if self._cut.outcomes.any_dead else FILTERED_SECONDS
         return max(0.0, self._opened_at + limit - _now())
 
     def _cut_due(self) -> bool:
@@ -237,7 +255,7 @@ class AggregatedLane(Lane):
         """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
         assert self._chain_end is not None
         newest = self._writer.action
-        entry = self._cut.entry(self._chain_end, newest.digest)
+        entry = replace(self._cut.entry(self._chain_end, newest.digest), run=self._run)
         following = newest if entry.next_version == newest.digest else self.version
         if entry.next_version != entry.version:
             await self._chain.keep_version(following)
@@ -292,7 +310,7 @@ class AggregatedLane(Lane):
         chunk = group.chunks[0]
         rows, offsets = chunk.rows, sorted(set(chunk.offsets))
         # More rows may come meanwhile.
-        await self._writer.dead_letters.send(dead_letters_of(self.partition, offsets, error))
+        await self._send_letters(dead_letters_of(self.partition, offsets, error))
         self._cut.given_up(group, rows, offsets)
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,7 @@ class AggregatedWriter:
     store: PatientStore
     dead_letters: DeadLetterSink
     end_offset: Callable[[Partition], Awaitable[int]]
+    name_run: Callable[[], str] = lambda: secrets.token_hex(8)  # of a lane's life, unlike all others
 
     @property
     def bucket(self) -> str:

@@ -6,12 +6,14 @@ The hot path of aggregated upload: one pass over the rows, nothing kept that is 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from pipeline.action import AggregatedAction
 from pipeline.errors import RecordError
 from pipeline.rule import DeadLetter, RowBatch
+from pipeline.sql import Row
 from pipeline.template.object_key import GroupName
 from pipeline.upload.outcomes import DEAD, WRITTEN
 
@@ -41,6 +43,7 @@ def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> ArrivedRo
     last: GroupName | None = None  # the group of the row before, which most rows share
     lines: list[bytes] = []
     offsets: list[int] = []
+    refused: list[tuple[Row, DeadLetter]] = []
     at = 0
     for row, origin in zip(batch.rows, batch.origins, strict=True):
         offset = origin.offset
@@ -52,14 +55,26 @@ def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> ArrivedRo
             line = line_of(row)
             group = group_of(row, origin.timestamp)
         except RecordError as error:
-            dead.append(DeadLetter(origin, error.cause, str(error)))
+            refused.append((row, DeadLetter(origin, error.cause, str(error))))
             continue
         outcomes[at] = WRITTEN
         if group is not last:
             last, (lines, offsets) = group, groups.setdefault(group, GroupRows([], []))
         lines.append(line)
         offsets.append(offset)
+    dead += _named(batch, refused)
     return ArrivedRows(groups, *_outcomes(batch, begin, outcomes, dead), dead)
+
+
+def _named(batch: RowBatch, refused: list[tuple[Row, DeadLetter]]) -> Iterator[DeadLetter]:
+    """The dead letters of these rows, in order of the batch, with their rule and number."""
+    numbers = batch.numbers() if refused else []
+    at = 0
+    for row, letter in refused:
+        while batch.rows[at] is not row or batch.origins[at] is not letter.record:
+            at += 1
+        yield replace(letter, rule=batch.makers[at], row=numbers[at])
+        at += 1
 
 
 def _outcomes(batch: RowBatch, begin: int, outcomes: bytearray, dead: list[DeadLetter]) -> tuple[Sequence[int], bytes]:

@@ -65,6 +65,30 @@ class Chain:
             if key != start:
                 yield self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
 
+    async def over(self, offset: int) -> Entry | None:
+        """The entry over an offset; None if none is. Looks back in steps that grow."""
+        step = 1
+        while True:
+            key = await self._last_up_to(offset, beyond=offset - step)
+            if key is not None:
+                entry = self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
+                return entry if entry.first <= offset < entry.next else None
+            if step > offset:
+                return None
+            step *= 8
+
+    async def _last_up_to(self, offset: int, *, beyond: int) -> str | None:
+        """The key of the last entry that begins at `offset` or before, of those that begin beyond another."""
+        found = None
+        page = await self._page_beyond(beyond) if beyond >= 0 else await self._page("")
+        while page.keys:
+            up_to = [key for key in page.keys if ledger.first_of(key) <= offset]
+            found = up_to[-1] if up_to else found
+            if len(up_to) < len(page.keys) or not page.more:
+                return found
+            page = await self._page(page.keys[-1])
+        return found
+
     def _read(self, decode: Callable[[bytes], Decoded], key: str, content: bytes | None) -> Decoded:
         """What a ledger object says. Raises LaneError that names it if it cannot be read."""
         try:

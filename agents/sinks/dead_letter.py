@@ -7,13 +7,14 @@ waits for Kafka's acknowledgement, so a dead letter is as durable as an object.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from agents.metrics import DEAD_LETTERS
 from agents.sinks.attempts import Attempts
-from pipeline.dead_letter import PREFIX, VALUE_LEFT_OUT
+from pipeline.dead_letter import VALUE_LEFT_OUT, headers_of
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
+from pipeline.redriven import Failure, RecordPlace
 from pipeline.rule import DeadLetter
 
 
@@ -24,38 +25,52 @@ class Sender(Protocol):
         """Return when all records are acknowledged; raise a ConnectorError otherwise."""
 
 
+class Run(NamedTuple):
+    """The life of a lane that writes a ledger: its name, which the ledger's entries have too, and the ledger's bucket.
+
+    Letters count if the entry over their record is of the same run. Direct upload has no ledger: all is empty.
+    """
+
+    name: str = ""
+    ledger: str = ""
+    topic_id: str = ""
+
+
+NO_RUN: Final = Run()
+
+
 class DeadLetterSink(Protocol):
     """Where a lane puts dead letters."""
 
-    async def send(self, letters: Sequence[DeadLetter]) -> None:
+    async def send(self, letters: Sequence[DeadLetter], run: Run = NO_RUN) -> None:
         """Return when all letters are where they cannot be lost."""
 
 
 class DeadLetters:
-    """The dead letter topic of one action."""
+    """The dead letter topic of one action of one pipeline."""
 
-    def __init__(self, sender: Sender, topic: str, action: str, attempts: Attempts) -> None:
+    def __init__(self, sender: Sender, topic: str, action: str, attempts: Attempts, *, pipeline: str = "") -> None:
         self._sender = sender
         self._topic = topic
         self._action = action
+        self._pipeline = pipeline
         self._attempts = attempts
 
-    async def send(self, letters: Sequence[DeadLetter]) -> None:
+    async def send(self, letters: Sequence[DeadLetter], run: Run = NO_RUN) -> None:
         """Return when all letters are durable. Waits for Kafka as long as it takes."""
         if not letters:
             return
-        records = [outgoing(letter, self._action) for letter in letters]
+        records = [outgoing(letter, self._action, self._pipeline, run) for letter in letters]
         try:
             await self._sent(records)
         except RefusedError:
-            await self._one_by_one(letters)
+            await self._one_by_one(records)
         for letter in letters:
             DEAD_LETTERS.labels(self._action, letter.cause).inc()
 
-    async def _one_by_one(self, letters: Sequence[DeadLetter]) -> None:
+    async def _one_by_one(self, records: Sequence[Outgoing]) -> None:
         """One of them is too large with its headers: that one goes without its value, which its place in Kafka still has."""
-        for letter in letters:
-            record = outgoing(letter, self._action)
+        for record in records:
             try:
                 await self._sent([record])
             except RefusedError:
@@ -66,17 +81,10 @@ class DeadLetters:
         await self._attempts.until_done(lambda: self._sender.send(self._topic, records))
 
 
-def outgoing(letter: DeadLetter, action: str) -> Outgoing:
+def outgoing(letter: DeadLetter, action: str, pipeline: str = "", run: Run = NO_RUN) -> Outgoing:
     """The record of a dead letter."""
     record = letter.record
-    facts = {
-        "cause": letter.cause,
-        "error": letter.error[:2000],
-        "rule": letter.rule,
-        "action": action,
-        "topic": record.topic,
-        "partition": str(record.partition),
-        "offset": str(record.offset),
-    }
-    headers = [(PREFIX + name, value.encode("utf-8", "replace")) for name, value in facts.items() if value]
+    place = RecordPlace(record.topic, record.partition, record.offset, run.topic_id)
+    failure = Failure(pipeline, action, letter.rule, letter.row, place, run.name)
+    headers = headers_of(failure, letter.cause, letter.error[:2000], run.ledger)
     return Outgoing(record.key or b"", record.value or b"", [*record.headers, *headers], record.timestamp)

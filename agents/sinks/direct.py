@@ -31,6 +31,7 @@ from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.log import get_logger
 from pipeline.record import Record
+from pipeline.redriven import first_place, row_of
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.sql import Row
 from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
@@ -66,6 +67,13 @@ class RowPlace(NamedTuple):
         return other is not None and self[:2] == other[:2] and self[2:] <= other[2:]
 
 
+class RowOfRule(NamedTuple):
+    """Which rule made a row, and the row's number among those that it made of the record."""
+
+    rule: str
+    row: int
+
+
 class Put(NamedTuple):
     """One object to write."""
 
@@ -75,6 +83,8 @@ class Put(NamedTuple):
     headers: Mapping[str, str]
     place: RowPlace
     origin: Record
+    rule: str
+    row: int  # its number among the rows of the rule
 
     @property
     def size_bytes(self) -> int:
@@ -116,14 +126,18 @@ class DirectWriter:
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
 
-    def render(self, row: Row, origin: Record, number: int) -> Put:
-        """The object of a row. Raises RenderError."""
-        place = RowPlace(origin.topic, origin.partition, origin.offset, number)
+    def render(self, row: Row, origin: Record, number: int, made: RowOfRule) -> Put:
+        """The object of a row. Raises RenderError.
+
+        A dead letter that was sent again has the place of the record that it repeats: a row of it that is there already is found.
+        """
+        first = first_place(origin)
+        place = RowPlace(first.topic, first.partition, first.offset, number)
         bucket, key, content, headers = self._action.render(row)
         headers = {**headers, METADATA_PREFIX + MARK: self._mark, METADATA_PREFIX + PLACE: place.text()}
         if problem := metadata_problem(headers):
             raise RenderError(problem)
-        return Put(bucket, key, content, headers, place, origin)
+        return Put(bucket, key, content, headers, place, origin, *made)
 
     async def put(self, put: Put) -> None:
         """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
@@ -264,16 +278,17 @@ class DirectLane(Lane):
         """Render all rows and line them up by client. A refused row is open until its dead letter is durable."""
         refused: list[DeadLetter] = []
         before, number = None, 0
-        for row, origin in zip(batch.rows, batch.origins, strict=True):
+        made_by = map(RowOfRule, batch.makers, batch.numbers())
+        for row, origin, made in zip(batch.rows, batch.origins, made_by, strict=True):
             if self._rendered_bytes and not self._has_room_for_content:
                 await self._until_room()
-            number = number + 1 if origin is before else 0
+            number = number + 1 if origin is before else row_of(origin)
             before = origin
             self._open.open(origin.offset)
             try:
-                put = self._writer.render(row, origin, number)
+                put = self._writer.render(row, origin, number, made)
             except RecordError as error:
-                refused.append(DeadLetter(origin, error.cause, str(error)))
+                refused.append(DeadLetter(origin, error.cause, str(error), *made))
                 if len(refused) >= LETTERS_AT_ONCE_MAX:
                     await self._refuse(refused)
                 continue
@@ -327,7 +342,8 @@ class DirectLane(Lane):
                 try:
                     await self._writer.put(put)
                 except RefusedError as error:
-                    await self._writer.dead_letters.send([DeadLetter(put.origin, error.reason, str(error))])
+                    letter = DeadLetter(put.origin, error.reason, str(error), put.rule, put.row)
+                    await self._writer.dead_letters.send([letter])
                 rows.popleft()
                 self._done(put)
             del self._clients[client]

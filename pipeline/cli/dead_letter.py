@@ -3,88 +3,124 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, get_type_hints
 
 import typer
 
 from pipeline import dead_letter
 from pipeline.cli.options import ConfigFile, Output, group, parse_time, show_time
 from pipeline.dead_letter import Letter
-from pipeline.errors import CommandError, NotFoundError, RecordError
+from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-    from pipeline.record import Outgoing
 
 app = group("Show records that could not be handled, send them again.")
 
 SENT_AT_ONCE: Final = 500
 
-Places = Annotated[
-    list[str] | None,
-    typer.Argument(help="Places of dead letters, as partition:offset. Default: all.", show_default=False),
-]
-ByAction = Annotated[str | None, typer.Option("--action", help="Only dead letters of this action.", show_default=False)]
-ByRule = Annotated[str | None, typer.Option("--rule", help="Only dead letters of this rule.", show_default=False)]
-ByCause = Annotated[str | None, typer.Option("--cause", help="Only dead letters with this cause.", show_default=False)]
-Since = Annotated[
-    int | None,
-    typer.Option("--since", parser=parse_time, metavar="TIME", help="Only messages that arrived since this time."),
-]
-Again = Annotated[bool, typer.Option("--again", help="Also dead letters that were sent again already.")]
+
+# --- Which letters a command is about
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The dead letters that a command selects."""
 
-    places: frozenset[str]
-    action: str | None
-    rule: str | None
-    cause: str | None
-    since_ms: int | None
-    again: bool
+    places: frozenset[str] = frozenset()
+    action: str | None = None
+    rule: str | None = None
+    cause: str | None = None
+    since_ms: int = 0
+    again: bool = False
 
     def takes(self, letter: Letter) -> bool:
-        """Whether the letter is selected. `again` is not checked here."""
+        """Whether the letter is selected. `places` and `again` are not checked here."""
         return (
-            (not self.places or letter.place in self.places)
-            and self.action in (None, letter.action)
+            self.action in (None, letter.action)
             and self.rule in (None, letter.rule)
             and self.cause in (None, letter.cause)
+            and letter.record.timestamp >= self.since_ms
         )
 
 
+def _wanted(
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(help="Places of dead letters, as partition:offset. Default: all.", show_default=False),
+    ] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", help="Only dead letters of this action.", show_default=False)
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option("--rule", help="Only dead letters of this rule.", show_default=False)
+    ] = None,
+    cause: Annotated[
+        str | None, typer.Option("--cause", help="Only dead letters with this cause.", show_default=False)
+    ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option("--since", parser=parse_time, metavar="TIME", help="Only messages that arrived since this time."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also dead letters that were sent again already.")] = False,
+) -> Wanted:
+    """The options by which letters are chosen."""
+    for place in places or ():
+        partition, _, offset = place.partition(":")
+        if not (partition.isdecimal() and offset.isdecimal()):
+            raise CommandError(f"expected partition:offset such as 3:42, found {place!r}")
+    return Wanted(frozenset(places or ()), action and action.removeprefix("s3:"), rule, cause, since or 0, again)
+
+
+def _choosing(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `_wanted` in the place of its parameter `wanted`."""
+    shared = inspect.signature(_wanted).parameters
+    hints = {**get_type_hints(_wanted, include_extras=True), **get_type_hints(command, include_extras=True)}
+
+    def chosen(**given: Any) -> None:
+        wanted = _wanted(**{name: given.pop(name) for name in shared})
+        command(wanted=wanted, **given)
+
+    config, _, *own = inspect.signature(command).parameters.values()
+    parameters = [each.replace(annotation=hints[each.name]) for each in (config, *shared.values(), *own)]
+    chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # which typer asks for
+    chosen.__annotations__ = {each.name: each.annotation for each in parameters}
+    chosen.__doc__ = command.__doc__
+    return chosen
+
+
+# --- The commands
+
+
 @app.command("list")
+@_choosing
 def list_letters(
     config: ConfigFile,
-    places: Places = None,
-    action: ByAction = None,
-    rule: ByRule = None,
-    cause: ByCause = None,
-    since: Since = None,
-    again: Again = False,
+    wanted: Wanted,
     limit: Annotated[int, typer.Option(min=1, help="The most dead letters to show.")] = 1000,
     summary: Annotated[bool, typer.Option("--summary", help="Only show counts by action, rule and cause.")] = False,
     output: Output = "text",
 ) -> None:
-    """List dead letters that were not sent again, in the order of each partition."""
+    """List dead letters that were not sent again, in the order of each partition.
+
+    A worker that was killed may leave copies of a letter. One line shows them all, with their number.
+    """
     from pipeline.config import load_file
 
-    settings = load_file(config)
-    found = _letters(settings, _wanted(places, action, rule, cause, since, again))
+    found = _letters(load_file(config), wanted, runs=False)
     if summary:
-        _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each in found), output)
+        _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each, _ in found), output)
         return
-    for letter in islice(found, limit):
-        typer.echo(json.dumps(_facts(letter), ensure_ascii=False) if output == "jsonl" else _line(letter))
+    for letter, copies in islice(found, limit):
+        facts = {**_facts(letter), "copies": copies}
+        typer.echo(json.dumps(facts, ensure_ascii=False) if output == "jsonl" else _line(letter, copies))
 
 
 @app.command("show")
@@ -95,8 +131,7 @@ def show_letter(
     from pipeline.config import load_file
     from pipeline.sql.runtime.values import text_of
 
-    wanted = _wanted([place], None, None, None, None, again=True)
-    for letter in _letters(load_file(config), wanted):
+    for letter, _ in _letters(load_file(config), _wanted([place], again=True), runs=False):
         whole = {
             **_facts(letter),
             "headers": {name: text_of(value) for name, value in dead_letter.original_headers(letter.record)},
@@ -108,97 +143,89 @@ def show_letter(
 
 
 @app.command("redrive")
+@_choosing
 def redrive(
     config: ConfigFile,
-    places: Places = None,
-    action: ByAction = None,
-    rule: ByRule = None,
-    cause: ByCause = None,
-    since: Since = None,
-    again: Again = False,
+    wanted: Wanted,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")] = False,
+    unproven: Annotated[bool, typer.Option("--unproven", help="Also dead letters that no ledger knows.")] = False,
 ) -> None:
-    """Send dead letters to their topic again, for the action and rule that failed. The letters of a client stay in
-    order.
+    """Send dead letters to their topic again, for the action and rule that failed. The letters of a client stay in order.
 
-    Each letter is marked, so that it is sent only once. If this command is killed, up to 500 letters may be sent a second time.
+    Each failure is sent once. The command skips copies, and letters whose records were written since. You can repeat it.
     """
+    from pipeline import log
     from pipeline.config import load_file
 
+    log.configure(level="error", stream=sys.stderr)
     settings = load_file(config)
-    wanted = _wanted(places, action, rule, cause, since, again)
-    asyncio.run(_redrive(settings, _letters(settings, wanted), dry_run))
+    asyncio.run(_redrive(settings, _letters(settings, wanted, runs=True), dry_run, unproven))
 
 
-async def _redrive(config: Config, found: Iterator[Letter], dry_run: bool) -> None:
-    from pipeline import log
+async def _redrive(config: Config, found: Iterator[_Found], dry_run: bool, unproven: bool) -> None:
+    from agents.operate.redrive import Redrive
     from pipeline.connectors.kafka.producer import Producer
 
-    log.configure(level="error", stream=sys.stderr)
-
     async def next_letters() -> list[Letter]:
-        return await asyncio.to_thread(lambda: list(islice(found, SENT_AT_ONCE)))
+        return await asyncio.to_thread(lambda: [each.letter for each in islice(found, SENT_AT_ONCE)])
 
     some = await next_letters()  # first read, then connect the producer: so an absent Kafka is reported only once
     producer = Producer(config.kafka, client_id="tidegate-redrive", delivery_timeout_seconds=60)
     await producer.connect()
-    sent = kept = 0
+    job = Redrive(config, producer, lambda text: typer.echo(text, err=True), unproven=unproven, dry_run=dry_run)
     try:
-        while some:
-            going: list[tuple[Letter, str, Outgoing]] = []
-            for letter in some:
-                try:
-                    going.append((letter, *_again(config, letter)))
-                except RecordError as error:
-                    kept += 1
-                    typer.echo(f"kept: {error}", err=True)
-            if not dry_run:
-                await _send(producer, config.kafka.dead_letter_topic, going)
-            sent += len(going)
-            some = await next_letters()
+        async with job:
+            while some:
+                await job.send(some)
+                some = await next_letters()
     finally:
         await producer.close(10.0)
+    done = job.tally
     typer.echo(
-        f"{'would send' if dry_run else 'sent'} {sent:,} dead letters again" + (f", kept {kept:,}" if kept else "")
+        f"{'would send' if dry_run else 'sent'} {done.sent:,} dead letters again"
+        + (f", left out {done.over:,} whose rows are not missing" if done.over else "")
+        + (f", kept {done.kept:,}" if done.kept else "")
     )
 
 
-def _again(config: Config, letter: Letter) -> tuple[str, Outgoing]:
-    kafka = config.kafka
-    return dead_letter.redriven(letter, messages_topic=kafka.messages_topic, events_topic=kafka.events_topic)
+# --- Reading
 
 
-async def _send(producer: Any, letter_topic: str, going: list[tuple[Letter, str, Outgoing]]) -> None:
-    """Send the records in order, and the marks after Kafka has all records."""
-    for topic in dict.fromkeys(topic for _, topic, _ in going):
-        await producer.send(topic, [record for _, its_topic, record in going if its_topic == topic])
-    now_ms = time.time_ns() // 1_000_000
-    await producer.send(letter_topic, [dead_letter.mark(letter, now_ms) for letter, _, _ in going])
+class _Found(NamedTuple):
+    """A letter, and how many there are that are one with it."""
+
+    letter: Letter
+    copies: int
 
 
-def _wanted(
-    places: list[str] | None, action: str | None, rule: str | None, cause: str | None, since: int | None, again: bool
-) -> Wanted:
-    for place in places or ():
-        partition, _, offset = place.partition(":")
-        if not (partition.isdecimal() and offset.isdecimal()):
-            raise CommandError(f"expected partition:offset such as 3:42, found {place!r}")
-    return Wanted(frozenset(places or ()), action and action.removeprefix("s3:"), rule, cause, since, again)
+def _letters(config: Config, wanted: Wanted, *, runs: bool) -> Iterator[_Found]:
+    """The letters that are wanted, each once. The topic is read twice: copies and marks come after the letter they are about.
 
-
-def _letters(config: Config, wanted: Wanted) -> Iterator[Letter]:
-    """The selected letters. The topic is read twice, because the mark of a letter comes after the letter."""
+    `runs`: letters that differ in nothing but the run are told apart.
+    """
     from pipeline.connectors.kafka.reader import everything
 
-    topic = config.kafka.dead_letter_topic
-    marked: set[str] = set()
-    if not wanted.again:
-        found = (dead_letter.read(record) for record in everything(config.kafka, topic))
-        marked = {each for each in found if isinstance(each, str)}
-    for record in everything(config.kafka, topic, since_ms=wanted.since_ms):
+    topic, pipeline = config.kafka.dead_letter_topic, config.pipeline
+    folding = dead_letter.Folding(runs=runs)
+    places = set(wanted.places)
+    named: set[str] = set()
+    for record in everything(config.kafka, topic):
+        found = dead_letter.read(record)
+        folding.learn(found)
+        if isinstance(found, Letter) and found.place in places:
+            named.add(found.name_of_all_runs)
+    for record in everything(config.kafka, topic):
         letter = dead_letter.read(record)
-        if isinstance(letter, Letter) and letter.place not in marked and wanted.takes(letter):
-            yield letter
+        if not isinstance(letter, Letter) or not (copies := folding.last_of(letter)):
+            continue
+        ours = letter.failure is None or letter.failure.pipeline in ("", pipeline)
+        if (
+            ours
+            and (wanted.again or not folding.is_settled(letter))
+            and (not places or letter.name_of_all_runs in named)
+            and wanted.takes(letter)
+        ):
+            yield _Found(letter, copies)
 
 
 def _facts(letter: Letter) -> dict[str, Any]:
@@ -213,24 +240,25 @@ def _facts(letter: Letter) -> dict[str, Any]:
         "source": letter.source,
         "cause": letter.cause,
         "error": letter.error,
-        "origin": letter.origin and dict(zip(("topic", "partition", "offset"), letter.origin, strict=True)),
+        "row": "" if letter.failure is None or letter.failure.row is None else letter.failure.row,
+        "origin": letter.origin and dict(zip(("topic", "partition", "offset"), letter.origin, strict=False)),
         "value_bytes": len(letter.record.value or b""),
     }
     return {name: _shown(value) if isinstance(value, bytes) else value for name, value in facts.items() if value != ""}
 
 
 def _shown(value: bytes) -> dict[str, str]:
-    """A value for JSON, also if its bytes are not UTF-8."""
+    """Bytes that are not UTF-8, in JSON."""
     import base64
 
     return {"$b64": base64.b64encode(value).decode()}
 
 
-def _line(letter: Letter) -> str:
+def _line(letter: Letter, copies: int) -> str:
     whose = f"{letter.action}{'/' + letter.rule if letter.rule else ''}" if letter.action else letter.source
     return (
         f"{letter.place:>12}  {show_time(letter.record.timestamp)}  {whose:<20}  {letter.cause:<12}  "
-        f"{letter.error.splitlines()[0][:120] if letter.error else ''}"
+        f"{letter.error.splitlines()[0][:120] if letter.error else ''}{f'  ({copies} copies)' if copies > 1 else ''}"
     )
 
 

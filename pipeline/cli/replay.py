@@ -98,16 +98,20 @@ async def _replay(config: Config, name: str, wanted: _Wanted, into: str | None, 
             if wanted.since.offset is not None and span.first > wanted.since.offset:
                 talk.note(f"{span.topic}/{span.partition}: Kafka no longer has records before offset {span.first}")
         if into is None and job.writer is not None:
-            return await _make_cuts_again(config, job, spans, talk)
+            return await _make_cuts_again(config, job, spans, talk, stack)
         return await _write_again(job, await job.ranges(spans), talk)
 
 
-async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk: _Talk) -> int:
+async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk: _Talk, stack: AsyncExitStack) -> int:
     """Make the ledger's cuts of an aggregated action again, into the same keys."""
     from agents.operate.replay_in_place import Rewrite
+    from pipeline.connectors.kafka.producer import Producer
 
     assert job.writer is not None
-    again = Rewrite(config.kafka, job.writer)
+    producer = Producer(config.kafka, client_id="tidegate-replay")
+    await producer.connect()
+    stack.push_async_callback(producer.close, 10.0)
+    again = Rewrite(config, job.writer, producer)
     cuts = await again.cuts(spans)
     talk.begin("reading", sum(cut.entry.records for cut in cuts))
     planned = await again.plan(cuts, talk.progress)

@@ -106,6 +106,7 @@ class Entry:
     missing: tuple[Missing, ...] = ()  # offsets that Kafka had deleted before they were read
     topic_id: str = ""
     revision: int = 0  # of the configuration of whoever wrote this entry; never falls along a chain
+    run: str = ""  # the life of the lane that wrote it; its dead letters count, and no other run's (claims.py)
     original: str = ""  # digest of this entry before a replay wrote it anew; empty if none did
 
     def encode(self) -> bytes:
@@ -116,7 +117,7 @@ class Entry:
         for each in fields["objects"]:
             if not each["bucket"]:
                 del each["bucket"]
-        return _sealed(fields)
+        return sealed(fields)
 
     @property
     def digest(self) -> str:
@@ -137,7 +138,7 @@ class Start:
 
     def encode(self) -> bytes:
         """The beginning's bytes: the same beginning always gives the same ones."""
-        return _sealed(asdict(self))
+        return sealed(asdict(self))
 
     @property
     def digest(self) -> str:
@@ -178,7 +179,7 @@ _START: Final = {**_SEAL, **_types_of(Start)}
 Sealed = TypeVar("Sealed", Entry, Start)
 
 
-def _sealed(fields: dict[str, Any]) -> bytes:
+def sealed(fields: dict[str, Any]) -> bytes:
     """The bytes of a ledger object, with a checksum of all else in it: nobody changes one by hand without a trace."""
     fields = {"format": FORMAT, **fields}
     return orjson.dumps(

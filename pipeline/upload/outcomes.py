@@ -29,14 +29,17 @@ class Outcomes:
     def __init__(self) -> None:
         self._batches: list[tuple[Sequence[int], bytes]] = []
         self.records = 0
+        self.any_dead = False
 
     def add(self, offsets: Sequence[int], outcomes: bytes) -> None:
         """One batch: ascending offsets and their outcomes, of equal length."""
         self._batches.append((offsets, outcomes))
         self.records += len(offsets)
+        self.any_dead = self.any_dead or DEAD in outcomes
 
     def dead(self, dead: Sequence[int]) -> None:
         """Records that were counted as written turn out to be dead letters: ascending offsets, all of them known here."""
+        self.any_dead = self.any_dead or bool(dead)
         at = 0
         for number, (offsets, outcomes) in enumerate(self._batches):
             changed = bytearray(outcomes)
@@ -65,3 +68,4 @@ class Outcomes:
                 kept.append((offsets[begin:], outcomes[begin:]))
         self._batches = kept
         self.records = sum(len(offsets) for offsets, _ in kept)
+        self.any_dead = any(DEAD in outcomes for _, outcomes in kept)

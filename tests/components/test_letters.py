@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from typing import Any
 
 import pytest
 
-from tests.components.pipeline_parts import Make, Pipeline, aggregated, message
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message
+from tests.parts.waiting import wait_until
 
 pytestmark = pytest.mark.real
 
@@ -80,6 +84,86 @@ def test_letters_that_are_sent_again_arrive_once_where_they_were_missing(make: M
 def _late(text: bytes) -> list[dict[str, object]]:
     """Rows of letters that were sent again: the first rule gave no `at`."""
     return [row for row in map(json.loads, text.splitlines()) if "at" in row]
+
+
+def rows_of(pipeline: Pipeline, bucket: str, prefix: str) -> list[dict[str, Any]]:
+    """All rows below a prefix; an object of direct upload is one."""
+    keys = [key for key in pipeline.keys(bucket) if key.startswith(prefix)]
+    return [json.loads(line) for content in pipeline.objects(bucket, keys).values() for line in content.splitlines()]
+
+
+def sent_again(pipeline: Pipeline, *options: str) -> str:
+    """The last line of `redrive`."""
+    done = pipeline.command("dead-letter", "redrive", *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def redrive_and_kill(pipeline: Pipeline) -> None:
+    """A run that is killed as soon as the first record of it is in Kafka."""
+    before = sum(pipeline.ends().values())
+    command = [sys.executable, "-m", "pipeline.cli", "dead-letter", "redrive", "-c", str(pipeline.config())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as run:
+        wait_until(
+            lambda: run.poll() is not None or sum(pipeline.ends().values()) > before, 60, "a record that is sent again"
+        )
+        run.kill()
+
+
+def test_letters_of_workers_that_were_killed_are_written_once(make: Make) -> None:
+    """Two kills leave three letters of each failure. A killed redrive, two more and one `--again` later each row is there once.
+
+    Of each record one rule fails and another does not, in an aggregated and in a direct action.
+    """
+    bucket = "letters-killed"
+    pipeline = make(
+        actions={
+            "rows": aggregated(bucket, "rows/x.jsonl", seconds=600),
+            "each": direct(bucket, "each/${id}-${rule}.json", content="${.}"),
+        },
+        rules={
+            "wrong": (WRONG.replace("SELECT", "SELECT id, 'wrong' AS rule,"), ["rows", "each"]),
+            "good": ("SELECT id, payload.at AS at, 'good' AS rule FROM \"t/#\"", ["rows", "each"]),
+        },
+    )
+    pipeline.prepare(bucket)
+    payloads = [{"at": number, "n": "?" if number % 3 == 0 else number} for number in range(120)]
+    pipeline.produce([message(f"c{each['at'] % 5}", json.dumps(each).encode()) for each in payloads])
+    for kills in (1, 2):
+        worker = pipeline.worker()
+        wait_until(lambda kills=kills: _letters_of(pipeline, "rows") >= 40 * kills, 60, pipeline.tails)  # type: ignore[misc]
+        worker.kill()
+    pipeline.rules["wrong"] = MENDED.replace("SELECT", "SELECT id, 'wrong' AS rule,"), ["rows", "each"]
+    pipeline.worker()
+    pipeline.wait_for_no_lag("each")
+    wait_until(lambda: _letters_of(pipeline, "rows") >= 120, 60, pipeline.tails)
+    pipeline.stop()
+
+    listed = pipeline.command("dead-letter", "list", "--action", "rows", "--output", "jsonl")
+    planned = sent_again(pipeline, "--action", "rows", "--dry-run")
+    redrive_and_kill(pipeline)
+    first, second, again = sent_again(pipeline), sent_again(pipeline), sent_again(pipeline, "--again")
+    pipeline.worker()
+    pipeline.wait_for_no_lag("each")
+    pipeline.stop()  # which cuts the other
+
+    assert planned == "would send 40 dead letters again, left out 80 whose rows are not missing"
+    assert [json.loads(line)["copies"] for line in listed.stdout.splitlines()] == [3] * 40
+    assert second == "sent 0 dead letters again", first
+    assert again.startswith("sent "), again
+    expected = sorted((each["at"], rule) for each in payloads for rule in ("good", "wrong"))
+    for prefix in ("rows/", "each/"):
+        found = rows_of(pipeline, bucket, prefix)
+        assert len({row["id"] for row in found}) == 120
+        assert sorted((row.get("at", row.get("n", 0) // 2), row["rule"]) for row in found) == expected
+    proof = pipeline.command("verify", "--deep")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+
+
+def _letters_of(pipeline: Pipeline, action: str) -> int:
+    """How many letters of an action are in the topic, copies counted."""
+    found = [dict(letter.headers() or ()) for letter in pipeline.dead_letters()]
+    return sum(headers.get("dead_letter.action") == action.encode() for headers in found)
 
 
 def test_a_place_that_is_none_is_refused(make: Make) -> None:

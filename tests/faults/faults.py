@@ -45,6 +45,7 @@ class Faults:
     relieve: float = 0.0  # memory is short elsewhere, and this partition is cut
     jump_clock: float = 0.0  # wall clock and time stamps of records, back or forth by up to a day
     parts: bool = False  # objects are uploaded in parts
+    redrive: float = 0.0  # dead letters are sent again, some of them under a rule that takes what failed
 
     @classmethod
     def drawn(cls, seed: int, *, change_rule: bool = True) -> Faults:
@@ -74,6 +75,7 @@ class Faults:
             relieve=some(0.1),
             jump_clock=some(0.2),
             parts=chance.random() < 0.2,
+            redrive=some(0.3),
         )
 
 

@@ -51,12 +51,19 @@ def _compiled(
     action: Mapping[str, Any],
 ) -> CompiledAction:
     found = {schema: {"type": kind, "source": source} for schema, (kind, source) in (schemas or {}).items()}
+    return compile_action(configuration(name, statements, node, action, schemas=found), name)
+
+
+def configuration(
+    name: str, statements: Mapping[str, str], node: str, action: Mapping[str, Any], **others: Any
+) -> Config:
+    """A configuration of one action and its rules."""
     settings = {
         "pipeline": node,
         "kafka": {"bootstrap_servers": "127.0.0.1:9092"},
         "connectors": {"s3": {"store": {"host": "127.0.0.1"}}},
         "actions": {"s3": {name: {"connector": "store", **action}}},
         "rules": {rule: {"sql": sql, "actions": [f"s3:{name}"]} for rule, sql in statements.items()},
-        "schemas": found,
+        **others,
     }
-    return compile_action(Config.model_validate(settings), name)
+    return Config.model_validate(settings)

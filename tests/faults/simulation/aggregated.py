@@ -1,8 +1,14 @@
-"""The world of an aggregated action: changing rules, records with zero to two rows, and dead letters."""
+"""The world of an aggregated action: rules that change, records of one row, of two, of none, and dead letters.
+
+Where dead letters are sent again there is one rule more, which takes what failed. In the end all letters are sent under that one,
+and then each row is there once: nothing lost, nothing twice.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import itertools
 import json
 import random
 from collections.abc import Callable
@@ -12,23 +18,30 @@ from typing import Any, Final
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
+from agents.sinks.claims import Standings
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction
-from pipeline.record import Record
+from pipeline.record import Outgoing, Record
+from pipeline.redriven import Redriven, redriven
 from pipeline.rule import RuleSet
+from pipeline.upload import claims
 from tests.faults import checkers
 from tests.faults.faults import Faults
+from tests.faults.simulation.bucket import Link
+from tests.faults.simulation.operator import Operator
 from tests.faults.simulation.world import BYTES_BEYOND, BYTES_SHORT, Worker, World, kafka_record
-from tests.parts.actions import aggregated
+from tests.parts.actions import aggregated, configuration
 
 PLACE: Final = ("a", "mqtt.messages", 0)
 RECORDS: Final = 120
+MENDED: Final = 3  # number of the rule that takes what failed
+REDRIVES_MAX: Final = 10
 KEYS: Final = ("${g}/x.jsonl", "${g}/${datetime.hh}${datetime.mm}/x-${partition}-${offset}.e${epoch}.jsonl", "x.jsonl")
 
 
-def make_log(seed: int, records: int = RECORDS, *, plain: bool = False) -> list[Record]:
+def make_log(seed: int, records: int = RECORDS, *, plain: bool = False, dead: float = 0.04) -> list[Record]:
     """Records of three groups. `x` decides under which rules one is filtered; without `g` it is a dead letter.
 
     If `plain`, each has one row at most and none is a dead letter.
@@ -44,7 +57,7 @@ def make_log(seed: int, records: int = RECORDS, *, plain: bool = False) -> list[
         }
         if chance.random() < 0.1 and not plain:
             value["second"] = f"{offset}b"
-        if chance.random() < 0.04 and not plain:
+        if chance.random() < dead and not plain:
             value["x"] = 3
             del value["g"]
         log.append(kafka_record(offset, b"c%d" % chance.randrange(3), json.dumps(value).encode()))
@@ -53,11 +66,12 @@ def make_log(seed: int, records: int = RECORDS, *, plain: bool = False) -> list[
 
 @functools.cache
 def version(rule: int, key: str, compression: str) -> AggregatedAction:
-    """Rule number 0, 1 or 2: the higher, the more is filtered.
+    """Rule number 0, 1 or 2: the higher, the more is filtered. Small objects, a short interval; those of 2 are smaller still.
 
-    Small objects, a short interval; those of 2 are smaller still.
+    Number 3 filters as number 0 does, and a record that has no group is of group A.
     """
-    select = f'SELECT payload.g AS g, payload.n AS n, {{}} AS id, {rule} AS rule FROM "t/#" WHERE payload.x >= {rule}'
+    group = "payload.g" if rule != MENDED else "coalesce(payload.g, 'A')"
+    select = f'SELECT {group} AS g, payload.n AS n, {{}} AS id, {rule} AS rule FROM "t/#" WHERE payload.x >= {rule % 3}'
     statements = {
         "first": select.format("payload.id"),
         "second": select.format("payload.second") + " AND is_not_null(payload.second)",
@@ -78,13 +92,20 @@ class AggregatedWorld(World):
         log: list[Record] | None = None,
         compression: str = "none",
     ) -> None:
-        super().__init__(seed, log or make_log(seed), faults)
+        super().__init__(seed, log or make_log(seed, dead=0.2 if faults.redrive else 0.04), faults)
         self._lane_type = lane_type
         self._key = KEYS[seed % len(KEYS)]
-        self._versions = [version(rule, self._key, compression) for rule in range(3)]
+        self._versions = [version(rule, self._key, compression) for rule in range(MENDED + 1)]
         self._grouped = "${g}" in self._key
-        self._values = [json.loads(record.value or b"") for record in self.log]
-        self._dead_offsets = [n for n, value in enumerate(self._values) if self._grouped and "g" not in value]
+        self._produced = len(self.log)
+        self._dead_offsets = [n for n in range(self._produced) if self._grouped and "g" not in self._value(n)]
+        self._runs = itertools.count()
+        self._operator: Operator | None = None
+        if faults.redrive and self._dead_offsets:
+            self.rules_max = MENDED + 1
+            parameters = self._versions[0].parameters.model_dump()
+            config = configuration("a", self._versions[0].rules.statements, "sim", {"parameters": parameters})
+            self._operator = Operator(config, self.letters.records, self._take_again, self._standings, self.chance)
 
     def rules(self) -> RuleSet:
         return self._versions[self.rule].rules
@@ -97,10 +118,44 @@ class AggregatedWorld(World):
             name="a",
             action=action,
             store=PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
-            dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a")),
+            dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a"), pipeline="sim"),
             end_offset=self._end_offset,
+            name_run=lambda: f"run-{next(self._runs)}",
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
+
+    # --- Dead letters, sent again
+
+    async def operate(self) -> None:
+        if self._operator is not None and self.chance.random() < self.faults.redrive:
+            await self._operator.redrive(killed=0.3)
+
+    async def tell(self) -> None:
+        """The story; in the end all letters are sent again under the rule that takes what failed."""
+        await super().tell()
+        if self._operator is None:
+            return
+        self.rule = MENDED
+        for _ in range(REDRIVES_MAX):
+            kept = await self._operator.redrive(killed=0.0)
+            await self.heal()
+            if not kept and not self._operator.open_letters():
+                return
+        self.found.append(f"{len(self._operator.open_letters())} dead letters are open for ever")
+
+    def _standings(self) -> Standings:
+        store = PatientStore(Link(self.bucket, _always()), Attempts("a", cap_seconds=5.0))  # type: ignore[arg-type]
+        letters = DeadLetters(self.letters, "dead", "a", Attempts("a"))
+        return Standings(AggregatedWriter("a", self._versions[0], store, letters, self._end_offset))
+
+    def _take_again(self, sent: Outgoing) -> None:
+        self.log.append(
+            kafka_record(len(self.log), sent.key, sent.value, sent.headers)._replace(timestamp=sent.timestamp_ms)
+        )
+
+    def _value(self, offset: int) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.log[offset].value or b"")
+        return found
 
     async def _end_offset(self, partition: Partition) -> int:
         return self.end_offset
@@ -108,9 +163,12 @@ class AggregatedWorld(World):
     # --- What must hold
 
     def uncovered(self, offset: int) -> list[str]:
+        bucket = self.bucket.contents()
+        written = {row["n"] for key in checkers.named_objects(bucket) for row in checkers.rows_of(bucket[key])}
+        lost = self._dead(offset) - self.letters.offsets - (written if self._operator else set())
         return [
-            *checkers.covered(self.bucket.contents(), PLACE, offset),
-            *(f"dead letter {lost} is lost" for lost in sorted(self._dead(offset) - self.letters.offsets)),
+            *checkers.covered(bucket, PLACE, offset),
+            *(f"dead letter {each} is lost" for each in sorted(lost)),
         ]
 
     def wrongs(self) -> list[str]:
@@ -118,12 +176,15 @@ class AggregatedWorld(World):
         wrong = [
             *self.found,
             *checkers.unbroken_chain(bucket, PLACE, 0, len(self.log)),
-            *checkers.conservation(bucket, "n"),
+            *checkers.conservation(
+                bucket, "" if self._operator else "n"
+            ),  # letters of one record are records with one n
             *checkers.whole_objects(bucket),
             *checkers.rows_as_ruled(bucket, self._expected, "id"),
             *self._orphans(bucket),
             *checkers.created_once(self.bucket.history),
             *(f"row of {row['g']} in {key}" for key, row in self._misplaced(bucket)),
+            *self._dead_written_once(bucket),
         ]
         if self.faults.memory_short:
             wrong += checkers.bounds_kept({"held bytes": (self.most_held_bytes, BYTES_SHORT + BYTES_BEYOND)})
@@ -140,13 +201,29 @@ class AggregatedWorld(World):
     def _expected(self, cut: checkers.Cut) -> list[str]:
         """The rows of a cut's records under the rule that the cut names."""
         rule = [each.digest for each in self._versions].index(cut.fields["version"])
-        dead = self._dead(len(self.log))
         ids = []
         for offset in range(cut.fields["first"], cut.fields["next"]):
-            value = self._values[offset]
-            if value["x"] >= rule and offset not in dead:
-                ids += [value["id"], *([value["second"]] if "second" in value else [])]
+            value, again = self._value(offset), redriven(self.log[offset])
+            of_rules = {"first": value["id"], "second": value.get("second")}
+            if again is not None:
+                of_rules = {again.failure.rule: of_rules[again.failure.rule]} if self._carries(offset, again) else {}
+            if value["x"] >= rule % 3 and (rule == MENDED or not self._grouped or "g" in value):
+                ids += [each for each in of_rules.values() if each is not None]
         return ids
+
+    def _carries(self, offset: int, again: Redriven) -> bool:
+        """Whether the claim of a letter names the record at `offset`."""
+        claim = self.bucket.objects.get(claims.key("a", again.failure))
+        return claim is not None and json.loads(claim.body)["offset"] == offset
+
+    def _dead_written_once(self, bucket: dict[str, bytes]) -> list[str]:
+        """After all letters were sent again, each row that failed once is there once."""
+        if self._operator is None:
+            return []
+        rows = [row["id"] for key in checkers.named_objects(bucket) for row in checkers.rows_of(bucket[key])]
+        dead = [self._value(offset) for offset in self._dead_offsets]
+        expected = [each for value in dead for each in (value["id"], value.get("second")) if each is not None]
+        return [f"{rows.count(each)} times {each}, which failed once" for each in expected if rows.count(each) != 1]
 
     def _misplaced(self, bucket: dict[str, bytes]) -> list[tuple[str, dict[str, Any]]]:
         return [
@@ -155,6 +232,12 @@ class AggregatedWorld(World):
             for row in checkers.rows_of(content)
             if self._grouped and not key.startswith(f"{row['g']}/")
         ]
+
+
+def _always() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 def _epoch(key: str) -> int:

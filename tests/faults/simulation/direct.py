@@ -104,6 +104,9 @@ class DirectWorld(World):
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
 
+    async def operate(self) -> None:
+        """Nothing."""
+
     # --- What must hold
 
     def uncovered(self, offset: int) -> list[str]:

@@ -13,18 +13,21 @@ from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts
 from agents.sinks.attempts import Attempts, Result
 from agents.sinks.chain import Chain
-from agents.sinks.direct import DirectLane, DirectWriter, Put, Seen
+from agents.sinks.claims import Claims
+from agents.sinks.direct import DirectLane, DirectWriter, Put, RowOfRule, Seen
 from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import Suspect
 from pipeline.action import AggregatedAction
 from pipeline.errors import ConnectorError, RefusedError
 from pipeline.record import Record
+from pipeline.redriven import of_letter
 from pipeline.rule import RowBatch
 from pipeline.sql import Row
 from pipeline.template.object_key import GroupName
-from pipeline.upload import ledger
+from pipeline.upload import claims, ledger
 from pipeline.upload.buffer import Buffer, Group
+from pipeline.upload.claims import Standing
 from pipeline.upload.cut import TRANSITIONS, CutEvent, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd, Entry
 from pipeline.upload.outcomes import FILTERED, WRITTEN, Outcomes
@@ -157,6 +160,42 @@ class RaisesTheEpochAtEveryStop(AggregatedLane):
         self._chain = _ChainOfEpochs(writer, partition)
 
 
+class _TakesEachLetter(Claims):
+    async def kept(self, batch: RowBatch, begin: int, topic_id: str = "") -> RowBatch:
+        return replace(batch, redriven=[])
+
+
+class WritesALetterAsOftenAsItIsSent(AggregatedLane):
+    """No claims: each record that repeats a failure makes its rows."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._claims = _TakesEachLetter(writer)
+
+
+class CountsLettersOfEveryRun(AggregatedLane):
+    """All runs have one name, and so letters count whose records were read anew, under a rule that takes them."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._run = "one"
+
+
+class _ForgetsItsClaim(Claims):
+    async def _carries(self, record: Record, standing: Standing, topic_id: str) -> bool:
+        key = claims.key(self._writer.name, of_letter(record).failure)
+        there = await self._writer.store.get(self._writer.bucket, key) is not None
+        return not there and await super()._carries(record, standing, topic_id)
+
+
+class TakesItsOwnClaimForAnothers(AggregatedLane):
+    """A record that is read again makes no rows if its letter is claimed, by whichever record."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._claims = _ForgetsItsClaim(writer)
+
+
 class Unfenced(DirectWriter):
     """Objects are put over whatever is there."""
 
@@ -176,8 +215,8 @@ class ReplacesWhateverIsThere(DirectWriter):
 class SendsAnyKey(DirectWriter):
     """What a device has put into a key is not looked at."""
 
-    def render(self, row: Row, origin: Record, number: int) -> Put:
-        good = super().render({**row, "name": "it"}, origin, number)
+    def render(self, row: Row, origin: Record, number: int, made: RowOfRule) -> Put:
+        good = super().render({**row, "name": "it"}, origin, number, made)
         return good._replace(key=self._action.key.render_text(row))
 
 

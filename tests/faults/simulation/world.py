@@ -60,7 +60,8 @@ class Letters:
     @property
     def offsets(self) -> set[int]:
         """Where the dead letters came from."""
-        return {int(dict(record.headers)["dead_letter.offset"]) for record in self.records}
+        found = [dict(record.headers).get("dead_letter.offset") for record in self.records]
+        return {int(offset) for offset in found if offset is not None}  # those of marks have none
 
 
 class World(ABC):
@@ -74,6 +75,7 @@ class World(ABC):
         self.letters = Letters(self.chance, faults.refuse_letter)
         self.committed = 0
         self.rule = 0  # number of the rule that workers are started with
+        self.rules_max = 3
         self.found: list[str] = []  # what was wrong on the way
         self.most_held_bytes = 0
         self.workers: list[Worker] = []
@@ -93,6 +95,10 @@ class World(ABC):
     @abstractmethod
     def uncovered(self, offset: int) -> list[str]:
         """What must be durable before `offset` is committed, and is not."""
+
+    @abstractmethod
+    async def operate(self) -> None:
+        """What a person does at a step of the story."""
 
     @abstractmethod
     def wrongs(self) -> list[str]:
@@ -124,12 +130,13 @@ class World(ABC):
             if not self.workers or chance.random() < faults.replace:
                 await self._start()
             if chance.random() < faults.change_rule:
-                self.rule = chance.randrange(3)
+                self.rule = chance.randrange(self.rules_max)
             if chance.random() < faults.jump_clock:
                 jump_wall_clock(chance.uniform(-86_400, 86_400))
             for strikes, what in self._misfortunes():
                 if self.workers and chance.random() < strikes:
                     what(chance.choice(self.workers))
+            await self.operate()
             await asyncio.sleep(chance.random() * STEP_SECONDS)
             self._bury()
         self._read_at_once = True
@@ -188,6 +195,11 @@ class World(ABC):
             if self.committed == len(self.log):
                 return
         self.found.append(f"lag stays: committed {self.committed} of {len(self.log)}")
+
+    async def heal(self) -> None:
+        """Whoever starts from now on works without faults, until everything is committed."""
+        await self._finish()
+        await self.bucket.settle()
 
     async def read_again(self) -> None:
         """An operator sets the committed offset back to the beginning, and one worker reads all of it again."""
