@@ -19,7 +19,7 @@ from pipeline.errors import RetryableError
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.lanes import ROWS, aggregated_lane, direct_lane, write
 from tests.parts.part import S3Part
-from tests.parts.stores import connector
+from tests.parts.stores import connector, keys_in
 
 OPTIONS = {"ssl": {"enable": False}, "request_timeout": "400ms", "max_retries": 1}
 
@@ -93,7 +93,7 @@ async def test_aggregated_upload_holds_each_row_once(proxy: FaultyS3, clean: S3S
         lane = aggregated_lane(store, bucket)
         await write(lane)
 
-    content = [await clean.get(bucket, key) for key in [key async for key in clean.keys(bucket, "x/")]]
+    content = [await clean.get(bucket, key) for key in await keys_in(clean, bucket, "x/")]
     assert sorted(orjson.loads(line)["n"] for each in content for line in (each or b"").splitlines()) == list(
         range(ROWS)
     )

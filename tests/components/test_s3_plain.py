@@ -12,7 +12,7 @@ from pipeline.connectors.s3.store import S3Store
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.lanes import ROWS, aggregated_lane, direct_lane, write
 from tests.parts.part import S3Part
-from tests.parts.stores import connector
+from tests.parts.stores import connector, keys_in
 
 WAYS = {
     "ignores conditions": [Fault("ignore_condition", methods=("PUT",))],
@@ -64,7 +64,7 @@ async def test_aggregated_upload_looks_before_it_writes(plain: S3Store, bucket: 
         await write(lane)
         assert lane.durable == ROWS
 
-    content = [await plain.get(bucket, key) for key in [key async for key in plain.keys(bucket, "x/")]]
+    content = [await plain.get(bucket, key) for key in await keys_in(plain, bucket, "x/")]
     found = sorted(orjson.loads(line)["n"] for each in content for line in (each or b"").splitlines())
     assert found == list(range(ROWS))
     assert await plain.create(bucket, "taken", b"1", {}) is not None

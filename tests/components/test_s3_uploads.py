@@ -17,7 +17,7 @@ from tests.faults.simulation.world import kafka_record
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.lanes import aggregated_lane
 from tests.parts.part import S3Part
-from tests.parts.stores import MIB, connector
+from tests.parts.stores import MIB, connector, keys_in
 from tests.parts.waiting import until
 
 STEPS = {
@@ -122,13 +122,13 @@ async def test_an_action_that_is_stopped_in_mid_upload_aborts_it_and_goes_on_whe
     await asyncio.gather(running, return_exceptions=True)
 
     assert await store.uploads(bucket, "") == []
-    assert [key async for key in store.keys(bucket, "x/")] == []
+    assert await keys_in(store, bucket, "x/") == []
 
     proxy.heal()
     again = aggregated_lane(store, bucket, statements)
     content = offer(again)
     async with asyncio.timeout(30):
         await again.run()
-    (key,) = [key async for key in store.keys(bucket, "x/")]
+    (key,) = await keys_in(store, bucket, "x/")
     assert await store.get(bucket, key) == content
     assert await store.uploads(bucket, "") == []

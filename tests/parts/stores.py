@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.config import S3Connector
+from pipeline.connectors.s3.store import S3Store
 from tests.parts.part import S3Part
 
 MIB = 1 << 20
@@ -19,3 +20,13 @@ def connector(s3: S3Part, **changes: object) -> S3Connector:
         "transport_options": {"ssl": {"enable": False}},
     }
     return S3Connector.model_validate({**settings, **changes})
+
+
+async def keys_in(store: S3Store, bucket: str, prefix: str = "") -> list[str]:
+    """All keys with this prefix, in order."""
+    found: list[str] = []
+    more = True
+    while more:
+        page, more = await store.page(bucket, prefix, after=found[-1] if found else "")
+        found += page
+    return found

@@ -1,42 +1,77 @@
-"""The XML documents that a store answers with, read as the texts of their elements.
+"""The XML documents that a store answers with: one reader for errors, listings and uploads in parts.
 
-A proxy may answer in the store's place, with anything at all. So nothing raises: what is not XML has no texts, and one that
-breaks off has those before the break. A document type is refused with all that follows it, since S3 has none and entities
-can make gigabytes of a few bytes. What a namespace's prefix stands for does not matter.
+A proxy may answer in the store's place, with anything at all. So nothing raises: what is not XML has no texts, and a document
+that breaks off has the texts before the break and says that it is not whole. Whoever concludes something from what is *not*
+there, as a listing does, asks for a whole document. A document type is refused with all that follows it, since S3 has none and
+entities can make gigabytes of a few bytes. What a namespace's prefix stands for does not matter.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from html import escape
 from typing import Final, NamedTuple
 from xml.parsers import expat
 
-DOCUMENT_BYTES_MAX: Final = 4 << 20  # a page of a listing has 1,000 keys of at most 1,024 bytes, each escaped
+DOCUMENT_BYTES_MAX: Final = (
+    16 << 20
+)  # a page of a listing has 1,000 keys of at most 1,024 bytes, each of which may be escaped
 DEPTH_MAX: Final = 32
 
 
 class Text(NamedTuple):
-    """The text of an element that has no others in it, with the names of this one and of the one around it."""
+    """The text of an element that has no others in it, with the names of this one and of the one around it.
+
+    `number` tells the elements around apart: it is the same for all texts of one element.
+    """
 
     around: str
     name: str
     text: str
+    number: int
 
 
-class _Texts:
+class Document(NamedTuple):
+    """The texts of a document in their order, as far as it can be read; and whether that is all of it.
+
+    `root` is the name of its outermost element; empty if there is none.
+    """
+
+    root: str
+    texts: list[Text]
+    is_whole: bool
+
+    def text(self, name: str, *, around: str = "") -> str:
+        """The text of the first element of this name; empty when there is none. `around`: only within such an element."""
+        found = (each.text for each in self.texts if each.name == name and around in ("", each.around))
+        return next(found, "")
+
+    def elements(self, name: str) -> list[dict[str, str]]:
+        """The texts in each element of this name, by their own names."""
+        found: dict[int, dict[str, str]] = {}
+        for each in self.texts:
+            if each.around == name:
+                found.setdefault(each.number, {}).setdefault(each.name, each.text)
+        return list(found.values())
+
+
+class _Reading:
     """What expat calls while it reads."""
 
     def __init__(self) -> None:
         self.found: list[Text] = []
-        self._open: list[str] = []
+        self.root = ""
+        self._open: list[tuple[str, int]] = []
+        self._begun = 0
         self._pieces: list[str] = []
         self._is_leaf = False
 
     def start(self, name: str, attributes: object) -> None:
         if len(self._open) >= DEPTH_MAX:
             raise ValueError("expected a document of S3, found elements in elements in elements")
-        self._open.append(name.rpartition(":")[2])
+        self._begun += 1
+        own = name.rpartition(":")[2]
+        self.root = self.root or own
+        self._open.append((own, self._begun))
         self._pieces.clear()
         self._is_leaf = True
 
@@ -44,32 +79,29 @@ class _Texts:
         self._pieces.append(piece)
 
     def end(self, name: str) -> None:
-        own = self._open.pop()
+        own, _ = self._open.pop()
         if self._is_leaf:
-            self.found.append(Text(self._open[-1] if self._open else "", own, "".join(self._pieces).strip()))
+            around, number = self._open[-1] if self._open else ("", 0)
+            self.found.append(Text(around, own, "".join(self._pieces), number))
         self._is_leaf = False
 
     def doctype(self, *args: object) -> None:
         raise ValueError("expected a document of S3, found a document type")
 
 
-def texts(document: bytes) -> list[Text]:
-    """The texts of a document in their order, as far as it can be read."""
-    heard = _Texts()
+def read(document: bytes) -> Document:
+    """What can be read of a document."""
+    heard = _Reading()
     parser = expat.ParserCreate()
     parser.StartElementHandler = heard.start
     parser.CharacterDataHandler = heard.characters
     parser.EndElementHandler = heard.end
     parser.StartDoctypeDeclHandler = heard.doctype
-    # Not XML; an encoding that there is not; what `_Texts` refuses.
-    with suppress(expat.ExpatError, LookupError, ValueError):
+    try:
         parser.Parse(document[:DOCUMENT_BYTES_MAX], True)
-    return heard.found
-
-
-def text_of(document: bytes, name: str) -> str:
-    """The text of the first element of this name; empty when there is none."""
-    return next((found.text for found in texts(document) if found.name == name), "")
+    except (expat.ExpatError, LookupError, ValueError):  # not XML; an unknown encoding; what `_Reading` refuses
+        return Document(heard.root, heard.found, is_whole=False)
+    return Document(heard.root, heard.found, is_whole=len(document) <= DOCUMENT_BYTES_MAX)
 
 
 def completion(tags: list[str]) -> bytes:

@@ -10,7 +10,7 @@ import socket
 import ssl
 from typing import Final, NamedTuple, get_args
 
-from pipeline.connectors.s3.documents import texts
+from pipeline.connectors.s3.documents import read
 from pipeline.connectors.s3.meaning import meaning
 from pipeline.errors import ConnectorError, OperatorError, Part, RefusedError, RetryableError
 
@@ -59,11 +59,8 @@ class Described(NamedTuple):
 
 def describe(document: bytes) -> Described:
     """What the body of an answer says of an error: nothing, when it is not an error document."""
-    found: dict[str, str] = {}
-    for around, name, text in texts(document):
-        if around == "Error":
-            found.setdefault(name, text)
-    return Described(found.get("Code", ""), found.get("Message", ""), found.get("Region", ""))
+    found = read(document)
+    return Described(*(found.text(name, around="Error").strip() for name in ("Code", "Message", "Region")))
 
 
 def reason_of(error: BaseException) -> str:

@@ -8,11 +8,12 @@ Source: AWS, "Amazon S3 API Reference", ListObjectsV2 and ListMultipartUploads.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 
+from pipeline.connectors.s3.documents import read
 from pipeline.errors import RetryableError
 
 
@@ -52,53 +53,50 @@ def uploads_of(document: bytes) -> UploadPage:
     """The uploads of a page. Raises RetryableError for what is not a whole page."""
     page = _Page(document, "ListMultipartUploadsResult")
     uploads = [
-        Upload(page.key(each, "Key"), page.text(each, "UploadId"), page.time(each, "Initiated"))
+        Upload(page.key(each, "Key"), each.get("UploadId", ""), _time(each.get("Initiated", "")))
         for each in page.all("Upload")
     ]
     if not page.is_truncated:
         return UploadPage(uploads, None)
-    root = page.root
-    return UploadPage(
-        uploads,
-        {"key-marker": page.key(root, "NextKeyMarker"), "upload-id-marker": page.text(root, "NextUploadIdMarker")},
-    )
+    markers = {
+        "key-marker": page.key(page.own, "NextKeyMarker"),
+        "upload-id-marker": page.own.get("NextUploadIdMarker", ""),
+    }
+    return UploadPage(uploads, markers)
 
 
 class _Page:
-    """A document, read by the names of its elements whatever their namespace."""
+    """A whole document of this name. `own` are the texts that stand in no other element. Raises RetryableError for another."""
 
     def __init__(self, document: bytes, name: str) -> None:
-        if b"<!DOCTYPE" in document:  # S3 has none, and entities can make gigabytes of a few bytes
-            raise RetryableError("expected a listing, found a document type", reason="listing")
-        try:
-            self.root = ElementTree.fromstring(document)
-        except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two: an unknown encoding
+        self._document = found = read(document)
+        if not found.is_whole:
+            shown = document[:100].decode("utf-8", "replace")
+            raise RetryableError(f"expected a listing, found no whole XML document: {shown!a}", reason="listing")
+        if found.root != name:
+            raise RetryableError(f"expected a {name}, found {found.root[:100]}", reason="listing")
+        self.own = next(iter(found.elements(name)), {})
+        truncated = self.own.get("IsTruncated", "")
+        if truncated not in {"true", "false"}:
             raise RetryableError(
-                f"expected a listing, found no whole XML document: {error}", reason="listing"
-            ) from None
-        if self.root.tag.rpartition("}")[2] != name:
-            raise RetryableError(f"expected a {name}, found {self.root.tag[:100]}", reason="listing")
-        self._encoded = self.text(self.root, "EncodingType") == "url"
-        self.is_truncated = self.text(self.root, "IsTruncated") == "true"
+                f"expected a page that says whether it is truncated, found {truncated!a}", reason="listing"
+            )
+        self.is_truncated = truncated == "true"
+        self._encoded = self.own.get("EncodingType") == "url"
 
-    def all(self, name: str) -> list[ElementTree.Element]:
+    def all(self, name: str) -> list[dict[str, str]]:
         """The elements of this name, in their order."""
-        return self.root.findall(f"{{*}}{name}")
+        return self._document.elements(name)
 
-    def text(self, element: ElementTree.Element, name: str) -> str:
-        """The text of the element of this name; empty without one."""
-        return element.findtext(f"{{*}}{name}") or ""
-
-    def key(self, element: ElementTree.Element, name: str) -> str:
+    def key(self, element: Mapping[str, str], name: str) -> str:
         """A key as it is, also if the store encoded it."""
-        text = self.text(element, name)
+        text = element.get(name, "")
         return unquote_plus(text) if self._encoded else text
 
-    def time(self, element: ElementTree.Element, name: str) -> datetime:
-        """A time, in ISO 8601. Raises RetryableError for another text."""
-        text = self.text(element, name)
-        try:
-            found = datetime.fromisoformat(text)
-        except ValueError:
-            raise RetryableError(f"expected a time in {name}, found {text[:40]!r}", reason="listing") from None
-        return found
+
+def _time(text: str) -> datetime:
+    """A time, in ISO 8601. Raises RetryableError for another text."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise RetryableError(f"expected a time in Initiated, found {text[:40]!a}", reason="listing") from None

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Final, Literal, NamedTuple, Protocol
 
-from pipeline.connectors.s3.documents import completion, text_of
+from pipeline.connectors.s3.documents import completion, read
 from pipeline.connectors.s3.errors import classify, describe
 from pipeline.errors import ConnectorError, RetryableError
 
@@ -49,7 +49,7 @@ async def create_in_parts(
 ) -> str:
     """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
     begun = await request("POST", body=b"", headers=headers, query={"uploads": ""}, kind="object")
-    upload = text_of(begun.body, "UploadId")
+    upload = read(begun.body).text("UploadId").strip()
     if not upload:
         found = begun.body[:100].decode("utf-8", "replace")
         raise RetryableError(
@@ -67,7 +67,7 @@ async def create_in_parts(
         # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
         await asyncio.shield(_abort(request, upload, again=under_way))
         raise
-    return text_of(done.body, "ETag")
+    return read(done.body).text("ETag").strip()
 
 
 async def _abort(request: Request, upload: str, *, again: bool) -> None:

@@ -11,7 +11,7 @@ Credentials of roles and profiles are aioboto3's. Nothing here knows rows, rules
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -190,14 +190,6 @@ class S3Store:
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
         """Keys with `prefix` that sort after `after`, in order, a thousand at most; and whether there are more."""
         return keys_of((await self._wire.of_bucket("GET", bucket, keys_query(prefix, after, KEYS_AT_ONCE))).body)
-
-    async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        """All keys with `prefix` that sort after `after`, in order."""
-        more = True
-        while more:
-            found, more = await self.page(bucket, prefix, after=after)
-            for after in found:
-                yield after
 
     async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
         """Multipart uploads under way of keys with `prefix`."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.connectors.s3.documents import DOCUMENT_BYTES_MAX, completion, text_of, texts
+from pipeline.connectors.s3.documents import DOCUMENT_BYTES_MAX, completion, read
 from pipeline.connectors.s3.errors import describe
 
 ERROR = b"<Error><Code>AccessDenied</Code><Message>a &amp; b &lt;c&gt; &#x2713;</Message><Region>eu</Region></Error>"
@@ -70,7 +70,9 @@ def test_a_huge_document_is_read_to_a_limit() -> None:
     """A document has a bounded number of elements."""
     document = b"<r>" + b"<k>v</k>" * (DOCUMENT_BYTES_MAX // 4) + b"</r>"
 
-    assert len(texts(document)) <= DOCUMENT_BYTES_MAX // 8
+    found = read(document)
+    assert len(found.texts) <= DOCUMENT_BYTES_MAX // 8
+    assert not found.is_whole
 
 
 @given(st.one_of(st.binary(max_size=200), st.text("<>&;/!?[]CDATA x\"'=", max_size=200).map(str.encode)))
@@ -83,15 +85,16 @@ def test_no_bytes_raise(noise: bytes) -> None:
 @given(st.lists(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1), max_size=5))
 def test_the_document_that_completes_an_upload_is_xml(tags: list[str]) -> None:
     """Any ETag of a store goes back to the store unchanged."""
-    found = texts(completion(tags))
+    found = read(completion(tags))
 
-    assert [each.text for each in found if each.name == "ETag"] == tags
-    assert [each.text for each in found if each.name == "PartNumber"] == [str(n + 1) for n in range(len(tags))]
+    assert found.is_whole
+    assert [each["ETag"] for each in found.elements("Part")] == tags
+    assert [each["PartNumber"] for each in found.elements("Part")] == [str(n + 1) for n in range(len(tags))]
 
 
 def test_the_first_element_of_a_name_counts() -> None:
     """The first element of a name counts, and a missing one is empty."""
     document = b"<Result><UploadId>a&amp;b</UploadId><UploadId>c</UploadId></Result>"
 
-    assert text_of(document, "UploadId") == "a&b"
-    assert text_of(document, "Key") == ""
+    assert read(document).text("UploadId") == "a&b"
+    assert read(document).text("Key") == ""

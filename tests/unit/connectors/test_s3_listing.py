@@ -55,9 +55,23 @@ def test_uploads_are_listed_page_by_page() -> None:
         (KEYS % ("", "false")).encode()[:-30],
         b"<Error><Code>SlowDown</Code></Error>",
         b'<?xml version="1.0" encoding="none-such"?><ListBucketResult/>',
+        (KEYS % ("", "")).encode(),
+        (KEYS % ("", "false")).replace("<IsTruncated>false</IsTruncated>", "").encode(),
+        (KEYS % ("", "false")).encode() + b"<",
         b'<!DOCTYPE a [<!ENTITY e "x">]><ListBucketResult><Contents><Key>&e;</Key></Contents></ListBucketResult><',
     ],
-    ids=["document type", "empty", "html", "cut", "error", "encoding", "more behind"],
+    ids=[
+        "document type",
+        "empty",
+        "html",
+        "cut",
+        "error",
+        "encoding",
+        "no end",
+        "no word of an end",
+        "broken",
+        "more behind",
+    ],
 )
 def test_what_is_not_a_whole_page_is_an_error(document: bytes) -> None:
     """An incomplete page is an error and is requested again, because a short page would end the listing."""
