@@ -1,6 +1,7 @@
 """Compiles an action of the configuration into one frozen value with everything that decides which bytes get which key.
 
     compiled.py    the compiled action, now or under an older version
+    folders.py     folders of aggregated actions, which rows of direct ones stay out of
     headers.py     the headers of its objects
     origins.py     which columns of a message a field of a row was made of
     problems.py    the problems of all rules and actions of a configuration

@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from pipeline.action.folders import Folder, folders
 from pipeline.action.headers import RowHeaders, headers_of, ledger_headers
 from pipeline.config import AggregatedParameters, Config, DirectParameters
 from pipeline.config.base.section import statement_of
@@ -87,12 +88,16 @@ class DirectAction(CompiledAction):
     key: Template
     content: Template
     headers: RowHeaders
+    folders: tuple[Folder, ...]
 
     def render(self, row: Row) -> RenderedObject:
         """The object of a row. Raises RenderError."""
         bucket, key = self.bucket.render_text(row), self.key.render_text(row)
         if problem := bucket_problem(bucket) or key_problem(key):
             raise RenderError(problem)
+        for folder in self.folders:
+            if problem := folder.problem(bucket, key):
+                raise RenderError(problem)
         return RenderedObject(bucket, key, self.content.render(row), self.headers.render(row))
 
     @property
@@ -219,10 +224,10 @@ def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
     with placed(config), located(f"actions.s3.{name}"):
         if isinstance(action.parameters, AggregatedParameters):
             return _aggregated(common, action.parameters, schemas_of(config))
-        return _direct(common, action.parameters)
+        return _direct(common, action.parameters, folders(config, name))
 
 
-def _direct(common: _Common, parameters: DirectParameters) -> DirectAction:
+def _direct(common: _Common, parameters: DirectParameters, others: tuple[Folder, ...]) -> DirectAction:
     with located("parameters.bucket"):
         bucket = Template(parameters.bucket, missing="dead_letter")
         check_bucket(bucket)
@@ -233,7 +238,7 @@ def _direct(common: _Common, parameters: DirectParameters) -> DirectAction:
         content = Template(parameters.content, missing=parameters.missing)
     with located("parameters"):
         headers = RowHeaders(parameters)
-    return DirectAction(*common, parameters, bucket, key, content, headers)
+    return DirectAction(*common, parameters, bucket, key, content, headers, others)
 
 
 def _aggregated(

@@ -1,0 +1,49 @@
+"""The folders of aggregated actions, which no row of a direct action is led into by what a device sends.
+
+An aggregated action never replaces an object, so whoever takes one of its keys first stops it. Where the fixed text of a direct
+key itself lies in such a folder, that is what a person wants, and `tidegate check` warns of it. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from pipeline.config import AggregatedParameters, Config, DirectParameters
+from pipeline.template.object_key import literal_prefix
+
+_SLASHES: Final = re.compile(r"/{2,}")
+
+
+class Folder(NamedTuple):
+    """A folder of a bucket, with its slash, and the action whose objects lie there."""
+
+    bucket: str
+    prefix: str
+    action: str
+
+    def problem(self, bucket: str, key: str) -> str:
+        """What is wrong with an object here; empty if it lies elsewhere. Also `hot` is wrong: some stores keep files."""
+        if bucket != self.bucket:
+            return ""
+        tidied = _SLASHES.sub("/", key).lstrip("/") if "/" in key else key
+        if tidied.startswith(self.prefix) or self.prefix.startswith(f"{tidied}/"):
+            return f"expected a key outside of {self.prefix}, where the objects of s3:{self.action} lie, found {key[:80]!a}"
+        return ""
+
+
+def folders(config: Config, name: str) -> tuple[Folder, ...]:
+    """The folders that rows of this direct action stay out of."""
+    own = config.actions.s3[name]
+    assert isinstance(own.parameters, DirectParameters)
+    fixed = own.parameters.key.partition("${")[0]
+    found = []
+    for other, action in config.actions.s3.items():
+        theirs = action.parameters
+        connectors = [config.connectors.s3[each.connector] for each in (own, action)]
+        if not isinstance(theirs, AggregatedParameters) or len({(each.host, each.port) for each in connectors}) > 1:
+            continue
+        prefix = literal_prefix(theirs.key).rpartition("/")[0] + "/"
+        if prefix != "/" and "${" not in theirs.bucket and not fixed.startswith(prefix):
+            found.append(Folder(theirs.bucket, prefix, other))
+    return tuple(found)
