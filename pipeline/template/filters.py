@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.sql.runtime.jsontext import to_json, to_text
-from pipeline.sql.runtime.values import BadValueError, octets, shown
+from pipeline.sql.runtime.values import TEXT_LENGTH_MAX, BadValueError, octets, shown
 
 BUILT_IN: Final = (
     "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "join",
@@ -68,7 +68,11 @@ def _moment(value: Any, unit: str) -> datetime:
 @_filter
 def key_part(value: Any, replacement: str = "_") -> str:
     """Text as one part of an object key: everything but letters, digits and ! _ . * ' ( ) = - becomes `replacement`."""
-    text = _UNSAFE.sub(lambda _: replacement, to_text(value) if type(value) is not str else value)  # type: ignore[arg-type]
+    parts = _UNSAFE.split(to_text(value) if type(value) is not str else value)  # type: ignore[arg-type]
+    size = len(parts) * len(replacement)
+    if size > TEXT_LENGTH_MAX:
+        raise BadValueError(f"key_part: the result has {size} characters, expected at most {TEXT_LENGTH_MAX}")
+    text = replacement.join(parts)
     return text if text.strip(".") else replacement * max(1, len(text))
 
 

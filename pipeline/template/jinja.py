@@ -1,9 +1,9 @@
 """The Jinja side of templates: a sandbox in which only the row, a few filters and plain logic exist.
 
 No Python attribute or method can be reached, nothing can be called, and no global function is there: a name is a key of
-the row, a point is a step into it. What could make output without bound (repetition, powers, padding) is refused, and
-chance is left out, so that a template is a pure function of the row. Bytes pass through as surrogates and come out
-exact.
+the row, a point is a step into it. Repetition, powers and padding are refused. What grows (text that is joined, lists, output
+in loops) is counted while it is made (work.py). Chance is left out, so that a template is a pure function of the row. Bytes pass
+through as surrogates and come out exact.
 """
 
 from __future__ import annotations
@@ -15,26 +15,31 @@ from typing import Any, Final
 
 import jinja2
 import jinja2.meta
-import jinja2.nodes
 import jinja2.sandbox
+from jinja2 import nodes
 from jinja2.runtime import Context, LoopContext
 
 from pipeline.errors import RenderError, TemplateSyntaxError
-from pipeline.sql.runtime.jsontext import NotJsonError, from_json, to_text
+from pipeline.sql.runtime.jsontext import to_text
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, octets, text_of
 from pipeline.template.filters import BUILT_IN, FILTERS
-from pipeline.template.template import END, START
+from pipeline.template.template import END, START, quoted
+from pipeline.template.work import CHARACTERS_A_STEP, RESULT_CHARACTERS_MAX, Work, bounded_number, too_long
 
-RESULT_CHARACTERS_MAX: Final = 16_777_216
-INTEGER_BITS_MAX: Final = 4096
-STEPS_MAX: Final = 2_000_000
 _STEPS: Final = "__steps"
-_budget: Final[ContextVar[list[int]]] = ContextVar("template_steps")
+_JOINED: Final = "__joined"
+_BUILT: Final = "__built"
+_COMPARED: Final = "__compared"
+_work: Final[ContextVar[Work]] = ContextVar("template_work")
 _LOOP: Final = frozenset(
     ["index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"]
 )
 
-Lookup = Callable[[Mapping[str, Any], tuple[str, ...]], Any]
+Lookup = Callable[[Mapping[str, Any], tuple[str, ...], Callable[[Any], Any]], Any]
+# Characters that a filter goes through in one step.
+FILTERED_A_STEP: Final = 8
+# Filters that look at no more than one element.
+_QUICK: Final = frozenset(["count", "d", "default", "first", "last", "length"])
 
 
 class MissingValue(jinja2.Undefined):
@@ -47,7 +52,7 @@ class MissingValue(jinja2.Undefined):
 
 
 class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset(["*", "**", "%"])
+    intercepted_binops = frozenset(["+", "*", "**", "%"])
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, LoopContext) and attribute in _LOOP:
@@ -57,10 +62,7 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """One step into a value; a string on the way is read as JSON."""
         if type(obj) in (str, bytes) and type(argument) is str:
-            try:
-                obj = from_json(obj)
-            except NotJsonError:
-                obj = UNDEFINED
+            obj = _work.get().decoded(obj)
         found = UNDEFINED
         if type(obj) is dict:
             found = obj.get(argument, UNDEFINED)
@@ -69,11 +71,14 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=argument) if found is UNDEFINED else _shown_to_jinja(found)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Products and powers of numbers only, and only of such a size."""
+        """Products and powers of numbers only, and only of such a size; sums of anything, and only of such a size."""
+        if operator == "+":
+            _work.get().added(left, right)
+            return bounded_number(super().call_binop(context, operator, left, right))
         numbers = type(left) in (int, float) and type(right) in (int, float)
         if not numbers or (operator == "**" and (abs(left) > 1e6 or abs(right) > 100)):
             raise BadValueError(f"{operator} takes numbers of moderate size, found {left!r} and {right!r}"[:200])
-        return super().call_binop(context, operator, left, right)
+        return bounded_number(super().call_binop(context, operator, left, right))
 
     def is_safe_callable(self, obj: Any) -> bool:
         return bool(getattr(obj, "template_path", False))
@@ -88,11 +93,13 @@ def _finalize(context: Context, value: Any) -> str:
     """Each output as text; missing ones are noted."""
     if isinstance(value, jinja2.Undefined):
         context["__missing"].append(_name_of(value))
-        return str(context["__missing_text"])
-    if isinstance(value, str):
-        return value
-    text = to_text(value)
-    return text if type(text) is str else octets(text).decode(errors="surrogateescape")
+        text: Text = str(context["__missing_text"])
+    elif isinstance(value, str):
+        text = value
+    else:
+        text = to_text(value)
+    _work.get().write(len(text))
+    return text if isinstance(text, str) else octets(text).decode(errors="surrogateescape")
 
 
 def _name_of(value: Any) -> str:
@@ -114,8 +121,10 @@ def _environment() -> _Sandbox:
     )
     environment.globals.clear()
     known = {name: environment.filters[name] for name in BUILT_IN} | FILTERS
+    known |= {"join": _join, "replace": _replace, "sum": _sum}
     environment.filters = {name: _careful(name, call) for name, call in known.items()}
-    environment.filters[_STEPS] = _steps
+    environment.filters |= {_STEPS: _steps, _JOINED: _joined, _BUILT: _built, _COMPARED: _compared}
+    environment.tests = {name: _paid(call) for name, call in environment.tests.items()}
     return environment
 
 
@@ -128,24 +137,100 @@ def _careful(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         value = arguments[position]
         if isinstance(value, jinja2.Undefined) and name not in ("default", "d"):
             return value
-        _spend(len(value) if isinstance(value, str | list | dict) else 1)
-        return call(*arguments, **options)
+        work = _work.get()
+        work.spend(2 if name in _QUICK else 2 + work.weight(value) // FILTERED_A_STEP)
+        found = call(*arguments, **options)
+        return work.bounded(found) if isinstance(found, str | list) else found
 
     return filtered
 
 
-def _steps(items: Any) -> Iterator[Any]:
-    """The elements that a loop goes over, each paid for."""
+def _paid(call: Any) -> Callable[..., Any]:
+    """A test that pays for the size of what it looks at."""
+
+    @functools.wraps(call)
+    def tested(*arguments: Any) -> Any:
+        for value in arguments[-2:]:
+            _work.get().look_at(value)
+        return call(*arguments)
+
+    return tested
+
+
+def _steps(items: Any, nodes: int, characters: int) -> Iterator[Any]:
+    """The elements that a loop goes over, each paid for: the expressions in the loop's body, and its literal text."""
+    work = _work.get()
     for item in () if isinstance(items, jinja2.Undefined) else items:
-        _spend(1)
+        work.spend(1 + nodes)
+        work.write(characters)
         yield _shown_to_jinja(item)
 
 
-def _spend(steps: int) -> None:
-    budget = _budget.get()
-    budget[0] -= steps
-    if budget[0] < 0:
-        raise BadValueError(f"the template needs more than {STEPS_MAX} steps")
+def _joined(values: list[Any]) -> str:
+    """`~`: all as text, joined."""
+    work, texts, size = _work.get(), [], 0
+    for value in values:
+        work.bounded(value)
+        text = str(value)
+        size += len(text)
+        if size > RESULT_CHARACTERS_MAX:
+            raise too_long(size)
+        texts.append(text)
+    work.spend(1 + size // CHARACTERS_A_STEP)
+    return "".join(texts)
+
+
+def _built(value: Any) -> Any:
+    """A list or a map that stands in the template."""
+    return _work.get().bounded(value)
+
+
+def _compared(value: Any) -> Any:
+    """A side of a comparison, which may look at all of it."""
+    _work.get().look_at(value)
+    return value
+
+
+@jinja2.pass_environment
+def _join(environment: _Sandbox, value: Any, d: Any = "", attribute: Any = None) -> str:
+    """The texts of the elements, with `d` between them."""
+    separator = str(d)
+    pieces: list[Any] = []
+    for item in value:
+        if attribute is not None:
+            item = _attribute(environment, item, attribute)
+        pieces += [separator, item] if pieces else [item]
+        _work.get().spend(1)
+    return _joined(pieces)
+
+
+def _attribute(environment: _Sandbox, value: Any, attribute: Any) -> Any:
+    """What is at a path of keys and positions in an element."""
+    for part in str(attribute).split("."):
+        value = environment.getitem(value, int(part) if part.isdigit() else part)
+    return value
+
+
+def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
+    """The text with one part replaced by another, everywhere or so many times."""
+    text, old, new = str(value), str(old), str(new)
+    found = text.count(old) if count is None or count < 0 else min(count, text.count(old))
+    size = len(text) + found * (len(new) - len(old))
+    if size > RESULT_CHARACTERS_MAX:
+        raise too_long(size)
+    return text.replace(old, new, -1 if count is None else count)
+
+
+@jinja2.pass_environment
+def _sum(environment: _Sandbox, value: Any, attribute: Any = None, start: Any = 0) -> Any:
+    """The sum of the elements, each addition bounded as `+` is."""
+    total = start
+    for item in value:
+        if attribute is not None:
+            item = _attribute(environment, item, attribute)
+        _work.get().added(total, item)
+        total = bounded_number(total + item)
+    return total
 
 
 _ENVIRONMENT: Final = _environment()
@@ -161,37 +246,86 @@ class Expressions:
         try:
             tree = _ENVIRONMENT.parse(source)
             names = jinja2.meta.find_undeclared_variables(tree)
-            for loop in tree.find_all(jinja2.nodes.For):
-                loop.iter = jinja2.nodes.Filter(loop.iter, _STEPS, [], [], None, None)
-            code = _ENVIRONMENT.compile(tree)
+            code = _ENVIRONMENT.compile(counted(tree))
             self._template = jinja2.Template.from_code(_ENVIRONMENT, code, {}, None)
-        except (jinja2.TemplateError, RecursionError) as error:
+        except (
+            jinja2.TemplateError,
+            RecursionError,
+            SyntaxError,
+            MemoryError,
+        ) as error:  # Python's parser has limits too
             raise TemplateSyntaxError(
-                f"the template {text!r} is refused: {_message(error)}", line=getattr(error, "lineno", 0)
+                f"the template {quoted(text)} is refused: {_message(error)}", line=getattr(error, "lineno", 0)
             ) from None
         self.names = frozenset(names) - {"__path"}
 
     def render(self, row: Mapping[str, Any], missing_text: str, missing: list[str]) -> Text:
         """The text, or bytes where a value was not UTF-8. Appends to `missing`."""
 
+        work = Work()
+        found: dict[int, Any] = {}
+
         def path(number: int) -> Any:
-            placeholder = self._paths[number]
-            value = self._lookup(row, placeholder.keys)
-            if value is UNDEFINED:
-                return MissingValue(name=placeholder.name)
-            return _shown_to_jinja(value)
+            if number not in found:
+                placeholder = self._paths[number]
+                value = self._lookup(row, placeholder.keys, work.decoded)
+                found[number] = MissingValue(name=placeholder.name) if value is UNDEFINED else _shown_to_jinja(value)
+            return found[number]
 
         path.template_path = True  # type: ignore[attr-defined]
         names = {key: _shown_to_jinja(value) for key, value in row.items() if value is not UNDEFINED}
         names |= {"__path": path, "__missing": missing, "__missing_text": missing_text}
-        _budget.set([STEPS_MAX])
+        _work.set(work)
         try:
-            text = self._template.render(names)
+            text = "".join(self._template.generate(names))
         except (jinja2.TemplateError, BadValueError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            raise RenderError(f"the template {self._text!r} cannot be rendered: {_message(error)}") from error
+            raise RenderError(f"the template {quoted(self._text)} cannot be rendered: {_message(error)}") from error
         if len(text) > RESULT_CHARACTERS_MAX:
-            raise RenderError(f"the template {self._text!r} gives more than {RESULT_CHARACTERS_MAX} characters")
+            raise RenderError(f"the template {quoted(self._text)} cannot be rendered: {too_long(len(text))}")
         return text_of(text.encode(errors="surrogateescape"))
+
+
+def counted(tree: Any) -> Any:
+    """A template's tree in which all that grows, and all that looks at large values, is counted."""
+    _count_inside(tree)
+    for loop in tree.find_all(nodes.For):
+        body = [each for part in loop.body for each in (part, *_of_body(part))]
+        expressions = sum(isinstance(each, nodes.Expr) and not isinstance(each, nodes.TemplateData) for each in body)
+        characters = sum(len(each.data) for each in body if isinstance(each, nodes.TemplateData))
+        sizes = [nodes.Const(expressions), nodes.Const(characters)]
+        loop.iter = nodes.Filter(loop.iter, _STEPS, sizes, [], None, None)
+    return tree
+
+
+def _count_inside(node: Any) -> None:
+    for name, value in list(node.iter_fields()):
+        if isinstance(value, nodes.Node):
+            setattr(node, name, _replaced(value))
+        elif isinstance(value, list):
+            setattr(node, name, [_replaced(each) if isinstance(each, nodes.Node) else each for each in value])
+
+
+def _replaced(node: Any) -> Any:
+    """A node with what is in it counted, and itself, if it grows."""
+    _count_inside(node)
+    if isinstance(node, nodes.Concat):
+        return nodes.Filter(nodes.List(node.nodes), _JOINED, [], [], None, None)
+    if isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
+        return nodes.Filter(node, _BUILT, [], [], None, None)
+    if isinstance(node, nodes.Compare):
+        node.expr = nodes.Filter(node.expr, _COMPARED, [], [], None, None)
+        for operand in node.ops:
+            operand.expr = nodes.Filter(operand.expr, _COMPARED, [], [], None, None)
+    return node
+
+
+def _of_body(node: Any) -> Iterator[Any]:
+    """What is in a node, but for the loops in it, which count for themselves."""
+    if isinstance(node, nodes.For):
+        return
+    for child in node.iter_child_nodes():
+        yield child
+        yield from _of_body(child)
 
 
 def _message(error: BaseException) -> str:

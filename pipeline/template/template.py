@@ -15,19 +15,24 @@ This file knows rows. It does not know keys, buckets or actions. Source: the dia
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from pipeline.errors import RenderError, TemplateSyntaxError
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json, to_text
-from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, octets, text_of
+from pipeline.sql.runtime.values import TEXT_LENGTH_MAX, UNDEFINED, BadValueError, Text, octets, text_of
 
 if TYPE_CHECKING:
     from pipeline.template.jinja import Expressions
 
+Decode = Callable[[Any], Any]
 Missing = Literal["undefined", "empty", "null", "dead_letter"]
 
 TEMPLATE_CHARACTERS_MAX: Final = 1_048_576
+# Fewer pieces than this are too few to make much of what they hold.
+MANY_PIECES: Final = 16
+# How much of a template an error shows.
+SHOWN_CHARACTERS: Final = 200
 MISSING_TEXT: Final[Mapping[str, str]] = {
     "undefined": "undefined",
     "empty": "",
@@ -95,7 +100,7 @@ class Template:
         rendered, missing = self._rendered(row)
         self._refuse(missing)
         if type(rendered) is not str:
-            raise RenderError(f"the template {self.text!r} gives bytes that are not UTF-8: {rendered[:80]!r}")
+            raise RenderError(f"the template {quoted(self.text)} gives bytes that are not UTF-8: {rendered[:80]!r}")
         return rendered
 
     def render_checked(self, row: Mapping[str, Any]) -> tuple[bytes, list[str]]:
@@ -105,16 +110,22 @@ class Template:
 
     def _refuse(self, missing: list[str]) -> None:
         if missing and self._missing == "dead_letter":
-            raise RenderError(f"the template {self.text!r} needs {', '.join(missing)}, which the row does not have")
+            names = ", ".join([*dict.fromkeys(missing)][:10])[:1000]
+            raise RenderError(f"the template {quoted(self.text)} needs {names}, which the row does not have")
 
     def _rendered(self, row: Mapping[str, Any]) -> tuple[Text, list[str]]:
         missing: list[str] = []
         try:
             if self._expressions is not None:
                 return self._expressions.render(row, self._missing_text, missing), missing
-            texts = [piece if type(piece) is str else self._value(piece, row, missing) for piece in self._pieces]
+            decode = once() if len(self._pieces) > 1 else decoded_text
+            texts = [
+                piece if type(piece) is str else self._value(piece, row, missing, decode) for piece in self._pieces
+            ]
+            if len(texts) > MANY_PIECES and (size := sum(map(len, texts))) > TEXT_LENGTH_MAX:
+                raise BadValueError(f"it makes text of {size} characters, expected at most {TEXT_LENGTH_MAX}")
         except (BadValueError, RecursionError) as error:
-            raise RenderError(f"the template {self.text!r} cannot be rendered: {error}") from error
+            raise RenderError(f"the template {quoted(self.text)} cannot be rendered: {error}") from error
         if len(texts) == 1:
             return texts[0], missing
         try:
@@ -122,8 +133,8 @@ class Template:
         except TypeError:
             return text_of(b"".join(map(octets, texts))), missing
 
-    def _value(self, piece: Any, row: Mapping[str, Any], missing: list[str]) -> Text:
-        value = lookup(row, piece.keys)
+    def _value(self, piece: Any, row: Mapping[str, Any], missing: list[str], decode: Decode) -> Text:
+        value = lookup(row, piece.keys, decode)
         if type(value) is str:
             return value
         if value is UNDEFINED:
@@ -139,8 +150,34 @@ class Template:
         return frozenset(names | self._expressions.names if self._expressions else names)
 
 
-def lookup(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-    """The value at a path of keys, or `undefined`. One string on the way is read as JSON."""
+def quoted(text: str) -> str:
+    """A template's text, or its beginning, for an error."""
+    return repr(text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…")
+
+
+def once() -> Decode:
+    """A `decoded_text` that reads each string once, for one row: `${payload.a} ${payload.b}` read the same one."""
+    known: dict[int, tuple[Any, Any]] = {}  # by identity: the string, which is kept, and its value
+
+    def decode(text: Any) -> Any:
+        found = known.get(id(text))
+        if found is None:
+            found = known[id(text)] = text, decoded_text(text)
+        return found[1]
+
+    return decode
+
+
+def decoded_text(text: Any) -> Any:
+    """A string as the JSON that it holds, `undefined` if it holds none."""
+    try:
+        return from_json(text)
+    except NotJsonError:
+        return UNDEFINED
+
+
+def lookup(row: Mapping[str, Any], keys: tuple[str, ...], decode: Decode = decoded_text) -> Any:
+    """The value at a path of keys, or `undefined`. One string on the way is read as JSON, by `decode`."""
     if not keys:
         return row if type(row) is dict else dict(row)
     value = row.get(keys[0], UNDEFINED)
@@ -148,10 +185,7 @@ def lookup(row: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     for key in keys[1:]:
         if not decoded and (type(value) is str or type(value) is bytes):
             decoded = True
-            try:
-                value = from_json(value)
-            except NotJsonError:
-                return UNDEFINED
+            value = decode(value)
         value = value.get(key, UNDEFINED) if type(value) is dict else UNDEFINED
     return value
 
