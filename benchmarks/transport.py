@@ -285,9 +285,11 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
     class Counted(RuleSet):
         """Starts the clock. Reads no fields of records if it only counts."""
 
-        def evaluate(self, records: Any, bytes_max: int = sys.maxsize) -> RowBatch:
+        def evaluate(self, records: Any, bytes_max: int = sys.maxsize, **how: Any) -> RowBatch:
             meter.begin()
-            return super().evaluate(records, bytes_max) if workload == "rules" else RowBatch(records, self.digest)
+            return (
+                super().evaluate(records, bytes_max, **how) if workload == "rules" else RowBatch(records, self.digest)
+            )
 
     kafka = KafkaConfig(bootstrap_servers=servers, messages_topic=TOPIC, events_topic=TOPIC)
     rules = Counted({"r": STATEMENT}, node="benchmark")

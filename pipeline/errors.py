@@ -9,8 +9,9 @@
     ├── SqlError                 BAD_REQUEST          author       no   a statement is refused before its rule runs
     ├── TemplateSyntaxError      BAD_REQUEST          author       no   a template is refused before its action runs
     ├── BadValueError            BAD_REQUEST          author       no   an operator of the rule language cannot take a value
-    │   └── NotJsonError         BAD_REQUEST          author       no   a text is not JSON
-    │       └── PayloadNotJsonError BAD_REQUEST       author       no   this text is the payload
+    │   ├── NotJsonError         BAD_REQUEST          author       no   a text is not JSON
+    │   │   └── PayloadNotJsonError BAD_REQUEST       author       no   this text is the payload
+    │   └── TimeOverError        BAD_REQUEST          author       no   a jq program took longer than it may
     ├── RecordError              BAD_REQUEST          author       no   one record cannot be handled: it becomes a dead letter
     │   ├── EvaluationError      BAD_REQUEST          author       no   a rule could not be evaluated on it
     │   ├── RenderError          BAD_REQUEST          author       no   a key, bucket or content could not be rendered

@@ -22,12 +22,15 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from pipeline import record as fields
+from pipeline.circuits import Circuits
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, of_letter, row_of
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
+from pipeline.sql.runtime.sandbox import Sandbox
 from pipeline.sql.runtime.schemas import SchemaText, build
+from pipeline.sql.runtime.values import TimeOverError
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000
@@ -68,13 +71,15 @@ class RowBatch:
     `redriven` are the records that were sent again for a rule of this set.
 
     `rest` are the records after these, which are to be evaluated yet. `size_bytes` is what the rows and dead letters may take,
-    reckoned rather high. `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records
+    reckoned rather high. `suspended` are rules that are not tried for a while from now on.
+    `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records
     that the rule wanted, and `no_result` those of them that gave no row.
     """
 
     records: Sequence[Record]
     rules: str = ""
     rest: Sequence[Record] = ()
+    suspended: list[str] = field(default_factory=list)
     size_bytes: int = 0
     rows: list[Row] = field(default_factory=list)
     origins: list[Record] = field(default_factory=list)
@@ -129,7 +134,7 @@ class RuleSet:
         self.node = node
         named = sorted((name, tuple(text)) for name, text in (schemas or {}).items())
         self.digest = hashlib.sha256(orjson.dumps([sorted(rules.items()), named])).hexdigest()
-        context = context_with(schemas or {})
+        self._context = context = context_with(schemas or {})
         self._index: TopicIndex[RuleProgram] = TopicIndex()
         self.topics: set[str] = set()
         programs = []
@@ -141,6 +146,7 @@ class RuleSet:
                 self.topics.add(topic_filter)
                 self._index.add(topic_filter, RuleProgram(rule_id, program))
         share_payload(programs)
+        self._programs = programs
         columns = _union(programs)
         self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
@@ -157,8 +163,28 @@ class RuleSet:
         """Whether any FROM names a topic filter of messages."""
         return any(not topic.startswith("$events/") for topic in self.topics)
 
-    def evaluate(self, records: Sequence[Record], bytes_max: int = sys.maxsize) -> RowBatch:
-        """The rows of a record batch, or of its first records, until their rows take `bytes_max`. Never raises for a record."""
+    @property
+    def waits(self) -> bool:
+        """Whether any rule waits for another process: such rules are better evaluated in a thread."""
+        return any(program.waits for program in self._programs)
+
+    def interrupt(self) -> None:
+        """Let an evaluation in a thread end soon. What it gives then is not to be used."""
+        self._context.sandbox.interrupt()
+
+    def evaluate(
+        self,
+        records: Sequence[Record],
+        bytes_max: int = sys.maxsize,
+        *,
+        circuits: Circuits | None = None,
+        ended: Callable[[], bool] | None = None,
+    ) -> RowBatch:
+        """The rows of a record batch, or of its first records, until their rows take `bytes_max` or `ended`.
+
+        `circuits` say which rules are not tried, and are told which ran out of time. Never raises for a record.
+        """
+        circuits = Circuits() if circuits is None else circuits
         batch = RowBatch(records, self.digest)
         alike: Programs = ()  # what the last records wanted, all the same
         run = 0  # how many these were
@@ -197,8 +223,8 @@ class RuleSet:
             else:
                 _count(batch.matched, alike, run)
                 alike, run = found, 1
-            size_bytes += self._run(found, Event(columns, record.timestamp, record), record, batch)
-            if size_bytes >= bytes_max:
+            size_bytes += self._run(found, Event(columns, record.timestamp, record), record, batch, circuits)
+            if size_bytes >= bytes_max or (ended is not None and ended()):
                 break
         _count(batch.matched, alike, run)
         batch.size_bytes = size_bytes
@@ -207,15 +233,20 @@ class RuleSet:
             batch.records = records[: len(records) - len(batch.rest)]
         return batch
 
-    def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch) -> int:
+    def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch, circuits: Circuits) -> int:
         """Evaluate the programs that want a record; the bytes that its rows may take."""
         size_bytes, before = 0, len(batch.rows)
         for rule_id, program in found:
             if self._metadata:
                 event.columns["metadata"] = {"rule_id": rule_id}
+            if circuits and program.waits and (refusal := circuits.refusal(rule_id, record)):
+                size_bytes += self._dead(batch, record, EvaluationError.cause, refusal, rule_id)
+                continue
             try:
                 rows = program.evaluate(event)
             except RecordError as error:
+                if type(error.__cause__) is TimeOverError and circuits.late(rule_id, record):
+                    batch.suspended.append(rule_id)
                 size_bytes += self._dead(batch, record, error.cause, str(error), rule_id)
                 continue
             if not rows:
@@ -288,7 +319,7 @@ def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_C
     for name, schema in sorted(schemas.items()):
         with located(f"schemas.{name}"):
             built[name] = build(*schema)
-    return replace(context, schemas=built)
+    return replace(context, schemas=built, sandbox=Sandbox())
 
 
 def _count(matched: dict[str, int], programs: Programs, records: int) -> None:

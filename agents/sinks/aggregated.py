@@ -30,6 +30,7 @@ from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
 from agents.sinks.lane import Lane, Partition, QueuedBatch
 from pipeline.action import AggregatedAction
+from pipeline.circuits import Circuits
 from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
 from pipeline.log import get_logger
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
@@ -266,6 +267,7 @@ class AggregatedLane(Lane):
         self._take_up(following)
         self._cut.entered(entry, following.limits)
         self._opened_at = _now() if self._cut.outcomes.records else None
+        self.circuits = Circuits()  # as whoever goes on from here would have them
         self._on_room()
 
     # --- 4. Store

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from agents.metrics import HELD_BYTES, LAG
-from agents.sinks.pieces import Pace
+from agents.sinks.pieces import Pace, RulesThread
+from pipeline.circuits import Circuits
 from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.rule import RowBatch, RuleSet
@@ -75,6 +76,7 @@ class Lane:
         self._woken = False
         self._taking = asyncio.Lock()
         self._pace = Pace()
+        self.circuits = Circuits()
         self.drained = asyncio.Event()
 
     @property
@@ -183,9 +185,12 @@ class Lane:
             return
         await asyncio.sleep(0)  # other lanes, and other actions, in between
         batch, size_bytes, counted = self._queue[0]
-        self.queued_bytes -= batch.size_bytes
-        batch = self._pace.piece(self.rules, [*batch.records, *batch.rest])
-        self.queued_bytes += batch.size_bytes
+        made_bytes, records = batch.size_bytes, [*batch.records, *batch.rest]
+        if self.rules.waits and self.lanes:
+            batch = await self.lanes.thread.piece(self.rules, records, self.circuits)
+        else:
+            batch = self._pace.piece(self.rules, records)
+        self.queued_bytes += batch.size_bytes - made_bytes
         if self.lanes and batch.next_offset > counted:
             self.lanes.count(batch)
         self._queue[0] = QueuedBatch(batch, size_bytes, max(counted, batch.next_offset))
@@ -240,6 +245,7 @@ class Lanes:
         self._lanes: dict[tuple[str, int], RunningLane] = {}
         self._held = HELD_BYTES.labels(action)
         self._pace = Pace()
+        self.thread = RulesThread(action)
 
     def assign(self, partitions: Iterable[tuple[str, int]]) -> None:
         """Open a lane for each partition."""
@@ -287,7 +293,7 @@ class Lanes:
 
     def rows(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
         """The rows of the first records of a batch that was fetched, as far as there is room; a lane goes on with the rest."""
-        if self.held_bytes >= self._bytes_max:
+        if rules.waits or self.held_bytes >= self._bytes_max:
             return RowBatch((), rest=records)
         batch = self._pace.piece(rules, records)
         self.count(batch)
@@ -356,6 +362,7 @@ class Lanes:
         """Stop all lanes where they are. What fails on the way is not asked for any more."""
         tasks = [task for _, task in self._lanes.values()]
         self.revoke(self.partitions())
+        self.thread.end()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self.failed.done() and not self.failed.cancelled():
             self.failed.exception()

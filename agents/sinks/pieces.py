@@ -10,9 +10,14 @@ This file knows no lanes: who may make rows now, and who waits, is lane.py's bus
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from pipeline.circuits import WINDOW_MS, Circuits
+from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.rule import RowBatch, RuleSet
 
@@ -20,6 +25,10 @@ PIECE_BYTES_MAX: Final = 1 << 20
 PIECE_RECORDS_MAX: Final = 10_000
 # What others on this event loop may have to wait for a piece.
 PIECE_SECONDS_MAX: Final = 0.05
+# What other partitions of an action may have to wait for its thread.
+TURN_SECONDS_MAX: Final = 0.25
+
+log = get_logger("tidegate.action")
 
 
 class Pace:
@@ -44,6 +53,42 @@ class Pace:
             self.records_max = max(1, min(records, self.records_max) // 2)
         elif seconds < PIECE_SECONDS_MAX / 4:
             self.records_max = min(PIECE_RECORDS_MAX, self.records_max * 2)
+
+
+class RulesThread:
+    """The thread of an action whose rules wait for another process. There is one, since they wait for one process.
+
+    Partitions take turns in it. An event loop that waits for jq would answer nobody, neither Kafka nor a signal to stop.
+    """
+
+    def __init__(self, action: str) -> None:
+        self._action = action
+        self._thread: ThreadPoolExecutor | None = None
+        self._rules: set[RuleSet] = set()  # that were evaluated in it
+        self._stopped = threading.Event()
+
+    async def piece(self, rules: RuleSet, records: Sequence[Record], circuits: Circuits) -> RowBatch:
+        """The rows of the first records, as far as the time of a turn reaches."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rules {self._action}")
+        self._rules.add(rules)
+        batch = await asyncio.get_running_loop().run_in_executor(self._thread, self._piece, rules, records, circuits)
+        for rule in batch.suspended:
+            log.warning("rule.suspended", action=self._action, rule=rule, seconds=WINDOW_MS // 1000)
+        return batch
+
+    def _piece(self, rules: RuleSet, records: Sequence[Record], circuits: Circuits) -> RowBatch:
+        end = time.monotonic() + TURN_SECONDS_MAX
+        over = lambda: self._stopped.is_set() or time.monotonic() > end  # noqa: E731
+        return rules.evaluate(records, PIECE_BYTES_MAX, circuits=circuits, ended=over)
+
+    def end(self) -> None:
+        """Without waiting for it: what it makes now is not used."""
+        self._stopped.set()
+        for rules in self._rules:
+            rules.interrupt()
+        if self._thread is not None:
+            self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _now() -> float:

@@ -59,14 +59,27 @@ class Program:
 
     `text`: the statement. `topics`: its FROM sources, which the caller matches. `columns`: the event columns that the
     statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `source`: the Python
-    code, for people. `weight`: what its rows may take.
+    code, for people. `weight`: what its rows may take. `waits`:
+    whether it waits for another process, so that it is better evaluated in a thread.
 
     `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None if WHERE is false. It
     raises EvaluationError. The caller checks that the event matches FROM. Rows share values with the event and with each
     other: read them, do not change them.
     """
 
-    __slots__ = ("_namespace", "_spans", "columns", "evaluate", "keys", "source", "text", "topics", "tree", "weight")
+    __slots__ = (
+        "_namespace",
+        "_spans",
+        "columns",
+        "evaluate",
+        "keys",
+        "source",
+        "text",
+        "topics",
+        "tree",
+        "waits",
+        "weight",
+    )
 
     evaluate: Callable[[Event], list[Row] | None]
 
@@ -77,6 +90,7 @@ class Program:
         self.text = text
         self.tree = tree
         self.weight = weight_of(tree)
+        self.waits = "jq" in compiler.called
         self.topics = tree.sources
         self.columns = None if compiler.columns is None else frozenset(compiler.columns)
         self.keys = frozenset(compiler.keys)

@@ -20,8 +20,8 @@ from pipeline.sql.syntax.lexer import error_at
 class Bookkeeping:
     """The state of one statement. `namespace` collects the functions and constants that its code needs.
 
-    `columns` are the columns that the code reads so far (None: all); `keys` are those of the payload. In a condition
-    (`in_condition`), functions of the message give undefined, as in the dialect.
+    `columns` are the columns that the code reads so far (None: all); `keys` are those of the payload, `called`
+    the functions that it calls. In a condition (`in_condition`), functions of the message give undefined, as in the dialect.
     """
 
     def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any]) -> None:
@@ -34,6 +34,7 @@ class Bookkeeping:
         self.loaded = False
         self.uses_chance = False
         self.keys: set[str] = set()
+        self.called: set[str] = set()
         self.in_condition = False
         self.label = 1
         self._locals = 0

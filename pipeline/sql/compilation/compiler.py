@@ -321,6 +321,7 @@ class Compiler(Bookkeeping):
             arguments.insert(0, py("c", self.label, c=self.bind(self.context, "context")))
         for column in MESSAGE_COLUMNS.get(declared.name, ()):
             self.reads(column)
+        self.called.add(declared.name)
         self.namespace[f"call_{declared.name}"] = declared.call
         return call(f"call_{declared.name}", arguments, self.label)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import function
-from pipeline.sql.runtime import sandbox
+from pipeline.sql.runtime.event import Context
 from pipeline.sql.runtime.jsontext import from_json, to_json
 from pipeline.sql.runtime.values import Text, octets, refuse
 
@@ -20,8 +20,9 @@ TIME_LIMIT_MS_MAX: Final = 10_000
 @function(
     "jq(program: binary, json: any[, timeout_ms: integer]) -> list",
     examples=(("jq('.a+1', '{\"a\":5}')", "[6]"), ("jq('.[]', payload.list)", "[1, 2, 300]")),
+    reads="context",
 )
-def jq(program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
+def jq(context: Context, program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
     """All outputs of a jq program on JSON text, or on any other value. Raises for a bad program, for text that is not
     JSON, for an error inside the program, and after the time limit. The limit is 1 second, or `timeout_ms` up to 10
     seconds.
@@ -33,5 +34,5 @@ def jq(program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
         document = octets(json)
     else:
         document = to_json(json)
-    answer = sandbox.run_jq(octets(program), document, min(timeout_ms, TIME_LIMIT_MS_MAX) / 1000)
+    answer = context.sandbox.run_jq(octets(program), document, min(timeout_ms, TIME_LIMIT_MS_MAX) / 1000)
     return from_json(answer)  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.sql.runtime.jsontext import DEEP_BYTES_MIN, NotJsonError, from_json, may_be_deep
+from pipeline.sql.runtime.sandbox import Sandbox
 from pipeline.sql.runtime.shape import Shape
 from pipeline.sql.runtime.values import UNDEFINED, Row, text_of
 
@@ -117,6 +118,7 @@ class Context:
     store: dict[Any, Any] = field(default_factory=dict)
     process: dict[Any, Any] = field(default_factory=dict)
     schemas: dict[str, Any] = field(default_factory=dict)
+    sandbox: Sandbox = field(default_factory=Sandbox)
     read_variables: dict[str, str] = field(default_factory=dict)
 
     def variable(self, name: str) -> str:

@@ -10,7 +10,6 @@ an answer begins with `+` and a JSON list, or `-` and a message.
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import select
@@ -19,10 +18,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from contextlib import suppress
 from typing import IO, Any, Final
 
-from pipeline.sql.runtime.values import BadValueError
+from pipeline.sql.runtime.values import BadValueError, TimeOverError
 
 MEMORY_BYTES_MAX: Final = 1 << 30
 ANSWER_BYTES_MAX: Final = 16_777_216
@@ -88,39 +88,47 @@ class Child:
         return pipe
 
 
-_lock = threading.Lock()
-_child: Child | None = None
+class Sandbox:
+    """A child process that is started when it is first needed. Each action has its own, so that none waits for another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._children: list[Child] = []  # none, or the one
+        weakref.finalize(self, _end_all, self._children)
+
+    def run_jq(self, program: bytes, document: bytes, seconds: float) -> bytes:
+        """The outputs of the program as a JSON list. Raises BadValueError for its errors, TimeOverError when the time is over."""
+        if _FORBIDDEN.search(program):
+            raise BadValueError("a jq program here can import nothing and knows nothing of files")
+        request = struct.pack(">I", len(program)) + program + document
+        with self._lock:
+            if self._children and self._children[0].process.poll() is not None:
+                _end_all(self._children)
+            if not self._children:
+                self._children.append(Child())
+            answer = self._children[0].ask(request, seconds)
+            if answer is None:
+                _end_all(self._children)
+                raise TimeOverError(f"jq gave no answer within {seconds:g} seconds, or needed too much memory")
+        if answer[:1] != b"+":
+            raise BadValueError(f"jq: {answer[1:].decode(errors='replace')}")
+        return answer[1:]
+
+    def interrupt(self) -> None:
+        """The program that runs now gets no further: whoever waits for it has no answer."""
+        for child in list(self._children):
+            child.process.kill()
+
+    def close(self) -> None:
+        """Ends the child, if there is one."""
+        with self._lock:
+            _end_all(self._children)
 
 
-def run_jq(program: bytes, document: bytes, seconds: float) -> bytes:
-    """The outputs of the program as a JSON list. Raises BadValueError for its errors and when the time is over."""
-    global _child
-    if _FORBIDDEN.search(program):
-        raise BadValueError("a jq program here can import nothing and knows nothing of files")
-    request = struct.pack(">I", len(program)) + program + document
-    with _lock:
-        if _child is None or _child.process.poll() is not None:
-            _child = Child()
-        answer = _child.ask(request, seconds)
-        if answer is None:
-            _child.end()
-            _child = None
-            raise BadValueError(f"jq gave no answer within {seconds:g} seconds, or needed too much memory")
-    if answer[:1] != b"+":
-        raise BadValueError(f"jq: {answer[1:].decode(errors='replace')}")
-    return answer[1:]
+def _end_all(children: list[Child]) -> None:
+    while children:
+        children.pop().end()
 
-
-def close() -> None:
-    """Ends the child, if there is one."""
-    global _child
-    with _lock:
-        if _child is not None:
-            _child.end()
-            _child = None
-
-
-atexit.register(close)
 
 _BOOT: Final = "import sys, runpy; sys.path[:] = sys.argv[2:]; runpy.run_path(sys.argv[1], run_name='__main__')"
 

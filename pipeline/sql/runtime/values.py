@@ -37,6 +37,10 @@ class BadValueError(TidegateError, code="BAD_REQUEST", fault="author"):
     """An operator or function cannot accept a value. `evaluate` converts this into an EvaluationError with the place."""
 
 
+class TimeOverError(BadValueError):
+    """A program of another language took longer than it may. The same value may pass on another day."""
+
+
 class Undefined:
     """The type of UNDEFINED. It has one instance, also after copying and pickling."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import EncodeError, EvaluationError, SqlError
 from pipeline.sql import Context, Event, Program, compile_statement, to_json
-from pipeline.sql.runtime import sandbox
+from pipeline.sql.runtime.event import DEFAULT_CONTEXT
 from tests.parts.waiting import within
 
 
@@ -252,7 +252,7 @@ def test_jq_sees_no_environment_and_lives_on() -> None:
         evaluated("jq('last(repeat(1))', '1', 100)")
 
     assert evaluated("jq('env | length', '1')") == [0]
-    sandbox.close()
+    DEFAULT_CONTEXT.sandbox.close()
 
 
 def test_a_table_holds_a_bounded_number_of_keys() -> None:

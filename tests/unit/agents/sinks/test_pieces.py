@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from agents.sinks.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, Pace
 from pipeline.record import Record
@@ -18,9 +19,9 @@ class Slow(RuleSet):
     seconds = 0.0
     now = 0.0
 
-    def evaluate(self, records: Sequence[Record], bytes_max: int = PIECE_BYTES_MAX) -> RowBatch:
+    def evaluate(self, records: Sequence[Record], bytes_max: int = PIECE_BYTES_MAX, **how: Any) -> RowBatch:
         self.now += self.seconds * len(records)
-        return super().evaluate(records, bytes_max)
+        return super().evaluate(records, bytes_max, **how)
 
 
 async def test_a_piece_ends_when_its_rows_take_enough() -> None:

@@ -1,0 +1,68 @@
+"""Which rules are not tried for now, and for whose records: those that ran out of time again and again.
+
+A jq program that is late costs a second or more for each record. After TIMEOUTS_MAX of one client's records within WINDOW_MS
+that client's records are not tried under this rule, and after RULE_TIMEOUTS_MAX nobody's are: they are dead letters at once.
+After WINDOW_MS the next record is tried again; if it is late too, the next ones are not tried.
+
+Time is that of the records, not of a clock: whoever reads the same records again comes to the same result, if the same ones are
+late. This file knows records and no rules.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from pipeline.record import Record
+
+WINDOW_MS: Final = 60_000
+TIMEOUTS_MAX: Final = 3
+RULE_TIMEOUTS_MAX: Final = 8
+CLIENTS_REMEMBERED_MAX: Final = 10_000
+
+Whose = tuple[str, bytes | None]  # a rule, and a client or all
+
+
+class Opened(NamedTuple):
+    """Records of these times are not tried."""
+
+    since_ms: int
+    until_ms: int
+
+
+class Circuits:
+    """What is known of the rules of one partition. False while none has ever been late."""
+
+    def __init__(self) -> None:
+        self._late: dict[Whose, list[int]] = {}  # when, as the records have it
+        self._opened: dict[Whose, Opened] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._late)
+
+    def refusal(self, rule: str, record: Record) -> str:
+        """Why a record is not tried under a rule; empty if it is."""
+        for whose, of in (((rule, record.key or b""), "of this client "), ((rule, None), "")):
+            opened = self._opened.get(whose)
+            if opened and opened.since_ms - WINDOW_MS <= record.timestamp < opened.until_ms:
+                return (
+                    f"not tried: the rule took too long on records {of}again and again; "
+                    f"it is tried again with a record that arrives {WINDOW_MS // 1000} s after the last of these"
+                )
+        return ""
+
+    def late(self, rule: str, record: Record) -> bool:
+        """A rule ran out of time on a record; whether that is why the next ones are not tried."""
+        if len(self._late) >= CLIENTS_REMEMBERED_MAX:
+            self._late.clear()
+            self._opened.clear()
+        limits = {(rule, record.key or b""): TIMEOUTS_MAX, (rule, None): RULE_TIMEOUTS_MAX}
+        opened = [self._note(whose, record.timestamp, most) for whose, most in limits.items()]
+        return any(opened)
+
+    def _note(self, whose: Whose, now_ms: int, most: int) -> bool:
+        recent = [each for each in self._late.get(whose, ()) if now_ms - WINDOW_MS < each <= now_ms]
+        self._late[whose] = [*recent, now_ms][-most:]
+        if len(self._late[whose]) < most and whose not in self._opened:
+            return False
+        self._opened[whose] = Opened(now_ms, now_ms + WINDOW_MS)
+        return True
