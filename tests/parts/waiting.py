@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -67,3 +67,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         own = item.get_closest_marker("timeout")
         seconds = float(own.args[0]) if own else usual
         item.add_marker(pytest.mark.timeout(patient(seconds)), append=False)
+
+
+async def turn() -> None:
+    """Let everybody else on the event loop go on once."""
+    await asyncio.sleep(0)
+
+
+async def longest_turn(work: Awaitable[Any]) -> float:
+    """Do the work; the longest time in which the event loop answered nobody. Seconds."""
+    longest = 0.0
+
+    async def watch() -> None:
+        nonlocal longest
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(POLL_SECONDS / 10)
+            longest = max(longest, time.monotonic() - before)
+
+    watching = asyncio.create_task(watch())
+    try:
+        await work
+    finally:
+        watching.cancel()
+    return longest
