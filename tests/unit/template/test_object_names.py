@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, RenderError
+from pipeline.template import object_names
 from pipeline.template.object_names import ROOT, bucket_problem, is_own, key_problem, shape_problem
 from tests.parts.actions import aggregated, direct
 
@@ -155,3 +156,13 @@ def test_a_template_of_which_every_bucket_is_wrong_is_refused(bucket: str) -> No
     """When the action is made, not row by row."""
     with pytest.raises(ConfigError, match="every bucket"):
         direct(bucket=bucket)
+
+
+@settings(deadline=None)
+@given(st.text(st.sampled_from("a._/\\%2e\n\x7f\u2028é"), max_size=8))
+def test_what_looks_plain_is_good(text: str) -> None:
+    """The quick look lets nothing pass that the long one would refuse."""
+    if object_names._is_plain(text):
+        assert not object_names._UNFIT.search(text)
+        assert not object_names._DOTS.search(text)
+        assert not is_own(text)
