@@ -3,7 +3,7 @@
 Nothing here is an error: each case has its use. `tidegate check` says it with the setting and its line. Nothing is opened.
 
     a key without fixed text    what a device sends decides where in the bucket the object lies, and a ledger lies there too
-    a key inside another's      rows of a direct action can take the keys of an aggregated one
+    a key inside another's      rows of an action can take the keys of an aggregated one
     one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
     one key for two actions     each finds the other's objects under its keys
     a clientid nobody knows     a subscriber to a broker is not told who published
@@ -11,6 +11,7 @@ Nothing here is an error: each case has its use. `tidegate check` says it with t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
@@ -39,6 +40,8 @@ _ALIKE: Final = _TIMES | {
     "dup",
     "pub_props",
 }
+# Placeholders of an aggregated key that no row decides.
+_FACTS: Final = re.compile(r"\$\{\.?(?:partition|offset|sequence|epoch|action|node|datetime)")
 _CHOSEN_BY_NOBODY: Final = _TIMES | {"id", "node", "event", "qos"}
 
 
@@ -52,6 +55,8 @@ def warnings(config: Config) -> list[Problem]:
         if isinstance(action.parameters, DirectParameters):
             found += _reaches_others(config, name, action.parameters, rules)
             found += _collides(name, action.parameters, rules)
+        else:
+            found += _meets_others(config, name, action.parameters)
     return [*found, *_shared(config)]
 
 
@@ -81,6 +86,27 @@ def _reaches_others(config: Config, name: str, own: DirectParameters, rules: lis
         elif "/" in prefix and _may_be(own.bucket, theirs.bucket) and _one_begins(prefix, literal_prefix(theirs.key)):
             yield Problem(
                 _at(name), f"its objects lie among those of s3:{other}, and can take their keys: give it another folder"
+            )
+
+
+def _meets_others(config: Config, name: str, own: AggregatedParameters) -> Iterator[Problem]:
+    """An aggregated key that a device can lead among the objects of another aggregated action, which then stops."""
+    literals = Template(own.key).literals
+    begin = literal_prefix(own.key)
+    chosen = literals is not None and begin == literals[0] and not _FACTS.match(own.key[len(begin) :])
+    for other, action in config.actions.s3.items():
+        theirs = action.parameters
+        if other == name or not isinstance(theirs, AggregatedParameters) or not _one_store(config, name, other):
+            continue
+        if (
+            chosen
+            and literal_prefix(theirs.key).startswith(begin)
+            and own.key != theirs.key
+            and _may_be(own.bucket, theirs.bucket)
+        ):
+            yield Problem(
+                _at(name),
+                f"what a device sends can lead its objects among those of s3:{other}: begin the key with another folder",
             )
 
 

@@ -22,7 +22,7 @@ from typing import Final
 from pipeline.config import S3Connector
 from pipeline.connectors.s3.listing import Upload, keys_of, keys_query, uploads_of, uploads_query
 from pipeline.connectors.s3.multipart import Answer, create_in_parts
-from pipeline.connectors.s3.wire import Wire
+from pipeline.connectors.s3.wire import BUCKETS_REMEMBERED_MAX, Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.log import get_logger
 from pipeline.template.object_names import ROOT
@@ -142,6 +142,8 @@ class S3Store:
                 if error.reason not in {"NotImplemented", "501"}:
                     raise
                 known = False
+            if len(self._conditional) >= BUCKETS_REMEMBERED_MAX:  # rows may choose them
+                self._conditional.clear()
             self._conditional[bucket] = known
             if not known:
                 log.warning(

@@ -32,6 +32,7 @@ from pipeline.upload.headers import checked, with_parts
 
 # Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
 _SKEW_SECONDS_MIN: Final = 60.0
+BUCKETS_REMEMBERED_MAX: Final = 10_000  # rows may choose them
 # Others may meet a key that somebody else made, whatever it looks like.
 _WRITES: Final = {"PUT", "POST"}
 
@@ -161,6 +162,8 @@ class Wire:
         region = region or answer.headers.get("x-amz-bucket-region", "")
         error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
         if region and region != self._regions.get(bucket, self.region):
+            if len(self._regions) >= BUCKETS_REMEMBERED_MAX:
+                self._regions.clear()
             self._regions[bucket] = region
             return RetryableError(f"{error}; the bucket is in {region}", reason="region")
         if code in RENEW or (isinstance(error, OperatorError) and answer.status == 403):

@@ -143,6 +143,23 @@ def test_a_direct_key_among_the_objects_of_an_aggregated_action(key: str) -> Non
     assert "among those of s3:b" in message
 
 
+@pytest.mark.parametrize(
+    ("own", "theirs", "warned"),
+    [
+        ("${clientid}/${partition}.jsonl", "rows/${partition}.jsonl", True),
+        ("rows/${type}/x.jsonl", "rows/hot/${partition}.jsonl", True),
+        ("hot/${type}/x.jsonl", "rows/${partition}.jsonl", False),
+        ("${datetime.YYYY}/${clientid}.jsonl", "rows/${partition}.jsonl", False),
+        ("${action}/${clientid}.jsonl", "rows/${partition}.jsonl", False),
+    ],
+)
+def test_an_aggregated_key_that_leads_among_the_objects_of_another(own: str, theirs: str, warned: bool) -> None:
+    """An aggregated action stops where it finds another's object under its key."""
+    found = [path for path, message in told(aggregated(own), aggregated(theirs)) if "among those of s3:b" in message]
+
+    assert found == (["actions.s3.a.parameters.key"] if warned else [])
+
+
 def test_two_actions_with_one_key() -> None:
     """Neither replaces what the other has made: said of the second."""
     for one, other, warned in (
