@@ -151,6 +151,11 @@ class LedgerReader:
             yield finding
         async for report in self.entries(chain, (key for key in keys if key != start)):
             yield report
+        if chain.awaited:  # the keys were listed before
+            async for report in self.read_on(place):
+                yield report
+        for finding in chain.finish():
+            yield finding
         end = chain.end.first if chain.end else None
         yield PartitionDone(place.topic, place.topic_id, place.partition, chain.first, end, chain.totals)
 
@@ -178,6 +183,22 @@ class LedgerReader:
                         yield finding
             for finding in await self._object_findings(objects):
                 yield finding
+
+    async def read_on(self, place: ChainPlace) -> AsyncIterator[Finding]:
+        """The entries that were written since the ledger was read, or since it was found not to be there."""
+        chain = self.known.chains.get(place)
+        if chain is None:
+            start = ledger.start_key(place)
+            content = await self.get(start)
+            if content is None:
+                return
+            chain = self.known.chains[place] = ChainCheck(place)
+            for finding in chain.begin(start, content):
+                yield finding
+        prefix, home = ledger.chain_prefix(place), self.parameters.home
+        keys = [key async for key in self.store.keys(home, prefix, after=chain.last_key)]
+        async for finding in self.entries(chain, [key for key in keys if ledger.is_entry_key(place, key)]):
+            yield finding
 
     # --- 3. Objects
 

@@ -28,7 +28,7 @@ from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX
 from pipeline.template.object_key import aggregated_key, key_pattern, literal_prefix
 from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainPlace
-from pipeline.upload.ledger_check import ChainCheck, Finding
+from pipeline.upload.ledger_check import Finding
 
 ABANDONED: Final = timedelta(days=1)
 # What a cut may take beyond its interval: to store its objects, and to try again while the store is briefly away.
@@ -146,7 +146,7 @@ class Unnamed:
             elif self._ledgers.wants(placed.chain.partition) and not self._is_under_way(placed):
                 doubtful.append(placed)
         for place in dict.fromkeys(each.chain for each in doubtful):
-            async for finding in self._read_on(place):
+            async for finding in self._ledgers.read_on(place):
                 yield finding
         for placed in doubtful:
             if short(bucket, placed.key) not in self._known.named:
@@ -161,22 +161,6 @@ class Unnamed:
         settings = self._known.versions.get(chain.end.version)
         interval = settings["parameters"]["aggregation"]["time_interval"] if settings else 0.0
         return placed.head.modified >= self._now - timedelta(seconds=interval) - STORING
-
-    async def _read_on(self, place: ChainPlace) -> AsyncIterator[Finding]:
-        """The entries that were written since the ledger was read."""
-        chain = self._known.chains.get(place)
-        if chain is None:
-            start = ledger.start_key(place)
-            content = await self._ledgers.get(start)
-            if content is None:
-                return
-            chain = self._known.chains[place] = ChainCheck(place)
-            for finding in chain.begin(start, content):
-                yield finding
-        prefix, home = ledger.chain_prefix(place), self._ledgers.parameters.home
-        keys = [key async for key in self._store.keys(home, prefix, after=chain.last_key)]
-        async for finding in self._ledgers.entries(chain, [key for key in keys if ledger.is_entry_key(place, key)]):
-            yield finding
 
     async def _judge(self, placed: Placed) -> AsyncIterator[Finding | Swept]:
         """An object that is in no entry, and not of the cut under way."""

@@ -7,6 +7,7 @@ as it takes. Creating is the fence: of two writers that have the same place in t
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from agents.sinks.aggregated_writer import AggregatedWriter
@@ -174,7 +175,17 @@ class Chain:
         await self.keep_version(version)
         entry = ledger.without_offsets(end, next_version=version.digest, clean=clean)
         await self.append(entry)
+        if clean:
+            await self._mark_end(entry)
         return ledger.end_after(entry)
+
+    async def _mark_end(self, entry: Entry) -> None:
+        """Have the beginning name an orderly end. Another writer may do so at the same time: each end is one for ever."""
+        key = ledger.start_key(self.place)
+        head, start = await self._store.head(self._bucket, key), await self.start()
+        if head is not None and start is not None:
+            marked = replace(start, ended=entry.digest)
+            await self._store.replace(self._bucket, key, marked.encode(), self._headers, head.etag)
 
     async def append(self, entry: Entry) -> None:
         """Write the entry of a cut. Raises FenceLostError if another writer did."""

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, NamedTuple, TypeVar
 
 import orjson
@@ -127,7 +127,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a chain begins. Written before the first object, so that a successor finishes the first cut alike."""
+    """Where a chain begins. Written before the first object, so that a successor finishes the first cut alike.
+
+    `ended` is the digest of the last entry that ended the chain in order, if one did. It is written after that entry, so that an
+    end that was removed leaves a trace; nobody goes on from it.
+    """
 
     first: int
     version: str
@@ -135,6 +139,7 @@ class Start:
     key_epoch: int = 0
     topic_id: str = ""
     revision: int = 0
+    ended: str = ""
 
     def encode(self) -> bytes:
         """The beginning's bytes: the same beginning always gives the same ones."""
@@ -142,8 +147,8 @@ class Start:
 
     @property
     def digest(self) -> str:
-        """What the first entry calls `previous`."""
-        return hashlib.sha256(self.encode()).hexdigest()
+        """What the first entry calls `previous`. An end changes the beginning, and this not."""
+        return hashlib.sha256(replace(self, ended="").encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ class ChainCheck:
         self.key_epoch = 0  # in the keys of the objects of the entry that was fed last
         self.totals = Totals(partitions=1)
         self.is_whole = True
+        self.awaited = ""  # the digest of an entry that must come, since the beginning names it
 
     def begin(self, key: str, content: bytes | None) -> list[Finding]:
         """The chain's start object; None if there is none."""
@@ -101,6 +102,7 @@ class ChainCheck:
                 found.append(Finding("broken_chain", key, _other_topic(start.topic_id, self.place)))
             self.end = ledger.end_at(start)
             self.first = start.first
+            self.awaited = start.ended
         return self._found(found)
 
     def feed(self, key: str, content: bytes | None) -> tuple[Entry | None, list[Finding]]:
@@ -116,9 +118,18 @@ class ChainCheck:
             self.first = entry.first
         self.key_epoch = self.end.key_epoch if self.end is not None else entry.next_key_epoch
         self.end = ledger.end_after(entry)
+        if entry.digest == self.awaited:
+            self.awaited = ""
         self._count(entry)
         self._found([each for each in found if each.kind != "gone"])
         return entry, found
+
+    def finish(self) -> list[Finding]:
+        """What is wrong with a chain of which all entries were fed."""
+        if not self.awaited:
+            return []
+        text = "its beginning tells of an orderly end, and that entry does not exist: the last entries are gone"
+        return self._found([Finding("missing", ledger.start_key(self.place), text)])
 
     def _found(self, findings: list[Finding]) -> list[Finding]:
         self.is_whole = self.is_whole and not findings

@@ -69,6 +69,12 @@ def last_half_gone(scene: Scene) -> None:
         scene.remove(key)
 
 
+@LEDGER.kind()
+def last_entry_gone(scene: Scene) -> None:
+    """The last entry, whatever it says."""
+    scene.remove(scene.entry_keys()[-1])
+
+
 # --- Doubled, swapped, under other names
 
 

@@ -15,6 +15,7 @@ import pytest
 from agents.operate.verify import PartitionDone, Report, Swept, Verifier
 from pipeline.connectors.s3.listing import Upload
 from pipeline.connectors.s3.store import Head
+from pipeline.upload import ledger
 from pipeline.upload.ledger_check import Finding
 from tests.faults.faults import CALM
 from tests.faults.simulation.aggregated import KEYS, AggregatedWorld, make_log, version
@@ -212,6 +213,9 @@ def test_the_cut_under_way_is_no_orphan() -> None:
         del bucket.objects[last]
         last = bucket.entries()[-1]
     del bucket.objects[last]
+    assert kinds(verified(bucket)) == {"missing"}  # the beginning tells of an orderly end
+    start = next(key for key in bucket.objects if key.endswith("start.json"))
+    bucket.place(start, replace(ledger.decode_start(bucket.objects[start].body), ended="").encode(), {})
 
     assert kinds(verified(bucket)) == set()
     bucket.modified = NOW - timedelta(hours=1)
