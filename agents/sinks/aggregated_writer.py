@@ -26,6 +26,7 @@ from pipeline.dead_letter import VALUE_LEFT_OUT
 from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.record import Record
 from pipeline.rule import DeadLetter
+from pipeline.upload import seal
 from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import ChainPlace, StoredObject, topic_id_text
 
@@ -94,13 +95,14 @@ class AggregatedWriter:
         parameters = self.action.parameters
         part_bytes = part_size(len(body), parameters.min_part_size, parameters.max_part_size)
         store = self._of_rows(version, bucket, len(body))
-        return await store.create(bucket, key, body, headers, part_bytes=part_bytes)
+        return await store.create(bucket, key, body, seal.sealed(key, headers), part_bytes=part_bytes)
 
     async def put(
         self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
     ) -> str:
         """Write an object over the one that is there; its ETag. Raises RefusedError: see `_of_rows`."""
-        return await self._of_rows(version, bucket, len(body)).put(bucket, key, body, headers)
+        store = self._of_rows(version, bucket, len(body))
+        return await store.put(bucket, key, body, seal.sealed(key, headers))
 
     def _of_rows(self, version: AggregatedAction, bucket: str, size_bytes: int) -> PatientStore:
         """The store for an object of rows, whose fields may decide bucket and key and nothing else. What is their fault is a

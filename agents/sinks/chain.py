@@ -182,7 +182,8 @@ class Chain:
     async def _mark_end(self, entry: Entry) -> None:
         """Have the beginning name an orderly end. Another writer may do so at the same time: each end is one for ever."""
         key = ledger.start_key(self.place)
-        head, start = await self._store.head(self._bucket, key), await self.start()
+        head = await self._store.head(self._bucket, key)
+        start = await self.start() if head is not None else None
         if head is not None and start is not None:
             marked = replace(start, ended=entry.digest)
             await self._store.replace(self._bucket, key, marked.encode(), self._headers, head.etag)

@@ -34,6 +34,7 @@ from pipeline.record import Record
 from pipeline.redriven import first_place, row_of
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.sql import Row
+from pipeline.upload import direct_object, seal
 from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
 from pipeline.upload.open_offsets import OpenOffsets
 
@@ -134,7 +135,8 @@ class DirectWriter:
         first = first_place(origin)
         place = RowPlace(first.topic, first.partition, first.offset, number)
         bucket, key, content, headers = self._action.render(row)
-        headers = {**headers, METADATA_PREFIX + MARK: self._mark, METADATA_PREFIX + PLACE: place.text()}
+        marks = {METADATA_PREFIX + MARK: self._mark, METADATA_PREFIX + PLACE: place.text()}
+        headers = seal.sealed(key, {**headers, **marks, **direct_object.headers_of(content)})
         if problem := metadata_problem(headers):
             raise RenderError(problem)
         return Put(bucket, key, content, headers, place, origin, *made)

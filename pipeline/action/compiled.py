@@ -103,7 +103,7 @@ class DirectAction(CompiledAction):
     @property
     def mark(self) -> str:
         """What tells the objects of this action from all others, in whatever bucket they lie."""
-        return f"{self.rules.node}/{self.name}"
+        return mark_of(self.rules.node, self.name)
 
     @property
     def of_rows(self) -> frozenset[Part]:
@@ -184,6 +184,11 @@ class AggregatedAction(CompiledAction):
 
 
 _Common = tuple[str, str, ResourceOpts, TopicNames, RuleSet]
+
+
+def mark_of(pipeline: str, action: str) -> str:
+    """What the objects of a direct action carry."""
+    return f"{pipeline}/{action}"
 
 
 def statements_of(config: Config, name: str) -> dict[str, str]:

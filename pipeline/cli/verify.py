@@ -82,6 +82,8 @@ async def _verify(
 ) -> None:
     from agents.operate import replay
     from agents.operate.verify import Verifier
+    from agents.operate.verify_direct import DirectVerifier
+    from pipeline.action import mark_of
     from pipeline.config import AggregatedParameters
     from pipeline.connectors.s3.store import S3Store
 
@@ -93,14 +95,17 @@ async def _verify(
                 below = replay.prefix(into)
                 ledger, config = replay.ledger_name(name, below), replay.moved(config, name, below)
             action = config.actions.s3[name]
-            if not isinstance(action.parameters, AggregatedParameters):
-                printer.note(name, "direct upload keeps no ledger; see the committed offset of its consumer group")
-                continue
             if action.connector not in stores:
                 stores[action.connector] = await stack.enter_async_context(
                     S3Store(config.connectors.s3[action.connector])
                 )
-            verifier = Verifier(ledger, action.parameters, stores[action.connector], partitions, deep, sweep)
+            store = stores[action.connector]
+            verifier: Verifier | DirectVerifier
+            if isinstance(action.parameters, AggregatedParameters):
+                verifier = Verifier(ledger, action.parameters, store, partitions, deep, sweep)
+            else:
+                mark = mark_of(config.pipeline, name)
+                verifier = DirectVerifier(mark, action.parameters, store, partitions, deep)
             async for report in verifier.reports():
                 printer.show(name, report)
 
@@ -114,30 +119,36 @@ class _Printer:
         self._as_json = as_json
         self.findings = 0
         self.totals = Totals()
+        self.direct_objects = 0
 
     def show(self, action: str, report: Any) -> None:
         """Print one report of a verifier."""
+        from agents.operate.verify import PartitionDone
+        from agents.operate.verify_direct import DirectDone, Note
         from pipeline.upload.ledger_check import MEANINGS, Finding
 
         if isinstance(report, Finding):
             self.findings += 1
             what = {"finding": report.kind, "key": report.key, "text": report.text}
             self._print(action, what, f"{report.kind.upper()} {report.key}: {report.text} ({MEANINGS[report.kind]})")
-        elif hasattr(report, "totals"):
+        elif isinstance(report, PartitionDone):
             self.totals.add(report.totals)
             self._print(action, {"partition": asdict(report)}, _partition_line(report))
+        elif isinstance(report, DirectDone):
+            self.direct_objects += report.objects
+            line = f"{report.objects:,} objects, {report.size_bytes:,} bytes; {report.unmarked:,} others say nothing of theirs"
+            self._print(action, {"direct": asdict(report)}, line)
+        elif isinstance(report, Note):
+            self._print(action, {"note": report.text}, report.text)
         else:
             self._print(action, {"swept": asdict(report)}, f"removed {report.key}: {report.what}")
-
-    def note(self, action: str, text: str) -> None:
-        """Print a note that is not a finding."""
-        self._print(action, {"note": text}, text)
 
     def end(self) -> None:
         """Print the last line."""
         totals = self.totals
         if self._as_json:
-            typer.echo(json.dumps({"findings": self.findings, **asdict(totals)}))
+            direct = {"direct_objects": self.direct_objects}
+            typer.echo(json.dumps({"findings": self.findings, **asdict(totals), **direct}))
             return
         seen = (
             f"{totals.partitions} partitions, {totals.entries:,} entries, {totals.objects:,} objects,"
@@ -145,10 +156,14 @@ class _Printer:
             f"of {totals.records:,} records ({totals.filtered:,} filtered, {totals.dead_lettered:,} dead-lettered)"
             + _without_records(totals)
         )
+        direct_seen = f"{self.direct_objects:,} objects of direct upload"
         if self.findings:
-            typer.echo(f"{self.findings:,} findings in {seen}")
+            typer.echo(f"{self.findings:,} findings in {seen}" + (f"; {direct_seen}" if self.direct_objects else ""))
         elif totals.partitions:
-            typer.echo(f"nothing lost, nothing twice: {seen}")
+            also = f"; {direct_seen} are whole, and no row is in two of them" if self.direct_objects else ""
+            typer.echo(f"nothing lost, nothing twice: {seen}{also}")
+        elif self.direct_objects:
+            typer.echo(f"{direct_seen} are whole, and no row is in two of them")
         else:
             typer.echo("no ledger found: the action has not written anything yet, or the ledger is in another bucket")
 

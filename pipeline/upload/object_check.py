@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pipeline.upload import ledger
+from pipeline.upload import ledger, seal
 from pipeline.upload.ledger import ChainPlace, StoredObject
 from pipeline.upload.ledger_check import Finding
 
@@ -46,11 +46,15 @@ def missing(named: Named) -> Finding:
 
 def metadata_findings(named: Named, metadata: Mapping[str, str]) -> list[Finding]:
     """What its own metadata says."""
-    return [
-        Finding("different", named.stored.key, f"its {name} is {metadata.get(name)!r}, the ledger says {value!r}")
+    key = named.stored.key
+    found = [
+        Finding("different", key, f"its {name} is {metadata.get(name)!r}, the ledger says {value!r}")
         for name, value in named.metadata().items()
         if metadata.get(name) != value
     ]
+    if not found and not seal.is_whole(key, metadata):
+        return [Finding("different", key, "its metadata is not as it was written under this key")]
+    return found
 
 
 def size_finding(named: Named, size_bytes: int) -> Finding | None:

@@ -20,13 +20,14 @@ def written(make: Make, bucket: str) -> Pipeline:
             "rows": aggregated(bucket, "rows/${partition}-${offset}.jsonl", rows_max=50, compression="gzip"),
             "raw": direct(bucket, "raw/${id}"),
         },
-        rules={"r": ('SELECT payload.n AS n FROM "t/#" WHERE payload.n mod 2 = 0', ["rows", "raw"])},
+        rules={"r": ('SELECT payload.n AS n, id FROM "t/#" WHERE payload.n mod 2 = 0', ["rows", "raw"])},
     )
     pipeline.prepare(bucket)
     payloads = [json.dumps({"n": number}).encode() for number in range(400)]
     pipeline.produce([message(f"c{number % 20}", payload) for number, payload in enumerate([*payloads, b"not json"])])
     worker = pipeline.worker()
     pipeline.wait_for_no_lag("rows")
+    pipeline.wait_for_no_lag("raw")
     worker.stop()
     return pipeline
 
@@ -67,6 +68,58 @@ def test_a_lost_object_is_found(make: Make) -> None:
         ("missing", lost)
     ]
     assert reports(as_json.stdout)[-1]["findings"] == 1
+
+
+def test_a_ledger_that_is_gone_is_found(make: Make) -> None:
+    """The objects of its partition are named with what is missing; the other partitions are proven as before."""
+    pipeline = written(make, "verify-gone")
+    for key in pipeline.keys("verify-gone"):
+        if key.startswith("_tidegate/rows/") and "/2/" in key:
+            pipeline.store.delete_object(Bucket="verify-gone", Key=key)
+
+    found = pipeline.command("verify", "--action", "rows", "--sweep")
+
+    assert found.returncode == 1, found.stdout + found.stderr
+    assert "NO_LEDGER rows/2-" in found.stdout
+    assert "objects of partition 2 of" in found.stdout
+    assert "1 findings in 3 partitions" in found.stdout
+    assert any(key.startswith("rows/2-") for key in pipeline.keys("verify-gone")), "sweeping left the only copy"
+
+
+def test_one_spoilt_entry_is_named_and_ends_nothing(make: Make) -> None:
+    """Bytes that are not an entry: its key is said, and all other partitions are proven."""
+    pipeline = written(make, "verify-spoilt")
+    spoilt = next(key for key in pipeline.keys("verify-spoilt") if key.startswith("_tidegate/rows/") and "/1/0" in key)
+    pipeline.store.put_object(Bucket="verify-spoilt", Key=spoilt, Body=b'{"first": 1')
+
+    found = pipeline.command("verify", "--action", "rows")
+
+    assert (found.returncode, "Traceback" in found.stderr) == (1, False), found.stderr
+    assert f"UNREADABLE {spoilt}" in found.stdout
+    assert sum(f"/{number}: offsets 0 to " in found.stdout for number in (0, 2, 3)) == 3, found.stdout
+
+
+def test_objects_of_direct_upload_are_proven_as_far_as_can_be(make: Make) -> None:
+    """One that was cut short is found, and one whose bytes changed by --deep; what is not proven is said."""
+    pipeline = written(make, "verify-direct")
+    good = pipeline.command("verify", "--action", "raw", "--deep")
+    first, second = [key for key in pipeline.keys("verify-direct") if key.startswith("raw/")][:2]
+    cut = pipeline.store.get_object(Bucket="verify-direct", Key=first)
+    pipeline.store.put_object(Bucket="verify-direct", Key=first, Body=cut["Body"].read()[:-1], Metadata=cut["Metadata"])
+    other = pipeline.store.get_object(Bucket="verify-direct", Key=second)
+    pipeline.store.put_object(
+        Bucket="verify-direct", Key=second, Body=b"x" * other["ContentLength"], Metadata=other["Metadata"]
+    )
+
+    bad, worse = pipeline.command("verify", "--action", "raw"), pipeline.command("verify", "--action", "raw", "--deep")
+
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "raw: 200 objects" in good.stdout
+    assert "raw: direct upload keeps no ledger: that no object is missing cannot be proven" in good.stdout
+    assert good.stdout.splitlines()[-1] == "200 objects of direct upload are whole, and no row is in two of them"
+    assert (bad.returncode, worse.returncode) == (1, 1)
+    assert (f"DIFFERENT {first}" in bad.stdout, f"DIFFERENT {second}" in bad.stdout) == (True, False)
+    assert f"DIFFERENT {second}" in worse.stdout
 
 
 def test_buckets_of_the_rows_own_and_one_ledger(make: Make) -> None:

@@ -66,9 +66,9 @@ def aggregated_action(name: str, rule: int, bucket: str = BUCKET) -> AggregatedA
     return aggregated(name, {"r": sql}, aggregation={"time_interval": "1h", "max_records": 5}, **settings)
 
 
-def direct_action(bucket: str = BUCKET) -> DirectAction:
+def direct_action(bucket: str = BUCKET, key: str = f"{DIRECT}/${{clientid}}/${{n}}.json") -> DirectAction:
     """A direct action with a key for each row."""
-    settings = {"bucket": bucket, "key": f"{DIRECT}/${{clientid}}/${{n}}.json", "content": "${payload}"}
+    settings = {"bucket": bucket, "key": key, "content": "${payload}"}
     return direct(DIRECT, {"r": 'SELECT clientid, payload.n AS n, payload FROM "t/#"'}, **settings)
 
 
@@ -77,7 +77,7 @@ async def write_everything(store: S3Store, seed: int, bucket: str = BUCKET) -> N
     for name in FORMATS:
         for partition in PARTITIONS:
             await write_chain(store, name, partition, log(seed, partition), bucket)
-    await write_direct(store, log(seed, 0)[:40], bucket)
+    await write_direct(store, log(seed, 0)[:40], bucket=bucket)
 
 
 async def write_chain(store: S3Store, name: str, partition: int, records: Sequence[Record], bucket: str) -> None:
@@ -125,9 +125,9 @@ def _is_at(lane: AggregatedLane, offset: int, *, taken: bool = False) -> bool:
     return lane.queued_bytes == 0 if taken else lane.durable == offset
 
 
-async def write_direct(store: S3Store, records: Sequence[Record], bucket: str) -> None:
-    """One partition of the direct action."""
-    action = direct_action(bucket)
+async def write_direct(store: S3Store, records: Sequence[Record], **changes: str) -> None:
+    """One partition of the direct action, with another bucket or key."""
+    action = direct_action(**changes)
     attempts = Attempts(action.name, cap_seconds=0.2)
     writer = DirectWriter(action, PatientStore(store, attempts), DeadLetters(Letters(), "dead", action.name, attempts))
     lane = DirectLane(Partition(TOPIC, 0), lambda: None, writer)

@@ -238,7 +238,7 @@ def _metadata(name: str, change: Callable[[str], str | None]) -> Callable[[Scene
         key = scene.one(scene.data_keys())
         thing = scene.objects[key]
         metadata = dict(thing.metadata)
-        value = change(metadata.pop(name))
+        value = change(metadata.pop(name)) if name in metadata else "1"  # a name that nobody wrote
         scene.objects[key] = Thing(thing.body, metadata if value is None else {**metadata, name: value})
         scene.hit.append(f"{key} {name}={value}")
 
@@ -250,10 +250,10 @@ def _other_text(value: str) -> str:
     return head + ("1" if last != "1" else "2")
 
 
-# Which of them there are is asked of what the product writes; see test_damages.py.
+# All that the product may write; see test_damages.py.
 METADATA = (
     "tidegate-action", "tidegate-place", "tidegate-topic-id", "tidegate-epoch", "tidegate-rows", "tidegate-last",
-    "tidegate-digest", "tidegate-sha256", "tidegate-version",
+    "tidegate-digest", "tidegate-sha256", "tidegate-version", "tidegate-revision", "tidegate-seal",
 )  # fmt: skip
 for _name in METADATA:
     OBJECTS.add(f"metadata_forged {_name}", _metadata(_name, _other_text))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
+from pipeline.record import Record
 from pipeline.upload.headers import METADATA_BYTES_MAX, METADATA_PREFIX
 from tests.faults.simulation.direct_bench import Bench, Store, in_virtual_time, messages
 from tests.faults.simulation.world import kafka_record
@@ -13,17 +16,25 @@ from tests.faults.simulation.world import kafka_record
 def test_metadata_has_two_kilobytes_with_our_own(beyond: int) -> None:
     """As S3 counts them: names and values, as they are sent. A row of more is a dead letter and no request."""
     store = Store(failing=0)
-    ours = len("tidegate-action" + "n/d" + "tidegate-place" + "mqtt.messages/0/0.0" + "who")
+    small = written(store, [kafka_record(0, b"c0", b"y" * 1000)])["c0"][1]
+    ours = sum(len(name) - len(METADATA_PREFIX) + len(text) for name, text in small.items()) - 1000
+    objects = written(store, [kafka_record(1, b"c0", b"x" * (METADATA_BYTES_MAX - ours + beyond))], letters=beyond)
+
+    assert len(objects) == 1
+    assert len(store.confirmed) == 2 - beyond
+
+
+def written(store: Store, records: list[Record], letters: int = 0) -> dict[str, tuple[bytes, Mapping[str, str], str]]:
+    """The objects of some rows, whose payload is metadata too; so many of them are dead letters."""
 
     async def story() -> None:
         bench = Bench(store, key="${clientid}", metadata={"who": "${payload}"})
-        bench.feed([kafka_record(0, b"c0", b"x" * (METADATA_BYTES_MAX - ours + beyond)), kafka_record(1, b"c0", b"y")])
+        bench.feed(records)
         await bench.finish()
-        assert [dict(each.headers)["dead_letter.cause"] for each in bench.letters.records] == [b"render"] * beyond
+        assert [dict(each.headers)["dead_letter.cause"] for each in bench.letters.records] == [b"render"] * letters
 
     in_virtual_time(story())
-
-    assert len(store.confirmed) == 2 - beyond
+    return store.objects
 
 
 OTHERS: list[dict[str, str]] = [

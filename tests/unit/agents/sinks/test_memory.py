@@ -64,6 +64,9 @@ class Sink:
     async def get(self, bucket: str, key: str) -> bytes | None:
         return None
 
+    async def head(self, bucket: str, key: str) -> None:
+        return None
+
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
         return [], False
 

@@ -1,0 +1,122 @@
+"""`tidegate verify` of a direct action: what the bucket alone can prove of objects that no ledger names.
+
+Each object under the action's keys says which row it holds, and how many bytes with which digest, under a seal of its key.
+So it can be proven that no row is in two objects, that none was exchanged, renamed or cut short, and, when deep, that its bytes
+are those that were written. Nothing tells which rows there should be: a row that was filtered, one that a later row of the same
+key replaced, and one that somebody deleted look alike. `UNPROVEN` says that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
+from pipeline.config import DirectParameters
+from pipeline.connectors.s3.store import Head, S3Store
+from pipeline.template.object_key import key_pattern, literal_prefix
+from pipeline.upload import direct_object, ledger
+from pipeline.upload.direct_object import SeenRows
+from pipeline.upload.ledger_check import Finding
+
+UNPROVEN: Final = (
+    "direct upload keeps no ledger: that no object is missing cannot be proven from the bucket; that is the committed offset's, "
+    "which moves only past rows that S3 has confirmed"
+)
+OF_MANY_BUCKETS: Final = "the bucket is a template, so nothing tells which buckets to look at"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know that is not a finding."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DirectDone:
+    """All objects under the keys of a direct action have been looked at. `unmarked` say nothing of themselves."""
+
+    objects: int
+    size_bytes: int
+    unmarked: int
+
+
+@dataclass
+class DirectVerifier:
+    """One direct action; `mark` is what its objects carry. `reports` may be asked once."""
+
+    mark: str
+    parameters: DirectParameters
+    store: S3Store
+    partitions: frozenset[int] = frozenset()  # all when empty
+    deep: bool = False
+
+    def __post_init__(self) -> None:
+        self._store = PatientStore(self.store, FewAttempts())
+        self._places = SeenRows()
+        self._objects = self._bytes = self._unmarked = 0
+
+    async def reports(self) -> AsyncIterator[Finding | DirectDone | Note]:
+        """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
+        if "${" in self.parameters.bucket:
+            yield Note(OF_MANY_BUCKETS)
+            return
+        pattern, batch = key_pattern(self.parameters.key), list[str]()
+        async for key in self._store.keys(self.parameters.bucket, literal_prefix(self.parameters.key)):
+            if pattern.fullmatch(key) and not key.startswith(f"{ledger.ROOT}/"):
+                batch.append(key)
+            if len(batch) >= REQUESTS_AT_ONCE_MAX:
+                for finding in await self._batch(batch):
+                    yield finding
+                batch = []
+        for finding in await self._batch(batch):
+            yield finding
+        yield DirectDone(self._objects, self._bytes, self._unmarked)
+        if self._unmarked and not literal_prefix(self.parameters.key):
+            yield Note(
+                f"{self._unmarked} objects say nothing of themselves; the key has no prefix of its own, so they may be anybody's"
+            )
+        yield Note(UNPROVEN)
+
+    async def _batch(self, keys: list[str]) -> list[Finding]:
+        heads = await asyncio.gather(*[self._store.head(self.parameters.bucket, key) for key in keys])
+        there = [(key, head) for key, head in zip(keys, heads, strict=True) if head is not None]
+        found = [finding for key, head in there for finding in self._judge(key, head)]
+        if self.deep:
+            contents = await asyncio.gather(*[self._content(key, head) for key, head in there])
+            found += [finding for finding in contents if finding is not None]
+        return found
+
+    def _judge(self, key: str, head: Head) -> list[Finding]:
+        """One object, by what it says of itself."""
+        owner = head.metadata.get(direct_object.ACTION)
+        if owner not in (None, self.mark):
+            return []  # another action's, under the same keys
+        place = direct_object.place_of(head.metadata)
+        if owner is None or place is None:
+            return self._unmarked_finding(key)
+        if self.partitions and place.partition not in self.partitions:
+            return []
+        self._objects += 1
+        self._bytes += head.size_bytes
+        found = [Finding("different", key, text) for text in direct_object.wrongs(key, head.size_bytes, head.metadata)]
+        if not self._places.add(place):
+            where = f"{place.topic}/{place.partition}, offset {place.offset}"
+            found.append(Finding("twice", key, f"it holds a row of {where}, and so does another object of this action"))
+        return found
+
+    def _unmarked_finding(self, key: str) -> list[Finding]:
+        self._unmarked += 1
+        if not literal_prefix(self.parameters.key):
+            return []
+        return [Finding("unmarked", key, "its metadata was lost, or it is not of this action")]
+
+    async def _content(self, key: str, head: Head) -> Finding | None:
+        if head.metadata.get(direct_object.ACTION) != self.mark:
+            return None
+        content = await self._store.get(self.parameters.bucket, key)
+        text = direct_object.content_wrong(content, head.metadata) if content is not None else None
+        return Finding("different", key, text) if text else None

@@ -1,0 +1,85 @@
+"""What an object of direct upload says of itself, so that whoever reads the bucket alone can tell if it is as it was written.
+
+Beside the place of its row: how many bytes it has and their digest, under a seal (seal.py). Direct upload keeps no ledger, so
+nothing tells which objects there should be. `SeenRows` tells that no row is in two of them.
+
+Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from pipeline.upload import ledger, seal
+from pipeline.upload.headers import METADATA_PREFIX
+
+ACTION: Final = "tidegate-action"
+PLACE: Final = "tidegate-place"
+TOPIC_ID: Final = "tidegate-topic-id"
+SIZE: Final = "tidegate-size"
+SHA256: Final = "tidegate-sha256"
+
+
+class HeldRow(NamedTuple):
+    """Which row an object holds."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    offset: int
+    number: int
+
+
+def headers_of(content: bytes) -> dict[str, str]:
+    """What the metadata of an object says of its bytes, as headers."""
+    digest = hashlib.sha256(content).hexdigest()
+    return {METADATA_PREFIX + SIZE: str(len(content)), METADATA_PREFIX + SHA256: digest}
+
+
+def place_of(metadata: Mapping[str, str]) -> HeldRow | None:
+    """Which row an object holds; None if it does not say so."""
+    try:
+        topic, partition, rest = metadata[PLACE].rsplit("/", 2)
+        offset, _, number = rest.partition(".")
+        topic_id = ledger.topic_id_of(metadata.get(TOPIC_ID, ledger.NO_TOPIC_ID))
+        return HeldRow(topic, topic_id, int(partition), int(offset), int(number))
+    except (KeyError, ValueError):
+        return None
+
+
+def wrongs(key: str, size_bytes: int, metadata: Mapping[str, str]) -> list[str]:
+    """What an object's metadata and its size say that cannot be."""
+    found = []
+    if not seal.is_whole(key, metadata):
+        found.append("its metadata is not as it was written under this key")
+    if metadata.get(SIZE) != str(size_bytes):
+        found.append(f"it has {size_bytes} bytes, and its metadata says {metadata.get(SIZE)}")
+    return found
+
+
+def content_wrong(content: bytes, metadata: Mapping[str, str]) -> str | None:
+    """What an object's bytes say that its metadata does not."""
+    digest, said = hashlib.sha256(content).hexdigest(), metadata.get(SHA256, "")
+    return None if digest == said else f"the digest of its bytes is {digest[:16]}…, and its metadata says {said[:16]}…"
+
+
+class SeenRows:
+    """SeenRows that were seen: a bit for each offset, in blocks, since offsets of one partition lie close together."""
+
+    _BLOCK: Final = 1 << 13
+
+    def __init__(self) -> None:
+        self._blocks: dict[tuple[str, str, int, int, int], bytearray] = {}
+
+    def add(self, place: HeldRow) -> bool:
+        """Remember a place; whether it is new."""
+        number, at = divmod(place.offset, self._BLOCK)
+        block = self._blocks.setdefault(
+            (place.topic, place.topic_id, place.partition, place.number, number), bytearray(self._BLOCK // 8)
+        )
+        byte, bit = at >> 3, 1 << (at & 7)
+        new = not block[byte] & bit
+        block[byte] |= bit
+        return new
