@@ -1,13 +1,14 @@
-"""From an MQTT message to a Kafka record to the acknowledgement: what happens to each message of one source.
+"""The path of each message of one source: from the MQTT message to the Kafka record to the acknowledgement.
 
-1. receive: `on_batch` gets a run of messages as the connection parsed them;
-2. produce: each becomes a record, and events where an adapter knows its topic, in the order of arrival;
-3. ack: after each look for Kafka's answers, `sweep` acknowledges the front of the window that is done.
+1. receive: `on_batch` gets a run of parsed messages from the connection;
+2. produce: each becomes a record, and events if an adapter knows its topic, in the order of arrival;
+3. ack: after each poll for Kafka's answers, `sweep` acknowledges the finished front of the window.
 
-A record that Kafka refuses for good goes to the dead letter topic; else it would hold up every acknowledgement behind it.
-If Kafka fails for another reason, the connection ends: the broker then delivers everything unacknowledged again, in order.
+A record that Kafka will never accept goes to the dead letter topic. Otherwise it would delay every acknowledgement
+behind it. If Kafka fails for another reason, the connection ends: the broker then delivers everything unacknowledged
+again, in order.
 
-This file has no await and no lock, and does not know how a connection comes about.
+This file has no await and no lock, and does not know how a connection is made.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of 
 
 
 class Bridge:
-    """One source's way into Kafka. Call `attach` before each connection opens and `detach` after it has ended."""
+    """Carries one source's messages into Kafka. Call `attach` before each connection opens, and `detach` after it has ended."""
 
     def __init__(
         self, name: str, source: MqttSource, adapters: Sequence[Adapter], kafka: KafkaConfig, producer: Producer
@@ -64,13 +65,16 @@ class Bridge:
         self.window = Window(self._source.window, self._source.window_bytes)
 
     def detach(self) -> None:
-        """The connection is gone, so nothing can be acknowledged any more. `empty` is set when Kafka has answered."""
+        """Note that the connection is gone, so nothing can be acknowledged. `empty` is set when Kafka has answered."""
         self._connection = None
 
     # --- 1. Receive, 2. Produce
 
     def on_batch(self, batch: Sequence[Publish]) -> None:
-        """The hot path. What all messages of a topic have in common was prepared when the first of them came."""
+        """Take a batch.
+
+        This is the hot path: the parts that all messages of a topic share were prepared for the first of them.
+        """
         now_ms = int(time.time() * 1000)
         routes = self._router.routes
         add, produce, topic_name = self.window.add, self._producer.produce, self._kafka.messages_topic
@@ -98,9 +102,9 @@ class Bridge:
             self._connection.pause()
 
     def _produce_unprepared(self, message: Publish, route: Route, now_ms: int) -> None:
-        """Produce a message that nothing is prepared for: the first of its kind, or one with properties, or for an adapter.
+        """Produce a message without prepared parts: the first of its kind, one with properties, or one for an adapter.
 
-        One message can become several records. They follow each other in the window; the last carries the acknowledgement.
+        One message can become several records. They follow each other in the window, and the last one has the acknowledgement.
         """
         topic, _, flags, mid, _ = message
         records = [self._event(each, message, now_ms) for each in route.events(message, now_ms)]
@@ -122,7 +126,10 @@ class Bridge:
             self._producer.produce(kafka_topic, record, delivery)
 
     def _event(self, event: ClientEvent, message: Publish, now_ms: int) -> tuple[str, Outgoing]:
-        """Where a client event goes. An event that JSON cannot hold (nested too deeply) makes its message a dead letter."""
+        """The topic and record of a client event.
+
+        If JSON cannot hold the event (it nests too deeply), the message is a dead letter.
+        """
         try:
             record = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
         except orjson.JSONEncodeError as error:
@@ -154,7 +161,7 @@ class Bridge:
     # --- 3. Acknowledge
 
     def sweep(self) -> None:
-        """After each look for Kafka's answers: acknowledge what Kafka has, deal with what it did not take."""
+        """Acknowledge what Kafka has, and handle what it refused. Called after each poll for Kafka's answers."""
         window = self.window
         if window.failed:
             for delivery, error in window.take_failed():
@@ -174,12 +181,12 @@ class Bridge:
             self._connection.resume()
 
     def take_unwanted(self) -> list[str]:
-        """Topic names, new since the last call, that came by a subscription of an earlier configuration."""
+        """Topic names since the last call that came because of a subscription of an earlier configuration."""
         topics, self._unwanted = self._unwanted, set()
         return [topic.decode("utf-8", "replace") for topic in topics]
 
     def observe(self, now_ms: int) -> None:
-        """Set the gauges; called now and then."""
+        """Set the gauges. Called regularly."""
         oldest = self.window.oldest
         self.metrics.window.set(len(self.window))
         self.metrics.ack_lag.set((now_ms - oldest.record.timestamp_ms) / 1000 if oldest else 0)
@@ -188,7 +195,7 @@ class Bridge:
         problem = failure(error, f"cannot write to {delivery.topic}")
         connection = self._connection
         if connection is None:
-            # The broker still has it and will deliver it again. Only a message of QoS 0 is lost here.
+            # The broker still has the message and will deliver it again. Only a message of QoS 0 is lost here.
             delivery.done = True
             if not delivery.mid:
                 self.metrics.dropped("not_delivered")

@@ -1,10 +1,10 @@
-"""Who published a message. MQTT does not tell a subscriber, so several ways are tried in the configured order.
+"""Finds the publisher of a message. MQTT does not tell a subscriber, so several ways are tried in the configured order.
 
-A user property that the broker sets can be trusted, and so can a topic level under an access rule (`%c`). A payload field
-is only what the device claims. Each record says which way found its clientid. If no way finds one, the clientid is
-unknown; the subscriber's own id never takes its place.
+A user property that the broker sets can be trusted, and so can a topic level under an access rule (`%c`). A payload
+field is only a claim of the device. Each record says which way found its clientid. If no way finds one, the clientid is
+unknown; the subscriber's own clientid is never used instead.
 
-Pure: no I/O. This file does not check that a device may use an id; that is the broker's part.
+Pure: no I/O. This file does not check that a device may use a clientid; the broker does this.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CLIENTID_BYTES_MAX: Final = 65_535
 
 
 class Found(NamedTuple):
-    """A clientid and the way that found it; None with UNKNOWN."""
+    """A clientid and the way that found it. The clientid is None with UNKNOWN."""
 
     clientid: bytes | None
     clientid_from: bytes
@@ -32,19 +32,19 @@ class Found(NamedTuple):
 
 NOT_FOUND: Final = Found(None, UNKNOWN)
 
-# One way to find the clientid, which needs the message itself.
+# A way to find the clientid that needs the message itself.
 Step = Callable[[bytes, Mapping[bytes, bytes]], bytes | None]
 
 
 class Steps(NamedTuple):
-    """What is to be tried for one topic name: steps that look into the message, then what is found if they fail."""
+    """The plan for one topic name: steps that read the message, and the result if all of them fail."""
 
     steps: tuple[tuple[Step, bytes], ...]
     otherwise: Found
 
     @property
     def is_fixed_without_properties(self) -> bool:
-        """Whether every message of the topic that has no user properties has the same answer."""
+        """Whether every message of the topic without user properties has the same answer."""
         return all(clientid_from == FROM_USER_PROPERTY for _, clientid_from in self.steps)
 
     def resolve(self, payload: bytes, user_properties: Mapping[bytes, bytes]) -> Found:
@@ -57,14 +57,17 @@ class Steps(NamedTuple):
 
 
 class Resolver:
-    """The configured ways, in their order."""
+    """The configured ways in order."""
 
     def __init__(self, ways: Sequence[ClientidFrom]) -> None:
         self._ways = [_compile(way) for way in ways]
         self._topics = {index: _TopicTemplate(way.topic) for index, way in enumerate(ways) if way.topic is not None}
 
     def steps(self, topic: bytes) -> Steps:
-        """What to try for messages of `topic`. Topic templates are settled here: one always matches a topic, or never."""
+        """The plan for messages of `topic`.
+
+        Topic templates are decided here, because one always matches a topic or never does.
+        """
         steps: list[tuple[Step, bytes]] = []
         for index, way in enumerate(self._ways):
             if way is not None:
@@ -104,7 +107,7 @@ def _payload(path: Sequence[str]) -> Step:
 
 
 def _as_clientid(value: Any) -> bytes | None:
-    """A text or a whole number can be an id. The device made a mistake if it sends anything else."""
+    """The clientid from a text or a whole number. Any other value is a mistake of the device, and gives None."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     clientid = str(value).encode("utf-8", "replace")
@@ -124,7 +127,7 @@ class _TopicTemplate:
         self._levels = len(levels)
 
     def clientid(self, topic: bytes) -> bytes | None:
-        """The clientid in `topic`, or None when the topic is of another shape."""
+        """The clientid in `topic`, or None if the topic does not match."""
         levels = topic.split(b"/")
         if len(levels) != self._levels and not (self._open_end and len(levels) > self._levels):
             return None

@@ -1,6 +1,6 @@
-"""A record that Kafka refuses, as a dead letter: what it was, why it was refused and where it came from.
+"""Makes the dead letter of a record that Kafka refuses: the record, the reason and the source.
 
-Pure. This file does not decide which records become dead letters, and writes none.
+Pure. This file neither decides which records become dead letters nor writes them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pipeline.record import Outgoing
 CAUSE: Final = PREFIX + "cause"
 ERROR: Final = PREFIX + "error"
 SOURCE: Final = PREFIX + "source"
-SHA256: Final = PREFIX + "sha256"  # hexadecimal digest of the original value, when it was cut
+SHA256: Final = PREFIX + "sha256"  # hexadecimal digest of the original value, if it was cut
 
-FIELD_BYTES_SHORT: Final = 200  # of the key and of each header, in a dead letter that must be small
+FIELD_BYTES_SHORT: Final = 200  # bytes of the key and of each header in a dead letter that must be small
 ROOM_BYTES: Final = 1024  # for our own headers and Kafka's bytes around each part
 
 
@@ -27,9 +27,10 @@ def record_bytes(record: Outgoing) -> int:
 
 
 def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_bytes: int) -> Outgoing:
-    """The dead letter of `record`, at most `limit_bytes` long. If the value is cut to fit, headers tell its size and digest.
+    """The dead letter of `record`, at most `limit_bytes` long. If the value is cut to fit, headers give its size and
+    digest.
 
-    With 0 it is as small as possible: it has no value, and key and headers are cut too.
+    With 0 the letter is as small as possible: it has no value, and key and headers are cut too.
     """
     headers = [
         (CAUSE, problem.reason.encode()),

@@ -1,8 +1,8 @@
-"""Subscriptions that a persistent session still has and the configuration no longer wants.
+"""Finds subscriptions that a persistent session still has but the configuration no longer has.
 
-A broker does not tell which subscriptions a session holds. But only finitely many filters match a topic name. So when a
-message comes that no filter of ours wants, we unsubscribe from all of them, and one of them brought it. The message
-itself was wanted once and is not wanted now: it is acknowledged and counted, and not forwarded.
+A broker does not list the subscriptions of a session. But only a finite number of filters match a topic name. If a message comes
+that no filter of ours matches, the ingress unsubscribes from all filters that match its topic, because one of them brought it.
+The message is acknowledged and counted, and not forwarded.
 
 Pure. This file sends nothing.
 """
@@ -19,9 +19,9 @@ TOPIC_CHARACTERS_MAX: Final = 1000
 
 
 def filters_matching(topic: str) -> list[str]:
-    """Every topic filter that matches `topic` (MQTT 5.0 section 4.7); only the simple ones when it has many levels.
+    """Every topic filter that matches `topic` (MQTT 5.0 section 4.7), or only simple filters if it has many levels.
 
-    Shared subscriptions are not among them: their group's name cannot be guessed.
+    Shared subscriptions are not included, because the names of their groups are unknown.
     """
     levels = topic.split("/")
     if len(levels) > LEVELS_MAX or len(topic) > TOPIC_CHARACTERS_MAX:
@@ -30,7 +30,7 @@ def filters_matching(topic: str) -> list[str]:
         return [each for each in simple if len(each.encode()) <= TOPIC_BYTES_MAX]
     choices = [(level, "+") for level in levels]
     if topic.startswith("$"):
-        choices[0] = (levels[0], levels[0])  # a wildcard in the first level does not reach $ topics (4.7.2)
+        choices[0] = (levels[0], levels[0])  # a wildcard in the first level does not match $ topics (4.7.2)
     found = dict.fromkeys("/".join(each) for each in product(*choices))
     for count in range(len(levels) + 1):
         found.update(dict.fromkeys("/".join((*each, "#")) for each in product(*choices[:count])))

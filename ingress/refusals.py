@@ -1,6 +1,6 @@
-"""What happens to a record that Kafka refuses for good: it is sent once more, alone, and then as a dead letter.
+"""Handles a record that Kafka will never accept: sends it once more, alone, and then as a dead letter.
 
-This file does not decide what happens to the connection that brought the record.
+This file does not decide what happens to the connection of the record.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Refusals:
         self._noted: set[str] = set()
 
     def second_way(self, delivery: Delivery, problem: RefusedError) -> bool:
-        """Send a refused record again, another way each time. False if nothing is left to try.
+        """Send a refused record again, in another way each time. Returns False if no way is left.
 
         Kafka refuses a whole batch for one record in it, so each record is sent alone before it becomes a dead letter.
         """
@@ -55,7 +55,7 @@ class Refusals:
         return True
 
     def note(self, problem: RefusedError) -> None:
-        """Count a dead letter; log the first one of each reason."""
+        """Count a dead letter, and log the first one of each reason."""
         self._metrics.dead_letter(problem.reason)
         if problem.reason not in self._noted:
             self._noted.add(problem.reason)

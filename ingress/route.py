@@ -1,9 +1,9 @@
-"""What all messages of one MQTT topic name have in common, worked out for the first of them and remembered.
+"""The facts that all messages of one MQTT topic name share. They are found for the first message and cached.
 
-That is: whether the topic is one of ours, which adapters want it, how the clientid is found, and the finished key and
-headers for each combination of flags. After that, a message whose clientid is in its topic costs one look-up.
+They are: whether a filter of the source matches the topic, which adapters use it, how the clientid is found, and the finished
+key and headers for each combination of flags. Then a message with its clientid in the topic costs one look-up.
 
-Pure, except for its memory, which is bounded. This file does not know what happens to a record.
+Pure, except for a bounded cache. This file does not know what happens to a record.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pipeline.topics import matches
 ROUTES_MAX: Final = 50_000
 TOPIC_BYTES_REMEMBERED_MAX: Final = 1024
 
-# Properties that concern one hop only and say nothing about the message.
+# Properties of one hop, which say nothing about the message.
 HOP_PROPERTIES: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS})
 
 
 class Route:
-    """How messages of one topic name go on."""
+    """The route of messages with one topic name."""
 
     __slots__ = ("_steps", "adapters", "forwarded", "prepared")
 
@@ -36,18 +36,18 @@ class Route:
         self.forwarded = forwarded
         self.adapters = adapters
         self._steps = steps
-        # First byte of the packet → key and headers; only for messages that need no second look.
+        # First byte of the packet → key and headers, only for messages that need no further check.
         self.prepared: dict[int, tuple[bytes, list[tuple[str, bytes]]]] = {}
 
     def events(self, message: Publish, now_ms: int) -> Iterator[ClientEvent]:
-        """The client events that a message tells of."""
+        """The client events in a message."""
         topic, payload, flags, _, _ = message
         retained = bool(flags & RETAIN_FLAG)
         for adapter in self.adapters:
             yield from adapter.events(topic.decode("utf-8", "replace"), payload, retained=retained, now_ms=now_ms)
 
     def record(self, message: Publish, now_ms: int) -> Outgoing:
-        """The record of a message; remembers key and headers when the next one with the same flags has the same."""
+        """The record of a message. Caches key and headers if the next message with the same flags has the same."""
         topic, payload, flags, _, properties = message
         users: Mapping[bytes, bytes] = {value[0]: value[1] for each, value in properties if each == USER_PROPERTY}
         clientid, clientid_from = self._steps.resolve(payload, users)
@@ -77,7 +77,7 @@ class Router:
         self.routes: dict[bytes, Route] = {}
 
     def route(self, topic: bytes) -> Route:
-        """The route of `topic`. A memory that is full is emptied: that is cheaper than to keep an order in it."""
+        """The route of `topic`. A full cache is emptied, which is cheaper than keeping an order."""
         name = topic.decode("utf-8", "replace")
         route = Route(
             forwarded=any(matches(each, name) for each in self._filters),
@@ -92,23 +92,23 @@ class Router:
 
 
 def _unshared(topic_filter: str) -> str:
-    """What a shared subscription subscribes to: `$share/<group>/<filter>` (MQTT 5.0 section 4.8.2)."""
+    """The filter of a shared subscription: `$share/<group>/<filter>` (MQTT 5.0 section 4.8.2)."""
     if topic_filter.startswith("$share/"):
         return topic_filter.split("/", 2)[2]
     return topic_filter
 
 
 def extra(properties: Properties) -> Headers:
-    """The PROPERTIES header, when there is something to say in it."""
+    """The PROPERTIES header, if the message has properties."""
     told = properties_object(properties)
     return [(PROPERTIES, orjson.dumps(told))] if told else []
 
 
 def properties_object(properties: Properties) -> dict[str, Any]:
-    """Properties under MQTT 5's names, as rules see them.
+    """Properties with MQTT 5's names, in the form for rules.
 
-    Of equal user properties the last one wins; all of them, in order, are in User-Property-Pairs. Bytes that are not
-    UTF-8 (in Correlation-Data) are replaced.
+    Of equal user properties the last one counts; User-Property-Pairs has all of them in order. Bytes that are not UTF-8 (in
+    Correlation-Data) are replaced.
     """
     told: dict[str, Any] = {}
     pairs = []

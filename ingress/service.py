@@ -1,8 +1,8 @@
-"""The life of the ingress process, in call order: topics, producer, sources; then, when asked to stop, the way back.
+"""The life of the ingress process in call order: topics, producer, sources, and then the stop.
 
-Stopping has an order: 1. reading stops; 2. Kafka gets its time to answer for the window; 3. what Kafka has is acknowledged;
-4. each broker gets a DISCONNECT. What is not done by the deadline is not acknowledged, and the broker keeps it for the
-next start.
+A stop has an order: 1. stop reading; 2. give Kafka time to answer for the window; 3. acknowledge what Kafka has; 4. send
+DISCONNECT to each broker. Messages that are left at the deadline are not acknowledged, and the broker keeps them for the next
+start.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from pipeline.web.working import telling
 
 log: Final = get_logger("tidegate.ingress")
 
-STOP_SECONDS: Final = 20.0  # below the 30 s that Kubernetes and systemd give, with room for the producer's own end
+STOP_SECONDS: Final = 20.0  # below the 30 s of Kubernetes and systemd, with time for the end of the producer
 
 
 async def run(config: Config, *, ready: Callable[[], None] | None = None) -> None:
     """Carry messages until SIGTERM or SIGINT. `ready` is called once every source has connected and subscribed.
 
-    Raises ConfigError and OperatorError for what a person has to mend. If Kafka or a broker is away, it waits.
+    Raises ConfigError and OperatorError if a person has to correct something. Waits while Kafka or a broker is away.
     """
     if not config.sources.mqtt and not config.sources.exhook and not config.sources.listener:
         raise ConfigError("expected at least one source, found none", where="sources")
@@ -59,14 +59,14 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
 
 
 class Carrier(Protocol):
-    """What brings messages or events. `run` returns after `stop`; `connected` says whether it can bring any now."""
+    """A source of messages or events. `run` returns after `stop`. `connected` says whether the source works now."""
 
     connected: bool
     connected_once: asyncio.Event
 
     @property
     def status_reason(self) -> str:
-        """Why it is not connected, for people; empty if nothing is known."""
+        """The reason why it is not connected, for people; empty if it is unknown."""
 
     async def run(self) -> None: ...
 
@@ -74,7 +74,7 @@ class Carrier(Protocol):
 
 
 def _sources(config: Config, producer: Producer) -> dict[str, Carrier]:
-    """All sources of the configuration, under kind and name."""
+    """All sources of the configuration by kind and name."""
     found: dict[str, Carrier] = {
         f"mqtt:{name}": Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer)
         for name, source in config.sources.mqtt.items()
@@ -91,7 +91,7 @@ def _sources(config: Config, producer: Producer) -> dict[str, Carrier]:
 
 
 def _problems(sources: Mapping[str, Carrier], producer: Producer, stop: asyncio.Event) -> list[str]:
-    """Why the ingress does not work now: it stops, Kafka is away, or a source is not connected."""
+    """Reasons why the ingress does not work now: it is stopping, Kafka is away, or a source is not connected."""
     if stop.is_set():
         return ["it stops"]
     found = [f"{name} is {_word(each)}: {each.status_reason}" for name, each in sources.items() if not each.connected]
@@ -115,7 +115,7 @@ def _word(source: Carrier) -> str:
 
 
 async def _carry(sources: Collection[Carrier], stop: asyncio.Event, ready: Callable[[], None] | None) -> None:
-    """Run all sources until `stop`. An error in one of them is our own fault, and ends the process."""
+    """Run all sources until `stop`. An error in a source is a fault of ours, and ends the process."""
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(source.run()) for source in sources]
         waits = [group.create_task(_announce(sources, ready))]

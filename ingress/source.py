@@ -1,9 +1,10 @@
-"""The life of one source: connect, subscribe, carry messages until the connection ends, wait, begin again, for ever.
+"""The life of one source: connect, subscribe, carry messages until the connection ends, wait, and begin again, without
+end.
 
-A new connection begins only when Kafka has answered for every record of the last one. So what is under way stays within
-one window, and a redelivered message comes after its first delivery. The broker keeps our session meanwhile.
+A new connection begins only after Kafka has answered for every record of the last one. So messages under way stay within one
+window, and a redelivered message comes after its first delivery. The broker keeps our session meanwhile.
 
-The log gets a line when the state changes: connected, or disconnected with the reason. The same reason again is silent.
+A change of state is one log line: connected, or disconnected with the reason. The same reason is not logged again.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from pipeline.retry import BROKER, BROKER_STABLE_SECONDS
 log: Final = get_logger("tidegate.ingress")
 
 OBSERVE_SECONDS: Final = 1.0
-HAND_OVER_SECONDS: Final = 5.0  # for Kafka to answer for the window, when another process leads from now on
+HAND_OVER_SECONDS: Final = 5.0  # time for Kafka to answer for the window after another process has become the leader
 
 ADAPTERS: Final[dict[str, Callable[[], Adapter]]] = {
     "aws_presence": AwsPresenceAdapter,
@@ -54,7 +55,7 @@ def adapters_of(source: MqttSource) -> list[Adapter]:
 
 
 class Source:
-    """One broker. `run` returns after `stop` was called. Nothing that the broker does makes it raise."""
+    """One broker. `run` returns after `stop` was called, and never raises because of the broker."""
 
     def __init__(self, name: str, source: MqttSource, *, pipeline: str, kafka: KafkaConfig, producer: Producer) -> None:
         self._name = name
@@ -66,12 +67,12 @@ class Source:
         self._lead = Lead(kafka, group=f"{pipeline}.ingress.{name}") if source.standby else None
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
-        self.status_reason = ""  # why there is no connection, as it was told last
+        self.status_reason = ""  # the last reason why there is no connection
         self.connected_once = asyncio.Event()
         self.connected = False
 
     async def run(self) -> None:
-        """Carry messages until `stop`; a stand-by only while it leads."""
+        """Carry messages until `stop`. A stand-by does this only while it leads."""
         observer = asyncio.create_task(self._observe())
         waits = BROKER.waits(random.random)
         if self._lead is not None:
@@ -91,7 +92,7 @@ class Source:
                 await self._lead.close()
 
     async def _wanted(self) -> bool:
-        """Whether to connect; returns when this is known. A source that stands by counts as connected."""
+        """Wait until it is known whether to connect, and return this. A stand-by counts as connected."""
         if self._lead is not None and not self._lead.leads.is_set():
             self.connected = True
             self.connected_once.set()
@@ -101,12 +102,12 @@ class Source:
         return not self._stopping.is_set()
 
     def stop(self, deadline_seconds: float) -> None:
-        """Ask `run` to stop reading, to wait for Kafka, to acknowledge and to leave, within the deadline."""
+        """Ask `run` to stop reading, wait for Kafka, acknowledge and leave within the deadline."""
         self._stop_before = time.monotonic() + deadline_seconds
         self._stopping.set()
 
     async def _one_connection(self) -> ConnectorError | None:
-        """One connection, from CONNECT to its end. Returns why it ended; None if it ended because we stop."""
+        """Run one connection from CONNECT to its end. Returns the reason of its end, or None if we stop."""
         connection = Connection(self._source, self._clientid, self._bridge.on_batch)
         self._bridge.attach(connection)
         try:
@@ -131,7 +132,7 @@ class Source:
         return connection.error
 
     async def _opened(self, connection: Connection) -> bool:
-        """Open `connection`. False if we are asked to stop first."""
+        """Open `connection`. Returns False if we have to stop first."""
         opening = asyncio.ensure_future(connection.open(self._filters))
         await _first(opening, self._stopping.wait())
         if not opening.done():
@@ -141,11 +142,11 @@ class Source:
         return True
 
     async def _superseded(self) -> None:
-        """Return when another process leads."""
+        """Wait until another process leads."""
         await (self._lead.follows if self._lead is not None else asyncio.Event()).wait()
 
     async def _leave(self, connection: Connection) -> None:
-        """The graceful end: 1. read no more; 2. wait until Kafka has the window; 3. acknowledge; 4. DISCONNECT."""
+        """End in order: 1. stop reading; 2. wait until Kafka has the window; 3. acknowledge; 4. send DISCONNECT."""
         connection.hold()
         seconds = self._seconds_left() if self._stopping.is_set() else HAND_OVER_SECONDS
         await _first(self._bridge.empty.wait(), connection.ended.wait(), asyncio.sleep(seconds))
@@ -154,7 +155,7 @@ class Source:
         await connection.close()
 
     async def _drain_old_window(self) -> None:
-        """Wait until Kafka has answered for what the last connection brought; while stopping, until the deadline at most."""
+        """Wait until Kafka has answered for the last connection's messages; during a stop, at most until the deadline."""
         if self._bridge.window:
             await _first(self._bridge.empty.wait(), self._stopping.wait())
         if self._bridge.window:
@@ -164,7 +165,7 @@ class Source:
         return max(0.0, self._stop_before - time.monotonic())
 
     async def _reconcile(self, connection: Connection) -> None:
-        """Unsubscribe from what the persistent session still has and we no longer want."""
+        """Unsubscribe from filters that the persistent session still has but the configuration no longer has."""
         while True:
             for topic in self._bridge.take_unwanted():
                 log.info("mqtt.unsubscribed", source=self._name, topic=topic)
@@ -198,7 +199,7 @@ def _distinct(filters: Sequence[str]) -> list[str]:
 
 
 async def _first(*waits: Awaitable[object]) -> None:
-    """Return when the first of `waits` is over. Coroutines among them are then cancelled; futures are left alone."""
+    """Wait for the first of `waits`. Then cancel the coroutines among the others, and leave the futures."""
     tasks = [asyncio.ensure_future(each) for each in waits]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

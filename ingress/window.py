@@ -1,9 +1,9 @@
-"""The window: messages that were received and are not yet acknowledged, in the order of arrival.
+"""The window: messages that were received and are not acknowledged yet, in the order of arrival.
 
-Kafka answers partition by partition, and so out of order. MQTT wants its acknowledgements in the order of arrival
-[MQTT-4.6.0-2]. So a message leaves the window after everything before it has left. Pure: no I/O, no clock.
+Kafka answers by partition, and so out of order. MQTT requires acknowledgements in the order of arrival [MQTT-4.6.0-2]. So a
+message leaves the window only after all earlier messages. Pure: no I/O, no clock.
 
-This file knows neither what a record holds nor why Kafka refused one.
+This file knows neither the content of a record nor the reason of a refusal.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from pipeline.record import Outgoing
 
 
 class Delivery:
-    """One message on its way. The producer calls it with the outcome. `mid` is 0 for QoS 0: nobody waits for it."""
+    """One message under way. The producer calls it with the result. `mid` is 0 for QoS 0, which has no acknowledgement."""
 
     __slots__ = ("done", "mid", "record", "topic", "tries", "window")
 
     def __init__(self, window: Window, mid: int, topic: str, record: Outgoing) -> None:
         self.window = window
         self.mid = mid
-        self.topic = topic  # Kafka's
+        self.topic = topic  # topic in Kafka
         self.record = record
         self.done = False
-        self.tries = 0  # how often Kafka refused it
+        self.tries = 0  # how often Kafka has refused it
 
     def __call__(self, error: Any, message: Any) -> None:
         if error is None:
@@ -37,8 +37,8 @@ class Delivery:
 class Window:
     """Deliveries in order of arrival, bounded by number and by bytes.
 
-    Reading should pause while it is `full`. What one read brought is always taken whole, so the window can exceed its
-    limits by one read.
+    Reading should pause while the window is `full`. One read is always taken whole, so the window can exceed its limits
+    by one read.
     """
 
     __slots__ = ("_bytes", "_bytes_max", "_messages_max", "_pending", "failed")
@@ -60,18 +60,18 @@ class Window:
 
     @property
     def oldest(self) -> Delivery | None:
-        """The message that all others wait for."""
+        """The first message, for which all others wait."""
         return self._pending[0] if self._pending else None
 
     def add(self, mid: int, topic: str, record: Outgoing) -> Delivery:
-        """Take a message in. `mid` 0: it counts, and is never acknowledged."""
+        """Add a message. With `mid` 0 it counts, but is never acknowledged."""
         delivery = Delivery(self, mid, topic, record)
         self._pending.append(delivery)
         self._bytes += len(record[1])
         return delivery
 
     def settle(self) -> tuple[int, list[int]]:
-        """Remove the messages at the front that are done. Returns their number, and the packet identifiers to acknowledge."""
+        """Remove finished messages at the front. Returns their number, and the packet identifiers to acknowledge."""
         pending = self._pending
         mids: list[int] = []
         count = freed = 0
@@ -85,6 +85,6 @@ class Window:
         return count, mids
 
     def take_failed(self) -> list[tuple[Delivery, Any]]:
-        """The deliveries that Kafka did not take since the last call, with their errors."""
+        """The deliveries that Kafka has refused since the last call, with their errors."""
         failed, self.failed = self.failed, []
         return failed

@@ -1,1 +1,1 @@
-"""What a person starts beside the worker: verify and replay."""
+"""The tools that a person starts beside the worker: verify and replay."""

@@ -1,13 +1,13 @@
-"""Which orphans may be removed: those whose rows are provably in objects of the ledger, too.
+"""Decides which orphans may be removed: those whose rows are provably in objects of the ledger too.
 
-An orphan is a copy if one of these can be shown, while the ledger of its partition is whole:
+An orphan is a copy if the ledger of its partition is whole, and one of these holds:
 
-- an object of the ledger holds the same bytes and says the same offsets; or
-- the orphan's epoch had ended before its offsets were entered, entries account for all of these, and each of its rows is in an
-  object that they name.
+- an object of the ledger holds the same bytes and has the same offsets; or
+- the orphan's epoch had ended before its offsets were entered, entries cover all of its offsets, and each of its rows
+  is in an object that these entries name.
 
-The objects that stand for it are read, and their bytes compared with what the ledger says. An orphan of which that cannot be
-shown may be the only copy of its rows (an entry was altered, or the rules made other rows then), and a person has to look.
+The sweep reads these objects and compares their bytes with the ledger. Any other orphan may be the only copy of its
+rows (an entry was changed, or the rules made other rows then), and a person has to look at it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.upload.ledger_check import ChainCheck
 
 
 class Placed(NamedTuple):
-    """An object that says it is of this action: whose chain its rows belong to, their offsets, and the epoch in its key."""
+    """An object with the mark of this action: the chain and offsets of its rows, and the epoch in its key."""
 
     bucket: str
     key: str
@@ -50,7 +50,7 @@ class Covering(NamedTuple):
     key_epoch: int
 
     def objects(self, placed: Placed) -> list[tuple[StoredObject, Entry]]:
-        """Their objects that may hold rows of the same records, with the entry of each."""
+        """The objects of these entries that may hold rows of the same records, each with its entry."""
         return [
             (each, entry)
             for entry in self.entries
@@ -60,7 +60,7 @@ class Covering(NamedTuple):
 
 
 def placed_of(bucket: str, key: str, head: Head) -> Placed | None:
-    """What an object's metadata tells; None if it does not say where its rows are from."""
+    """The facts in an object's metadata, or None if it does not name the place of its rows."""
     found: Mapping[str, str] = head.metadata
     try:
         topic, partition, first = found["tidegate-place"].rsplit("/", 2)
@@ -72,13 +72,13 @@ def placed_of(bucket: str, key: str, head: Head) -> Placed | None:
 
 
 class Sweeper:
-    """Asks the bucket what is needed to tell a copy from the only one."""
+    """Reads from the bucket what is needed to tell a copy from an only copy."""
 
     def __init__(self, ledgers: LedgerReader) -> None:
         self._ledgers = ledgers
 
     async def why_not(self, placed: Placed, chain: ChainCheck) -> str | None:
-        """Why an orphan may not be removed; None if its rows are in objects of the ledger."""
+        """The reason why an orphan must not be removed, or None if its rows are in objects of the ledger."""
         if not chain.is_whole:
             return "the ledger of its partition is damaged"
         covering = await self._covering(placed)
@@ -92,7 +92,7 @@ class Sweeper:
         return await self._not_contained(placed, content, covering)
 
     async def _covering(self, placed: Placed) -> Covering | None:
-        """The entries of an object's offsets, without a gap and with nothing that Kafka had deleted."""
+        """The entries of an object's offsets, or None if they have a gap or name records that Kafka had deleted."""
         prefix, home = ledger.chain_prefix(placed.chain), self._ledgers.parameters.home
         start = await self._ledgers.get(ledger.start_key(placed.chain))
         keys = [
@@ -118,7 +118,7 @@ class Sweeper:
         return Covering(entries, key_epoch)
 
     async def _is_copied(self, placed: Placed, content: bytes, covering: Covering) -> bool:
-        """Whether an object of the ledger holds the same bytes, of the same offsets."""
+        """Whether an object of the ledger holds the same bytes for the same offsets."""
         sha256 = hashlib.sha256(content).hexdigest()
         for stored, _ in covering.objects(placed):
             same = (stored.first, stored.last, stored.sha256) == (placed.first, placed.last, sha256)
@@ -127,10 +127,10 @@ class Sweeper:
         return False
 
     async def _not_contained(self, placed: Placed, content: bytes, covering: Covering) -> str | None:
-        """How many of its rows are in no object of these entries; None if all of them are."""
+        """A text with the number of rows that are not in objects of these entries, or None if all are."""
         settings = self._ledgers.settings_of(placed.head.metadata.get("tidegate-version", ""))
         if settings is None:
-            return "the rules that it was made by are not known"
+            return "its rules are not known"
         left = await self._rows(content, settings)
         if not left:
             return "it has no rows that can be read"
@@ -141,7 +141,7 @@ class Sweeper:
         return f"{left.total()} of its rows are in no object of the ledger" if left else None
 
     async def _as_written(self, stored: StoredObject) -> bytes | None:
-        """The bytes of an object of the ledger; None if they are not those that the ledger says."""
+        """The bytes of an object of the ledger, or None if they differ from the ledger."""
         content = await self._ledgers.get(stored.key, stored.bucket)
         good = content is not None and hashlib.sha256(content).hexdigest() == stored.sha256
         return content if good else None

@@ -1,8 +1,9 @@
 """`tidegate verify`: proves from the bucket alone that each offset of an aggregated action was read once and each row is there.
 
-First the ledgers are read, with each object that they name (ledgers.py); then the bucket is listed for objects of this action
-that no entry names (unnamed.py). Findings and totals come as they are found, and none ends the run. Memory: some bytes for each
-object that the ledger names, some objects in flight. Kafka is not asked, so this works from anywhere, also without the topic.
+First it reads the ledgers and each object that they name (ledgers.py). Then it lists the bucket for objects of this
+action that no entry names (unnamed.py). Findings and totals come as soon as they are found, and no finding ends the
+run. Memory: a few bytes for each object of the ledger, and a few objects under way. It does not ask Kafka, so it works
+from any machine, also without the topic.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ Report = Finding | PartitionDone | Swept
 
 @dataclass
 class Verifier:
-    """One aggregated action. `reports` may be asked once."""
+    """Verifies one aggregated action. Call `reports` once."""
 
     action: str
     parameters: AggregatedParameters
     store: S3Store
-    partitions: frozenset[int] = frozenset()  # all when empty
+    partitions: frozenset[int] = frozenset()  # empty: all
     deep: bool = False
     sweep: bool = False
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def reports(self) -> AsyncIterator[Report]:
-        """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
+        """All findings and totals, as soon as they are found. Raises a ConnectorError if the bucket cannot be read."""
         ledgers = LedgerReader(self.action, self.parameters, self.store, self.partitions, deep=self.deep)
         async for report in ledgers.reports():
             yield report

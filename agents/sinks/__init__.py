@@ -1,1 +1,1 @@
-"""Rows to objects: lanes, one for each partition, and what they share."""
+"""Writes rows as objects: a lane for each partition, and the parts that lanes share."""

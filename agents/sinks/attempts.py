@@ -1,9 +1,9 @@
-"""Trying until it is done: what an action does when an outside system fails, and the status that comes of it.
+"""Repeats calls until they succeed, and keeps the status of an action.
 
-Waits with full jitter, without end, because waiting loses nothing: the records stay in Kafka. A change of state, from working
-to failing and back, is one log line; every failed attempt counts. Only what will never succeed (RefusedError) and what is not
-the outside system's comes back as an error. Whether a failure is a row's own is suspect.py's question: such a row does not make
-its action disconnected.
+It waits with full jitter and without end, because waiting loses nothing: the records stay in Kafka. A change between working and
+failing is one log line, and every failed attempt is counted. It raises only errors that waiting cannot help (RefusedError) and
+errors that do not come from the outside system. suspect.py decides whether a row is the cause of a failure: such a row does not
+make its action disconnected.
 """
 
 from __future__ import annotations
@@ -24,35 +24,35 @@ Result = TypeVar("Result")
 
 
 class Attempts:
-    """The state of one action's outside system, as its calls and its health check see it."""
+    """The state of one action's outside system, from its calls and its health check."""
 
     def __init__(self, action: str, *, cap_seconds: float = SINK.cap_seconds) -> None:
         self.action = action
-        self.reason = ""  # why calls fail now; empty when they do not
-        self.error = ""  # the last of these failures in full
-        self._check_reason = ""  # why the health check fails, with calls or without
+        self.reason = ""  # reason why calls fail now; empty if they succeed
+        self.error = ""  # text of the last failure
+        self._check_reason = ""  # reason why the health check fails
         self._policy = SINK._replace(cap_seconds=cap_seconds)
-        self.done_at = 0.0  # when a call succeeded last, on the loop's clock
+        self.done_at = 0.0  # time of the last successful call, on the loop's clock
         self._failing_since = 0.0
-        self._settled = False  # connected, and nothing else to tell
+        self._settled = False  # connected, and already logged
         STATUS.labels(action).set(0)
 
     @property
     def status(self) -> str:
-        """connecting, connected or disconnected."""
+        """The status: connecting, connected or disconnected."""
         if self.reason or self._check_reason:
             return "disconnected"
         return "connected" if self._settled else "connecting"
 
     @property
     def status_reason(self) -> str:
-        """What a person should know; empty while all is well."""
+        """The reason of a bad status; empty while all is well."""
         return self.error
 
     async def until_done(self, call: Callable[[], Awaitable[Result]], *, suspect: Suspect | None = None) -> Result:
-        """The result of `call`, made again and again until it succeeds. `call` must be safe to repeat.
+        """Repeat `call` until it succeeds, and return its result. `call` must be safe to repeat.
 
-        `suspect`: it is made for rows, which may be to blame. Raises RefusedError when they are.
+        `suspect`: the call is for rows, which may be the cause of a failure. Raises RefusedError if they are.
         """
         waits = self._policy.waits(random.random)
         while True:
@@ -70,7 +70,7 @@ class Attempts:
     async def _not_done(
         self, error: RetryableError | OperatorError | RefusedError, suspect: Suspect | None
     ) -> RetryableError | OperatorError:
-        """Tell of a failed attempt; the error to wait for. Raises RefusedError for what is not waited for."""
+        """Count and log a failed attempt, and return the error to wait for. Raises RefusedError if waiting cannot help."""
         if isinstance(error, RefusedError):
             judged = error if suspect is None else suspect.judged(error)
             if isinstance(judged, RefusedError):
@@ -83,7 +83,7 @@ class Attempts:
         return error
 
     def checked(self, error: ConnectorError | None) -> None:
-        """What the health check found. That it passes does not outweigh calls that fail."""
+        """Take the result of the health check. A good result does not hide failing calls."""
         if error is None:
             self._check_reason = ""
             if not self.reason and not self._settled:

@@ -1,8 +1,8 @@
-"""Asking for an action's bucket now and then, so that its status is known before a row comes and while none comes.
+"""Checks an action's bucket regularly, so that its status is known even if no rows come.
 
-Only the action's own bucket is asked for, since a key that may write there need not be allowed to list others. A direct action
-whose bucket is a template has none to ask for: its last error is its status. Of an aggregated
-action it is the ledger's bucket. Checks of one action never overlap.
+It checks only the action's own bucket, because a key that may write there may not be allowed to list others. If the bucket of a
+direct action is a template, there is no check, and its last error is its status. For an aggregated action it checks the bucket
+of the ledger. Checks of one action never overlap.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pipeline.errors import ConnectorError, RetryableError
 
 
 def bucket_of(action: S3Action) -> str | None:
-    """The bucket to ask for; None if it is another one for each row."""
+    """The bucket to check, or None if rows decide the bucket."""
     parameters = action.parameters
     bucket = parameters.home if isinstance(parameters, AggregatedParameters) else parameters.bucket
     return None if "${" in bucket else bucket
 
 
 async def watch(action: S3Action, store: S3Store, attempts: Attempts, stop: asyncio.Event) -> None:
-    """Check at once and then every `health_check_interval`, until told to stop."""
+    """Check at once, and then every `health_check_interval` until `stop`."""
     options, bucket = action.resource_opts, bucket_of(action)
     while bucket is not None and not stop.is_set():
         attempts.checked(await failure(store, bucket, options.health_check_timeout))
@@ -38,7 +38,7 @@ async def watch(action: S3Action, store: S3Store, attempts: Attempts, stop: asyn
 
 
 async def failure(store: S3Store, bucket: str, timeout_seconds: float) -> ConnectorError | None:
-    """Why the bucket cannot be used; None if it can."""
+    """The reason why the bucket cannot be used, or None."""
     try:
         async with asyncio.timeout(None if math.isinf(timeout_seconds) else timeout_seconds):
             await store.check(bucket)

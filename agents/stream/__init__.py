@@ -1,1 +1,1 @@
-"""All that knows Faust: the wiring, the transport, the fetch."""
+"""Everything that knows Faust: the wiring, the transport, the fetch."""

@@ -1,8 +1,8 @@
-"""What Faust and its client of Kafka say by themselves: known states are nothing, the rest is a line like ours.
+"""Filters the log lines of Faust and aiokafka: drops lines about known states, and passes the rest.
 
-Their lines are told in our form by pipeline/log.py. Here are those that are not told at all: Kafka away (the producer tells it,
-once, as `kafka.disconnected`), a consumer group that moves its partitions (`action.assigned`), and the news of Faust's services.
-Left are warnings that matter, such as a topic that may not be read.
+pipeline/log.py writes their lines in our form. This file drops lines about Kafka being away (the producer logs
+`kafka.disconnected` once), about rebalances (`action.assigned`), and about Faust's services. Warnings that matter remain, such
+as a topic that may not be read.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
-# Loggers of the libraries, and those that Faust's services have by the module in which they are derived from.
+# Loggers of the libraries, and those of Faust's services, which are named after the modules of their subclasses.
 LIBRARIES: Final = ("aiokafka", "faust", "mode", "agents.stream")
 
 NOTHING: Final = re.compile(
     "|".join(
         (
-            # Kafka is away, or is there and not ready yet.
+            # Kafka is away, or not ready yet.
             r"^Unable (to )?(connect|request metadata|update metadata)",
             r"^No broker metadata found",
             r"is not available during auto-create initialization",
@@ -28,23 +28,23 @@ NOTHING: Final = re.compile(
             r"^Group Coordinator Request failed: (?!.*Authorization)",
             r"^Error sending \w+ to node .* marking coordinator dead",
             r"^LeaveGroup request failed",
-            # The group moves its partitions.
+            # A rebalance of the group.
             r"^Marking the coordinator dead",
             r"^Heartbeat (failed for group|send request failed|session expired|failed: local member_id)",
             r"^OffsetCommit failed (before join|for group .* due to group error)",
             r"exception performing seek when flow not active",
             r"Fetcher is ignoring cancel or slow",
-            r"^Timer ",  # what Faust does now and then takes longer while Kafka is away
+            r"^Timer ",  # Faust's periodic work takes longer while Kafka is away
         )
     )
 )
 
 
 class Chatter(logging.Filter):
-    """Lets through what is not the libraries', and of theirs the warnings that matter."""
+    """Passes lines of other loggers, and of these libraries only warnings that matter."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a line is told. One that only repeats an error of Kafka's keeps its text and loses its traceback."""
+        """Whether a line is written. If a line only repeats an error of Kafka, its traceback is removed."""
         if not record.name.startswith(LIBRARIES):
             return True
         if record.levelno < logging.WARNING or NOTHING.search(record.getMessage()):
@@ -55,7 +55,7 @@ class Chatter(logging.Filter):
 
 
 def mute() -> None:
-    """From now on, keep what is known out of this process's log."""
+    """Keep lines about known states out of this process's log."""
     for handler in logging.getLogger().handlers:
         if not any(isinstance(each, Chatter) for each in handler.filters):
             handler.addFilter(Chatter())

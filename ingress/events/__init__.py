@@ -1,7 +1,7 @@
-"""Client events: what brokers and devices publish about clients, in the words that rules know.
+"""Client events: adapters convert the messages of brokers and devices about clients into events for rules.
 
-One file for each kind of broker. An adapter names the topic filters that it needs and turns each message on them into
-events with EMQX's field names. A fact that the broker does not tell is left out, never invented.
+Each kind of broker has one file. An adapter names the topic filters that it needs, and converts each message on them into events
+with EMQX's field names. A fact that the broker does not give is left out, never invented.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class ClientEvent(NamedTuple):
-    """One event: `name` such as client.connected, `fields` as rules see them, without clientid."""
+    """One event: `name` such as client.connected, and `fields` in the form for rules, without clientid."""
 
     name: str
     clientid: str
@@ -19,10 +19,10 @@ class ClientEvent(NamedTuple):
 
 
 class Adapter(Protocol):
-    """Turns the messages on some topic filters into client events. May remember clients, within a bound."""
+    """Converts the messages on some topic filters into client events. It may remember a bounded number of clients."""
 
     filters: tuple[str, ...]
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
-        """The events that a message on one of `filters` tells of, at most a few; none when it tells of none."""
+        """The events of a message on one of `filters`: none, or a few."""
         ...

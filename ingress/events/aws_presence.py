@@ -33,7 +33,7 @@ class AwsPresenceAdapter:
     filters: tuple[str, ...] = ("$aws/events/presence/connected/#", "$aws/events/presence/disconnected/#")
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
-        """One event for a client that came or went."""
+        """One event for a client that connected or disconnected."""
         try:
             told = orjson.loads(payload)
         except orjson.JSONDecodeError:

@@ -1,10 +1,11 @@
 """Events from EMQX's own topics $SYS/brokers/<node>/clients/<clientid>/connected and /disconnected.
 
-EMQX publishes them by default, but its access rules let only local clients read $SYS: we need a rule of our own. `+` does
-not match a clientid with a slash, so everything under `clients` is read, and the clientid is taken from the payload.
+EMQX publishes them by default, but its access rules let only local clients read $SYS, so the ingress needs its own
+rule. `+` does not match a clientid with a slash, so the adapter reads everything under `clients` and takes the clientid
+from the payload.
 
-Two things differ from the rule engine's events. expiry_interval is in milliseconds there; here it is made seconds. The
-address has no port. When a client reconnects quickly, the two events may come in either order; connected_at pairs them.
+Two things differ from the rule engine's events. expiry_interval is in milliseconds in the payload, and in seconds in the event.
+The address has no port. If a client reconnects quickly, the two events may come in any order; connected_at pairs them.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ DISCONNECTED: Final = ("reason", "disconnected_at", "disconn_props")
 
 
 class EmqxSysAdapter:
-    """Reads what every node of an EMQX cluster tells about its clients."""
+    """Reads the messages of every node of an EMQX cluster about its clients."""
 
     filters: tuple[str, ...] = ("$SYS/brokers/+/clients/#",)
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
-        """One event for `connected` and `disconnected`; the topics for subscriptions tell none."""
+        """One event for `connected` and `disconnected`. The topics for subscriptions make no event."""
         what = topic.rpartition("/")[2]
         if what not in ("connected", "disconnected"):
             return []

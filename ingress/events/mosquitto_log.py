@@ -4,7 +4,8 @@ The lines are those of mosquitto 2.0 and 2.1. They are text, with ids that are n
 clientid can choose one that reads like another line. While we are away the broker drops lines after 20 seconds, so events
 are best effort across longer outages. The line about a refused client has no id in it and makes no event.
 
-What "New client connected" tells is remembered until the client leaves, because the line about its end has only its id.
+The facts of "New client connected" are remembered until the client leaves, because the line about its end has only its
+id.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ingress.events import ClientEvent
 
 CLIENTS_MAX: Final = 100_000
 
-# The id is matched greedily: it may itself contain " (p4, c1, k30).", and the last one counts.
+# The id is matched greedily, because it may itself contain " (p4, c1, k30).", and the last one counts.
 CONNECTED: Final = re.compile(
     r"(?:(\d{1,12}): )?New client connected from (\S+):(\d+) as (.*) \(p(\d), c([01]), k(\d{1,9})(?:, u'(.*)')?\)\.",
     re.DOTALL,
@@ -36,7 +37,7 @@ REASONS: Final = {
     "has exceeded timeout, disconnecting": "keepalive_timeout",
     "already connected, closing old connection": "takenover",
 }
-# What follows "disconnected", unless the end was clean.
+# The text after "disconnected", unless the end was clean.
 CAUSES: Final = {
     "not authorised": "not_authorized",
     "protocol error": "protocol_error",
@@ -51,7 +52,7 @@ REMEMBERED: Final = ("username", "peername", "proto_name", "proto_ver", "connect
 
 
 class MosquittoLogAdapter:
-    """Reads notices and errors; one for each broker."""
+    """Reads notices and errors. Use one adapter for each broker."""
 
     filters: tuple[str, ...] = ("$SYS/broker/log/N", "$SYS/broker/log/E")
 
@@ -59,7 +60,7 @@ class MosquittoLogAdapter:
         self._clients: dict[str, dict[str, Any]] = {}
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
-        """One event for a line about a client that came or went, none for any other line."""
+        """One event for a line about a connect or a disconnect, and none for any other line."""
         line = payload.decode("utf-8", "replace")
         if found := CONNECTED.fullmatch(line):
             return [self._connected(found, now_ms)]
@@ -96,12 +97,12 @@ class MosquittoLogAdapter:
 
 
 def _reason(cause: str) -> str:
-    """A cause that is not in the table keeps its words, so that a rule can still compare it."""
+    """The reason for a cause. An unknown cause keeps its words, so that a rule can compare it."""
     return CAUSES.get(cause.lower(), cause.lower().replace(" ", "_"))
 
 
 def _milliseconds(stamp: str | None, now_ms: int) -> int:
-    """The line tells its time in seconds. If the message arrived within that second, the time of arrival is used."""
+    """The time of a line, which has seconds. If the message arrived in that second, its arrival is used."""
     if stamp is None:
         return now_ms
     second = int(stamp) * 1000

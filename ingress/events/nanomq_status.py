@@ -1,7 +1,7 @@
 """Events from NanoMQ's topic $SYS/brokers/client_status/<clientid>, and from the two topics of releases before 0.24.1.
 
-The address has no port. The messages are retained: a new subscriber gets the last state of each client at once. That is
-not an event, and is passed over.
+The address has no port. The messages are retained: a new subscriber gets the last state of each client at once. This is
+not an event, and is skipped.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class NanomqStatusAdapter:
     filters: tuple[str, ...] = ("$SYS/brokers/client_status/#", *OLD_TOPICS)
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
-        """One event for a client that came or went; none for a connection that was refused."""
+        """One event for a connect or a disconnect, and none for a refused connection."""
         try:
             told = orjson.loads(payload)
         except orjson.JSONDecodeError:
@@ -59,7 +59,7 @@ class NanomqStatusAdapter:
 
 
 def _reason(code: str) -> str:
-    """A code that is not in the table stays as it came."""
+    """The reason for a code. An unknown code stays unchanged."""
     try:
         return REASONS.get(int(code, 16), code)
     except ValueError:

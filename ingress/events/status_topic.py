@@ -1,9 +1,9 @@
-"""Events from a birth and last-will convention, which works with any broker.
+"""Events from birth messages and last wills, which work with any broker.
 
-A device publishes `online` to its status topic when it has connected, and leaves `offline` there as its last will. The
-convention does not say why a client is gone or where it came from, so `reason` and `peername` are left out.
+A device publishes `online` to its status topic when it has connected, and leaves `offline` there as its last will.
+These messages have neither the reason of an end nor the address of the client, so `reason` and `peername` are left out.
 
-With a retained message the broker repeats a state to a new subscriber. It is not an event, and is passed over.
+With a retained message the broker repeats a state to a new subscriber. It is not an event, and is skipped.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class StatusTopicAdapter:
         self.filters: tuple[str, ...] = (convention.topic.replace("{clientid}", "+"),)
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
-        """client.connected for a birth message, client.disconnected for a will or a farewell."""
+        """client.connected for a birth message, client.disconnected for a last will or a goodbye message."""
         clientid = topic.split("/")[self._place]
         if retained or not clientid:
             return []

@@ -1,1 +1,1 @@
-"""EMQX tells itself who published and who came or went: the gRPC service that EMQX's ExHook calls."""
+"""The gRPC service for EMQX's ExHook, by which EMQX reports publishers and client events itself."""

@@ -1,7 +1,8 @@
-"""Records on their way into Kafka that no caller waits for: bounded in number and bytes, each lost one counted.
+"""Records on their way into Kafka for which no caller waits: bounded in number and bytes, and every lost record is
+counted.
 
-EMQX waits for the answer to a call inside its client's own process, so the answer must not wait for Kafka. If the process is
-killed, the records here are lost, since EMQX does not call twice.
+EMQX waits for the answer to a call inside its client's own process, so the answer must not wait for Kafka. If the ingress is
+killed, these records are lost, because EMQX does not call twice.
 
 This file knows neither gRPC nor the content of a record.
 """
@@ -23,7 +24,7 @@ log: Final = get_logger("tidegate.ingress")
 
 
 class Outbox:
-    """`offer` takes a record if there is room for it; `room` waits until there is."""
+    """`offer` takes a record if there is room. `room` waits for room."""
 
     def __init__(self, name: str, producer: Producer, kafka: KafkaConfig, *, records_max: int, bytes_max: int) -> None:
         self._name = name
@@ -32,7 +33,7 @@ class Outbox:
         self._records_max = records_max
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._records: dict[int, int] = {}  # number → arrival, in their order: the first is the oldest
+        self._records: dict[int, int] = {}  # number → arrival, in order: the first is the oldest
         self._number = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -47,11 +48,11 @@ class Outbox:
 
     @property
     def full(self) -> bool:
-        """Whether the next record has no room. An empty outbox takes even one that is larger than the limit."""
+        """Whether the next record has no room. An empty outbox takes even a record that is larger than the limit."""
         return len(self._records) >= self._records_max or self._bytes >= self._bytes_max
 
     async def room(self, seconds: float) -> bool:
-        """Wait for room, at most so long."""
+        """Wait for room, at most `seconds`. Returns whether there is room."""
         try:
             async with asyncio.timeout(seconds):
                 while self.full:
@@ -62,7 +63,7 @@ class Outbox:
         return True
 
     def offer(self, topic: str, record: Outgoing) -> bool:
-        """Take the record and return at once; False, and counted, when there is no room."""
+        """Take the record and return at once. Without room, count it as dropped and return False."""
         if self.full:
             self.metrics.dropped("queue_full")
             if not self._full_said:
@@ -78,7 +79,7 @@ class Outbox:
         return True
 
     def observe(self, now_ms: int) -> None:
-        """Set the gauges; called now and then."""
+        """Set the gauges. Called regularly."""
         self.metrics.window.set(len(self._records))
         oldest = next(iter(self._records.values()), now_ms)
         self.metrics.ack_lag.set(max(0, now_ms - oldest) / 1000)
@@ -86,7 +87,7 @@ class Outbox:
     # --- Kafka's answers
 
     def settle(self, delivery: _Delivery, error: Any) -> None:
-        """Kafka has answered for a record. One that it refuses becomes a dead letter; if it refuses that too, it is dropped."""
+        """Take Kafka's answer for a record. A refused record becomes a dead letter, and a refused dead letter is dropped."""
         if error is None:
             self.metrics.produced.inc()
             self._producer.delivered()

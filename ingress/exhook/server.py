@@ -1,10 +1,10 @@
 """The service that EMQX calls (`HookProvider`, versions 2 and 3), as a source of the ingress.
 
-EMQX calls inside the process of its client and waits. So each call is answered at once or, when configured so, as soon as there
-is room. EMQX keeps a client on one channel, and a channel keeps its order; a call that produces before it waits keeps it too.
-We do not ask for calls that decide something (authenticate, authorize); if they come, the answer is IGNORE.
+EMQX calls inside the process of its client, and waits. So each call is answered at once or, if configured, as soon as there is
+room. EMQX keeps a client on one channel, a channel keeps its order, and a call produces before it waits, so the order is kept.
+We do not register calls that decide something (authenticate, authorize). If they come, the answer is IGNORE.
 
-This file keeps no record and does not know what is in one.
+This file stores no records and does not know their content.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from pipeline.topics import matches
 
 log: Final = get_logger("tidegate.ingress")
 
-CALLS_MAX: Final = 4096  # under way at once; beyond it EMQX is refused and goes by its failed_action
-ROOM_BYTES: Final = 1 << 20  # of a call, besides the payload
+CALLS_MAX: Final = 4096  # calls under way; a further call is refused, and EMQX follows its failed_action
+ROOM_BYTES: Final = 1 << 20  # bytes of a call besides the payload
 OBSERVE_SECONDS: Final = 1.0
 
 
 class ExHookServer:
-    """One address on which EMQX's nodes call. Has the verbs of ingress/source.py: `run` until `stop`."""
+    """One address that EMQX's nodes call. Has the verbs of ingress/source.py: `run` until `stop`."""
 
     status_reason: Final = ""  # it listens, or the process ends and says why
 
@@ -56,7 +56,7 @@ class ExHookServer:
         self.connected = False
 
     async def run(self) -> None:
-        """Answer calls until `stop`. Raises ConfigError when the address or a certificate cannot be used."""
+        """Answer calls until `stop`. Raises ConfigError if the address or a certificate cannot be used."""
         server = self._open()
         await server.start()
         self.connected = True
@@ -74,12 +74,12 @@ class ExHookServer:
             await self._leave(server)
 
     def stop(self, deadline_seconds: float) -> None:
-        """Ask `run` to take no more calls and to wait for Kafka, within the deadline."""
+        """Ask `run` to take no more calls and to wait for Kafka within the deadline."""
         self._stop_before = time.monotonic() + deadline_seconds
         self._stopping.set()
 
     async def _leave(self, server: grpc.aio.Server) -> None:
-        """1. no more calls; 2. those under way are answered; 3. Kafka gets what is left of the time."""
+        """Stop: 1. take no more calls; 2. answer those under way; 3. give Kafka the rest of the time."""
         await server.stop(min(1.0, max(0.0, self._stop_before - time.monotonic())))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, self._stop_before - time.monotonic())):
@@ -90,7 +90,7 @@ class ExHookServer:
     def _open(self) -> grpc.aio.Server:
         options = [
             ("grpc.max_receive_message_length", self._kafka.max_message_bytes + ROOM_BYTES),
-            ("grpc.so_reuseport", 0),  # a second process on this port must fail and not take half of the calls
+            ("grpc.so_reuseport", 0),  # a second process on this port must fail instead of taking half of the calls
         ]
         server = grpc.aio.server(options=options, maximum_concurrent_rpcs=CALLS_MAX)
         methods = {call.rpc: self._method(call) for call in wire.CALLS.values()}
@@ -121,7 +121,7 @@ class ExHookServer:
     # --- The calls
 
     async def _loaded(self, request: bytes, context: Any) -> bytes:
-        """EMQX introduces itself. We name the hooks that it should call."""
+        """Answer EMQX's first call with the hooks that it should call."""
         told = await self._decode(wire.ProviderLoadedRequest, request, context)
         log.info("exhook.connected", source=self._name, node=told.meta.node, version=told.broker.version)
         self._outbox.metrics.connections.inc()
@@ -148,7 +148,7 @@ class ExHookServer:
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def _note(self, hook: str) -> Callable[[Any], None] | None:
-        """The function that a call of this hook leads to; None when it leads to nothing."""
+        """The function for a call of this hook, or None if the call has no effect."""
         if hook == "client.connect":
             return self._reader.note_connect
         if hook == "message.publish":
@@ -166,7 +166,7 @@ class ExHookServer:
             await failing
 
     def _publish(self, request: Any) -> None:
-        """EMQX filters by topic already. A message of another topic is dropped, and so is EMQX's own $SYS."""
+        """Take a message. EMQX filters by topic already; messages of other topics and of EMQX's own $SYS are dropped."""
         topic = request.message.topic
         self._outbox.metrics.received.inc()
         if topic.startswith("$SYS/") or not any(matches(each, topic) for each in self._source.messages):
@@ -183,10 +183,10 @@ class ExHookServer:
 
 
 def hooks(source: ExHookSource) -> dict[str, list[str]]:
-    """What to ask EMQX for: hook → topic filters, which only hooks about messages have."""
+    """The hooks to register at EMQX: hook → topic filters, which only hooks about messages have."""
     wanted: dict[str, list[str]] = {name: [] for name in source.events}
     if "client.connected" in wanted:
-        wanted["client.connect"] = []  # it tells what client.connected does not
+        wanted["client.connect"] = []  # it has fields that client.connected lacks
     if source.messages:
         wanted["message.publish"] = list(source.messages)
     return wanted

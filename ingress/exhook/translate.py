@@ -1,11 +1,11 @@
 """The records of ExHook's calls: messages with their true publisher, and events with EMQX's own field names.
 
-ExHook does not tell clean_start, nor whether a message was retained, so records do not have these. The fields of
+ExHook gives neither clean_start nor whether a message was retained, so records do not have these. The fields of
 `client.connected` come from two calls. client.connect has the protocol, the keep-alive and the properties, but comes before the
 client has proved its name. So its fields are remembered under the client's address too, and used only when client.connected
 comes from that address.
 
-Pure, but for that memory, which is bounded. This file does not know gRPC.
+Pure, except for this bounded memory. This file does not know gRPC.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.record import ID, PEERHOST, PROPERTIES, USERNAME, Outgoing, messag
 CLIENTS_MAX: Final = 100_000
 FROM_EXHOOK: Final = b"exhook"
 
-# Properties are texts here; these are numbers in MQTT (5.0 table 2-4), and in the events of rules.
+# Properties are texts in ExHook. These are numbers in MQTT (5.0 table 2-4), and in the events of rules.
 NUMBERS: Final = frozenset(
     {
         "Payload-Format-Indicator",
@@ -45,7 +45,7 @@ KEPT_TO_THE_END: Final = ("proto_name", "proto_ver", "connected_at")
 
 
 def publish_record(request: Any, now_ms: int) -> Outgoing:
-    """The record of a MessagePublishRequest. Its publisher is the client from whose connection EMQX read it."""
+    """The record of a MessagePublishRequest. Its publisher is the client from whose connection EMQX has read it."""
     message = request.message
     headers = _headers(message)
     extra = [(ID, message.id.encode())] if message.id else []
@@ -70,7 +70,7 @@ def publish_record(request: Any, now_ms: int) -> Outgoing:
 
 
 def properties_object(props: Iterable[Any], user_props: Iterable[Any]) -> dict[str, Any]:
-    """MQTT 5 properties as rules see them; of equal user properties the last one wins."""
+    """MQTT 5 properties in the form for rules. Of equal user properties the last one counts."""
     told: dict[str, Any] = {
         each.name: int(each.value) if each.name in NUMBERS and each.value.isdecimal() else each.value
         for each in props
@@ -84,14 +84,14 @@ def properties_object(props: Iterable[Any], user_props: Iterable[Any]) -> dict[s
 
 
 class EventReader:
-    """Makes events of requests; one for each server. Calls of one client come in order, and so do its events."""
+    """Makes events from requests. Use one for each server. Calls of one client come in order, and so do its events."""
 
     def __init__(self) -> None:
         self._connecting: dict[tuple[str, ...], dict[str, Any]] = {}
         self._connected: dict[tuple[str, str], dict[str, Any]] = {}
 
     def note_connect(self, request: Any) -> None:
-        """Remember from client.connect what client.connected will not tell."""
+        """Remember the fields of client.connect that client.connected will lack."""
         info = request.conninfo
         properties = properties_object(request.props, request.user_props)
         fields = _protocol(info) | {"conn_props": {"User-Property": {}} | properties}
@@ -101,7 +101,7 @@ class EventReader:
         _remember(self._connecting, _address(info), fields)
 
     def event(self, hook: str, request: Any, now_ms: int) -> ClientEvent:
-        """The event of one call; the clientid is that of the client concerned, the receiver's for delivered and acked."""
+        """The event of one call. The clientid is that of the client concerned: the receiver for delivered and acked."""
         if hook == "client.connack":
             return _connack(request)
         if hook == "message.dropped":
@@ -145,14 +145,14 @@ def _given(**fields: Any) -> dict[str, Any]:
 
 
 def _peer(info: Any) -> dict[str, Any]:
-    """`peername` is ip:port in rules; EMQX before 5.9 does not tell the port."""
+    """The fields of an address. `peername` is ip:port in rules; EMQX before 5.9 does not give the port."""
     host = f"[{info.peerhost}]" if ":" in info.peerhost else info.peerhost
     peername = f"{host}:{info.peerport}" if info.peerhost and info.peerport else info.peerhost
     return _given(node=info.node, username=info.username, peerhost=info.peerhost, peername=peername)
 
 
 def _client(info: Any) -> dict[str, Any]:
-    """Fields of a client, named one by one, so that no other leaves this process."""
+    """Fields of a client, named one by one, so that no other field leaves this process."""
     protocol = "MQTT" if info.protocol == "mqtt" else info.protocol
     return _peer(info) | _given(mountpoint=info.mountpoint, cn=info.cn, dn=info.dn, proto_name=protocol)
 

@@ -1,7 +1,7 @@
 """The calls and messages of EMQX's ExHook protocol, read from `exhook.proto` beside this file when the process starts.
 
-The file is parsed as a schema of the rule language is, by protobuf's own descriptors, and no code is generated: generated
-code would only work with the releases of protobuf that its compiler was made for.
+The file is parsed like a schema of the rule language, with protobuf's own descriptors. No code is generated, because generated
+code works only with the releases of protobuf that its compiler was made for.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from google.protobuf import descriptor_pool, message_factory
 
 from pipeline.sql.runtime.protobuf import file_descriptor
 
-# The service of each version of EMQX. Their messages are the same, as far as they are read here.
+# The service of each version of EMQX. The messages that we read are the same in both.
 SERVICES: Final = ("emqx.exhook.v2.HookProvider", "emqx.exhook.v3.HookProvider")
 
 
 class ExHookCall(NamedTuple):
-    """A call of EMQX's. `hook` is its name in EMQX: OnSessionTakenover is session.takenover.
+    """A call of EMQX. `hook` is its name in EMQX: OnSessionTakenover is session.takenover.
 
-    A request that is not `read` is answered without a look into it. So are those that decide something: they are never
-    asked for, and EMQX is told to go by its own lights when it makes them all the same.
+    A request that is not `read` is answered without decoding. So are calls that decide something: the ingress never registers
+    them, and if EMQX makes one, the answer lets EMQX decide itself.
     """
 
     rpc: str
     hook: str
-    request: Any  # the class of its message
+    request: Any  # the class of its request
     is_read: bool
     answer: bytes
 
 
 def _described() -> Any:
-    """The pool of everything that the file declares."""
+    """The pool of all declarations in the file."""
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file_descriptor(files("ingress.exhook").joinpath("exhook.proto").read_text(encoding="utf-8")))
     return pool
@@ -44,7 +44,7 @@ def _class(descriptor: Any) -> Any:
 
 
 def _call(method: Any) -> ExHookCall:
-    """A method of the service. Its answer is nothing, or that a value stands and the next one may be asked."""
+    """The call for a method of the service. Its answer is empty, or lets the value stand and the next hook decide."""
     answer = _class(method.output_type)()
     if "type" in method.output_type.fields_by_name:
         answer.type = method.output_type.enum_types_by_name["ResponsedType"].values_by_name["IGNORE"].number

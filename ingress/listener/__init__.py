@@ -1,1 +1,1 @@
-"""The ingress's own MQTT listener: devices connect straight to it, and may publish only. `server.Listener` is the entry."""
+"""The ingress's own MQTT listener: devices connect directly to it, and may only publish. `server.Listener` is the entry."""

@@ -1,4 +1,4 @@
-"""Our answers to a device, as bytes of its version of MQTT.
+"""Our answers to a device, as bytes in its version of MQTT.
 
 Sources: MQTT 5.0 and 3.1.1, sections 3.2 (CONNACK), 3.4 to 3.7, 3.9, 3.11, 3.13, 3.14. This file does not
 know the state of the conversation.
@@ -30,7 +30,7 @@ REASON_BYTES_MAX: Final = 200
 
 
 class Answers:
-    """Writes for one device. Once CONNACK said that it is `connected`, the last word is a DISCONNECT and not a CONNACK."""
+    """Writes answers to one device. After a CONNACK for `connected`, the last packet is a DISCONNECT and not a CONNACK."""
 
     __slots__ = ("_packet_bytes_max", "_receive_max", "connected", "device_packet_max", "v5")
 
@@ -53,7 +53,7 @@ class Answers:
         return packet(first, mid + bytes([code]) if code and self.v5 else mid)
 
     def other(self, word: words.Told) -> bytes:
-        """Everything but acknowledgements and last words."""
+        """Every answer except acknowledgements and last packets."""
         match word:
             case words.ConnAck():
                 return self._connack(word)
@@ -88,14 +88,14 @@ class Answers:
         return self._if_readable(packet(packets.CONNACK, b"\0\0" + written_properties(told)))
 
     def refusal(self, word: words.Bye) -> bytes:
-        """CONNACK instead of a DISCONNECT. To a version that we do not know it is written as 3.1.1 says."""
+        """A CONNACK that refuses. For an unknown version it has the form of 3.1.1."""
         if self.v5:
             return self._last(packets.CONNACK, b"\0", word)
         code = words.CONNACK_311.get(word.code, 3)
         return b"" if word.code in (reasons.MALFORMED, reasons.PROTOCOL_ERROR) else b"\x20\x02\x00" + bytes([code])
 
     def bye(self, word: words.Bye) -> bytes:
-        """DISCONNECT; MQTT 3.1.1 has none from a server."""
+        """A DISCONNECT, or nothing in MQTT 3.1.1, where a server sends none."""
         return self._last(packets.DISCONNECT, b"", word) if self.v5 else b""
 
     def _last(self, first: int, before: bytes, word: words.Bye) -> bytes:

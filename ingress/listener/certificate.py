@@ -1,7 +1,7 @@
-"""A listener's TLS: its certificate, which may be replaced under the running process, and whose certificates it trusts.
+"""A listener's TLS: its certificate, which may be replaced while the process runs, and the authorities that it trusts.
 
-A new pair of files is tried on its own first. While only one of the two files has been replaced the pair does not fit, and must
-not spoil the one in use. Open connections keep the certificate that they began with.
+A new pair of files is first tried separately. While only one of the two files is replaced, the pair does not fit, and must not
+affect the certificate in use. Open connections keep their certificate.
 
 This file does not know connections.
 """
@@ -20,7 +20,10 @@ log: Final = get_logger("tidegate.ingress")
 
 
 class Certificate:
-    """Of one listener. `context` is None without TLS. Raises ConfigError when the files cannot be used at the start."""
+    """The certificate of one listener.
+
+    `context` is None without TLS. Raises ConfigError if the files cannot be used at the start.
+    """
 
     def __init__(self, name: str, settings: ServerTls) -> None:
         self._name = name
@@ -31,12 +34,12 @@ class Certificate:
         if settings.enable:
             try:
                 self.context = self._new()
-            except OSError as error:  # ssl.SSLError is one
+            except OSError as error:  # ssl.SSLError is an OSError
                 where = f"sources.listener.{name}.ssl"
                 raise ConfigError(f"cannot use the certificate: {error}", where=where) from None
 
     def refresh(self) -> None:
-        """Use a certificate that has changed, from the next connection on. Log once that one cannot be used."""
+        """Use a changed certificate for new connections. If it cannot be used, log this once."""
         if self.context is None or (state := self._state()) == self._seen:
             return
         try:
@@ -62,7 +65,7 @@ class Certificate:
             context.verify_mode = ssl.CERT_REQUIRED
 
     def _state(self) -> list[tuple[int, int] | None]:
-        """Times and sizes of the files: other ones mean that a file has changed."""
+        """Times and sizes of the files, which change with the files."""
         found: list[tuple[int, int] | None] = []
         for each in (self._settings.certfile, self._settings.keyfile, self._settings.cacertfile):
             try:

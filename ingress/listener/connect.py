@@ -1,4 +1,4 @@
-"""Reads CONNECT: the device's names, how long it may be silent, and its will.
+"""Reads CONNECT: the device's names, its keep-alive, and its will.
 
 Sources: MQTT 5.0 and 3.1.1, section 3.1. Pure. This file does not judge which device may connect.
 """
@@ -24,7 +24,7 @@ CLIENTID_BYTES_MAX: Final = 1024
 
 
 def read_version(body: Reader) -> int:
-    """4 (MQTT 3.1.1) or 5. Raises ProtocolError for another version, without a look at the rest."""
+    """4 (MQTT 3.1.1) or 5. Raises ProtocolError for another version, without reading the rest."""
     name, version = body.binary(), body.number(1)
     if name not in (b"MQTT", b"MQIsdp"):
         raise ProtocolError(MALFORMED, "expected the protocol name MQTT")
@@ -34,7 +34,7 @@ def read_version(body: Reader) -> int:
 
 
 def read_connect(body: Reader, version: int) -> Connect:
-    """The rest, after the version. Raises ProtocolError."""
+    """Read the rest after the version. Raises ProtocolError."""
     flags, keepalive = body.number(1), body.number(2)
     _check_flags(flags, version)
     properties = decode_checked(body.counted(), OF_CONNECT) if version == 5 else ()

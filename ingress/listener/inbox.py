@@ -1,10 +1,10 @@
-"""Messages of all clients that Kafka has not answered for yet: a window for each client, and one bound for all.
+"""Messages of all clients without Kafka's answer yet: a window for each client, and one bound for all.
 
 1. `take` makes records of a client's messages, in the order of arrival, and produces them;
-2. after each look for Kafka's answers, each client that got some is acknowledged, in order and in one piece.
+2. after each poll, each client with answers from Kafka gets its acknowledgements, in order and in one write.
 
-A message that Kafka refuses for good goes to the dead letter topic. If Kafka does not take one for another reason, its
-client's connection ends: the client still has the message, and sends it again.
+A message that Kafka will never accept goes to the dead letter topic. If Kafka refuses one for another reason, its client's
+connection ends: the client still has the message, and sends it again.
 
 This file has no await and no lock. It does not know sockets.
 """
@@ -32,20 +32,20 @@ NOTHING: Final = Outgoing(b"", b"", [], 0)
 
 
 class Receiver(Protocol):
-    """The connection whose messages these are."""
+    """The connection of a window's client."""
 
     v5: bool
 
     def acknowledge(self, acks: list[Ack]) -> None: ...
 
     def room(self, there_is: bool) -> None:
-        """Whether more should be read from it."""
+        """Say whether to read more from the connection."""
 
     def fail(self, problem: ConnectorError) -> None: ...
 
 
 class ClientWindow(Window):
-    """A window that notes itself when Kafka has answered, so that a sweep need not look through thousands of them."""
+    """A window that registers itself after an answer of Kafka, so that a sweep need not search thousands of windows."""
 
     __slots__ = ("answered", "receiver", "refused", "refused_topic")
 
@@ -53,16 +53,16 @@ class ClientWindow(Window):
         super().__init__(messages_max, inbox.bytes_max)
         self.answered = inbox.answered
         self.receiver = receiver
-        self.refused = 0  # messages whose topic is not allowed; whoever counts sets it back
-        self.refused_topic = b""  # one of them
+        self.refused = 0  # number of messages with a forbidden topic; the counter resets it
+        self.refused_topic = b""  # topic of one of them
 
     @property
     def size_bytes(self) -> int:
-        """Payloads in it."""
+        """Bytes of payload in the window."""
         return self._bytes
 
     def add(self, mid: int, topic: str, record: Outgoing) -> Delivery:
-        """As every window, with deliveries that tell of their answer."""
+        """Add a message whose delivery registers the window after Kafka's answer."""
         delivery = _Delivery(self, mid, topic, record)
         self._pending.append(delivery)
         self._bytes += len(record[1])
@@ -82,7 +82,7 @@ class _Delivery(Delivery):
 
 
 class Inbox:
-    """Of one listener."""
+    """The inbox of one listener."""
 
     def __init__(self, name: str, source: ListenerSource, kafka: KafkaConfig, producer: Producer) -> None:
         self._kafka = kafka
@@ -93,7 +93,7 @@ class Inbox:
         self._records = self._bytes = 0
         self.answered: set[ClientWindow] = set()
         self._busy: set[ClientWindow] = set()  # windows that are not empty
-        self._full: dict[ClientWindow, None] = {}  # clients that are not read because all is full, in order
+        self._full: dict[ClientWindow, None] = {}  # clients that are not read because the inbox is full, in order
         self.metrics = SourceMetrics(name)
         self._refusals = Refusals(f"listener:{name}", kafka, producer, self.metrics)
         self._own = ClientWindow(self, None, self._records_max)
@@ -106,17 +106,17 @@ class Inbox:
 
     @property
     def full(self) -> bool:
-        """Whether no client should be read."""
+        """Whether the inbox is full, so that no client should be read."""
         return self._records >= self._records_max or self._bytes >= self.bytes_max
 
     def window(self, receiver: Receiver) -> ClientWindow:
-        """A new client's."""
+        """A window for a new client."""
         return ClientWindow(self, receiver, self._window_max)
 
     def take(self, window: ClientWindow, identity: Identity, run: list[Publish]) -> bool:
-        """The hot path: a run of one client's messages into Kafka.
+        """Produce a run of one client's messages. This is the hot path.
 
-        False: one has a topic that is not allowed, and MQTT 3.1.1 has no word for that.
+        Returns False if a topic is not allowed and MQTT 3.1.1 has no answer for this.
         """
         now_ms = int(time.time() * 1000)
         prepared, topic_name = identity.prepared, self._kafka.messages_topic
@@ -152,12 +152,12 @@ class Inbox:
         return obeyed
 
     def put(self, topic: str, record: Outgoing) -> None:
-        """Take an event or a will, which no client waits for."""
+        """Produce an event or a will, for which no client waits."""
         self._producer.produce(topic, record, self._own.add(0, topic, record))
         self._count(self._own, 1, len(record.value))
 
     def _refuse(self, window: ClientWindow, ack: Ack) -> bool:
-        """Refuse a message by its topic. MQTT 5 has a word for that, which takes its turn in the window."""
+        """Refuse a message because of its topic. In MQTT 5 the refusal keeps its place in the window."""
         receiver = window.receiver
         if ack and receiver is not None and not receiver.v5:
             return False
@@ -183,7 +183,7 @@ class Inbox:
     # --- Kafka's answers
 
     def sweep(self) -> None:
-        """After each look for Kafka's answers: acknowledge what Kafka has, deal with what it did not take."""
+        """Acknowledge what Kafka has, and handle what it refused. Called after each poll for Kafka's answers."""
         if not self.answered:
             return
         answered = list(self.answered)
@@ -230,17 +230,17 @@ class Inbox:
         delivery.done = True
         if not delivery.mid:
             self.metrics.dropped("not_delivered")
-        receiver, window.receiver = window.receiver, None  # no acknowledgement leaves from here on
+        receiver, window.receiver = window.receiver, None  # no further acknowledgement is sent
         if receiver is not None:
             receiver.fail(problem)
 
     def observe(self, now_ms: int) -> None:
-        """Set the gauges; called now and then."""
+        """Set the gauges. Called regularly."""
         self.metrics.window.set(self._records)
         arrivals = [window.oldest.record.timestamp_ms or now_ms for window in self._busy if window.oldest is not None]
         self.metrics.ack_lag.set(max(0, now_ms - min(arrivals, default=now_ms)) / 1000)
 
     def forget(self, window: ClientWindow) -> None:
-        """A connection is gone. Its messages go on into Kafka, and no acknowledgement follows."""
+        """Note that a connection is gone. Its messages still go to Kafka, without acknowledgements."""
         window.receiver = None
         self._full.pop(window, None)

@@ -1,15 +1,15 @@
 """The conversation with one device in MQTT 3.1.1 or 5, for a server that takes messages and sends none. No I/O.
 
-`receive_data(bytes)` gives what the device said, `send(word)` gives the bytes of an answer. Neither raises, whatever comes: a
-device that breaks the protocol said the word Violation, and the conversation ends. Packets are cut in pipeline/mqtt/framing.py,
-where a usual PUBLISH with a topic seen before costs no call. Everything else is read here, field by field.
+`receive_data(bytes)` gives the device's words, and `send(word)` gives the bytes of an answer. Neither ever raises: if a
+device breaks the protocol, its word is Violation, and the conversation ends. pipeline/mqtt/framing.py cuts packets, and
+a usual PUBLISH with a known topic costs no call there. This file reads everything else field by field.
 
-Limits on a stranger: the size of a packet is checked before any of it is kept. CONNECT comes first, and once. Nothing behind it
-is read before it is answered. One call does a bounded amount of work; while `has_more`, call again with nothing, after others had
-their turn. At most `receive_max` messages of QoS 1 and 2 may be unanswered (MQTT 5): one more waits until we have answered some,
-and is a violation when all of them wait for the device itself.
+Limits on a device: the size of a packet is checked before any of it is kept. CONNECT comes first, and once. Nothing after it is
+read before it is answered. One call does a bounded amount of work; while `has_more`, call again without bytes, after other
+devices had their turn. At most `receive_max` messages of QoS 1 and 2 may be unanswered (MQTT 5). One more waits until we have
+answered some, and is a violation if all of them wait for the device itself.
 
-Sources: MQTT 5.0 and MQTT 3.1.1, chapter 3. This file knows no socket, user, Kafka or clock.
+Sources: MQTT 5.0 and MQTT 3.1.1, chapter 3. This file does not know sockets, users, Kafka or clocks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from pipeline.mqtt.properties import (
     decode_checked,
 )
 
-CONNECT_BYTES_MAX: Final = 128 << 10  # before a device has said who it is
+CONNECT_BYTES_MAX: Final = 128 << 10  # before a device has logged in
 WORK_MAX: Final = 256  # units of one call (framing.py); together some 2 ms
 FILTERS_MAX: Final = 1000  # in one SUBSCRIBE or UNSUBSCRIBE
 EXCHANGE_BYTES: Final = 100  # what an unfinished exchange of QoS 2 takes
@@ -45,7 +45,7 @@ DISCONNECT_CODES: Final = frozenset({0x00, 0x04, *range(0x80, 0xA3)})
 
 
 class State(Enum):
-    """Of a conversation. ANSWERING: we are looking into CONNECT; everything behind it waits unread."""
+    """The state of a conversation. ANSWERING: we check CONNECT, and everything after it waits unread."""
 
     NEW = 0
     ANSWERING = 1
@@ -65,30 +65,33 @@ class ServerProtocol(Framing[words.Said]):
         self._aliases: dict[int, bytes] = {}
         self._alias_bytes = 0
         self._taken: dict[int, bool] = {}  # QoS 2: packet identifier → whether its PUBREC was sent
-        self._releases_due = 0  # of these, those with a PUBREC: the device has the word
-        self.control_packets = 0  # packets, and filters in them, that brought no message; whoever counts sets it back
+        self._releases_due = 0  # of these, exchanges with a PUBREC, which wait for the device
+        self.control_packets = 0  # packets without a message, and filters in them; the counter resets it
         self._answers = Answers(packet_bytes_max, receive_max)
         self._enter(State.NEW)
 
     def _enter(self, state: State) -> None:
-        """Go to another state, and tell the hot loop its limits."""
+        """Enter a state, and set the limits of the hot loop."""
         self.state = state
         self._is_held = state in (State.ANSWERING, State.ENDED)
         self._usual_bytes_max = self._packet_bytes_max if state is State.OPEN else -1
 
     def usual_topics(self, topics: Container[bytes]) -> None:
-        """Topics that were taken before: their messages cost no call. The caller adds to them, and bounds them."""
+        """Known topics, whose messages cost no call. The caller adds topics, and bounds their number."""
         self._usual_topics = topics
 
     @property
     def held_bytes(self) -> int:
-        """What this conversation takes because of what the device sent: a part of a packet, aliases, open exchanges."""
+        """Bytes that this conversation holds because of the device: a part of a packet, aliases, open exchanges."""
         return self.kept_bytes + self._alias_bytes + EXCHANGE_BYTES * len(self._taken)
 
     # --- What the device said
 
     def receive_data(self, chunk: bytes) -> list[words.Said]:
-        """What `chunk` completes, in order. Call it with nothing after CONNECT was answered, and while `has_more`."""
+        """The words that `chunk` completes, in order.
+
+        Call it without bytes after CONNECT was answered, and while `has_more`.
+        """
         if self.state is State.ENDED:
             return []
         found: Found = [[]]
@@ -101,7 +104,7 @@ class ServerProtocol(Framing[words.Said]):
         return found
 
     def _check_header(self, first: int, size: int) -> None:
-        """What can be said of a packet before all of it has come."""
+        """Check a packet before all of it has arrived."""
         is_new = self.state is State.NEW
         is_publish = first & packets.TYPE_MASK == packets.PUBLISH
         expected = first == packets.CONNECT if is_new else is_publish or first in _READERS
@@ -142,7 +145,7 @@ class ServerProtocol(Framing[words.Said]):
             self._taken[mid] = False
 
     def _with_properties(self, topic: bytes, properties: Properties) -> tuple[bytes, Properties]:
-        """The topic that an alias stands for, and the properties without it."""
+        """The topic of an alias, and the properties without the alias."""
         values = dict(properties)
         if RESPONSE_TOPIC in values:
             checked_topic(values[RESPONSE_TOPIC])
@@ -159,7 +162,10 @@ class ServerProtocol(Framing[words.Said]):
         return self._aliases[alias], tuple(each for each in properties if each[0] != TOPIC_ALIAS)
 
     def _must_wait(self) -> bool:
-        """Whether we owe an answer, which makes room. A device that owes all of them cannot be waited for: it is not read."""
+        """Whether an answer of ours will make room.
+
+        If only the device can make room, waiting is useless, because we would not read it.
+        """
         return self._receive_max - self._room > self._releases_due
 
     def _packet(self, first: int, body: bytes) -> words.Said:
@@ -170,7 +176,7 @@ class ServerProtocol(Framing[words.Said]):
         if self.state is not State.NEW:
             raise ProtocolError(reasons.PROTOCOL_ERROR, "expected one CONNECT, found a second")
         version = read_version(body)
-        self.v5 = self._answers.v5 = version == 5  # before the rest: what is wrong with it is said in this version
+        self.v5 = self._answers.v5 = version == 5  # before the rest, so that errors in it are answered in this version
         connect = read_connect(body, version)
         self._answers.device_packet_max = dict(connect.properties).get(PACKET_MAXIMUM, 0xFFFFFFFF)
         self._enter(State.ANSWERING)
@@ -244,7 +250,7 @@ class ServerProtocol(Framing[words.Said]):
     # --- What is told to the device
 
     def send(self, word: words.Told) -> bytes:
-        """The bytes of `word`; none when the device could not read them. `Bye` ends the conversation."""
+        """The bytes of `word`, or none if they are too large for the device. `Bye` ends the conversation."""
         if isinstance(word, words.Acks):
             self._answered(word.acks)
             return self._answers.acks(word.acks)
@@ -273,7 +279,7 @@ class ServerProtocol(Framing[words.Said]):
                 self._taken[ack & 0xFFFF] = True
 
 
-# First byte, with the flags that it has to have → what reads the packet.
+# First byte with its required flags → the method that reads the packet.
 _READERS: Final[dict[int, Callable[[ServerProtocol, Reader], Any]]] = {
     packets.CONNECT: ServerProtocol._connect,
     packets.PUBREL: ServerProtocol._release,

@@ -1,6 +1,6 @@
-"""`tidegate doctor`: looks at the outside systems as the processes will use them, and says what would go wrong later.
+"""`tidegate doctor`: checks the outside systems as the processes will use them, and reports what would go wrong later.
 
-mqtt, kafka and s3 each make a list of `Check`. They leave nothing behind except `_tidegate/probe`, which the worker makes too.
+mqtt, kafka and s3 each make a list of `Check`. They leave only `_tidegate/probe` behind, which the worker creates too.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at. `advice` says what to do, and is empty when there is nothing to do.
+    """The result of one check. `advice` says what to do, and is empty if nothing has to be done.
 
-    skipped: nobody could look, and `found` says why. Only a bad check fails the command.
+    skipped: the check was not possible, and `found` says why. Only a bad check makes the command fail.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Check:
     advice: str = ""
 
     def line(self) -> str:
-        """For people."""
+        """The check as a line for people."""
         more = [f"expected: {self.expected}"] if self.expected else []
         more += [f"do: {self.advice}"] if self.advice else []
         return f"{self.state:7} {self.name}: " + "; ".join([self.found, *more])

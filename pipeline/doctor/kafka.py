@@ -1,4 +1,4 @@
-"""Checks of Kafka's topics: are they there, do they fit each other, what do they refuse, and how soon do they forget?"""
+"""Checks Kafka's topics: whether they exist and fit each other, which records they refuse, and how long they keep records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MQTT_PACKET_BYTES_MAX: Final = 268_435_455  # MQTT 5.0 section 2.1.4
 
 
 def check(kafka: KafkaConfig, packet_bytes_max: Mapping[str, int | None]) -> Iterator[Check]:
-    """`packet_bytes_max` is the largest packet of each source; None where nothing is known."""
+    """Check the topics. `packet_bytes_max` is the largest packet of each source, or None if it is unknown."""
     try:
         topics = look_at_topics(kafka)
     except ConnectorError as error:

@@ -1,7 +1,8 @@
-"""Checks of an MQTT source: does the broker let us in, and does it queue for us while we are away?
+"""Checks an MQTT source: whether the broker accepts the login, and whether it queues messages while the ingress is
+away.
 
-The second is tried with a session of our own. A broker drops messages beyond its limit without telling the publisher, which
-already has its acknowledgement. The ingress could never notice that later.
+The second check uses its own session. A broker drops messages beyond its limit, although their publishers have their
+acknowledgements. The ingress could never notice that later.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ from pipeline.errors import ConnectorError
 PROBE_MESSAGES: Final = (
     1200  # more than the 1,000 that mosquitto and EMQX keep by default, and mosquitto's 20 in flight
 )
-PROBE_EXPIRY_SECONDS: Final = 300.0  # a session that a killed doctor left ends by itself then
+PROBE_EXPIRY_SECONDS: Final = 300.0  # then a session of a killed doctor ends by itself
 SILENCE_SECONDS: Final = 3.0
 TOPIC: Final = "tidegate/doctor/"
 QUEUE_ADVICE: Final = (
-    "mosquitto: max_queued_messages 0 (default 1000) and no max_queued_bytes; EMQX: mqtt.max_mqueue_len = infinity (default"
+    "mosquitto: max_queued_messages 0 (default 1000) and no max_queued_bytes; EMQX: mqtt.max_mqueue_len = infinity"
+    " (default"
     " 1000); else what is published while the ingress is away is lost"
 )
 
 
 def check(name: str, source: MqttSource) -> tuple[list[Check], int | None]:
-    """What was found, and the largest packet that the broker takes from its clients, if it names one."""
+    """The checks, and the largest packet that the broker accepts from clients, if it names one."""
     first, packet_bytes_max = _connection(f"mqtt:{name} connection", source)
     second = f"mqtt:{name} queue"
     if first.state == "bad":
@@ -39,7 +41,7 @@ def check(name: str, source: MqttSource) -> tuple[list[Check], int | None]:
 
 
 def _connection(name: str, source: MqttSource) -> tuple[Check, int | None]:
-    expiry_wanted = source.session_expiry if source.protocol == "5" else 0.0  # a session of 3.1.1 has no end to ask for
+    expiry_wanted = source.session_expiry if source.protocol == "5" else 0.0  # MQTT 3.1.1 has no session expiry
     try:
         with Visit(source, _clientid(), session_expiry_seconds=expiry_wanted) as visit:
             visit.forget()
@@ -91,7 +93,7 @@ def _probe(name: str, source: MqttSource, clientid: str, topic: str) -> Check:
             refused = visit.publish(topic, [b"first"])
             arrived = not refused and visit.collect(topic, 1, silence_seconds=SILENCE_SECONDS)
             why = refused[0] if refused else "it does not arrive"
-        except ConnectorError as error:  # that is how a broker refuses a publisher of MQTT 3.1.1
+        except ConnectorError as error:  # a broker refuses a publisher of MQTT 3.1.1 in this way
             arrived, why = False, str(error)
         if not arrived:
             return _forbidden(name, f"the broker does not let us publish to {topic}: {why}")
@@ -121,7 +123,7 @@ def _forbidden(name: str, why: str) -> Check:
 
 
 def _clientid() -> str:
-    """Never the source's own: that would throw a running ingress out of the broker."""
+    """A clientid that is never the source's own, which would disconnect a running ingress."""
     return f"tidegate-doctor-{secrets.token_hex(6)}"
 
 

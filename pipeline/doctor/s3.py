@@ -1,7 +1,7 @@
-"""Checks of each bucket that an action writes to: may we write, read and remove, and does the store keep conditions?
+"""Checks each bucket that an action writes to: the rights to write, read and remove, and conditional writes.
 
-Aggregated upload needs all of these except the removal; direct upload can do without conditions. The probe lies beside the
-ledger, under `_tidegate/`.
+Aggregated upload needs all of these except the right to remove. Direct upload works without conditional writes. The probe lies
+beside the ledger, under `_tidegate/`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS_MAX: Final = 60.0
 
 
 async def check(config: Config) -> AsyncIterator[Check]:
-    """One check for each bucket of each action: that of its objects and, if it is another one, that of its ledger."""
+    """One check for each bucket of each action: the bucket of its objects and, if different, that of its ledger."""
     for name, action in config.actions.s3.items():
         connector, parameters = config.connectors.s3[action.connector], action.parameters
         strict = isinstance(parameters, AggregatedParameters)

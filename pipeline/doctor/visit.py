@@ -1,6 +1,7 @@
-"""A short visit to an MQTT broker: connect as the ingress would, ask for something, leave.
+"""A short visit to an MQTT broker: connect as the ingress would, send a request, leave.
 
-Blocking, with paho's own loop in a thread: a few hundred messages need no speed. This file judges nothing.
+It blocks, and runs paho's own loop in a thread, because a few hundred messages need no speed. This file does not judge the
+answers.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ PUBLISH_SECONDS: Final = 60.0
 
 
 class Visit:
-    """`with Visit(...) as visit`. Whatever ends it early is a ConnectorError, from the verb that waited.
+    """Use as `with Visit(...) as visit`. If the visit ends early, the verb that waits raises a ConnectorError.
 
-    `session_expiry_seconds` 0: the broker forgets all that it had under this clientid. Otherwise it keeps the session, unless
-    the visit ends with `forget`. MQTT 3.1.1 has no expiry: it is kept or not. `told` is what CONNACK says (MQTT 5).
+    `session_expiry_seconds` 0: the broker removes the session of this clientid. Otherwise it keeps the session, unless the visit
+    ends with `forget`. MQTT 3.1.1 has no expiry, only kept or not. `told` has the properties of CONNACK (MQTT 5).
     """
 
     def __init__(self, source: MqttSource, clientid: str, *, session_expiry_seconds: float) -> None:
@@ -45,7 +46,7 @@ class Visit:
         )
         self._client = client
         self._answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()  # may overtake an answer
+        self._messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()  # a message may overtake an answer
         client.on_connect = lambda *given: self._answers.put(("connack", given[2:]))
         client.on_subscribe = lambda *given: self._answers.put(("suback", given[3]))
         client.on_publish = lambda *given: self._answers.put(("puback", given[3]))
@@ -74,7 +75,7 @@ class Visit:
         self._client.loop_stop()
 
     def forget(self) -> None:
-        """Leave, and have the session forgotten, although CONNECT asked to keep it."""
+        """Leave, and let the broker remove the session although CONNECT asked to keep it."""
         properties = None
         if self._v5:
             properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
@@ -82,12 +83,12 @@ class Visit:
         self._client.disconnect(properties=properties)
 
     def subscribe(self, topic_filter: str) -> Any:
-        """The code in SUBACK, for QoS 1."""
+        """Subscribe with QoS 1, and return the code of SUBACK."""
         self._client.subscribe(topic_filter, 1)
         return self._answer("suback", time.monotonic() + ANSWER_SECONDS)[0]
 
     def publish(self, topic: str, payloads: Sequence[bytes]) -> list[str]:
-        """Publish with QoS 1, and wait until all are acknowledged; the words of those PUBACKs that say no."""
+        """Publish with QoS 1, and wait for all acknowledgements. Returns the words of refusing PUBACKs."""
         give_up = time.monotonic() + PUBLISH_SECONDS
         for payload in payloads:
             self._client.publish(topic, payload, 1)
@@ -95,7 +96,7 @@ class Visit:
         return [str(code) for code in codes if code.is_failure]
 
     def collect(self, topic: str, count: int, *, silence_seconds: float) -> set[bytes]:
-        """Different payloads that come, until there are `count` or nothing has come for a while."""
+        """The different payloads that come, until there are `count` or nothing comes for a while."""
         found: set[bytes] = set()
         while len(found) < count:
             try:
@@ -111,7 +112,7 @@ class Visit:
             each.put(("end", code))
 
     def _answer(self, kind: str, give_up: float) -> Any:
-        """The next answer of this kind; others before it are passed over, so ask in the order in which they come."""
+        """The next answer of this kind. Earlier answers of other kinds are skipped, so ask in the order in which they come."""
         waiting = self._messages if kind == "message" else self._answers
         while True:
             try:
@@ -127,4 +128,4 @@ class Visit:
 
 
 class NoAnswerError(RetryableError, TimeoutError):
-    """The broker said nothing in the time that it was given."""
+    """The broker did not answer in time."""

@@ -1,7 +1,7 @@
-"""The fields that MQTT packets are made of: read from what somebody sent, with every check, and written.
+"""Reads and writes the fields of MQTT packets, with every check.
 
-Every read is checked: its bytes are there, a text is UTF-8 without the null character, a number is in as few bytes as it
-needs. What is wrong raises ProtocolError with MQTT 5's reason code.
+Every read is checked: its bytes exist, a text is UTF-8 without the null character, a number has as few bytes as it needs. An
+error raises ProtocolError with MQTT 5's reason code.
 
 Source: MQTT 5.0 section 1.5 (data types). This file does not know any packet.
 """
@@ -13,9 +13,9 @@ from pipeline.mqtt.reasons import MALFORMED, TOPIC_NAME_INVALID
 
 
 class ProtocolError(RetryableError):
-    """The other side broke the protocol. This connection cannot go on; a new one may.
+    """The other side broke the protocol. This connection cannot go on, but a new one may work.
 
-    `reason_code` is MQTT 5's code for it, `problem` says it in words for the other side.
+    `reason_code` is MQTT 5's code, and `problem` is a text for the other side.
     """
 
     def __init__(self, reason_code: int, problem: str) -> None:
@@ -25,9 +25,9 @@ class ProtocolError(RetryableError):
 
 
 def varint(b: bytes, at: int, end: int) -> tuple[int, int]:
-    """A variable byte integer (section 1.5.5), and where it ends; (-1, at) when it goes on beyond `end`.
+    """A variable byte integer (section 1.5.5) and its end, or (-1, at) if it continues beyond `end`.
 
-    It has to be in the fewest bytes. A plain tuple, because most packets have a length of two bytes.
+    It must have as few bytes as it needs. The result is a plain tuple for speed, because every packet has a length.
     """
     value = shift = 0
     while at < end:
@@ -74,26 +74,26 @@ class Reader:
         return int.from_bytes(self.take(size), "big")
 
     def binary(self) -> bytes:
-        """Bytes with their length before them."""
+        """Bytes after their length."""
         return self.take(self.number(2))
 
     def text(self) -> bytes:
-        """The same, when they are text; still as bytes."""
+        """The same for a text, still as bytes."""
         return checked_text(self.binary())
 
     def counted(self) -> bytes:
-        """Bytes with their length as a variable byte integer before them, as properties are written."""
+        """Bytes that follow their length as a variable byte integer, as properties do."""
         size, self._at = varint(self._b, self._at, self._end)
         if size < 0:
             raise ProtocolError(MALFORMED, "expected a length, found the end of the packet")
         return self.take(size)
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """All remaining bytes."""
         return self.take(self.left)
 
     def finish(self) -> None:
-        """Nothing may be left."""
+        """Check that no bytes are left."""
         if self.left:
             raise ProtocolError(MALFORMED, f"expected the end of the packet, found {self.left} more bytes")
 
@@ -132,5 +132,5 @@ def written_varint(value: int) -> bytes:
 
 
 def written_text(value: bytes) -> bytes:
-    """Bytes with their length before them."""
+    """Bytes after their length."""
     return len(value).to_bytes(2, "big") + value

@@ -1,13 +1,13 @@
-"""A stream of bytes, cut into packets: the hot loop of both sides.
+"""Cuts a stream of bytes into packets: the hot loop of both sides.
 
-A whole read is cut at once, and a usual PUBLISH (QoS 0 or 1, no properties) costs no call, no object but its tuple, and no
+It cuts a whole read at once. A usual PUBLISH (QoS 0 or 1, no properties) costs no call, no object except its tuple, and no
 system call of its own. Everything else goes to one of three hooks: `_check_header`, `_packet` and `_publish`.
 
-What is found is a list: runs of PUBLISH packets as lists, and one word of the side's own for each other packet, in order. How
-neighbouring PUBLISH packets are cut into runs depends on how the bytes arrived.
+The result is a list in order: runs of PUBLISH packets as lists, and a value of the side's own type for each other packet. The
+arrival of the bytes decides how neighbouring PUBLISH packets are split into runs.
 
-A server bounds the work of one call: a usual PUBLISH is one unit, some 5 µs with all that follows from it, and everything else
-is weighed by what it costs. What is left then, and what must not be cut yet, waits here, and `has_more` says so.
+A server bounds the work of one call: a usual PUBLISH is one unit, about 5 µs with all its consequences, and other packets count
+by their cost. The rest waits here, and so do packets that must not be cut yet; `has_more` says so.
 
 Source: MQTT 5.0 and 3.1.1, sections 2.1 (fixed header) and 3.3 (PUBLISH). This file does not know who may send what.
 """

@@ -1,4 +1,4 @@
-"""What a packet is made of and becomes: first bytes, flags, and the tuple of a PUBLISH.
+"""The parts of packets: first bytes, flags, and the tuple of a PUBLISH.
 
 Source: MQTT 5.0 and 3.1.1, sections 2.1 (fixed header) and 3.3 (PUBLISH). This file checks nothing.
 """

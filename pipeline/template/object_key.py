@@ -1,10 +1,10 @@
-"""Object keys of aggregated uploads: which rows belong together, and what their object is called.
+"""Object keys of aggregated uploads: which rows belong together, and the key of their object.
 
-A key template mixes three kinds of placeholders: fields of the row (`${type}`), facts of the row's window and action
-(`${datetime.YYYY}`, `${action}`), and facts of the chunk that are known when it is closed (`${partition}`, `${offset}`, the
-first one, `${epoch}`). Rendering all but the last kind gives the *group*: rows of one partition with the same group become one
-object after the other. A key that names partition, first offset and epoch names the same rows whoever writes it; if a template
-lacks one of the three, it is put before the extension.
+A key template has three kinds of placeholders: fields of the row (`${type}`), facts of the row's window and action
+(`${datetime.YYYY}`, `${action}`), and facts of the chunk that are known when it closes (`${partition}`, `${offset}`, which is
+the first offset, and `${epoch}`). Rendering the first two kinds gives the *group*: rows of one partition with the same group
+fill one object after the other. A key with partition, first offset and epoch names the same rows for every writer. If a
+template lacks one of these three, it is added before the extension.
 
 Pure: the row's arrival time is an argument, and no clock is read.
 """
@@ -20,7 +20,7 @@ from pipeline.errors import ConfigError, Part, RenderError
 from pipeline.template import Missing, Template
 from pipeline.template.object_names import KEY_BYTES_MAX, bucket_problem, key_problem
 
-GroupName = tuple[str, ...]  # what the rows of a group have in common: the parts of their key that are rendered per row
+GroupName = tuple[str, ...]  # the parts of the key that are rendered for each row, which all rows of a group share
 
 _CHUNK: Final = ("partition", "offset", "epoch")
 _CHUNK_PLACEHOLDER: Final = re.compile(r"\$\{\.?(partition|offset|sequence|epoch)\}")
@@ -29,7 +29,7 @@ _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
 _PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
-_FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # what each takes at most
+_FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # the most bytes of each
 _GROUPS_CACHED_MAX: Final = 10_000
 _WINDOWS_CACHED_MAX: Final = 1_000
 
@@ -37,14 +37,17 @@ _WINDOWS_CACHED_MAX: Final = 1_000
 class KeyTemplate:
     """A key template of one action. Raises ConfigError for a time format that does not exist.
 
-    The template is taken apart at the chunk's facts, and a group is the texts between them: no value of a row can pass for
-    an offset, whatever a device puts into it.
+    The template is split at the chunk's facts, and a group is the texts between them. So no value of a row can look
+    like an offset, whatever a device puts into it.
     """
 
     def __init__(
         self, text: str, *, action: str, node: str, interval_seconds: float, missing: Missing, bucket: str = ""
     ) -> None:
-        """`bucket` is a template too; each group then belongs to one bucket. It is empty if there is only one bucket."""
+        """`bucket` is a template too, and each group then belongs to one bucket.
+
+        It is empty if the action has only one bucket.
+        """
         _check_times(text)
         self.text = _complete(text)
         check_key(Template(self.text))
@@ -64,7 +67,7 @@ class KeyTemplate:
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}
         self._groups: dict[tuple[int, tuple[Any, ...]], GroupName] = {}
-        self._newest: tuple[int, GroupName] | None = None  # the last window's group, when a window has but one
+        self._newest: tuple[int, GroupName] | None = None  # the group of the last window, if each window has only one
 
     def group(self, row: Mapping[str, Any], timestamp_ms: int) -> GroupName:
         """The group of a row that arrived at `timestamp_ms`. Raises RenderError."""
@@ -78,7 +81,7 @@ class KeyTemplate:
             return newest[1]
         values = tuple([row.get(name) for name in self._row_names])
         for value in values:
-            if type(value) is not str:  # 1, 1.0 and True are one dictionary key and three texts
+            if type(value) is not str:  # 1, 1.0 and True are one dictionary key, but three texts
                 return self._render(row, window)
         key = (window, values)
         group = self._groups.get(key)
@@ -89,7 +92,7 @@ class KeyTemplate:
         return group
 
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
-        """Bucket (empty without a template) and key of the chunk of `group` whose first row came from `offset`."""
+        """Bucket (empty without a template) and key of the chunk of `group` whose first row has the offset `offset`."""
         if self._bucket:
             return group[0], self._key(group[1:], partition, offset, epoch)
         return "", self._key(group, partition, offset, epoch)
@@ -134,7 +137,7 @@ class KeyTemplate:
 
 
 def _row_names(templates: list[Template]) -> tuple[str, ...] | None:
-    """The names that are read from the row; None if it may be any name."""
+    """The names that are read from the row, or None if any name may be read."""
     names: set[str] = set()
     for template in templates:
         if template.names is None:
@@ -144,7 +147,7 @@ def _row_names(templates: list[Template]) -> tuple[str, ...] | None:
 
 
 def _formats(unix_seconds: int) -> dict[str, Any]:
-    """All time formats of one instant. A colon, which many tools cannot take in a key, becomes an underscore."""
+    """All time formats of one instant. A colon becomes an underscore, because many tools cannot handle it in a key."""
     utc = datetime.fromtimestamp(unix_seconds, UTC)
     local = utc.astimezone()
     utc_parts = {name: utc.strftime(code) for name, code in _PARTS.items()}
@@ -166,37 +169,39 @@ def _check_times(text: str) -> None:
 
 
 def check_key(template: Template) -> None:
-    """Raises ConfigError for a key that is wrong whatever is rendered in it."""
+    """Raise ConfigError for a template whose every key is wrong."""
     if template.literals is not None and (problem := key_problem("x".join(template.literals))):
         raise ConfigError(f"every key of this template is wrong: {problem}")
 
 
 def check_bucket(template: Template) -> None:
-    """Raises ConfigError for the name of a bucket that is none whatever is rendered in it."""
+    """Raise ConfigError for a template whose every bucket name is wrong."""
     literals = template.literals
     if literals is not None and all(problems := [bucket_problem(by.join(literals)) for by in ("", "0", "000")]):
         raise ConfigError(f"every bucket of this template is wrong: {problems[0]}")
 
 
 def literal_prefix(text: str) -> str:
-    """What all keys of a template begin with."""
+    """The common beginning of all keys of a template."""
     return text.partition("${")[0]
 
 
 def key_pattern(text: str) -> re.Pattern[str]:
-    """What the keys of a template look like: any text where it has a placeholder; behind its prefix if statements decide it."""
+    """A pattern for the keys of a template: any text for a placeholder, or any text after the prefix if statements
+    decide the key.
+    """
     literals = Template(text).literals
     shape = ".*".join(map(re.escape, literals)) if literals is not None else f"{re.escape(literal_prefix(text))}.*"
     return re.compile(shape, re.DOTALL)
 
 
 def aggregated_key(text: str) -> str:
-    """The key template of an aggregated action as it is used: with all facts of the chunk."""
+    """The complete key template of an aggregated action, with all facts of the chunk."""
     return _complete(text)
 
 
 def _complete(text: str) -> str:
-    """Add partition, first offset and epoch before the extension, as far as the template lacks them."""
+    """Add partition, first offset and epoch before the extension if the template lacks them."""
     there = {"offset" if fact == "sequence" else fact for fact in _CHUNK_PLACEHOLDER.findall(text)}
     lacking = [f"${{{fact}}}" for fact in _CHUNK if fact not in there]
     if not lacking:

@@ -1,1 +1,1 @@
-"""What a sink decides, as pure values: open chunks, outcomes of records, the ledger and what it proves."""
+"""The decisions of a sink as pure values: open chunks, outcomes of records, the ledger and its check."""

@@ -1,9 +1,9 @@
-"""Open chunks of one partition: rows by group, closed by their content, cut by the caller.
+"""Open chunks of one partition: rows by group. Their content closes them, or the caller cuts.
 
-A group's rows form one sequence; chunks are cut off its front. A chunk that reaches `rows_max` or `bytes_max` at the end of a
-record is *rolled*: that depends on the rows alone, so a replay rolls at the same place. Everything else that closes chunks (the
-interval, memory, shutdown) is a cut and the caller's decision. Rows are held as the JSON Lines they become, with the offset and
-the end of each, so that a chunk can be compared with, and split at, an object that another writer made of the same rows.
+The rows of a group form one sequence, and chunks are taken from its front. A chunk that reaches `rows_max` or `bytes_max` at the
+end of a record *rolls*. This depends only on the rows, so a replay rolls at the same place. Everything else that closes chunks
+(the interval, memory, a stop) is a cut, which the caller decides. Rows are held as JSON Lines, with the offset and the end of
+each. So a chunk can be compared with an object that another writer made from the same rows, and split there.
 
 Pure: no I/O, no clock.
 """
@@ -21,13 +21,13 @@ from typing import Final
 
 from pipeline.template.object_key import GroupName
 
-# What a group and its open chunk cost besides their rows and name, for the memory bound. Measured by a test, with a margin.
+# Memory for a group and its open chunk besides their rows and name. A test measures it, with a margin.
 CHUNK_OVERHEAD_BYTES: Final = 1536
 ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
 
 
 class Chunk:
-    """Rows that become one object. `data` holds the rows' JSON lines; `offsets[i]` and `ends[i]` are row i's."""
+    """Rows that will become one object. `data` holds the rows' JSON lines; `offsets[i]` and `ends[i]` belong to row i."""
 
     __slots__ = ("data", "ends", "offsets")
 
@@ -37,7 +37,7 @@ class Chunk:
         self.ends = array("q")
 
     def extend(self, lines: Sequence[bytes], offsets: Sequence[int]) -> None:
-        """Rows, their line breaks included."""
+        """Append rows, whose lines have their line breaks."""
         self.ends.extend(islice(accumulate(map(len, lines), initial=len(self.data)), 1, None))
         self.data += b"".join(lines)
         self.offsets.extend(offsets)
@@ -57,17 +57,17 @@ class Chunk:
         return len(self.offsets)
 
     def rows_until(self, last: int) -> int:
-        """How many rows come from offsets up to and including `last`."""
+        """The number of rows with offsets up to `last`, which is included."""
         return bisect_right(self.offsets, last)
 
     def digest(self, rows: int | None = None) -> str:
-        """SHA-256 of the first `rows` rows, all by default."""
+        """The SHA-256 of the first `rows` rows. Default: all."""
         count = self.rows if rows is None else rows
         end = self.ends[count - 1] if count else 0
         return hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
 
     def lines(self, start: int = 0) -> list[tuple[bytes, int]]:
-        """Rows from number `start` on, each with its offset."""
+        """The rows from number `start` on, each with its offset."""
         begin = self.ends[start - 1] if start else 0
         found = []
         for end, offset in zip(self.ends[start:], self.offsets[start:], strict=True):
@@ -78,36 +78,36 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class RollLimits:
-    """When a chunk closes by itself, at the end of a record."""
+    """The limits at which a chunk closes, at the end of a record."""
 
     rows_max: int
     bytes_max: int
 
 
 class Group:
-    """The row sequence of one group: chunks that are rolled and wait, then the open one."""
+    """The rows of one group: closed chunks that wait, then the open chunk."""
 
     __slots__ = ("chunks", "name", "storing")
 
     def __init__(self, name: GroupName) -> None:
         self.name = name
         self.chunks: deque[Chunk] = deque([Chunk()])
-        self.storing = False  # a roll of this group is on its way: its successors wait for it
+        self.storing = False  # a closed chunk of this group is being stored, and later chunks wait for it
 
     @property
     def rolled(self) -> bool:
-        """Whether the first chunk is closed by its content."""
+        """Whether the first chunk has reached its limits."""
         return len(self.chunks) > 1
 
     @property
     def first(self) -> int | None:
-        """Offset of the first row that is not yet in an object; None without rows."""
+        """The offset of the first row that is not in an object, or None without rows."""
         return self.chunks[0].first if self.chunks[0].rows else None
 
     def extend(self, lines: Sequence[bytes], offsets: Sequence[int], limits: RollLimits) -> bool:
-        """Append rows, in order of offset; True if that rolled a chunk.
+        """Append rows in order of offset. Returns True if a chunk rolled.
 
-        A roll is noticed with the first row of the next record: only then is the last record known to be whole.
+        A chunk rolls with the first row of the next record, because only then the last record is known to be whole.
         """
         chunk, start, rolled = self.chunks[-1], 0, False
         size_bytes = len(chunk.data)
@@ -126,7 +126,10 @@ class Group:
         return rolled
 
     def remove_first(self, rows: int, limits: RollLimits) -> None:
-        """The first `rows` rows of the first chunk are durable. What is left begins a new chunk and may roll elsewhere."""
+        """Remove the first `rows` rows of the first chunk, which are durable.
+
+        The rest begins a new chunk and may roll elsewhere.
+        """
         chunk = self.chunks.popleft()
         if rows == chunk.rows:
             if not self.chunks:
@@ -146,7 +149,7 @@ class Buffer:
         self.size_bytes = 0
 
     def extend(self, group: GroupName, lines: Sequence[bytes], offsets: Sequence[int]) -> Group | None:
-        """Append rows to a group, in order of offset; the group if that rolled a chunk."""
+        """Append rows to a group in order of offset. Returns the group if a chunk rolled."""
         found = self.groups.get(group)
         if found is None:
             found = self.groups[group] = Group(group)
@@ -155,7 +158,7 @@ class Buffer:
         return found if found.extend(lines, offsets, self.limits) else None
 
     def stored(self, group: Group, rows: int) -> None:
-        """The first `rows` rows of the group's first chunk are durable."""
+        """Remove the first `rows` rows of the group's first chunk, which are durable."""
         chunk = group.chunks[0]
         self.size_bytes -= chunk.ends[rows - 1] + rows * ROW_OVERHEAD_BYTES
         group.remove_first(rows, self.limits)
@@ -164,7 +167,7 @@ class Buffer:
             self.size_bytes -= _overhead_bytes(group.name)
 
     def open_groups(self, before: int | None = None) -> list[Group]:
-        """Groups with rows that are not durable; with `before`, only those whose first such row is below that offset."""
+        """Groups with rows that are not durable. With `before`, only those whose first such row is below that offset."""
         return [
             group
             for group in self.groups.values()
@@ -173,7 +176,7 @@ class Buffer:
 
     @property
     def first(self) -> int | None:
-        """The lowest offset with a row that is not durable; None if there is none."""
+        """The lowest offset with a row that is not durable, or None."""
         return min((group.first for group in self.groups.values() if group.first is not None), default=None)
 
 

@@ -1,7 +1,7 @@
-"""Headers of S3's requests: which names and values they may have, and how metadata and tags become headers.
+"""Headers of S3's requests: their allowed names and values, and the headers for metadata and tags.
 
-A header's value must never break a request: names and values are checked. Metadata that HTTP does not carry as it is goes as
-RFC 2047 encoded words, which is how AWS itself returns such values. Pure.
+Names and values are checked, because a header must never break a request. Metadata that HTTP cannot carry is written as RFC 2047
+encoded words, which is how AWS returns such values. Pure.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote
 
-# Headers that belong to the request itself.
+# Headers that the request itself sets.
 _OWN: Final = {
     "authorization", "connection", "content-length", "expect", "host", "if-match", "if-none-match", "transfer-encoding",
     "x-amz-content-sha256", "x-amz-date", "x-amz-security-token",
 }  # fmt: skip
 METADATA_PREFIX: Final = "x-amz-meta-"
-METADATA_BYTES_MAX: Final = 2048  # of all names and values of an object, as S3 counts them
-OWN_METADATA_BYTES: Final = 1024  # what is left of these for action, place, digests and counts; names may be long
+METADATA_BYTES_MAX: Final = 2048  # bytes of all names and values of an object, as S3 counts them
+OWN_METADATA_BYTES: Final = 1024  # the part of these bytes for action, place, digests and counts; names may be long
 TAG_NAME_MAX: Final = 128
 TAG_VALUE_MAX: Final = 256
 _TOKEN: Final = re.compile(r"[a-z0-9_-]+")
-# Of a part and of a completion S3 refuses what describes the object; a customer's key has to come with each request.
+# For a part and a completion, S3 refuses headers that describe the object. A customer's key must come with each
+# request.
 _WITH_PARTS: Final = "x-amz-server-side-encryption-customer-"
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """Configured headers, names in lower case. Raises ValueError for one that would break the request."""
+    """Configured headers with names in lower case. Raises ValueError for a header that would break the request."""
     found = {}
     for name, value in headers.items():
         lower = name.lower()
@@ -41,7 +42,7 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
-    """User metadata as headers. Raises ValueError for a name that is none."""
+    """User metadata as headers. Raises ValueError for a bad name."""
     found = {}
     for name, value in metadata.items():
         lower = name.lower()
@@ -56,7 +57,7 @@ def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def metadata_problem(headers: Mapping[str, str], bytes_max: int = METADATA_BYTES_MAX) -> str:
-    """What is wrong with the size of the metadata among an object's headers; empty if nothing is."""
+    """The problem with the size of the metadata among an object's headers, or an empty text."""
     skipped = len(METADATA_PREFIX)
     size = sum(
         len(name) - skipped + len(value.encode()) for name, value in headers.items() if name.startswith(METADATA_PREFIX)
@@ -65,14 +66,14 @@ def metadata_problem(headers: Mapping[str, str], bytes_max: int = METADATA_BYTES
 
 
 def metadata_text(value: str) -> str:
-    """A value as a header carries it."""
+    """A value in the form of a header."""
     if value.isascii() and value.isprintable() and value == value.strip():
         return value
     return f"=?UTF-8?B?{b64encode(value.encode('utf-8', 'replace')).decode()}?="
 
 
 def tagging(tags: Mapping[str, str]) -> str:
-    """Tags as their header carries them. Raises ValueError for one that S3 does not take."""
+    """Tags in the form of their header. Raises ValueError for a tag that S3 does not accept."""
     for name, value in tags.items():
         if not 0 < len(name) <= TAG_NAME_MAX or len(value) > TAG_VALUE_MAX:
             raise ValueError(
@@ -89,7 +90,7 @@ def tagging(tags: Mapping[str, str]) -> str:
 
 
 def with_parts(headers: Mapping[str, str]) -> dict[str, str]:
-    """Those of a connector's headers that a part and a completion may have."""
+    """The headers of a connector that a part and a completion may have."""
     return {
         name: value
         for name, value in headers.items()

@@ -1,7 +1,7 @@
-"""How far a partition is durable when its rows finish out of order.
+"""The durable offset of a partition whose rows finish out of order.
 
-The next offset to commit is the lowest one that is still open, or the end of what was read if none is. Pure counting: what
-"finished" means is the caller's (an object confirmed, a dead letter acknowledged, a row filtered).
+The next offset to commit is the lowest open offset, or the end of the read offsets if none is open. This is pure counting: the
+caller decides what "finished" means (an object confirmed, a dead letter acknowledged, a row filtered).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import deque
 
 
 class OpenOffsets:
-    """Open work per offset, in order of offset."""
+    """Unfinished work by offset, in order of offset."""
 
     def __init__(self) -> None:
         self._open: deque[list[int]] = deque()  # [offset, pieces of work not finished], ascending
@@ -19,16 +19,16 @@ class OpenOffsets:
 
     @property
     def durable(self) -> int | None:
-        """The next offset that may be committed; None before anything was read."""
+        """The next offset that may be committed, or None before the first read."""
         return self._open[0][0] if self._open else self._read
 
     @property
     def pending(self) -> int:
-        """Offsets with unfinished work."""
+        """The number of offsets with unfinished work."""
         return len(self._by_offset)
 
     def open(self, offset: int) -> None:
-        """One more piece of work for `offset`. Offsets never go down."""
+        """Add one piece of work for `offset`. Offsets never go down."""
         entry = self._by_offset.get(offset)
         if entry is None:
             if self._open and offset < self._open[-1][0]:
@@ -38,7 +38,7 @@ class OpenOffsets:
         entry[1] += 1
 
     def close(self, offset: int) -> None:
-        """One piece of work of `offset` is durable."""
+        """Remove one piece of work of `offset`, which is durable."""
         entry = self._by_offset[offset]
         entry[1] -= 1
         if not entry[1]:
@@ -47,5 +47,5 @@ class OpenOffsets:
                 self._open.popleft()
 
     def read(self, next_offset: int) -> None:
-        """Everything before `next_offset` was read: what of it is not open needs nothing more."""
+        """Note that everything before `next_offset` was read. Offsets without open work are settled."""
         self._read = next_offset

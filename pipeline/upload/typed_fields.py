@@ -1,7 +1,7 @@
-"""A JSON object, field by field: each that is expected is there, of its type, and no other is.
+"""Checks a JSON object field by field: each expected field exists and has its type, and no other field exists.
 
-For what lies in a bucket for years and may have been written over, cut short, or written by a later version. What is wrong is
-said by the field's name. Pure; it knows nothing of the ledger.
+This is for objects that lie in a bucket for years and may have been overwritten, truncated, or written by a later version. An
+error names the field. Pure. This file does not know the ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def object_of(content: bytes) -> dict[str, Any]:
 
 
 def check(fields: Mapping[str, Any], types: Mapping[str, type], where: str, optional: Collection[str] = ()) -> None:
-    """Each field is of its type. Numbers are not negative. Raises ValueError that names the field."""
+    """Check the type of each field. Numbers must not be negative. Raises ValueError, which names the field."""
     for name, expected in types.items():
         if name not in fields:
             if name in optional:
@@ -32,7 +32,7 @@ def check(fields: Mapping[str, Any], types: Mapping[str, type], where: str, opti
         found = fields[name]
         good = isinstance(found, expected)
         if isinstance(found, int) and expected is int:
-            good = not isinstance(found, bool) and found >= 0  # in JSON true is not a number, and in Python it is one
+            good = not isinstance(found, bool) and found >= 0  # true is not a number in JSON, but it is one in Python
         if not good:
             wanted = {int: "a number from 0 on", str: "a text", bool: "true or false", list: "a list"}[expected]
             raise ValueError(f"field {name!r} of {where}: expected {wanted}, found {_shown(found)}")

@@ -1,1 +1,1 @@
-"""How much of a listener one client, or one address, may take: packets a second, connections, memory, checks of passwords."""
+"""The limits of one client or address on a listener: packets a second, connections, memory, checks of passwords."""

@@ -1,21 +1,22 @@
-"""How many packets without a message one client may send: so many a second, more for a moment, and not too many for long.
+"""Limits the packets without a message from one client: a number a second, with a short burst.
 
-Who sends more is not read until it is even again. Who sends more again at once, for OVER_SECONDS_MAX, is to be sent away.
+A client that sends more is not read until the limit allows it again. A client that continues for OVER_SECONDS_MAX must be
+disconnected.
 
-Pure: the caller tells the time.
+Pure: the caller gives the time.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-BURST_SECONDS: Final = 10.0  # a device that comes back may say so much at once
-QUIET_SECONDS: Final = 1.0  # who was silent for so long, beyond what it had to wait, begins anew
+BURST_SECONDS: Final = 10.0  # a device that reconnects may send this many seconds' worth at once
+QUIET_SECONDS: Final = 1.0  # a client that is silent for this time, beyond its waits, starts a new count
 OVER_SECONDS_MAX: Final = 30.0
 
 
 class Allowance:
-    """Of one client."""
+    """The allowance of one client."""
 
     __slots__ = ("_at", "_left", "_over_since", "_per_second")
 
@@ -26,7 +27,7 @@ class Allowance:
         self._over_since: float | None = None
 
     def spend(self, count: int, now: float) -> float:
-        """The client sent `count`: for how many seconds it is not to be read now."""
+        """Count packets of the client. Returns the number of seconds for which it must not be read."""
         most = self._per_second * BURST_SECONDS
         self._left = min(most, self._left + (now - self._at) * self._per_second)
         self._at = now
@@ -41,5 +42,5 @@ class Allowance:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether it was held back again and again, without a pause of its own, for too long."""
+        """Whether the client was delayed for too long without a pause of its own."""
         return self._over_since is not None and self._at - self._over_since >= OVER_SECONDS_MAX

@@ -1,1 +1,1 @@
-"""One S3-compatible store: connect, check, a few verbs, close."""
+"""A connection to one S3-compatible store: connect, check, a few verbs, close."""

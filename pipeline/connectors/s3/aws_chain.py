@@ -1,8 +1,8 @@
-"""Credentials from the places that every AWS tool knows, by aioboto3.
+"""Credentials from the places that every AWS tool knows, found by aioboto3.
 
-Environment, web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN), profile with AssumeRole or SSO, container, the machine's
-role. aioboto3 renews those of a role before they end. This file is loaded when a connector has no keys of its own: the library
-takes longer to load than everything else of the store's client together.
+The places are the environment, web identity (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN), a profile with AssumeRole or SSO,
+the container, and the machine's role. aioboto3 renews credentials of a role before they expire. This file is loaded only if a
+connector has no keys, because the library takes longer to load than the rest of the store's client together.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pipeline.errors import ConnectorError, OperatorError, RetryableError
 
 
 class AwsChain:
-    """The first place that has credentials, asked again before each request."""
+    """Credentials from the first place that has some. They are requested again before each request."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
         self._found: Any = None
 
     async def get(self) -> tuple[str, str, str | None]:
-        """Access key, secret key and token that are good now. Raises RetryableError or OperatorError if there are none."""
+        """The present access key, secret key and token. Raises RetryableError or OperatorError without credentials."""
         try:
             if self._found is None:
                 self._found = await aioboto3.Session().get_credentials()
@@ -41,16 +41,17 @@ class AwsChain:
                 reason="credentials",
             ) from error
         raise OperatorError(
-            f"{self._endpoint}: no credentials: neither in the connector, nor in the environment, nor from the machine's role",
+            f"{self._endpoint}: no credentials: neither in the connector, nor in the environment, nor from the"
+            " machine's role",
             reason="no_credentials",
         )
 
     def forget(self) -> None:
-        """Look for a place anew before the next request."""
+        """Search the places again before the next request."""
         self._found = None
 
     def _refused(self, error: Any) -> ConnectorError:
-        """What the token service said."""
+        """The error for a refusal of the token service."""
         details = error.response.get("Error", {})
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         what = f"{self._endpoint}: cannot get or renew credentials"

@@ -1,8 +1,8 @@
-"""The HTTP client, imported without the authorities of this machine.
+"""Imports the HTTP client without the certificate authorities of this machine.
 
-aiohttp reads the machine's file of authorities twice when it is imported, for contexts that a caller may leave to it. That is a
-twentieth of a worker's start. Each connector has a context of its own (tls.py), so aiohttp's contexts stay empty here: a request
-without a context of ours would trust nobody.
+During its import, aiohttp reads the machine's file of authorities twice, for its default contexts. This takes a twentieth of a
+worker's start. Each connector has its own context (tls.py), so aiohttp's contexts stay empty: a request without our context
+would trust no server.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Where an S3 connector's credentials come from, and how they are renewed while the worker runs.
+"""The credentials of an S3 connector, and their renewal while the worker runs.
 
-In this order: the connector's own keys, whose secret may be a file that is read again; else AWS's chain of places (aws_chain.py).
-Those of a role are renewed before they end, and at once when the store says that they have ended.
+They are the connector's own keys, whose secret may be a file that is read again, or else come from AWS's chain of places
+(aws_chain.py). Credentials of a role are renewed before they expire, and at once if the store says that they have expired.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pipeline.errors import ConfigError, OperatorError
 if TYPE_CHECKING:
     from pipeline.connectors.s3.aws_chain import AwsChain
 
-# A secret's file is read at most so often, and at once when the store refuses what it held.
+# The longest time between two reads of a secret's file. It is also read at once after the store refuses the secret.
 FILE_SECONDS: Final = 1.0
 
 
 class Keys(NamedTuple):
-    """What signs a request. `token` comes with a role's keys. Never printed."""
+    """The keys that sign a request. `token` comes with the keys of a role. Never printed."""
 
     access_key: str
     secret_key: str
@@ -28,7 +28,7 @@ class Keys(NamedTuple):
 
 
 class StoreCredentials:
-    """Credentials as the signer asks for them, before each request."""
+    """Gives credentials to the signer before each request."""
 
     def __init__(self, config: S3Connector, endpoint: str) -> None:
         self._config = config
@@ -38,7 +38,7 @@ class StoreCredentials:
         self._own_until = 0.0
 
     async def get(self) -> Keys:
-        """Credentials that are good now. Raises RetryableError or OperatorError if there are none."""
+        """The present credentials. Raises RetryableError or OperatorError without credentials."""
         if self._config.access_key_id is not None:
             return self._of_connector()
         if self._chain is None:
@@ -48,7 +48,7 @@ class StoreCredentials:
         return Keys(*await self._chain.get())
 
     def forget(self) -> None:
-        """The store refused them: ask for new ones before the next request."""
+        """Get new credentials before the next request, because the store has refused these."""
         self._own = None
         if self._chain is not None:
             self._chain.forget()

@@ -1,6 +1,7 @@
-"""What an error of S3 means in words, and what a person can do about it: a table of codes, and one of statuses without a code.
+"""The meaning of S3's errors in words, and what a person can do: a table of codes, and a table of statuses without a
+code.
 
-Codes are those of AWS and of MinIO, versitygw, Ceph and others where they have their own. Knows no request and no client.
+Codes are those of AWS, and those of MinIO, versitygw, Ceph and others if they have their own. This file does not know requests.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _FORBIDDEN: Final = "the credentials may not do this; allow it in the policy of 
 _UNKNOWN_REQUEST: Final = "the store does not know this kind of request; see docs/stores.md"
 
 CODES: Final[dict[str, str]] = {
-    # What a person has to mend
+    # A person has to correct something
     "AccessDenied": _FORBIDDEN,
     "AllAccessDisabled": _FORBIDDEN,
     "AccountProblem": "the account has a problem; ask the store's support",
@@ -41,7 +42,7 @@ CODES: Final[dict[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _FULL,
     "NotImplemented": _UNKNOWN_REQUEST,
     "MethodNotAllowed": _UNKNOWN_REQUEST,
-    # What may pass by itself
+    # May pass by itself
     "AuthorizationHeaderMalformed": _REGION,
     "PermanentRedirect": _REGION,
     "IllegalLocationConstraintException": _REGION,
@@ -63,7 +64,7 @@ CODES: Final[dict[str, str]] = {
     "ConditionalRequestConflict": "another request writes the same key; the request is made again",
     "OperationAborted": "another request changes the same thing; the request is made again",
     "NoSuchUpload": "the upload in parts was ended by somebody else; it begins again",
-    # What the store will never take
+    # The store will never accept this
     "KeyTooLong": _LENGTH,
     "KeyTooLongError": _LENGTH,
     "InvalidObjectName": _NAME,
@@ -102,5 +103,5 @@ STATUSES: Final[dict[int, str]] = {
 
 
 def meaning(status: int, code: str) -> str:
-    """A sentence for a person; empty when nothing is known that the store's own words do not say."""
+    """A sentence for a person, or an empty text if the store's own words say everything."""
     return CODES.get(code) or STATUSES.get(status, "")

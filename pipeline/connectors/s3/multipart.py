@@ -1,6 +1,7 @@
-"""One object in several parts: begin, put the parts side by side, complete; abort whatever does not end well.
+"""Uploads one object in several parts: begins, puts the parts side by side, completes, and aborts after a failure.
 
-Knows the three requests and nothing of signing, connections or retries: a request is a function that the store gives.
+This file knows the requests of such an upload. It does not know signing, connections or retries: a request is a function that
+the store gives.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from pipeline.errors import ConnectorError, RetryableError
 
 PARTS_AT_ONCE_MAX: Final = 4
 ABORT_AGAIN_SECONDS: Final = 1.0
-PARTS_MAX: Final = 10_000  # of one object, by S3's rule
+PARTS_MAX: Final = 10_000  # parts of one object, by S3's rule
 
 
-# What a request makes, which decides the connector's headers that go with it: a new object has all of them.
+# The kind of a request, which decides the connector's headers in it: a new object has all of them.
 Kind = Literal["object", "part", "other"]
 
 
 class Answer(NamedTuple):
-    """What S3 answered to a request that it carried out."""
+    """S3's answer to a successful request."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
 
 
 class Request(Protocol):
-    """One request about the object, which raises the ConnectorError that its answer means."""
+    """One request about the object. It raises the ConnectorError for its answer."""
 
     def __call__(
         self, method: str, *, body: bytes, headers: Mapping[str, str], query: Mapping[str, str], kind: Kind = "other"
@@ -40,14 +41,14 @@ class Request(Protocol):
 
 
 def part_size(size_bytes: int, least: int, most: int) -> int:
-    """How large the parts of an object are: `least`, and more, but not beyond `most`, where there would be too many of them."""
+    """The size of an object's parts: `least`, or more (up to `most`) if the object would have too many parts."""
     return min(most, max(least, -(-size_bytes // PARTS_MAX)))
 
 
 async def create_in_parts(
     request: Request, body: bytes, headers: Mapping[str, str], condition: Mapping[str, str], part_bytes: int
 ) -> str:
-    """Upload `body` in parts of `part_bytes`, complete under `condition`; its ETag."""
+    """Upload `body` in parts of `part_bytes`, and complete it under `condition`. Returns its ETag."""
     begun = await request("POST", body=b"", headers=headers, query={"uploads": ""}, kind="object")
     upload = read(begun.body).text("UploadId").strip()
     if not upload:
@@ -64,14 +65,14 @@ async def create_in_parts(
         if failed.code:  # S3 may answer 200 and fail afterwards
             raise classify(500, failed.code, failed.message, f"completing upload {upload}")
     except BaseException:
-        # Also when cancelled: parts of an upload that nobody completes are stored, and paid for, for ever.
+        # Also after a cancellation, because the store keeps the parts of an unfinished upload, and they cost money.
         await asyncio.shield(_abort(request, upload, again=under_way))
         raise
     return read(done.body).text("ETag").strip()
 
 
 async def _abort(request: Request, upload: str, *, again: bool) -> None:
-    """Let the store forget an upload. A part that was under way may arrive behind the abort, so then it is told `again`."""
+    """Abort an upload. A part under way may arrive after the abort, so `again` aborts twice."""
     for wait_seconds in (0.0, ABORT_AGAIN_SECONDS)[: 1 + again]:
         await asyncio.sleep(wait_seconds)
         with suppress(ConnectorError):
@@ -91,6 +92,6 @@ async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(put(number)) for number in range(1, -(-len(body) // part_bytes) + 1)]
-    except BaseExceptionGroup as several:  # whoever retries looks at an error's type
+    except BaseExceptionGroup as several:  # the retry needs the type of a single error
         raise several.exceptions[0] from None
     return [task.result() for task in tasks]

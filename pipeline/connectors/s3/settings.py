@@ -1,4 +1,4 @@
-"""What the settings of an S3 connector mean on the wire."""
+"""Values for requests from the settings of an S3 connector."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pipeline.config import S3Connector
 
 
 def region_of(config: S3Connector) -> str:
-    """The configured region, else the one in an AWS host name, else us-east-1."""
+    """The configured region, else the region in an AWS host name, else us-east-1."""
     if config.region:
         return config.region
     labels = config.host.split(".")

@@ -1,12 +1,12 @@
 """The S3 connector: connect, check, a few verbs, close.
 
-Each verb makes one request and answers with a value, or raises one of three errors that say what to do: RetryableError (call
-again), OperatorError (a person has to mend something; call again later), RefusedError (this object will never be accepted).
-Retrying is the caller's. A request that timed out may have been carried out: a later `create` then answers None, and the caller
-compares what is there with what it wanted. All verbs may run in parallel.
+Each verb makes one request and returns a value, or raises one of three errors that say what to do: RetryableError (call
+again), OperatorError (a person has to correct something; call again later), RefusedError (this object will never be
+accepted). The caller retries. A request that timed out may have succeeded: a later `create` then returns None, and the
+caller compares the existing object with its own. All verbs may run in parallel.
 
-Requests go through aiohttp with a signer of our own: a PUT costs an eighth of what aioboto3's does, and nothing has to be loaded.
-Credentials of roles and profiles are aioboto3's. Nothing here knows rows, rules or Kafka.
+Requests go through aiohttp with our own signer: a PUT costs an eighth of aioboto3's, and aioboto3 need not be loaded. aioboto3
+gives the credentials of roles and profiles. This file does not know rows, rules or Kafka.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from pipeline.template.object_names import ROOT
 from pipeline.upload.headers import METADATA_PREFIX
 
 KEYS_AT_ONCE: Final = 1000
-# Answers that say "the condition does not hold".
+# Answers that mean "the condition does not hold".
 _TAKEN: Final = {"PreconditionFailed", "412"}
-PROBE: Final = f"{ROOT}/probe"  # an object of our own, in each bucket that is tried
+PROBE: Final = f"{ROOT}/probe"  # our own object for trying a bucket
 _GONE: Final = {"404", "NoSuchKey", "NotFound"}
 
 NEVER: Final = datetime.fromtimestamp(0, UTC)
@@ -41,9 +41,9 @@ log = get_logger("tidegate.s3")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is known of a stored object without its content. `metadata` without the x-amz-meta- prefix.
+    """The facts of a stored object without its content. `metadata` has no x-amz-meta- prefix.
 
-    `modified` is when it was written, by the store's clock; the beginning of time if the store does not tell.
+    `modified` is the time of the write on the store's clock, or the earliest possible time if the store does not say.
     """
 
     size_bytes: int
@@ -77,9 +77,9 @@ class S3Store:
         return self._wire.region
 
     async def check(self, bucket: str) -> None:
-        """Ask for the bucket. Returns if it can be used; a key may be allowed to write there and no more.
+        """Check a bucket. Returns if it can be used, even if the key may only write there.
 
-        The answer to HEAD has no body, so a 403 is looked into: a wrong secret is not a lack of rights.
+        The answer to HEAD has no body, so a second request finds the reason of a 403: a wrong secret, or missing rights.
         """
         try:
             await self._wire.of_bucket("HEAD", bucket)
@@ -90,15 +90,19 @@ class S3Store:
                 await self._wire.of_bucket("GET", bucket, keys_query("", "", 1))
 
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
-        """Write an object, replacing what is there; its ETag. `headers` as pipeline/action/headers.py makes them."""
+        """Write an object, and replace an existing one.
+
+        Returns its ETag. `headers` have the form of pipeline/action/headers.py.
+        """
         return _etag(await self._wire.request("PUT", bucket, key, body, headers, kind="object"))
 
     async def create(
         self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], *, part_bytes: int = 0
     ) -> str | None:
-        """Write an object if its key is free; its ETag. None: something is there, perhaps by an earlier try of this call.
+        """Write an object if its key does not exist. Returns its ETag, or None if it exists, perhaps from an earlier
+        try of this call.
 
-        Bodies of more than `part_bytes`, if given, go up in parts of that size; an upload that fails is aborted.
+        Bodies of more than `part_bytes`, if given, are uploaded in parts of that size. A failed upload is aborted.
         """
         condition = {"if-none-match": "*"} if await self.conditional(bucket) else {}
         if not condition and await self.head(bucket, key) is not None:
@@ -115,7 +119,7 @@ class S3Store:
             raise
 
     async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
-        """Write an object over the one with this ETag; the new ETag. None: another one is there, or none."""
+        """Write an object over the one with this ETag. Returns the new ETag, or None if another object or none is there."""
         try:
             return _etag(
                 await self._wire.request("PUT", bucket, key, body, {**headers, "if-match": etag}, kind="object")
@@ -126,7 +130,7 @@ class S3Store:
             raise
 
     async def conditional(self, bucket: str) -> bool:
-        """Whether the store refuses to create what exists. Tried once for each bucket, on an object of our own."""
+        """Whether the store refuses to create an existing object. It is tried once for each bucket, with our own object."""
         known = self._conditional.get(bucket)
         if known is None:
             known = True
@@ -135,7 +139,7 @@ class S3Store:
                     await self._wire.request("PUT", bucket, PROBE, b"", {"if-none-match": "*"}, kind="object")
                 known = False
             except OperatorError as error:
-                # 403: a key that may not write there says nothing about conditions, and AWS, MinIO and others have them.
+                # 403: the key may not write there, so this says nothing about conditions; AWS, MinIO and others have them.
                 if error.reason not in _TAKEN and error.reason not in {"AccessDenied", "403"}:
                     raise
             except RetryableError as error:
@@ -150,12 +154,13 @@ class S3Store:
                     "s3.conditions_unknown",
                     bucket=bucket,
                     endpoint=self.endpoint,
-                    help="the store knows no conditional writes; a worker that was frozen may replace a row by an older one",
+                    help="the store does not have conditional writes; a frozen worker that wakes up may replace a"
+                    " row by an older one",
                 )
         return known
 
     async def head(self, bucket: str, key: str) -> Head | None:
-        """What is known of an object; None if there is none."""
+        """The facts of an object, or None if it does not exist."""
         try:
             answer = await self._wire.request("HEAD", bucket, key, b"", {})
         except OperatorError as error:
@@ -176,7 +181,7 @@ class S3Store:
         )
 
     async def get(self, bucket: str, key: str) -> bytes | None:
-        """An object's content; None if there is none."""
+        """The content of an object, or None if it does not exist."""
         try:
             return (await self._wire.request("GET", bucket, key, b"", {})).body
         except OperatorError as error:
@@ -185,12 +190,12 @@ class S3Store:
             raise
 
     async def delete(self, bucket: str, key: str) -> None:
-        """Remove an object; one that is not there is fine."""
+        """Remove an object. A missing object is not an error."""
         with _passing(*_GONE):
             await self._wire.request("DELETE", bucket, key, b"", {})
 
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
-        """Keys with `prefix` that sort after `after`, in order, a thousand at most; and whether there are more."""
+        """At most a thousand keys with `prefix` that sort after `after`, in order, and whether more follow."""
         return keys_of((await self._wire.of_bucket("GET", bucket, keys_query(prefix, after, KEYS_AT_ONCE))).body)
 
     async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
@@ -204,12 +209,12 @@ class S3Store:
         return found
 
     async def abort(self, bucket: str, upload: Upload) -> None:
-        """Forget a multipart upload and its parts; one that is not there is fine."""
+        """Abort a multipart upload. A missing upload is not an error."""
         with _passing(*_GONE, "NoSuchUpload"):
             await self._wire.request("DELETE", bucket, upload.key, b"", {}, {"uploadId": upload.id})
 
     async def create_bucket(self, bucket: str) -> None:
-        """Create a bucket; one that exists and is ours is fine."""
+        """Create a bucket. Our own existing bucket is not an error."""
         try:
             await self._wire.of_bucket("PUT", bucket)
         except ConnectorError as error:
@@ -219,7 +224,7 @@ class S3Store:
 
 @contextmanager
 def _passing(*reasons: str) -> Iterator[None]:
-    """Let an OperatorError with one of these reasons pass."""
+    """Ignore an OperatorError with one of these reasons."""
     try:
         yield
     except OperatorError as error:

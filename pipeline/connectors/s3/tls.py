@@ -1,4 +1,4 @@
-"""TLS of the connections to a store: an ssl context of a connector's settings."""
+"""TLS of the connections to a store: makes an ssl context from a connector's settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WHERE = "transport_options.ssl"
 
 
 class _Context(ssl.SSLContext):
-    """Asks for another name than the host's, if it is told to."""
+    """A context that can request another name than the host's."""
 
     name_of: Callable[[str | None], str | None] = staticmethod(lambda host: host)
 
@@ -34,7 +34,7 @@ class _Context(ssl.SSLContext):
 
 
 def context_of(tls: S3Tls) -> ssl.SSLContext | bool:
-    """False without TLS. Raises ConfigError that names the setting whose file cannot be used."""
+    """The ssl context, or False without TLS. Raises ConfigError, which names the setting of a bad file."""
     if not tls.enable:
         return False
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
@@ -58,7 +58,7 @@ def context_of(tls: S3Tls) -> ssl.SSLContext | bool:
 
 
 def _load(context: ssl.SSLContext, tls: S3Tls) -> None:
-    """Authorities, and our own certificate."""
+    """Load the authorities and our own certificate."""
     if tls.cacertfile is None:
         context.load_default_certs()
     else:
@@ -69,7 +69,7 @@ def _load(context: ssl.SSLContext, tls: S3Tls) -> None:
                 context.load_verify_locations(cafile=tls.cacertfile)
     if tls.certfile is None or tls.keyfile is None:
         return
-    password = tls.password.reveal() if tls.password else ""  # never asked for at a terminal
+    password = tls.password.reveal() if tls.password else ""  # never let OpenSSL ask for it at a terminal
     with TemporaryDirectory(prefix="tidegate-") as folder, _naming("certfile", tls.certfile):
         certificate, key = _file(tls.certfile, Path(folder) / "cert"), _file(tls.keyfile.reveal(), Path(folder) / "key")
         context.load_cert_chain(certificate, key, password=password)
@@ -80,7 +80,10 @@ def _is_pem(text: str) -> bool:
 
 
 def _file(text: str, path: Path) -> str:
-    """ssl reads certificates of its own side from files only. The folder is nobody else's, and gone at once."""
+    """Write PEM text to a file, because ssl reads its own certificates only from files.
+
+    The folder is private, and is removed at once.
+    """
     if not _is_pem(text):
         return text
     path.write_text(text)
