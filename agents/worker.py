@@ -66,6 +66,7 @@ class ActionRunner:
             "status_reason": self.attempts.status_reason,
             "consumer_group": self.group,
             "partitions": [f"{topic}[{number}]" for topic, number in sorted(lanes.partitions())] if lanes else [],
+            "stopped_partitions": self._stopped(),
             "held_bytes": lanes.held_bytes if lanes else 0,
         }
 
@@ -75,7 +76,13 @@ class ActionRunner:
             return [f"s3:{self.name} has no place in its consumer group {self.group} yet"]
         if self.attempts.status == "disconnected":
             return [f"s3:{self.name} is disconnected: {self.attempts.status_reason}"]
-        return []
+        return [f"s3:{self.name} stands still in {where}: {why}" for where, why in self._stopped().items()]
+
+    def _stopped(self) -> dict[str, str]:
+        """Partitions that stand still, and why."""
+        lanes = self.app.lanes if self.app else None
+        found = [lane for each in lanes.partitions() if (lane := lanes.lane(each)) is not None] if lanes else []
+        return {f"{lane.partition.topic}[{lane.partition.partition}]": lane.stopped for lane in found if lane.stopped}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run the app and watch its bucket, until told to stop."""

@@ -25,7 +25,8 @@
     │   └── RefusedError         BAD_REQUEST          author       no   this row will never be accepted: it becomes a dead letter
     ├── LaneError                SERVICE_UNAVAILABLE  operator     no   a lane cannot go on; its action restarts
     │   ├── FenceLostError       CONFLICT             outside      yes  another worker has the partition
-    │   └── ForeignObjectError   CONFLICT             operator     no   an object under our key is not our own
+    │   ├── ForeignObjectError   CONFLICT             operator     no   an object under our key is not our own
+    │   └── LedgerError          CONFLICT             operator     no   a ledger cannot be trusted; its partition stands still
     ├── ServerError              SERVICE_UNAVAILABLE  outside      yes  a server of the demo did not start, or ended
     ├── FleetError               SERVICE_UNAVAILABLE  outside      yes  a device of the demo could not connect
     └── InternalError            INTERNAL_ERROR       us           no   should not happen; its log line has the traceback
@@ -209,6 +210,10 @@ class FenceLostError(LaneError, code="CONFLICT", fault="outside", retry=True):
 
 class ForeignObjectError(LaneError, code="CONFLICT"):
     """An object under our key holds other rows: two actions share a key, or somebody changed the bucket."""
+
+
+class LedgerError(LaneError, code="CONFLICT"):
+    """An object of a partition's ledger cannot be read, or does not follow from the one before. Only this partition stops."""
 
 
 # --- What is our own fault

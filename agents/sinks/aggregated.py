@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Final
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
-from agents.sinks.chain import Chain
+from agents.sinks.chain import Chain, when_it_can_be_trusted
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
 from agents.sinks.lane import Lane, Partition, QueuedBatch
@@ -106,7 +106,9 @@ class AggregatedLane(Lane):
     async def run(self) -> None:
         """From the ledger's end to cancellation or drain: the steps at the top of this file."""
         try:
-            await self._resume()
+            if not await when_it_can_be_trusted(self, self._writer.name, self._resume):
+                self._cut.last()
+                self._cut.finished()
             self.ready = True
             self._on_room()
             while self._cut.state is not CutState.ENDED:

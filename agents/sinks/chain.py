@@ -6,18 +6,25 @@ as it takes. Creating is the fence: of two writers that have the same place in t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from agents.sinks.aggregated_writer import AggregatedWriter
-from agents.sinks.lane import Partition
+from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction
-from pipeline.errors import ConflictError, FenceLostError, LaneError
+from pipeline.errors import ConflictError, FenceLostError, LaneError, LedgerError
+from pipeline.log import get_logger
 from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainEnd, ChainPlace, Entry, Start
+from pipeline.upload.ledger_check import succession
+
+log: Final = get_logger("tidegate.aggregated")
 
 PAGE_KEYS: Final = 1000  # of one answer to a LIST
+OBJECTS_CHECKED_MAX: Final = 3  # of an entry that another writer made
+AGAIN_SECONDS: Final = 60  # how often a ledger is looked at again that could not be trusted
 
 Decoded = TypeVar("Decoded")
 
@@ -46,12 +53,23 @@ class Chain:
 
     async def end(self) -> ChainEnd | None:
         """Where the chain ends; None if there is none."""
-        newest = await self._newest()
-        if newest is None:
+        keys = await self._newest()
+        if not keys:
             start = await self.start()
             return ledger.end_at(start) if start is not None else None
-        content = await self._store.get(self._bucket, newest)
-        return ledger.end_after(self._read(ledger.decode_entry, newest, content))
+        before, newest = [await self._entry(key) for key in keys[:-1]], await self._entry(keys[-1])
+        for each in before:
+            self._check_follows(keys[-1], newest, ledger.end_after(each))
+        return ledger.end_after(newest)
+
+    async def _entry(self, key: str) -> Entry:
+        return self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
+
+    def _check_follows(self, key: str, entry: Entry, end: ChainEnd) -> None:
+        """An entry is what comes after `end`. Raises LedgerError: somebody else wrote it, or changed the one before."""
+        wrong = next((text for _, text in succession(end, entry)), None)
+        if wrong is not None:
+            raise LedgerError(f"{self._bucket}/{key} does not follow from the entry before it: it {wrong}")
 
     async def start(self) -> Start | None:
         """Where the chain begins; None if there is none."""
@@ -61,10 +79,9 @@ class Chain:
 
     async def entries(self) -> AsyncIterator[Entry]:
         """All entries, in order."""
-        start = ledger.start_key(self.place)
         async for key in self._store.keys(self._bucket, ledger.chain_prefix(self.place)):
-            if key != start:
-                yield self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
+            if ledger.is_entry_key(self.place, key):
+                yield await self._entry(key)
 
     async def over(self, offset: int) -> Entry | None:
         """The entry over an offset; None if none is. Looks back in steps that grow."""
@@ -91,11 +108,11 @@ class Chain:
         return found
 
     def _read(self, decode: Callable[[bytes], Decoded], key: str, content: bytes | None) -> Decoded:
-        """What a ledger object says. Raises LaneError that names it if it cannot be read."""
+        """What a ledger object says. Raises LedgerError that names it if it cannot be read."""
         try:
             return decode(content or b"")
         except ValueError as error:
-            raise LaneError(
+            raise LedgerError(
                 f"{self._bucket}/{key}: expected a part of the ledger, found what is not: {error}"
             ) from None
 
@@ -107,11 +124,16 @@ class Chain:
         key = ledger.version_key(self._writer.name, digest)
         text = await self._store.get(self._bucket, key)
         if text is None:
-            raise LaneError(f"{self._bucket}/{key} is missing: the ledger needs it to finish a cut")
-        return action.as_of(text)
+            raise LedgerError(f"{self._bucket}/{key} is missing: the ledger needs it to finish a cut")
+        try:
+            return action.as_of(text)
+        except LaneError as error:
+            raise LedgerError(f"{self._bucket}/{key}: {error}") from None
 
-    async def _newest(self) -> str | None:
-        """The key of the last entry, by a galloping search: to list years of entries takes hundreds of requests.
+    async def _newest(self) -> list[str]:
+        """The key of the last entry, and before it that of the one before if that was met; none if there is no entry.
+
+        By a galloping search: to list years of entries takes hundreds of requests.
 
         1. Gallop: the distance to the next page doubles, until no entry begins beyond.
         2. Halve what is left between the last page and there.
@@ -123,8 +145,8 @@ class Chain:
             page = await self._halve(page, beyond)
         while page.more:
             following = await self._page(page.keys[-1])
-            page = following if following.keys else page._replace(more=False)
-        return page.keys[-1] if page.keys else None
+            page = Page([page.keys[-1], *following.keys], following.more and bool(following.keys))
+        return page.keys[-2:]
 
     async def _gallop(self, page: Page) -> tuple[Page, int]:
         """The last page that was met, and an offset beyond which no entry begins."""
@@ -153,9 +175,14 @@ class Chain:
         return await self._page(ledger.after(ledger.chain_prefix(self.place), offset))
 
     async def _page(self, after: str) -> Page:
-        keys, more = await self._store.page(self._bucket, ledger.chain_prefix(self.place), after=after)
-        start = ledger.start_key(self.place)  # sorts after all entries
-        return Page([key for key in keys if key != start], more)
+        """Entries from there on: some, unless there are none. Other objects, the beginning among them, are passed over."""
+        keys, more = [after], True
+        while more and keys:
+            keys, more = await self._store.page(self._bucket, ledger.chain_prefix(self.place), after=keys[-1])
+            entries = [key for key in keys if ledger.is_entry_key(self.place, key)]
+            if entries:
+                return Page(entries, more)
+        return Page([], False)
 
     # --- Writing
 
@@ -189,10 +216,25 @@ class Chain:
             await self._store.replace(self._bucket, key, marked.encode(), self._headers, head.etag)
 
     async def append(self, entry: Entry) -> None:
-        """Write the entry of a cut. Raises FenceLostError if another writer did."""
+        """Write the entry of a cut. Raises FenceLostError if another writer did, LedgerError if none of ours can have."""
         key, content = ledger.entry_key(self.place, entry.first, entry.epoch), entry.encode()
-        if not await self._create(key, content) and await self._store.get(self._bucket, key) != content:
-            raise FenceLostError(f"{self._bucket}/{key} was written by another worker: this partition is theirs")
+        if await self._create(key, content) or (found := await self._store.get(self._bucket, key)) == content:
+            return
+        theirs = self._read(ledger.decode_entry, key, found)
+        self._check_follows(key, theirs, ledger.end_before(entry))
+        await self._check_objects(key, theirs)
+        raise FenceLostError(f"{self._bucket}/{key} was written by another worker: this partition is theirs")
+
+    async def _check_objects(self, key: str, entry: Entry) -> None:
+        """An entry's first objects are there. Raises LedgerError: whoever wrote it wrote nothing before."""
+        for each in entry.objects[:OBJECTS_CHECKED_MAX]:
+            head = await self._store.head(each.bucket or self._bucket, each.key, any_key=True)
+            if head is not None and head.size_bytes == each.size:
+                return
+        if entry.objects:
+            raise LedgerError(
+                f"{self._bucket}/{key} names objects, and none of the first {OBJECTS_CHECKED_MAX} is there"
+            )
 
     async def rewrite(self, old: Entry, new: Entry) -> None:
         """Put `new` in the place of `old`. Raises ConflictError if another entry is there."""
@@ -216,3 +258,28 @@ class Chain:
     @property
     def _headers(self) -> dict[str, str]:
         return {**self._writer.action.ledger_headers, "content-type": "application/json"}
+
+
+async def when_it_can_be_trusted(lane: Lane, action: str, resume: Callable[[], Awaitable[None]]) -> bool:
+    """Resume a lane. As long as its ledger cannot be trusted it stands still, and no other does. False: it was told to drain."""
+    while True:
+        try:
+            await resume()
+        except LedgerError as error:
+            lane.stopped = str(error)
+        else:
+            lane.stopped = ""
+            return True
+        topic, number = lane.partition
+        log.error(
+            "partition.stopped",
+            action=action,
+            topic=topic,
+            partition=number,
+            error=lane.stopped,
+            again_in_seconds=AGAIN_SECONDS,
+        )
+        for _ in range(AGAIN_SECONDS):
+            if lane.draining:
+                return False
+            await asyncio.sleep(1)

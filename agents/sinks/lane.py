@@ -66,6 +66,7 @@ class Lane:
         self.partition = partition
         self.ready = False
         self.draining = False
+        self.stopped = ""  # why it stands still, until a person has acted
         self.end_offset = 0  # of the partition, as last seen
         self.durable: int | None = None
         self.queued_bytes = 0

@@ -344,6 +344,18 @@ def end_after(entry: Entry) -> ChainEnd:
     )
 
 
+def end_before(entry: Entry) -> ChainEnd:
+    """The end of the chain that an entry was made for, as far as the entry tells."""
+    return ChainEnd(
+        first=entry.first,
+        epoch=entry.epoch,
+        version=entry.version,
+        previous=entry.previous,
+        key_epoch=entry.next_key_epoch - (entry.next_version != entry.version),
+        topic_id=entry.topic_id,
+    )
+
+
 def end_at(start: Start) -> ChainEnd:
     """Where an empty chain goes on."""
     return ChainEnd(

@@ -142,7 +142,7 @@ class ChainCheck:
         if entry.topic_id != self.place.topic_id:
             yield "broken_chain", _other_topic(entry.topic_id, self.place)
         if self.end is not None:
-            yield from _succession(self.end, entry)
+            yield from succession(self.end, entry)
         yield from _counts(entry)
         yield from _spans(entry)
 
@@ -180,7 +180,8 @@ def _other_topic(topic_id: str, place: ChainPlace) -> str:
     return f"is of the topic with id {topic_id or 'none'}, and lies in the chain of {place.topic_id or 'none'}"
 
 
-def _succession(end: ChainEnd, entry: Entry) -> Wrongs:
+def succession(end: ChainEnd, entry: Entry) -> Wrongs:
+    """Why an entry cannot be what comes after the end of a chain."""
     if entry.first > end.first:
         yield "gap", f"begins at {entry.first}; the one before ends at {end.first}: {entry.first - end.first} offsets"
     elif entry.first < end.first:

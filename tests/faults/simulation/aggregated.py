@@ -104,7 +104,7 @@ class AggregatedWorld(World):
         self._operator: Operator | None = None
         if faults.redrive and self._dead_offsets:
             self.rules_max = MENDED + 1
-            parameters = self._versions[0].parameters.model_dump()
+            parameters = self._versions[0].parameters.model_dump(by_alias=True)
             config = configuration("a", self._versions[0].rules.statements, "sim", {"parameters": parameters})
             self._operator = Operator(config, self.letters.records, self._take_again, self._standings, self.chance)
 

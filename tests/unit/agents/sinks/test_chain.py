@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.chain import PAGE_KEYS, Chain
 from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
-from pipeline.errors import LaneError
+from pipeline.errors import LedgerError
 from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainPlace, Start
 from tests.parts.actions import aggregated
@@ -25,6 +26,7 @@ class Shelf:
     def __init__(self, keys: list[str]) -> None:
         self.all = sorted(keys)
         self.pages = 0
+        self.changed: dict[str, ledger.Entry] = {}
 
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
         self.pages += 1
@@ -32,12 +34,23 @@ class Shelf:
         return found[:PAGE_KEYS], len(found) > PAGE_KEYS
 
     async def get(self, bucket: str, key: str) -> bytes:
-        """An entry that says where it is; the chain's start."""
+        """An entry that leads to the next one, and is known by its name; the chain's start."""
         if key.endswith("start.json"):
             return Start(7, "v").encode()
-        first, epoch, _ = key.rpartition("/")[2].split(".")
-        end = ledger.ChainEnd(int(first), int(epoch), "v")
-        return ledger.without_offsets(end, next_version="v", clean=False).encode()
+        at = self.all.index(key)
+        first, epoch = _place(key)
+        end = ledger.ChainEnd(first, epoch, "v", previous=self.all[at - 1] if at else "")
+        entry = replace(ledger.without_offsets(end, next_version="v", clean=False), original=key)
+        if at + 1 < len(self.all) and ledger.is_entry_key(PLACE, self.all[at + 1]):
+            following, next_epoch = _place(self.all[at + 1])
+            entry = replace(entry, next=following, absent=following - first, next_epoch=next_epoch)
+        return self.changed.get(key, entry).encode()
+
+
+def _place(key: str) -> tuple[int, int]:
+    """Offset and epoch that an entry's key names."""
+    first, epoch, _ = key.rpartition("/")[2].split(".")
+    return int(first), int(epoch)
 
 
 class Damaged(Shelf):
@@ -95,5 +108,29 @@ async def test_what_cannot_be_read_is_named(key: str) -> None:
     """The error about an unreadable object names its bucket and key."""
     chain = chain_on(Damaged([key]))
 
-    with pytest.raises(LaneError, match=f"/{key}: expected a part of the ledger"):
+    with pytest.raises(LedgerError, match=f"/{key}: expected a part of the ledger"):
         await chain.end()
+
+
+async def test_objects_of_others_in_the_ledger_are_passed_over() -> None:
+    """Also where they fill whole pages, before and behind the entries."""
+    keys = [ledger.entry_key(PLACE, first, 0) for first in range(0, 40, 10)]
+    prefix = ledger.chain_prefix(PLACE)
+    others = [f"{prefix}{name}{number}" for name in ("!", "zz", "0000") for number in range(1500)]
+
+    end = await chain_on(Shelf([*keys, *others, ledger.start_key(PLACE)])).end()
+
+    assert end is not None
+    assert end.first == 30
+
+
+@pytest.mark.parametrize("facts", [{"previous": "0" * 64}, {"epoch": 7}, {"first": 11}, {"version": "w"}])
+async def test_an_entry_that_does_not_follow_is_not_gone_on_from(facts: dict[str, Any]) -> None:
+    """The last entry must name the one before it, and be what that one announced; the error names its key."""
+    keys = [ledger.entry_key(PLACE, first, 0) for first in range(0, 40, 10)]
+    shelf = Shelf(keys)
+    last = replace(ledger.decode_entry(await shelf.get("", keys[-1])), original="", **facts)
+    shelf.changed[keys[-1]] = last
+
+    with pytest.raises(LedgerError, match=f"{keys[-1]} does not follow from the entry before it"):
+        await chain_on(shelf).end()
