@@ -1,7 +1,7 @@
-"""Dead letters: records that could not be handled, kept in a topic of their own with the reason.
+"""Dead letters: records that could not be handled, kept with the reason in a separate topic.
 
-The record goes there as it was, key, value and headers, with headers that say what happened and where it came from. Progress
-waits for Kafka's acknowledgement, so a dead letter is as durable as an object.
+The dead letter has the unchanged key, value and headers of the record, and further headers with the reason and the place. The
+offset is committed only after Kafka's acknowledgement, so a dead letter is as durable as an object.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ NO_RUN: Final = Run()
 
 
 class DeadLetterSink(Protocol):
-    """Where a lane puts dead letters."""
+    """A destination for the dead letters of a lane."""
 
     async def send(self, letters: Sequence[DeadLetter], run: Run = NO_RUN) -> None:
-        """Return when all letters are where they cannot be lost."""
+        """Return when all letters are durable."""
 
 
 class DeadLetters:
@@ -69,7 +69,10 @@ class DeadLetters:
             DEAD_LETTERS.labels(self._action, letter.cause).inc()
 
     async def _one_by_one(self, records: Sequence[Outgoing]) -> None:
-        """One of them is too large with its headers: that one goes without its value, which its place in Kafka still has."""
+        """Send letters one by one, because one is too large with its headers.
+
+        It goes without its value, which Kafka still has.
+        """
         for record in records:
             try:
                 await self._sent([record])

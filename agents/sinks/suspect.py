@@ -1,18 +1,18 @@
-"""Whose fault is it that a write fails: the row's, or the store's and the settings'?
+"""Decides why a write fails: because of the row, or because of the store or the settings.
 
-A fault of the store or of a person is waited for without end, and nothing is lost. A row that no store will ever take must not be
-waited for: behind it stand its client and its partition. The store seldom says which it is, so three things are looked at.
+If the store or a person is the cause, the worker waits without end, and nothing is lost. But it must not wait for a row that no
+store will ever accept, because the row's client and partition would wait too. The store seldom gives the cause, so three things
+count:
 
-1. What the row decides of the request. Its fields may make the bucket, the key, metadata and tags (their templates read the row).
-   What the settings alone have made is never the row's fault.
-2. What the answer is about. An answer that names what the row has decided is the row's: at once if it says "never", after
-   BUCKET_TRIES_MAX tries for a bucket that is not there or forbidden, after TRIES_MAX for a 4xx that does not say why.
-3. What becomes of a *probe*: an object of our own, of the same size, in the same bucket. While that fails too, it is the store.
-   A row that has failed for `row_patience`, counting only the time in which probes succeeded, is given up, whatever the store
-   answers.
+1. The parts of the request that the row decides. Its fields may make the bucket, the key, metadata and tags (their templates
+read the row). A part that depends on settings alone is never the row's fault. 2. The subject of the answer. If the answer names
+a part that the row decides, the row is the cause: at once if the answer says "never", after BUCKET_TRIES_MAX tries for a
+missing or forbidden bucket, after TRIES_MAX for a 4xx without a reason. 3. The result of a *probe*: an object of our own with
+the same size in the same bucket. While probes fail too, the store is the cause. A row that has failed for `row_patience`,
+counting only the time in which probes succeeded, is given up, whatever the store answers.
 
-A store that asks for fewer requests, or credentials that have ended, are never a row's fault. In a bucket that the row has chosen
-a probe fails for the same reason as the row: there it counts as well that the action has written something elsewhere meanwhile.
+Throttling and expired credentials are never a row's fault. In a bucket that the row has chosen, a probe fails for the same
+reason as the row. There, a successful write of the action elsewhere counts like a successful probe.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ TRIES_MAX: Final = 3
 BUCKET_TRIES_MAX: Final = 5
 # A row's patience takes so many failures at least: a process that was frozen has not tried meanwhile.
 PATIENT_TRIES_MIN: Final = 10
-# A probe answers for all who ask within this time, and has itself so long to answer.
+# The result of a probe counts for this time, and a probe may take this time.
 PROBE_GOOD_SECONDS: Final = 1.0
 PROBE_WAIT_SECONDS: Final = 20.0
-_WITHOUT_CODE: Final = {"403", "404"}  # whatever stands before a store may answer so, for as long as that is away
+_WITHOUT_CODE: Final = {"403", "404"}  # a proxy in front of the store may answer so while the store is away
 _BUCKETS_REMEMBERED_MAX: Final = 1_000
 
 Probe = Callable[[], Awaitable[bool]]
-DoneAt = Callable[[], float]  # when a request of the action succeeded last, on the loop's clock
+DoneAt = Callable[[], float]  # the time of the action's last successful request, on the loop's clock
 
 
 class RowParts(NamedTuple):
-    """What of a request the fields of rows decide, and how long a row is tried that is refused while others are taken."""
+    """The parts of a request that fields of rows decide, and how long a row is tried that fails while others succeed."""
 
     parts: frozenset[Part]
     patience_seconds: float
 
 
 class Suspect:
-    """One request, or several after each other, of one row or of rows with one key."""
+    """One request, or several in order, for one row or for rows with one key."""
 
     __slots__ = ("_began", "_decided", "_done_at", "_failed_seconds", "_fine_at", "_probe", "_tries")
 
@@ -56,18 +56,18 @@ class Suspect:
         self._probe = probe
         self._done_at = done_at
         self._tries = 0
-        self._began: float | None = None  # when it failed first
-        self._failed_seconds = 0.0  # how long it has failed while others succeeded
-        self._fine_at: float | None = None  # when others succeeded at its last failure
+        self._began: float | None = None  # time of the first failure
+        self._failed_seconds = 0.0  # time in which it failed while others succeeded
+        self._fine_at: float | None = None  # time of the others' success at its last failure
 
     def judged(self, error: RefusedError) -> RefusedError | OperatorError:
-        """A refusal for ever; one of what the settings have made waits for a person."""
+        """The error for a final refusal. If settings are the cause, it waits for a person."""
         if not error.blames or error.blames & self._decided.parts:
             return error
         return OperatorError(str(error), reason=error.reason)
 
     async def is_to_blame(self, error: RetryableError | OperatorError) -> bool:
-        """Whether it seems to be the row's fault. Raises RefusedError once that is certain enough."""
+        """Whether the row seems to be the cause. Raises RefusedError when that is certain enough."""
         parts = self._decided.parts - {"content"}
         if not parts or error.reason in NEVER_A_ROWS:
             return False
@@ -95,18 +95,18 @@ class Suspect:
         return True
 
     def _given_up(self, error: ConnectorError, how_long: str) -> RefusedError:
-        return RefusedError(f"given up, since it failed {how_long} and is the row's own: {error}", reason=error.reason)
+        return RefusedError(f"given up, since it failed {how_long} because of the row: {error}", reason=error.reason)
 
 
 class Probes:
-    """Asks buckets whether they take an object now. Of many who ask at once, one request is made."""
+    """Tests whether buckets accept an object now. Several callers at once share one request."""
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
         self._asked: dict[tuple[str, int], tuple[float, asyncio.Task[bool]]] = {}
 
     async def takes(self, bucket: str, size_bytes: int, headers: Mapping[str, str]) -> bool:
-        """Whether the bucket takes an object of this size, or did so a moment ago. `headers`: those of the settings."""
+        """Whether the bucket accepts an object of this size, or did so a moment ago. `headers`: those of the settings."""
         name = bucket, size_bytes.bit_length()
         began, probe = self._asked.get(name, (0.0, None))
         now = asyncio.get_running_loop().time()

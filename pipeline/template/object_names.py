@@ -1,12 +1,12 @@
-"""Which names an object may have: what is said of a key or a bucket before any request is made of it.
+"""Checks the names of keys and buckets before any request is made with them.
 
-Fields of a row can stand in both, and so a device writes them: its clientid, its topic, its payload. Such a name must lead
-nowhere but to where the template points: it climbs out of nothing, passes for no part of the ledger, and every store keeps it as
-it is. Whoever asks decides what follows: a row that renders such a name is a dead letter, a setting is refused, and the client of
-the store sends no such request.
+Both may contain fields of a row, so a device can write them with its clientid, topic or payload. Such a name must stay where the
+template points: it must not leave its folder or look like a part of the ledger, and every store must keep it unchanged. The
+caller decides what follows from a bad name: a row becomes a dead letter, a setting is refused, and the client of the store
+sends no such request.
 
-A store, or a proxy before it, may tidy a path before it looks it up: take away slashes, decode percent signs once more, read a
-backslash as a slash. So a name is looked at as it is and as they would make it. Pure.
+A store, or a proxy in front of it, may change a path before it looks it up: remove slashes, decode percent signs once more,
+read a backslash as a slash. So a name is checked unchanged, and also with these changes. Pure.
 
 Source: AWS, "Naming Amazon S3 objects" and "General purpose bucket naming rules"; XML 1.0, section 2.2.
 """
@@ -17,12 +17,12 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-ROOT: Final = "_tidegate"  # the first segment of everything that is Tidegate's own in a bucket
+ROOT: Final = "_tidegate"  # the first segment of all of Tidegate's own keys in a bucket
 KEY_BYTES_MAX: Final = 1024  # S3's limit
 BUCKET_MIN: Final = 3
 BUCKET_MAX: Final = 63
 _SHOWN_MAX: Final = 80
-_DECODED_MAX: Final = 4  # times that a percent sign is decoded: more than any chain of proxies does
+_DECODED_MAX: Final = 4  # how often percent signs are decoded: more often than by any chain of proxies
 
 # C0, DEL and C1; the separators of lines and paragraphs, which end a line of a listing; halves of surrogate pairs; and what
 # Unicode says will never be a character, of which XML, and so a listing, cannot carry U+FFFE and U+FFFF.
@@ -35,7 +35,7 @@ _ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 
 
 def key_problem(key: str) -> str:
-    """What is wrong with the key of an object that a row is written to; empty if nothing is."""
+    """The problem with the key of a row's object, or an empty text."""
     if _is_plain(key):
         return ""
     if problem := shape_problem(key):
@@ -60,7 +60,7 @@ def _is_plain(key: str) -> bool:
 
 
 def shape_problem(key: str) -> str:
-    """What is wrong with a key, whoever writes under it; empty if nothing is."""
+    """The problem with any key, or an empty text."""
     if _is_plain(key):
         return ""
     if not key:
@@ -77,12 +77,12 @@ def shape_problem(key: str) -> str:
 
 
 def is_own(key: str) -> bool:
-    """Whether a key is below the ledger's prefix, or would be after a store has tidied it."""
+    """Whether a key is below the ledger's prefix, or would be after a store has changed it."""
     return any(_OWN.match(reading) for reading in _readings(key))
 
 
 def bucket_problem(name: str) -> str:
-    """What is wrong with the name of a bucket; empty if nothing is. A valid one can stand in a host name and in a path."""
+    """The problem with the name of a bucket, or an empty text. A valid name is safe in a host name and in a path."""
     if (
         BUCKET_MIN <= len(name) <= BUCKET_MAX
         and _LABELS.fullmatch(name) is not None
@@ -96,7 +96,7 @@ def bucket_problem(name: str) -> str:
 
 
 def _readings(key: str) -> list[str]:
-    """A key as it is, and as those read it who decode percent signs once more."""
+    """A key unchanged, and with percent signs decoded once or more."""
     readings = [key]
     while "%" in readings[-1] and len(readings) <= _DECODED_MAX:
         decoded = unquote(readings[-1], errors="replace")

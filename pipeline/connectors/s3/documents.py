@@ -41,7 +41,7 @@ class Document(NamedTuple):
     is_whole: bool
 
     def text(self, name: str, *, around: str = "") -> str:
-        """The text of the first element of this name; empty when there is none. `around`: only within such an element."""
+        """The text of the first element with this name, or an empty text. `around`: only within such an element."""
         found = (each.text for each in self.texts if each.name == name and around in ("", each.around))
         return next(found, "")
 
@@ -55,7 +55,7 @@ class Document(NamedTuple):
 
 
 class _Reading:
-    """What expat calls while it reads."""
+    """The handlers that expat calls while it reads."""
 
     def __init__(self) -> None:
         self.found: list[Text] = []
@@ -67,7 +67,7 @@ class _Reading:
 
     def start(self, name: str, attributes: object) -> None:
         if len(self._open) >= DEPTH_MAX:
-            raise ValueError("expected a document of S3, found elements in elements in elements")
+            raise ValueError("expected a document of S3, found elements that are nested too deeply")
         self._begun += 1
         own = name.rpartition(":")[2]
         self.root = self.root or own

@@ -1,7 +1,7 @@
-"""What an answer of S3 means for the caller: try again, wait for a person, or give this object up.
+"""The meaning of S3's answers for the caller: try again, wait for a person, or give this object up.
 
-A table of codes; what is in none of its rows is judged by its HTTP status. An answer that is about a part of the request says so:
-who has decided that part is another's question. Knows no client library.
+It is a table of codes. If a code is not in the table, the HTTP status decides. If an answer is about a part of the request, the
+error names the part; the caller knows who decided it. This file does not know a client library.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pipeline.connectors.s3.documents import read
 from pipeline.connectors.s3.meaning import meaning
 from pipeline.errors import ConnectorError, OperatorError, Part, RefusedError, RetryableError
 
-# Credentials of a role that have ended: new ones, and the same request at once.
+# Expired credentials of a role: get new ones, and repeat the request at once.
 RENEW: Final = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-# May succeed by itself. NoSuchUpload: parts that were aborted or completed meanwhile; the upload begins again, and finds out.
+# May succeed later. NoSuchUpload: the upload was aborted or completed meanwhile; it begins again, and finds out.
 _RETRY: Final = RENEW | {
     "BadDigest", "ConditionalRequestConflict", "IncompleteBody", "InternalError", "NoSuchUpload", "OperationAborted",
     "RequestTimeTooSkewed", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
     "TooManyRequestsException", "XMinioServerNotInitialized",
 }  # fmt: skip
-# No request with this part will ever be accepted, whoever asks. Some stores keep keys as paths: `a` and `a/b` exclude each other.
+# No request with this part will ever be accepted. Some stores keep keys as paths, so `a` and `a/b` exclude each other.
 _REFUSED: Final[dict[str, Part]] = {
     **dict.fromkeys((
         "DirectoryObjectContainsData", "ExistingObjectIsDirectory", "InvalidObjectName", "InvalidURI", "KeyTooLong",
@@ -34,13 +34,13 @@ _REFUSED: Final[dict[str, Part]] = {
     "EntityTooLarge": "content",
 }  # fmt: skip
 _REFUSED_STATUSES: Final[dict[int, Part]] = {413: "content", 414: "key", 431: "headers"}
-# What a person has to mend, whatever the request is.
+# A person has to correct something, whatever the request is.
 _PERSONS: Final = {
     "AccountProblem", "InsufficientCapacity", "InvalidAccessKeyId", "InvalidStorageClass", "QuotaExceeded",
     "SignatureDoesNotMatch", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull",
 }  # fmt: skip
 _OF_BUCKETS: Final = {"AccessDenied", "AllAccessDisabled", "NoSuchBucket"}
-# Answers that are no row's fault, however often they come: the store is busy, the clocks differ, the credentials have ended.
+# Answers that are never a row's fault: the store is busy, the clocks differ, the credentials have expired.
 NEVER_A_ROWS: Final = RENEW | {
     "429", "503", "ConditionalRequestConflict", "OperationAborted", "RequestTimeTooSkewed", "ServiceUnavailable", "SlowDown",
     "Throttling", "ThrottlingException", "TooManyRequestsException", "XMinioServerNotInitialized",
@@ -50,7 +50,7 @@ _REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "Illega
 
 
 class Described(NamedTuple):
-    """What an error document names; empty where it does not."""
+    """The facts of an error document. Missing facts are empty."""
 
     code: str
     message: str
@@ -58,13 +58,13 @@ class Described(NamedTuple):
 
 
 def describe(document: bytes) -> Described:
-    """What the body of an answer says of an error: nothing, when it is not an error document."""
+    """The facts of an error in the body of an answer. They are empty if the body is not an error document."""
     found = read(document)
     return Described(*(found.text(name, around="Error").strip() for name in ("Code", "Message", "Region")))
 
 
 def reason_of(error: BaseException) -> str:
-    """A short stable word for a request that got no answer."""
+    """A short, stable word for the reason of a request without an answer."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLError):
@@ -78,7 +78,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
-    """The error to raise. `what` says which request to which place failed."""
+    """The error to raise. `what` names the request and its place."""
     named = f"{status} {code}" if code not in ("", str(status)) else str(status)
     answer = f"{named}: {text}" if text not in ("", code) else named
     known = meaning(status, code)
@@ -92,7 +92,7 @@ def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
 
 
 def _blamed(status: int, code: str) -> frozenset[Part]:
-    """What a 4xx can be about that waits for a person: all of the request, if it does not tell."""
+    """The parts of the request that a 4xx may be about: all parts if it does not say."""
     if code in _OF_BUCKETS or (status in {403, 404} and code in ("", str(status))):
         return frozenset({"bucket"})
     told = code in _PERSONS or status in {401, 403, 404, 407} or not 400 <= status < 500

@@ -1,6 +1,6 @@
-"""The pages by which a store lists keys, and uploads in parts that are under way.
+"""The pages of a store's listings of keys, and of uploads in parts under way.
 
-A page that is not whole is an error and never a short page: whoever reads a listing to its end concludes that nothing follows.
+An incomplete page is an error and never a short page, because a reader of a listing concludes from its end that nothing follows.
 Keys are asked for in URL encoding, because XML cannot carry every character of a key. Pure.
 
 Source: AWS, "Amazon S3 API Reference", ListObjectsV2 and ListMultipartUploads.
@@ -26,7 +26,7 @@ class Upload(NamedTuple):
 
 
 class UploadPage(NamedTuple):
-    """Uploads, and the query of the page behind this one; none when this is the last."""
+    """Uploads, and the query of the next page, or None on the last page."""
 
     uploads: list[Upload]
     following: dict[str, str] | None
@@ -39,7 +39,7 @@ def keys_query(prefix: str, after: str, keys_max: int) -> dict[str, str]:
 
 
 def keys_of(document: bytes) -> tuple[list[str], bool]:
-    """The keys of a page, and whether there are more. Raises RetryableError for what is not a whole page."""
+    """The keys of a page, and whether more follow. Raises RetryableError for an incomplete page."""
     page = _Page(document, "ListBucketResult")
     return [page.key(each, "Key") for each in page.all("Contents")], page.is_truncated
 
@@ -50,7 +50,7 @@ def uploads_query(prefix: str) -> dict[str, str]:
 
 
 def uploads_of(document: bytes) -> UploadPage:
-    """The uploads of a page. Raises RetryableError for what is not a whole page."""
+    """The uploads of a page. Raises RetryableError for an incomplete page."""
     page = _Page(document, "ListMultipartUploadsResult")
     uploads = [
         Upload(page.key(each, "Key"), each.get("UploadId", ""), _time(each.get("Initiated", "")))
@@ -85,11 +85,11 @@ class _Page:
         self._encoded = self.own.get("EncodingType") == "url"
 
     def all(self, name: str) -> list[dict[str, str]]:
-        """The elements of this name, in their order."""
+        """The elements with this name, in order."""
         return self._document.elements(name)
 
     def key(self, element: Mapping[str, str], name: str) -> str:
-        """A key as it is, also if the store encoded it."""
+        """A key, decoded if the store encoded it."""
         text = element.get(name, "")
         return unquote_plus(text) if self._encoded else text
 

@@ -1,8 +1,8 @@
-"""One signed request to an S3-compatible endpoint, and what its failure means.
+"""Sends signed requests to an S3-compatible endpoint, and gives the meaning of failures.
 
-Signs, sends, reads; tries again a few times at once; learns a bucket's region, the difference of the clocks, and that
-credentials have ended. It knows objects' addresses and nothing of what they are for. No URL is made of what is no bucket's name:
-it would lead to another host, or to another bucket.
+It signs, sends and reads; retries a few times at once; and learns a bucket's region, the difference of the clocks, and that
+credentials have expired. It knows the addresses of objects, but not their purpose. It makes no URL from an invalid bucket name,
+because such a URL would lead to another host or another bucket.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from pipeline.retry import REQUEST
 from pipeline.template.object_names import bucket_problem, shape_problem
 from pipeline.upload.headers import checked, with_parts
 
-# Clocks that differ by more than this are told apart from the time a request takes. S3 allows 15 minutes.
+# A larger difference is a difference of the clocks and not the time of a request. S3 allows 15 minutes.
 _SKEW_SECONDS_MIN: Final = 60.0
 BUCKETS_REMEMBERED_MAX: Final = 10_000  # rows may choose them
-# Others may meet a key that somebody else made, whatever it looks like.
+# Other requests may read keys of other programs, which may have any form.
 _WRITES: Final = {"PUT", "POST"}
 
 
 class Wire:
-    """Connections, credentials and what was learnt about one endpoint. Use as `async with Wire(config) as wire`."""
+    """Connections, credentials and learnt facts of one endpoint. Use as `async with Wire(config) as wire`."""
 
     def __init__(self, config: S3Connector) -> None:
         self._config = config
@@ -47,7 +47,7 @@ class Wire:
         headers = checked(config.transport_options.headers)
         self._headers: dict[Kind, dict[str, str]] = {"object": headers, "part": with_parts(headers), "other": {}}
         self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
-        self._regions: dict[str, str] = {}  # of buckets that told us theirs
+        self._regions: dict[str, str] = {}  # regions of buckets, learnt from their answers
         self._skew_seconds = 0.0
 
     async def __aenter__(self) -> Wire:
@@ -85,17 +85,17 @@ class Wire:
         *,
         kind: Kind = "other",
     ) -> Answer:
-        """One request about an object, tried `max_retries` times more. Raises the error that its last answer means.
+        """Make one request about an object, with up to `max_retries` retries. Raises the error of its last answer.
 
-        `kind` says which of the connector's headers go with it; those of `headers` are stronger. A POST is made once: only its
-        caller knows what it did. Of credentials that have ended the first failure is free.
+        `kind` decides which of the connector's headers it has; `headers` take precedence. A POST is made only once, because only
+        its caller knows its effect. The first failure because of expired credentials does not count as a try.
         """
         if method in _WRITES and (problem := shape_problem(key)):
             raise RefusedError(problem, reason="key", blames={"key"})
         return await self._tried(method, bucket, key, body, {**self._headers[kind], **(headers or {})}, query)
 
     async def of_bucket(self, method: str, bucket: str, query: Mapping[str, str] | None = None) -> Answer:
-        """One request about a bucket, tried as those about objects are."""
+        """Make one request about a bucket, with the same retries."""
         return await self._tried(method, bucket, "", b"", {}, query)
 
     async def _tried(
@@ -134,7 +134,7 @@ class Wire:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> Answer:
-        """One signed request. Raises the error that its answer means."""
+        """Make one signed request. Raises the error of its answer."""
         host, path = self._address(bucket, quote_key(key))
         text = query_text(query) if query else ""
         signer = await self._signer(bucket)
@@ -157,7 +157,7 @@ class Wire:
     def _failure(
         self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes
     ) -> ConnectorError:
-        """The error of an answer. What it teaches, a bucket's region or the store's clock, is used from now on."""
+        """The error of an answer. A bucket's region or the store's time in the answer is used from now on."""
         code, text, region = describe(body)
         region = region or answer.headers.get("x-amz-bucket-region", "")
         error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
@@ -189,7 +189,7 @@ class Wire:
         return (bucket and f"{bucket}.") + host + ("" if self._config.port == default else f":{self._config.port}")
 
     def _address(self, bucket: str, path: str) -> tuple[str, str]:
-        """Host and path of an object or, without `path`, of the bucket, as the connector's access method has it."""
+        """Host and path of an object, or of the bucket without `path`, in the form of the connector's access method."""
         if self._config.access_method == "vhost":
             return self._host(bucket), f"/{path}"
         return self._host(), f"/{bucket}/{path}" if path else f"/{bucket}"
