@@ -35,6 +35,7 @@ class Bookkeeping:
         self.uses_chance = False
         self.keys: set[str] = set()
         self.called: set[str] = set()
+        self.in_loop = False  # of FOREACH
         self.in_condition = False
         self.label = 1
         self._locals = 0

@@ -33,6 +33,7 @@ from pipeline.sql.compilation.codegen import Code, call, constant, mapping, py, 
 from pipeline.sql.compilation.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.compilation.scope import Scope, tree_code
 from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Declaration, Signature, find, near
+from pipeline.sql.runtime.looping import counted
 from pipeline.sql.runtime.shape import attribute, fits
 from pipeline.sql.runtime.values import BadValueError
 from pipeline.sql.syntax import nodes as n
@@ -98,8 +99,15 @@ class Compiler(Bookkeeping):
         number = node.right.value if isinstance(node.right, n.Literal) else None
         if type(number) is int and node.operator in ("+", "-", "*"):
             source = f"t {node.operator} r if type(t := x) is int else f(t, r)"
-            return py(source, self.label, t=self.local(), x=left, r=number, f=ARITHMETIC[node.operator])
-        return call(ARITHMETIC[node.operator], [left, right], self.label)
+            return py(source, self.label, t=self.local(), x=left, r=number, f=self.looped(ARITHMETIC[node.operator]))
+        return call(self.looped(ARITHMETIC[node.operator]), [left, right], self.label)
+
+    def looped(self, operator: str) -> str:
+        """The name of an operator; in the body of FOREACH that of one which counts what it makes."""
+        if not self.in_loop or operator != "add":
+            return operator
+        self.namespace[f"loop_{operator}"] = counted(self.namespace[operator])
+        return f"loop_{operator}"
 
     # --- Names and paths
 
@@ -322,8 +330,9 @@ class Compiler(Bookkeeping):
         for column in MESSAGE_COLUMNS.get(declared.name, ()):
             self.reads(column)
         self.called.add(declared.name)
-        self.namespace[f"call_{declared.name}"] = declared.call
-        return call(f"call_{declared.name}", arguments, self.label)
+        name = f"loop_{declared.name}" if self.in_loop else f"call_{declared.name}"
+        self.namespace[name] = counted(declared.call) if self.in_loop else declared.call
+        return call(name, arguments, self.label)
 
     def _unknown(self, name: str) -> str:
         """The message for a function that does not exist, with the nearest name that does."""

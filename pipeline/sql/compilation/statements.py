@@ -223,6 +223,7 @@ class StatementCompiler:
 
     def each(self, environment: Scope) -> list[ast.stmt]:
         """The body of the loop: INCASE, DO, a row."""
+        self.c.in_loop = True
         body: list[ast.stmt] = []
         if self.tree.incase is not None:
             body += self.guard(self.tree.incase, environment, "if not c: continue")

@@ -13,6 +13,8 @@ from pipeline.sql.functions.registry import as_list, function
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, is_printable, octets, refuse, shown, text_of
 
 RESULT_BYTES_MAX: Final = 16_777_216
+# About 4,000 decimal digits: writing an integer takes the square of its length.
+INTEGER_BITS_SHOWN_MAX: Final = 13_300
 _DIRECTIVE: Final = re.compile(
     rb"~(?P<width>-?[0-9]+|\*)?(?:\.(?P<precision>[0-9]+|\*)?)?(?:\.(?P<pad>.))?(?P<mods>[tlkK]*)(?P<control>.)",
     re.DOTALL,
@@ -44,13 +46,17 @@ def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
 
 
 def _formatted(pattern: bytes, arguments: list[Any]) -> Text:
-    pieces, end = [], 0
+    pieces, end, size = [], 0, 0
     waiting = iter(arguments)
     while (start := pattern.find(b"~", end)) >= 0:
         match = _DIRECTIVE.match(pattern, start)
         if match is None:
             raise BadValueError(f"the format ends inside a directive: {shown(text_of(pattern))}")
-        pieces += [pattern[end:start], _directive(match, waiting)]
+        made = _directive(match, waiting)
+        size += start - end + len(made)
+        if size > RESULT_BYTES_MAX:
+            raise BadValueError(f"the result would have more than {RESULT_BYTES_MAX} bytes")
+        pieces += [pattern[end:start], made]
         end = match.end()
     if next(waiting, _directive) is not _directive:
         raise BadValueError("the format has fewer directives than arguments")
@@ -173,6 +179,8 @@ def _integer(value: Any, base: int | None, _unicode: bool, digits: str = _DIGITS
     base = 10 if base is None else base
     if not 2 <= base <= 36:
         refuse("a base from 2 to 36", base)
+    if value.bit_length() > INTEGER_BITS_SHOWN_MAX:
+        raise BadValueError(f"an integer of more than {INTEGER_BITS_SHOWN_MAX} bits cannot become text")
     if base == 10:
         return str(value)
     size, text = abs(value), ""

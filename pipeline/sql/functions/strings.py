@@ -20,7 +20,9 @@ def _cluster() -> Any:
     """The pattern of one character. It is loaded when a text first needs it."""
     import regex
 
-    return regex.compile(r"\X")
+    # A flag is two letters: \X alone looks back to the first of a row of them, again for each.
+    extending = r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*"
+    return regex.compile(rf"[\U0001F1E6-\U0001F1FF]{{1,2}}{extending}|\X")
 
 
 def _unicode(text: Text) -> str:

@@ -174,7 +174,10 @@ def concat(left: Any, right: Any) -> Text:
 
 
 def join(parts: list[Text], separator: Text) -> Text:
-    """The strings joined with a separator. Bytes stay exact."""
+    """The strings joined with a separator. Bytes stay exact. Raises BadValueError for more than text may have."""
+    size = len(separator) * len(parts) + sum(map(len, parts))
+    if size > TEXT_LENGTH_MAX + len(separator):
+        raise BadValueError(f"the text would be longer than {TEXT_LENGTH_MAX}")
     if type(separator) is str and all(type(part) is str for part in parts):
         return separator.join(parts)  # type: ignore[arg-type]
     return text_of(octets(separator).join(octets(part) for part in parts))

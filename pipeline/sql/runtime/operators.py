@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.sql.runtime import looping
 from pipeline.sql.runtime.jsontext import concat
 from pipeline.sql.runtime.ordering import align
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, bounded_integer, refuse
@@ -107,6 +108,7 @@ def elements(collection: Any, most: int) -> list[Any]:
     """The elements for FOREACH: those of a list, which may have at most `most` elements. Anything else has no elements."""
     if type(collection) is not list:
         return []
+    looping.begin()
     if len(collection) > most:
         raise BadValueError(f"FOREACH takes at most {most} elements here, found {len(collection)}")
     return collection

@@ -57,7 +57,8 @@ def order(left: Any, right: Any) -> int:
     elif rank == 3:
         return _order_items(left, right) or _sign(len(left), len(right))
     elif rank == 4 and not (type(left) is str and type(right) is str):
-        left, right = _bit_text(left), _bit_text(right)
+        bits = isinstance(left, Bits) or isinstance(right, Bits)
+        left, right = (_bit_text(left), _bit_text(right)) if bits else (octets(left), octets(right))
     return _sign(left, right)
 
 

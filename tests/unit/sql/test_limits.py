@@ -220,7 +220,7 @@ def test_a_pattern_that_explodes_ends_in_time(call: str, pattern: str) -> None:
 @pytest.mark.parametrize("pattern", ["a*b|", "a"])
 def test_very_many_matches_end_in_time(pattern: str) -> None:
     """Millions of matches, and a pattern with many empty matches, end at a time limit."""
-    with within(5), pytest.raises(EvaluationError, match="took longer than 1 s"):
+    with within(5), pytest.raises(EvaluationError, match=r"took longer than 0\.25 s"):
         evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"a" * 8_000_000)
 
     assert evaluated(f"regex_replace(payload, '{pattern}', 'x')", b"ab") in ("x", "xx", "xb")
