@@ -235,11 +235,12 @@ class RuleSet:
 
     def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch, circuits: Circuits) -> int:
         """Evaluate the programs that want a record; the bytes that its rows may take."""
-        size_bytes, before = 0, len(batch.rows)
+        size_bytes, made, value_bytes = 0, batch.rows, len(record.value or b"")
+        rows_max = len(made) + ROWS_OF_RECORD_MAX
         for rule_id, program in found:
             if self._metadata:
                 event.columns["metadata"] = {"rule_id": rule_id}
-            if circuits and program.waits and (refusal := circuits.refusal(rule_id, record)):
+            if program.waits and circuits and (refusal := circuits.refusal(rule_id, record)):
                 size_bytes += self._dead(batch, record, EvaluationError.cause, refusal, rule_id)
                 continue
             try:
@@ -253,16 +254,19 @@ class RuleSet:
                 batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
                 continue
             count = len(rows)
-            if len(batch.rows) + count > before + ROWS_OF_RECORD_MAX:
+            if len(made) + count > rows_max:
                 too_many = f"the rules make more than {ROWS_OF_RECORD_MAX} rows of this record"
                 size_bytes += self._dead(batch, record, EvaluationError.cause, too_many, rule_id)
                 continue
-            for row in rows:
-                batch.rows.append(row)
+            made += rows
+            if count == 1:
                 batch.origins.append(record)
                 batch.makers.append(rule_id)
+            else:
+                batch.origins += [record] * count
+                batch.makers += [rule_id] * count
             of_row, of_record = program.weight
-            size_bytes += count * ROW_BYTES + (count * of_row + of_record) * len(record.value or b"")
+            size_bytes += count * ROW_BYTES + (count * of_row + of_record) * value_bytes
         return size_bytes
 
     @staticmethod
