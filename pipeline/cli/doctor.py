@@ -54,6 +54,7 @@ async def _print(config: Config, *, as_json: bool) -> int:
 
 
 async def _checks(config: Config) -> AsyncIterator[Check]:
+    from agents.operate import standing
     from pipeline.config.references import unresolved_secrets
     from pipeline.doctor import Check, kafka, mqtt, s3
 
@@ -73,4 +74,6 @@ async def _checks(config: Config) -> AsyncIterator[Check]:
     for check in await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets))):
         yield check
     async for check in s3.check(config):
+        yield check
+    async for check in standing.checks(config):
         yield check

@@ -1,0 +1,107 @@
+"""How far each action has come, and what Kafka has of what is left: `tidegate doctor` asks the ledger and Kafka, and compares.
+
+An aggregated action is where its ledger ends, of the chain that belongs to the topic as Kafka has it now; a direct action is
+where its consumer group has committed. What that means is said by pipeline/doctor/lag.py. Nothing is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from agents.sinks.aggregated_writer import AggregatedWriter
+from agents.sinks.chain import Chain
+from agents.sinks.lane import Partition
+from agents.sinks.patient_store import FewAttempts, PatientStore
+from pipeline.action import AggregatedAction, CompiledAction, compile_action, statements_of
+from pipeline.config import Config
+from pipeline.connectors.kafka.logs import look_at_logs
+from pipeline.connectors.kafka.topic_ids import TopicIds
+from pipeline.connectors.kafka.topics import look_at_topics
+from pipeline.connectors.s3.store import S3Store
+from pipeline.doctor import Check
+from pipeline.doctor.lag import Standing, check, young_since_ms
+from pipeline.errors import ConnectorError, LaneError, TidegateError
+
+LEDGER: Final = "the ledger"
+GROUP: Final = "the committed offset"
+PARTITIONS_AT_ONCE_MAX: Final = 32
+
+
+async def checks(config: Config) -> AsyncIterator[Check]:
+    """One check for each action that runs."""
+    try:
+        settings = {
+            name: topic.settings for name, topic in (await asyncio.to_thread(look_at_topics, config.kafka)).items()
+        }
+    except ConnectorError:
+        return  # the connection's own check says so
+    for name, action in config.actions.s3.items():
+        title = f"lag of s3:{name}"
+        connector = config.connectors.s3[action.connector]
+        if not (action.enable and connector.enable and statements_of(config, name)):
+            continue  # it reads nothing
+        try:
+            compiled = compile_action(config, name)
+            async with S3Store(connector) as store:
+                yield await _check(title, config, compiled, store, settings)
+        except LaneError as error:
+            yield Check(
+                title, "bad", str(error), "a ledger that can be read", "run `tidegate verify`, and mend what it finds"
+            )
+        except TidegateError as error:
+            yield Check(title, "skipped", str(error))
+
+
+async def _check(
+    title: str, config: Config, action: CompiledAction, store: S3Store, settings: Mapping[str, Mapping[str, str]]
+) -> Check:
+    now_ms = time.time_ns() // 1_000_000
+    since = {topic: young_since_ms(settings.get(topic, {}), now_ms) for topic in action.topics}
+    logs = await asyncio.to_thread(look_at_logs, config.kafka, f"{config.pipeline}.{action.name}", since)
+    if not logs:
+        return Check(title, "skipped", "Kafka has no topic yet that it reads")
+    ends: dict[Partition, int | None] = {Partition(each.topic, each.partition): each.committed for each in logs}
+    whose = GROUP
+    if isinstance(action, AggregatedAction):
+        ids = await asyncio.to_thread(TopicIds(config.kafka, "tidegate-doctor").of, action.topics)
+        ends, whose = await _ledger_ends(action, store, ids, list(ends)), LEDGER
+    return check(
+        title,
+        [
+            Standing(
+                each.topic,
+                each.partition,
+                ends[Partition(each.topic, each.partition)],
+                whose,
+                each.start,
+                each.end,
+                each.young,
+                settings.get(each.topic, {}).get("retention.bytes", "-1") != "-1",
+            )
+            for each in logs
+        ],
+    )
+
+
+async def _ledger_ends(
+    action: AggregatedAction, store: S3Store, topic_ids: Mapping[str, str], partitions: list[Partition]
+) -> dict[Partition, int | None]:
+    """Where the chain of each partition ends. Raises LaneError for one that cannot be read."""
+    nobody: Any = None  # whoever only looks at chains writes no letters, and asks Kafka nothing by them
+    writer = AggregatedWriter(action.name, action, PatientStore(store, FewAttempts()), nobody, nobody)
+    gate = asyncio.Semaphore(PARTITIONS_AT_ONCE_MAX)
+
+    async def end(partition: Partition) -> int | None:
+        chain = Chain(writer, partition)
+        for topic_id in dict.fromkeys((topic_ids.get(partition.topic, ""), "")):
+            chain.place = chain.place._replace(topic_id=topic_id)
+            async with gate:
+                found = await chain.end()
+            if found is not None:
+                return found.first
+        return None
+
+    return dict(zip(partitions, await asyncio.gather(*[end(each) for each in partitions]), strict=True))

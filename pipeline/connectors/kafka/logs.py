@@ -1,0 +1,65 @@
+"""What Kafka holds of each partition, and how far a consumer group is: for whoever looks at it from outside.
+
+The group is not joined, and nothing is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+
+
+class FoundLog(NamedTuple):
+    """One partition: records from `start` up to but not including `end`.
+
+    `young` is the first offset of a record that is of the asked time or later; `committed` is the group's offset, if it has one.
+    """
+
+    topic: str
+    partition: int
+    start: int
+    end: int
+    young: int
+    committed: int | None
+
+
+def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) -> list[FoundLog]:
+    """Each partition of the topics of `since_ms`, with the time that divides old records from young ones (ms since 1970).
+
+    A topic that does not exist has none. Blocks for some seconds at most; raises ConnectorError when Kafka does not answer.
+    """
+    link = Link(kafka, silent=True)
+    settings = {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "error"}
+    consumer = link.consumer(kafka, "tidegate-doctor", settings)
+    try:
+        known = consumer.list_topics(timeout=ANSWER_SECONDS).topics
+        found: list[FoundLog] = []
+        for topic in (each for each in since_ms if each in known and known[each].error is None):
+            places = [TopicPartition(topic, number) for number in sorted(known[topic].partitions)]
+            times = [TopicPartition(topic, place.partition, since_ms[topic]) for place in places]
+            young = {each.partition: each.offset for each in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS)}
+            committed = {each.partition: each.offset for each in consumer.committed(places, timeout=ANSWER_SECONDS)}
+            for place in places:
+                number = place.partition
+                start, end = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
+                first_young, offset = young.get(number, -1), committed.get(number, -1)
+                found.append(
+                    FoundLog(
+                        topic,
+                        number,
+                        start,
+                        end,
+                        first_young if first_young >= 0 else end,
+                        offset if offset >= 0 else None,
+                    )
+                )
+        return found
+    except KafkaException as error:
+        raise link.why(consumer, error.args[0], "cannot look at the partitions") from None
+    finally:
+        consumer.close()

@@ -1,0 +1,106 @@
+"""How far an action is behind Kafka, held against what Kafka keeps: is anything lost, or about to be?
+
+An action has come as far as its ledger (aggregated upload) or as its committed offset (direct upload). Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from pipeline.doctor import Check
+
+# A lag is near the retention when the oldest record that was not handled has reached this part of its age.
+NEAR: Final = 0.5
+# Where a topic has a limit of size, the room that is left is told by offsets: less than this part of the log is near.
+ROOM_MIN: Final = 0.2
+
+
+class Standing(NamedTuple):
+    """One partition of an action: it has come to offset `at` (None: it has not begun). Kafka has `start` up to `end`.
+
+    Records before `young` are older than a part of what the topic keeps, see `NEAR`. `whose` says what `at` is.
+    """
+
+    topic: str
+    partition: int
+    at: int | None
+    whose: str
+    start: int
+    end: int
+    young: int
+    limited_by_size: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic}/{self.partition}"
+
+    @property
+    def lag(self) -> int:
+        """Records that Kafka has and the action has not handled, at most."""
+        return max(0, self.end - max(self.start, self.at if self.at is not None else self.start))
+
+
+def young_since_ms(settings: Mapping[str, str], now_ms: int) -> int:
+    """The time that divides old records from young ones, for a topic of these settings; 0 if it keeps all, or does not tell."""
+    told = settings.get("retention.ms", "-1")
+    kept_ms = int(told) if told.isdigit() else 0
+    return max(0, now_ms - int(kept_ms * NEAR)) if kept_ms else 0
+
+
+def check(title: str, standings: Sequence[Standing]) -> Check:
+    """The worst of an action's partitions decides."""
+    for state, judge in (("bad", _bad), ("warn", _near)):
+        told = [(each, words) for each in standings if (words := judge(each)) is not None]
+        if told:
+            (found, expected, advice), others = told[0][1], len(told) - 1
+            more = f" (and {others} more partitions alike)" if others else ""
+            return Check(title, "bad" if state == "bad" else "warn", found + more, expected, advice)
+    behind = sum(each.lag for each in standings)
+    begun = [each for each in standings if each.at is not None]
+    if not begun:
+        return Check(title, "ok", f"not begun; {behind:,} records wait in {len(standings)} partitions")
+    return Check(title, "ok", f"{behind:,} records to go in {len(standings)} partitions")
+
+
+def _bad(each: Standing) -> tuple[str, str, str] | None:
+    """What is lost already, or will be when a worker goes on."""
+    if each.at is None:
+        return None
+    if each.at < each.start:
+        return (
+            f"{each.whose} of {each.name} ends at {each.at:,}, and Kafka's log begins at {each.start:,}: "
+            f"{each.start - each.at:,} records are gone",
+            "a log that begins no later",
+            "raise the topic's retention; the workers will say which records are gone, and go on behind them",
+        )
+    if each.at > each.end:
+        return (
+            f"{each.whose} of {each.name} ends at {each.at:,}, and Kafka's log ends at {each.end:,}",
+            "a log that ends no earlier",
+            "Kafka lost records, or this is another Kafka or another bucket: find out before you start a worker, "
+            "which will refuse to go on",
+        )
+    return None
+
+
+def _near(each: Standing) -> tuple[str, str, str] | None:
+    """What Kafka may delete before a worker reads it."""
+    at = each.start if each.at is None else each.at
+    if not each.lag:
+        return None
+    advice = "start or add workers, or raise the topic's retention: what Kafka deletes first is lost"
+    if at < each.young:
+        return (
+            f"{each.name} waits at {at:,} of {each.end:,}, and the next record is older than {NEAR:.0%} of what Kafka keeps",
+            "a lag far below the retention",
+            advice,
+        )
+    room = (at - each.start) / (each.end - each.start)
+    if each.limited_by_size and each.start > 0 and room < ROOM_MIN:
+        return (
+            f"{each.name} waits at {at:,}, and Kafka, which deletes by size, has deleted up to {each.start:,}",
+            "a lag far below the retention",
+            advice,
+        )
+    return None
