@@ -1,15 +1,15 @@
-"""What lies under the keys of an aggregated action, and no entry of its ledger names it.
+"""Finds objects under the keys of an aggregated action that no entry of its ledger names.
 
-- An **orphan** is in no entry and never will be: its offsets are entered already, or its epoch has ended. A frozen worker wrote
-  it when it woke up, or somebody copied an object. Whoever reads the bucket with a wildcard reads rows twice.
-- Objects **beyond the ledger's end** belong to the cut under way. They are young then: if they are older than a cut can be, or
-  lie beyond an orderly end, nobody goes on from them, or the entry that named them is gone.
-- Objects of a partition **without a ledger**: a worker writes the ledger's beginning first, so it was there.
+- An **orphan** is an object that no entry names, and none ever will: its offsets are entered already, or its epoch has ended. A
+  frozen worker wrote it when it woke up, or somebody copied an object. A reader of the bucket with a wildcard reads rows twice.
+- Objects **beyond the ledger's end** belong to the cut under way, and are young. If they are older than a cut can be, or lie
+  beyond an orderly end, no worker goes on from them, or the entry that named them was deleted.
+- Objects of a partition **without a ledger**: a worker writes the beginning of the ledger first, so there was a ledger.
 
-Workers may write meanwhile. Before anything is said of an object beyond the end, the ledger is read on from where it ended.
+Workers may write meanwhile. Therefore the ledger is read on from where it ended, before an object beyond its end is reported.
 
-Sweeping removes orphans that are provably copies (sweep.py), and aborts multipart uploads that have been under way for a day: a
-worker that was killed could not. Everything else stays, and is reported.
+Sweeping removes orphans that are provably copies (sweep.py). It also aborts multipart uploads that have been under way for a
+day: their worker was killed and could not abort them. Everything else stays, and is reported.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from pipeline.upload.ledger import ChainPlace
 from pipeline.upload.ledger_check import Finding
 
 ABANDONED: Final = timedelta(days=1)
-# What a cut may take beyond its interval: to store its objects, and to try again while the store is briefly away.
+# The time of a cut beyond its interval: to store its objects, and to retry while the store is briefly away.
 STORING: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """Something was removed: an orphan, or an upload that nobody would have completed."""
+    """The sweep removed an orphan, or an upload that no worker would have completed."""
 
     key: str
     what: str
@@ -45,7 +45,7 @@ class Swept:
 
 @dataclass
 class Lot:
-    """Objects of one chain that have one thing wrong; one finding tells of all of them."""
+    """Objects of one chain with the same problem. One finding reports all of them."""
 
     key: str
     first: int
@@ -54,7 +54,7 @@ class Lot:
     objects: int = 0
 
     def add(self, placed: Placed) -> None:
-        """One more."""
+        """Add an object."""
         self.objects += 1
         self.first, self.last = min(self.first, placed.first), max(self.last, placed.last)
         self.oldest = min(self.oldest, placed.head.modified)
@@ -66,7 +66,7 @@ class Lot:
 
 
 class Unnamed:
-    """One pass over the buckets of an action whose ledgers have been read, at the time `now`."""
+    """One pass over the buckets of an action at the time `now`, after its ledgers were read."""
 
     def __init__(self, ledgers: LedgerReader, now: datetime, *, sweep: bool) -> None:
         self._ledgers = ledgers
@@ -80,7 +80,7 @@ class Unnamed:
         self._beyond: dict[ChainPlace, Lot] = {}
 
     async def reports(self) -> AsyncIterator[Finding | Swept]:
-        """What is found, as it is found; of whole partitions, at the end."""
+        """Findings, as soon as they are found. Those about whole partitions come at the end."""
         for bucket, prefix in product(self._buckets(), self._prefixes()):
             batch: list[str] = []
             async for key in self._store.keys(bucket, prefix):
@@ -101,19 +101,19 @@ class Unnamed:
     # --- Where they may be
 
     def _buckets(self) -> list[str]:
-        """The action's bucket, those that versions name, and those in which objects were found."""
+        """The action's bucket, the buckets that versions name, and those in which objects were found."""
         texts = [self._ledgers.parameters.bucket]
         texts += [each["parameters"].get("bucket", "") for each in self._known.versions.values() if each]
         return sorted(self._known.buckets | {text for text in texts if text and "${" not in text})
 
     def _key_patterns(self) -> dict[str, re.Pattern[str]]:
-        """What keys of this action look like, by the template: the present one, and those of all versions."""
+        """Patterns of this action's keys by template: the present template, and those of all versions."""
         texts = {self._ledgers.parameters.key}
         texts |= {each["parameters"]["key"] for each in self._known.versions.values() if each}
         return {text: key_pattern(text) for text in map(aggregated_key, texts)}
 
     def _prefixes(self) -> list[str]:
-        """What keys begin with; none lies within another."""
+        """Prefixes of the keys. No prefix contains another."""
         found: list[str] = []
         for prefix in sorted({literal_prefix(text) for text in self._patterns}):
             if not found or not prefix.startswith(found[-1]):
@@ -128,7 +128,7 @@ class Unnamed:
     # --- What they are
 
     async def _batch(self, bucket: str, keys: list[str]) -> AsyncIterator[Finding | Swept]:
-        """Some keys of a bucket. Of each chain that is said to be behind its objects the rest is read once."""
+        """Check some keys of a bucket. If objects are beyond the end of a chain, the rest of the chain is read once."""
         heads = await asyncio.gather(*[self._store.head(bucket, key) for key in keys])
         doubtful: list[Placed] = []
         for key, head in zip(keys, heads, strict=True):
@@ -136,13 +136,11 @@ class Unnamed:
                 continue
             if head.metadata.get("tidegate-action") != self._ledgers.action:
                 if short(str(head.size_bytes), head.etag) in self._known.contents:
-                    yield Finding(
-                        "orphan", key, "it holds the bytes of an object of the ledger, and does not say whose"
-                    )
-                continue  # objects of others under the same prefix are none of our business
+                    yield Finding("orphan", key, "it holds the bytes of an object of the ledger, and has no mark")
+                continue  # objects of others under the same prefix are ignored
             placed = placed_of(bucket, key, head)
             if placed is None:
-                yield Finding("different", key, "says that it is of this action, and not where its rows are from")
+                yield Finding("different", key, "has the mark of this action, but does not name the place of its rows")
             elif self._ledgers.wants(placed.chain.partition) and not self._is_under_way(placed):
                 doubtful.append(placed)
         for place in dict.fromkeys(each.chain for each in doubtful):
@@ -154,7 +152,7 @@ class Unnamed:
                     yield report
 
     def _is_under_way(self, placed: Placed) -> bool:
-        """Whether it is of the cut under way, which is as young as a cut can be."""
+        """Whether an object belongs to the cut under way: it is young enough."""
         chain = self._known.chains.get(placed.chain)
         if chain is None or chain.end is None or chain.end.clean or chain.is_orphan(placed.first, placed.epoch):
             return False
@@ -163,7 +161,7 @@ class Unnamed:
         return placed.head.modified >= self._now - timedelta(seconds=interval) - STORING
 
     async def _judge(self, placed: Placed) -> AsyncIterator[Finding | Swept]:
-        """An object that is in no entry, and not of the cut under way."""
+        """Report an object that no entry names and that does not belong to the cut under way."""
         chain = self._known.chains.get(placed.chain)
         if chain is None or chain.end is None:
             _add(self._without_ledger, placed)
