@@ -27,6 +27,7 @@ from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, of_letter, row_of
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
+from pipeline.sql.functions.registry import grown
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
 from pipeline.sql.runtime.sandbox import Sandbox
 from pipeline.sql.runtime.schemas import SchemaText, build
@@ -147,6 +148,7 @@ class RuleSet:
                 self._index.add(topic_filter, RuleProgram(rule_id, program))
         share_payload(programs)
         self._programs = programs
+        self._grows = any(program.calls for program in programs)
         columns = _union(programs)
         self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
@@ -237,6 +239,7 @@ class RuleSet:
         """Evaluate the programs that want a record; the bytes that its rows may take."""
         size_bytes, made, value_bytes = 0, batch.rows, len(record.value or b"")
         rows_max = len(made) + ROWS_OF_RECORD_MAX
+        grown_before = grown.bytes if self._grows else 0
         for rule_id, program in found:
             if self._metadata:
                 event.columns["metadata"] = {"rule_id": rule_id}
@@ -267,7 +270,7 @@ class RuleSet:
                 batch.makers += [rule_id] * count
             of_row, of_record = program.weight
             size_bytes += count * ROW_BYTES + (count * of_row + of_record) * value_bytes
-        return size_bytes
+        return size_bytes + grown.bytes - grown_before if self._grows else size_bytes
 
     @staticmethod
     def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> int:

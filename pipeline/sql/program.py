@@ -70,6 +70,7 @@ class Program:
     __slots__ = (
         "_namespace",
         "_spans",
+        "calls",
         "columns",
         "evaluate",
         "keys",
@@ -91,6 +92,7 @@ class Program:
         self.tree = tree
         self.weight = weight_of(tree)
         self.waits = "jq" in compiler.called
+        self.calls = bool(compiler.called)
         self.topics = tree.sources
         self.columns = None if compiler.columns is None else frozenset(compiler.columns)
         self.keys = frozenset(compiler.keys)

@@ -56,3 +56,14 @@ def test_slow_rules_have_small_pieces_and_quick_ones_large() -> None:
     assert slow[-1] <= 4
     assert quick[-1] == len(records)
     assert pace.records_max == PIECE_RECORDS_MAX
+
+
+def test_text_that_functions_make_counts_too() -> None:
+    """A short payload can ask for a long text: a piece of a thousand such records would take gigabytes."""
+    rules = RuleSet({"r": "SELECT pad('a', payload.n) AS a FROM \"t/#\""}, node="n")
+    records = [message(offset, b'{"n": 400000}') for offset in range(100)]
+
+    batch = Pace(lambda: 0.0).piece(rules, records)
+
+    assert len(batch.records) == 3
+    assert len(batch.rest) == 97
