@@ -63,7 +63,7 @@ class SourceMetrics:
         CLIENTS.labels(self._source).set(count)
 
     def refused(self, reason: str) -> None:
-        """`reason`: busy, credentials, limit, login_timeout, not_authorized, protocol_error."""
+        """`reason`: one of the words in docs/listener.md."""
         REFUSED.labels(self._source, reason).inc()
 
     def dropped(self, reason: str, count: int = 1) -> None:

@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from ingress.listener import words
+from ingress.listener.host import Host
 from ingress.listener.identity import Address, Identity
-from ingress.listener.inbox import ClientWindow, Inbox
+from ingress.listener.inbox import ClientWindow
 from ingress.listener.limits.allowance import Allowance
+from ingress.listener.limits.seats import network
 from ingress.listener.login import Admitted, common_name
+from ingress.listener.notices import reason_of
 from ingress.listener.protocol import ServerProtocol
-from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConnectorError
 from pipeline.mqtt import reasons
 from pipeline.mqtt.packets import Publish
@@ -31,35 +33,9 @@ from pipeline.mqtt.properties import SESSION_EXPIRY
 
 CLOSE_SECONDS: Final = 5.0  # for a device that does not fetch our last word
 KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
+UNFETCHED_BYTES: Final = 64 << 10  # asyncio's buffer of what a device does not fetch
 TOO_MANY: Final = "expected fewer packets that bring no message"
 KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
-
-
-class Host(Protocol):
-    """What a connection needs of the listener that accepted it."""
-
-    source: ListenerSource
-    inbox: Inbox
-
-    def welcome(self, connection: DeviceConnection) -> bool:
-        """Whether there is a place for it."""
-
-    def gone(self, connection: DeviceConnection) -> None:
-        """Its place is free again."""
-
-    async def admit(self, connect: words.Connect, common_name: str | None) -> Admitted:
-        """May this device come in?"""
-
-    def refused(self, code: int, address: Address, connect: words.Connect) -> None:
-        """It may not."""
-
-    def enter(
-        self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
-    ) -> Identity:
-        """It is in, and whoever had its clientid is out."""
-
-    def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
-        """It is out: `why` is for the event client.disconnected."""
 
 
 class DeviceConnection(asyncio.Protocol):
@@ -78,24 +54,34 @@ class DeviceConnection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._login: asyncio.Task[None] | None = None
         self._window: ClientWindow | None = None
+        self._has_place = False
+        self._opening: asyncio.Task[None] | None = None
+        self._abort: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
         self._keepalive_seconds = 0.0
+        self._kept_bytes = 0  # of CONNECT: all of it until it is answered, then its will
+        self._held_bytes = 0  # as the listener's memory knows it
         self._ended = False
         self.identity: Identity | None = None
+        self.login_seconds = source.connect_timeout  # for TLS, CONNECT and its answer
+        self.peerhost = self.network = ""
         self.v5 = False
 
     # --- Asyncio's calls
 
     def connection_made(self, transport: Any) -> None:
-        """A device has connected."""
+        """A device has connected; if there is TLS, that is done."""
         self._transport = transport
-        raw = transport.get_extra_info("socket")
-        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if not self._host.welcome(self):
-            self._end()
-            return
-        self._timer = self._loop.call_later(self._host.source.connect_timeout, self._too_late)
+        if self._ended:
+            transport.abort()
+        elif not self._has_place:
+            peer = transport.get_extra_info("peername")
+            self.arrive(str(peer[0]) if peer else "")
+
+    def give_way(self) -> None:
+        """Others need the place, and this device has not logged in."""
+        self._refuse("limit", "expected a login sooner, because all connections are taken")
+        self._end()
 
     def data_received(self, data: bytes) -> None:
         """The hot path: once for each read."""
@@ -106,14 +92,46 @@ class DeviceConnection(asyncio.Protocol):
         """The other side is gone, or we closed."""
         self.leave("tcp_closed")
         self._host.gone(self)
+        if self._abort is not None:
+            self._abort.cancel()
 
     def pause_writing(self) -> None:
         """The device does not fetch our answers: read no more of it."""
         self._pause("writing")
+        self._hold()
 
     def resume_writing(self) -> None:
         """It fetches them again."""
         self._resume("writing")
+        self._hold()
+
+    # --- The way in
+
+    def arrive(self, host: str) -> bool:
+        """Whether there is a place for somebody from this host, until `connection_lost`. Their time runs from here on."""
+        self.peerhost, self.network = host, network(host)
+        self._has_place = self._host.welcome(self)
+        if not self._has_place:
+            self._end()
+            return False
+        self._timer = self._loop.call_later(self.login_seconds, self._too_late)
+        return True
+
+    def opens(self, opening: asyncio.Task[None]) -> None:
+        """The task that makes its transport. It is cancelled when the time is over before."""
+        self._opening = opening
+        if self._ended:
+            opening.cancel()
+
+    def opened(self, raw: socket.socket) -> None:
+        """The accepted socket has its transport, or will have none."""
+        if self._transport is None:
+            raw.close()
+            self.connection_lost(None)
+
+    def tls_failed(self, error: str) -> None:
+        """The handshake ended with an error."""
+        self._refuse("tls", error)
 
     # --- A turn
 
@@ -128,6 +146,10 @@ class DeviceConnection(asyncio.Protocol):
             if self._ended:
                 return
         self._write_gathered()
+        if self._protocol.held_bytes + self._kept_bytes != self._held_bytes:
+            self._hold()
+            if self._ended:
+                return
         if self._protocol.control_packets or (self._window is not None and self._window.refused):
             self._count_control()
         if self._protocol.waits:
@@ -153,6 +175,7 @@ class DeviceConnection(asyncio.Protocol):
             count, self._window.refused = count + self._window.refused, 0
         wait_seconds = self._allowance.spend(count, self._loop.time())
         if self._allowance.is_used_up:
+            self._refuse("message_rate_too_high", TOO_MANY)
             self.leave("message_rate_too_high", reasons.MESSAGE_RATE_TOO_HIGH, TOO_MANY)
         elif wait_seconds:
             self._pause("rate")
@@ -163,7 +186,10 @@ class DeviceConnection(asyncio.Protocol):
     def _publishes(self, run: list[Publish]) -> None:
         assert self._window is not None
         assert self.identity is not None
-        if not self._host.inbox.take(self._window, self.identity, run):
+        obeyed = self._host.inbox.take(self._window, self.identity, run)
+        if self._window.refused:
+            self._refuse("topic", "the client may not publish to this topic", topic=self._window.refused_topic)
+        if not obeyed:
             self.leave("not_authorized", reasons.NOT_AUTHORIZED)
 
     def _on(self, word: words.Said) -> None:
@@ -186,21 +212,25 @@ class DeviceConnection(asyncio.Protocol):
                 self._violated(code, reason)
             case words.Connect():
                 self._pause("login")
-                self._login = asyncio.create_task(self._admit(word))
+                self._kept_bytes = word.size_bytes
+                self._host.logins.enter(lambda: self._begin_login(word))
 
     def _violated(self, code: int, reason: str) -> None:
-        if self.identity is None:
-            self._host.inbox.metrics.refused("protocol_error")
+        self._refuse(reason_of(code), reason)
         self.leave("protocol_error", code, reason)
+
+    def _begin_login(self, connect: words.Connect) -> None:
+        if not self._ended:
+            self._login = asyncio.create_task(self._admit(connect))
 
     async def _admit(self, connect: words.Connect) -> None:
         """Answer CONNECT."""
         address = self._address()
-        admitted = await self._host.admit(connect, address.common_name)
+        admitted = await self._host.admit(connect, address)
         if self._ended:
             return
         if admitted.code != reasons.SUCCESS:
-            self._host.refused(admitted.code, address, connect)
+            self._refuse(reason_of(admitted.code), admitted.problem, connect)
             self._tell(words.ConnAck(admitted.code))
             self._end()
             return
@@ -209,6 +239,10 @@ class DeviceConnection(asyncio.Protocol):
         self.v5 = connect.version == 5
         self._window = self._host.inbox.window(self)
         self.identity = self._host.enter(self, connect, admitted, address)
+        self._kept_bytes = connect.will.size_bytes if connect.will is not None else 0
+        self._hold()
+        if self._ended:
+            return
         self._protocol.usual_topics(self.identity.prepared)
         self._tell(self._connack(connect, admitted))
         self._watch()
@@ -234,12 +268,12 @@ class DeviceConnection(asyncio.Protocol):
     def _address(self) -> Address:
         peer, own = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
         cert = self._transport.get_extra_info("peercert")
-        return Address(str(peer[0]) if peer else "", _host_port(peer), _host_port(own), common_name(cert))
+        return Address(self.peerhost, _host_port(peer), _host_port(own), common_name(cert), self.network)
 
     # --- Time
 
     def _too_late(self) -> None:
-        self._host.inbox.metrics.refused("login_timeout")
+        self._refuse("login_timeout", f"expected a login within {self.login_seconds:g} s")
         self._end()
 
     def _watch(self) -> None:
@@ -274,6 +308,12 @@ class DeviceConnection(asyncio.Protocol):
         """Kafka does not take what the device sent. The device has to send it again, here or elsewhere."""
         self.leave("server_unavailable", reasons.SERVER_UNAVAILABLE, str(problem))
 
+    def give_up(self) -> None:
+        """It holds too much of the memory for all."""
+        problem = "expected fewer bytes of unfinished packets, wills and topic aliases of all clients together"
+        self._refuse("quota", problem)
+        self.leave("quota", reasons.QUOTA_EXCEEDED, problem)
+
     def hold(self) -> None:
         """Read no more, for good."""
         self._pause("stopping")
@@ -289,6 +329,22 @@ class DeviceConnection(asyncio.Protocol):
             self._host.left(self, self.identity, why)
         self._end()
 
+    def _refuse(self, reason: str, error: str, connect: words.Connect | None = None, topic: bytes = b"") -> None:
+        """Count it before the login, and have it told once a minute."""
+        if self.identity is None:
+            self._host.inbox.metrics.refused(reason)
+        who = self.identity or connect
+        clientid, username = (who.clientid, who.username) if who is not None else ("", None)
+        self._host.notices.refused(reason, self.peerhost, error, clientid=clientid, username=username, topic=topic)
+
+    def _hold(self) -> None:
+        """Tell the memory for all how much this device has of it."""
+        if self._ended:
+            return
+        self._held_bytes = self._protocol.held_bytes + self._kept_bytes
+        unfetched = UNFETCHED_BYTES if "writing" in self._pauses else 0
+        self._host.memory.hold(self, self.network, self._held_bytes + unfetched)
+
     # --- The transport
 
     def _end(self) -> None:
@@ -300,12 +356,16 @@ class DeviceConnection(asyncio.Protocol):
             self._login.cancel()
         if self._timer is not None:
             self._timer.cancel()
-        if not self._transport.is_closing():
+        self._host.memory.hold(self, self.network, 0)
+        if self._transport is None:
+            if self._opening is not None:
+                self._opening.cancel()
+        elif not self._transport.is_closing():
             self._transport.close()
-            self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+            self._abort = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
 
     def _tell(self, word: words.Told) -> None:
-        if self._ended or self._transport.is_closing():
+        if self._ended or self._transport is None or self._transport.is_closing():
             return
         answer = self._protocol.send(word)
         if self._gathered is not None:
@@ -319,7 +379,7 @@ class DeviceConnection(asyncio.Protocol):
             self._transport.write(b"".join(answers))
 
     def _pause(self, why: str) -> None:
-        if not self._pauses and not self._transport.is_closing():
+        if not self._pauses and self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
         self._pauses.add(why)
 

@@ -35,6 +35,7 @@ class Address:
     peername: str
     sockname: str
     common_name: str | None = None
+    network: str = ""  # whose the other end is: see limits/seats.py
 
 
 def permitted(filters: list[str], clientid: str, username: str | None) -> list[str]:
@@ -133,6 +134,11 @@ class Identity:
         if RECEIVE_MAXIMUM in values:
             fields["receive_maximum"] = values[RECEIVE_MAXIMUM]
         return event_record("client.connected", fields, clientid=self.clientid, timestamp_ms=self.connected_at_ms)
+
+    def forget_login(self) -> None:
+        """Keep of CONNECT what is needed later, and no password."""
+        kept = tuple(each for each in self.connect.properties if each[0] == SESSION_EXPIRY)
+        self.connect = self.connect._replace(password=None, properties=kept)
 
     def disconnected(self, reason: str, now_ms: int) -> Outgoing:
         """The event client.disconnected."""

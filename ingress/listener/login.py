@@ -1,7 +1,9 @@
 """Which devices may connect, and under which name: by a file of passwords, by their certificate, or all of them.
 
-A check of a password costs 30 ms of a processor, so threads make it. A good password is remembered as a keyed digest, so that
-thousands of clients that come back at once do not wait for minutes. The file is read again when it changes.
+A check of a password costs 30 ms of a processor, so threads make it, and who is next is decided fairly (limits/checks.py). A good
+password is remembered as a keyed digest, so that thousands of clients that come back at once do not wait for minutes. A wrong
+one is remembered too, so that a device which has a wrong one costs one check and not one each time. Whoever sent a wrong one
+waits for the answer, which is the same whatever was wrong. The file is read again when it changes.
 
 This file answers with MQTT 5's reason codes. It does not know the state of a conversation.
 """
@@ -11,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ingress.listener.identity import may_publish, permitted
+from ingress.listener.limits.checks import Checks
+from ingress.listener.limits.guesses import Guesses, Recent
+from ingress.listener.limits.told import printable
 from ingress.listener.words import Connect
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError
@@ -34,18 +38,22 @@ from pipeline.passwords import parse_passwords, verified
 
 log: Final = get_logger("tidegate.ingress")
 
-THREADS: Final = 2
-# Checks under way or waiting. A device beyond them is told to come again, instead of running into the time limit.
-CHECKS_MAX: Final = 256
+
+PROBLEMS: Final = {
+    BAD_CREDENTIALS: "expected a user of password_file and its password",
+    NOT_AUTHORIZED: "expected a common name in the certificate of the client",
+    SERVER_BUSY: "too many passwords wait for their check",
+}
 
 
 class Admitted(NamedTuple):
-    """`code` 0: under this name, with these topic filters."""
+    """`code` 0: under this name, with these topic filters. Else `problem` says why not, without a secret."""
 
     code: int
     clientid: str = ""
     username: str | None = None
     topics: list[str] = []  # noqa: RUF012 - never changed
+    problem: str = ""
 
 
 class Login:
@@ -56,8 +64,9 @@ class Login:
         self._source = source
         self._key = secrets.token_bytes(32)
         self._good: dict[str, bytes] = {}  # user → keyed digest of the hash and the password that was good
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="password")
-        self._checks = 0
+        self._wrong: Recent[bytes, None] = Recent()  # keyed digests of hashes and passwords that were wrong
+        self._guesses = Guesses()
+        self._checks = Checks(self._guesses)
         self._read_at: tuple[int, int] | None = None
         self._hashes: dict[str, str] = {}
         self._told = ""
@@ -65,29 +74,35 @@ class Login:
         if problem:
             raise ConfigError(problem, where=f"sources.listener.{name}.password_file")
 
-    async def admit(self, connect: Connect, common_name: str | None) -> Admitted:
-        """Whether a device may come in: first its name, then its clientid, then the topic of its will."""
+    async def admit(self, connect: Connect, common_name: str | None, address: str = "") -> Admitted:
+        """Whether a device at this address may come in: first its name, then its clientid, then the topic of its will."""
         if any(identifier == AUTHENTICATION_METHOD for identifier, _ in connect.properties):
-            return Admitted(BAD_AUTHENTICATION_METHOD)
+            return Admitted(BAD_AUTHENTICATION_METHOD, problem="expected no enhanced authentication")
         username = common_name if self._source.authentication == "certificate" else connect.username
-        code = await self._authenticate(username, connect.password)
+        code = await self._authenticate(username, connect.password, address)
         if code != SUCCESS:
-            return Admitted(code)
+            return Admitted(code, problem=PROBLEMS[code])
         clientid = self._clientid(connect.clientid, username)
         if self._source.clientid_is_username and clientid != username:
-            return Admitted(CLIENTID_NOT_VALID)
+            return Admitted(CLIENTID_NOT_VALID, problem="expected the user name as clientid (clientid_is_username)")
         topics = permitted(self._source.topics, clientid, username)
         if connect.will is not None and not may_publish(topics, connect.will.topic):
-            return Admitted(NOT_AUTHORIZED)
+            topic = printable(connect.will.topic.decode())
+            return Admitted(NOT_AUTHORIZED, problem=f"may not publish a will to {topic}")
         return Admitted(SUCCESS, clientid, username, topics)
 
-    async def _authenticate(self, username: str | None, password: bytes | None) -> int:
+    async def _authenticate(self, username: str | None, password: bytes | None, address: str) -> int:
         """The reason code for a device's name. TLS has already checked the one of a certificate."""
         match self._source.authentication:
             case "certificate":
                 return SUCCESS if username else NOT_AUTHORIZED
             case "password":
-                return await self._check(username, password)
+                code = await self._check(username, password, address)
+                if code == BAD_CREDENTIALS:
+                    now = asyncio.get_running_loop().time()
+                    seconds = self._guesses.wrong(address, username or "", now)
+                    await asyncio.sleep(seconds)
+                return code
         return SUCCESS
 
     def _clientid(self, wanted: str, username: str | None) -> str:
@@ -107,9 +122,9 @@ class Login:
 
     def close(self) -> None:
         """Make no check that has not begun."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._checks.close()
 
-    async def _check(self, username: str | None, password: bytes | None) -> int:
+    async def _check(self, username: str | None, password: bytes | None, address: str) -> int:
         """The reason code for a user name and a password."""
         if username is None or password is None:
             return BAD_CREDENTIALS
@@ -117,14 +132,13 @@ class Login:
         digest = blake2b((hash_text or "").encode() + b"\0" + password, key=self._key).digest()
         if hash_text is not None and hmac.compare_digest(self._good.get(username, b""), digest):
             return SUCCESS
-        if self._checks >= CHECKS_MAX:
+        if digest in self._wrong:
+            return BAD_CREDENTIALS
+        good = await self._checks.made(address, username, lambda: verified(hash_text, password))
+        if good is None:
             return SERVER_BUSY
-        self._checks += 1
-        try:
-            good = await asyncio.get_running_loop().run_in_executor(self._pool, verified, hash_text, password)
-        finally:
-            self._checks -= 1
         if not good:
+            self._wrong.note(digest, None)
             return BAD_CREDENTIALS
         self._good[username] = digest
         return SUCCESS

@@ -11,16 +11,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
+import socket
 import time
 from typing import Final
 
 from ingress.listener import words
 from ingress.listener.certificate import Certificate
 from ingress.listener.connection import DeviceConnection
+from ingress.listener.door import Door, let_in
 from ingress.listener.identity import Address, Identity
 from ingress.listener.inbox import Inbox
+from ingress.listener.limits.memory import Memory
+from ingress.listener.limits.seats import Seat, Seats
 from ingress.listener.limits.topics import TopicCount
+from ingress.listener.limits.turnstile import Turnstile
 from ingress.listener.login import Admitted, Login
+from ingress.listener.notices import Notices
 from ingress.listener.wills import Wills
 from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
@@ -33,14 +39,13 @@ from pipeline.record import Outgoing
 log: Final = get_logger("tidegate.ingress")
 
 OBSERVE_SECONDS: Final = 1.0
-BACKLOG: Final = 1024
-FILES_BESIDES: Final = 256  # for Kafka's connections and all else
-REFUSALS: Final = {
-    reasons.BAD_CREDENTIALS: "credentials",
-    reasons.NOT_AUTHORIZED: "not_authorized",
-    reasons.CLIENTID_NOT_VALID: "not_authorized",
-    reasons.SERVER_BUSY: "busy",
+FULL: Final = {
+    "limit": "expected at most max_connections connections",
+    "address_limit": "expected at most max_connections_per_address connections of one address",
 }
+FILES_BESIDES: Final = 256  # for Kafka's connections and all else
+LOGINS_PER_TURN: Final = 20  # a login takes some 0.1 ms of the event loop
+HANDSHAKES_PER_TURN: Final = 2  # and a handshake more than 1 ms
 
 
 class Listener:
@@ -53,10 +58,16 @@ class Listener:
         self._kafka = kafka
         self.source = source
         self.inbox = Inbox(name, source, kafka, producer)
-        self._wills = Wills(source.will_delay_max, self._publish_will)
+        self.notices = Notices(name)
+        self.memory = Memory(max(source.held_bytes, 2 * source.max_packet_size))
+        self.logins = Turnstile(LOGINS_PER_TURN)
+        self._handshakes = Turnstile(HANDSHAKES_PER_TURN)
+        self._door = Door(self._accepted)
+        self._wills = Wills(source.will_delay_max, self._publish_will, self.memory)
         self._login = Login(name, source)
         self._certificate = Certificate(name, source.ssl)
-        self._connections: set[DeviceConnection] = set()
+        self._places = Seats(source.max_connections, source.max_connections_per_address)
+        self._connections: dict[DeviceConnection, Seat] = {}
         self._clients: dict[str, DeviceConnection] = {}
         self._topic_count = TopicCount()
         self._stopping = asyncio.Event()
@@ -66,11 +77,13 @@ class Listener:
 
     async def run(self) -> None:
         """Serve devices until `stop`. Raises ConfigError when the address or a certificate cannot be used."""
-        server = await self._open()
+        await self._open()
         self.connected = True
         self.inbox.metrics.connected.set(1)
         self.connected_once.set()
         log.info("listener.listening", source=self._name, address=self.source.bind)
+        if self.source.unproven:
+            log.warning("listener.names_unproven", source=self._name, error=self.source.unproven)
         try:
             while not self._stopping.is_set():
                 self._observe()
@@ -82,30 +95,24 @@ class Listener:
         finally:
             self.connected = False
             self.inbox.metrics.connected.set(0)
-            await self._leave(server)
+            await self._leave()
 
     def stop(self, deadline_seconds: float) -> None:
         """Ask `run` to take no more messages and to wait for Kafka, within the deadline."""
         self._stop_before = time.monotonic() + deadline_seconds
         self._stopping.set()
 
-    async def _open(self) -> asyncio.Server:
+    async def _open(self) -> None:
         self._raise_file_limit()
         host, _, port = self.source.bind.rpartition(":")
-        tls = self._certificate.context
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.create_server(
-                lambda: DeviceConnection(self),
-                host.strip("[]"),
-                int(port),
-                ssl=tls,
-                ssl_handshake_timeout=self.source.connect_timeout if tls else None,
-                backlog=BACKLOG,
-            )
+            await self._door.open(host.strip("[]"), int(port))
         except OSError as error:
             problem = f"cannot listen on {self.source.bind}: {error.strerror or error}"
             raise ConfigError(problem, where=f"sources.listener.{self._name}.bind") from None
+
+    def _accepted(self, raw: socket.socket, host: str) -> None:
+        let_in(raw, host, DeviceConnection(self), self._certificate.context, self._handshakes)
 
     def _raise_file_limit(self) -> None:
         """Each connection is an open file, and shells often start a process with 1,024 of them."""
@@ -117,8 +124,8 @@ class Listener:
             if possible < wanted:
                 log.warning("listener.files_limited", source=self._name, files=possible, wanted=wanted)
 
-    async def _leave(self, server: asyncio.Server) -> None:
-        server.close()
+    async def _leave(self) -> None:
+        self._door.close()
         for connection in list(self._connections):
             connection.hold()
         await self._until_empty()
@@ -140,40 +147,42 @@ class Listener:
     def _observe(self) -> None:
         self.inbox.metrics.clients(len(self._clients))
         self.inbox.observe(int(time.time() * 1000))
+        self.notices.observe()
 
     # --- Devices come and go
 
     def welcome(self, connection: DeviceConnection) -> bool:
         """Whether there is a place for one more connection."""
-        if len(self._connections) >= self.source.max_connections or self._stopping.is_set():
+        if self._stopping.is_set():
             self.inbox.metrics.refused("limit")
             return False
-        self._connections.add(connection)
+        now = asyncio.get_running_loop().time()
+        place = self._places.take(connection.network, connection.give_way, now)
+        if not isinstance(place, Seat):
+            self.inbox.metrics.refused(place)
+            self.notices.refused(place, connection.peerhost, FULL[place])
+            return False
+        self._connections[connection] = place
         return True
 
     def gone(self, connection: DeviceConnection) -> None:
         """Its place is free again."""
-        self._connections.discard(connection)
+        place = self._connections.pop(connection, None)
+        if place is not None:
+            self._places.leave(place)
 
-    async def admit(self, connect: words.Connect, common_name: str | None) -> Admitted:
+    async def admit(self, connect: words.Connect, address: Address) -> Admitted:
         """Whether a device may come in. No device may while Kafka is away and the buffer is full."""
         if self.inbox.full:
-            return Admitted(reasons.SERVER_BUSY)
-        return await self._login.admit(connect, common_name)
-
-    def refused(self, code: int, address: Address, connect: words.Connect) -> None:
-        """Count a device that may not come in."""
-        reason = REFUSALS.get(code, "protocol_error")
-        self.inbox.metrics.refused(reason)
-        log.debug(
-            "listener.refused", source=self._name, peer=address.peername, clientid=connect.clientid, reason=reason
-        )
+            return Admitted(reasons.SERVER_BUSY, problem="Kafka is away, and what waits for it is full")
+        return await self._login.admit(connect, address.common_name, address.network)
 
     def enter(
         self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
     ) -> Identity:
         """Let a device in. A connection that has its clientid ends."""
         clientid = admitted.clientid
+        self._places.logged_in(self._connections[connection])
         before = self._clients.get(clientid)
         if before is not None:
             before.leave("takenover", reasons.TAKEN_OVER)
@@ -185,6 +194,7 @@ class Listener:
         self._clients[clientid] = connection
         self.inbox.metrics.connections.inc()
         self._event(identity.connected())
+        identity.forget_login()
         return identity
 
     def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:

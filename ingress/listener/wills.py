@@ -3,6 +3,8 @@
 The expiry of the session bounds the delay too (MQTT 5.0 section 3.1.3.2.2). A client that comes back in time takes its will
 back, unless it starts afresh. A will that is held back when the process is killed is lost.
 
+Wills that are held back count against the memory for all. One that has to give it up is published sooner.
+
 This file does not know connections; the clock is the event loop's.
 """
 
@@ -11,26 +13,36 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final
 
 from ingress.listener.identity import Identity
+from ingress.listener.limits.memory import Memory
 from pipeline.mqtt.properties import SESSION_EXPIRY
 from pipeline.record import Outgoing
 
+PENDING_BYTES: Final = 2000  # what a will takes besides: its client's names, its timer
 
-class Pending(NamedTuple):
+
+class Pending:
     """A will that is held back, until `timer` sends it."""
 
-    timer: asyncio.TimerHandle
-    identity: Identity
+    def __init__(self, wills: Wills, timer: asyncio.TimerHandle, identity: Identity) -> None:
+        self._wills = wills
+        self.timer = timer
+        self.identity = identity
+
+    def give_up(self) -> None:
+        """Publish it now."""
+        self._wills.came(self.identity.clientid, afresh=True)
 
 
 class Wills:
     """`publish` gets the record of each will whose time has come."""
 
-    def __init__(self, delay_seconds_max: float, publish: Callable[[Outgoing], None]) -> None:
+    def __init__(self, delay_seconds_max: float, publish: Callable[[Outgoing], None], memory: Memory) -> None:
         self._delay_seconds_max = delay_seconds_max
         self._publish = publish
+        self._memory = memory
         self._pending: dict[str, Pending] = {}
 
     def came(self, clientid: str, *, afresh: bool) -> None:
@@ -38,6 +50,7 @@ class Wills:
         pending = self._pending.pop(clientid, None)
         if pending is not None:
             pending.timer.cancel()
+            self._memory.hold(pending, "", 0)
             if afresh:
                 self._send(pending.identity)
 
@@ -52,7 +65,8 @@ class Wills:
             self._send(identity)
             return
         timer = asyncio.get_running_loop().call_later(delay, self._due, identity.clientid)
-        self._pending[identity.clientid] = Pending(timer, identity)
+        pending = self._pending[identity.clientid] = Pending(self, timer, identity)
+        self._memory.hold(pending, identity.address.network, will.size_bytes + PENDING_BYTES)
 
     def send_all(self) -> None:
         """Publish all wills that are held back, because we stop."""
@@ -60,7 +74,7 @@ class Wills:
             self.came(clientid, afresh=True)
 
     def _due(self, clientid: str) -> None:
-        self._send(self._pending.pop(clientid).identity)
+        self.came(clientid, afresh=True)
 
     def _send(self, identity: Identity) -> None:
         will = identity.connect.will

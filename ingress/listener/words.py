@@ -37,6 +37,12 @@ CONNACK_311: Final = {
 # --- What a device said
 
 
+def size_of(properties: Properties) -> int:
+    """Bytes of texts in properties."""
+    texts = [value for _, value in properties if not isinstance(value, int)]
+    return sum(len(each) if isinstance(each, bytes) else len(each[0]) + len(each[1]) for each in texts)
+
+
 class Will(NamedTuple):
     """A message to publish when the device has gone without a word. Flags as in a PUBLISH."""
 
@@ -45,6 +51,11 @@ class Will(NamedTuple):
     flags: int
     properties: Properties
     delay_seconds: int
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes, about."""
+        return len(self.topic) + len(self.payload) + size_of(self.properties)
 
 
 class Connect(NamedTuple):
@@ -58,6 +69,14 @@ class Connect(NamedTuple):
     clean_start: bool
     will: Will | None
     properties: Properties
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes, about."""
+        will = self.will.size_bytes if self.will is not None else 0
+        return (
+            len(self.clientid) + len(self.username or "") + len(self.password or b"") + will + size_of(self.properties)
+        )
 
 
 class Repeated(NamedTuple):

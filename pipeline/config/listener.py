@@ -35,8 +35,8 @@ class ListenerSource(Section):
     )
     clientid_is_username: bool = setting(
         False,
-        description="Refuse clients whose clientid is not their user name, so that no client can use the clientid of"
-        " another.",
+        description="Refuse clients whose clientid is not their user name, so that no client can use the clientid of another."
+        " Without it, %c in `topics` protects nothing, and `tidegate check` warns.",
         advanced=True,
     )
     max_connections: int = setting(
@@ -44,6 +44,13 @@ class ListenerSource(Section):
         advanced=True,
         ge=1,
         description="The most connections at the same time. Further connections are closed.",
+    )
+    max_connections_per_address: int | None = setting(
+        None,
+        advanced=True,
+        ge=1,
+        description="The most connections of one IPv4 address, or of one /64 network of IPv6. Not limited by default, because a"
+        " load balancer or NAT has one address for many clients.",
     )
     connect_timeout: Seconds = setting(
         10.0,
@@ -97,7 +104,29 @@ class ListenerSource(Section):
         description="The most bytes of all clients that wait for Kafka. Messages that were already read may exceed"
         " this.",
     )
+    held_bytes: Bytes = setting(
+        64 << 20,
+        advanced=True,
+        ge=1,
+        description="The most bytes of unfinished packets, wills and topic aliases of all clients together. Beyond it, the client"
+        " that holds most is disconnected. There is always room for two packets of max_packet_size.",
+    )
     ssl: ServerTls = setting(advanced=False, default_factory=ServerTls, description="TLS of this port.")
+
+    @property
+    def unproven(self) -> str:
+        """What is wrong when `topics` trust a name that any client may claim; empty when nothing is."""
+        if any("%u" in each for each in self.topics) and self.authentication == "none":
+            return "%u protects nothing with authentication: none, because a client may claim any user name"
+        if not any("%c" in each for each in self.topics):
+            return ""
+        if self.authentication == "none":
+            return "%c protects nothing with authentication: none, because a client may claim any clientid"
+        if not self.clientid_is_username:
+            return (
+                "%c protects nothing without clientid_is_username, because a client may claim the clientid of another"
+            )
+        return ""
 
     @model_validator(mode="after")
     def _provable(self) -> Self:

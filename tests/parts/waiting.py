@@ -51,6 +51,12 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+async def turns(count: int = 5) -> None:
+    """Let the event loop go round: what is about turns needs some, and no time."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """Fail when the body takes longer than `seconds`, times patience: for what is ended by a limit of time or of size."""

@@ -11,6 +11,7 @@ PRODUCT = sorted(path for folder in ("pipeline", "ingress", "agents") for path i
 # Waits that are no constant and no policy's, by file.
 OTHER_WAITS = {
     "ingress/source.py": "until a deadline that is given",
+    "ingress/listener/login.py": "before a wrong password is answered",
     "pipeline/connectors/s3/multipart.py": "nothing, then one constant",
     "pipeline/demo/main.py": "until a deadline, a tick at most",
     "pipeline/web/working.py": "between two lines of the log",

@@ -5,104 +5,28 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
-from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.listener.connection import DeviceConnection
 from ingress.listener.protocol import WORK_MAX
-from ingress.listener.server import FILES_BESIDES, Listener
-from pipeline.config import KafkaConfig
-from pipeline.config.listener import ListenerSource
-from pipeline.connectors.kafka.producer import Producer
+from ingress.listener.server import FILES_BESIDES
 from pipeline.errors import ConfigError
 from pipeline.mqtt.fields import written_text as text
 from pipeline.mqtt.packets import packet
 from tests.faults.simulation.clock import tell
 from tests.parts.device_bytes import CONNECT_5, CONNECT_311, STREAMS, publish
-from tests.parts.played_kafka import PlayedKafka
+from tests.parts.played_devices import Gate
+from tests.parts.waiting import turns
 
 WILL_5 = packet(
     0x10, b"\x00\x04MQTT\x05\x2c\x00\x00\x00\x00\x02d1\x00" + text(b"will") + text(b"gone")
 )  # retained, not clean
-
-
-@dataclass
-class PlayedSocket:
-    """The device's side of a connection."""
-
-    heard: bytearray = field(default_factory=bytearray)
-    writes: int = 0
-    reading: bool = True
-    closed: bool = False
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def get_extra_info(self, name: str) -> Any:
-        return {"peername": ("192.0.2.1", 5), "sockname": ("192.0.2.9", 1883)}.get(name)
-
-    def write(self, data: bytes) -> None:
-        assert not self.closed, "nothing is written after the end"
-        self.heard += data
-        self.writes += 1
-
-    def pause_reading(self) -> None:
-        assert self.reading, "asyncio refuses to pause twice"
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-        self.ended.set()
-
-    def abort(self) -> None:
-        self.closed = True
-
-
-class Gate:
-    """A listener, its Kafka, and devices that come one after the other."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.kafka = PlayedKafka()
-        source = ListenerSource.model_validate({"authentication": "none", "topics": ["#"], **settings})
-        kafka = KafkaConfig(bootstrap_servers="k:1")
-        self.listener = Listener("devices", source, kafka=kafka, producer=cast(Producer, self.kafka))
-
-    async def device(self, *pieces: bytes) -> tuple[DeviceConnection, PlayedSocket]:
-        connection, sock = DeviceConnection(self.listener), PlayedSocket()
-        connection.connection_made(sock)
-        for piece in pieces:
-            if not sock.closed:
-                connection.data_received(piece)
-            await turns()
-        return connection, sock
-
-    @property
-    def told(self) -> list[str]:
-        """What Kafka was given, in short."""
-        found = []
-        for topic, record, _ in self.kafka.sent:
-            if topic == "mqtt.events":
-                fields = orjson.loads(record.value)
-                found.append(fields.get("reason", "connected"))
-            else:
-                found.append(record.value.decode("utf-8", "replace"))
-        return found
-
-
-async def turns() -> None:
-    """A login takes some turns of the loop."""
-    for _ in range(5):
-        await asyncio.sleep(0)
 
 
 @given(stream=STREAMS, cut=st.integers(0, 200))
@@ -120,7 +44,8 @@ def test_no_bytes_do_harm(stream: bytes, cut: int) -> None:
             orjson.loads(record.value)["clientid"] for topic, record, _ in gate.kafka.sent if topic == "mqtt.events"
         ]
 
-    assert len(asyncio.run(play())) in (0, 2)
+    with structlog.testing.capture_logs():
+        assert len(asyncio.run(play())) in (0, 2)
 
 
 async def test_a_takeover_tells_the_end_of_the_first_before_the_second() -> None:

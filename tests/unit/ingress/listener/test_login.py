@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from ingress.listener import login
+from ingress.listener.limits.checks import CHECKS_MAX
 from ingress.listener.login import Login, common_name
 from ingress.listener.words import Connect, Will
 from pipeline.cli.main import app
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError
 from pipeline.passwords import hashed, parse_passwords, verified
+from tests.faults.simulation.clock import tell
 
 
 def source(**settings: Any) -> ListenerSource:
@@ -68,9 +71,7 @@ async def test_more_logins_than_can_be_checked_are_told_to_come_again(tmp_path: 
     """Logins beyond the queue's limit are refused, and a client with a remembered password is accepted."""
     gate = Login("devices", with_passwords(tmp_path, anna="right"))
     await gate.admit(connect("d1", "anna", b"right"), None)
-    flood = [
-        asyncio.create_task(gate.admit(connect("d1", "anna", b"%d" % n), None)) for n in range(login.CHECKS_MAX + 5)
-    ]
+    flood = [asyncio.create_task(gate.admit(connect("d1", "anna", b"%d" % n), None)) for n in range(CHECKS_MAX + 5)]
     await asyncio.sleep(0)
 
     known = await gate.admit(connect("d1", "anna", b"right"), None)
@@ -81,6 +82,75 @@ async def test_more_logins_than_can_be_checked_are_told_to_come_again(tmp_path: 
 
     assert known.code == 0
     assert refused.count(0x89) == 5
+
+
+def played_checks(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, story: Callable[[Login], Coroutine[Any, Any, None]]
+) -> list[bytes]:
+    """The passwords that were checked, in their order. Time is virtual, and a check takes 30 ms of it."""
+    checked: list[bytes] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+
+        def run_in_executor(pool: Any, verify: Callable[[], bool]) -> asyncio.Future[bool]:
+            answer: asyncio.Future[bool] = loop.create_future()
+            good = verify()
+            loop.call_later(0.03, answer.set_result, good)
+            return answer
+
+        monkeypatch.setattr(loop, "run_in_executor", run_in_executor)
+        await story(Login("devices", with_passwords(folder, anna="right", berta="two")))
+
+    def check(known: str | None, password: bytes) -> bool:
+        checked.append(password)
+        return known is not None and password in (b"right", b"two")
+
+    monkeypatch.setattr(login, "verified", check)
+    tell(1, run())
+    return checked
+
+
+def test_whoever_has_a_wrong_password_waits_and_costs_one_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that comes again and again with the same one: longer each time, and the processor is not asked again."""
+    took: list[float] = []
+
+    async def story(gate: Login) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(5):
+            began = loop.time()
+            assert (await gate.admit(connect("d1", "anna", b"wrong"), None, "192.0.2.1")).code == 0x86
+            took.append(loop.time() - began)
+
+    assert played_checks(monkeypatch, tmp_path, story) == [b"wrong"]
+    assert took == pytest.approx([1.03, 2, 4, 5, 5])
+
+
+def test_guessing_keeps_nobody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hundreds of wrong passwords from one address: at another one, and behind the same one, a right one is soon let in."""
+    seconds: list[float] = []
+
+    async def story(gate: Login) -> None:
+        loop = asyncio.get_running_loop()
+        guesses = [
+            loop.create_task(gate.admit(connect("x", "anna", b"guess %d" % n), None, "192.0.2.1")) for n in range(200)
+        ]
+        for pause, address in ((0.1, "192.0.2.2"), (0, "192.0.2.1"), (5, "192.0.2.1"), (0, "192.0.2.2")):
+            await asyncio.sleep(pause)
+            began = loop.time()
+            assert (await gate.admit(connect("d2", "berta", b"two"), None, address)).code == 0
+            seconds.append(loop.time() - began)
+            gate._good.clear()
+        await asyncio.sleep(10)
+        for each in guesses:
+            each.cancel()
+
+    checked = played_checks(monkeypatch, tmp_path, story)
+
+    assert max(seconds) < 0.5
+    assert len(checked) < 140  # 50 at once, and 5 a second after that
 
 
 async def test_a_changed_file_counts_and_a_broken_one_changes_nothing(tmp_path: Path) -> None:
@@ -119,6 +189,25 @@ async def test_a_clientid_that_is_not_the_user_name_is_refused_when_told_so() ->
     assert (await strict.admit(connect("d1", None), None)).code == 0x85
     assert (await strict.admit(connect("", "anna"), None)).clientid == "anna"
     assert (await free.admit(connect("d1", "anna"), None)).clientid == "d1"
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"authentication": "none", "topics": ["t/%c"]}, "%c"),
+        ({"authentication": "none", "topics": ["t/%u"], "clientid_is_username": True}, "%u"),
+        ({"authentication": "password", "password_file": "x", "topics": ["t/%c"]}, "%c"),
+        ({"authentication": "password", "password_file": "x", "topics": ["t/%c"], "clientid_is_username": True}, ""),
+        ({"authentication": "password", "password_file": "x", "topics": ["t/%u"]}, ""),
+        ({"authentication": "none", "topics": ["t/#"]}, ""),
+    ],
+)
+def test_a_placeholder_that_protects_nothing_is_told(settings: dict[str, Any], word: str) -> None:
+    """A name that a client may choose freely is no right."""
+    found = source(**settings).unproven
+
+    assert found.startswith(word)
+    assert bool(found) is bool(word)
 
 
 async def test_a_will_needs_the_same_right_as_a_message() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ingress.listener.identity import Address, Identity
-from ingress.listener.wills import Wills
+from ingress.listener.limits.memory import Memory
+from ingress.listener.wills import PENDING_BYTES, Wills
 from ingress.listener.words import Connect, Will
 from pipeline.mqtt.properties import SESSION_EXPIRY
 from pipeline.record import Outgoing
@@ -25,7 +26,9 @@ def device(name: str, *, delay: int = 0, expiry: int = 100, will: bool = True, v
     return Identity(name, None, ADDRESS, ["#"], connect, 0, will_is_void=void)
 
 
-def told(story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max: float = 50) -> list[tuple[float, str]]:
+def told(
+    story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max: float = 50, bytes_max: int = 1 << 20
+) -> list[tuple[float, str]]:
     """What a story comes to: the second and the device of each will that was published."""
     published: list[tuple[float, str]] = []
 
@@ -36,7 +39,7 @@ def told(story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max:
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
-        await story(Wills(delay_seconds_max, publish))
+        await story(Wills(delay_seconds_max, publish, Memory(bytes_max)))
 
     tell(1, run())
     assert wrong == []
@@ -98,3 +101,17 @@ def test_a_listener_that_stops_publishes_what_it_holds_back() -> None:
         await asyncio.sleep(60)
 
     assert told(story) == [(1, "a"), (1, "b")]
+
+
+def test_wills_that_are_held_back_take_bounded_memory() -> None:
+    """One is published sooner when all together take too much; what was published or taken back takes nothing."""
+
+    async def story(wills: Wills) -> None:
+        for number in range(9):
+            wills.left(device(f"a{number}", delay=20))
+            wills.came(f"a{number}", afresh=False)
+        for name in ("first", "second", "third"):
+            wills.left(device(name, delay=20))
+        await asyncio.sleep(60)
+
+    assert sorted(second for second, _ in told(story, bytes_max=PENDING_BYTES * 5 // 2)) == [0, 20, 20]

@@ -1,0 +1,54 @@
+"""What the log was told of clients that were refused: each client and reason once a minute, and a bounded number of lines.
+
+One address takes at most half of the lines, so that it cannot hide what others are told. What was left out is counted.
+
+Pure: the caller tells the time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MINUTE_SECONDS: Final = 60.0
+LINES_MAX: Final = 1000  # in a minute
+LINES_OF_ADDRESS_MAX: Final = LINES_MAX // 2
+NAME_CHARACTERS_MAX: Final = 128
+
+
+def printable(name: str) -> str:
+    """A name that a device chose, as a log line may have it: short, and without control characters."""
+    short = name[:NAME_CHARACTERS_MAX] + "…" * (len(name) > NAME_CHARACTERS_MAX)
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
+
+
+class Told:
+    """Of one listener."""
+
+    def __init__(self) -> None:
+        self._began = -MINUTE_SECONDS
+        self._seen: set[tuple[str, str]] = set()
+        self._of_address: dict[str, int] = {}
+        self._left_out = 0
+
+    def is_new(self, client: str, reason: str, address: str, now: float) -> bool:
+        """Whether to tell of a refusal."""
+        if now - self._began >= MINUTE_SECONDS:
+            self._began = now
+            self._seen.clear()
+            self._of_address.clear()
+        if (client, reason) in self._seen:
+            return False
+        lines = self._of_address.get(address, 0)
+        if len(self._seen) >= LINES_MAX or lines >= LINES_OF_ADDRESS_MAX:
+            self._left_out += 1
+            return False
+        self._seen.add((client, reason))
+        self._of_address[address] = lines + 1
+        return True
+
+    def left_out(self, now: float) -> int:
+        """How many refusals the last minute had no line for. Once for each minute, when it is over."""
+        if now - self._began < MINUTE_SECONDS:
+            return 0
+        count, self._left_out = self._left_out, 0
+        return count

@@ -1,0 +1,64 @@
+"""What a listener says of those that it refuses: one line for each client and reason a minute, and a counter for the rest.
+
+A fleet that is refused must not be invisible, and whoever is refused must not fill the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from ingress.listener.limits.told import Told, printable
+from pipeline.log import get_logger
+from pipeline.mqtt import reasons
+
+log: Final = get_logger("tidegate.ingress")
+
+OF_CODE: Final = {
+    reasons.BAD_CREDENTIALS: "credentials",
+    reasons.NOT_AUTHORIZED: "not_authorized",
+    reasons.CLIENTID_NOT_VALID: "clientid",
+    reasons.SERVER_BUSY: "busy",
+    reasons.PACKET_TOO_LARGE: "packet_too_large",
+    reasons.QUOTA_EXCEEDED: "quota",
+    reasons.RECEIVE_MAXIMUM_EXCEEDED: "receive_maximum",
+}
+
+
+def reason_of(code: int) -> str:
+    """The short word for one of MQTT 5's codes."""
+    return OF_CODE.get(code, "protocol_error")
+
+
+class Notices:
+    """Of one listener."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._told = Told()
+
+    def refused(
+        self,
+        reason: str,
+        peerhost: str,
+        error: str,
+        *,
+        clientid: str = "",
+        username: str | None = None,
+        topic: bytes = b"",
+    ) -> None:
+        """A connection, a login or a message was refused. `error` says it in words."""
+        now = asyncio.get_running_loop().time()
+        if not self._told.is_new(clientid or peerhost, reason, peerhost, now):
+            return
+        facts = {"clientid": printable(clientid)} if clientid else {}
+        if username is not None:
+            facts["username"] = printable(username)
+        if topic:
+            facts["topic"] = printable(topic.decode())
+        log.warning("listener.refused", source=self._source, reason=reason, peerhost=peerhost, error=error, **facts)
+
+    def observe(self) -> None:
+        """Say once a minute how much was left out; called now and then."""
+        if count := self._told.left_out(asyncio.get_running_loop().time()):
+            log.warning("listener.refused_more", source=self._source, count=count)
