@@ -14,6 +14,9 @@ EVENTS: Final = Counter("tidegate_ingress_events", "Client events made by adapte
 DROPPED: Final = Counter(
     "tidegate_ingress_messages_dropped", "Messages that were dropped, by reason.", ["source", "reason"]
 )
+LEFT_OUT: Final = Counter(
+    "tidegate_ingress_values_left_out", "Values in calls of ExHook that are not what MQTT allows.", ["source"]
+)
 DEAD_LETTERS: Final = Counter(
     "tidegate_ingress_dead_letters", "Records that Kafka refused, by reason.", ["source", "reason"]
 )
@@ -69,6 +72,11 @@ class SourceMetrics:
     def dropped(self, reason: str, count: int = 1) -> None:
         """`reason`: queue_full, not_delivered, retained, unsubscribed, malformed or not_authorized."""
         DROPPED.labels(self._source, reason).inc(count)
+
+    def left_out(self, count: int) -> None:
+        """Values of an ExHook call that cannot be understood."""
+        if count:
+            LEFT_OUT.labels(self._source).inc(count)
 
     def dead_letter(self, reason: str) -> None:
         """`reason` is Kafka's word for the refusal."""

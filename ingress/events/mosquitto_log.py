@@ -14,8 +14,10 @@ import re
 from typing import Any, Final
 
 from ingress.events import ClientEvent
+from ingress.remembered import Remembered
 
-CLIENTS_MAX: Final = 100_000
+CLIENTS_BYTES_MAX: Final = 48 << 20
+LINE_BYTES_MAX: Final = 4096  # mosquitto cuts its lines at 1,000
 
 # The id is matched greedily, because it may itself contain " (p4, c1, k30).", and the last one counts.
 CONNECTED: Final = re.compile(
@@ -57,10 +59,12 @@ class MosquittoLogAdapter:
     filters: tuple[str, ...] = ("$SYS/broker/log/N", "$SYS/broker/log/E")
 
     def __init__(self) -> None:
-        self._clients: dict[str, dict[str, Any]] = {}
+        self._clients = Remembered(CLIENTS_BYTES_MAX)
 
     def events(self, topic: str, payload: bytes, *, retained: bool, now_ms: int) -> list[ClientEvent]:
         """One event for a line about a connect or a disconnect, and none for any other line."""
+        if len(payload) > LINE_BYTES_MAX:
+            return []
         line = payload.decode("utf-8", "replace")
         if found := CONNECTED.fullmatch(line):
             return [self._connected(found, now_ms)]
@@ -80,16 +84,13 @@ class MosquittoLogAdapter:
         }
         if username is not None:
             fields["username"] = username
-        self._clients.pop(clientid, None)
-        if len(self._clients) >= CLIENTS_MAX:
-            self._clients.pop(next(iter(self._clients)))
-        self._clients[clientid] = fields
+        self._clients.note((clientid,), fields, now_ms / 1000)
         return ClientEvent("client.connected", clientid, fields)
 
     def _disconnected(self, found: re.Match[str], now_ms: int) -> ClientEvent:
         stamp, clientid, how, after_colon, due_to = found.groups()
         cause = after_colon or due_to
-        known = self._clients.pop(clientid, {})
+        known = self._clients.take((clientid,))
         fields: dict[str, Any] = {name: known[name] for name in REMEMBERED if name in known}
         fields["reason"] = REASONS[how] if cause is None else _reason(cause)
         fields["disconnected_at"] = _milliseconds(stamp, now_ms)

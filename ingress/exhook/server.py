@@ -64,7 +64,9 @@ class ExHookServer:
         log.info("exhook.listening", source=self._name, address=self._source.bind)
         try:
             while not self._stopping.is_set():
-                self._outbox.observe(int(time.time() * 1000))
+                now_ms = int(time.time() * 1000)
+                self._outbox.observe(now_ms)
+                self._reader.forget(now_ms)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(OBSERVE_SECONDS):
                         await self._stopping.wait()
@@ -157,7 +159,9 @@ class ExHookServer:
 
     async def _decode(self, message: Any, request: bytes, context: Any) -> Any:
         try:
-            return message.FromString(request)
+            found, left_out = wire.decoded(message, request)
+            self._outbox.metrics.left_out(left_out)
+            return found
         except DecodeError:
             self._outbox.metrics.dropped("malformed")
             failing: Awaitable[None] = context.abort(
@@ -172,11 +176,17 @@ class ExHookServer:
         if topic.startswith("$SYS/") or not any(matches(each, topic) for each in self._source.messages):
             self._outbox.metrics.dropped("unsubscribed")
             return
-        self._outbox.offer(self._kafka.messages_topic, publish_record(request, int(time.time() * 1000)))
+        self._outbox.offer(self._kafka.messages_topic, self._record(request))
+
+    def _record(self, request: Any) -> Outgoing:
+        record = publish_record(request, int(time.time() * 1000), self._reader.left_out)
+        self._outbox.metrics.left_out(self._reader.left_out.take())
+        return record
 
     def _event(self, hook: str, request: Any) -> None:
         now_ms = int(time.time() * 1000)
         event = self._reader.event(hook, request, now_ms)
+        self._outbox.metrics.left_out(self._reader.left_out.take())
         record: Outgoing = event_record(event.name, event.fields, clientid=event.clientid, timestamp_ms=now_ms)
         if self._outbox.offer(self._kafka.events_topic, record):
             self._outbox.metrics.events.inc()

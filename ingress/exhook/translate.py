@@ -16,9 +16,14 @@ from typing import Any, Final
 import orjson
 
 from ingress.events import ClientEvent
+from ingress.remembered import Remembered
 from pipeline.record import ID, PEERHOST, PROPERTIES, USERNAME, Outgoing, message_record
 
-CLIENTS_MAX: Final = 100_000
+CONNECTING_BYTES_MAX: Final = 2 << 20  # of usual clients, and as much of those that tell more than that:
+USUAL_BYTES_MAX: Final = 4096
+CONNECTING_SECONDS_MAX: Final = 60.0  # between client.connect and client.connected
+CONNECTED_BYTES_MAX: Final = 48 << 20
+NUMBER_MAX: Final = 0xFFFFFFFF
 FROM_EXHOOK: Final = b"exhook"
 
 # Properties are texts in ExHook. These are numbers in MQTT (5.0 table 2-4), and in the events of rules.
@@ -44,7 +49,19 @@ HOP_PROPERTIES: Final = frozenset({"Subscription-Identifier", "Topic-Alias"})
 KEPT_TO_THE_END: Final = ("proto_name", "proto_ver", "connected_at")
 
 
-def publish_record(request: Any, now_ms: int) -> Outgoing:
+class LeftOut:
+    """Counts values that are not what MQTT allows."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def take(self) -> int:
+        """How many since the last call."""
+        count, self.count = self.count, 0
+        return count
+
+
+def publish_record(request: Any, now_ms: int, left_out: LeftOut | None = None) -> Outgoing:
     """The record of a MessagePublishRequest. Its publisher is the client from whose connection EMQX has read it."""
     message = request.message
     headers = _headers(message)
@@ -52,7 +69,7 @@ def publish_record(request: Any, now_ms: int) -> Outgoing:
     for name, key in ((USERNAME, "username"), (PEERHOST, "peerhost")):
         if headers.get(key):
             extra.append((name, headers[key].encode()))
-    properties = properties_object(request.props, request.user_props)
+    properties = properties_object(request.props, request.user_props, left_out or LeftOut())
     if properties:
         extra.append((PROPERTIES, orjson.dumps(properties)))
     sender = getattr(message, "from")
@@ -69,13 +86,17 @@ def publish_record(request: Any, now_ms: int) -> Outgoing:
     )
 
 
-def properties_object(props: Iterable[Any], user_props: Iterable[Any]) -> dict[str, Any]:
-    """MQTT 5 properties in the form for rules. Of equal user properties the last one counts."""
-    told: dict[str, Any] = {
-        each.name: int(each.value) if each.name in NUMBERS and each.value.isdecimal() else each.value
-        for each in props
-        if each.name not in HOP_PROPERTIES
-    }
+def properties_object(props: Iterable[Any], user_props: Iterable[Any], left_out: LeftOut) -> dict[str, Any]:
+    """MQTT 5 properties as rules see them; of equal user properties the last one wins."""
+    told: dict[str, Any] = {}
+    for each in props:
+        if each.name in HOP_PROPERTIES:
+            continue
+        value = _number(each.value) if each.name in NUMBERS else each.value
+        if value is None:
+            left_out.count += 1
+        else:
+            told[each.name] = value
     pairs = [{"key": each.name, "value": each.value} for each in user_props]
     if pairs:
         told["User-Property"] = {pair["key"]: pair["value"] for pair in pairs}
@@ -83,27 +104,49 @@ def properties_object(props: Iterable[Any], user_props: Iterable[Any]) -> dict[s
     return told
 
 
+def _number(text: str) -> int | None:
+    """A number as MQTT has them: of digits, and at most four bytes."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10):
+        return None
+    value = int(text)
+    return value if value <= NUMBER_MAX else None
+
+
 class EventReader:
     """Makes events from requests. Use one for each server. Calls of one client come in order, and so do its events."""
 
     def __init__(self) -> None:
-        self._connecting: dict[tuple[str, ...], dict[str, Any]] = {}
-        self._connected: dict[tuple[str, str], dict[str, Any]] = {}
+        self._connecting = [Remembered(CONNECTING_BYTES_MAX, CONNECTING_SECONDS_MAX) for _ in ("usual", "large")]
+        self._connected = Remembered(CONNECTED_BYTES_MAX)
+        self._now = 0.0  # as of the last call of `forget`
+        self.left_out = LeftOut()
 
     def note_connect(self, request: Any) -> None:
-        """Remember the fields of client.connect that client.connected will lack."""
+        """Remember from client.connect what client.connected will not tell."""
         info = request.conninfo
-        properties = properties_object(request.props, request.user_props)
+        properties = properties_object(request.props, request.user_props, self.left_out)
         fields = _protocol(info) | {"conn_props": {"User-Property": {}} | properties}
         for name, key in (("receive_maximum", "Receive-Maximum"), ("expiry_interval", "Session-Expiry-Interval")):
-            if isinstance(properties.get(key), int):
+            if key in properties:
                 fields[name] = properties[key]
-        _remember(self._connecting, _address(info), fields)
+        usual, large = self._connecting
+        memory = usual if request.ByteSize() <= USUAL_BYTES_MAX else large
+        memory.note(_address(info), fields, self._now)
+
+    def forget(self, now_ms: int) -> None:
+        """Forget those who have not logged in for a minute; called now and then."""
+        self._now = now_ms / 1000
+        for memory in self._connecting:
+            memory.forget(self._now)
+
+    def _told_before(self, info: Any) -> dict[str, Any]:
+        usual, large = (memory.take(_address(info)) for memory in self._connecting)
+        return usual or large
 
     def event(self, hook: str, request: Any, now_ms: int) -> ClientEvent:
         """The event of one call. The clientid is that of the client concerned: the receiver for delivered and acked."""
         if hook == "client.connack":
-            return _connack(request)
+            return _connack(request, self.left_out)
         if hook == "message.dropped":
             fields = _message(request.message) | {"reason": request.reason}
             fields |= _given(username=_headers(request.message).get("username"))
@@ -115,10 +158,11 @@ class EventReader:
             sender |= _given(from_username=_headers(request.message).get("username"))
             return ClientEvent(hook, info.clientid, _message(request.message) | sender | fields)
         if hook == "client.connected":
-            fields |= self._connecting.pop(_address(info), {}) | {"connected_at": now_ms}
-            _remember(self._connected, (info.node, info.clientid), {name: fields.get(name) for name in KEPT_TO_THE_END})
+            fields |= self._told_before(info) | {"connected_at": now_ms}
+            kept = {name: fields.get(name) for name in KEPT_TO_THE_END}
+            self._connected.note((info.node, info.clientid), kept, now_ms / 1000)
         elif hook == "client.disconnected":
-            known = self._connected.pop((info.node, info.clientid), {})
+            known = self._connected.take((info.node, info.clientid))
             fields |= _given(**known) | {"reason": request.reason, "disconnected_at": now_ms}
         elif hook in ("session.subscribed", "session.unsubscribed"):
             fields["topic"] = request.topic
@@ -127,13 +171,6 @@ class EventReader:
         elif hook == "session.terminated":
             fields["reason"] = request.reason
         return ClientEvent(hook, info.clientid, fields)
-
-
-def _remember(memory: dict[Any, dict[str, Any]], key: tuple[str, ...], fields: dict[str, Any]) -> None:
-    memory.pop(key, None)
-    if len(memory) >= CLIENTS_MAX:
-        memory.pop(next(iter(memory)))
-    memory[key] = fields
 
 
 def _address(info: Any) -> tuple[str, ...]:
@@ -158,13 +195,15 @@ def _client(info: Any) -> dict[str, Any]:
 
 
 def _protocol(info: Any) -> dict[str, Any]:
-    version = int(info.proto_ver) if info.proto_ver.isdecimal() else info.proto_ver
+    version: Any = _number(info.proto_ver)
+    if version is None:
+        version = info.proto_ver
     return _given(proto_name=info.proto_name, proto_ver=version) | {"keepalive": info.keepalive}
 
 
-def _connack(request: Any) -> ClientEvent:
+def _connack(request: Any, left_out: LeftOut) -> ClientEvent:
     info = request.conninfo
-    properties = {"User-Property": {}} | properties_object(request.props, request.user_props)
+    properties = {"User-Property": {}} | properties_object(request.props, request.user_props, left_out)
     fields = _peer(info) | _protocol(info) | {"reason_code": request.result_code, "conn_props": properties}
     return ClientEvent("client.connack", info.clientid, fields)
 

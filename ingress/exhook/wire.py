@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any, Final, NamedTuple
 
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import DecodeError, Message
 
 from pipeline.sql.runtime.protobuf import file_descriptor
 
@@ -32,10 +33,11 @@ class ExHookCall(NamedTuple):
     answer: bytes
 
 
-def _described() -> Any:
+def _described(*, texts_are_bytes: bool = False) -> Any:
     """The pool of all declarations in the file."""
+    source = files("ingress.exhook").joinpath("exhook.proto").read_text(encoding="utf-8")
     pool = descriptor_pool.DescriptorPool()
-    pool.Add(file_descriptor(files("ingress.exhook").joinpath("exhook.proto").read_text(encoding="utf-8")))
+    pool.Add(file_descriptor(source.replace("string ", "bytes ") if texts_are_bytes else source))
     return pool
 
 
@@ -61,3 +63,47 @@ ProviderLoadedRequest: Final[Any] = _class(_LOADED.input_type)
 LoadedResponse: Final[Any] = _class(_LOADED.output_type)
 UNLOADED_ANSWER: Final[bytes] = _class(_UNLOADED.output_type)().SerializeToString()
 CALLS: Final[dict[str, ExHookCall]] = {call.hook: call for call in map(_call, _METHODS.values())}  # by hook
+
+# The same messages, for a request with a text that is not UTF-8. EMQX looks at none of the texts that devices send.
+_UNCHECKED: Final = _described(texts_are_bytes=True)
+
+
+def decoded(message: Any, request: bytes) -> tuple[Any, int]:
+    """A request, and how many values of it were left out. Raises DecodeError for bytes that are no such message.
+
+    A text that is not UTF-8 has U+FFFD in it, and a property with one is left out.
+    """
+    try:
+        return message.FromString(request), 0
+    except DecodeError:
+        found = message()
+        unchecked = _class(_UNCHECKED.FindMessageTypeByName(message.DESCRIPTOR.full_name))
+        return found, _fill(unchecked.FromString(request), found)
+
+
+def _fill(unchecked: Any, message: Any) -> int:
+    """Copy what can be understood. Returns how many values cannot."""
+    left_out = 0
+    for field, value in unchecked.ListFields():
+        if field.message_type is not None:
+            if not isinstance(value, Message):
+                for each in value:
+                    if _is_odd_property(each):
+                        left_out += 1
+                    else:
+                        left_out += _fill(each, getattr(message, field.name).add())
+            else:
+                getattr(message, field.name).SetInParent()
+                left_out += _fill(value, getattr(message, field.name))
+        elif isinstance(value, bytes) and message.DESCRIPTOR.fields_by_name[field.name].type == field.TYPE_STRING:
+            text = value.decode("utf-8", "replace")
+            left_out += text.encode() != value
+            setattr(message, field.name, text)
+        else:
+            setattr(message, field.name, value)
+    return left_out
+
+
+def _is_odd_property(each: Any) -> bool:
+    texts = (each.name, each.value) if each.DESCRIPTOR.name == "Property" else ()
+    return any(text.decode("utf-8", "replace").encode() != text for text in texts)

@@ -101,7 +101,7 @@ class Login:
                 if code == BAD_CREDENTIALS:
                     now = asyncio.get_running_loop().time()
                     seconds = self._guesses.wrong(address, username or "", now)
-                    await asyncio.sleep(seconds)
+                    await asyncio.sleep(min(seconds, self._source.connect_timeout / 2))
                 return code
         return SUCCESS
 
