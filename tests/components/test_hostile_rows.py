@@ -122,3 +122,36 @@ def test_a_hostile_row_of_aggregated_upload_is_a_dead_letter_and_the_chain_goes_
     assert sorted(written) == sorted(row["k"] for row in sent if row["n"] == "good")
     done = pipeline.command("verify", "--deep")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_clientid_reaches_neither_the_ledger_nor_the_objects_of_another_action(make: Make) -> None:
+    """A direct key that begins with the clientid, in the bucket of an aggregated action: before its objects, and after them."""
+    bucket = "hostile-names"
+    pipeline = make(
+        actions={
+            "raw": direct(bucket, "${clientid}", content="${payload}"),
+            "hot": aggregated(bucket, "hot/${partition}-${offset}-${epoch}.jsonl", seconds=1),
+        },
+        rules={"r": ('SELECT * FROM "t/#"', ["raw", "hot"])},
+        partitions=1,
+    )
+    pipeline.prepare(bucket)
+    before = ["_tidegate", "hot", "hot/0-0-0.jsonl", "hot/0-4-0.jsonl", "../hot/0-0-0.jsonl", "//hot/0-0-0.jsonl"]
+    pipeline.produce([message(name, b"OWNED", topic="t/1") for name in [*before, "good-1"]])
+    worker = pipeline.worker()
+    pipeline.wait_for_no_lag("raw")
+    pipeline.wait_for_no_lag("hot")
+    after = [key for key in pipeline.keys(bucket) if key not in {"good-1", "_tidegate/probe"}]
+    pipeline.produce([message(name, b'{"rows": 999}', topic="t/1") for name in [*after, "good-2"]])
+    pipeline.wait_for_no_lag("raw")
+    pipeline.wait_for_no_lag("hot")
+
+    stored = pipeline.objects(bucket)
+    assert len(told(pipeline)) == len(before) + len(after)
+    assert (stored["good-1"], stored["good-2"]) == (b"OWNED", b'{"rows": 999}')
+    assert not [key for key, content in stored.items() if content in {b"OWNED", b'{"rows": 999}'} and "good" not in key]
+    assert "action.failed" not in [line["event"] for line in lines(worker)]
+    done = pipeline.command("verify", "--action", "hot", "--deep")
+    assert done.returncode == 0, done.stdout + done.stderr
+    checked = pipeline.command("check")
+    assert "ledger of s3:hot" in checked.stderr
