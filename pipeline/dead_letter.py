@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from pipeline.errors import RecordError
+from pipeline.hidden import without_secrets
 from pipeline.record import EVENT, Outgoing, Record
 from pipeline.redriven import REDRIVEN, Failure, RecordPlace, Redriven, redriven, without
 
@@ -86,7 +87,7 @@ def headers_of(failure: Failure, cause: str, error: str, ledger: str) -> list[tu
     topic, partition, offset, topic_id = failure.place
     facts = {
         "cause": cause,
-        "error": error,
+        "error": without_secrets(error),
         "rule": failure.rule,
         "row": "" if failure.row is None else str(failure.row),
         "action": failure.action,

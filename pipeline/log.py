@@ -26,13 +26,13 @@ else:
     import structlog
 from structlog.typing import Processor
 
+from pipeline.hidden import REDACTED, without_secrets
+
 # Values with these names are never written, anywhere in a line.
 SECRET_NAMES: Final = re.compile(
     r"pass(word|wd|phrase)?$|secret|token|credential|private_?key|authorization", re.IGNORECASE
 )
-# Credentials inside an address, such as mqtt://user:password@host.
-ADDRESS_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
-REDACTED: Final = "[redacted]"
+_OURS: Final = frozenset({"logger", "level", "timestamp"})  # told by us, and never a secret
 
 OURS: Final = "tidegate"  # the names of our loggers begin with this
 REPEAT_SECONDS: Final = 60.0  # in this time, one place in a library writes one line
@@ -93,13 +93,14 @@ def _coloured(stream: TextIO) -> bool:
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace every value with the name of a secret, and credentials inside addresses, with `[redacted]`."""
     for name, value in event.items():
-        event[name] = REDACTED if SECRET_NAMES.search(name) else _redacted(value)
+        if name not in _OURS:
+            event[name] = REDACTED if SECRET_NAMES.search(name) else _redacted(value)
     return event
 
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, str):
-        return ADDRESS_CREDENTIALS.sub(REDACTED, value)
+        return without_secrets(value)
     if isinstance(value, dict):
         return {key: REDACTED if SECRET_NAMES.search(str(key)) else _redacted(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

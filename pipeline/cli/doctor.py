@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipeline.cli.options import ConfigFile, single
+from pipeline.hidden import without_secrets
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -44,13 +45,17 @@ async def _print(config: Config, *, as_json: bool) -> int:
     async for check in _checks(config):
         found.append(check)
         if not as_json:
-            typer.echo(check.line())
+            typer.echo(without_secrets(check.line()))
     counts = {state: sum(check.state == state for check in found) for state in ("ok", "warn", "bad", "skipped")}
     if as_json:
-        typer.echo(json.dumps({**counts, "checks": [asdict(check) for check in found]}))
+        typer.echo(json.dumps({**counts, "checks": [_shown(check) for check in found]}))
     else:
         typer.echo(", ".join(f"{count} {state}" for state, count in counts.items()))
     return 1 if counts["bad"] else 0
+
+
+def _shown(check: Check) -> dict[str, str]:
+    return {name: without_secrets(text) for name, text in asdict(check).items()}
 
 
 async def _checks(config: Config) -> AsyncIterator[Check]:

@@ -19,6 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from pipeline import collector
 from pipeline.errors import TidegateError
+from pipeline.hidden import without_secrets
 
 COMMANDS: Final = {
     "demo": "Run the whole pipeline on embedded servers and prove it.",
@@ -92,8 +93,13 @@ def main() -> None:
     try:
         app()
     except TidegateError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(without_secrets(f"error: {error}"), err=True)
         sys.exit(2)
+    except Exception:
+        import traceback
+
+        typer.echo(without_secrets(traceback.format_exc()), err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ files, and connectors/ connects to the systems.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import PrivateAttr
+from pydantic import AfterValidator, PrivateAttr
 
 from pipeline.config.base.section import Section, setting
 from pipeline.config.base.values import Bytes, Name, Seconds
@@ -18,10 +18,18 @@ from pipeline.config.sources import Sources
 from pipeline.config.text.places import Places
 
 
+def _servers(value: str) -> str:
+    if "@" in value or "/" in value:
+        raise ValueError("expected host:port of each broker, without scheme, user or password")
+    return value
+
+
 class KafkaConfig(Section):
     """Addresses of Kafka and names of the topics."""
 
-    bootstrap_servers: str = setting(advanced=False, description="host:port of the brokers, separated by commas.")
+    bootstrap_servers: Annotated[str, AfterValidator(_servers)] = setting(
+        advanced=False, description="host:port of the brokers, separated by commas."
+    )
     messages_topic: str = setting("mqtt.messages", advanced=False, description="Topic of the MQTT messages.")
     events_topic: str = setting(
         "mqtt.events", advanced=False, description="Topic of the client events. It may be the topic of the messages."

@@ -16,7 +16,7 @@ from pipeline.config.tls import S3Tls
 
 
 def _host(value: str) -> str:
-    if not value or "/" in value:
+    if not value or "/" in value or "@" in value:
         raise ValueError("expected a host name without scheme or path")
     return value
 

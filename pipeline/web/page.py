@@ -32,6 +32,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
 
 from pipeline.config.model import Metrics
 from pipeline.errors import ConfigError
+from pipeline.hidden import without_secrets
 
 Process = Literal["ingress", "worker"]
 Result = TypeVar("Result")
@@ -142,11 +143,12 @@ class _Request(BaseHTTPRequestHandler):
 
     def _ready(self) -> None:
         problems = self.server.ask(self.server.report.problems)
-        self._send(503 if problems else 200, "".join(f"{each}\n" for each in problems or ["ok"]))
+        self._send(503 if problems else 200, without_secrets("".join(f"{each}\n" for each in problems or ["ok"])))
 
     def _status(self) -> None:
         told = self.server.ask(self.server.report.status)
-        self._send(200, orjson.dumps(told, option=orjson.OPT_INDENT_2), "application/json")
+        text = orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
+        self._send(200, without_secrets(text), "application/json")
 
     def _send(self, status: int, body: str | bytes, content_type: str = "text/plain; charset=utf-8") -> None:
         content = body.encode() if isinstance(body, str) else body

@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.base.environment import Spelled, Unset, is_reference, resolve, shown
 from pipeline.errors import ConfigError
+from pipeline.hidden import hide
 
 _FILE: Final = "file://"
 MASK: Final = "******"
@@ -31,6 +32,8 @@ class Secret:
 
     def __init__(self, written: str) -> None:
         self.written = written
+        if not is_reference(written) and not written.startswith(_FILE):
+            hide(written)
 
     def reveal(self, environment: Mapping[str, str] | None = None) -> str:
         """The secret as clear text. Raises ConfigError, which names the variable or the file and never the secret."""
@@ -38,12 +41,15 @@ class Secret:
         if isinstance(text, Unset):
             raise ConfigError(text.reason)
         if not text.startswith(_FILE):
+            hide(str(text))
             return str(text)
         path = Path(text.removeprefix(_FILE))
         try:
-            return path.read_text(encoding="utf-8").rstrip()
+            secret = path.read_text(encoding="utf-8").rstrip()
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read the secret file {path}: {type(error).__name__}") from None
+        hide(secret)
+        return secret
 
     def __str__(self) -> str:
         if is_reference(self.written):

@@ -32,6 +32,7 @@ from pydantic.fields import FieldInfo
 from pipeline.config.base.environment import Resolved, resolve
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.values import Kind
+from pipeline.hidden import hide
 
 T = TypeVar("T")
 Syntax = Literal["template", "sql", "schema", "prose", "emqx"]
@@ -119,6 +120,8 @@ class Section(BaseModel):
     def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Any], info: ValidationInfo) -> Any:
         """Replace references, and remember the written texts. Context: `environment`, and `plain` for data without references."""
         context = info.context or {}
+        if isinstance(data, dict):
+            _hide_private(cls, data)
         if not isinstance(data, dict) or context.get("plain"):
             return handler(data)
         environment, ways = context.get("environment", os.environ), _ways(cls)
@@ -132,6 +135,25 @@ class Section(BaseModel):
         for name, text in written.items():
             model._written[name] = (text, getattr(model, name))
         return model
+
+
+def _hide_private(section: type[Section], data: Mapping[str, Any]) -> None:
+    """What is given for settings that may hold a secret is not printed, whether it is right or wrong."""
+    for name, field in section.model_fields.items():
+        said = statement_of(field)
+        if said and said.private:
+            for key in keys_of(name, field):
+                for text in _texts(data.get(key)):
+                    hide(text)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in plain data, names left out."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 class ContentSection(Section):

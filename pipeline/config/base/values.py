@@ -124,7 +124,7 @@ def _check_bucket(value: str) -> str:
 def host_and_port(value: str) -> str:
     """`value`, if it is host:port. Raises ValueError otherwise."""
     host, _, port = value.rpartition(":")
-    if not host or not (port.isdecimal() and port.isascii()) or not 0 < int(port[:6]) < 65536:
+    if not host or "@" in host or not (port.isdecimal() and port.isascii()) or not 0 < int(port[:6]) < 65536:
         raise ValueError("expected host:port")
     return value
 

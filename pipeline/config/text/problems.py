@@ -139,6 +139,8 @@ def _found(value: Any, hidden: bool) -> str:
     if hidden or kind in {"nothing", "a list", "a mapping", "something else"}:
         return kind
     text = str(value).lower() if isinstance(value, bool) else repr(value)
+    if "@" in text:
+        return kind  # an address may have a password in it
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
 
 
