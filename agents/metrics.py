@@ -13,6 +13,7 @@ from pipeline.rule import RowBatch
 RECORDS: Final = Counter("tidegate_worker_records", "Records read from Kafka.", ["action"])
 ROWS: Final = Counter("tidegate_worker_rows", "Rows that rules made of them.", ["action"])
 FILTERED: Final = Counter("tidegate_worker_filtered", "Records of which no rule made a row.", ["action"])
+MISSING: Final = Counter("tidegate_worker_missing", "Offsets that Kafka had deleted before they were read.", ["action"])
 DEAD_LETTERS: Final = Counter(
     "tidegate_worker_dead_letters", "Records sent to the dead letter topic.", ["action", "cause"]
 )

@@ -11,22 +11,23 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from agents.metrics import DONE, LEFT, RESTARTS
 from agents.sinks import bucket_check, writers
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
+from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
 from pipeline import collector
 from pipeline.action import CompiledAction, compile_action, statements_of
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
+from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
 from pipeline.log import get_logger
@@ -43,7 +44,9 @@ log = get_logger("tidegate.worker")
 class ActionRunner:
     """One action of the configuration, run until told to stop."""
 
-    def __init__(self, action: CompiledAction, config: Config, store: S3Store, producer: Producer) -> None:
+    def __init__(
+        self, action: CompiledAction, config: Config, store: S3Store, producer: Producer, topic_ids: SharedTopicIds
+    ) -> None:
         self.name = name = action.name
         self._action = action
         self._config = config
@@ -51,7 +54,9 @@ class ActionRunner:
         self.attempts = attempts = Attempts(name, cap_seconds=action.options.resume_interval)
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts, pipeline=config.pipeline)
         self.app: ActionApp | None = None
-        self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, self._end_offset))
+        self._topic_ids = topic_ids
+        kafka = WorkerLog(topic_ids, attempts, self._consumer)
+        self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, kafka))
 
     @property
     def group(self) -> str:
@@ -132,6 +137,7 @@ class ActionRunner:
         """Until told to stop, or until a lane or Faust itself fails."""
         stopped = asyncio.create_task(stop.wait())
         crashed = asyncio.create_task(app.wait_until_stopped())
+        watching = asyncio.create_task(watch(self._action.topics, self._topic_ids, app.lanes.replaced))
         try:
             waited: set[asyncio.Future[Any]] = {stopped, crashed, app.lanes.failed}
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -145,10 +151,12 @@ class ActionRunner:
         finally:
             stopped.cancel()
             crashed.cancel()
+            watching.cancel()
 
-    async def _end_offset(self, partition: Partition) -> int:
+    def _consumer(self) -> ReadLog:
+        """The consumer of the app that runs now."""
         assert self.app is not None
-        return await wiring.end_offset(self.app, partition)
+        return cast(ReadLog, self.app.consumer)
 
 
 async def serve(
@@ -247,4 +255,6 @@ async def _runners(
     for action in actions:
         if action.connector not in stores:
             stores[action.connector] = await stack.enter_async_context(S3Store(config.connectors.s3[action.connector]))
-    return [ActionRunner(action, config, stores[action.connector], producer) for action in actions]
+    topics = {topic for action in actions for topic in action.topics}
+    ids = SharedTopicIds(TopicIds(config.kafka, f"tidegate-{config.pipeline}-topics"), topics)
+    return [ActionRunner(action, config, stores[action.connector], producer, ids) for action in actions]

@@ -275,12 +275,13 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
 
         async def run(self) -> None:
             self.ready = True
-            self._on_room()
+            self.reads_at(0)
             while (taken := await self._next(None)) is not None:
-                batch, size_bytes = taken
+                fetched, batch = taken
+                assert batch is not None
                 meter.add(len(batch.records), len(batch.rows))
-                self.durable = batch.next_offset
-                self._release(size_bytes + batch.size_bytes)
+                self.durable = fetched.next
+                self._release(fetched.size_bytes + batch.size_bytes)
 
     class Counted(RuleSet):
         """Starts the clock. Reads no fields of records if it only counts."""

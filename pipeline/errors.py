@@ -26,7 +26,9 @@
     ├── LaneError                SERVICE_UNAVAILABLE  operator     no   a lane cannot go on; its action restarts
     │   ├── FenceLostError       CONFLICT             outside      yes  another worker has the partition
     │   ├── ForeignObjectError   CONFLICT             operator     no   an object under our key is not our own
-    │   └── LedgerError          CONFLICT             operator     no   a ledger cannot be trusted; its partition stands still
+    │   ├── LedgerError          CONFLICT             operator     no   a ledger cannot be trusted; its partition stands still
+    │   ├── BeyondLogError       CONFLICT             operator     no   Kafka's log ends before what is written or committed
+    │   └── TopicReplacedError   CONFLICT             outside      yes  the topic was deleted and made again
     ├── ServerError              SERVICE_UNAVAILABLE  outside      yes  a server of the demo did not start, or ended
     ├── FleetError               SERVICE_UNAVAILABLE  outside      yes  a device of the demo could not connect
     └── InternalError            INTERNAL_ERROR       us           no   should not happen; its log line has the traceback
@@ -214,6 +216,14 @@ class ForeignObjectError(LaneError, code="CONFLICT"):
 
 class LedgerError(LaneError, code="CONFLICT"):
     """An object of a partition's ledger cannot be read, or does not follow from the one before. Only this partition stops."""
+
+
+class BeyondLogError(LaneError, code="CONFLICT"):
+    """Kafka's log ends before the place where reading would go on: it lost records, or is another log. Says what to do."""
+
+
+class TopicReplacedError(LaneError, code="CONFLICT", fault="outside", retry=True):
+    """The topic that a lane reads was deleted and made again: its action starts afresh, and reads the new one."""
 
 
 # --- What is our own fault

@@ -177,7 +177,9 @@ class LedgerReader:
                     yield finding
                 if entry is None:
                     continue
-                objects += [Named(each, chain.place, chain.key_epoch, entry.version) for each in entry.objects]
+                objects += [
+                    Named(each, chain.place, chain.key_epoch, entry.version, entry.revision) for each in entry.objects
+                ]
                 for digest in sorted({entry.version, entry.next_version}):
                     for finding in await self._version(digest, key):
                         yield finding

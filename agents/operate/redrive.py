@@ -31,6 +31,7 @@ from pipeline.errors import RecordError
 from pipeline.record import Outgoing
 from pipeline.redriven import Failure
 from pipeline.upload.claims import Standing
+from pipeline.upload.source_log import LogBounds
 
 
 class Sending(NamedTuple):
@@ -154,8 +155,14 @@ def _reader(action: CompiledAction, store: PatientStore, bucket: str) -> Aggrega
     if bucket:
         parameters = action.parameters.model_copy(update={"ledger_bucket": bucket})
         action = replace(action, parameters=parameters)
-    return AggregatedWriter(action.name, action, store, LeftOut(), _no_end)
+    return AggregatedWriter(action.name, action, store, LeftOut(), _NoLog())
 
 
-async def _no_end(partition: Partition) -> int:
-    raise NotImplementedError
+class _NoLog:
+    """Kafka's log, for whoever only reads a ledger: nobody asks."""
+
+    async def bounds(self, partition: Partition) -> LogBounds:
+        raise NotImplementedError
+
+    async def topic_id(self, topic: str) -> str:
+        raise NotImplementedError

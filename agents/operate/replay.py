@@ -22,26 +22,29 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
 
+from agents.lanes.lanes import Lanes
 from agents.sinks import writers
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.dead_letter import NO_RUN, Run
-from agents.sinks.lane import Lane, Lanes, Partition
+from agents.sinks.lane import Fetched, Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.pieces import PIECE_BYTES_MAX
 from agents.sinks.writers import Outside
 from pipeline.action import AggregatedAction, compile_action
-from pipeline.config import Config, DirectParameters
+from pipeline.config import Config, DirectParameters, KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
+from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import CommandError, ConfigError, ConflictError, RecordError
+from pipeline.errors import CommandError, ConfigError, ConflictError, InternalError, RecordError
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, redriven
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.upload.buffer import Buffer
+from pipeline.upload.source_log import LogBounds
 
 PARTITIONS_AT_ONCE: Final = 4
 # A replay cuts for memory and at its end. The clock cuts too, but so rarely that the plan's number of objects holds.
@@ -114,7 +117,6 @@ class Replay:
         self.action = action
         self.into = into
         self._config = config
-        self._ends: dict[Partition, int] = {}
         self._spans: list[Span] = []
         self.left_out = LeftOut()
         compiled = compile_action(moved(config, action, into), action)
@@ -124,7 +126,8 @@ class Replay:
             compiled = replace(compiled, cut_seconds=CUT_SECONDS)
         self.compiled = compiled
         attempts = Attempts(action, cap_seconds=compiled.options.resume_interval)
-        outside = Outside(PatientStore(store, attempts), self.left_out, self._end_offset)
+        self._log = ReplayedLog(config.kafka)
+        outside = Outside(PatientStore(store, attempts), self.left_out, self._log)
         writer = writers.writer_of(compiled, outside, ledger=ledger_name(action, into) if into else "", again=True)
         self.writer = writer if isinstance(writer, AggregatedWriter) else None  # none: direct upload, without a ledger
         self._open_lane = writers.lanes_of(writer)
@@ -146,7 +149,8 @@ class Replay:
         return [span for span in left if span.end > span.first]
 
     async def _left(self, span: Span, writer: AggregatedWriter) -> Span:
-        chain = Chain(writer, Partition(span.topic, span.partition))
+        topic_id = await self._log.topic_id(span.topic)
+        chain = Chain(writer, Partition(span.topic, span.partition), topic_id)
         end, start = await chain.end(), await chain.start()
         if end is None or start is None:
             return span
@@ -159,9 +163,6 @@ class Replay:
                 f"within it or at its end, or take another prefix"
             )
         return span._replace(first=max(span.first, end.first))
-
-    async def _end_offset(self, partition: Partition) -> int:
-        return self._ends.get(partition, 0)
 
     # --- 2. Plan
 
@@ -214,17 +215,23 @@ class Replay:
     async def _feed(self, span: Span, lanes: Lanes, progress: Progress) -> None:
         """One partition, from its reader to its lane."""
         partition = Partition(span.topic, span.partition)
-        self._ends[partition] = span.end
+        self._log.spans[partition] = span
         lanes.assign([partition])
         lane = lanes.lane(partition)
         assert lane is not None
         reading = reader.batches(self._config.kafka, span)
+        at = span.first
         try:
             while records := await step(reading):
                 for batch in pieces(self.compiled.rules, records, self._spans):
                     await _room(lanes, partition)
-                    lanes.reserve(partition, sum([len(record.value or b"") for record in batch.records]))
+                    lanes.sought({partition: at})
+                    size_bytes = sum([len(record.value or b"") for record in batch.records])
+                    fetched = Fetched(at, batch.next_offset, size_bytes)
+                    if not lanes.reserve(partition, fetched):
+                        raise InternalError(f"a replay reads {span} at {at}, and its lane at {lane.reads_from}")
                     lanes.offer(partition, batch, span.end)
+                    at = fetched.next
                 progress(len(records))
             lane.drain()
             await _drained(lane, lanes, span)
@@ -232,6 +239,28 @@ class Replay:
             with suppress(ValueError):  # its last step may be under way
                 reading.close()
         lanes.revoke([partition])
+
+
+class ReplayedLog:
+    """Kafka, as the lanes of a replay see it: of each partition the range that is replayed."""
+
+    def __init__(self, kafka: KafkaConfig) -> None:
+        self.spans: dict[Partition, Span] = {}
+        self._ids = TopicIds(kafka, "tidegate-replay")
+        self._known: dict[str, str] = {}
+        self._one_asks = asyncio.Lock()
+
+    async def bounds(self, partition: Partition) -> LogBounds:
+        """The range, as if the log were no longer."""
+        span = self.spans[partition]
+        return LogBounds(await self.topic_id(partition.topic), span.first, span.end)
+
+    async def topic_id(self, topic: str) -> str:
+        """The topic's id, asked for once. Raises ConnectorError or NotFoundError."""
+        async with self._one_asks:
+            if topic not in self._known:
+                self._known[topic] = await asyncio.to_thread(self._ids.of_one, topic)
+        return self._known[topic]
 
 
 class Counted:

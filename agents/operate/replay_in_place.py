@@ -22,8 +22,8 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from agents.lanes.side_by_side import all_of
 from agents.operate.replay import LeftOut, Plan, Progress, pieces, step
-from agents.sinks.aggregated import all_of
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
@@ -48,6 +48,7 @@ class EnteredCut(NamedTuple):
     """A cut that is in the ledger. `epoch` is the one in the keys of its objects."""
 
     partition: Partition
+    topic_id: str
     entry: Entry
     epoch: int
 
@@ -55,6 +56,10 @@ class EnteredCut(NamedTuple):
     def span(self) -> Span:
         """Its offsets."""
         return Span(*self.partition, self.entry.first, self.entry.next)
+
+    def chain(self, writer: AggregatedWriter) -> Chain:
+        """The chain that it is of."""
+        return Chain(writer, self.partition, self.topic_id)
 
 
 class Making(NamedTuple):
@@ -125,10 +130,13 @@ class Rewrite:
         """The cuts that hold offsets of `spans`."""
         found = []
         for span in spans:
-            epoch = 0
-            async for entry in Chain(self._writer, Partition(span.topic, span.partition)).entries():
+            partition, topic_id = Partition(span.topic, span.partition), await self._writer.kafka.topic_id(span.topic)
+            chain = Chain(self._writer, partition, topic_id)
+            start = await chain.start()
+            epoch = start.key_epoch if start else 0
+            async for entry in chain.entries():
                 if entry.records and entry.first < span.end and span.first < entry.next:
-                    found.append(EnteredCut(Partition(span.topic, span.partition), entry, epoch))
+                    found.append(EnteredCut(partition, topic_id, entry, epoch))
                 epoch = entry.next_key_epoch
         return found
 
@@ -149,11 +157,11 @@ class Rewrite:
         """Make the cuts again, one after the other. Raises ConflictError if an entry was changed meanwhile."""
         self.gone.clear()
         if cuts:  # versions lie beside the ledgers of all partitions
-            await Chain(self._writer, cuts[0].partition).keep_version(self._version)
+            await cuts[0].chain(self._writer).keep_version(self._version)
         async for cut, made in self._made(cuts, progress, self._put):
             if made is None or made == cut.entry:
                 continue
-            await Chain(self._writer, cut.partition).rewrite(cut.entry, made)
+            await cut.chain(self._writer).rewrite(cut.entry, made)
             before, now = ({(each.bucket, each.key) for each in entry.objects} for entry in (cut.entry, made))
             for bucket, key in before - now:
                 await self._writer.store.delete(bucket or self._writer.bucket, key)
@@ -185,7 +193,8 @@ class Rewrite:
                         batch = await self._claims.kept(batch, cut.entry.first)
                     arrived = arrival(batch, cut.entry.first, self._version)
                     await self._leave_out(arrived.dead, store)
-                    making.tally.add(arrived.offsets, arrived.outcomes)
+                    first, following = piece.records[0].offset, piece.next_offset
+                    making.tally.add(first, following, arrived.offsets, arrived.outcomes)
                     groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
                     await self._store(making, [group for group in groups if group], store)
         if making.tally.records != cut.entry.records:
@@ -256,7 +265,7 @@ class Rewrite:
             return facts_of(head, key).stored(key, made.first, made.bucket)
         body, sha256 = await encoded(version, bytes(chunk.data), made.digest)
         facts = ObjectFacts(made.rows, made.last, made.digest, sha256, len(body))
-        headers = writer.object_headers(version, Chain(writer, cut.partition).place, chunk.first, facts, cut.epoch)
+        headers = writer.object_headers(version, cut.chain(writer).place, chunk.first, facts, cut.epoch)
         if head is None:
             etag = await writer.create(version, bucket, key, body, headers)
         else:

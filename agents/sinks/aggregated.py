@@ -1,6 +1,7 @@
 """Aggregated upload, exactly once: one lane's life from the ledger's end to the next entry, again and again.
 
 1. Resume: the chain of ledger entries tells the first offset that is not durable, the epoch, and the version to go on under.
+   Reading begins there, whatever the consumer group has committed; what Kafka does not have any more is a gap with an entry.
 2. Append: rows go to the open chunks of their groups. A chunk that is full is stored while reading goes on.
 3. Cut: when the interval has passed, memory is short or the worker stops, all open chunks are stored.
 4. Store: an object is created, never overwritten. If its key is taken, another writer met the same rows before us (or an
@@ -8,6 +9,7 @@
    this cut then ends at its furthest object. For a *longer* one we read on to its end.
 5. Ledger: one entry, created likewise, names the objects and counts the records. A writer that finds it taken has lost the
    partition.
+   A topic that was deleted and made again meanwhile has another chain, and no entry in this one.
 6. Only then is the offset given to Kafka's commit.
 
 Any number of owners, zombies and kills thus make one chain of objects that holds every row once.
@@ -18,26 +20,30 @@ Where a cut stands, and what may happen then, is pipeline/upload/cut.py's table.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
+from agents.lanes.kafka_log import find_place, read_at
+from agents.lanes.side_by_side import STORES_AT_ONCE_MAX, Rolls, all_of
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
-from agents.sinks.chain import Chain, when_it_can_be_trusted
+from agents.sinks.chain import Chain, end_of_our_revision, when_it_can_be_trusted
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
-from agents.sinks.lane import Lane, Partition, QueuedBatch
+from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
 from pipeline.action import AggregatedAction
 from pipeline.circuits import Circuits
-from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError
+from pipeline.connectors.s3.store import Head
+from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
 from pipeline.log import get_logger
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
 from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd
+from pipeline.upload.source_log import ANEW, of_chain
 
 # A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
 FILTERED_SECONDS: Final = 600.0
@@ -45,7 +51,6 @@ FILTERED_SECONDS: Final = 600.0
 LETTERS_SECONDS: Final = 10.0
 # Records of one cut, which cost a byte each to count.
 CUT_RECORDS_MAX: Final = 20_000_000
-STORES_AT_ONCE_MAX: Final = 16
 # What an object of a cut under way costs until its entry is written: its key and digest, and their share of the entry's text.
 OBJECT_OVERHEAD_BYTES: Final = 1024
 
@@ -56,18 +61,18 @@ class AggregatedLane(Lane):
     """One partition of an aggregated action."""
 
     transitions: ClassVar[Transitions] = TRANSITIONS
+    chain_type: ClassVar[type[Chain]] = Chain
 
     def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
         super().__init__(partition, on_room)
         self._writer = writer
-        self._chain = Chain(writer, partition)
+        self._chain = self.chain_type(writer, partition)
         self._claims = Claims(writer)
         self._run = writer.name_run()
         self._meter = ObjectMeter(writer.name)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._one_reads_on = asyncio.Lock()
-        self._rolls: set[asyncio.Task[None]] = set()
-        self._failure: BaseException | None = None  # of a roll
+        self._rolls = Rolls(self._wake)
         self._chain_end: ChainEnd | None = None
         self._opened_at: float | None = None  # when the first record of the cut came
         self._cut = Cut(writer.action.limits, self.transitions)
@@ -118,13 +123,13 @@ class AggregatedLane(Lane):
             self._cut.lost()
             raise
         finally:
-            await self._stop_rolls()
+            await self._rolls.stop()
 
     async def _step(self) -> None:
         """Take a batch, if one comes before something else is due; then do what the cut's state asks for."""
         cut = self._cut
         taken = await self._next(self._seconds_to_cut())
-        self._check_rolls()
+        self._rolls.check()
         if taken is not None:
             await self._append(*taken)
         if self.draining and self.idle and cut.state is not CutState.CUTTING:
@@ -140,17 +145,32 @@ class AggregatedLane(Lane):
     # --- 1. Resume
 
     async def _resume(self) -> None:
-        chain_end = await self._chain.end()
-        if chain_end is None:
-            return  # the first row begins it
-        newest = self._writer.action
-        if chain_end.clean:
-            chain_end = await self._chain.turn(chain_end, newest, clean=False)
-        # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
-        read_before = await self._writer.end_offset(self.partition)
-        if chain_end.version != newest.digest and chain_end.first >= read_before:
-            chain_end = await self._chain.turn(chain_end, newest, clean=False)
-        await self._go_on(chain_end, read_before)
+        kafka = self._writer.kafka
+        self.topic_id = await kafka.topic_id(self.partition.topic)
+        self._chain = self.chain_type(self._writer, self.partition, self.topic_id)
+        chain_end = await end_of_our_revision(self._chain, self, self._writer.action)
+        if self.draining and chain_end and chain_end.revision > self._writer.action.revision:
+            self._cut.last()
+            self._cut.finished()
+            return
+        bounds = await kafka.bounds(self.partition)  # after the chain's end, which another may have moved on until then
+        if bounds.topic_id != self.topic_id:
+            raise replacement(self.partition.topic, self.topic_id, bounds.topic_id)
+        where = "/".join(map(str, self.partition))
+        reading = of_chain(chain_end.first if chain_end else None, bounds, where)
+        if chain_end is not None:  # else the first batch begins it
+            newest = self._writer.action
+            if chain_end.clean:
+                chain_end = await self._chain.turn(chain_end, newest, clean=False)
+            # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
+            if chain_end.version != newest.digest and chain_end.first >= bounds.end:
+                chain_end = await self._chain.turn(chain_end, newest, clean=False)
+            await self._go_on(chain_end, bounds.end)
+        read_at(self, self._writer.action.name, reading)
+
+    async def find_place(self, wanted: int) -> None:
+        """Kafka gave other offsets than `wanted`. Raises LaneError if the topic, or its end, is another one."""
+        await find_place(self, self._writer.action.name, self._writer.kafka, wanted, ANEW)
 
     async def _go_on(self, chain_end: ChainEnd, read_before: int = 0) -> None:
         """Take up the chain: its offset, its epoch, and its version, which is ours or an older one."""
@@ -165,33 +185,57 @@ class AggregatedLane(Lane):
         """Rows that an older or a newer version made are made again."""
         return super()._made(batch) and batch.rules == self.version.rules.digest
 
-    async def _append(self, batch: RowBatch, size_bytes: int) -> None:
+    async def _append(self, fetched: Fetched, batch: RowBatch | None) -> None:
         if self._chain_end is None:
-            await self._go_on(await self._chain.begin(batch.records[0].offset))
+            await self._begin(fetched.first)
+        if batch is not None:
+            await self._append_rows(fetched, batch)
+        elif fetched.next <= self._cut.position:
+            return
+        elif self._cut.outcomes.empty or self._cut.state is CutState.READING_ON:
+            self._cut.gone(fetched.next)
+        else:  # a gap ends the cut
+            self._queue.appendleft(QueuedBatch(fetched, None))
+            self._cut.due()
+        if self._opened_at is None:
+            self._opened_at = _now()
+
+    async def _begin(self, first: int) -> None:
+        """The chain begins at offset `first`, unless another has begun it meanwhile, and perhaps gone on."""
+        chain_end = await self._chain.begin(first)
+        if chain_end.first < first or chain_end.revision > self._writer.action.revision:
+            raise FenceLostError(
+                f"another worker has begun the ledger of {self.partition.topic}, before offset {first}"
+            )
+        await self._go_on(chain_end)
+
+    async def _append_rows(self, fetched: Fetched, batch: RowBatch) -> None:
         if batch.redriven:
-            batch = await self._claims.kept(batch, self._cut.position, self._chain.place.topic_id)
+            batch = await self._claims.kept(batch, self._cut.position, self.topic_id)
             if self._cut.state is CutState.CUTTING:  # it became due meanwhile
-                self._queue.appendleft(QueuedBatch(replace(batch, rest=()), size_bytes, batch.next_offset))
+                self._queue.appendleft(QueuedBatch(fetched, replace(batch, rest=()), batch.next_offset))
                 return
-        dead = self._add_rows(batch)
+        dead = self._add_rows(fetched, batch)
         await self._send_letters(dead)
-        self._release(size_bytes + batch.size_bytes)
+        self._release(fetched.size_bytes + batch.size_bytes)
         if self.version.digest != self._writer.action.digest and self._cut.position >= self._cut.read_before:
             self._cut.due()
 
     async def _send_letters(self, dead: Sequence[DeadLetter]) -> None:
-        run = Run(self._run, self._writer.bucket, self._chain.place.topic_id)
+        run = Run(self._run, self._writer.bucket, self.topic_id)
         await self._writer.dead_letters.send(dead, run)
 
-    def _add_rows(self, batch: RowBatch) -> list[DeadLetter]:
+    def _add_rows(self, fetched: Fetched, batch: RowBatch) -> list[DeadLetter]:
         """Rows into chunks. Records before our place are another's work, and done."""
-        if batch.next_offset <= self._cut.position:
+        if fetched.next <= self._cut.position:
             return []
+        if fetched.first > self._cut.position:
+            raise InternalError(
+                f"offsets {self._cut.position} to {fetched.first - 1} were never shown, nor told as missing"
+            )
         arrived = arrival(batch, self._cut.position, self.version)
-        for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, batch.next_offset):
+        for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, fetched.next):
             self._roll(group)
-        if self._opened_at is None:
-            self._opened_at = _now()
         return arrived.dead
 
     def _roll(self, group: Group) -> None:
@@ -199,10 +243,7 @@ class AggregatedLane(Lane):
         if group.storing or self._cut.state is not CutState.READING:
             return
         group.storing = True
-        task = asyncio.create_task(self._store_rolled(group))
-        self._rolls.add(task)
-        task.add_done_callback(self._rolls.discard)
-        task.add_done_callback(self._roll_ended)
+        self._rolls.add(self._store_rolled(group))
 
     async def _store_rolled(self, group: Group) -> None:
         try:
@@ -211,40 +252,24 @@ class AggregatedLane(Lane):
         finally:
             group.storing = False
 
-    def _roll_ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception():
-            self._failure = task.exception()
-            self._wake()
-
-    def _check_rolls(self) -> None:
-        if self._failure:
-            raise self._failure
-
-    async def _stop_rolls(self) -> None:
-        """Cancel them and see them end: one that uploads in parts still has to tell the store to forget these."""
-        rolls = list(self._rolls)
-        for task in rolls:
-            task.cancel()
-        await asyncio.gather(*rolls, return_exceptions=True)
-
     # --- 3. Cut
 
     def _seconds_to_cut(self) -> float | None:
         if self._opened_at is None:
             return None
-        limit = self.version.cut_seconds
-        if not (self._cut.buffer.groups or self._cut.objects):
-            limit = min(limit, LETTERS_SECONDS) if self._cut.outcomes.any_dead else FILTERED_SECONDS
+        cut, limit = self._cut, self.version.cut_seconds
+        if not (cut.buffer.groups or cut.objects or cut.outcomes.any_missing):
+            limit = min(limit, LETTERS_SECONDS) if cut.outcomes.any_dead else FILTERED_SECONDS
         return max(0.0, self._opened_at + limit - _now())
 
     def _cut_due(self) -> bool:
-        records = self._cut.outcomes.records
-        drains = self._cut.state is CutState.DRAINING and records > 0
-        return drains or records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
+        outcomes = self._cut.outcomes
+        drains = self._cut.state is CutState.DRAINING and not outcomes.empty
+        return drains or outcomes.records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
 
     async def _store_all(self) -> None:
         """Every chunk of this cut becomes an object. An object of another writer may change which chunks these are."""
-        await asyncio.gather(*self._rolls)
+        await self._rolls.done()
         while groups := self._cut.to_store:
             await all_of(self._store(group) for group in groups)
 
@@ -258,19 +283,26 @@ class AggregatedLane(Lane):
         """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
         assert self._chain_end is not None
         newest = self._writer.action
-        entry = replace(self._cut.entry(self._chain_end, newest.digest), run=self._run)
+        entry = replace(self._cut.entry(self._chain_end, newest.digest, newest.revision), run=self._run)
         following = newest if entry.next_version == newest.digest else self.version
         if entry.next_version != entry.version:
             await self._chain.keep_version(following)
+        await self._check_topic()
         await self._chain.append(entry)
         self._meter.cut(entry.rows)
         self._chain_end = ledger.end_after(entry)
         self.durable = entry.next
         self._take_up(following)
         self._cut.entered(entry, following.limits)
-        self._opened_at = _now() if self._cut.outcomes.records else None
+        self._opened_at = None if self._cut.outcomes.empty else _now()
         self.circuits = Circuits()  # as whoever goes on from here would have them
         self._on_room()
+
+    async def _check_topic(self) -> None:
+        """What was read is of the topic that this chain is of. Raises TopicReplacedError."""
+        now = await self._writer.kafka.topic_id(self.partition.topic)
+        if now and self.topic_id and now != self.topic_id:
+            raise replacement(self.partition.topic, self.topic_id, now)
 
     # --- 4. Store
 
@@ -291,9 +323,10 @@ class AggregatedLane(Lane):
             except RefusedError as error:
                 await self._give_up(group, error)
                 return
+        rows = None
         if facts is None:
-            facts = await self._adopt(where, key, group)
-        self._cut.stored(group, facts.stored(key, chunk.first, bucket))
+            facts, rows = await self._adopt(where, key, group)
+        self._cut.stored(group, facts.stored(key, chunk.first, bucket), rows)
 
     async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> ObjectFacts | None:
         """Create the object of a chunk as it is now; None if the key is taken."""
@@ -317,19 +350,22 @@ class AggregatedLane(Lane):
         await self._send_letters(dead_letters_of(self.partition, offsets, error))
         self._cut.given_up(group, rows, offsets)
 
-    async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
-        """The object under our key, compared with our rows: which of them it holds."""
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[ObjectFacts, int]:
+        """The object under our key, compared with our rows, and how many of them it holds."""
         head = await self._writer.store.head(bucket, key)
         if head is None:
             raise ForeignObjectError(
                 f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way"
             )
         found = facts_of(head, key)
+        if head.metadata.get("tidegate-topic-id") != ledger.topic_id_text(self.topic_id):
+            raise ForeignObjectError(f"{bucket}/{key} is of another topic of the name {self.partition.topic}")
         if found.last >= self._cut.position and not group.rolled:
             await self._read_on(found.last)
         chunk = group.chunks[0]
         rows = chunk.rows_until(found.last)
-        if rows != found.rows or chunk.digest(rows) != found.digest:
+        ours = rows == found.rows and chunk.digest(rows) == found.digest
+        if not ours and not self._has_what_kafka_has_not(chunk, found, head):
             raise ForeignObjectError(
                 f"{bucket}/{key} holds {found.rows} rows up to offset {found.last} that are not ours; "
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
@@ -337,7 +373,12 @@ class AggregatedLane(Lane):
         if rows < chunk.rows:
             self._cut.shorter()
             self._wake()
-        return found._replace(last=chunk.offsets[rows - 1])
+        return (found._replace(last=chunk.offsets[rows - 1]) if ours else found), rows
+
+    def _has_what_kafka_has_not(self, chunk: Chunk, found: ObjectFacts, head: Head) -> bool:
+        """Whether an object of this very version reaches over offsets that we could not read any more."""
+        reaches = self._cut.outcomes.misses(chunk.first, found.last + 1)
+        return reaches and head.metadata.get("tidegate-version") == self.version.digest
 
     async def _read_on(self, last: int) -> None:
         """Append until everything up to offset `last` is here. Another writer has read it, so it is in Kafka."""
@@ -357,21 +398,3 @@ class AggregatedLane(Lane):
 def _now() -> float:
     """Seconds on the loop's clock, which a simulation may run."""
     return asyncio.get_running_loop().time()
-
-
-async def all_of(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
-    """Run coroutines, some side by side, each made when its turn comes: a cut may have hundreds of thousands.
-
-    If one fails, those under way are cancelled, no more are made, and its error is raised.
-    """
-
-    async def work() -> None:
-        for call in calls:
-            await call
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(STORES_AT_ONCE_MAX):
-                group.create_task(work())
-    except ExceptionGroup as errors:  # whoever restarts the action asks the first one whose fault it is
-        raise errors.exceptions[0] from None

@@ -11,10 +11,11 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from agents.lanes.kafka_log import KafkaLog
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
@@ -63,7 +64,7 @@ class AggregatedWriter:
     action: AggregatedAction
     store: PatientStore
     dead_letters: DeadLetterSink
-    end_offset: Callable[[Partition], Awaitable[int]]
+    kafka: KafkaLog
     name_run: Callable[[], str] = lambda: secrets.token_hex(8)  # of a lane's life, unlike all others
 
     @property
@@ -86,6 +87,7 @@ class AggregatedWriter:
             f"{METADATA_PREFIX}tidegate-digest": facts.digest,
             f"{METADATA_PREFIX}tidegate-sha256": facts.sha256,
             f"{METADATA_PREFIX}tidegate-version": version.digest,
+            f"{METADATA_PREFIX}tidegate-revision": str(self.action.revision),
         }
 
     async def create(

@@ -37,6 +37,8 @@ class ArrivedRows(NamedTuple):
 def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> ArrivedRows:
     """The part of a batch from offset `begin` on; some of it is there. A row that cannot be written is a dead letter."""
     records, line_of, group_of = batch.records, version.container.line, version.key.group
+    if not records:
+        return ArrivedRows({}, (), b"", [])
     outcomes = bytearray(len(records))
     dead = [letter for letter in batch.dead if letter.record.offset >= begin]
     groups: dict[GroupName, GroupRows] = {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
@@ -21,6 +22,10 @@ from pipeline.upload.ledger import ChainEnd, ChainPlace, Entry, Start
 from pipeline.upload.ledger_check import succession
 
 log: Final = get_logger("tidegate.aggregated")
+
+
+# How often whoever has an outdated configuration looks whether it still has to wait.
+REVISION_SECONDS: Final = 5.0
 
 PAGE_KEYS: Final = 1000  # of one answer to a LIST
 OBJECTS_CHECKED_MAX: Final = 3  # of an entry that another writer made
@@ -44,10 +49,10 @@ class Page(NamedTuple):
 class Chain:
     """The ledger of one partition in the bucket."""
 
-    def __init__(self, writer: AggregatedWriter, partition: Partition) -> None:
+    def __init__(self, writer: AggregatedWriter, partition: Partition, topic_id: str = "") -> None:
         self._writer = writer
         self._store, self._bucket = writer.store, writer.bucket
-        self.place = ChainPlace(writer.name, partition.topic, "", partition.partition)
+        self.place = ChainPlace(writer.name, partition.topic, topic_id, partition.partition)
 
     # --- Reading
 
@@ -187,20 +192,63 @@ class Chain:
     # --- Writing
 
     async def begin(self, first: int) -> ChainEnd:
-        """Begin a chain at `first`, or find that another has begun it elsewhere."""
+        """Begin a chain at `first`, or find that another has begun it elsewhere.
+
+        If the topic's name belonged to another topic before, keys of objects go on above the epochs of that one's. Raises
+        LaneError where it cannot be known whether it did.
+        """
         action = self._writer.action
+        key_epoch = await self._key_epoch_after_others()
         await self.keep_version(action)
-        start = Start(first, action.digest)
+        start = Start(first, action.digest, key_epoch=key_epoch, topic_id=self.place.topic_id, revision=action.revision)
         if await self._create(ledger.start_key(self.place), start.encode()):
             return ledger.end_at(start)
         end = await self.end()
         assert end is not None
         return end
 
+    async def _key_epoch_after_others(self) -> int:
+        """The first epoch in keys that no chain of a topic of this name, and this partition, has used."""
+        key_epoch, place = 0, self.place
+        async for topic_id in self._topic_ids():
+            end = await Chain(self._writer, Partition(place.topic, place.partition), topic_id).end()
+            if end is None or topic_id == place.topic_id:
+                continue
+            if not topic_id or not place.topic_id:
+                raise LaneError(
+                    f"{self._bucket}/{ledger.topic_prefix(place.action, place.topic)}: there is a ledger of topic id "
+                    f"{topic_id or 'unknown'}, and Kafka says {place.topic_id or 'none'}: nothing tells whether this is the same "
+                    "topic. Give the action another name if it is not; if it is, let the broker tell ids as it did before"
+                )
+            key_epoch = max(key_epoch, end.key_epoch + 1)
+            log.warning(
+                "topic.replaced",
+                action=self._writer.action.name,
+                topic=place.topic,
+                partition=place.partition,
+                topic_id=place.topic_id,
+                before=topic_id,
+                help="the topic was deleted and made again, or Kafka is another one: a new ledger begins for it",
+            )
+        return key_epoch
+
+    async def _topic_ids(self) -> AsyncIterator[str]:
+        """The ids of all topics of this name that have a ledger. One request for each, and one more."""
+        prefix = ledger.topic_prefix(self.place.action, self.place.topic)
+        after = ""
+        while True:
+            keys, _ = await self._store.page(self._bucket, prefix, after=after)
+            if not keys:
+                return
+            text = keys[0].removeprefix(prefix).partition("/")[0]
+            yield ledger.topic_id_of(text)
+            after = f"{prefix}{text}/~"  # sorts after all partitions
+
     async def turn(self, end: ChainEnd, version: AggregatedAction, *, clean: bool) -> ChainEnd:
         """End the epoch at `end` without a cut; the next one is `version`'s. Raises FenceLostError."""
         await self.keep_version(version)
-        entry = ledger.without_offsets(end, next_version=version.digest, clean=clean)
+        revision = self._writer.action.revision
+        entry = ledger.without_offsets(end, next_version=version.digest, clean=clean, revision=revision)
         await self.append(entry)
         if clean:
             await self._mark_end(entry)
@@ -283,3 +331,28 @@ async def when_it_can_be_trusted(lane: Lane, action: str, resume: Callable[[], A
             if lane.draining:
                 return False
             await asyncio.sleep(1)
+
+
+async def end_of_our_revision(chain: Chain, lane: Lane, action: AggregatedAction) -> ChainEnd | None:
+    """The end of a chain, when it is not of a later configuration than `action` any more, or when the lane is to end.
+
+    While a change of the configuration reaches one worker after the other, partitions may move to one that does not have it yet.
+    It would turn the chain back to its older rule. So it waits until it is started with the later one, or the partition moves on.
+    """
+    said = False
+    while (end := await chain.end()) is not None and end.revision > action.revision and not lane.draining:
+        if not said:
+            log.warning(
+                "revision.waiting",
+                action=action.name,
+                topic=lane.partition.topic,
+                partition=lane.partition.partition,
+                revision=action.revision,
+                ledger=end.revision,
+                help="another worker has a later configuration; this one goes on here when it has it too",
+            )
+            said = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REVISION_SECONDS):
+                await lane.told_to_drain()
+    return end

@@ -6,9 +6,10 @@
 4. The partition is durable up to the lowest offset that still has work.
 
 Writes are *fenced*, so that a worker that was frozen and wakes up puts no old value over a newer one, and a replay changes
-nothing: each object carries its row's place (topic, partition, offset, number in the record). A new key is created; where the
-key is taken, or was written before, the object is replaced only if it is still the one that was seen. Who finds the same or a
-later place of the same partition there is done. A unique key thus costs one request.
+nothing: each object carries its row's place (topic and its id, partition, offset, number in the record). A new key is created;
+where the key is taken, or was written before, the object is replaced only if it is still the one that was seen. Who finds the
+same or a later place of the same partition there is done. A unique key thus costs one request. A topic that was deleted and made
+again is another one: its rows replace those of the one before.
 
 Each object also carries its action's mark. One that does not is another action's, or somebody else's: it stays, and the row is a
 dead letter. Only `write: overwrite` replaces whatever is there.
@@ -21,13 +22,13 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from agents.lanes.kafka_log import KafkaLog, find_place, read_at
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import RowParts
 from pipeline.action import DirectAction
-from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.log import get_logger
 from pipeline.record import Record
@@ -37,6 +38,8 @@ from pipeline.sql import Row
 from pipeline.upload import direct_object, seal
 from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
 from pipeline.upload.open_offsets import OpenOffsets
+from pipeline.upload.row_place import RowPlace, place_of
+from pipeline.upload.source_log import RESET, of_group
 
 KEYS_REMEMBERED_MAX: Final = 50_000
 # Rows of one partition that are rendered and not written yet: enough to keep the window full.
@@ -44,28 +47,10 @@ RENDERED_BYTES_MAX: Final = 16 << 20
 # What a rendered row takes besides its content, key and headers.
 PUT_OVERHEAD_BYTES: Final = 1024
 LETTERS_AT_ONCE_MAX: Final = 1_000
-PLACE: Final = "tidegate-place"
 MARK: Final = "tidegate-action"
 FOREIGN: Final = "foreign_object"  # the cause of a dead letter
 
 log = get_logger("tidegate.direct")
-
-
-class RowPlace(NamedTuple):
-    """Where a row came from: of two rows of one partition, the later one is the greater."""
-
-    topic: str
-    partition: int
-    offset: int
-    number: int  # of the row among those of its record
-
-    def text(self) -> str:
-        """As the object's metadata has it."""
-        return f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
-
-    def is_settled_by(self, other: RowPlace | None) -> bool:
-        """Whether an object of `other` leaves nothing to write for this row."""
-        return other is not None and self[:2] == other[:2] and self[2:] <= other[2:]
 
 
 class RowOfRule(NamedTuple):
@@ -109,33 +94,41 @@ class DirectWriter:
         action: DirectAction,
         store: PatientStore,
         dead_letters: DeadLetterSink,
+        kafka: KafkaLog,
         *,
         again: bool = False,
     ) -> None:
         """`again`: a row replaces the object that it made before, and still none of a later row."""
         self.store = store
         self.dead_letters = dead_letters
+        self.kafka = kafka
+        self.name = action.name
         self.rules = action.rules
         self.inflight_window = action.options.puts_at_once
         self._action = action
         self._again = again
         self._fenced = action.parameters.write == "fenced"
         self._mark = action.mark
+        self._own_headers = {
+            METADATA_PREFIX + MARK: action.mark,
+            f"{METADATA_PREFIX}tidegate-revision": str(action.revision),
+        }
         self._decided = RowParts(action.of_rows, action.options.row_patience)
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # by bucket and key
         self._said_overwrite = False
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
 
-    def render(self, row: Row, origin: Record, number: int, made: RowOfRule) -> Put:
-        """The object of a row. Raises RenderError.
+    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
+        """The object of a row of the topic with this id. Raises RenderError.
 
         A dead letter that was sent again has the place of the record that it repeats: a row of it that is there already is found.
         """
         first = first_place(origin)
-        place = RowPlace(first.topic, first.partition, first.offset, number)
+        of_topic = first.topic_id or (topic_id if first.topic == origin.topic else "")
+        place = RowPlace(first.topic, first.partition, first.offset, number, of_topic)
         bucket, key, content, headers = self._action.render(row)
-        marks = {METADATA_PREFIX + MARK: self._mark, METADATA_PREFIX + PLACE: place.text()}
+        marks = {**self._own_headers, **place.headers}
         headers = seal.sealed(key, {**headers, **marks, **direct_object.headers_of(content)})
         if problem := metadata_problem(headers):
             raise RenderError(problem)
@@ -178,7 +171,7 @@ class DirectWriter:
                 " With `write: overwrite` the action replaces whatever is there",
                 reason=FOREIGN,
             )
-        return Seen(head.etag, _place(head))
+        return Seen(head.etag, place_of(head.metadata))
 
     def _settles(self, put: Put, there: Seen | None) -> bool:
         """Whether what is there leaves nothing to write."""
@@ -217,17 +210,6 @@ async def _write(store: PatientStore, put: Put, there: Seen | None, *, condition
     return await store.replace(put.bucket, put.key, put.content, put.headers, there.etag)
 
 
-def _place(head: Head) -> RowPlace | None:
-    """The place of the row that an object was made of; None if that cannot be read."""
-    topic, _, rest = head.metadata.get(PLACE, "").rpartition("/")
-    topic, _, partition = topic.rpartition("/")
-    offset, _, number = rest.partition(".")
-    try:
-        return RowPlace(topic, int(partition), int(offset), int(number))
-    except ValueError:
-        return None
-
-
 class HeldBatch(NamedTuple):
     """A batch that is not yet durable."""
 
@@ -260,21 +242,46 @@ class DirectLane(Lane):
         return self.queued_bytes + self._rendered_bytes
 
     async def run(self) -> None:
-        """Take batches and keep the window full. Its tasks end with it."""
+        """Find where reading begins, take batches and keep the window full. Its tasks end with it."""
+        await self._resume()
         self.ready = True
         self._on_room()
         try:
             async with asyncio.TaskGroup() as self._group:
                 while (taken := await self._next(None)) is not None:
-                    batch, size_bytes = taken
-                    await self._writer.dead_letters.send(batch.dead)
-                    self._batches.append(HeldBatch(batch.next_offset, size_bytes))
-                    await self._take(batch)
-                    self._release(batch.size_bytes)
+                    fetched, batch = taken
+                    self._batches.append(HeldBatch(fetched.next, fetched.size_bytes))
+                    if batch is not None:
+                        await self._writer.dead_letters.send(batch.dead)
+                        await self._take(batch)
+                        self._release(batch.size_bytes)
+                    self._open.read(fetched.next)
+                    self._advance()
                     self._start()
             self.drained.set()
         finally:
             self._batches.clear()
+
+    async def _resume(self) -> None:
+        """Reading begins at the group's offset, if that is of this topic, or at the log's start."""
+        bounds = await self._writer.kafka.bounds(self.partition)
+        self.topic_id = bounds.topic_id
+        topic, number = self.partition
+        if bounds.commit_is_of_another_topic:
+            log.warning(
+                "topic.replaced",
+                action=self._writer.name,
+                topic=topic,
+                partition=number,
+                topic_id=bounds.topic_id,
+                before=bounds.committed_topic_id,
+                help="the topic was deleted and made again, or Kafka is another one: it is read from its beginning",
+            )
+        read_at(self, self._writer.name, of_group(bounds, f"{topic}/{number}"))
+
+    async def find_place(self, wanted: int) -> None:
+        """Kafka gave other offsets than `wanted`. Raises LaneError if the topic, or its end, is another one."""
+        await find_place(self, self._writer.name, self._writer.kafka, wanted, RESET)
 
     async def _take(self, batch: RowBatch) -> None:
         """Render all rows and line them up by client. A refused row is open until its dead letter is durable."""
@@ -288,7 +295,7 @@ class DirectLane(Lane):
             before = origin
             self._open.open(origin.offset)
             try:
-                put = self._writer.render(row, origin, number, made)
+                put = self._writer.render(row, origin, number, made, self.topic_id)
             except RecordError as error:
                 refused.append(DeadLetter(origin, error.cause, str(error), *made))
                 if len(refused) >= LETTERS_AT_ONCE_MAX:
@@ -296,8 +303,6 @@ class DirectLane(Lane):
                 continue
             self._line_up(put)
         await self._refuse(refused)
-        self._open.read(batch.next_offset)
-        self._advance()
 
     @property
     def _has_room_for_content(self) -> bool:

@@ -1,14 +1,15 @@
 """From a compiled action to what writes its rows, and to the lanes that share it.
 
-What a worker and a replay have in common. No Kafka here: whoever builds says where the partitions end and where dead letters go.
+What a worker and a replay have in common. No Kafka here: whoever builds says who knows its log, and where dead letters go.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from agents.lanes.kafka_log import KafkaLog
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetterSink
@@ -18,15 +19,14 @@ from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction, CompiledAction, DirectAction
 
 OpenLane = Callable[[Partition, Callable[[], None]], Lane]
-EndOffset = Callable[[Partition], Awaitable[int]]
 
 
 class Outside(NamedTuple):
-    """What the lanes of an action use: its store, where its dead letters go, the end of a partition."""
+    """What the lanes of an action use: its store, where its dead letters go, Kafka's log."""
 
     store: PatientStore
     dead_letters: DeadLetterSink
-    end_offset: EndOffset
+    kafka: KafkaLog
 
 
 def writer_of(
@@ -40,7 +40,7 @@ def writer_of(
     if isinstance(action, AggregatedAction):
         return AggregatedWriter(ledger or action.name, action, *outside)
     assert isinstance(action, DirectAction)
-    return DirectWriter(action, outside.store, outside.dead_letters, again=again)
+    return DirectWriter(action, outside.store, outside.dead_letters, outside.kafka, again=again)
 
 
 def lanes_of(writer: AggregatedWriter | DirectWriter) -> OpenLane:

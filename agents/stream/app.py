@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple, cast
 import faust
 from faust.types import TP
 
+from agents.lanes.lanes import Lanes
 from agents.metrics import count_batch
-from agents.sinks.lane import Lanes, Partition
 from agents.sinks.writers import OpenLane
 from agents.stream import chatter
 from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Transport
@@ -121,9 +121,3 @@ def _add_agents(app: ActionApp, rules: RuleSet, source: Any, rows: Any) -> None:
 
     app.add_agent(f"{app.conf.id}.rules", source, evaluate)
     app.add_agent(f"{app.conf.id}.sink", rows, write)
-
-
-async def end_offset(app: ActionApp, partition: Partition) -> int:
-    """The offset that the next record of a partition will get."""
-    ends = await app.consumer.highwaters(TP(*partition))
-    return next(iter(ends.values()))

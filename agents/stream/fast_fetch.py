@@ -6,6 +6,9 @@ fifth of the worker's time. This file replaces the last step only: fetching, dec
 What is fetched is compressed, and records are unpacked when they are asked for. aiokafka counts records; ours counts their bytes
 too, because ten thousand large ones would be more than an action may hold.
 
+A fetch also tells what aiokafka keeps to itself: between which offsets it looked. Where a log was compacted, or has marks of
+transactions, that is more than its records' offsets, and somewhere between them Kafka has shown that there is no record.
+
 aiokafka has no hook for it; its module looks the classes up by name whenever it has fetched something, so `install` puts ours
 under those names, for the whole process.
 """
@@ -13,9 +16,9 @@ under those names, for the whole process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
@@ -59,29 +62,56 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             self.next_fetch_offset = batch.next_offset
 
 
+class FetchedRecords(list[Record]):
+    """Records of one partition, and what was looked at for them: offsets from `first` up to but not including `next`.
+
+    It is true when that is anything at all, so that aiokafka hands over also what holds no record.
+    """
+
+    __slots__ = ("first", "next")
+
+    def __init__(self, records: Iterable[Record], first: int, following: int) -> None:
+        super().__init__(records)
+        self.first, self.next = first, following
+
+    def __bool__(self) -> bool:
+        return self.next > self.first
+
+
+class Unpacked(NamedTuple):
+    """Records, and whether there may be more."""
+
+    records: list[Record]
+    more: bool
+
+
 class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
     """What was fetched of one partition, handed out in parts."""
 
     _partition_records: Any
 
-    def getall(self, max_records: int | None = None) -> list[Record]:
+    def getall(self, max_records: int | None = None) -> FetchedRecords:
         """The next records, at most so many, until they have UNPACKED_BYTES_MAX."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
-            return []
-        records_max = sys.maxsize if max_records is None else max_records
-        records: Any = iter(self._partition_records)
+            return FetchedRecords((), 0, 0)
+        fetched = self._partition_records
+        first = fetched.next_fetch_offset
+        found = self._unpacked(iter(fetched), sys.maxsize if max_records is None else max_records)
+        self._update_position()
+        if not found.more:
+            self._partition_records = None
+        return FetchedRecords(found.records, first, fetched.next_fetch_offset)
+
+    def _unpacked(self, records: Iterator[Record], records_max: int) -> Unpacked:
         found: list[Record] = []
         size_bytes = 0
         while len(found) < records_max and size_bytes < UNPACKED_BYTES_MAX:
             some = list(islice(records, min(UNPACKED_RECORDS, records_max - len(found))))
             if not some:
-                self._update_position()
-                self._partition_records = None
-                return found
+                return Unpacked(found, False)
             found += some
             size_bytes += sum([len(record.value or b"") for record in some])
-        self._update_position()
-        return found
+        return Unpacked(found, True)
 
 
 def install() -> None:

@@ -10,6 +10,8 @@ per batch. Three rules follow, and this file keeps them:
    buffer, sleeps a second at a time.
 3. Progress is the lanes': the offset to commit is what the lane says is durable. Faust's own bookkeeping commits past
    unfinished messages when they are acknowledged out of order (its issue 606).
+4. The place to read from is the lanes' too, and not the committed offset: a lane gets what follows what it got before, and
+   nothing else. A commit names the topic's id, so that one of a topic which was deleted and made again is told from the next.
 
 It knows Faust and what it asks of the lanes (`TransportLanes` below), and nothing of rules, rows or S3.
 """
@@ -22,13 +24,16 @@ from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import faust
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from faust.types.tuples import Message as FaustMessage
 
+from agents.sinks.lane import Fetched
 from agents.stream import fast_fetch
+from agents.stream.fast_fetch import FetchedRecords
 from pipeline.record import Record
 
 # Longer than any outage of S3: a consumer whose partitions are all paused must not be taken for dead. Seconds.
@@ -49,8 +54,20 @@ class TransportLanes(Protocol):
     def has_room(self, partition: TP) -> bool:
         """Whether another batch may be fetched from this partition."""
 
-    def reserve(self, partition: TP, size_bytes: int) -> None:
-        """Count a fetched batch against the limits before its rows arrive."""
+    def seeks(self) -> Mapping[tuple[str, int], int]:
+        """Where fetching has to go, by partition, since the last `sought`."""
+
+    def sought(self, places: Mapping[tuple[str, int], int]) -> None:
+        """Fetching has gone there."""
+
+    def seek_again(self) -> None:
+        """What was fetched last will be seen by nobody."""
+
+    def reserve(self, partition: TP, fetched: Fetched) -> bool:
+        """Count a fetched batch against the limits before its rows arrive. False: it is not what comes next."""
+
+    def topic_id(self, partition: TP) -> str:
+        """Kafka's id of the topic that the partition's lane reads; empty if that is not known."""
 
     def durable(self, partition: TP) -> int | None:
         """The next offset to commit; None if the partition has no lane or nothing is durable yet."""
@@ -78,12 +95,46 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
+class Committed(NamedTuple):
+    """A group's offset, and the id of the topic that it is of; empty if the commit does not say."""
+
+    offset: int
+    topic_id: str
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Faust's thread around aiokafka's consumer, whose commits name the topic's id."""
+
+    async def commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
+        """Commit. False if the partitions are another's by now."""
+        return bool(await self.call_thread(self._commit_named, offsets))
+
+    async def _commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
+        consumer = self._ensure_consumer()
+        try:
+            await consumer.commit(
+                {driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(*each) for tp, each in offsets.items()}
+            )
+        except Exception as error:
+            if not (isinstance(error, CommitFailedError) and "already rebalanced" in str(error)):
+                await self.crash(error)
+            return False
+        return True
+
+    async def committed(self, tp: TP) -> Committed | None:
+        """What the group has committed of a partition, as its coordinator says now."""
+        place = driver.ensure_aiokafka_TP(tp)
+        coordinator = self._ensure_consumer()._coordinator
+        found = (await self.call_thread(coordinator.fetch_committed_offsets, [place])).get(place)
+        return Committed(found.offset, found.metadata) if found and found.offset >= 0 else None
+
+
 class Consumer(driver.Consumer):
     """Fetches for the lanes that have room and commits what they say is durable."""
 
     def _new_consumer_thread(self) -> Any:
         fast_fetch.install()
-        return super()._new_consumer_thread()
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
     def lanes(self) -> TransportLanes:
@@ -96,6 +147,8 @@ class Consumer(driver.Consumer):
         generation = self.app.consumer_generation_id
         lanes = self.lanes
         lanes.room.clear()
+        if seeks := lanes.seeks():
+            await self._seek_all(seeks)
         fetchable = {tp for tp in self._get_active_partitions() if lanes.has_room(tp)}
         if not fetchable:
             await self.wait(lanes.room.wait(), timeout=timeout)
@@ -103,27 +156,37 @@ class Consumer(driver.Consumer):
         records = await self._getmany(active_partitions=fetchable, timeout=timeout)
         if self.should_stop or not records:
             return
-        if not self.flow_active:
-            await self._rewind()
-            return
-        for tp, batch in records.items():
+        for tp, found in records.items():
+            batch = cast(FetchedRecords, found)
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                await self._rewind()
+                # A rebalance came while we waited for records that nobody will see. It may have gone already, and they may be
+                # the first of the new assignment.
+                lanes.seek_again()
                 break
-            lanes.reserve(tp, sum([len(record.value or b"") for record in batch]))
-            yield tp, _message(tp, RecordBatch(batch, self.highwater(tp) or 0), generation)
+            size_bytes = sum([len(record.value or b"") for record in batch])
+            if lanes.reserve(tp, Fetched(batch.first, batch.next, size_bytes)):
+                yield tp, _message(tp, batch, self.highwater(tp) or 0, generation)
 
-    async def _rewind(self) -> None:
-        """Read again from what is committed: a rebalance came while we waited for records that nobody will see.
+    async def _seek_all(self, places: Mapping[tuple[str, int], int]) -> None:
+        """Fetch from there on. What is committed now may be ahead of it, and the next commit is then a step back."""
+        with suppress(IllegalStateError, AssertionError):  # the next rebalance is here, and lanes begin afresh
+            await self._thread.seek_wait({driver.ensure_aiokafka_TP(TP(*tp)): at for tp, at in places.items()})
+            self._committed_offset.update(dict.fromkeys(TP(*tp) for tp in places))
+            self.lanes.sought(places)
 
-        It may have gone already, and they may be the first of the new assignment. Faust's own seek leaves a partition
-        without a commit where it is, which loses them.
-        """
-        with suppress(IllegalStateError, AssertionError):  # the next rebalance is here, and resets all positions
-            await self.perform_seek()
-            fresh = [driver.ensure_aiokafka_TP(tp) for tp in self.assignment() if not self._read_offset[tp]]
-            if fresh:
-                await self._thread.seek_to_beginning(*fresh)
+    async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
+        """Where a partition's log begins and ends."""
+        tp = driver.ensure_aiokafka_TP(TP(topic, partition))
+        begins, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
+        return begins[tp], ends[tp]
+
+    async def group_offset(self, topic: str, partition: int) -> Committed | None:
+        """What the group has committed of a partition."""
+        return await self._consumer_thread.committed(TP(topic, partition))
+
+    @property
+    def _consumer_thread(self) -> ConsumerThread:
+        return cast(ConsumerThread, self._thread)
 
     def on_buffer_full(self, tp: TP) -> None:
         """Nothing: see rule 2 above."""
@@ -164,21 +227,20 @@ class Consumer(driver.Consumer):
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; a partition that was lost in the meantime is its new owner's business, and no reason to crash."""
         held = self.assignment()
-        offsets = {tp: offset for tp, offset in offsets.items() if tp in held}
-        return bool(offsets) and bool(await super()._commit(offsets))
+        named = {tp: Committed(offset, self.lanes.topic_id(tp)) for tp, offset in offsets.items() if tp in held}
+        return bool(named) and await self._consumer_thread.commit_named(named)
 
 
-def _message(tp: TP, batch: RecordBatch, generation: int) -> ConsumerMessage:
-    last = batch.records[-1]
+def _message(tp: TP, batch: FetchedRecords, end_offset: int, generation: int) -> ConsumerMessage:
     return ConsumerMessage(
         tp.topic,
         tp.partition,
-        last.offset,
-        last.timestamp / 1000,
+        batch.next - 1,
+        batch[-1].timestamp / 1000 if len(batch) else 0.0,
         0,  # timestamp type: CreateTime
         None,  # headers, key: each record has its own
         None,
-        cast(Any, batch),
+        cast(Any, RecordBatch(batch, end_offset)),
         None,  # checksum
         0,
         0,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -63,6 +63,7 @@ class CompiledAction:
     topic_names: TopicNames
     rules: RuleSet
     parameters: DirectParameters | AggregatedParameters
+    revision: int = field(default=0, kw_only=True)  # of the configuration that it is compiled from
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -169,7 +170,7 @@ class AggregatedAction(CompiledAction):
             schemas = {name: SchemaText(*schema) for name, schema in fields["schemas"].items()}
             rules = RuleSet(fields["rules"], node=fields["node"], schemas=schemas, action=fields["action"])
             common = fields["action"], self.connector, self.options, self.topic_names, rules
-            return _aggregated(common, parameters, schemas, text=text)
+            return replace(_aggregated(common, parameters, schemas, text=text), revision=self.revision)
         except (TidegateError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LaneError(f"a version beside the ledger cannot be used: {error}") from None
 
@@ -228,8 +229,8 @@ def with_rules(config: Config, name: str, rules: RuleSet) -> CompiledAction:
     common = name, action.connector, action.resource_opts, topic_names_of(config), rules
     with placed(config), located(f"actions.s3.{name}"):
         if isinstance(action.parameters, AggregatedParameters):
-            return _aggregated(common, action.parameters, schemas_of(config))
-        return _direct(common, action.parameters, folders(config, name))
+            return replace(_aggregated(common, action.parameters, schemas_of(config)), revision=config.revision)
+        return replace(_direct(common, action.parameters, folders(config, name)), revision=config.revision)
 
 
 def _direct(common: _Common, parameters: DirectParameters, others: tuple[Folder, ...]) -> DirectAction:

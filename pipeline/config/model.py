@@ -107,6 +107,16 @@ class Config(Section):
     metrics: Metrics = setting(advanced=False, default_factory=Metrics)
 
     _places: Places = PrivateAttr(default_factory=Places)
+    _revision: int = PrivateAttr(default=0)
+
+    @property
+    def revision(self) -> int:
+        """Which revision of the pipeline's configuration this is; 0 for what was read from a file."""
+        return self._revision
+
+    def is_revision(self, number: int) -> None:
+        """Remember its number. For whoever keeps revisions, of which each later one has a higher number."""
+        self._revision = number
 
     @property
     def places(self) -> Places:

@@ -14,6 +14,9 @@ where the entry ends. What may happen in which state is TRANSITIONS and nothing 
 An object that is *shorter* than our chunk says that another writer has cut there. This cut then ends where the furthest of its
 objects ends, and rows beyond go to the next one. A *longer* object says that another writer has read on: so do we.
 
+What Kafka has deleted before we read it ends a cut, so that whoever still has these rows finds an object that is shorter than
+his, and no other rows. His own object may hold them; it is then the only one that does, and taken as it is.
+
 Pure: no I/O, no clock. Tasks, requests and the entry itself are agents/sinks/aggregated.py's.
 """
 
@@ -27,7 +30,7 @@ from pipeline.errors import InternalError
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Group, RollLimits
-from pipeline.upload.ledger import ChainEnd, Entry, StoredObject
+from pipeline.upload.ledger import ChainEnd, Entry, Missing, StoredObject
 from pipeline.upload.outcomes import Outcomes
 
 
@@ -47,6 +50,7 @@ class CutEvent(Enum):
 
     RESUMED = "the end of the chain is known"
     ROWS = "rows came"
+    GONE = "Kafka has deleted what comes next"
     DUE = "the interval has passed, memory is short, or a newer version waits"
     SHORTER = "an object of another writer ends before our chunk does"
     LONGER = "an object of another writer ends beyond what was read"
@@ -66,6 +70,7 @@ TRANSITIONS: Final[Transitions] = {
     },
     CutState.READING: {
         CutEvent.ROWS: CutState.READING,
+        CutEvent.GONE: CutState.READING,
         CutEvent.DUE: CutState.CUTTING,
         CutEvent.SHORTER: CutState.CUTTING,
         CutEvent.LAST: CutState.DRAINING,
@@ -80,6 +85,7 @@ TRANSITIONS: Final[Transitions] = {
     },
     CutState.READING_ON: {
         CutEvent.ROWS: CutState.READING_ON,
+        CutEvent.GONE: CutState.READING_ON,
         CutEvent.DUE: CutState.READING_ON,
         CutEvent.SHORTER: CutState.READING_ON,
         CutEvent.REACHED: CutState.CUTTING,
@@ -130,12 +136,21 @@ class Cut:
         self.buffer = Buffer(limits)
 
     def rows(self, groups: Rows, offsets: Sequence[int], outcomes: bytes, next_offset: int) -> list[Group]:
-        """Rows by group, and the outcome of each record. Returns the groups of which a chunk is full now."""
+        """What Kafka showed from the position up to `next_offset`: rows by group, and the outcome of each record.
+
+        Returns the groups of which a chunk is full now.
+        """
         self._happened(CutEvent.ROWS)
         full = [group for name, rows in groups.items() if (group := self.buffer.extend(name, *rows)) is not None]
-        self.outcomes.add(offsets, outcomes)
+        self.outcomes.add(self.position, next_offset, offsets, outcomes)
         self.position = next_offset
         return full
+
+    def gone(self, following: int) -> None:
+        """Kafka does not have the offsets from the position up to `following` any more."""
+        self._happened(CutEvent.GONE)
+        self.outcomes.gone(Missing(self.position, following))
+        self.position = following
 
     def due(self) -> None:
         """The interval has passed, memory is short, a newer version waits, or nothing more will come."""
@@ -154,11 +169,11 @@ class Cut:
         """Everything up to the end of that object was read."""
         self._happened(CutEvent.REACHED)
 
-    def stored(self, group: Group, found: StoredObject) -> None:
-        """The first rows of the group's first chunk are in an object."""
+    def stored(self, group: Group, found: StoredObject, rows: int | None = None) -> None:
+        """The first rows of the group's first chunk are in an object: `rows`, as many as it has if that is not said."""
         self.objects.append(found)
         self.furthest = max(self.furthest, found.last + 1)
-        self.buffer.stored(group, found.rows)
+        self.buffer.stored(group, found.rows if rows is None else rows)
 
     def given_up(self, group: Group, rows: int, offsets: Sequence[int]) -> None:
         """The first `rows` rows of the group's first chunk, of records at `offsets`, are dead letters."""
@@ -170,7 +185,7 @@ class Cut:
         self._happened(CutEvent.ENTERED)
         self.objects, self.furthest, self.ends_at_furthest = [], 0, False
         self.outcomes.drop(entry.next)
-        if not self.outcomes.records:
+        if self.outcomes.empty:
             self.buffer = Buffer(limits)
 
     def last(self) -> None:
@@ -198,7 +213,7 @@ class Cut:
         first = self.buffer.first
         return self.position if first is None else first
 
-    def entry(self, start: ChainEnd, newest: str) -> Entry:
+    def entry(self, start: ChainEnd, newest: str, revision: int = 0) -> Entry:
         """The entry of this cut, which begins at `start`. `newest` is the digest of the version that is configured.
 
         The version changes where nothing of the older one is left: neither rows here nor, perhaps, objects of another writer.
@@ -206,6 +221,9 @@ class Cut:
         end = self.end
         changes = newest != start.version and end == self.position >= self.read_before
         counts = self.outcomes.counts(end)
+        accounted = counts.records + counts.absent + sum(gone.next - gone.first for gone in counts.missing)
+        if accounted != end - start.first:
+            raise InternalError(f"a cut of offsets {start.first} to {end - 1} accounts for {accounted} of them")
         return Entry(
             first=start.first,
             next=end,
@@ -220,4 +238,8 @@ class Cut:
             objects=tuple(sorted(self.objects, key=lambda each: (each.first, each.key))),
             previous=start.previous,
             next_key_epoch=ledger.next_key_epoch(start, newest if changes else start.version),
+            absent=counts.absent,
+            missing=counts.missing,
+            topic_id=start.topic_id,
+            revision=max(revision, start.revision),
         )

@@ -15,12 +15,16 @@ from pipeline.upload.ledger_check import Finding
 
 
 class Named(NamedTuple):
-    """An object as its entry names it, with what it shares with the others of its cut. `epoch` is that in its key."""
+    """An object as its entry names it, with what it shares with the others of its cut. `epoch` is that in its key.
+
+    `revision` is that of the configuration of who wrote the entry. Who wrote the object may have had an earlier one.
+    """
 
     stored: StoredObject
     place: ChainPlace
     epoch: int
     version: str
+    revision: int
 
     def metadata(self) -> dict[str, str]:
         """What the object's metadata must say."""
@@ -51,10 +55,17 @@ def metadata_findings(named: Named, metadata: Mapping[str, str]) -> list[Finding
         Finding("different", key, f"its {name} is {metadata.get(name)!r}, the ledger says {value!r}")
         for name, value in named.metadata().items()
         if metadata.get(name) != value
-    ]
+    ] + _revision_findings(named, metadata.get("tidegate-revision", ""))
     if not found and not seal.is_whole(key, metadata):
         return [Finding("different", key, "its metadata is not as it was written under this key")]
     return found
+
+
+def _revision_findings(named: Named, found: str) -> list[Finding]:
+    if found.isdecimal() and int(found) <= named.revision:
+        return []
+    text = f"its tidegate-revision is {found!r}, the ledger says {named.revision} or an earlier one"
+    return [Finding("different", named.stored.key, text)]
 
 
 def size_finding(named: Named, size_bytes: int) -> Finding | None:

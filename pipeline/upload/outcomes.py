@@ -1,4 +1,8 @@
-"""What became of each record of a cut, so that a ledger entry can count: read = written + filtered + dead-lettered.
+"""What became of each offset of a cut, so that a ledger entry can count.
+
+records = written + filtered + dead-lettered; with the offsets that hold no record: records + absent + missing = offsets.
+`absent` is what the broker showed to hold no record, within a fetch (compaction, marks of transactions); `missing` what it had
+deleted before it was read. Nothing is inferred: whoever adds says which offsets it was shown.
 
 One byte per record, because a cut may turn out to end in the middle of what was read. Pure counting.
 """
@@ -9,63 +13,103 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from pipeline.upload.ledger import Missing
+
 FILTERED: Final = 0
 WRITTEN: Final = 1
 DEAD: Final = 2
 
 
 class Counts(NamedTuple):
-    """Records of a stretch by outcome. A record with rows and a dead letter counts as dead-lettered."""
+    """A stretch of offsets by outcome. A record with rows and a dead letter counts as dead-lettered."""
 
     records: int
     filtered: int
     written: int
     dead_lettered: int
+    absent: int
+    missing: tuple[Missing, ...]
+
+
+class _Shown(NamedTuple):
+    """Offsets from `first` up to but not including `next`, of which these hold records; all gone if `missing`."""
+
+    first: int
+    next: int
+    offsets: Sequence[int]
+    outcomes: bytes
+    missing: bool = False
 
 
 class Outcomes:
-    """Outcomes of the records since the last cut, batch by batch."""
+    """Outcomes of the offsets since the last cut, batch by batch."""
 
     def __init__(self) -> None:
-        self._batches: list[tuple[Sequence[int], bytes]] = []
+        self._shown: list[_Shown] = []
         self.records = 0
         self.any_dead = False
+        self.any_missing = False  # whether any of it is gone
 
-    def add(self, offsets: Sequence[int], outcomes: bytes) -> None:
-        """One batch: ascending offsets and their outcomes, of equal length."""
-        self._batches.append((offsets, outcomes))
+    def add(self, first: int, following: int, offsets: Sequence[int], outcomes: bytes) -> None:
+        """One batch: what Kafka showed of `first` to `following`: ascending offsets and their outcomes, of equal length."""
+        self._shown.append(_Shown(first, following, offsets, outcomes))
         self.records += len(offsets)
         self.any_dead = self.any_dead or DEAD in outcomes
+
+    def gone(self, missing: Missing) -> None:
+        """Kafka does not have these any more."""
+        self._shown.append(_Shown(*missing, (), b"", missing=True))
+        self.any_missing = True
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was shown since the last cut."""
+        return not self._shown
+
+    def misses(self, first: int, following: int) -> bool:
+        """Whether any of these offsets is gone."""
+        return any(shown.missing and shown.first < following and first < shown.next for shown in self._shown)
 
     def dead(self, dead: Sequence[int]) -> None:
         """Records that were counted as written turn out to be dead letters: ascending offsets, all of them known here."""
         self.any_dead = self.any_dead or bool(dead)
         at = 0
-        for number, (offsets, outcomes) in enumerate(self._batches):
-            changed = bytearray(outcomes)
-            while at < len(dead) and dead[at] <= offsets[-1]:
-                changed[bisect_left(offsets, dead[at])] = DEAD
+        for number, shown in enumerate(self._shown):
+            changed = bytearray(shown.outcomes)
+            while at < len(dead) and dead[at] < shown.next:
+                changed[bisect_left(shown.offsets, dead[at])] = DEAD
                 at += 1
-            self._batches[number] = offsets, bytes(changed)
+            self._shown[number] = shown._replace(outcomes=bytes(changed))
 
     def counts(self, until: int) -> Counts:
-        """What became of the records below offset `until`."""
-        records = filtered = written = dead = 0
-        for offsets, outcomes in self._batches:
+        """What became of the offsets below `until`."""
+        records = filtered = written = dead = absent = 0
+        missing = []
+        for first, following, offsets, outcomes, gone in self._shown:
+            covered = max(0, min(following, until) - first)
+            if gone:
+                missing += [Missing(first, first + covered)] if covered else []
+                continue
             end = bisect_left(offsets, until)
             records += end
+            absent += covered - end
             filtered += outcomes.count(FILTERED, 0, end)
             written += outcomes.count(WRITTEN, 0, end)
             dead += outcomes.count(DEAD, 0, end)
-        return Counts(records, filtered, written, dead)
+        return Counts(records, filtered, written, dead, absent, tuple(missing))
 
     def drop(self, until: int) -> None:
-        """Forget the records below offset `until`."""
+        """Forget the offsets below `until`."""
         kept = []
-        for offsets, outcomes in self._batches:
-            begin = bisect_left(offsets, until)
-            if begin < len(offsets):
-                kept.append((offsets[begin:], outcomes[begin:]))
-        self._batches = kept
-        self.records = sum(len(offsets) for offsets, _ in kept)
-        self.any_dead = any(DEAD in outcomes for _, outcomes in kept)
+        for shown in self._shown:
+            if shown.next > until:
+                begin = bisect_left(shown.offsets, until)
+                kept.append(
+                    shown._replace(
+                        first=max(shown.first, until), offsets=shown.offsets[begin:], outcomes=shown.outcomes[begin:]
+                    )
+                )
+        self._shown = kept
+        self.records = sum(len(shown.offsets) for shown in kept)
+        self.any_dead = any(DEAD in shown.outcomes for shown in kept)
+        self.any_missing = any(shown.missing for shown in kept)

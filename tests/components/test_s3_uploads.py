@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from agents.sinks.aggregated import AggregatedLane
+from agents.sinks.lane import Fetched
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule import RuleSet
@@ -101,7 +102,7 @@ def offer(lane: AggregatedLane) -> bytes:
     rules = RuleSet({"r": 'SELECT payload.n AS n, payload.text AS text FROM "t/#"'}, node="n")
     text = "x" * (6 * MIB)
     records = [kafka_record(n, b"c", b'{"n": %d, "text": "%s"}' % (n, text.encode())) for n in range(2)]
-    lane.reserve(1)
+    lane.reserve(Fetched(0, 2, 1))
     lane.offer(rules.evaluate(records))
     lane.drain()
     return b"".join(b'{"n":%d,"text":"%s"}\n' % (n, text.encode()) for n in range(2))

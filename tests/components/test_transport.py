@@ -8,9 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
+from agents.sinks.lane import Fetched
+from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.transport import Consumer, RecordBatch
 
 FRESH, KNOWN = TP("t", 0), TP("t", 1)
@@ -18,31 +21,44 @@ FRESH, KNOWN = TP("t", 0), TP("t", 1)
 
 @dataclass
 class Lanes:
-    """Lanes that always have room."""
+    """Lanes that always have room and want offset 0 of each partition next, or `wanted`."""
 
     room: asyncio.Event = field(default_factory=asyncio.Event)
     reserved: list[TP] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    wanted: dict[tuple[str, int], int] = field(default_factory=dict)
 
     def has_room(self, partition: TP) -> bool:
         return True
 
-    def reserve(self, partition: TP, size_bytes: int) -> None:
+    def seeks(self) -> dict[tuple[str, int], int]:
+        return self.wanted
+
+    def sought(self, places: dict[tuple[str, int], int]) -> None:
+        self.said.append(f"sought {sorted(places.values())}")
+        self.wanted = {}
+
+    def seek_again(self) -> None:
+        self.said.append("seek again")
+
+    def reserve(self, partition: TP, fetched: Fetched) -> bool:
+        if fetched != Fetched(0, 3, 1):
+            return False
         self.reserved.append(partition)
+        return True
 
 
 @dataclass
 class Thread:
-    """aiokafka's side: what was fetched, and where it was told to go back to."""
+    """aiokafka's side: what was fetched, and where it was told to go."""
 
-    sought: list[str] = field(default_factory=list)
+    sought: list[dict[TopicPartition, int]] = field(default_factory=list)
+    away: bool = False
 
-    async def seek_to_committed(self) -> dict[TP, int | None]:
-        self.sought.append("committed")
-        return {FRESH: None, KNOWN: 7}
-
-    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
-        assert all(isinstance(each, TopicPartition) for each in partitions)
-        self.sought.append(f"beginning of {[each.partition for each in partitions]}")
+    async def seek_wait(self, places: dict[TopicPartition, int]) -> None:
+        if self.away:
+            raise IllegalStateError("no such partition any more")
+        self.sought.append(places)
 
 
 class Scripted(Consumer):
@@ -56,10 +72,11 @@ class Scripted(Consumer):
         self._thread: Any = Thread()
         self._meanwhile = meanwhile
         self._read_offset = defaultdict(lambda: None)
-        self._committed_offset = defaultdict(lambda: None)
+        self._committed_offset = defaultdict(lambda: 9)
         self._stopped = self._shutdown = asyncio.Event()  # type: ignore[assignment]
 
     should_stop = False  # type: ignore[assignment]
+    begins = 0  # where the fetch from KNOWN began
 
     def assignment(self) -> set[TP]:
         return {FRESH, KNOWN}
@@ -72,7 +89,8 @@ class Scripted(Consumer):
 
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         self._meanwhile(self)
-        return {tp: [SimpleNamespace(value=b"x", offset=0, timestamp=0)] for tp in (FRESH, KNOWN)}
+        record = SimpleNamespace(value=b"x", offset=0, timestamp=0)
+        return {FRESH: FetchedRecords([record], 0, 3), KNOWN: FetchedRecords([record], self.begins, 3)}  # type: ignore[list-item]
 
 
 async def fetched(consumer: Consumer) -> list[TP]:
@@ -100,11 +118,38 @@ def _rebalancing(consumer: Any) -> None:
 
 @pytest.mark.parametrize("meanwhile", [_rebalanced, _rebalancing])
 async def test_records_that_nobody_will_see_are_read_again(meanwhile: Any) -> None:
-    """If a rebalance came during the fetch, all partitions go back to what is committed, or to where they begin.
-
-    aiokafka's seek to the committed offset leaves a partition that has none where it is: its first records were lost.
-    """
+    """If a rebalance came during the fetch, each lane's place is sought again before the next one."""
     consumer = Scripted(meanwhile)
 
     assert await fetched(consumer) == []
-    assert consumer._thread.sought == ["committed", "beginning of [0]"]
+    assert consumer.lanes.said == ["seek again"]  # type: ignore[attr-defined]
+
+
+async def test_fetching_goes_where_the_lanes_say_first() -> None:
+    """Whatever is committed; and the next commit may be a step back."""
+    consumer = Scripted()
+    consumer.lanes.wanted = {FRESH: 0, KNOWN: 5}  # type: ignore[attr-defined]
+
+    assert await fetched(consumer) == [FRESH, KNOWN]
+    assert consumer._thread.sought == [{TopicPartition("t", 0): 0, TopicPartition("t", 1): 5}]
+    assert consumer.lanes.said == ["sought [0, 5]"]  # type: ignore[attr-defined]
+    assert (consumer._committed_offset[KNOWN], consumer._committed_offset[TP("t", 2)]) == (None, 9)
+
+
+async def test_a_partition_that_is_gone_meanwhile_is_not_sought() -> None:
+    """Its lanes begin afresh with the next assignment."""
+    consumer = Scripted()
+    consumer._thread.away = True
+    consumer.lanes.wanted = {KNOWN: 5}  # type: ignore[attr-defined]
+
+    await fetched(consumer)
+
+    assert consumer.lanes.said == []  # type: ignore[attr-defined]
+
+
+async def test_what_does_not_follow_is_handed_to_nobody() -> None:
+    """A fetch that began elsewhere is the lanes' to explain; the other partitions go on."""
+    consumer = Scripted()
+    consumer.begins = 2
+
+    assert await fetched(consumer) == [FRESH]

@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ class Cut:
 
     partition: tuple[str, str, int]
     fields: dict[str, Any]
+    topic_id: str = "-"
 
 
 def cuts(bucket: Mapping[str, bytes]) -> list[Cut]:
@@ -30,26 +31,33 @@ def cuts(bucket: Mapping[str, bytes]) -> list[Cut]:
         match = _ENTRY.fullmatch(key)
         if match:
             place = match["action"], match["topic"], int(match["partition"])
-            found.append(Cut(place, json.loads(bucket[key])))
+            found.append(Cut(place, json.loads(bucket[key]), match["topic_id"]))
     return found
 
 
-def unbroken_chain(bucket: Mapping[str, bytes], partition: tuple[str, str, int], first: int, end: int) -> list[str]:
-    """The entries of a partition lead from `first` to `end` without gap or overlap."""
+def unbroken_chain(
+    bucket: Mapping[str, bytes], partition: tuple[str, str, int], first: int, end: int | None, topic_id: str = ""
+) -> list[str]:
+    """The entries of a partition lead from `first` to `end` (None: wherever) without gap or overlap. `topic_id`: only of that."""
     at, wrong = first, []
     for cut in cuts(bucket):
-        if cut.partition == partition:
+        if cut.partition == partition and topic_id in ("", cut.topic_id):
             if cut.fields["first"] != at:
                 wrong.append(f"entry begins at {cut.fields['first']}, the one before ends at {at}")
             at = cut.fields["next"]
-    if at != end:
+    if end is not None and at != end:
         wrong.append(f"the chain ends at {at}, expected {end}")
     return wrong
 
 
-def covered(bucket: Mapping[str, bytes], partition: tuple[str, str, int], offset: int) -> list[str]:
+def covered(bucket: Mapping[str, bytes], partition: tuple[str, str, int], offset: int, topic_id: str = "") -> list[str]:
     """Check that a commit of `offset` is covered by the ledger. Call it at the time of the commit."""
-    ends = [cut.fields["next"] for cut in cuts(bucket) if cut.partition == partition]
+    of = [cut for cut in cuts(bucket) if cut.partition == partition and topic_id in ("", cut.topic_id)]
+    ends = [cut.fields["next"] for cut in of]
+    if not ends:  # a chain that has begun and has no cut yet
+        prefix = f"_tidegate/{partition[0]}/{partition[1]}/"
+        starts = [key for key in bucket if key.startswith(prefix) and key.endswith(f"/{partition[2]}/start.json")]
+        ends = [json.loads(bucket[key])["first"] for key in starts if topic_id in ("", key.split("/")[3])]
     reached = max(ends, default=0)
     return [] if offset <= reached else [f"{offset} is committed, the ledger reaches {reached}"]
 
@@ -66,6 +74,11 @@ def conservation(bucket: Mapping[str, bytes], record: str = "") -> list[str]:
         if rows != fields["rows"]:
             wrong.append(f"entry {fields['first']}: {fields['rows']} rows, its objects {rows}")
         written = fields["records"] - fields["filtered"] - fields["dead_lettered"]
+        missing = sum(following - first for first, following in fields["missing"])
+        if fields["records"] + fields["absent"] + missing != fields["next"] - fields["first"]:
+            wrong.append(
+                f"entry {fields['first']}: {fields['records']} records, {fields['absent']} absent, {missing} missing"
+            )
         if written < 0:
             wrong.append(f"entry {fields['first']}: more filtered and dead-lettered than read")
         if record:
@@ -73,6 +86,47 @@ def conservation(bucket: Mapping[str, bytes], record: str = "") -> list[str]:
             found = len({row[record] for content in contents for row in content})
             if found != written:
                 wrong.append(f"entry {fields['first']}: {written} records written, rows of {found} in its objects")
+    return wrong
+
+
+def missing_is_true(bucket: Mapping[str, bytes], deleted: Callable[[Cut, int], bool]) -> list[str]:
+    """What entries call missing was deleted by Kafka: `deleted` tells of an offset of a cut's topic."""
+    return [
+        f"entry {cut.fields['first']}: {offset} is called missing, and Kafka has it"
+        for cut in cuts(bucket)
+        for first, following in cut.fields["missing"]
+        for offset in range(first, following)
+        if not deleted(cut, offset)
+    ]
+
+
+def absent_is_true(bucket: Mapping[str, bytes], holds_none: Callable[[Cut, int], bool]) -> list[str]:
+    """What entries call absent are offsets at which Kafka has no record, and was not made to forget one."""
+    wrong = []
+    for cut in cuts(bucket):
+        missing = {offset for first, following in cut.fields["missing"] for offset in range(first, following)}
+        left = set(range(cut.fields["first"], cut.fields["next"])) - missing
+        found = sum(holds_none(cut, offset) for offset in left)
+        if found != cut.fields["absent"]:
+            wrong.append(f"entry {cut.fields['first']}: {cut.fields['absent']} absent, and {found} hold no record")
+    return wrong
+
+
+def revisions_never_fall(bucket: Mapping[str, bytes], versions: Sequence[str]) -> list[str]:
+    """Along a chain the configuration's revision never falls, and a rule takes effect that is that revision's.
+
+    `versions`: by revision, the digest of the version that it has.
+    """
+    wrong, before = [], dict[tuple[Any, str], int]()
+    for cut in cuts(bucket):
+        fields, chain = cut.fields, (cut.partition, cut.topic_id)
+        if fields["revision"] < before.get(chain, 0):
+            wrong.append(f"entry {fields['first']}: revision {fields['revision']} after {before[chain]}")
+        if fields["next_version"] not in (fields["version"], versions[fields["revision"]]):
+            wrong.append(
+                f"entry {fields['first']}: a rule that is not that of revision {fields['revision']} takes effect"
+            )
+        before[chain] = fields["revision"]
     return wrong
 
 

@@ -7,7 +7,7 @@ others the reverse: a mixture of everything at once hides what needs one fault t
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 COMMIT_DIGITS_MIN: Final = 7  # an abbreviated hash may have no letter in it
@@ -46,6 +46,14 @@ class Faults:
     jump_clock: float = 0.0  # wall clock and time stamps of records, back or forth by up to a day
     parts: bool = False  # objects are uploaded in parts
     redrive: float = 0.0  # dead letters are sent again, some of them under a rule that takes what failed
+    holes: float = 0.0  # offsets at which Kafka has no record: compaction, marks of transactions
+    # What happens to the bucket, the group and the topic
+    reset_group: float = 0.0  # the committed offset is set anywhere
+    restore: float = 0.0  # the bucket is put back as it was some time ago, while no worker runs
+    expire: float = 0.0  # the last entry of the ledger is gone, while no worker runs
+    retention: float = 0.0  # Kafka deletes records, read or not
+    replace_topic: float = 0.0  # the topic is deleted and made again
+    outdated: float = 0.0  # a worker is started with the configuration before the last
 
     @classmethod
     def drawn(cls, seed: int, *, change_rule: bool = True) -> Faults:
@@ -77,6 +85,18 @@ class Faults:
             parts=chance.random() < 0.2,
             redrive=some(0.3),
         )
+
+    def with_losses(self, seed: int) -> Faults:
+        """The same, and two of what happens to a bucket, a group and a topic."""
+        chance = random.Random(-seed - 1)
+        kinds = ("holes", "reset_group", "restore", "expire", "retention", "replace_topic", "outdated")
+        drawn = {kind: chance.choice((0.05, 0.15, 0.3)) for kind in chance.sample(kinds, 2)}
+        # An entry that is gone may have been the one that changed the rule, with objects of the new one beyond it.
+        change_rule = 0.0 if "expire" in drawn else self.change_rule
+        if "outdated" in drawn and "expire" not in drawn:
+            change_rule = max(0.2, change_rule)
+        # Letters that are sent again are records like others; their own stories are told without losses.
+        return replace(self, change_rule=change_rule, redrive=0.0, **drawn)
 
 
 # Nothing happens but records.

@@ -24,6 +24,8 @@ def entry(offset: int, following: int, objects: dict[str, list[int]], **changes:
         "next_version": "v",
         "next_key_epoch": 0,
         "records": following - offset,
+        "absent": 0,
+        "missing": [],
         "filtered": following - offset - rows,
         "dead_lettered": 0,
         "rows": rows,

@@ -15,9 +15,10 @@ from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Partition
+from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.record import Record
+from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.clock import tell
@@ -39,6 +40,21 @@ def record(offset: int, n: Any = None, client: bytes = b"c") -> Record:
     return kafka_record(offset, client, json.dumps({"n": offset if n is None else n}).encode())
 
 
+class PlayedLog:
+    """A log of Kafka's from `start` to `end`, of a topic with this id."""
+
+    def __init__(self, start: int = 0, end: int = 0, topic_id: str = "id") -> None:
+        self.start, self.end, self.id = start, end, topic_id
+        self.committed: int | None = None
+        self.committed_id = ""
+
+    async def bounds(self, partition: Partition) -> LogBounds:
+        return LogBounds(self.id, self.start, self.end, self.committed, self.committed_id)
+
+    async def topic_id(self, topic: str) -> str:
+        return self.id
+
+
 class Bench:
     """A lane of an aggregated action; another one on the same store is its successor."""
 
@@ -55,18 +71,16 @@ class Bench:
         self.letters = letters or Letters()
         self.attempts = Attempts(action, cap_seconds=2.0)
         dead_letters = DeadLetters(self.letters, "dead", action, self.attempts)
-        self.writer = AggregatedWriter(action, compiled, PatientStore(store, self.attempts), dead_letters, self._end)
+        self.kafka = PlayedLog()
+        self.writer = AggregatedWriter(action, compiled, PatientStore(store, self.attempts), dead_letters, self.kafka)
         self.lane = AggregatedLane(PARTITION, lambda: None, self.writer)
         self.rules = compiled.rules
-        self._read = 0
         self.task = asyncio.create_task(self.lane.run())
 
-    async def _end(self, partition: Partition) -> int:
-        return self._read
-
     def offer(self, records: Sequence[Record]) -> None:
-        self._read = records[-1].offset + 1
-        self.lane.reserve(100)
+        """Records that follow each other, as one fetch brought them."""
+        self.kafka.end = records[-1].offset + 1
+        self.lane.reserve(Fetched(records[0].offset, self.kafka.end, 100))
         self.lane.offer(self.rules.evaluate(records))
 
     async def kill(self) -> None:

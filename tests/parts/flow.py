@@ -9,14 +9,16 @@ from typing import Any
 
 import orjson
 
+from agents.lanes.lanes import Lanes
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Lanes, Partition
+from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside, lanes_of, writer_of
 from pipeline.action import CompiledAction
 from pipeline.connectors.s3.store import Head
 from pipeline.record import Outgoing, Record
+from tests.parts.bench import PlayedLog
 from tests.parts.waiting import turn
 
 ONE, TWO = Partition("mqtt.messages", 0), Partition("mqtt.messages", 1)
@@ -74,13 +76,10 @@ class Flow:
         attempts = Attempts(action.name)
         store: Any = PatientStore(self.sink, attempts)  # type: ignore[arg-type]
         letters = DeadLetters(self.letters, "dead", action.name, attempts)
-        self.writer = writer_of(action, Outside(store, letters, self._end))
+        self.writer = writer_of(action, Outside(store, letters, PlayedLog()))
         self.evaluated = 0
         self.lanes = Lanes(action.name, lanes_of(self.writer), bytes_max, self._count)
         self.most_held = 0
-
-    async def _end(self, partition: Partition) -> int:
-        return 0
 
     def _count(self, batch: Any) -> None:
         self.evaluated += len(batch.records)
@@ -91,7 +90,9 @@ class Flow:
                 await turn()
                 assert not self.lanes.failed.done(), self.lanes.failed.exception()
             fetched = records[at : at + size]
-            self.lanes.reserve(partition, sum(len(each.value or b"") for each in fetched))
+            self.lanes.sought({partition: fetched[0].offset})
+            size_bytes = sum(len(each.value or b"") for each in fetched)
+            assert self.lanes.reserve(partition, Fetched(fetched[0].offset, fetched[-1].offset + 1, size_bytes))
             self.lanes.offer(partition, self.lanes.rows(self.action.rules, fetched), records[-1].offset + 1)
             self.most_held = max(self.most_held, self.lanes.held_bytes)
             await turn()

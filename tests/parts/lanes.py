@@ -10,12 +10,13 @@ from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Lane, Partition
+from agents.sinks.lane import Fetched, Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import S3Store
 from pipeline.rule import RuleSet
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated, direct
+from tests.parts.bench import PlayedLog
 
 PARTITION = Partition("mqtt.messages", 0)
 
@@ -34,7 +35,8 @@ def parts(action: str) -> tuple[DeadLetters, Attempts]:
 def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: Any) -> DirectLane:
     settings = {"bucket": bucket, "key": "k/${clientid}", "content": "${n}", **parameters}
     dead_letters, attempts = parts(action)
-    writer = DirectWriter(direct(action, window=8, **settings), PatientStore(store, attempts), dead_letters)
+    kafka = PlayedLog(end=ROWS)
+    writer = DirectWriter(direct(action, window=8, **settings), PatientStore(store, attempts), dead_letters, kafka)
     return DirectLane(PARTITION, lambda: None, writer)
 
 
@@ -44,11 +46,7 @@ def aggregated_lane(
     aggregation = {"time_interval": "1h", "max_records": 7}
     action = aggregated("a", statements, bucket=bucket, key=key, aggregation=aggregation)
     dead_letters, attempts = parts("a")
-
-    async def end_offset(partition: Partition) -> int:
-        return ROWS
-
-    writer = AggregatedWriter("a", action, PatientStore(store, attempts), dead_letters, end_offset)
+    writer = AggregatedWriter("a", action, PatientStore(store, attempts), dead_letters, PlayedLog(end=ROWS))
     return AggregatedLane(PARTITION, lambda: None, writer)
 
 
@@ -65,7 +63,7 @@ async def write(lane: Lane, rows: int = ROWS, statements: dict[str, str] = STATE
     """Give the lane some rows of five clients, and let it write them all."""
     rules = RuleSet(statements, node="n")
     records = [kafka_record(offset, b"c%d" % (offset % 5), b'{"n": %d}' % offset) for offset in range(rows)]
-    lane.reserve(1000)
+    lane.reserve(Fetched(0, rows, 1000))
     lane.offer(rules.evaluate(records))
     lane.drain()
     async with asyncio.timeout(60):

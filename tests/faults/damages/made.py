@@ -19,13 +19,14 @@ from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Partition
+from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction, DirectAction
 from pipeline.connectors.s3.store import S3Store
 from pipeline.record import Record
 from tests.faults.simulation.world import Letters
 from tests.parts.actions import aggregated, direct
+from tests.parts.bench import PlayedLog
 from tests.parts.waiting import until
 
 BUCKET: Final = "lake"
@@ -95,18 +96,16 @@ async def _live(
     store: S3Store, action: AggregatedAction, partition: int, records: Sequence[Record], end: int, *, in_order: bool
 ) -> None:
     """One worker: some records, cut by cut."""
-
-    async def end_offset(_: Partition) -> int:
-        return end
-
     attempts = Attempts(action.name, cap_seconds=0.2)
     dead_letters = DeadLetters(Letters(), "dead", action.name, attempts)
-    writer = AggregatedWriter(action.name, action, PatientStore(store, attempts), dead_letters, end_offset)
+    writer = AggregatedWriter(
+        action.name, action, PatientStore(store, attempts), dead_letters, PlayedLog(end=end, topic_id="")
+    )
     lane = AggregatedLane(Partition(TOPIC, partition), lambda: None, writer)
     task = asyncio.create_task(lane.run())
     for begin in range(0, len(records), CUT_RECORDS):
         some = records[begin : begin + CUT_RECORDS]
-        lane.reserve(1000)
+        lane.reserve(Fetched(some[0].offset, some[-1].offset + 1, 1000))
         lane.offer(action.rules.evaluate(list(some)))
         await until(partial(_is_at, lane, some[-1].offset + 1, taken=True))
         lane.relieve()
@@ -129,9 +128,10 @@ async def write_direct(store: S3Store, records: Sequence[Record], **changes: str
     """One partition of the direct action, with another bucket or key."""
     action = direct_action(**changes)
     attempts = Attempts(action.name, cap_seconds=0.2)
-    writer = DirectWriter(action, PatientStore(store, attempts), DeadLetters(Letters(), "dead", action.name, attempts))
+    letters, kafka = DeadLetters(Letters(), "dead", action.name, attempts), PlayedLog(end=len(records), topic_id="")
+    writer = DirectWriter(action, PatientStore(store, attempts), letters, kafka)
     lane = DirectLane(Partition(TOPIC, 0), lambda: None, writer)
-    lane.reserve(1000)
+    lane.reserve(Fetched(records[0].offset, records[-1].offset + 1, 1000))
     lane.offer(action.rules.evaluate(list(records)))
     lane.drain()
     await lane.run()

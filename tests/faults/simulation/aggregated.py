@@ -11,6 +11,7 @@ import functools
 import itertools
 import json
 import random
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
@@ -32,7 +33,7 @@ from tests.faults import checkers
 from tests.faults.faults import Faults
 from tests.faults.simulation.bucket import Link
 from tests.faults.simulation.operator import Operator
-from tests.faults.simulation.world import BYTES_BEYOND, BYTES_SHORT, Worker, World, kafka_record
+from tests.faults.simulation.world import BYTES_BEYOND, BYTES_SHORT, Worker, WorkersKafka, World, kafka_record
 from tests.parts.actions import aggregated, configuration
 
 PLACE: Final = ("a", "mqtt.messages", 0)
@@ -42,22 +43,30 @@ REDRIVES_MAX: Final = 10
 KEYS: Final = ("${g}/x.jsonl", "${g}/${datetime.hh}${datetime.mm}/x-${partition}-${offset}.e${epoch}.jsonl", "x.jsonl")
 
 
-def make_log(seed: int, records: int = RECORDS, *, plain: bool = False, dead: float = 0.04) -> list[Record]:
+def with_holes(log: list[Record], seed: int, often: float) -> list[Record]:
+    """The log without some of its records, as compaction leaves it. The last one always stays."""
+    chance = random.Random(seed)
+    return [record for record in log[:-1] if not often or chance.random() >= often] + log[-1:]
+
+
+def make_log(
+    seed: int, records: int = RECORDS, *, plain: bool = False, dead: float = 0.04, begin: int = 0
+) -> list[Record]:
     """Records of three groups. `x` decides under which rules one is filtered; without `g` it is a dead letter.
 
-    If `plain`, each has one row at most and none is a dead letter.
+    If `plain`, each has one row at most and none is a dead letter. Their numbers begin at `begin`, their offsets at 0.
     """
     chance = random.Random(seed)
     log = []
     for offset in range(records):
         value: dict[str, Any] = {
-            "n": offset,
-            "id": f"{offset}",
+            "n": begin + offset,
+            "id": f"{begin + offset}",
             "g": chance.choice("ABC"),
             "x": chance.randrange(-1, 4),
         }
         if chance.random() < 0.1 and not plain:
-            value["second"] = f"{offset}b"
+            value["second"] = f"{begin + offset}b"
         if chance.random() < dead and not plain:
             value["x"] = 3
             del value["g"]
@@ -93,13 +102,16 @@ class AggregatedWorld(World):
         log: list[Record] | None = None,
         compression: str = "none",
     ) -> None:
-        super().__init__(seed, log or make_log(seed, dead=0.2 if faults.redrive else 0.04), faults)
+        log = log or make_log(seed, dead=0.2 if faults.redrive else 0.04)
+        super().__init__(seed, with_holes(log, seed, faults.holes), faults)
         self._lane_type = lane_type
         self._key = KEYS[seed % len(KEYS)]
         self._versions = [version(rule, self._key, compression) for rule in range(MENDED + 1)]
         self._grouped = "${g}" in self._key
-        self._produced = len(self.log)
-        self._dead_offsets = [n for n in range(self._produced) if self._grouped and "g" not in self._value(n)]
+        self._seed = seed
+        self._logs: dict[str, list[Record]] = {}  # of topics that had the name before
+        self._produced = self.log_end
+        self._dead_offsets = sorted(self._dead(self._produced))
         self._runs = itertools.count()
         self._operator: Operator | None = None
         if faults.redrive and self._dead_offsets:
@@ -108,11 +120,11 @@ class AggregatedWorld(World):
             config = configuration("a", self._versions[0].rules.statements, "sim", {"parameters": parameters})
             self._operator = Operator(config, self.letters.records, self._take_again, self._standings, self.chance)
 
-    def rules(self) -> RuleSet:
-        return self._versions[self.rule].rules
+    def rules(self, rule: int) -> RuleSet:
+        return self._versions[rule].rules
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
-        action = self._versions[self.rule]
+        action = replace(self._versions[worker.rule], revision=worker.revision)
         if self.faults.parts:
             action = replace(action, parameters=action.parameters.model_copy(update={"min_part_size": 100}))
         writer = AggregatedWriter(
@@ -120,10 +132,15 @@ class AggregatedWorld(World):
             action=action,
             store=PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
             dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a"), pipeline="sim"),
-            end_offset=self._end_offset,
+            kafka=worker.kafka,
             name_run=lambda: f"run-{next(self._runs)}",
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
+
+    def make_topic_again(self) -> list[Record]:
+        self._logs[self.topic_id] = self.log
+        seed = self._seed + 1000 * len(self._logs)
+        return with_holes(make_log(seed, begin=1000 * len(self._logs)), seed, self.faults.holes)
 
     # --- Dead letters, sent again
 
@@ -136,7 +153,7 @@ class AggregatedWorld(World):
         await super().tell()
         if self._operator is None:
             return
-        self.rule = MENDED
+        self.configurations.append(MENDED)
         for _ in range(REDRIVES_MAX):
             kept = await self._operator.redrive(killed=0.0)
             await self.heal()
@@ -147,41 +164,41 @@ class AggregatedWorld(World):
     def _standings(self) -> Standings:
         store = PatientStore(Link(self.bucket, _always()), Attempts("a", cap_seconds=5.0))  # type: ignore[arg-type]
         letters = DeadLetters(self.letters, "dead", "a", Attempts("a"))
-        return Standings(AggregatedWriter("a", self._versions[0], store, letters, self._end_offset))
+        return Standings(AggregatedWriter("a", self._versions[0], store, letters, WorkersKafka(self, _always())))
 
     def _take_again(self, sent: Outgoing) -> None:
         self.log.append(
-            kafka_record(len(self.log), sent.key, sent.value, sent.headers)._replace(timestamp=sent.timestamp_ms)
+            kafka_record(self.log_end, sent.key, sent.value, sent.headers)._replace(timestamp=sent.timestamp_ms)
         )
 
     def _value(self, offset: int) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self.log[offset].value or b"")
         return found
 
-    async def _end_offset(self, partition: Partition) -> int:
-        return self.end_offset
-
     # --- What must hold
 
-    def uncovered(self, offset: int) -> list[str]:
+    def uncovered(self, offset: int, topic_id: str) -> list[str]:
         bucket = self.bucket.contents()
+        wrong = checkers.covered(bucket, PLACE, offset, topic_id)
+        if self._logs or self.faults.retention:
+            return wrong
         written = {row["n"] for key in checkers.named_objects(bucket) for row in checkers.rows_of(bucket[key])}
         lost = self._dead(offset) - self.letters.offsets - (written if self._operator else set())
-        return [
-            *checkers.covered(bucket, PLACE, offset),
-            *(f"dead letter {each} is lost" for each in sorted(lost)),
-        ]
+        return [*wrong, *(f"dead letter {each} is lost" for each in sorted(lost))]
 
     def wrongs(self) -> list[str]:
         bucket = self.bucket.contents()
         wrong = [
             *self.found,
-            *checkers.unbroken_chain(bucket, PLACE, 0, len(self.log)),
+            *self._chains(bucket),
             *checkers.conservation(
                 bucket, "" if self._operator else "n"
             ),  # letters of one record are records with one n
             *checkers.whole_objects(bucket),
             *checkers.rows_as_ruled(bucket, self._expected, "id"),
+            *checkers.missing_is_true(bucket, self._is_deleted),
+            *checkers.absent_is_true(bucket, self._holds_none),
+            *checkers.revisions_never_fall(bucket, [self._versions[rule].digest for rule in self.configurations]),
             *self._orphans(bucket),
             *checkers.created_once(write for write in self.bucket.history if not write.key.endswith(START)),
             *(f"row of {row['g']} in {key}" for key, row in self._misplaced(bucket)),
@@ -191,23 +208,59 @@ class AggregatedWorld(World):
             wrong += checkers.bounds_kept({"held bytes": (self.most_held_bytes, BYTES_SHORT + BYTES_BEYOND)})
         return wrong
 
+    def _chains(self, bucket: dict[str, bytes]) -> list[str]:
+        """Each topic has its own, and that of the last one is whole."""
+        wrong = checkers.unbroken_chain(bucket, PLACE, self._first(bucket, self.topic_id), self.log_end, self.topic_id)
+        for before in self._logs:
+            wrong += checkers.unbroken_chain(bucket, PLACE, self._first(bucket, before), None, before)
+        return wrong
+
+    def _first(self, bucket: dict[str, bytes], topic_id: str) -> int:
+        """Where a topic's chain begins: at its start, but for what Kafka had deleted before the first worker came."""
+        if not self.faults.retention:
+            return 0
+        firsts = [cut.fields["first"] for cut in checkers.cuts(bucket) if cut.topic_id == topic_id]
+        return min(firsts, default=0)
+
+    def _is_deleted(self, cut: checkers.Cut, offset: int) -> bool:
+        """Of a topic that is gone nobody can say any more."""
+        return cut.topic_id in self._logs or offset < self.log_start
+
+    def _holds_none(self, cut: checkers.Cut, offset: int) -> bool:
+        log = self._log_of(cut.topic_id)
+        at = bisect_left(log, offset, key=lambda record: record.offset)
+        return at == len(log) or log[at].offset != offset
+
+    def _log_of(self, topic_id: str) -> list[Record]:
+        return self._logs.get(topic_id, self.log)
+
     def _orphans(self, bucket: dict[str, bytes]) -> list[str]:
+        if self._logs or self.faults.retention:
+            return []  # of records that are gone, who wrote them may have been the only one who had them
         if self.faults.zombies and self.faults.change_rule:
             return checkers.orphans_only_of_ended_epochs(bucket, PLACE, _epoch)
         return checkers.no_orphans(bucket)
 
     def _dead(self, until: int) -> set[int]:
-        return {offset for offset in self._dead_offsets if offset < until}
+        return {
+            record.offset
+            for record in self.records(0, min(until, self._produced))
+            if self._grouped and "g" not in json.loads(record.value or b"")
+        }
 
     def _expected(self, cut: checkers.Cut) -> list[str]:
         """The rows of a cut's records under the rule that the cut names."""
         rule = [each.digest for each in self._versions].index(cut.fields["version"])
+        missing = {offset for first, following in cut.fields["missing"] for offset in range(first, following)}
         ids = []
-        for offset in range(cut.fields["first"], cut.fields["next"]):
-            value, again = self._value(offset), redriven(self.log[offset])
+        for record in self._log_of(cut.topic_id):
+            if not cut.fields["first"] <= record.offset < cut.fields["next"] or record.offset in missing:
+                continue
+            value, again = json.loads(record.value or b""), redriven(record)
             of_rules = {"first": value["id"], "second": value.get("second")}
             if again is not None:
-                of_rules = {again.failure.rule: of_rules[again.failure.rule]} if self._carries(offset, again) else {}
+                rule_id = again.failure.rule
+                of_rules = {rule_id: of_rules[rule_id]} if self._carries(record.offset, again) else {}
             if value["x"] >= rule % 3 and (rule == MENDED or not self._grouped or "g" in value):
                 ids += [each for each in of_rules.values() if each is not None]
         return ids

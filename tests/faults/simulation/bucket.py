@@ -45,6 +45,7 @@ class Bucket:
     def __init__(self, chance: random.Random, faults: Faults) -> None:
         self.objects: dict[str, Stored] = {}
         self.history: list[Write] = []
+        self._writes = 0
         self.faults = faults  # as they are now: they may heal
         self.refusal: Callable[[str], ConnectorError | None] = lambda key: None  # of a write, by its key
         self._chance = chance
@@ -69,6 +70,11 @@ class Bucket:
 
     def contents(self) -> dict[str, bytes]:
         return {key: stored.body for key, stored in self.objects.items()}
+
+    def put_back(self, objects: dict[str, Stored]) -> None:
+        """Another time's objects, and no others. What is not there was never written."""
+        self.objects = dict(objects)
+        self.history = [write for write in self.history if write.key in objects]
 
     # --- The verbs
 
@@ -144,7 +150,8 @@ class Bucket:
             return None
         metadata = {name.removeprefix(METADATA_PREFIX): value for name, value in headers.items()}
         self.history.append(Write(key, body))
-        self.objects[key] = Stored(body, metadata, f"e{len(self.history)}")
+        self._writes += 1
+        self.objects[key] = Stored(body, metadata, f"e{self._writes}")
         return self.objects[key].etag
 
 

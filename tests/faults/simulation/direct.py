@@ -93,7 +93,7 @@ class DirectWorld(World):
         self.bucket.objects |= {key: Stored(body, {}, "foreign") for key, body in self._foreign.items()}
         self.bucket.refusal = refusal
 
-    def rules(self) -> RuleSet:
+    def rules(self, rule: int) -> RuleSet:
         return action().rules
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
@@ -101,6 +101,7 @@ class DirectWorld(World):
             action(),
             PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", "a", Attempts("a")),
+            worker.kafka,
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
 
@@ -109,7 +110,7 @@ class DirectWorld(World):
 
     # --- What must hold
 
-    def uncovered(self, offset: int) -> list[str]:
+    def uncovered(self, offset: int, topic_id: str) -> list[str]:
         new = {_new_key(*each) for each in self._stored if each[0].offset < offset and "trap" not in each[1]}
         dead = {each for each in self._dead if each < offset}
         return [

@@ -10,7 +10,7 @@ from typing import Any
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Partition
+from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import PROBE, Head
 from pipeline.errors import ConnectorError, RefusedError, RetryableError
@@ -20,6 +20,7 @@ from pipeline.upload.headers import METADATA_PREFIX
 from tests.faults.simulation.clock import VirtualLoop
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import direct
+from tests.parts.bench import PlayedLog
 
 
 class Store:
@@ -86,19 +87,24 @@ class Store:
 class Bench:
     """A lane of partition 0 on a store, fed with messages of some clients."""
 
-    def __init__(self, store: Store, *, window: int = 10, action: str = "d", **parameters: Any) -> None:
+    def __init__(
+        self, store: Store, *, window: int = 10, action: str = "d", kafka: PlayedLog | None = None, **parameters: Any
+    ) -> None:
         self.store = store
         self.letters = Letters()
+        self.kafka = kafka or PlayedLog()
         writer = DirectWriter(
             direct(action, window=window, **parameters),
             PatientStore(store, Attempts(action)),  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", action, Attempts(action)),
+            self.kafka,
         )
         self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
         self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)
 
     def feed(self, records: list[Record]) -> None:
-        self.lane.reserve(sum(len(each.value or b"") for each in records))
+        size_bytes = sum(len(each.value or b"") for each in records)
+        self.lane.reserve(Fetched(records[0].offset, records[-1].offset + 1, size_bytes))
         self.lane.offer(self.rules.evaluate(records))
 
     async def finish(self) -> None:

@@ -15,7 +15,7 @@ from agents.sinks.attempts import Attempts, Result
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims
 from agents.sinks.direct import DirectLane, DirectWriter, Put, RowOfRule, Seen
-from agents.sinks.lane import Partition
+from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import Suspect
 from pipeline.action import AggregatedAction
@@ -44,21 +44,21 @@ class CommitsBeforeTheLedger(AggregatedLane):
 class TakesTakenForWritten(AggregatedLane):
     """No adoption: a key that is taken counts as our object, with all our rows."""
 
-    async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[ObjectFacts, int]:
         chunk = group.chunks[0]
-        return ObjectFacts(chunk.rows, chunk.last, chunk.digest(), chunk.digest(), len(chunk.data), "e")
+        return ObjectFacts(chunk.rows, chunk.last, chunk.digest(), chunk.digest(), len(chunk.data), "e"), chunk.rows
 
 
 class WritesBesideWhatIsThere(AggregatedLane):
     """No adoption: where a key is taken, our rows go under another one."""
 
-    async def _adopt(self, bucket: str, key: str, group: Group) -> ObjectFacts:
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[ObjectFacts, int]:
         chunk = group.chunks[0]
         created = None
         while created is None:
             key = key.replace("x", "x-again", 1)
             created = await self._create(bucket, key, chunk, 0)
-        return created
+        return created, created.rows
 
 
 class _UnfencedChain(Chain):
@@ -70,9 +70,7 @@ class _UnfencedChain(Chain):
 class WritesOverTheEntry(AggregatedLane):
     """Unfenced: whoever has cut writes the entry, be it there or not."""
 
-    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
-        super().__init__(partition, on_room, writer)
-        self._chain = _UnfencedChain(writer, partition)
+    chain_type = _UnfencedChain
 
 
 class _KeyWithoutEpoch:
@@ -132,8 +130,8 @@ class EndsBeforeTheCut(AggregatedLane):
 
 
 class _MadeUpOutcomes(Outcomes):
-    def add(self, offsets: Sequence[int], outcomes: bytes) -> None:
-        super().add(offsets, outcomes.replace(bytes([FILTERED]), bytes([WRITTEN])))
+    def add(self, first: int, following: int, offsets: Sequence[int], outcomes: bytes) -> None:
+        super().add(first, following, offsets, outcomes.replace(bytes([FILTERED]), bytes([WRITTEN])))
 
 
 class CountsFilteredAsWritten(AggregatedLane):
@@ -155,9 +153,58 @@ class _ChainOfEpochs(Chain):
 class RaisesTheEpochAtEveryStop(AggregatedLane):
     """What another has written beyond an orderly stop is not met by who goes on, and written again."""
 
-    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
-        super().__init__(partition, on_room, writer)
-        self._chain = _ChainOfEpochs(writer, partition)
+    chain_type = _ChainOfEpochs
+
+
+class BelievesTheGroup(AggregatedLane):
+    """Reading begins at the committed offset, and an entry covers what lies between the chain's end and there."""
+
+    async def _resume(self) -> None:
+        await super()._resume()
+        bounds = await self._writer.kafka.bounds(self.partition)
+        if bounds.committed is not None:
+            self.reads_at(bounds.committed)
+
+    async def _append(self, fetched: Fetched, batch: RowBatch | None) -> None:
+        position = self._cut.position if self._chain_end else fetched.first
+        await super()._append(fetched._replace(first=min(fetched.first, position)), batch)
+
+
+class CallsTheMissingAbsent(AggregatedLane):
+    """What Kafka has deleted is taken for what was never there."""
+
+    async def _append(self, fetched: Fetched, batch: RowBatch | None) -> None:
+        await super()._append(fetched, batch or RowBatch([], self.version.rules.digest))
+
+
+class _ChainOfNames(Chain):
+    def __init__(self, writer: AggregatedWriter, partition: Partition, topic_id: str = "") -> None:
+        super().__init__(writer, partition, "of the name")
+
+
+class KnowsTopicsByName(AggregatedLane):
+    """A topic that was made again goes on in the ledger of the one before."""
+
+    chain_type = _ChainOfNames
+
+
+class EntersWhateverTheTopic(AggregatedLane):
+    """What was read of a topic that was made again meanwhile is entered in the ledger of the one before."""
+
+    async def _check_topic(self) -> None:
+        pass
+
+
+class _ChainWithoutRevisions(Chain):
+    async def end(self) -> ChainEnd | None:
+        found = await super().end()
+        return replace(found, revision=0) if found else None
+
+
+class TurnsBackTheRule(AggregatedLane):
+    """Whoever has an outdated configuration does not wait, and the chain goes back to its rule."""
+
+    chain_type = _ChainWithoutRevisions
 
 
 class _TakesEachLetter(Claims):
@@ -215,8 +262,8 @@ class ReplacesWhateverIsThere(DirectWriter):
 class SendsAnyKey(DirectWriter):
     """What a device has put into a key is not looked at."""
 
-    def render(self, row: Row, origin: Record, number: int, made: RowOfRule) -> Put:
-        good = super().render({**row, "name": "it"}, origin, number, made)
+    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
+        good = super().render({**row, "name": "it"}, origin, number, made, topic_id)
         return good._replace(key=self._action.key.render_text(row))
 
 

@@ -23,6 +23,19 @@ def test_every_row_is_in_one_object(seed: int) -> None:
     assert not (wrong := world.wrongs()), report(seed, "test_aggregated.py", wrong)
 
 
+@pytest.mark.parametrize("seed", seeds(600))
+def test_what_is_lost_outside_is_read_again_or_named(seed: int) -> None:
+    """Buckets put back, entries that are gone, groups that are reset, records that Kafka deletes, topics that are made again.
+
+    Each topic's ledger is one chain all the same, which accounts for each offset; what it calls missing Kafka has deleted.
+    """
+    world = AggregatedWorld(seed, Faults.drawn(seed).with_losses(seed))
+
+    tell(seed, world.tell())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_aggregated.py", wrong)
+
+
 def test_a_story_is_the_same_each_time() -> None:
     """A seed gives the same writes at the same virtual times in every run."""
     histories = []

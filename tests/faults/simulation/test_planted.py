@@ -30,6 +30,11 @@ WITHIN_SEEDS = {
     planted.WritesALetterAsOftenAsItIsSent: 40,
     planted.CountsLettersOfEveryRun: 200,
     planted.TakesItsOwnClaimForAnothers: 60,
+    planted.BelievesTheGroup: 40,
+    planted.CallsTheMissingAbsent: 40,
+    planted.KnowsTopicsByName: 40,
+    planted.EntersWhateverTheTopic: 400,
+    planted.TurnsBackTheRule: 40,
     planted.Unfenced: 20,
     planted.ReplacesWhateverIsThere: 20,
     planted.SendsAnyKey: 20,
@@ -38,10 +43,21 @@ WITHIN_SEEDS = {
     planted.CommitsWhatIsUnderWay: 20,
 }
 
+# Those that show only when something happens to the bucket, the group or the topic.
+WITH_LOSSES = {
+    planted.BelievesTheGroup,
+    planted.CallsTheMissingAbsent,
+    planted.KnowsTopicsByName,
+    planted.EntersWhateverTheTopic,
+    planted.TurnsBackTheRule,
+}
 
-def wrongs(seed: int, bug: type[Any] | None, direct: bool) -> list[str]:
+
+def wrongs(seed: int, bug: type[Any] | None, direct: bool, losses: bool) -> list[str]:
     """The findings in the story of a seed, with the bug or without."""
     faults = Faults.drawn(seed)
+    if losses:
+        faults = faults.with_losses(seed)
     if not direct:
         aggregated = AggregatedWorld(seed, faults, bug or AggregatedLane)
         tell(seed, aggregated.tell())
@@ -56,9 +72,9 @@ def wrongs(seed: int, bug: type[Any] | None, direct: bool) -> list[str]:
 def test_a_planted_bug_is_found(bug: type[Any]) -> None:
     """The bug is found within its number of seeds, and the same seed without it has no finding."""
     direct = not issubclass(bug, AggregatedLane)
-    seeds = range(WITHIN_SEEDS[bug])
+    seeds, losses = range(WITHIN_SEEDS[bug]), bug in WITH_LOSSES
 
-    found = next((seed for seed in seeds if wrongs(seed, bug, direct)), None)
+    found = next((seed for seed in seeds if wrongs(seed, bug, direct, losses)), None)
 
     assert found is not None, f"{bug.__name__} passes {len(seeds)} seeds"
-    assert wrongs(found, None, direct) == []
+    assert wrongs(found, None, direct, losses) == []

@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from agents.sinks.lane import Lane, Lanes, Partition
-from pipeline.errors import FenceLostError, LaneError, RetryableError
+from agents.lanes.lanes import Lanes
+from agents.sinks.lane import Fetched, Lane, Partition
+from pipeline.errors import FenceLostError, ForeignObjectError, LaneError, RetryableError, TopicReplacedError
 from pipeline.record import Outgoing, Record
 from pipeline.rule import RuleSet
+from pipeline.upload import ledger
+from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM, Faults
-from tests.faults.simulation.bucket import Bucket, Link
+from tests.faults.simulation.bucket import Bucket, Link, Stored
 from tests.faults.simulation.clock import jump_wall_clock
 
 PARTITION: Final = Partition("mqtt.messages", 0)
@@ -71,30 +75,47 @@ class World(ABC):
         self.chance = random.Random(seed)
         self.faults = faults
         self.log = with_jumps(log, self.chance, faults.jump_clock)
+        self.log_start = 0
+        self.topic_id = "topic-0"
         self.bucket = Bucket(self.chance, faults)
         self.letters = Letters(self.chance, faults.refuse_letter)
-        self.committed = 0
-        self.rule = 0  # number of the rule that workers are started with
+        self.committed: int | None = None
+        self.committed_id = ""
+        self.configurations = [0]  # by revision, the number of the rule that workers are started with
         self.rules_max = 3
         self.found: list[str] = []  # what was wrong on the way
         self.most_held_bytes = 0
         self.workers: list[Worker] = []
         self.owner: Worker | None = None
         self._read_at_once = False
+        self._all_there = False
+        self._snapshots: list[dict[str, Stored]] = []
+
+    @property
+    def passing(self) -> tuple[type[Exception], ...]:
+        """With what a lane may end, since its action then starts afresh and goes on."""
+        if self.faults.retention or self.faults.replace_topic:
+            # Whoever has rows that are gone, or of the topic before, may meet objects without them, or with others.
+            return FenceLostError, TopicReplacedError, ForeignObjectError
+        return (FenceLostError,)
 
     # --- What the kinds of upload differ in
 
     @abstractmethod
-    def rules(self) -> RuleSet:
-        """What the rule agent of a worker that starts now evaluates."""
+    def rules(self, rule: int) -> RuleSet:
+        """What the rule agent of a worker with this rule evaluates."""
 
     @abstractmethod
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
         """What makes the lanes of a worker that starts now."""
 
     @abstractmethod
-    def uncovered(self, offset: int) -> list[str]:
-        """What must be durable before `offset` is committed, and is not."""
+    def uncovered(self, offset: int, topic_id: str) -> list[str]:
+        """What must be durable before `offset` of this topic is committed, and is not."""
+
+    def make_topic_again(self) -> list[Record]:
+        """The records of another topic of the same name."""
+        raise NotImplementedError
 
     @abstractmethod
     async def operate(self) -> None:
@@ -107,19 +128,29 @@ class World(ABC):
     # --- Kafka
 
     @property
+    def log_end(self) -> int:
+        """The end of the log when all records are there."""
+        return self.log[-1].offset + 1
+
+    @property
     def end_offset(self) -> int:
         """Records arrive all the time, until the story's end."""
-        if self._read_at_once:
-            return len(self.log)
+        if self._read_at_once or self._all_there:
+            return self.log_end
         arrived = asyncio.get_running_loop().time() / (STEPS * STEP_SECONDS / 2)
-        return min(len(self.log), 5 + int(len(self.log) * arrived))
+        return max(self.log_start, min(self.log_end, 5 + int(self.log_end * arrived)))
 
-    def commit(self, worker: Worker, offset: int | None) -> None:
+    def records(self, first: int, following: int) -> Sequence[Record]:
+        """Those of the offsets from `first` up to `following`."""
+        begin, end = (bisect_left(self.log, at, key=lambda record: record.offset) for at in (first, following))
+        return self.log[begin:end]
+
+    def commit(self, worker: Worker, offset: int | None, topic_id: str) -> None:
         """As the group's coordinator does it: only from the partition's owner."""
         if offset is None or worker is not self.owner or offset == self.committed:
             return
-        self.found += self.uncovered(offset)
-        self.committed = offset
+        self.found += self.uncovered(offset, topic_id)
+        self.committed, self.committed_id = offset, topic_id
 
     # --- The story
 
@@ -129,8 +160,9 @@ class World(ABC):
         for _ in range(STEPS):
             if not self.workers or chance.random() < faults.replace:
                 await self._start()
+            await self._losses()
             if chance.random() < faults.change_rule:
-                self.rule = chance.randrange(self.rules_max)
+                self.configurations.append(chance.randrange(self.rules_max))
             if chance.random() < faults.jump_clock:
                 jump_wall_clock(chance.uniform(-86_400, 86_400))
             for strikes, what in self._misfortunes():
@@ -157,13 +189,40 @@ class World(ABC):
             (faults.kill, lambda worker: worker.task.cancel()),
         ]
 
+    async def _losses(self) -> None:
+        """What happens to the group, the bucket and the topic."""
+        faults, chance = self.faults, self.chance
+        if faults.restore:
+            self._snapshots.append(dict(self.bucket.objects))
+        if faults.reset_group and chance.random() < faults.reset_group:
+            self.committed, self.committed_id = chance.randint(self.log_start, self.end_offset), ""
+        if faults.retention and chance.random() < faults.retention:
+            self.log_start = chance.randint(self.log_start, min(self.end_offset, self.log_start + 30))
+        if faults.replace_topic and chance.random() < faults.replace_topic:
+            self.log, self.log_start = self.make_topic_again(), 0
+            self.topic_id = f"topic-{int(self.topic_id.removeprefix('topic-')) + 1}"
+            self._all_there = chance.random() < 0.5  # it may be as long as the one before, when somebody looks
+            if chance.random() < 0.5:
+                self.committed = None
+        if faults.restore and chance.random() < faults.restore:
+            await self._kill_all()
+            self.bucket.put_back(chance.choice(self._snapshots))
+        if faults.expire and chance.random() < faults.expire:
+            await self._kill_all()
+            entries = sorted(key for key in self.bucket.objects if is_entry(key))
+            self.bucket.put_back({key: each for key, each in self.bucket.objects.items() if key not in entries[-1:]})
+
+    async def _kill_all(self) -> None:
+        """All workers die, and what they had sent arrives."""
+        for before in self.workers:
+            before.task.cancel()
+        await asyncio.gather(*(each.task for each in self.workers), return_exceptions=True)
+        self._bury()
+        await self.bucket.settle()
+
     async def _start(self) -> Worker:
         if not self.faults.zombies:
-            for before in self.workers:
-                before.task.cancel()
-            await asyncio.gather(*(each.task for each in self.workers), return_exceptions=True)
-            self._bury()
-            await self.bucket.settle()
+            await self._kill_all()
         worker = Worker(self)
         self.owner = worker
         self.workers.append(worker)
@@ -178,9 +237,10 @@ class World(ABC):
             error = worker.task.exception()
             while isinstance(error, BaseExceptionGroup):
                 error = error.exceptions[0]
-            if isinstance(error, LaneError) and not isinstance(error, FenceLostError):
+            passing = isinstance(error, self.passing)
+            if isinstance(error, LaneError) and not passing:
                 self.found.append(f"the lane gave up: {error}")
-            elif error and not isinstance(error, FenceLostError):
+            elif error and not passing:
                 raise error
 
     async def _finish(self) -> None:
@@ -192,9 +252,9 @@ class World(ABC):
             worker.stopping.set()
             await asyncio.wait({worker.task})
             self._bury()
-            if self.committed == len(self.log):
+            if self.committed == self.log_end and self.committed_id == self.topic_id:
                 return
-        self.found.append(f"lag stays: committed {self.committed} of {len(self.log)}")
+        self.found.append(f"lag stays: committed {self.committed} of {self.log_end}")
 
     async def heal(self) -> None:
         """Whoever starts from now on works without faults, until everything is committed."""
@@ -216,8 +276,13 @@ class Worker:
         self.thawed.set()
         self.stopping = asyncio.Event()
         self.link = Link(world.bucket, self.thawed)
+        self.kafka = WorkersKafka(world, self.thawed)
         self._world = world
-        self._rules = world.rules()
+        self.revision = len(world.configurations) - 1
+        if self.revision and not world._read_at_once and world.chance.random() < world.faults.outdated:
+            self.revision -= 1
+        self.rule = world.configurations[self.revision]
+        self._rules = world.rules(self.rule)
         self._finishes = world._read_at_once
         self._bytes_max = BYTES_SHORT if world.faults.memory_short else BYTES_AMPLE
         self.task = asyncio.create_task(self._live())
@@ -229,7 +294,7 @@ class Worker:
         lane = lanes.lane(PARTITION)
         assert lane is not None
         drain_until = None
-        at = world.committed
+        at = world.committed or 0
         try:
             while not lane.drained.is_set():
                 await asyncio.wait({lanes.failed}, timeout=world.chance.random() * (1.0 if self._finishes else 4.0))
@@ -237,30 +302,65 @@ class Worker:
                     lanes.failed.result()
                 await self.thawed.wait()
                 at = self._fetch(lanes, lane, at)
+                if world.faults.replace_topic and world.chance.random() < 0.1:
+                    lanes.replaced(PARTITION.topic, world.topic_id)
                 if world.chance.random() < world.faults.relieve:
                     lane.relieve()
                 if world.chance.random() < world.faults.commit:
-                    world.commit(self, lanes.durable(PARTITION))
-                if self.stopping.is_set() and (at == len(world.log) or not self._finishes):
+                    world.commit(self, lanes.durable(PARTITION), lanes.topic_id(PARTITION))
+                if self.stopping.is_set() and (at == world.log_end or not self._finishes):
                     lane.drain()
                     now = asyncio.get_running_loop().time()
                     drain_until = drain_until or now + DRAIN_SECONDS
                     if now > drain_until and not self._finishes:
                         return
-            world.commit(self, lanes.durable(PARTITION))
+            world.commit(self, lanes.durable(PARTITION), lanes.topic_id(PARTITION))
         finally:
             await lanes.close()
 
     def _fetch(self, lanes: Lanes, lane: Lane, at: int) -> int:
+        """As the transport does it: seek where the lane says, read on, or from the log's start if Kafka does not have that."""
         world = self._world
-        records = world.log[at : min(world.end_offset, at + world.chance.randint(1, BATCH_RECORDS_MAX))]
-        if not records or not lanes.has_room(PARTITION):
+        seeks = lanes.seeks()
+        at = seeks.get(PARTITION, at)
+        lanes.sought(seeks)
+        if not world.log_start <= at <= world.end_offset:
+            at = world.log_start
+        following = min(world.end_offset, at + world.chance.randint(1, BATCH_RECORDS_MAX))
+        if following == at or not lanes.has_room(PARTITION):
             return at
-        lanes.reserve(PARTITION, sum(len(each.value or b"") for each in records))
-        lanes.offer(PARTITION, lanes.rows(self._rules, records), world.end_offset)
+        records = world.records(at, following)
+        if lanes.reserve(PARTITION, Fetched(at, following, sum(len(each.value or b"") for each in records))):
+            lanes.offer(PARTITION, lanes.rows(self._rules, records), world.end_offset)
         if not lane.must_read:
             world.most_held_bytes = max(world.most_held_bytes, lane.held_bytes)
-        return at + len(records)
+        return following
+
+
+class WorkersKafka:
+    """A process's way to Kafka. While the process is frozen, it sees no answer."""
+
+    def __init__(self, world: World, thawed: asyncio.Event) -> None:
+        self._world = world
+        self._thawed = thawed
+
+    async def bounds(self, partition: Partition) -> LogBounds:
+        await self._answer()
+        world = self._world
+        return LogBounds(world.topic_id, world.log_start, world.end_offset, world.committed, world.committed_id)
+
+    async def topic_id(self, topic: str) -> str:
+        await self._answer()
+        return self._world.topic_id
+
+    async def _answer(self) -> None:
+        await asyncio.sleep(self._world.chance.random() * 0.1)
+        await self._thawed.wait()
+
+
+def is_entry(key: str) -> bool:
+    """Whether a key is that of a ledger's entry."""
+    return ledger.place_of(key) is not None and not key.endswith(ledger.START)
 
 
 def with_jumps(log: Sequence[Record], chance: random.Random, often: float) -> list[Record]:

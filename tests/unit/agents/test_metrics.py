@@ -12,13 +12,14 @@ from agents import metrics
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
+from agents.sinks.lane import Fetched
 from agents.sinks.patient_store import PatientStore
 from pipeline.rule import RuleSet
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import direct
-from tests.parts.bench import PARTITION, Bench, bucket, record, told
+from tests.parts.bench import PARTITION, Bench, PlayedLog, bucket, record, told
 from tests.parts.records import message
 
 
@@ -69,16 +70,13 @@ def test_a_direct_upload_is_counted() -> None:
         name = "metered"
         attempts = Attempts(name)
         letters = DeadLetters(Letters(), "dead", name, attempts)
-        lane = DirectLane(
-            PARTITION,
-            lambda: None,
-            DirectWriter(direct(name, key="${clientid}/${n}", content="${n}"), PatientStore(store, attempts), letters),
-        )  # type: ignore[arg-type]
+        action, patient = direct(name, key="${clientid}/${n}", content="${n}"), PatientStore(store, attempts)  # type: ignore[arg-type]
+        lane = DirectLane(PARTITION, lambda: None, DirectWriter(action, patient, letters, PlayedLog(end=5)))
         records = [
             kafka_record(n, b"c%d" % n, b'{"n": %d}' % n, [("topic", b"t/1"), ("clientid", b"c%d" % n)])
             for n in range(5)
         ]
-        lane.reserve(1)
+        lane.reserve(Fetched(0, 5, 1))
         lane.offer(rules.evaluate(records))
         lane.drain()
         running = asyncio.create_task(lane.run())

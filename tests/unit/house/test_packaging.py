@@ -26,6 +26,7 @@ PRIVATE_NAMES = {
     "_sock_close": "paho-mqtt",
     "_ssl": "paho-mqtt",
     "_check_crcs": "aiokafka",
+    "_coordinator": "aiokafka",
     "_isolation_level": "aiokafka",
     "_records_iterator": "aiokafka",
     "_topic_partition": "aiokafka",
@@ -33,10 +34,10 @@ PRIVATE_NAMES = {
     "_update_position": "aiokafka",
     "_commit_offsets": "faust-streaming",
     "_committed_offset": "faust-streaming",
+    "_ensure_consumer": "faust-streaming",
     "_get_active_partitions": "faust-streaming",
     "_getmany": "faust-streaming",
     "_on_agent_error": "faust-streaming",
-    "_read_offset": "faust-streaming",
 }
 PUBLIC_ALL_THE_SAME = {"_asdict", "_replace", "_make", "_fields", "_exit"}  # of NamedTuple and os
 

@@ -16,6 +16,7 @@ LIMITS = RollLimits(rows_max=3, bytes_max=1 << 20)
 CALLS = {
     CutEvent.RESUMED: lambda cut: cut.resumed(0, LIMITS),
     CutEvent.ROWS: lambda cut: cut.rows({}, [], b"", 0),
+    CutEvent.GONE: lambda cut: cut.gone(0),
     CutEvent.DUE: Cut.due,
     CutEvent.SHORTER: Cut.shorter,
     CutEvent.LONGER: Cut.longer,
@@ -150,7 +151,7 @@ def test_wherever_objects_end_each_row_is_in_one_entry(names: list[str], data: s
     """Objects of another writer may end anywhere: entries follow each other without gap, and no row is lost or there twice."""
     cut, chain, rows, records = reading(), ChainEnd(0, 0, "v"), 0, 0
     take(cut, *names)
-    while cut.outcomes.records:
+    while not cut.outcomes.empty:
         cut.due()
         while groups := cut.to_store:
             chunk = groups[0].chunks[0]

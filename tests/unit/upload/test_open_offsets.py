@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.upload.ledger import Missing
 from pipeline.upload.open_offsets import OpenOffsets
 from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN, Outcomes
 
@@ -64,12 +65,29 @@ def test_durable_never_passes_open_work(numbers: list[int], chance: object) -> N
 def test_tally_counts_up_to_any_offset() -> None:
     """Outcomes are counted up to any offset, because a cut may end in the middle of a batch."""
     tally = Outcomes()
-    tally.add(range(10, 14), bytes([WRITTEN, FILTERED, DEAD, WRITTEN]))
-    tally.add([20, 25], bytes([FILTERED, WRITTEN]))
+    tally.add(10, 14, range(10, 14), bytes([WRITTEN, FILTERED, DEAD, WRITTEN]))
+    tally.add(14, 30, [20, 25], bytes([FILTERED, WRITTEN]))
 
-    assert tally.counts(13) == (3, 1, 1, 1)
-    assert tally.counts(26) == (6, 2, 3, 1)
+    assert tally.counts(13) == (3, 1, 1, 1, 0, ())
+    assert tally.counts(26) == (6, 2, 3, 1, 10, ())
 
     tally.drop(13)
 
-    assert tally.counts(21) == (2, 1, 1, 0)
+    assert tally.counts(21) == (2, 1, 1, 0, 6, ())
+
+
+def test_what_is_gone_is_told_apart_from_what_is_not_there() -> None:
+    """And a cut may end before it, or after it; what a batch shows at its end holds no record either."""
+    tally = Outcomes()
+    tally.add(0, 4, [1], bytes([WRITTEN]))
+    tally.gone(Missing(4, 9))
+    tally.add(9, 12, [], b"")
+
+    assert tally.counts(2) == (1, 0, 1, 0, 1, ())
+    assert tally.counts(12) == (1, 0, 1, 0, 6, (Missing(4, 9),))
+    assert tally.any_missing
+
+    tally.drop(9)
+
+    assert tally.counts(12) == (0, 0, 0, 0, 3, ())
+    assert (tally.empty, tally.any_missing) == (False, False)

@@ -122,7 +122,7 @@ def _spoil_an_entry(bucket: Damaged) -> None:
 
 
 def _lose_the_beginning(bucket: Damaged) -> None:
-    del bucket.objects["_tidegate/a/mqtt.messages/-/0/start.json"]
+    del bucket.objects["_tidegate/a/mqtt.messages/topic-0/0/start.json"]
 
 
 def _lose_an_object(bucket: Damaged) -> None:

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from agents.sinks.aggregated import all_of
+from agents.lanes.side_by_side import all_of
 from pipeline.errors import ForeignObjectError, RefusedError, RetryableError
 from pipeline.record import Outgoing
 from tests.faults import checkers

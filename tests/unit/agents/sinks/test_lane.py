@@ -7,8 +7,9 @@ import contextlib
 
 import pytest
 
+from agents.lanes.lanes import Lanes
 from agents.sinks import lane as lanes_module
-from agents.sinks.lane import Lane, Lanes, Partition
+from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import LaneError
 from pipeline.rule import RowBatch
 from tests.parts.records import message
@@ -41,7 +42,7 @@ class Keeping(Lane):
 
     async def run(self) -> None:
         self.ready = True
-        self._on_room()
+        self.reads_at(0)
         while True:
             try:
                 await self.let.wait()
@@ -55,7 +56,7 @@ class Keeping(Lane):
             if taken is None:
                 self.drained.set()
                 return
-            self._release(taken[1])
+            self._release(taken.fetched.size_bytes)
 
 
 def batch(offset: int) -> RowBatch:
@@ -66,6 +67,7 @@ async def opened(bytes_max: int = 1000) -> tuple[Lanes, Keeping, Keeping]:
     lanes = Lanes("a", Keeping, bytes_max)
     lanes.assign([ONE, TWO])
     await asyncio.sleep(0)
+    lanes.sought(lanes.seeks())
     return lanes, lanes.lane(ONE), lanes.lane(TWO)  # type: ignore[return-value]
 
 
@@ -73,7 +75,7 @@ async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
     """Backpressure stops only the partition of a full lane."""
     lanes, one, _ = await opened(bytes_max=1 << 30)
     for offset in range(lanes_module.QUEUED_BATCHES_MAX):
-        lanes.reserve(ONE, 1)
+        lanes.reserve(ONE, Fetched(offset, offset + 1, 1))
         lanes.offer(ONE, batch(offset), 100)
 
     assert (lanes.has_room(ONE), lanes.has_room(TWO)) == (False, True)
@@ -90,7 +92,7 @@ async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
 async def test_at_the_limit_nothing_is_fetched_and_the_largest_writes_early() -> None:
     """At the limit of the action nothing is fetched, and the lane with the most rows writes early."""
     lanes, one, two = await opened(bytes_max=100)
-    lanes.reserve(ONE, 60)
+    lanes.reserve(ONE, Fetched(0, 1, 60))
     two.rows_bytes = 50
 
     assert (lanes.has_room(ONE), lanes.has_room(TWO)) == (False, False)
@@ -101,11 +103,11 @@ async def test_at_the_limit_nothing_is_fetched_and_the_largest_writes_early() ->
 async def test_what_waits_leaves_a_part_of_the_limit_to_its_rows() -> None:
     """Records without room for the rows that are made of them would wait for ever."""
     lanes, one, two = await opened(bytes_max=100)
-    lanes.reserve(ONE, 80)
+    lanes.reserve(ONE, Fetched(0, 1, 80))
 
     assert (lanes.has_room(TWO), lanes.have_room_for_rows()) == (False, True)
 
-    lanes.reserve(TWO, 40)
+    lanes.reserve(TWO, Fetched(0, 1, 40))
     assert lanes.have_room_for_rows()
 
     two.rows_bytes = 25
@@ -117,7 +119,7 @@ async def test_what_waits_leaves_a_part_of_the_limit_to_its_rows() -> None:
 async def test_a_lane_that_must_read_to_finish_a_cut_has_room_beyond_the_limit() -> None:
     """A lane that needs records to finish a cut may exceed the limit, or the cut would never end."""
     lanes, one, _ = await opened(bytes_max=100)
-    lanes.reserve(TWO, 200)
+    lanes.reserve(TWO, Fetched(0, 1, 200))
     one.reads_on = True
 
     assert lanes.has_room(ONE)
@@ -127,7 +129,7 @@ async def test_a_lane_that_must_read_to_finish_a_cut_has_room_beyond_the_limit()
 async def test_drain_waits_for_batches_that_are_still_on_their_way() -> None:
     """A drain waits for fetched batches that have not reached the lane."""
     lanes, one, two = await opened()
-    lanes.reserve(ONE, 5)
+    lanes.reserve(ONE, Fetched(0, 1, 5))
     one.let.set()
     two.let.set()
     draining = asyncio.create_task(lanes.drain(1.0))
@@ -174,7 +176,7 @@ async def test_rows_of_a_lost_partition_are_dropped() -> None:
 async def test_lag_is_what_is_not_settled() -> None:
     """The lag counts from the settled offset to the last known end of the partition."""
     lanes, one, _ = await opened()
-    lanes.reserve(ONE, 5)
+    lanes.reserve(ONE, Fetched(0, 1, 5))
     lanes.offer(ONE, batch(1), 12)
     one.durable = 7
 

@@ -13,15 +13,17 @@ from collections.abc import Mapping
 
 import pytest
 
+from agents.lanes.lanes import Lanes
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Lanes, Partition
+from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.upload.buffer import Buffer, RollLimits
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated
+from tests.parts.bench import PlayedLog
 
 GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "30000"))
 BOUND_BYTES = 8 << 20
@@ -79,11 +81,8 @@ async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> Non
     action = aggregated("memory", statements, **settings)
     sink, attempts = Sink(), Attempts("memory")
 
-    async def end_offset(partition: Partition) -> int:
-        return GROUPS
-
     letters = DeadLetters(Letters(), "dead", "memory", attempts)
-    writer = AggregatedWriter("memory", action, PatientStore(sink, attempts), letters, end_offset)  # type: ignore[arg-type]
+    writer = AggregatedWriter("memory", action, PatientStore(sink, attempts), letters, PlayedLog(end=GROUPS))  # type: ignore[arg-type]
     partition = Partition("mqtt.messages", 0)
     lanes = Lanes("memory", lambda tp, on_room: AggregatedLane(tp, on_room, writer), BOUND_BYTES)
     lanes.assign([partition])
@@ -98,7 +97,8 @@ async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> Non
             kafka_record(offset, b"client-%07d" % offset, b'{"n": %d}' % offset)
             for offset in range(first, first + BATCH)
         ]
-        lanes.reserve(partition, 100 * BATCH)
+        lanes.sought({partition: first})
+        assert lanes.reserve(partition, Fetched(first, first + BATCH, 100 * BATCH))
         lanes.offer(partition, action.rules.evaluate(records), first + BATCH)
         held = max(held, lanes.held_bytes)
         del records

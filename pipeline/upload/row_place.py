@@ -1,0 +1,49 @@
+"""Where a row of direct upload came from, as its object's metadata says it: what the fence compares. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from pipeline.upload.headers import METADATA_PREFIX
+from pipeline.upload.ledger import topic_id_of, topic_id_text
+
+PLACE: Final = "tidegate-place"
+TOPIC_ID: Final = "tidegate-topic-id"
+
+
+class RowPlace(NamedTuple):
+    """Where a row came from: of two rows of one partition, the later one is the greater."""
+
+    topic: str
+    partition: int
+    offset: int
+    number: int  # of the row among those of its record
+    topic_id: str  # Kafka's; empty where the broker has none
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """As an object carries it."""
+        place = f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
+        return {METADATA_PREFIX + PLACE: place, METADATA_PREFIX + TOPIC_ID: topic_id_text(self.topic_id)}
+
+    def is_settled_by(self, other: RowPlace | None) -> bool:
+        """Whether an object of `other` leaves nothing to write for this row. One of another topic of the name never does."""
+        if (
+            other is None
+            or self[:2] != other[:2]
+            or (self.topic_id and other.topic_id and self.topic_id != other.topic_id)
+        ):
+            return False
+        return (self.offset, self.number) <= (other.offset, other.number)
+
+
+def place_of(metadata: Mapping[str, str]) -> RowPlace | None:
+    """The place of the row that an object was made of; None if the object is not one of ours."""
+    topic, _, rest = metadata.get(PLACE, "").rpartition("/")
+    topic, _, partition = topic.rpartition("/")
+    offset, _, number = rest.partition(".")
+    try:
+        return RowPlace(topic, int(partition), int(offset), int(number), topic_id_of(metadata.get(TOPIC_ID, "")))
+    except ValueError:
+        return None
