@@ -46,6 +46,7 @@ def test_a_spoilt_entry_stops_its_lane_until_it_is_mended() -> None:
         good = store.objects[bucket, key]
         store.place(bucket, key, SPOILT, {})
         bench = Bench(store, key="x/${partition}.jsonl")
+        bench.kafka.end = 10
         await asyncio.sleep(2.5 * AGAIN_SECONDS)
         assert (bench.lane.ready, bench.task.done(), key in bench.lane.stopped) == (False, False, True)
         store.objects[bucket, key] = good
