@@ -7,6 +7,7 @@ Nothing here is an error: each case has its use. `tidegate check` says it with t
     one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
     one key for two actions     each finds the other's objects under its keys
     a clientid nobody knows     a subscriber to a broker is not told who published
+    a name nobody proves        `%c` in the topics of a listener protects nothing while any device may claim any clientid
 """
 
 from __future__ import annotations
@@ -57,7 +58,13 @@ def warnings(config: Config) -> list[Problem]:
             found += _collides(name, action.parameters, rules)
         else:
             found += _meets_others(config, name, action.parameters)
-    return [*found, *_shared(config)]
+    return [*found, *_shared(config), *_unproven_names(config)]
+
+
+def _unproven_names(config: Config) -> Iterator[Problem]:
+    for name, listener in config.sources.listener.items():
+        if listener.unproven:
+            yield Problem(("sources", "listener", name, "topics"), listener.unproven)
 
 
 def _at(action: str, setting: str = "key") -> tuple[str | int, ...]:

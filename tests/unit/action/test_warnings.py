@@ -223,3 +223,33 @@ def test_topic_filters_that_can_match_one_topic(one: str, other: str, expected: 
     assert may_meet(one, other) is may_meet(other, one) is expected
     if not set("+#") & set(other):
         assert matches(one, other) is expected
+
+
+@pytest.mark.parametrize(
+    ("listener", "said"),
+    [
+        ({"topics": ["devices/%c/#"], "authentication": "none"}, "authentication: none"),
+        ({"topics": ["devices/%u/#"], "authentication": "none"}, "authentication: none"),
+        (
+            {"topics": ["devices/%c/#"], "authentication": "password", "password_file": "p"},
+            "without clientid_is_username",
+        ),
+        (
+            {
+                "topics": ["devices/%c/#"],
+                "authentication": "password",
+                "password_file": "p",
+                "clientid_is_username": True,
+            },
+            None,
+        ),
+        ({"topics": ["devices/%u/#"], "authentication": "password", "password_file": "p"}, None),
+        ({"topics": ["devices/#"], "authentication": "none"}, None),
+    ],
+)
+def test_a_name_in_topics_that_any_device_may_claim_is_told(listener: dict[str, Any], said: str | None) -> None:
+    """`%c` and `%u` look as if they kept devices apart; without a proof of the name they do not."""
+    found = told(aggregated(), sources={"listener": {"door": listener}})
+
+    assert [path for path, _ in found] == (["sources.listener.door.topics"] if said else [])
+    assert all(said in message for _, message in found if said)
