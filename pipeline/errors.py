@@ -223,7 +223,7 @@ class BeyondLogError(LaneError, code="CONFLICT"):
 
 
 class TopicReplacedError(LaneError, code="CONFLICT", fault="outside", retry=True):
-    """The topic that a lane reads was deleted and made again: its action starts afresh, and reads the new one."""
+    """The topic that a lane reads was replaced by a new one of its name: the action starts again and reads that one."""
 
 
 # --- What is our own fault

@@ -24,8 +24,16 @@ _FORMS: Final = (
     (re.compile(r"(?i)(authorization['\"]?\s*[:=]\s*['\"]?)(?:b['\"])?[^\r\n'\"]+"), rf"\1{REDACTED}"),
     (
         re.compile(
-            r"(?i)((?:x-amz-security-token|x-amz-signature|session_?token|signature|secret_?(?:access_?)?key|sasl\.password"
-            r"|client_?secret|passw(?:or)?d)(?:['\"]?\s*[:=>]\s*(?:b?['\"])?))[^\s'\"&<>,;}]+"
+            r"(?i)((?:x-amz-security-token|x-amz-signature|session_?token|signature)(?:['\"]?\s*[:=>]\s*(?:b?['\"])?))"
+            r"[^\s'\"&<>,;}]+"
+        ),
+        rf"\1{REDACTED}",
+    ),
+    (
+        # A setting, a colon and a space begin our own messages about that setting.
+        re.compile(
+            r"(?i)((?:secret_?(?:access_?)?key|sasl\.password|client_?secret|passw(?:or)?d)"
+            r"(?:['\"]?\s*(?:[=>]\s*|:(?!\s)|:\s*(?=b?['\"]))(?:b?['\"])?))[^\s'\"&<>,;}]+"
         ),
         rf"\1{REDACTED}",
     ),

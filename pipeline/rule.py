@@ -22,12 +22,12 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from pipeline import record as fields
-from pipeline.circuits import Circuits
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, of_letter, row_of
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.functions.registry import grown
+from pipeline.sql.runtime.circuits import Circuits
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
 from pipeline.sql.runtime.sandbox import Sandbox
 from pipeline.sql.runtime.schemas import SchemaText, build

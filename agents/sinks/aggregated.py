@@ -34,11 +34,11 @@ from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
 from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
 from pipeline.action import AggregatedAction
-from pipeline.circuits import Circuits
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
 from pipeline.log import get_logger
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
+from pipeline.sql.runtime.circuits import Circuits
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
 from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions

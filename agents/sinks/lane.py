@@ -17,9 +17,9 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from agents.sinks.pieces import Pace, RulesThread
-from pipeline.circuits import Circuits
 from pipeline.errors import TopicReplacedError
 from pipeline.rule import RowBatch, RuleSet
+from pipeline.sql.runtime.circuits import Circuits
 
 # Batches of one partition that wait while the lane writes: enough to keep it busy, few enough to drop without regret.
 QUEUED_BATCHES_MAX: Final = 8

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from pipeline.circuits import WINDOW_MS, Circuits
 from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.rule import RowBatch, RuleSet
+from pipeline.sql.runtime.circuits import WINDOW_MS, Circuits
 
 PIECE_BYTES_MAX: Final = 1 << 20
 PIECE_RECORDS_MAX: Final = 10_000

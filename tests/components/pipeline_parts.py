@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from pipeline.demo.process import Server
@@ -25,6 +25,12 @@ from tests.parts.part import KafkaPart, S3Part
 from tests.parts.waiting import patient, wait_until
 
 Offsets = dict[int, int]
+# What a broker says that has just been started.
+_NO_COORDINATOR = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 
 
 def message(clientid: str, payload: bytes, *, topic: str = "", at_ms: int = 0, **facts: Any) -> Outgoing:
@@ -136,8 +142,17 @@ class Pipeline:
         """
         asked = [TopicPartition(self.topic, number) for number in range(self.partitions)]
         asking = Consumer({**self._servers, "group.id": f"{self.name}.{action}"})
+
+        def told() -> list[TopicPartition]:
+            try:
+                return list(asking.committed(asked, timeout=patient(20)))
+            except KafkaException as error:
+                if error.args[0].code() not in _NO_COORDINATOR:
+                    raise
+                return []
+
         try:
-            found = asking.committed(asked, timeout=patient(20))
+            found = wait_until(told, 20, lambda: "the group has no coordinator")
         finally:
             asking.close()
         return {each.partition: each.offset for each in found if each.offset >= 0}

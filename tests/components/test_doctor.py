@@ -240,8 +240,8 @@ def test_sources_that_others_connect_to_are_skipped_with_the_reason(tmp_path: Pa
 
     status, found = examine(tmp_path, pipeline(None, sources=sources))
 
-    assert "EMQX connects to us" in found["exhook:emqx"]["found"]
-    assert "devices connect to us" in found["listener:devices"]["found"]
+    assert "EMQX connects to the ingress" in found["exhook:emqx"]["found"]
+    assert "devices connect to the ingress" in found["listener:devices"]["found"]
     assert (found["exhook:emqx"]["state"], found["listener:devices"]["state"]) == ("skipped", "skipped")
     assert (status, found["kafka connection"]["state"]) == (1, "bad")
     assert "kafka.bootstrap_servers" in found["kafka connection"]["advice"]

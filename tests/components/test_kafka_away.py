@@ -80,7 +80,7 @@ def test_the_doctor_says_it_as_a_check(config: Path) -> None:
     assert err == ""
     assert len(bad) == 1
     assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in bad[0]
-    assert "s3:raw bucket b" in out
+    assert "s3:raw bucket sink" in out
 
 
 @pytest.mark.parametrize("command", ["ingress", "worker"])

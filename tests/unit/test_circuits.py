@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.circuits import RULE_TIMEOUTS_MAX, TIMEOUTS_MAX, WINDOW_MS, Circuits
 from pipeline.record import Record
+from pipeline.sql.runtime.circuits import RULE_TIMEOUTS_MAX, TIMEOUTS_MAX, WINDOW_MS, Circuits
 from tests.parts.records import message
 
 

@@ -119,11 +119,17 @@ class S3Store:
             raise
 
     async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
-        """Write an object over the one with this ETag. Returns the new ETag, or None if another object or none is there."""
+        """Write an object over the one with this ETag. Returns the new ETag, or None if another object or none is there.
+
+        A store without conditions is asked for the ETag first, as in `create`.
+        """
+        condition = {"if-match": etag} if await self.conditional(bucket) else {}
+        if not condition:
+            head = await self.head(bucket, key)
+            if head is None or head.etag != etag:
+                return None
         try:
-            return _etag(
-                await self._wire.request("PUT", bucket, key, body, {**headers, "if-match": etag}, kind="object")
-            )
+            return _etag(await self._wire.request("PUT", bucket, key, body, {**headers, **condition}, kind="object"))
         except OperatorError as error:
             if error.reason in _TAKEN or error.reason in _GONE:
                 return None

@@ -115,7 +115,14 @@ def _forged(name: str, *, gone: bool) -> None:
     SINGLE.add(f"metadata_{'without' if gone else 'forged'} {name}", do)
 
 
-METADATA = ("tidegate-place", "tidegate-topic-id", "tidegate-size", "tidegate-sha256", "tidegate-seal")
+METADATA = (
+    "tidegate-revision",
+    "tidegate-place",
+    "tidegate-topic-id",
+    "tidegate-size",
+    "tidegate-sha256",
+    "tidegate-seal",
+)
 for _name in METADATA:
     _forged(_name, gone=False)
     _forged(_name, gone=True)
