@@ -13,12 +13,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import orjson
 
 from pipeline.errors import RecordError
 from pipeline.record import Record
 
+_ROWS_MAX: Final = 1 << 20  # more rows than a record may have
 REDRIVEN: Final = "redriven"  # the first header of such a record: JSON
 
 
@@ -103,6 +105,18 @@ def row_of(record: Record) -> int:
     """The number of the first row that a rule makes of a record: not the first if only a later one of it is wanted again."""
     again = redriven(record)
     return again.failure.row or 0 if again is not None else 0
+
+
+def first_number(record: Record) -> int:
+    """The number that the first row of a record has among all rows of the record, those of other rules included.
+
+    The record's other rows have their numbers already. A row that is made again has one that none of these can have, and the same
+    one each time.
+    """
+    again = redriven(record)
+    if again is None:
+        return 0
+    return (1 + crc32(again.failure.rule.encode())) * _ROWS_MAX + (again.failure.row or 0)
 
 
 def without(headers: Sequence[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

@@ -32,7 +32,7 @@ from pipeline.action import DirectAction
 from pipeline.errors import RecordError, RefusedError, RenderError
 from pipeline.log import get_logger
 from pipeline.record import Record
-from pipeline.redriven import first_place, row_of
+from pipeline.redriven import first_number, first_place
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.sql import Row
 from pipeline.upload import direct_object, seal
@@ -291,7 +291,7 @@ class DirectLane(Lane):
         for row, origin, made in zip(batch.rows, batch.origins, made_by, strict=True):
             if self._rendered_bytes and not self._has_room_for_content:
                 await self._until_room()
-            number = number + 1 if origin is before else row_of(origin)
+            number = number + 1 if origin is before else first_number(origin)
             before = origin
             self._open.open(origin.offset)
             try:
