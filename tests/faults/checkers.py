@@ -84,7 +84,8 @@ def conservation(bucket: Mapping[str, bytes], record: str = "") -> list[str]:
         if record:
             contents = [rows_of(bucket[each["key"]]) for each in fields["objects"] if each["key"] in bucket]
             found = len({row[record] for content in contents for row in content})
-            if found != written:
+            # An object of a worker that read a record before Kafka deleted it is adopted with its row.
+            if not written <= found <= written + missing:
                 wrong.append(f"entry {fields['first']}: {written} records written, rows of {found} in its objects")
     return wrong
 

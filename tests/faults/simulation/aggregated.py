@@ -252,9 +252,12 @@ class AggregatedWorld(World):
         """The rows of a cut's records under the rule that the cut names."""
         rule = [each.digest for each in self._versions].index(cut.fields["version"])
         missing = {offset for first, following in cut.fields["missing"] for offset in range(first, following)}
+        bucket = self.bucket.contents() if missing else {}
+        keys = [each["key"] for each in cut.fields["objects"]]
+        adopted = {row["id"] for key in keys if key in bucket for row in checkers.rows_of(bucket[key])}
         ids = []
         for record in self._log_of(cut.topic_id):
-            if not cut.fields["first"] <= record.offset < cut.fields["next"] or record.offset in missing:
+            if not cut.fields["first"] <= record.offset < cut.fields["next"]:
                 continue
             value, again = json.loads(record.value or b""), redriven(record)
             of_rules = {"first": value["id"], "second": value.get("second")}
@@ -262,7 +265,9 @@ class AggregatedWorld(World):
                 rule_id = again.failure.rule
                 of_rules = {rule_id: of_rules[rule_id]} if self._carries(record.offset, again) else {}
             if value["x"] >= rule % 3 and (rule == MENDED or not self._grouped or "g" in value):
-                ids += [each for each in of_rules.values() if each is not None]
+                made = [each for each in of_rules.values() if each is not None]
+                # Of a record that Kafka has deleted an adopted object may hold what a worker made of it before.
+                ids += [each for each in made if each in adopted] if record.offset in missing else made
         return ids
 
     def _carries(self, offset: int, again: Redriven) -> bool:

@@ -301,6 +301,9 @@ class Worker:
                 if lanes.failed.done():
                     lanes.failed.result()
                 await self.thawed.wait()
+                if self._finishes and lane.stopped:  # it would stand still until a person acts
+                    world.found.append(f"the partition stands still: {lane.stopped}")
+                    return
                 at = self._fetch(lanes, lane, at)
                 if world.faults.replace_topic and world.chance.random() < 0.1:
                     lanes.replaced(PARTITION.topic, world.topic_id)
