@@ -203,13 +203,10 @@ class AggregatedLane(Lane):
     async def _begin(self, first: int) -> None:
         """The chain begins at offset `first`, unless another has begun it meanwhile, and perhaps gone on."""
         chain_end = await self._chain.begin(first)
-        newest = self._writer.action
-        # What is here is of our version, and ends where we please; what they began has to be finished as `_resume` does it.
-        theirs = chain_end.version != newest.digest or chain_end.clean or chain_end.revision > newest.revision
+        ours = self._writer.action  # what others began is finished as `_resume` does it
+        theirs = chain_end.version != ours.digest or chain_end.clean or chain_end.revision > ours.revision
         if chain_end.first < first or theirs:
-            raise FenceLostError(
-                f"another worker has begun the ledger of {self.partition.topic}, before offset {first} or with other rules"
-            )
+            raise FenceLostError(f"another worker has begun the ledger of {self.partition.topic}, for offset {first}")
         await self._go_on(chain_end)
 
     async def _append_rows(self, fetched: Fetched, batch: RowBatch) -> None:
