@@ -20,6 +20,7 @@ from pipeline.template.object_key import key_pattern, literal_prefix
 from pipeline.upload import direct_object, ledger
 from pipeline.upload.direct_object import SeenRows
 from pipeline.upload.ledger_check import Finding
+from pipeline.upload.row_place import ACTION, place_of
 
 UNPROVEN: Final = (
     "direct upload keeps no ledger: that no object is missing cannot be proven from the bucket; that is the committed offset's, "
@@ -92,10 +93,10 @@ class DirectVerifier:
 
     def _judge(self, key: str, head: Head) -> list[Finding]:
         """One object, by what it says of itself."""
-        owner = head.metadata.get(direct_object.ACTION)
+        owner = head.metadata.get(ACTION)
         if owner not in (None, self.mark):
             return []  # another action's, under the same keys
-        place = direct_object.place_of(head.metadata)
+        place = place_of(head.metadata)
         if owner is None or place is None:
             return self._unmarked_finding(key)
         if self.partitions and place.partition not in self.partitions:
@@ -115,7 +116,7 @@ class DirectVerifier:
         return [Finding("unmarked", key, "its metadata was lost, or it is not of this action")]
 
     async def _content(self, key: str, head: Head) -> Finding | None:
-        if head.metadata.get(direct_object.ACTION) != self.mark:
+        if head.metadata.get(ACTION) != self.mark:
             return None
         content = await self._store.get(self.parameters.bucket, key)
         text = direct_object.content_wrong(content, head.metadata) if content is not None else None

@@ -29,7 +29,8 @@ from pipeline.record import Record
 from pipeline.rule import DeadLetter
 from pipeline.upload import seal
 from pipeline.upload.headers import METADATA_PREFIX
-from pipeline.upload.ledger import ChainPlace, StoredObject, topic_id_text
+from pipeline.upload.ledger import ChainPlace, StoredObject
+from pipeline.upload.object_check import Named
 
 # Encoding more than this is done in a thread, which compression does not share the interpreter with.
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
@@ -76,18 +77,11 @@ class AggregatedWriter:
         self, version: AggregatedAction, place: ChainPlace, first: int, facts: ObjectFacts, epoch: int
     ) -> dict[str, str]:
         """Headers of an object whose first row came from offset `first` of this chain."""
+        named = Named(facts.stored("", first, ""), place, epoch, version.digest, self.action.revision)
         return {
             **version.headers,
-            f"{METADATA_PREFIX}tidegate-action": self.name,
-            f"{METADATA_PREFIX}tidegate-place": f"{place.topic}/{place.partition}/{first}",
-            f"{METADATA_PREFIX}tidegate-topic-id": topic_id_text(place.topic_id),
-            f"{METADATA_PREFIX}tidegate-epoch": str(epoch),
-            f"{METADATA_PREFIX}tidegate-rows": str(facts.rows),
-            f"{METADATA_PREFIX}tidegate-last": str(facts.last),
-            f"{METADATA_PREFIX}tidegate-digest": facts.digest,
-            f"{METADATA_PREFIX}tidegate-sha256": facts.sha256,
-            f"{METADATA_PREFIX}tidegate-version": version.digest,
-            f"{METADATA_PREFIX}tidegate-revision": str(self.action.revision),
+            **{METADATA_PREFIX + name: text for name, text in named.metadata().items()},
+            f"{METADATA_PREFIX}tidegate-revision": str(named.revision),
         }
 
     async def create(

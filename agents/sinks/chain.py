@@ -23,7 +23,6 @@ from pipeline.upload.ledger_check import succession
 
 log: Final = get_logger("tidegate.aggregated")
 
-
 # How often whoever has an outdated configuration looks whether it still has to wait.
 REVISION_SECONDS: Final = 5.0
 
@@ -94,7 +93,7 @@ class Chain:
         while True:
             key = await self._last_up_to(offset, beyond=offset - step)
             if key is not None:
-                entry = self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
+                entry = await self._entry(key)
                 return entry if entry.first <= offset < entry.next else None
             if step > offset:
                 return None

@@ -41,8 +41,8 @@ class Standings:
             entry = self._last[1]
             if entry.first <= failure.place.offset < entry.next:
                 return claims.standing(failure, entry, None)
-        chain = Chain(self._writer, Partition(failure.place.topic, failure.place.partition))
-        chain.place = chain.place._replace(topic_id=failure.place.topic_id)
+        topic, partition, _, topic_id = failure.place
+        chain = Chain(self._writer, Partition(topic, partition), topic_id)
         over = await chain.over(failure.place.offset)
         if over is not None:
             self._last = chain_of, over

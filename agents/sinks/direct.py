@@ -38,7 +38,7 @@ from pipeline.sql import Row
 from pipeline.upload import direct_object, seal
 from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
 from pipeline.upload.open_offsets import OpenOffsets
-from pipeline.upload.row_place import RowPlace, place_of
+from pipeline.upload.row_place import ACTION, RowPlace, place_of
 from pipeline.upload.source_log import RESET, of_group
 
 KEYS_REMEMBERED_MAX: Final = 50_000
@@ -47,7 +47,6 @@ RENDERED_BYTES_MAX: Final = 16 << 20
 # What a rendered row takes besides its content, key and headers.
 PUT_OVERHEAD_BYTES: Final = 1024
 LETTERS_AT_ONCE_MAX: Final = 1_000
-MARK: Final = "tidegate-action"
 FOREIGN: Final = "foreign_object"  # the cause of a dead letter
 
 log = get_logger("tidegate.direct")
@@ -110,7 +109,7 @@ class DirectWriter:
         self._fenced = action.parameters.write == "fenced"
         self._mark = action.mark
         self._own_headers = {
-            METADATA_PREFIX + MARK: action.mark,
+            METADATA_PREFIX + ACTION: action.mark,
             f"{METADATA_PREFIX}tidegate-revision": str(action.revision),
         }
         self._decided = RowParts(action.of_rows, action.options.row_patience)
@@ -163,7 +162,7 @@ class DirectWriter:
         head = await store.head(put.bucket, put.key)
         if head is None:
             return None
-        mark = head.metadata.get(MARK)
+        mark = head.metadata.get(ACTION)
         if mark != self._mark:
             whose = f"of {mark[:200]!a}" if mark else "of nobody that Tidegate knows"
             raise RefusedError(

@@ -172,8 +172,9 @@ class Lane:
         self._take_gaps()
 
     def look_again(self) -> None:
-        """There may be room for rows now."""
-        self._arrived.set()
+        """There may be room for rows now. This is called for each object written: a lane with nothing to evaluate sleeps on."""
+        if self._queue and not self._is_made(self._queue[0]):
+            self._arrived.set()
 
     def _take_gaps(self) -> None:
         while self._coming and isinstance(gap := self._coming[0], QueuedBatch):

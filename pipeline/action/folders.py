@@ -32,6 +32,12 @@ class Folder(NamedTuple):
         return ""
 
 
+def one_store(config: Config, *names: str) -> bool:
+    """Whether actions write to the same store."""
+    connectors = [config.connectors.s3[config.actions.s3[name].connector] for name in names]
+    return len({(each.host, each.port) for each in connectors}) == 1
+
+
 def folders(config: Config, name: str) -> tuple[Folder, ...]:
     """The folders that rows of this direct action stay out of."""
     own = config.actions.s3[name]
@@ -40,8 +46,7 @@ def folders(config: Config, name: str) -> tuple[Folder, ...]:
     found = []
     for other, action in config.actions.s3.items():
         theirs = action.parameters
-        connectors = [config.connectors.s3[each.connector] for each in (own, action)]
-        if not isinstance(theirs, AggregatedParameters) or len({(each.host, each.port) for each in connectors}) > 1:
+        if not isinstance(theirs, AggregatedParameters) or not one_store(config, name, other):
             continue
         prefix = literal_prefix(theirs.key).rpartition("/")[0] + "/"
         if prefix != "/" and "${" not in theirs.bucket and not fixed.startswith(prefix):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
 from pipeline.sql.compilation.compiler import MESSAGE_COLUMNS
-from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement
+from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement, inside
 
 # Functions whose results are told apart by nothing of the message.
 _BY_CHANCE: Final = ("uuid", "random", "mongo")
@@ -71,18 +70,10 @@ def _origin(name: str, statement: Statement, depth: int) -> frozenset[str]:
 
 def _columns(node: Any) -> Iterator[str]:
     """The columns that a part of a statement reads."""
-    if isinstance(node, Path):
-        yield node.root
-    if isinstance(node, Call):
-        yield from MESSAGE_COLUMNS.get(node.name, ())
-        if node.name.startswith(_BY_CHANCE):
-            yield "id"  # as good as one
-    if isinstance(node, tuple):
-        for each in node:
-            yield from _columns(each)
-    elif isinstance(node, Field):
-        yield from _columns(node.value)
-    elif is_dataclass(node):
-        for each in fields(node):
-            if each.name not in {"span", "sources"}:
-                yield from _columns(getattr(node, each.name))
+    for each in inside(node):
+        if isinstance(each, Path):
+            yield each.root
+        elif isinstance(each, Call):
+            yield from MESSAGE_COLUMNS.get(each.name, ())
+            if each.name.startswith(_BY_CHANCE):
+                yield "id"  # as good as one

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
 
+from pipeline.action.folders import one_store
 from pipeline.action.origins import columns_of, columns_read, gives_many_rows_a_key, of_messages
 from pipeline.config import AggregatedParameters, Config, DirectParameters, S3Action
 from pipeline.config.text.problems import Problem
@@ -82,7 +83,7 @@ def _reaches_others(config: Config, name: str, own: DirectParameters, rules: lis
     prefix = key.literals[0] if key.literals else ""
     for other, action in config.actions.s3.items():
         theirs = action.parameters
-        if not isinstance(theirs, AggregatedParameters) or not _one_store(config, name, other):
+        if not isinstance(theirs, AggregatedParameters) or not one_store(config, name, other):
             continue
         if "/" not in prefix and _may_be(own.bucket, theirs.home):
             yield Problem(
@@ -103,7 +104,7 @@ def _meets_others(config: Config, name: str, own: AggregatedParameters) -> Itera
     chosen = literals is not None and begin == literals[0] and not _FACTS.match(own.key[len(begin) :])
     for other, action in config.actions.s3.items():
         theirs = action.parameters
-        if other == name or not isinstance(theirs, AggregatedParameters) or not _one_store(config, name, other):
+        if other == name or not isinstance(theirs, AggregatedParameters) or not one_store(config, name, other):
             continue
         if (
             chosen
@@ -123,11 +124,6 @@ def _decided_by_nobody(key: Template, rules: list[Statement]) -> bool:
         and bool(rules)
         and all(columns_of(name, rule) <= _CHOSEN_BY_NOBODY for name in key.names for rule in rules)
     )
-
-
-def _one_store(config: Config, *names: str) -> bool:
-    connectors = [config.connectors.s3[config.actions.s3[name].connector] for name in names]
-    return len({(each.host, each.port) for each in connectors}) == 1
 
 
 def _may_be(bucket: str, other: str) -> bool:
@@ -165,7 +161,7 @@ def _shared(config: Config) -> Iterator[Problem]:
     for one, other in combinations(config.actions.s3, 2):
         first, second = (config.actions.s3[name].parameters for name in (one, other))
         same = (first.mode, first.key) == (second.mode, second.key) and "${action}" not in first.key
-        if same and _may_be(first.bucket, second.bucket) and _one_store(config, one, other):
+        if same and _may_be(first.bucket, second.bucket) and one_store(config, one, other):
             yield Problem(_at(other), f"s3:{one} has this key too: each finds the other's objects under it")
 
 

@@ -1,7 +1,7 @@
 """What an object of direct upload says of itself, so that whoever reads the bucket alone can tell if it is as it was written.
 
-Beside the place of its row: how many bytes it has and their digest, under a seal (seal.py). Direct upload keeps no ledger, so
-nothing tells which objects there should be. `SeenRows` tells that no row is in two of them.
+Beside the place of its row (row_place.py): how many bytes it has and their digest, under a seal (seal.py). Direct upload keeps no
+ledger, so nothing tells which objects there should be. `SeenRows` tells that no row is in two of them.
 
 Pure: no I/O.
 """
@@ -10,43 +10,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
-from pipeline.upload import ledger, seal
+from pipeline.upload import seal
 from pipeline.upload.headers import METADATA_PREFIX
+from pipeline.upload.row_place import RowPlace
 
-ACTION: Final = "tidegate-action"
-PLACE: Final = "tidegate-place"
-TOPIC_ID: Final = "tidegate-topic-id"
 SIZE: Final = "tidegate-size"
 SHA256: Final = "tidegate-sha256"
-
-
-class HeldRow(NamedTuple):
-    """Which row an object holds."""
-
-    topic: str
-    topic_id: str
-    partition: int
-    offset: int
-    number: int
 
 
 def headers_of(content: bytes) -> dict[str, str]:
     """What the metadata of an object says of its bytes, as headers."""
     digest = hashlib.sha256(content).hexdigest()
     return {METADATA_PREFIX + SIZE: str(len(content)), METADATA_PREFIX + SHA256: digest}
-
-
-def place_of(metadata: Mapping[str, str]) -> HeldRow | None:
-    """Which row an object holds; None if it does not say so."""
-    try:
-        topic, partition, rest = metadata[PLACE].rsplit("/", 2)
-        offset, _, number = rest.partition(".")
-        topic_id = ledger.topic_id_of(metadata.get(TOPIC_ID, ledger.NO_TOPIC_ID))
-        return HeldRow(topic, topic_id, int(partition), int(offset), int(number))
-    except (KeyError, ValueError):
-        return None
 
 
 def wrongs(key: str, size_bytes: int, metadata: Mapping[str, str]) -> list[str]:
@@ -66,14 +43,14 @@ def content_wrong(content: bytes, metadata: Mapping[str, str]) -> str | None:
 
 
 class SeenRows:
-    """SeenRows that were seen: a bit for each offset, in blocks, since offsets of one partition lie close together."""
+    """Rows that were seen: a bit for each offset, in blocks, since offsets of one partition lie close together."""
 
     _BLOCK: Final = 1 << 13
 
     def __init__(self) -> None:
         self._blocks: dict[tuple[str, str, int, int, int], bytearray] = {}
 
-    def add(self, place: HeldRow) -> bool:
+    def add(self, place: RowPlace) -> bool:
         """Remember a place; whether it is new."""
         number, at = divmod(place.offset, self._BLOCK)
         block = self._blocks.setdefault(

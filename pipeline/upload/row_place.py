@@ -1,4 +1,4 @@
-"""Where a row of direct upload came from, as its object's metadata says it: what the fence compares. Pure."""
+"""Where a row of direct upload came from, as its object's metadata says it. The fence compares it. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import topic_id_of, topic_id_text
 
+ACTION: Final = "tidegate-action"
 PLACE: Final = "tidegate-place"
 TOPIC_ID: Final = "tidegate-topic-id"
 

@@ -45,14 +45,14 @@ class LogBounds(NamedTuple):
 
 
 class ReadingPlace(NamedTuple):
-    """ReadingPlace goes on at offset `at`. `missing`: what should have come before, and Kafka does not have it any more."""
+    """Reading goes on at offset `at`. `missing`: what should have come before, and Kafka does not have it any more."""
 
     at: int
     missing: Missing | None = None
 
 
 def going_on(wanted: int, bounds: LogBounds, *, what: str, remedy: str) -> ReadingPlace:
-    """ReadingPlace that wants offset `wanted` next, of the same topic. `what` says whose offset it is.
+    """Where reading goes on if offset `wanted` of the same topic comes next. `what` says whose offset it is.
 
     Raises BeyondLogError, which ends with the `remedy`, if Kafka's log ends before it.
     """
@@ -64,14 +64,14 @@ def going_on(wanted: int, bounds: LogBounds, *, what: str, remedy: str) -> Readi
 
 
 def of_group(bounds: LogBounds, where: str) -> ReadingPlace:
-    """ReadingPlace of a consumer group that keeps no other books. `where` names the partition. Raises BeyondLogError."""
+    """Where a consumer group without other books goes on. `where` names the partition. Raises BeyondLogError."""
     if bounds.committed is None or bounds.commit_is_of_another_topic:
         return ReadingPlace(bounds.start)
     return going_on(bounds.committed, bounds, what=f"the committed offset of {where}", remedy=RESET)
 
 
 def of_chain(end: int | None, bounds: LogBounds, where: str) -> ReadingPlace:
-    """ReadingPlace for a chain that ends at `end`; of one that has not begun, from the log's start. Raises BeyondLogError."""
+    """Where a chain that ends at `end` goes on; one that has not begun does at the log's start. Raises BeyondLogError."""
     if end is None:
         return ReadingPlace(bounds.start)
     if bounds.committed is not None and not bounds.commit_is_of_another_topic:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.connectors.s3.store import S3Store
 from pipeline.demo import embedded
 from pipeline.demo.process import Server, free_port
 from pipeline.passwords import hashed
@@ -17,6 +19,7 @@ from tests.components.listener_parts import Listening
 from tests.components.pipeline_parts import Make, Pipeline
 from tests.parts.certificates import certificate
 from tests.parts.part import KafkaPart, MqttPart, S3Part
+from tests.parts.stores import connector
 
 
 @pytest.fixture
@@ -32,6 +35,21 @@ def make(kafka: KafkaPart, s3: S3Part, tmp_path: Path, request: pytest.FixtureRe
     yield pipeline
     for each in made:
         each.stop()
+
+
+@pytest.fixture
+async def clean(s3: S3Part) -> AsyncIterator[S3Store]:
+    """The store without the proxy that makes it fail."""
+    async with S3Store(connector(s3)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def bucket(clean: S3Store) -> str:
+    """An empty bucket of the test's own."""
+    name = f"faults-{uuid.uuid4().hex[:12]}"
+    await clean.create_bucket(name)
+    return name
 
 
 @pytest.fixture

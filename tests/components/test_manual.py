@@ -6,12 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
 from pipeline.demo.process import Server, free_port
+from tests.components.ingress_process import get
 from tests.components.mqtt_publisher import Publisher
 from tests.parts.part import KafkaPart, MqttPart, S3Part
 from tests.parts.waiting import patient, until
@@ -97,11 +98,9 @@ def started(folder: Path, words: list[str], port: int) -> Server:
 
 def page(port: int, path: str) -> str:
     """What a process says of itself; empty until it answers with 200."""
-    try:
-        with urlopen(f"http://127.0.0.1:{port}{path}", timeout=patient(2)) as answer:
-            return str(answer.read().decode()) or "\n"
-    except OSError:
-        return ""
+    with suppress(OSError):
+        return get(f"http://127.0.0.1:{port}{path}") or "\n"
+    return ""
 
 
 def run(folder: Path, words: list[str]) -> None:

@@ -6,8 +6,7 @@ The proxy answers in the store's place to what has the hostile row's key in its 
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -31,20 +30,6 @@ ROWS_AND_PROBES: Final = "/[kx]/|_tidegate/probe"
 def proxy(s3: S3Part) -> Iterator[FaultyS3]:
     with FaultyS3(s3, seed=5) as started:
         yield started
-
-
-@pytest.fixture
-async def clean(s3: S3Part) -> AsyncIterator[S3Store]:
-    """The store without the proxy."""
-    async with S3Store(connector(s3)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def bucket(clean: S3Store) -> str:
-    name = f"row-faults-{uuid.uuid4().hex[:12]}"
-    await clean.create_bucket(name)
-    return name
 
 
 def answer(status: int, code: str = "", path: str = AT_ITS_KEY) -> Fault:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -52,20 +51,6 @@ FAULTS = {
 def proxy(s3: S3Part) -> Iterator[FaultyS3]:
     with FaultyS3(s3, seed=11) as started:
         yield started
-
-
-@pytest.fixture
-async def clean(s3: S3Part) -> AsyncIterator[S3Store]:
-    """The store without the proxy."""
-    async with S3Store(connector(s3)) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def bucket(clean: S3Store) -> str:
-    name = f"faults-{uuid.uuid4().hex[:12]}"
-    await clean.create_bucket(name)
-    return name
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -9,9 +9,7 @@ This file knows the tree of a statement and does not know values.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.sql.syntax import nodes as n
 
@@ -43,20 +41,7 @@ def _reads(field: n.Field | n.Star, names: set[str]) -> int:
     """How often a field holds values of these names. `*` holds all."""
     if isinstance(field, n.Star):
         return len(names)
-    return sum(root in names for root in _roots(field.value))
-
-
-def _roots(node: Any) -> Iterator[str]:
-    """The roots of all paths in an expression."""
-    if isinstance(node, n.Path):
-        yield node.root
-    if isinstance(node, tuple):
-        for each in node:
-            yield from _roots(each)
-    elif dataclasses.is_dataclass(node):
-        for part in dataclasses.fields(node):
-            if part.name != "span":
-                yield from _roots(getattr(node, part.name))
+    return sum(isinstance(each, n.Path) and each.root in names for each in n.inside(field.value))
 
 
 def _name(field: n.Field | n.Star) -> str:

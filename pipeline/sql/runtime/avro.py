@@ -13,13 +13,6 @@ _PRECISION_MAX: Final = 1000  # digits; the work for one value grows faster than
 _CONTEXT: Final = Context(prec=_PRECISION_MAX)
 
 
-class _Scale(NamedTuple):
-    """A decimal is an integer of at most `precision` digits, `scale` of them behind the point."""
-
-    precision: int
-    scale: int
-
-
 def prepare(library: Any, schema: Any) -> Any:
     """The schema for fastavro, `library`, which is told how it reads and writes numbers."""
     for kind in ("bytes", "fixed"):
@@ -34,22 +27,31 @@ def _with_numbers(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     plain = {key: _with_numbers(each) for key, each in schema.items() if key != "logicalType"}
-    if schema.get("logicalType") == "decimal" and schema.get("type") in ("bytes", "fixed") and _scale(schema):
+    if schema.get("logicalType") == "decimal" and schema.get("type") in ("bytes", "fixed") and _digits(schema).is_valid:
         plain["logicalType"] = NUMBER
     return plain
 
 
-def _scale(schema: dict[str, Any]) -> _Scale | None:
-    """What a decimal says of itself. None if that is not valid: such a type is the bytes that it stands on."""
-    precision, scale = schema.get("precision"), schema.get("scale", 0)
-    if type(precision) is not int or type(scale) is not int or not 0 <= scale <= precision <= _PRECISION_MAX:
-        return None
-    return _Scale(precision, scale) if precision else None
+class _Digits(NamedTuple):
+    """A decimal is an integer of at most `precision` digits, `scale` of them behind the point."""
+
+    precision: Any
+    scale: Any
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether it can be read. Avro says that a type which says otherwise is the bytes that it stands on."""
+        whole = type(self.precision) is int and type(self.scale) is int
+        return whole and 0 < self.precision <= _PRECISION_MAX and 0 <= self.scale <= self.precision
+
+
+def _digits(schema: dict[str, Any]) -> _Digits:
+    return _Digits(schema.get("precision"), schema.get("scale", 0))
 
 
 def decode_number(data: bytes, schema: dict[str, Any], *_: Any) -> int | float:
     """An integer if the scale is 0, else the float that is nearest. Raises ValueError for more digits than the precision."""
-    precision, scale = _scale(schema) or _Scale(0, 0)
+    precision, scale = _digits(schema)
     if len(data) > precision:  # a byte holds more than two digits; what is longer is refused before it costs anything
         raise ValueError(f"expected at most {precision} digits, found {len(data)} bytes")
     unscaled = int.from_bytes(data, "big", signed=True)
@@ -65,7 +67,7 @@ def encode_number(value: Any, schema: dict[str, Any], *_: Any) -> Any:
     """
     if type(value) not in (int, float):
         return None if type(value) is bytes else value
-    precision, scale = _scale(schema) or _Scale(0, 0)
+    precision, scale = _digits(schema)
     try:
         unscaled = Decimal(str(value)).scaleb(scale, _CONTEXT)
     except InvalidOperation:

@@ -19,9 +19,6 @@ from pipeline.extras import needed
 from pipeline.sql.runtime.jsontext import from_json, to_json
 from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
 
-# As EMQX's decoder names them, by whether the float is above zero and below it.
-NOT_FINITE: Final = {(False, False): "nan", (True, False): "infinity", (False, True): "-infinity"}
-
 
 class SchemaText(NamedTuple):
     """A schema in the form of the configuration."""
@@ -222,7 +219,7 @@ def as_row_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return text_of(value)
     if isinstance(value, float) and value - value != 0.0:
-        return NOT_FINITE[value > 0, value < 0]
+        return "nan" if value != value else "infinity" if value > 0 else "-infinity"  # as EMQX's decoder names them
     return value
 
 

@@ -6,7 +6,8 @@ with `tree`. Conditions and expressions share one union, because a comparison is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 Span = tuple[int, int]
@@ -177,3 +178,15 @@ class Statement(Node):
     collect: bool = False
     do: tuple[Field | Star, ...] | None = None
     incase: Expression | None = None
+
+
+def inside(node: Any) -> Iterator[Any]:
+    """A part of a statement, and every part of what it evaluates. Aliases and sources are only names."""
+    if isinstance(node, tuple):
+        for each in node:
+            yield from inside(each)
+    elif is_dataclass(node):
+        yield node
+        for each in fields(node):
+            if each.name not in {"span", "sources", "alias"}:
+                yield from inside(getattr(node, each.name))
