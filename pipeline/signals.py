@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -46,10 +47,35 @@ def stopping(stop: asyncio.Event) -> Iterator[None]:
 
     before = [(each, signal.signal(each, on_signal)) for each in SIGNALS]
     try:
-        yield
+        with _waking(loop):
+            yield
     finally:
         for each, action in before:
             signal.signal(each, action)
+
+
+@contextmanager
+def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """In the block, a signal wakes the event loop.
+
+    Python runs a handler between two of its own steps. A signal that comes just before the loop goes to sleep would wait until
+    something else wakes it. uvloop is woken by itself.
+    """
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.setblocking(False)
+        writing.setblocking(False)
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        if before != -1:
+            signal.set_wakeup_fd(before)
+            yield
+            return
+        loop.add_reader(reading, reading.recv, 4096)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(-1)
+            loop.remove_reader(reading)
 
 
 def end_at_once(number: int) -> None:

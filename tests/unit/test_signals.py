@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import pytest
+import uvloop
+
+from pipeline import signals
 
 # A process that takes for ever to stop. `stuck`: its event loop does not come back either.
 PROCESS = """
@@ -72,3 +77,23 @@ def test_a_second_sigterm_changes_nothing() -> None:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
 
     assert run(["slow"], *numbers) == (130, ["process.stopping", "process.ended_at_once"])
+
+
+@pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_a_signal_wakes_an_event_loop_that_goes_to_sleep(runner: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+    """Python's handler runs when the loop is awake: whatever has no other event would not see the signal."""
+
+    async def main() -> None:
+        outside = _wakeup()
+        with signals.stopping(asyncio.Event()):
+            assert _wakeup() != -1
+        assert _wakeup() == outside
+
+    runner(main())
+
+
+def _wakeup() -> int:
+    """The file that is written to when a signal comes; -1 for none."""
+    found = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(found)
+    return found
