@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -51,27 +50,29 @@ class Wanted:
         )
 
 
+Places = Annotated[
+    list[str] | None,
+    typer.Argument(help="Places of dead letters, as partition:offset. Default: all.", show_default=False),
+]
+OfAction = Annotated[str | None, typer.Option("--action", help="Only dead letters of this action.", show_default=False)]
+OfRule = Annotated[str | None, typer.Option("--rule", help="Only dead letters of this rule.", show_default=False)]
+OfCause = Annotated[str | None, typer.Option("--cause", help="Only dead letters with this cause.", show_default=False)]
+Since = Annotated[
+    int | None,
+    typer.Option("--since", parser=parse_time, metavar="TIME", help="Only messages that arrived since this time."),
+]
+Again = Annotated[bool, typer.Option("--again", help="Also dead letters that were sent again already.")]
+
+
 def _wanted(
-    places: Annotated[
-        list[str] | None,
-        typer.Argument(help="Places of dead letters, as partition:offset. Default: all.", show_default=False),
-    ] = None,
-    action: Annotated[
-        str | None, typer.Option("--action", help="Only dead letters of this action.", show_default=False)
-    ] = None,
-    rule: Annotated[
-        str | None, typer.Option("--rule", help="Only dead letters of this rule.", show_default=False)
-    ] = None,
-    cause: Annotated[
-        str | None, typer.Option("--cause", help="Only dead letters with this cause.", show_default=False)
-    ] = None,
-    since: Annotated[
-        int | None,
-        typer.Option("--since", parser=parse_time, metavar="TIME", help="Only messages that arrived since this time."),
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Also dead letters that were sent again already.")] = False,
+    places: list[str] | None,
+    action: str | None = None,
+    rule: str | None = None,
+    cause: str | None = None,
+    since: int | None = None,
+    again: bool = False,
 ) -> Wanted:
-    """The options by which letters are chosen."""
+    """What the options of a command select. Raises CommandError for a place that is not one."""
     for place in places or ():
         partition, _, offset = place.partition(":")
         if not (partition.isdecimal() and offset.isdecimal()):
@@ -79,31 +80,18 @@ def _wanted(
     return Wanted(frozenset(places or ()), action and action.removeprefix("s3:"), rule, cause, since or 0, again)
 
 
-def _choosing(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `_wanted` in the place of its parameter `wanted`."""
-    shared = inspect.signature(_wanted).parameters
-    hints = {**get_type_hints(_wanted, include_extras=True), **get_type_hints(command, include_extras=True)}
-
-    def chosen(**given: Any) -> None:
-        wanted = _wanted(**{name: given.pop(name) for name in shared})
-        command(wanted=wanted, **given)
-
-    config, _, *own = inspect.signature(command).parameters.values()
-    parameters = [each.replace(annotation=hints[each.name]) for each in (config, *shared.values(), *own)]
-    chosen.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # which typer asks for
-    chosen.__annotations__ = {each.name: each.annotation for each in parameters}
-    chosen.__doc__ = command.__doc__
-    return chosen
-
-
 # --- The commands
 
 
 @app.command("list")
-@_choosing
 def list_letters(
     config: ConfigFile,
-    wanted: Wanted,
+    places: Places = None,
+    action: OfAction = None,
+    rule: OfRule = None,
+    cause: OfCause = None,
+    since: Since = None,
+    again: Again = False,
     limit: Annotated[int, typer.Option(min=1, help="The most dead letters to show.")] = 1000,
     summary: Annotated[bool, typer.Option("--summary", help="Only show counts by action, rule and cause.")] = False,
     output: Output = "text",
@@ -114,6 +102,7 @@ def list_letters(
     """
     from pipeline.config import load_file
 
+    wanted = _wanted(places, action, rule, cause, since, again)
     found = _letters(load_file(config), wanted, runs=False)
     if summary:
         _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each, _ in found), output)
@@ -143,10 +132,14 @@ def show_letter(
 
 
 @app.command("redrive")
-@_choosing
 def redrive(
     config: ConfigFile,
-    wanted: Wanted,
+    places: Places = None,
+    action: OfAction = None,
+    rule: OfRule = None,
+    cause: OfCause = None,
+    since: Since = None,
+    again: Again = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")] = False,
     unproven: Annotated[bool, typer.Option("--unproven", help="Also dead letters that no ledger knows.")] = False,
 ) -> None:
@@ -158,6 +151,7 @@ def redrive(
     from pipeline.config import load_file
 
     log.configure(level="error", stream=sys.stderr)
+    wanted = _wanted(places, action, rule, cause, since, again)
     settings = load_file(config)
     asyncio.run(_redrive(settings, _letters(settings, wanted, runs=True), dry_run, unproven))
 
