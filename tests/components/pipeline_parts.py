@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.request import urlopen
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -25,12 +25,34 @@ from tests.parts.part import KafkaPart, S3Part
 from tests.parts.waiting import patient, wait_until
 
 Offsets = dict[int, int]
-# What a broker says that has just been started.
-_NO_COORDINATOR = {
+Answer = TypeVar("Answer")
+# What a broker says that has just been started, or that has just got a partition.
+_LATER = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
 }
+
+
+def asked(question: Callable[[], Answer]) -> Answer:
+    """Kafka's answer, for which some seconds are enough."""
+    said: list[KafkaException] = []
+
+    def told() -> tuple[Answer, ...]:
+        try:
+            return (question(),)
+        except KafkaException as error:
+            if error.args[0].code() not in _LATER:
+                raise
+            said.append(error)
+            return ()
+
+    (answer,) = wait_until(told, 20, lambda: str(said[-1]))
+    return answer
 
 
 def message(clientid: str, payload: bytes, *, topic: str = "", at_ms: int = 0, **facts: Any) -> Outgoing:
@@ -125,11 +147,16 @@ class Pipeline:
 
     def ends(self) -> Offsets:
         """The end offset of each partition."""
+        return {number: end for number, (_, end) in self.logs().items()}
+
+    def logs(self) -> dict[int, tuple[int, int]]:
+        """The first offset that each partition has, and its end."""
         asking = Consumer({**self._servers, "group.id": "ends"})
+        places = [TopicPartition(self.topic, number) for number in range(self.partitions)]
         try:
             return {
-                number: asking.get_watermark_offsets(TopicPartition(self.topic, number), timeout=10)[1]
-                for number in range(self.partitions)
+                each.partition: asked(lambda each=each: asking.get_watermark_offsets(each, timeout=10))  # type: ignore[misc]
+                for each in places
             }
         finally:
             asking.close()
@@ -140,19 +167,10 @@ class Pipeline:
         A consumer asks. AdminClient.list_consumer_group_offsets ends the process when the group's coordinator has just been
         started: librdkafka 2.16 reports the error to the consumer group of that client, which has none.
         """
-        asked = [TopicPartition(self.topic, number) for number in range(self.partitions)]
+        places = [TopicPartition(self.topic, number) for number in range(self.partitions)]
         asking = Consumer({**self._servers, "group.id": f"{self.name}.{action}"})
-
-        def told() -> list[TopicPartition]:
-            try:
-                return list(asking.committed(asked, timeout=patient(20)))
-            except KafkaException as error:
-                if error.args[0].code() not in _NO_COORDINATOR:
-                    raise
-                return []
-
         try:
-            found = wait_until(told, 20, lambda: "the group has no coordinator")
+            found = asked(lambda: asking.committed(places, timeout=patient(20)))
         finally:
             asking.close()
         return {each.partition: each.offset for each in found if each.offset >= 0}
@@ -180,7 +198,7 @@ class Pipeline:
         try:
             for number in range(self.partitions):
                 place = TopicPartition(self.dead_topic, number, 0)
-                end = reader.get_watermark_offsets(place, timeout=10)[1]
+                end = asked(lambda place=place: reader.get_watermark_offsets(place, timeout=10))[1]  # type: ignore[misc]
                 reader.assign([place])
                 while len([each for each in found if each.partition() == number]) < end:
                     letter = reader.poll(10)
