@@ -1,4 +1,4 @@
-"""The worker's counters, as Prometheus reads them. Incremented per batch and per object, never per record."""
+"""The worker's metrics for Prometheus. They are incremented per batch and per object, never per record."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from pipeline.rule import RowBatch
 
 RECORDS: Final = Counter("tidegate_worker_records", "Records read from Kafka.", ["action"])
-ROWS: Final = Counter("tidegate_worker_rows", "Rows that rules made of them.", ["action"])
-FILTERED: Final = Counter("tidegate_worker_filtered", "Records of which no rule made a row.", ["action"])
+ROWS: Final = Counter("tidegate_worker_rows", "Rows that rules made from these records.", ["action"])
+FILTERED: Final = Counter("tidegate_worker_filtered", "Records from which no rule made a row.", ["action"])
 MISSING: Final = Counter("tidegate_worker_missing", "Offsets that Kafka had deleted before they were read.", ["action"])
 DEAD_LETTERS: Final = Counter(
     "tidegate_worker_dead_letters", "Records sent to the dead letter topic.", ["action", "cause"]
@@ -36,27 +36,23 @@ OBJECT_SECONDS: Final = Histogram(
     ["action"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
-INFLIGHT: Final = Gauge(
-    "tidegate_worker_inflight", "Objects on their way to S3, those that are tried again included.", ["action"]
-)
+INFLIGHT: Final = Gauge("tidegate_worker_inflight", "Objects on their way to S3, including repeated ones.", ["action"])
 ROWS_WRITTEN: Final = Counter(
     "tidegate_worker_rows_written",
-    "Rows that are in S3; of an aggregated upload when the ledger names them.",
+    "Rows that are in S3; for aggregated upload, rows that the ledger names.",
     ["action"],
 )
 OVERWRITTEN: Final = Counter(
-    "tidegate_worker_overwritten", "Objects replaced by a later row of the same key.", ["action"]
+    "tidegate_worker_overwritten", "Objects that a later row with the same key replaced.", ["action"]
 )
 FAILURES: Final = Counter(
-    "tidegate_worker_action_failures", "Failed calls of S3 or Kafka, each of which is made again.", ["action", "reason"]
+    "tidegate_worker_action_failures", "Failed calls of S3 or Kafka; each is repeated.", ["action", "reason"]
 )
 CUTS: Final = Counter("tidegate_worker_cuts", "Cuts of aggregated uploads.", ["action"])
-RESTARTS: Final = Counter(
-    "tidegate_worker_action_restarts", "Times an action stopped with an error and was started again.", ["action"]
-)
+RESTARTS: Final = Counter("tidegate_worker_action_restarts", "Restarts of an action after an error.", ["action"])
 LAG: Final = Gauge(
     "tidegate_worker_lag",
-    "Records between the end of the partition and what is durable.",
+    "Records between the durable offset and the end of the partition.",
     ["action", "topic", "partition"],
 )
 HELD_BYTES: Final = Gauge("tidegate_worker_held_bytes", "Bytes read from Kafka and not yet durable.", ["action"])
@@ -65,18 +61,20 @@ STATUS: Final = Gauge(
 )
 
 _OF_RULE: Final = ["action", "rule"]
-RULE_MATCHED: Final = Counter("tidegate_worker_rule_matched", "Records that the rule's FROM wants.", _OF_RULE)
-RULE_PASSED: Final = Counter("tidegate_worker_rule_passed", "Of these, those of which it made rows.", _OF_RULE)
+RULE_MATCHED: Final = Counter("tidegate_worker_rule_matched", "Records that match the rule's FROM.", _OF_RULE)
+RULE_PASSED: Final = Counter(
+    "tidegate_worker_rule_passed", "Of these, records from which the rule made rows.", _OF_RULE
+)
 RULE_NO_RESULT: Final = Counter(
     "tidegate_worker_rule_no_result",
-    "Of these, those of which it made none: WHERE was not true, FOREACH had nothing.",
+    "Of these, records without a row: WHERE was not true, or FOREACH had no elements.",
     _OF_RULE,
 )
 RULE_FAILED: Final = Counter(
-    "tidegate_worker_rule_failed", "Of these, those on which it could not be evaluated: dead letters.", _OF_RULE
+    "tidegate_worker_rule_failed", "Of these, records on which the rule failed: dead letters.", _OF_RULE
 )
 
-# What the line a minute tells.
+# The facts of the line a minute.
 DONE: Final = {
     "records": RECORDS,
     "rows_written": ROWS_WRITTEN,
@@ -111,7 +109,7 @@ def _filtered(batch: RowBatch) -> int:
 
 
 class ObjectMeter:
-    """What is counted of the objects of one action; its labels are resolved once."""
+    """Counts the objects of one action. Its labels are resolved once."""
 
     def __init__(self, action: str) -> None:
         self.inflight = INFLIGHT.labels(action)
@@ -120,28 +118,28 @@ class ObjectMeter:
         self._rows, self._cuts = ROWS_WRITTEN.labels(action), CUTS.labels(action)
 
     def writing(self) -> Writing:
-        """An object that begins its way now."""
+        """Count an object that begins its upload now."""
         return Writing(self)
 
     def confirmed(self, size_bytes: int, seconds: float) -> None:
-        """S3 has an object."""
+        """Count an object that S3 has confirmed."""
         self._objects.inc()
         self._bytes.inc(size_bytes)
         self._size.observe(size_bytes)
         self._seconds.observe(seconds)
 
     def rows(self, count: int) -> None:
-        """So many more rows are in S3."""
+        """Count rows that are in S3."""
         self._rows.inc(count)
 
     def cut(self, rows: int) -> None:
-        """The ledger has one more entry."""
+        """Count an entry of the ledger."""
         self._cuts.inc()
         self._rows.inc(rows)
 
 
 class Writing:
-    """An object is on its way in the block; `confirmed` when S3 has it."""
+    """In the block, an object is on its way. Call `confirmed` when S3 has it."""
 
     __slots__ = ("_began", "_meter")
 

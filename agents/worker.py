@@ -1,8 +1,8 @@
-"""The worker process, in the order of its life: connect, start the actions, watch over them, drain, stop.
+"""The worker process in the order of its life: connect, start the actions, watch them, drain, stop.
 
-Each action runs on its own: if it cannot go on (its ledger's fence was lost, its objects are not ours), it is started afresh
-from what is durable, and the others do not notice. A stop drains: what was read is written, the ledger and the offsets follow,
-within a deadline; what is left is read again by whoever comes next.
+Each action runs separately. If it cannot go on (its fence was lost, its objects are not ours), it restarts from what is durable,
+and the other actions continue. A stop drains: within a deadline, the worker writes what it has read, the ledger and the offsets.
+The next owner reads the rest again.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ log = get_logger("tidegate.worker")
 
 
 class ActionRunner:
-    """One action of the configuration, run until told to stop."""
+    """Runs one action of the configuration until it must stop."""
 
     def __init__(
         self, action: CompiledAction, config: Config, store: S3Store, producer: Producer, topic_ids: SharedTopicIds
@@ -64,7 +64,7 @@ class ActionRunner:
         return f"{self._config.pipeline}.{self.name}"
 
     def status(self) -> dict[str, object]:
-        """For /status: names and words are those of EMQX's REST API where it has them."""
+        """The action's status for /status, with the names and words of EMQX's REST API if it has them."""
         lanes = self.app.lanes if self.app else None
         return {
             "status": self.attempts.status,
@@ -76,7 +76,7 @@ class ActionRunner:
         }
 
     def problems(self) -> list[str]:
-        """Why the action does not work now, for /readyz; empty while it does."""
+        """Reasons why the action does not work now, for /readyz. Empty while it works."""
         if self.app is None or not self.app.lanes.assigned:
             return [f"s3:{self.name} has no place in its consumer group {self.group} yet"]
         if self.attempts.status == "disconnected":
@@ -90,13 +90,13 @@ class ActionRunner:
         return {f"{lane.partition.topic}[{lane.partition.partition}]": lane.stopped for lane in found if lane.stopped}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run the app and watch its bucket, until told to stop."""
+        """Run the app and check its bucket until `stop`."""
         async with asyncio.TaskGroup() as group:
             group.create_task(bucket_check.watch(self._config.actions.s3[self.name], self._store, self.attempts, stop))
             await self._run(stop)
 
     async def _run(self, stop: asyncio.Event) -> None:
-        """Run the app; start it afresh when its lanes cannot go on; drain and stop it when told to."""
+        """Run the app, and restart it if its lanes cannot go on. Drain and stop it on `stop`."""
         waits, clock = RESTART.waits(random.random), asyncio.get_running_loop().time
         while not stop.is_set():
             began = clock()
@@ -134,7 +134,7 @@ class ActionRunner:
             await app.lanes.close()
 
     async def _watch(self, app: ActionApp, stop: asyncio.Event) -> None:
-        """Until told to stop, or until a lane or Faust itself fails."""
+        """Wait until `stop`, or until a lane or Faust itself fails."""
         stopped = asyncio.create_task(stop.wait())
         crashed = asyncio.create_task(app.wait_until_stopped())
         watching = asyncio.create_task(watch(self._action.topics, self._topic_ids, app.lanes.replaced))
@@ -166,9 +166,10 @@ async def serve(
     stop: asyncio.Event | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
-    """Run a worker until SIGTERM, SIGINT or `stop`. `actions` names those to run; all that have rules by default.
+    """Run a worker until SIGTERM, SIGINT or `stop`. `actions` names the actions to run; the default is all that have
+    rules.
 
-    Raises ConfigError before anything is started if the configuration cannot be run.
+    Raises ConfigError before anything starts if the configuration cannot be run.
     """
     collector.slow_down()
     stop = stop or asyncio.Event()
@@ -199,7 +200,7 @@ async def serve(
 
 
 def _problems(runners: Sequence[ActionRunner], producer: Producer, stop: asyncio.Event) -> list[str]:
-    """Why the worker does not work now: it stops, Kafka is away, or an action is not where it should be."""
+    """Reasons why the worker does not work now: it is stopping, Kafka is away, or an action does not work."""
     if stop.is_set():
         return ["it stops"]
     found = [] if producer.connected else [producer.status_reason]
@@ -215,7 +216,7 @@ def _status(config: Config, runners: Sequence[ActionRunner], producer: Producer)
 
 
 async def connect(config: Config) -> dict[str, str]:
-    """Ask for the bucket of each action that would run: "connected", or why not."""
+    """Check the bucket of each action that would run. Returns "connected" or the reason for each."""
     found = {}
     for name in _chosen(config, ()):
         action = config.actions.s3[name]
@@ -230,7 +231,7 @@ async def connect(config: Config) -> dict[str, str]:
 
 
 def _chosen(config: Config, actions: Sequence[str]) -> list[str]:
-    """The actions to run of those that were asked for. Raises ConfigError if one does not exist, or if there are none."""
+    """The requested actions. Raises ConfigError if one does not exist, or if nothing would run."""
     wanted = dict.fromkeys(name.removeprefix("s3:") for name in actions) or config.actions.s3
     unknown = [name for name in wanted if name not in config.actions.s3]
     if unknown:
@@ -250,7 +251,7 @@ def _runs(config: Config, name: str) -> bool:
 async def _runners(
     config: Config, actions: Sequence[CompiledAction], producer: Producer, stack: AsyncExitStack
 ) -> list[ActionRunner]:
-    """A runner for each action; actions with one connector share its store."""
+    """Make a runner for each action. Actions with the same connector share its store."""
     stores: dict[str, S3Store] = {}
     for action in actions:
         if action.connector not in stores:

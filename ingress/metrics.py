@@ -1,4 +1,4 @@
-"""What the ingress counts. Counters move once for each batch, never for each message."""
+"""The metrics of the ingress. Counters change once for each batch, never for each message."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 RECEIVED: Final = Counter("tidegate_ingress_messages_received", "Messages read from the broker.", ["source"])
-ACKNOWLEDGED: Final = Counter("tidegate_ingress_messages_acknowledged", "Messages acknowledged to it.", ["source"])
+ACKNOWLEDGED: Final = Counter(
+    "tidegate_ingress_messages_acknowledged", "Messages acknowledged to the broker.", ["source"]
+)
 PRODUCED: Final = Counter("tidegate_ingress_records_produced", "Records that Kafka acknowledged.", ["source"])
 REDELIVERED: Final = Counter("tidegate_ingress_messages_redelivered", "Messages with the DUP flag.", ["source"])
 EVENTS: Final = Counter("tidegate_ingress_events", "Client events made by adapters.", ["source"])
@@ -31,11 +33,11 @@ REFUSED: Final = Counter(
 )
 ACK_LAG: Final = Gauge(
     "tidegate_ingress_acknowledgement_lag_seconds",
-    "Age of the oldest of these messages.",
+    "Age of the oldest message that is not acknowledged.",
     ["source"],
 )
 
-# What the line a minute tells.
+# The facts of the line a minute.
 DONE: Final = {
     "received": RECEIVED,
     "acknowledged": ACKNOWLEDGED,
@@ -47,7 +49,7 @@ LEFT: Final = {"window": WINDOW}
 
 
 class SourceMetrics:
-    """The metrics of one source, looked up once."""
+    """The metrics of one source. They are looked up once."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -62,7 +64,7 @@ class SourceMetrics:
         self.ack_lag = ACK_LAG.labels(source)
 
     def clients(self, count: int) -> None:
-        """Clients of a listener."""
+        """Set the number of a listener's clients."""
         CLIENTS.labels(self._source).set(count)
 
     def refused(self, reason: str) -> None:

@@ -27,11 +27,11 @@ from pipeline.redriven import REDRIVEN, Failure, RecordPlace, Redriven, redriven
 PREFIX: Final = "dead_letter."
 MARK: Final = PREFIX + "settled"  # on marks: the digest of the failure, or the letter's place
 VALUE_LEFT_OUT: Final = PREFIX + "value_left_out"
-SIZE: Final = PREFIX + "size"  # of the value, when it was cut
+SIZE: Final = PREFIX + "size"  # size of the value before it was cut
 
 
 class Letter(NamedTuple):
-    """A dead letter. Facts that are unknown are empty."""
+    """A dead letter. Unknown facts are empty."""
 
     record: Record
     cause: str
@@ -167,12 +167,12 @@ def original_headers(record: Record) -> list[tuple[str, bytes]]:
 
 
 def sent_again(letter: Letter, *, messages_topic: str, events_topic: str) -> tuple[str, Outgoing]:
-    """Topic and record that send a letter again. Raises RecordError if the letter does not hold all of the record."""
+    """The topic and record to send a letter again. Raises RecordError if the letter holds only a part of the record."""
     record, failure = letter.record, letter.failure
     if not letter.whole:
         raise RecordError(
             f"letter {letter.place} holds only a part of the value, which was too large for it"
-            + (f"; the whole is at {'/'.join(map(str, failure.place[:3]))}, if Kafka still has it" if failure else "")
+            + (f"; Kafka may have all of it at {'/'.join(map(str, failure.place[:3]))}" if failure else "")
         )
     headers = original_headers(record)
     if failure:

@@ -42,7 +42,7 @@ ROW_BYTES: Final = 256
 
 
 class RuleProgram(NamedTuple):
-    """A rule's statement, compiled."""
+    """The compiled statement of a rule."""
 
     rule_id: str
     program: Program
@@ -119,7 +119,7 @@ class RowBatch:
 
 
 class RuleSet:
-    """All rules that feed one action. `digest` names exactly these rules: any change of a statement changes it."""
+    """All rules that feed one action. Any change of a statement changes `digest`."""
 
     def __init__(
         self, rules: Mapping[str, str], *, node: str, schemas: Mapping[str, SchemaText] | None = None, action: str = ""
@@ -153,7 +153,7 @@ class RuleSet:
         self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
         self._answers: dict[bytes, Programs] = {}
-        self._known: dict[tuple[str, ...], Programs] = {}  # one object for each set of rules that a topic leads to
+        self._known: dict[tuple[str, ...], Programs] = {}  # one object for each set of rules that match a topic
 
     @property
     def reads_events(self) -> bool:
@@ -188,15 +188,15 @@ class RuleSet:
         """
         circuits = Circuits() if circuits is None else circuits
         batch = RowBatch(records, self.digest)
-        alike: Programs = ()  # what the last records wanted, all the same
-        run = 0  # how many these were
+        alike: Programs = ()  # the programs of the last records, which were all the same
+        run = 0  # the number of these records
         size_bytes = 0
         waiting = iter(records)
         for record in waiting:
             headers = record.headers
             try:
                 if headers and headers[0][0] == fields.TOPIC:
-                    # A message. What its topic leads to is remembered by the topic's bytes.
+                    # A message. The programs for its topic are cached by the topic's bytes.
                     found = self._answers.get(headers[0][1])
                     if found is None:
                         found = self._remember(record, headers[0][1])
@@ -312,7 +312,7 @@ class RuleSet:
         return _match_all(self._index.match, fields.routing_topics(record))
 
     def _remember(self, record: Record, topic: bytes) -> Programs:
-        """The same for a message, remembered by its topic name."""
+        """The same for a message, cached by its topic name."""
         if len(self._answers) >= TOPICS_REMEMBERED_MAX:
             self._answers.clear()
         found = self._route(record)
@@ -321,7 +321,7 @@ class RuleSet:
 
 
 def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_CONTEXT) -> Context:
-    """What rules know of the world: a context's environment and tables, and these schemas. Raises ConfigError."""
+    """A context with the environment and tables of `context`, and with these schemas. Raises ConfigError."""
     built = {}
     for name, schema in sorted(schemas.items()):
         with located(f"schemas.{name}"):
@@ -335,7 +335,7 @@ def _count(matched: dict[str, int], programs: Programs, records: int) -> None:
 
 
 def _match_all(match: Any, topics: Sequence[str]) -> Programs:
-    """Programs of a topic, or of all spellings of an event, each once."""
+    """The programs for a topic, or for all spellings of an event, each once."""
     found = []
     for topic in topics:
         for each in match(topic):
@@ -345,7 +345,7 @@ def _match_all(match: Any, topics: Sequence[str]) -> Programs:
 
 
 def _union(programs: Sequence[Program]) -> frozenset[str] | None:
-    """The columns that any of the programs reads; None for all."""
+    """The columns that any of the programs reads, or None for all."""
     wanted: frozenset[str] = frozenset()
     for program in programs:
         if program.columns is None:

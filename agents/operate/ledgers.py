@@ -1,11 +1,11 @@
-"""The ledgers of an aggregated action, read from the bucket alone, and each object that they name.
+"""Reads the ledgers of an aggregated action from the bucket alone, and checks each object that they name.
 
-1. The texts of all versions are read, and compared with the digests by which they are named.
-2. Each partition's ledger is read in order, and each entry checked against the one before (pipeline/upload/ledger_check.py).
-3. Each object that an entry names is asked for, and its metadata, its size and its ETag compared; one with another ETag is read.
-   `deep` reads all of them, compares their bytes, and counts and hashes their rows again (pipeline/upload/object_check.py).
+1. Read the texts of all versions, and compare them with the digests in their names.
+2. Read each partition's ledger in order, and check each entry against the entry before it (pipeline/upload/ledger_check.py).
+3. Look at each object that an entry names, and compare its metadata, size and ETag. Read an object with another ETag. `deep`
+   reads every object, compares its bytes, and counts and hashes its rows again (pipeline/upload/object_check.py).
 
-What is found never ends the run: the next entry, object or partition comes after it. What no entry names is unnamed.py's.
+A finding never ends the run: the next entry, object or partition follows. unnamed.py handles objects that no entry names.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _VERSION_TEXT: Final = re.compile(r"([0-9a-f]{64})\.json")
 
 @dataclass(frozen=True, slots=True)
 class PartitionDone:
-    """A partition's ledger has been read: offsets `first` up to but not including `next`."""
+    """A partition's ledger was read: offsets from `first` up to `next`, which is not included."""
 
     topic: str
     topic_id: str
@@ -49,9 +49,10 @@ Report = Finding | PartitionDone
 
 @dataclass
 class Known:
-    """What the ledgers told. Objects are kept as eight bytes each: among a million two share them with a chance of one in 10^7.
+    """The facts from the ledgers. An object takes eight bytes. With a million objects, two share them with a chance of
+    1 in 10^7.
 
-    `buckets` are those in which an object that an entry names was found.
+    `buckets` are the buckets that hold objects of the ledger.
     """
 
     chains: dict[ChainPlace, ChainCheck] = field(default_factory=dict)
@@ -62,7 +63,7 @@ class Known:
 
 
 class LedgerReader:
-    """The ledgers of one action; `known` grows as they are read. `partitions` are those to read, all when empty."""
+    """The ledgers of one action. `known` grows while they are read. `partitions` are those to read; empty: all."""
 
     def __init__(
         self, action: str, parameters: AggregatedParameters, store: S3Store, partitions: frozenset[int], *, deep: bool
@@ -75,14 +76,14 @@ class LedgerReader:
         self._deep = deep
 
     async def reports(self) -> AsyncIterator[Report]:
-        """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
+        """All findings and totals, as soon as they are found. Raises a ConnectorError if the bucket cannot be read."""
         async for finding in self._version_texts():
             yield finding
         async for report in self._ledgers():
             yield report
 
     def wants(self, partition: int) -> bool:
-        """Whether this partition was asked for."""
+        """Whether the user asked for this partition."""
         return not self._partitions or partition in self._partitions
 
     # --- 1. Versions
@@ -91,7 +92,7 @@ class LedgerReader:
         root = ledger.version_prefix(self.action)
         async for key in self.store.keys(self.parameters.home, root):
             if ledger.place_of(key) is not None:
-                continue  # a topic may be called so, too
+                continue  # a topic may have this name too
             found = _VERSION_TEXT.fullmatch(key.removeprefix(root))
             if found is None:
                 yield Finding("foreign", key, "expected the text of a version, named by its digest")
@@ -100,7 +101,7 @@ class LedgerReader:
                     yield finding
 
     async def _version(self, digest: str, named_by: str) -> list[Finding]:
-        """Read a version's text, unless that was done."""
+        """Read a version's text, unless it was read before."""
         if digest in self.known.versions:
             return []
         key = ledger.version_key(self.action, digest)
@@ -115,7 +116,7 @@ class LedgerReader:
     # --- 2. Ledgers
 
     async def _ledgers(self) -> AsyncIterator[Report]:
-        """All chains, in the order of their keys; of each, the beginning comes last."""
+        """All chains in the order of their keys. The start of each chain comes last."""
         current: ChainPlace | None = None
         keys: list[str] = []
         async for key in self.store.keys(self.parameters.home, ledger.action_prefix(self.action)):
@@ -160,7 +161,7 @@ class LedgerReader:
         yield PartitionDone(place.topic, place.topic_id, place.partition, chain.first, end, chain.totals)
 
     async def entries(self, chain: ChainCheck, keys: Iterable[str]) -> AsyncIterator[Finding]:
-        """The next entries of a chain, and the objects that they name."""
+        """Check the next entries of a chain, and the objects that they name."""
         entries = list[str]()
         for key in keys:
             if ledger.is_entry_key(chain.place, key):
@@ -211,11 +212,11 @@ class LedgerReader:
         return [finding for findings in found for finding in findings]
 
     async def _check(self, named: Named) -> list[Finding]:
-        """One object that an entry names. An ETag may change when a bucket is copied, so another one proves nothing by itself."""
+        """Check one object that an entry names. A copy of a bucket may change ETags, so another ETag alone is not a finding."""
         bucket, key = self.bucket_of(named), named.stored.key
         try:
             head = await self.store.head(bucket, key, any_key=True)
-        except RefusedError as error:  # no store has an object of that name
+        except RefusedError as error:  # a store cannot have an object with this name
             return [Finding("missing", key, str(error))]
         if head is None:
             return [object_check.missing(named)]
@@ -228,7 +229,7 @@ class LedgerReader:
         return found + await self._content_findings(named)
 
     async def _content_findings(self, named: Named) -> list[Finding]:
-        """Its bytes and, when deep and where the bytes are those that were written, its rows."""
+        """Check the bytes of an object. If `deep` and the bytes are right, check its rows too."""
         content = await self.get(named.stored.key, self.bucket_of(named))
         if content is None:
             return [object_check.missing(named)]
@@ -247,15 +248,15 @@ class LedgerReader:
     # --- Requests
 
     def bucket_of(self, named: Named) -> str:
-        """Where an object lies."""
+        """The bucket of an object."""
         return named.stored.bucket or self.parameters.home
 
     async def get(self, key: str, bucket: str = "") -> bytes | None:
-        """An object's content; without a bucket, of the ledger's."""
+        """The content of an object. The default bucket is that of the ledger."""
         return await self.store.get(bucket or self.parameters.home, key)
 
     def settings_of(self, digest: str) -> dict[str, Any] | None:
-        """The settings of a version; None if its text is not there, or was changed."""
+        """The settings of a version, or None if its text does not exist or was changed."""
         return self.known.versions.get(digest)
 
 
@@ -264,5 +265,5 @@ def _foreign(key: str) -> Finding:
 
 
 def short(*texts: str) -> bytes:
-    """A name for texts that takes eight bytes."""
+    """An eight-byte digest of texts."""
     return hashlib.blake2b("/".join(texts).encode(), digest_size=8).digest()

@@ -1,13 +1,14 @@
-"""A replay: a range of Kafka's records goes through an action's present rules once more, into another prefix or the same keys.
+"""A replay: handles a range of Kafka's records again with an action's present rules, into another prefix or the same
+keys.
 
-1. Ranges: which offsets of each partition; under another prefix, less what an earlier run of the same replay has done.
-2. Plan: the records are read and evaluated, and what would be written is counted. Nothing is written.
-3. Run: some partitions side by side, each with a reader and a lane, the same lane that a worker would use. Under another prefix
-   an aggregated action has a ledger of its own, so that the replay is exactly once, goes on where it was killed, and `verify`
-   proves it. A direct action's rows replace the objects that they made before, and never one of a later row.
+1. Ranges: find the offsets of each partition. Under another prefix, skip the offsets that an earlier run has done.
+2. Plan: read and evaluate the records, and count what would be written. Write nothing.
+3. Run: handle some partitions side by side, each with a reader and the lane of a worker. Under another prefix, an aggregated
+   action has its own ledger. So the replay is exactly once, continues after a kill, and `verify` proves it. A direct action's
+   rows replace the objects that they made before, and never an object of a later row.
 
-No consumer group is touched, and no dead letter is written: what cannot be handled is counted and told, and is still in Kafka.
-The same keys of an aggregated action are agents/operate/replay_in_place.py's.
+A replay touches no consumer group and writes no dead letters: it counts and reports records that fail, and they are still in
+Kafka. agents/operate/replay_in_place.py handles the same keys of an aggregated action.
 """
 
 from __future__ import annotations
@@ -47,28 +48,29 @@ from pipeline.upload.buffer import Buffer
 from pipeline.upload.source_log import LogBounds
 
 PARTITIONS_AT_ONCE: Final = 4
-# A replay cuts for memory and at its end. The clock cuts too, but so rarely that the plan's number of objects holds.
+# A replay cuts when memory is short and at its end. It also cuts by time, but so rarely that the plan's number of
+# objects holds.
 CUT_SECONDS: Final = 86_400.0
-# What is safe in a key everywhere, without the ~ that stands for a slash in the name of the ledger.
+# Characters that are safe in every key, without ~, which stands for a slash in the name of the ledger.
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][-A-Za-z0-9!_.*'()/=]*")
 
 
-Progress = Callable[[int], None]  # told the number of records of each batch
+Progress = Callable[[int], None]  # called with the number of records in each batch
 
 
 @dataclass
 class LeftOut:
-    """Rows and records that cannot be handled: counted by rule and cause, the first of each kept."""
+    """Counts rows and records that cannot be handled, by rule and cause, and keeps the first of each."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: dict[tuple[str, str], DeadLetter] = field(default_factory=dict)
 
     async def send(self, letters: Sequence[DeadLetter], run: Run = NO_RUN) -> None:
-        """Take note of them."""
+        """Count the letters."""
         self.note(letters)
 
     def note(self, letters: Sequence[DeadLetter]) -> None:
-        """Take note of them."""
+        """Count the letters."""
         for letter in letters:
             self.counts[letter.rule, letter.cause] += 1
             self.first.setdefault((letter.rule, letter.cause), letter)
@@ -76,7 +78,7 @@ class LeftOut:
 
 @dataclass
 class Plan:
-    """What a replay would do. For direct upload `objects` is the most that it can be: rows may share a key."""
+    """The plan of a replay. For direct upload, `objects` is the largest possible number, because rows may share a key."""
 
     spans: list[Span]
     records: int = 0
@@ -87,7 +89,7 @@ class Plan:
 
 
 def prefix(text: str) -> str:
-    """A prefix for keys, with its slash at the end. Raises CommandError."""
+    """A prefix for keys, with a slash at its end. Raises CommandError."""
     found = text.strip("/") + "/"
     if not _PREFIX.fullmatch(found) or "//" in found:
         raise CommandError(
@@ -97,12 +99,12 @@ def prefix(text: str) -> str:
 
 
 def ledger_name(action: str, into: str) -> str:
-    """Whose ledger a replay writes: its own."""
+    """The name of a replay's own ledger."""
     return f"{action}@{into.strip('/').replace('/', '~')}"
 
 
 def moved(config: Config, action: str, into: str) -> Config:
-    """The same configuration, with the action's keys below a prefix."""
+    """The same configuration with the action's keys below a prefix."""
     settings = config.actions.s3[action]
     parameters = settings.parameters.model_copy(update={"key": into + settings.parameters.key})
     actions = {**config.actions.s3, action: settings.model_copy(update={"parameters": parameters})}
@@ -113,7 +115,7 @@ class Replay:
     """One replay of one action into another prefix, or of a direct action into the same keys."""
 
     def __init__(self, config: Config, action: str, into: str, store: S3Store) -> None:
-        """Compile the rules as they are now. `into`: see `prefix`; empty for the same keys. Raises ConfigError."""
+        """Compile the present rules. `into`: see `prefix`; empty for the same keys. Raises ConfigError."""
         self.action = action
         self.into = into
         self._config = config
@@ -129,19 +131,20 @@ class Replay:
         self._log = ReplayedLog(config.kafka)
         outside = Outside(PatientStore(store, attempts), self.left_out, self._log)
         writer = writers.writer_of(compiled, outside, ledger=ledger_name(action, into) if into else "", again=True)
-        self.writer = writer if isinstance(writer, AggregatedWriter) else None  # none: direct upload, without a ledger
+        # None: direct upload, which has no ledger.
+        self.writer = writer if isinstance(writer, AggregatedWriter) else None
         self._open_lane = writers.lanes_of(writer)
 
     @property
     def forgets_order(self) -> bool:
-        """Whether rows of this replay replace those of later records: the same keys, without a fence."""
+        """Whether rows of this replay replace those of later records: if it writes the same keys without a fence."""
         parameters = self.compiled.parameters
         return not self.into and isinstance(parameters, DirectParameters) and parameters.write == "overwrite"
 
     # --- 1. Ranges
 
     async def ranges(self, spans: Sequence[Span]) -> list[Span]:
-        """What of `spans` is left to do. Raises ConflictError if the prefix holds another replay."""
+        """The parts of `spans` that are left to do. Raises ConflictError if the prefix holds another replay."""
         self._spans = list(spans)
         if self.writer is None:
             return self._spans
@@ -156,18 +159,18 @@ class Replay:
             return span
         where = f"the prefix holds a replay of {span.topic}/{span.partition}"
         if end.version != writer.action.digest:
-            raise ConflictError(f"{where} under other rules or settings: take another prefix, or remove what is there")
+            raise ConflictError(f"{where} under other rules or settings: use another prefix, or remove its objects")
         if start.first > span.first or end.first < span.first:
             raise ConflictError(
-                f"{where} of offsets {start.first} to {end.first - 1}, and this one begins at {span.first}: begin "
-                f"within it or at its end, or take another prefix"
+                f"{where} of offsets {start.first} to {end.first - 1}, and this one begins at {span.first}: "
+                "begin within it or at its end, or use another prefix"
             )
         return span._replace(first=max(span.first, end.first))
 
     # --- 2. Plan
 
     def plan(self, spans: Sequence[Span], progress: Progress) -> Plan:
-        """Read the ranges and count. Blocks."""
+        """Read the ranges, and count. Blocks."""
         plan = Plan(list(spans))
         for span in spans:
             count = Counted(self.writer.action if self.writer else None, self.compiled.options.max_buffer_bytes)
@@ -179,7 +182,7 @@ class Replay:
             count.cut()
             plan.rows += count.rows
             plan.objects += count.objects
-            # A ledger has a beginning, an entry a cut, and one that says that it ended in order.
+            # A ledger has a start, an entry for each cut, and an entry for its orderly end.
             plan.puts += count.objects + (count.cuts + 2 if count.cuts else 0)
         if self.writer is not None and plan.records:
             plan.puts += 1  # the version's text
@@ -188,7 +191,7 @@ class Replay:
     # --- 3. Run
 
     async def run(self, spans: Sequence[Span], progress: Progress) -> None:
-        """Write everything; returns when it is durable. Killed or cancelled, the same call goes on where it was."""
+        """Write everything, and return when it is durable. After a kill or a cancellation, the same call continues."""
         self.left_out.counts.clear()
         self.left_out.first.clear()
         lanes = Lanes(self.action, self._open_lane, self.compiled.options.max_buffer_bytes)
@@ -213,7 +216,7 @@ class Replay:
             await lanes.close()
 
     async def _feed(self, span: Span, lanes: Lanes, progress: Progress) -> None:
-        """One partition, from its reader to its lane."""
+        """Feed one partition from its reader to its lane."""
         partition = Partition(span.topic, span.partition)
         self._log.spans[partition] = span
         lanes.assign([partition])
@@ -236,7 +239,7 @@ class Replay:
             lane.drain()
             await _drained(lane, lanes, span)
         finally:
-            with suppress(ValueError):  # its last step may be under way
+            with suppress(ValueError):  # its last step may still run
                 reading.close()
         lanes.revoke([partition])
 
@@ -264,7 +267,7 @@ class ReplayedLog:
 
 
 class Counted:
-    """What a lane would write of one partition, counted as its buffer would group it. None: direct upload."""
+    """Counts what a lane would write for one partition, in the groups of its buffer. None: direct upload."""
 
     def __init__(self, version: AggregatedAction | None, bytes_max: int) -> None:
         self.rows = self.objects = self.cuts = 0
@@ -274,7 +277,7 @@ class Counted:
         self._records = 0
 
     def add(self, batch: RowBatch) -> list[DeadLetter]:
-        """One batch; its records that cannot be handled."""
+        """Count one batch. Returns its records that cannot be handled."""
         self._records += len(batch.records)
         if self._version is None or self._buffer is None:
             self.rows += len(batch.rows)
@@ -292,7 +295,7 @@ class Counted:
         return arrived.dead
 
     def cut(self) -> None:
-        """All open chunks become objects."""
+        """Count all open chunks as objects."""
         if self._version is None or not self._records:
             return
         assert self._buffer is not None
@@ -314,7 +317,7 @@ def pieces(rules: RuleSet, records: list[Record], spans: Sequence[Span]) -> Iter
 
 
 def is_repetition(record: Record, spans: Sequence[Span]) -> bool:
-    """Whether a record is a dead letter that was sent again, and the record that it was made of is in the ranges."""
+    """Whether a record is a redriven dead letter whose original record is in the ranges."""
     if not record.headers or record.headers[0][0] != REDRIVEN:
         return False
     try:
@@ -330,7 +333,7 @@ def is_repetition(record: Record, spans: Sequence[Span]) -> bool:
 
 
 async def step(reading: Generator[list[Record]]) -> list[Record] | None:
-    """The next batch, read in a thread, which is waited for whatever happens: two may not run one generator."""
+    """The next batch, read in a thread. Always waits for the thread, because two threads must not run one generator."""
     step = asyncio.ensure_future(asyncio.to_thread(next, reading, None))
     try:
         return await asyncio.shield(step)
@@ -340,7 +343,7 @@ async def step(reading: Generator[list[Record]]) -> list[Record] | None:
 
 
 async def _room(lanes: Lanes, partition: Partition) -> None:
-    """Until another batch of a partition may be fetched."""
+    """Wait until another batch of a partition may be fetched."""
     while not lanes.has_room(partition):
         lanes.room.clear()
         if not lanes.has_room(partition):
@@ -348,12 +351,12 @@ async def _room(lanes: Lanes, partition: Partition) -> None:
 
 
 async def _drained(lane: Lane, lanes: Lanes, span: Span) -> None:
-    """Until everything is durable. Raises ConflictError if an object wants rows beyond the range."""
+    """Wait until everything is durable. Raises ConflictError if an object needs rows beyond the range."""
     while not lane.drained.is_set():
         if lane.must_read and lane.idle:
             raise ConflictError(
                 f"an earlier replay into this prefix read {span.topic}/{span.partition} beyond offset {span.end - 1} and was "
-                "killed: repeat that one, or take another prefix"
+                "killed: repeat that replay, or use another prefix"
             )
         waiting = {asyncio.ensure_future(lane.drained.wait()), asyncio.ensure_future(lanes.room.wait())}
         lanes.room.clear()

@@ -45,7 +45,7 @@ from pipeline.upload.outcomes import Outcomes
 
 
 class EnteredCut(NamedTuple):
-    """A cut that is in the ledger. `epoch` is the one in the keys of its objects."""
+    """A cut that is in the ledger. `epoch` is the epoch in the keys of its objects."""
 
     partition: Partition
     topic_id: str
@@ -54,7 +54,7 @@ class EnteredCut(NamedTuple):
 
     @property
     def span(self) -> Span:
-        """Its offsets."""
+        """The offsets of the cut."""
         return Span(*self.partition, self.entry.first, self.entry.next)
 
     def chain(self, writer: AggregatedWriter) -> Chain:
@@ -63,7 +63,7 @@ class EnteredCut(NamedTuple):
 
 
 class Making(NamedTuple):
-    """A cut that is being made again: rows that are not in objects yet, what became of records, the objects so far."""
+    """A cut that is made again: rows that are not in objects yet, the outcomes of records, the objects so far."""
 
     cut: EnteredCut
     buffer: Buffer
@@ -75,16 +75,16 @@ Store = Callable[[EnteredCut, StoredObject, Chunk], Coroutine[Any, Any, StoredOb
 
 
 class Reading:
-    """The records of one partition's cuts, one cut after the other, by one consumer: to open one for each would take hours."""
+    """Reads the records of one partition's cuts in order, with one consumer, because a consumer for each cut would take hours."""
 
     def __init__(self, kafka: KafkaConfig, end: int) -> None:
         self._kafka = kafka
-        self._end = end  # of the last cut
+        self._end = end  # end of the last cut
         self._source: Generator[list[Record]] | None = None
-        self._held: list[Record] = []  # read, and of the next cut
+        self._held: list[Record] = []  # records of the next cut that were read already
 
     async def batches(self, span: Span) -> AsyncIterator[list[Record]]:
-        """What there is of a cut, in order. Raises RecordsGoneError; the next cut may be there all the same."""
+        """The records of a cut, in order. Raises RecordsGoneError; the next cut may still be complete."""
         if self._source is None:
             self._source = reader.batches(self._kafka, span._replace(end=self._end))
         while True:
@@ -103,7 +103,7 @@ class Reading:
                 return
 
     def close(self) -> None:
-        """Let go of the consumer."""
+        """Close the consumer."""
         if self._source is not None:
             with suppress(ValueError):  # its last step may be under way
                 self._source.close()
@@ -111,7 +111,7 @@ class Reading:
 
 
 class Rewrite:
-    """The same keys of one aggregated action. `gone`: cuts whose records are not all in Kafka any more."""
+    """A replay of one aggregated action into the same keys. `gone`: cuts of which Kafka no longer has all records."""
 
     def __init__(self, config: Config, writer: AggregatedWriter, sender: Sender) -> None:
         kafka, name = config.kafka, writer.action.name
@@ -141,7 +141,7 @@ class Rewrite:
         return found
 
     async def plan(self, cuts: Sequence[EnteredCut], progress: Progress) -> Plan:
-        """Read and count. Objects that will be found as they should be count as well."""
+        """Read and count. Objects that are already correct count too."""
         plan = Plan(_joined(cuts))
         async for _, made in self._made(cuts, progress, None):
             if made is not None:
@@ -154,7 +154,7 @@ class Rewrite:
         return plan
 
     async def run(self, cuts: Sequence[EnteredCut], progress: Progress) -> None:
-        """Make the cuts again, one after the other. Raises ConflictError if an entry was changed meanwhile."""
+        """Make the cuts again in order. Raises ConflictError if an entry was changed meanwhile."""
         self.gone.clear()
         if cuts:  # versions lie beside the ledgers of all partitions
             await cuts[0].chain(self._writer).keep_version(self._version)
@@ -172,7 +172,7 @@ class Rewrite:
     async def _made(
         self, cuts: Sequence[EnteredCut], progress: Progress, store: Store | None
     ) -> AsyncIterator[tuple[EnteredCut, Entry | None]]:
-        """Each cut with its entry, as `_make` says."""
+        """Each cut with the result of `_make`."""
         for _, some in groupby(cuts, lambda cut: cut.partition):
             of_partition = list(some)
             with closing(Reading(self._kafka, of_partition[-1].entry.next)) as reading:
@@ -180,7 +180,7 @@ class Rewrite:
                     yield cut, await self._make(cut, reading, progress, store)
 
     async def _make(self, cut: EnteredCut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
-        """The entry of a cut under the rules of now; None if Kafka does not have it all. Its chunks go to `store`."""
+        """The entry of a cut under the present rules, or None if Kafka no longer has all records. Its chunks go to `store`."""
         making = Making(cut, Buffer(self._version.limits), Outcomes(), [])
         place = RecordPlace(*cut.partition, cut.entry.first)
         claimed = await self._claims.of(place, cut.entry.first, cut.entry.next)
@@ -228,7 +228,7 @@ class Rewrite:
         return made if made == old else replace(made, original=old.digest, run=self._run.name)
 
     async def _store(self, making: Making, groups: Sequence[Group], store: Store | None, *, last: bool = False) -> None:
-        """Rolled chunks of these groups, and with `last` the open ones too, become objects, unless their keys are refused."""
+        """Store the full chunks of these groups, and with `last` the open ones too. Chunks with refused keys are dead letters."""
         chunks: list[tuple[StoredObject, Chunk]] = []
         for group in groups:
             while group.rolled or (last and group.first is not None):
@@ -257,10 +257,10 @@ class Rewrite:
         await all_of(one(*each) for each in chunks)
 
     async def _put(self, cut: EnteredCut, made: StoredObject, chunk: Chunk) -> StoredObject:
-        """An object over the one that is there, unless that is as it should be. Raises RefusedError for its key."""
+        """Put an object over the existing one, unless that is correct. Raises RefusedError for its key."""
         writer, version = self._writer, self._version
         bucket, key = made.bucket or writer.bucket, made.key
-        head = await writer.store.head(bucket, key, any_key=True)  # writing says why a key is not taken
+        head = await writer.store.head(bucket, key, any_key=True)  # the write gives the reason why a key is refused
         if head and self._is_as_it_should_be(cut.entry, made, head):
             return facts_of(head, key).stored(key, made.first, made.bucket)
         body, sha256 = await encoded(version, bytes(chunk.data), made.digest)
@@ -270,14 +270,14 @@ class Rewrite:
             etag = await writer.create(version, bucket, key, body, headers)
         else:
             etag = await writer.put(version, bucket, key, body, headers)
-        if etag is None:  # an earlier try of this request was carried out, and its answer was lost
+        if etag is None:  # an earlier try of this request succeeded, and its answer was lost
             head = await writer.store.head(bucket, key)
             etag = head.etag if head else ""
         self.written += 1
         return facts._replace(etag=etag).stored(key, made.first, made.bucket)
 
     def _is_as_it_should_be(self, entry: Entry, made: StoredObject, head: Head) -> bool:
-        """Whether an object holds these rows under this version, and nobody has changed it since its entry was written."""
+        """Whether an object holds these rows under this version and is unchanged since its entry was written."""
         wanted = {"digest": made.digest, "rows": str(made.rows), "version": self._version.digest}
         if any(head.metadata.get(f"tidegate-{name}") != value for name, value in wanted.items()):
             return False
@@ -289,7 +289,7 @@ class Rewrite:
 
 
 def _joined(cuts: Sequence[EnteredCut]) -> list[Span]:
-    """The cuts of each partition as one range: they follow each other."""
+    """The cuts of each partition as one range, because they follow each other."""
     joined = []
     for _, some in groupby(cuts, lambda cut: cut.partition):
         of_partition = list(some)

@@ -1,20 +1,19 @@
-"""Aggregated upload, exactly once: one lane's life from the ledger's end to the next entry, again and again.
+"""Aggregated upload, exactly once: a lane repeats these steps from one ledger entry to the next.
 
-1. Resume: the chain of ledger entries tells the first offset that is not durable, the epoch, and the version to go on under.
-   Reading begins there, whatever the consumer group has committed; what Kafka does not have any more is a gap with an entry.
-2. Append: rows go to the open chunks of their groups. A chunk that is full is stored while reading goes on.
+1. Resume: the chain of ledger entries gives the first offset that is not durable, the epoch, and the version to continue with.
+   Reading begins there, whatever the consumer group has committed. Offsets that Kafka no longer has are a gap with an entry.
+2. Append: rows go to the open chunks of their groups. A full chunk is stored while reading goes on.
 3. Cut: when the interval has passed, memory is short or the worker stops, all open chunks are stored.
-4. Store: an object is created, never overwritten. If its key is taken, another writer met the same rows before us (or an
-   earlier try of ours did): theirs is compared with ours and adopted. A *shorter* one means that the other has cut there;
-   this cut then ends at its furthest object. For a *longer* one we read on to its end.
-5. Ledger: one entry, created likewise, names the objects and counts the records. A writer that finds it taken has lost the
-   partition.
-   A topic that was deleted and made again meanwhile has another chain, and no entry in this one.
-6. Only then is the offset given to Kafka's commit.
+4. Store: an object is created, never overwritten. If its key exists, another writer had the same rows (or an earlier try of this
+   lane did). The lane compares that object with its own rows and adopts it. If it is *shorter*, the other writer has cut there,
+   and this cut ends at the furthest object of that writer. If it is *longer*, the lane reads on to its end.
+5. Ledger: one entry, which is created too, names the objects and counts the records. A writer whose entry exists already has
+   lost the partition. A topic that was deleted and created again has another chain, so this chain gets no entry for it.
+6. Only then does the offset go to Kafka's commit.
 
-Any number of owners, zombies and kills thus make one chain of objects that holds every row once.
+So any number of owners, frozen workers and kills make one chain of objects that holds every row once.
 
-Where a cut stands, and what may happen then, is pipeline/upload/cut.py's table. Here are the tasks and the requests.
+The states of a cut and their events are a table in pipeline/upload/cut.py. This file has the tasks and the requests.
 """
 
 from __future__ import annotations
@@ -45,20 +44,20 @@ from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd
 from pipeline.upload.source_log import ANEW, of_chain
 
-# A stretch in which every record was filtered gets an entry of its own this often; it is folded into the next one otherwise.
+# If all records are filtered, an entry is written this often. Otherwise they count in the next entry.
 FILTERED_SECONDS: Final = 600.0
-# One of which nothing is left but dead letters gets it this often: whoever comes next repeats those since the last entry.
+# If only dead letters are left, an entry is written this often, because the next owner repeats those since the last entry.
 LETTERS_SECONDS: Final = 10.0
-# Records of one cut, which cost a byte each to count.
+# Records of one cut. Each takes a byte to count.
 CUT_RECORDS_MAX: Final = 20_000_000
-# What an object of a cut under way costs until its entry is written: its key and digest, and their share of the entry's text.
+# Memory for an object until its entry is written: its key and digest, and their part of the entry's text.
 OBJECT_OVERHEAD_BYTES: Final = 1024
 
 log = get_logger("tidegate.aggregated")
 
 
 class AggregatedLane(Lane):
-    """One partition of an aggregated action."""
+    """The lane of one partition of an aggregated action."""
 
     transitions: ClassVar[Transitions] = TRANSITIONS
     chain_type: ClassVar[type[Chain]] = Chain
@@ -74,42 +73,42 @@ class AggregatedLane(Lane):
         self._one_reads_on = asyncio.Lock()
         self._rolls = Rolls(self._wake)
         self._chain_end: ChainEnd | None = None
-        self._opened_at: float | None = None  # when the first record of the cut came
+        self._opened_at: float | None = None  # time of the cut's first record
         self._cut = Cut(writer.action.limits, self.transitions)
         self._take_up(writer.action)
 
     def _take_up(self, version: AggregatedAction) -> None:
-        """Go on under this version: the one that is configured, or the older one of a cut that others have begun."""
+        """Continue with this version: the configured one, or the older one of a cut that another worker has begun."""
         self.version = version
 
     @property
     def rules(self) -> RuleSet:
-        """Those of the version."""
+        """The rules of the version."""
         return self.version.rules
 
     @property
     def held_bytes(self) -> int:
-        """What waits, what the open chunks hold, and what the next entry will name."""
+        """Bytes of waiting batches, open chunks, and objects for the next entry."""
         return self.queued_bytes + self._cut.buffer.size_bytes + len(self._cut.objects) * OBJECT_OVERHEAD_BYTES
 
     @property
     def must_read(self) -> bool:
-        """Whether an object of another writer holds rows that are not here yet."""
+        """Whether an object of another writer holds rows that this lane has not read yet."""
         return self._cut.state is CutState.READING_ON
 
     @property
     def settled(self) -> int | None:
-        """Where the first row begins that is not in an object; everything before it needs nothing more."""
+        """The offset of the first row that is not in an object. Everything before it is settled."""
         return None if self._cut.state is CutState.RESUMING else self._cut.end
 
     def relieve(self) -> None:
-        """Cut at the next opportunity."""
+        """Cut as soon as possible."""
         if self._cut.state is CutState.READING and (self._cut.buffer.groups or self._cut.objects):
             self._cut.due()
             self._wake()
 
     async def run(self) -> None:
-        """From the ledger's end to cancellation or drain: the steps at the top of this file."""
+        """Run the steps at the top of this file until cancellation or drain."""
         try:
             if not await when_it_can_be_trusted(self, self._writer.name, self._resume):
                 self._cut.last()
@@ -126,7 +125,7 @@ class AggregatedLane(Lane):
             await self._rolls.stop()
 
     async def _step(self) -> None:
-        """Take a batch, if one comes before something else is due; then do what the cut's state asks for."""
+        """Take a batch if one comes before something else is due. Then do what the cut's state requires."""
         cut = self._cut
         taken = await self._next(self._seconds_to_cut())
         self._rolls.check()
@@ -153,27 +152,27 @@ class AggregatedLane(Lane):
             self._cut.last()
             self._cut.finished()
             return
-        bounds = await kafka.bounds(self.partition)  # after the chain's end, which another may have moved on until then
+        bounds = await kafka.bounds(self.partition)  # read after the chain, which another may extend
         if bounds.topic_id != self.topic_id:
             raise replacement(self.partition.topic, self.topic_id, bounds.topic_id)
         where = "/".join(map(str, self.partition))
         reading = of_chain(chain_end.first if chain_end else None, bounds, where)
-        if chain_end is not None:  # else the first batch begins it
+        if chain_end is not None:  # otherwise the first batch begins the chain
             newest = self._writer.action
             if chain_end.clean:
                 chain_end = await self._chain.turn(chain_end, newest, clean=False)
-            # Another may have begun this cut, with what is in Kafka now: we finish it as it was begun.
+            # Another worker may have begun this cut with the records in Kafka now: this lane keeps the version of the cut.
             if chain_end.version != newest.digest and chain_end.first >= bounds.end:
                 chain_end = await self._chain.turn(chain_end, newest, clean=False)
             await self._go_on(chain_end, bounds.end)
         read_at(self, self._writer.action.name, reading)
 
     async def find_place(self, wanted: int) -> None:
-        """Kafka gave other offsets than `wanted`. Raises LaneError if the topic, or its end, is another one."""
+        """Find the place again after other offsets than `wanted` came. Raises LaneError if the topic or its end has changed."""
         await find_place(self, self._writer.action.name, self._writer.kafka, wanted, ANEW)
 
     async def _go_on(self, chain_end: ChainEnd, read_before: int = 0) -> None:
-        """Take up the chain: its offset, its epoch, and its version, which is ours or an older one."""
+        """Continue the chain with its offset, its epoch, and its version, which is ours or an older one."""
         self._chain_end = chain_end
         self.durable = chain_end.first
         self._take_up(await self._chain.version(chain_end.version))
@@ -182,7 +181,7 @@ class AggregatedLane(Lane):
     # --- 2. Append
 
     def _made(self, batch: RowBatch) -> bool:
-        """Rows that an older or a newer version made are made again."""
+        """Whether rows are made already. Rows of an older or newer version are made again."""
         return super()._made(batch) and batch.rules == self.version.rules.digest
 
     async def _append(self, fetched: Fetched, batch: RowBatch | None) -> None:
@@ -201,9 +200,9 @@ class AggregatedLane(Lane):
             self._opened_at = _now()
 
     async def _begin(self, first: int) -> None:
-        """The chain begins at offset `first`, unless another has begun it meanwhile, and perhaps gone on."""
+        """Begin the chain at offset `first`. Raises FenceLostError if another worker has begun it, or has gone on."""
         chain_end = await self._chain.begin(first)
-        ours = self._writer.action  # what others began is finished as `_resume` does it
+        ours = self._writer.action  # after the restart, `_resume` finishes the cut of another worker
         theirs = chain_end.version != ours.digest or chain_end.clean or chain_end.revision > ours.revision
         if chain_end.first < first or theirs:
             raise FenceLostError(f"another worker has begun the ledger of {self.partition.topic}, for offset {first}")
@@ -226,12 +225,12 @@ class AggregatedLane(Lane):
         await self._writer.dead_letters.send(dead, run)
 
     def _add_rows(self, fetched: Fetched, batch: RowBatch) -> list[DeadLetter]:
-        """Rows into chunks. Records before our place are another's work, and done."""
+        """Add rows to chunks. Records before the lane's position were handled by another worker."""
         if fetched.next <= self._cut.position:
             return []
         if fetched.first > self._cut.position:
             raise InternalError(
-                f"offsets {self._cut.position} to {fetched.first - 1} were never shown, nor told as missing"
+                f"offsets {self._cut.position} to {fetched.first - 1} came neither as records nor as a gap"
             )
         arrived = arrival(batch, self._cut.position, self.version)
         for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, fetched.next):
@@ -239,7 +238,7 @@ class AggregatedLane(Lane):
         return arrived.dead
 
     def _roll(self, group: Group) -> None:
-        """Store what is full while reading goes on. Rolls of one group follow each other: an adopted object moves the next."""
+        """Store full chunks while reading goes on: one after another, because an adopted object moves the next."""
         if group.storing or self._cut.state is not CutState.READING:
             return
         group.storing = True
@@ -268,19 +267,19 @@ class AggregatedLane(Lane):
         return drains or outcomes.records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
 
     async def _store_all(self) -> None:
-        """Every chunk of this cut becomes an object. An object of another writer may change which chunks these are."""
+        """Store every chunk of this cut. An object of another writer may change the chunks of the cut."""
         await self._rolls.done()
         while groups := self._cut.to_store:
             await all_of(self._store(group) for group in groups)
 
     async def _end(self) -> None:
-        """An orderly stop: say so. Whoever comes next then need not finish what those before us can have begun."""
+        """Note an orderly stop in the ledger. The next worker then need not finish cuts that earlier workers may have begun."""
         if self._chain_end is not None and self._cut.position >= self._cut.read_before:
             await self._chain.turn(self._chain_end, self.version, clean=True)
         self._cut.finished()
 
     async def _write_entry(self) -> None:
-        """The cut is durable: its end may be committed, and the next one begins with the rows beyond its end."""
+        """Write the entry of the durable cut. Its end may then be committed, and the next cut begins with the rows beyond it."""
         assert self._chain_end is not None
         newest = self._writer.action
         entry = replace(self._cut.entry(self._chain_end, newest.digest, newest.revision), run=self._run)
@@ -295,11 +294,11 @@ class AggregatedLane(Lane):
         self._take_up(following)
         self._cut.entered(entry, following.limits)
         self._opened_at = None if self._cut.outcomes.empty else _now()
-        self.circuits = Circuits()  # as whoever goes on from here would have them
+        self.circuits = Circuits()  # a worker that resumes from this entry also begins with new ones
         self._on_room()
 
     async def _check_topic(self) -> None:
-        """What was read is of the topic that this chain is of. Raises TopicReplacedError."""
+        """Check that the topic is still the topic of this chain. Raises TopicReplacedError."""
         now = await self._writer.kafka.topic_id(self.partition.topic)
         if now and self.topic_id and now != self.topic_id:
             raise replacement(self.partition.topic, self.topic_id, now)
@@ -307,7 +306,7 @@ class AggregatedLane(Lane):
     # --- 4. Store
 
     async def _store(self, group: Group) -> None:
-        """The first chunk of a group becomes an object, or is found to be one already."""
+        """Store the first chunk of a group, or adopt the existing object."""
         async with self._stores:
             chunk = group.chunks[0]
             assert self._chain_end is not None
@@ -329,9 +328,9 @@ class AggregatedLane(Lane):
         self._cut.stored(group, facts.stored(key, chunk.first, bucket), rows)
 
     async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> ObjectFacts | None:
-        """Create the object of a chunk as it is now; None if the key is taken."""
+        """Create the object of a chunk in its present state. Returns None if the key exists."""
         writer, data = self._writer, bytes(chunk.data)
-        facts = ObjectFacts(chunk.rows, chunk.last, chunk.digest())  # of now: rows may come while it is on its way
+        facts = ObjectFacts(chunk.rows, chunk.last, chunk.digest())  # now, because rows may come during the upload
         body, sha256 = await encoded(self.version, data, facts.digest)
         facts = facts._replace(sha256=sha256, size=len(body))
         headers = writer.object_headers(self.version, self._chain.place, chunk.first, facts, epoch)
@@ -343,7 +342,7 @@ class AggregatedLane(Lane):
         return facts._replace(etag=etag)
 
     async def _give_up(self, group: Group, error: RefusedError) -> None:
-        """The store will never take an object under this key, whoever sends it: its records are dead letters."""
+        """Make dead letters of the records, because the store will never accept an object with this key."""
         chunk = group.chunks[0]
         rows, offsets = chunk.rows, sorted(set(chunk.offsets))
         # More rows may come meanwhile.
@@ -351,12 +350,10 @@ class AggregatedLane(Lane):
         self._cut.given_up(group, rows, offsets)
 
     async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[ObjectFacts, int]:
-        """The object under our key, compared with our rows, and how many of them it holds."""
+        """Compare the existing object with our rows. Returns its facts, and the number of our rows that it holds."""
         head = await self._writer.store.head(bucket, key)
         if head is None:
-            raise ForeignObjectError(
-                f"{bucket}/{key} was there and is gone: something deletes objects of a cut under way"
-            )
+            raise ForeignObjectError(f"{bucket}/{key} existed and is gone: something deletes objects of this cut")
         found = facts_of(head, key)
         if head.metadata.get("tidegate-topic-id") != ledger.topic_id_text(self.topic_id):
             raise ForeignObjectError(f"{bucket}/{key} is of another topic of the name {self.partition.topic}")
@@ -376,12 +373,12 @@ class AggregatedLane(Lane):
         return (found._replace(last=chunk.offsets[rows - 1]) if ours else found), rows
 
     def _has_what_kafka_has_not(self, chunk: Chunk, found: ObjectFacts, head: Head) -> bool:
-        """Whether an object of this very version reaches over offsets that we could not read any more."""
+        """Whether an object of this version covers offsets that Kafka no longer has."""
         reaches = self._cut.outcomes.misses(chunk.first, found.last + 1)
         return reaches and head.metadata.get("tidegate-version") == self.version.digest
 
     async def _read_on(self, last: int) -> None:
-        """Append until everything up to offset `last` is here. Another writer has read it, so it is in Kafka."""
+        """Append until offset `last` is read. Another writer has read it, so it is in Kafka."""
         async with self._one_reads_on:
             if self._cut.position > last:
                 return
@@ -396,5 +393,5 @@ class AggregatedLane(Lane):
 
 
 def _now() -> float:
-    """Seconds on the loop's clock, which a simulation may run."""
+    """Seconds on the loop's clock, which a simulation may control."""
     return asyncio.get_running_loop().time()

@@ -1,8 +1,8 @@
-"""What the lanes and replays of one aggregated action share: its objects, and their way into the store.
+"""Writes the objects of one aggregated action, for its lanes and replays.
 
-A lane makes an object of new rows (aggregated.py), a replay makes it again (agents/operate/replay_in_place.py). The dead letters
-of an object that the store will never take are here too: its rows are encoded by now, and of their records only the places are
-known.
+A lane makes an object from new rows (aggregated.py), and a replay makes it again (agents/operate/replay_in_place.py). This file
+also makes the dead letters of an object that the store will never accept. Its rows are encoded by then, so only the places of
+their records are known.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import ChainPlace, StoredObject
 from pipeline.upload.object_check import Named
 
-# Encoding more than this is done in a thread, which compression does not share the interpreter with.
+# More bytes than this are encoded in a thread, because compression releases the interpreter.
 ENCODE_INLINE_BYTES_MAX: Final = 64 << 10
 
 
 class ObjectFacts(NamedTuple):
-    """What is known of an object: of its rows (`last` is the offset of the last one) and of its bytes as they are stored.
+    """The facts of an object: its rows (`last` is the offset of the last one) and its stored bytes.
 
-    Nothing is known of bytes before they are encoded, nor of the ETag before S3 has told it.
+    The facts of the bytes are unknown before encoding, and the ETag is unknown before S3 has answered.
     """
 
     rows: int
@@ -50,15 +50,16 @@ class ObjectFacts(NamedTuple):
     etag: str = ""
 
     def stored(self, key: str, first: int, bucket: str) -> StoredObject:
-        """The object as an entry names it. `first`: the offset of its first row."""
+        """The object in the form of an entry. `first`: the offset of its first row."""
         return StoredObject(key, self.rows, first, self.last, self.digest, self.sha256, self.size, self.etag, bucket)
 
 
 @dataclass(frozen=True, slots=True)
 class AggregatedWriter:
-    """What the lanes of one aggregated action write with. `name` is the action's in its ledger: a replay has one of its own.
+    """Writes for the lanes of one aggregated action. `name` is the action's name in its ledger; a replay has its own
+    name.
 
-    An object is of a *version*, the action as it is or as it was when the cut was begun.
+    An object has a *version*: the action as it is now, or as it was when the cut began.
     """
 
     name: str
@@ -70,13 +71,13 @@ class AggregatedWriter:
 
     @property
     def bucket(self) -> str:
-        """The bucket of the ledger, and of objects that name no other."""
+        """The bucket of the ledger, and of objects without another bucket."""
         return self.action.parameters.home
 
     def object_headers(
         self, version: AggregatedAction, place: ChainPlace, first: int, facts: ObjectFacts, epoch: int
     ) -> dict[str, str]:
-        """Headers of an object whose first row came from offset `first` of this chain."""
+        """The headers of an object whose first row has the offset `first` in this chain."""
         named = Named(facts.stored("", first, ""), place, epoch, version.digest, self.action.revision)
         return {
             **version.headers,
@@ -87,7 +88,10 @@ class AggregatedWriter:
     async def create(
         self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
     ) -> str | None:
-        """Create an object, in parts if it is large; its ETag, None if its key is taken. Raises RefusedError: see `_of_rows`."""
+        """Create an object, in parts if it is large. Returns its ETag, or None if its key exists.
+
+        Raises RefusedError: see `_of_rows`.
+        """
         parameters = self.action.parameters
         part_bytes = part_size(len(body), parameters.min_part_size, parameters.max_part_size)
         store = self._of_rows(version, bucket, len(body))
@@ -96,38 +100,38 @@ class AggregatedWriter:
     async def put(
         self, version: AggregatedAction, bucket: str, key: str, body: bytes, headers: Mapping[str, str]
     ) -> str:
-        """Write an object over the one that is there; its ETag. Raises RefusedError: see `_of_rows`."""
+        """Write an object over the existing one. Returns its ETag. Raises RefusedError: see `_of_rows`."""
         store = self._of_rows(version, bucket, len(body))
         return await store.put(bucket, key, body, seal.sealed(key, headers))
 
     def _of_rows(self, version: AggregatedAction, bucket: str, size_bytes: int) -> PatientStore:
-        """The store for an object of rows, whose fields may decide bucket and key and nothing else. What is their fault is a
-        RefusedError; any other refusal is waited for, until a person has changed the settings.
+        """The store for an object of rows. Their fields may decide only bucket and key. A refusal because of these is a
+        RefusedError. After any other refusal it waits until a person has changed the settings.
         """
         decided = RowParts(version.key.of_rows, self.action.options.row_patience)
         return self.store.of_row(decided, bucket, size_bytes, self.action.ledger_headers)
 
 
 def facts_of(head: Head, key: str) -> ObjectFacts:
-    """What an object's metadata tells. Raises ForeignObjectError if it tells nothing of the kind."""
+    """The facts in an object's metadata. Raises ForeignObjectError if they are missing."""
     found = head.metadata
     try:
         rows, last = int(found["tidegate-rows"]), int(found["tidegate-last"])
         digests = found["tidegate-digest"], found["tidegate-sha256"]
     except (KeyError, ValueError) as error:
-        raise ForeignObjectError(f"{key} is there and is not ours: its metadata lacks {error}") from None
+        raise ForeignObjectError(f"{key} exists and is not ours: its metadata lacks {error}") from None
     return ObjectFacts(rows, last, *digests, head.size_bytes, head.etag)
 
 
 class Encoded(NamedTuple):
-    """An object's bytes, and their SHA-256."""
+    """The bytes of an object, and their SHA-256."""
 
     body: bytes
     sha256: str
 
 
 async def encoded(version: AggregatedAction, data: bytes, digest: str) -> Encoded:
-    """The object's bytes of these rows, whose SHA-256 is `digest`."""
+    """Encode rows, whose SHA-256 is `digest`, into the bytes of an object."""
 
     def encode() -> Encoded:
         body = version.container.encode(data)
@@ -137,7 +141,7 @@ async def encoded(version: AggregatedAction, data: bytes, digest: str) -> Encode
 
 
 def dead_letters_of(partition: Partition, offsets: Sequence[int], error: RefusedError) -> list[DeadLetter]:
-    """Dead letters of records that are only lines by now: each names its record's place, where the rest is."""
+    """Dead letters of records whose rows are only lines by now. Each names the place of its record, which has the rest."""
     now_ms = time.time_ns() // 1_000_000
     left_out = [(VALUE_LEFT_OUT, b"1")]
     return [

@@ -1,6 +1,6 @@
-"""What a row batch brings to an aggregated lane: lines by group, and what became of each record.
+"""Converts a row batch for an aggregated lane: lines by group, and the outcome of each record.
 
-The hot path of aggregated upload: one pass over the rows, nothing kept that is not needed. Pure.
+This is the hot path of aggregated upload: it makes one pass over the rows and keeps nothing that is not needed. Pure.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from pipeline.upload.outcomes import DEAD, WRITTEN
 
 
 class GroupRows(NamedTuple):
-    """Rows of one group, in order: lines with their breaks, and the offset of each."""
+    """Rows of one group in order: lines with their line breaks, and the offset of each row."""
 
     lines: list[bytes]
     offsets: list[int]
 
 
 class ArrivedRows(NamedTuple):
-    """What a batch brings. `outcomes[i]` is that of the record at `offsets[i]`."""
+    """A converted batch. `outcomes[i]` is the outcome of the record at `offsets[i]`."""
 
     groups: dict[GroupName, GroupRows]
     offsets: Sequence[int]
@@ -35,14 +35,17 @@ class ArrivedRows(NamedTuple):
 
 
 def arrival(batch: RowBatch, begin: int, version: AggregatedAction) -> ArrivedRows:
-    """The part of a batch from offset `begin` on; some of it is there. A row that cannot be written is a dead letter."""
+    """Convert the part of a batch from offset `begin` on, which must not be empty.
+
+    A row that cannot be written is a dead letter.
+    """
     records, line_of, group_of = batch.records, version.container.line, version.key.group
     if not records:
         return ArrivedRows({}, (), b"", [])
     outcomes = bytearray(len(records))
     dead = [letter for letter in batch.dead if letter.record.offset >= begin]
     groups: dict[GroupName, GroupRows] = {}
-    last: GroupName | None = None  # the group of the row before, which most rows share
+    last: GroupName | None = None  # the group of the previous row, which most rows share
     lines: list[bytes] = []
     offsets: list[int] = []
     refused: list[tuple[Row, DeadLetter]] = []
@@ -83,7 +86,7 @@ def _outcomes(batch: RowBatch, begin: int, outcomes: bytearray, dead: list[DeadL
     """Offsets and outcomes of the records from `begin` on."""
     records = batch.records
     offsets: Sequence[int] = range(records[0].offset, batch.next_offset)
-    if len(offsets) != len(records):  # compacted, or with markers of transactions
+    if len(offsets) != len(records):  # offsets without records: compacted, or markers of transactions
         offsets = [record.offset for record in records]
     for letter in dead:
         outcomes[offsets.index(letter.record.offset)] = DEAD

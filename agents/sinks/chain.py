@@ -1,7 +1,7 @@
-"""The ledger of one partition, in the bucket: read at the start, and one entry longer after each cut.
+"""The ledger of one partition in the bucket: read at the start, and one entry longer after each cut.
 
-What entries mean and how they are named is pipeline/upload/ledger.py's; here they are read and created, with as many attempts
-as it takes. Creating is the fence: of two writers that have the same place in the chain, one finds its entry taken.
+pipeline/upload/ledger.py defines the meaning and the names of entries. This file reads and creates them, with as many attempts as
+needed. Creating an entry is the fence: if two writers are at the same place in the chain, one finds that its entry exists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log: Final = get_logger("tidegate.aggregated")
 # How often whoever has an outdated configuration looks whether it still has to wait.
 REVISION_SECONDS: Final = 5.0
 
-PAGE_KEYS: Final = 1000  # of one answer to a LIST
+PAGE_KEYS: Final = 1000  # keys in one answer to a LIST
 OBJECTS_CHECKED_MAX: Final = 3  # of an entry that another writer made
 AGAIN_SECONDS: Final = 60  # how often a ledger is looked at again that could not be trusted
 
@@ -34,14 +34,14 @@ Decoded = TypeVar("Decoded")
 
 
 class Page(NamedTuple):
-    """Keys of entries, in order of offset, and whether there are more after them."""
+    """Keys of entries in order of offset, and whether more follow."""
 
     keys: list[str]
     more: bool
 
     @property
     def last(self) -> int:
-        """The first offset of its last entry."""
+        """The first offset of the last entry on the page."""
         return ledger.first_of(self.keys[-1])
 
 
@@ -56,7 +56,7 @@ class Chain:
     # --- Reading
 
     async def end(self) -> ChainEnd | None:
-        """Where the chain ends; None if there is none."""
+        """The end of the chain, or None without a chain."""
         keys = await self._newest()
         if not keys:
             start = await self.start()
@@ -76,7 +76,7 @@ class Chain:
             raise LedgerError(f"{self._bucket}/{key} does not follow from the entry before it: it {wrong}")
 
     async def start(self) -> Start | None:
-        """Where the chain begins; None if there is none."""
+        """The start of the chain, or None without a chain."""
         key = ledger.start_key(self.place)
         content = await self._store.get(self._bucket, key)
         return self._read(ledger.decode_start, key, content) if content is not None else None
@@ -117,11 +117,11 @@ class Chain:
             return decode(content or b"")
         except ValueError as error:
             raise LedgerError(
-                f"{self._bucket}/{key}: expected a part of the ledger, found what is not: {error}"
+                f"{self._bucket}/{key}: expected a part of the ledger, found something else: {error}"
             ) from None
 
     async def version(self, digest: str) -> AggregatedAction:
-        """The action as the chain goes on with it: as it is, or as it was."""
+        """The version of the action with which the chain continues."""
         action = self._writer.action
         if digest == action.digest:
             return action
@@ -153,7 +153,7 @@ class Chain:
         return page.keys[-2:]
 
     async def _gallop(self, page: Page) -> tuple[Page, int]:
-        """The last page that was met, and an offset beyond which no entry begins."""
+        """The last page found, and an offset beyond which no entry begins."""
         step = page.last - ledger.first_of(page.keys[0]) + 1
         while page.more:
             beyond = page.last + step
@@ -164,7 +164,7 @@ class Chain:
         return page, page.last
 
     async def _halve(self, page: Page, beyond: int) -> Page:
-        """A page that is at most `PAGE_KEYS` offsets before the end."""
+        """A page at most `PAGE_KEYS` offsets before the end."""
         while page.more and beyond > page.last + PAGE_KEYS:
             middle = (page.last + beyond) // 2
             further = await self._page_beyond(middle)
@@ -191,7 +191,7 @@ class Chain:
     # --- Writing
 
     async def begin(self, first: int) -> ChainEnd:
-        """Begin a chain at `first`, or find that another has begun it elsewhere.
+        """Begin a chain at `first`, or return the end of a chain that another worker has begun.
 
         If the topic's name belonged to another topic before, keys of objects go on above the epochs of that one's. Raises
         LaneError where it cannot be known whether it did.
@@ -244,7 +244,7 @@ class Chain:
             after = f"{prefix}{text}/~"  # sorts after all partitions
 
     async def turn(self, end: ChainEnd, version: AggregatedAction, *, clean: bool) -> ChainEnd:
-        """End the epoch at `end` without a cut; the next one is `version`'s. Raises FenceLostError."""
+        """End the epoch at `end` without a cut. The next epoch belongs to `version`. Raises FenceLostError."""
         await self.keep_version(version)
         revision = self._writer.action.revision
         entry = ledger.without_offsets(end, next_version=version.digest, clean=clean, revision=revision)
@@ -270,7 +270,7 @@ class Chain:
         theirs = self._read(ledger.decode_entry, key, found)
         self._check_follows(key, theirs, ledger.end_before(entry))
         await self._check_objects(key, theirs)
-        raise FenceLostError(f"{self._bucket}/{key} was written by another worker: this partition is theirs")
+        raise FenceLostError(f"{self._bucket}/{key} was written by another worker, which owns this partition now")
 
     async def _check_objects(self, key: str, entry: Entry) -> None:
         """An entry's first objects are there. Raises LedgerError: whoever wrote it wrote nothing before."""
@@ -284,7 +284,7 @@ class Chain:
             )
 
     async def rewrite(self, old: Entry, new: Entry) -> None:
-        """Put `new` in the place of `old`. Raises ConflictError if another entry is there."""
+        """Replace `old` by `new`. Raises ConflictError if another entry is there."""
         key, content = ledger.entry_key(self.place, old.first, old.epoch), new.encode()
         changed = ConflictError(f"{self._bucket}/{key} changed while its objects were made: does another replay run?")
         head = await self._store.head(self._bucket, key)
@@ -296,7 +296,7 @@ class Chain:
             raise changed
 
     async def keep_version(self, version: AggregatedAction) -> None:
-        """Put a version's text beside the ledger, once."""
+        """Store a version's text beside the ledger, once."""
         await self._create(ledger.version_key(self._writer.name, version.digest), version.text)
 
     async def _create(self, key: str, content: bytes) -> bool:

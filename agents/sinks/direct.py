@@ -79,14 +79,14 @@ class Put(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An object of our action under a key, as it was last seen. `place` is None if that cannot be read."""
+    """The last known object of our action under a key. `place` is None if it cannot be read."""
 
     etag: str
     place: RowPlace | None
 
 
 class DirectWriter:
-    """What all lanes of one direct action share: templates, the store, and the keys that were written."""
+    """The parts that all lanes of one direct action share: templates, the store, and the written keys."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class DirectWriter:
         *,
         again: bool = False,
     ) -> None:
-        """`again`: a row replaces the object that it made before, and still none of a later row."""
+        """`again`: a row replaces the object that it made before, but never an object of a later row."""
         self.store = store
         self.dead_letters = dead_letters
         self.kafka = kafka
@@ -113,7 +113,7 @@ class DirectWriter:
             f"{METADATA_PREFIX}tidegate-revision": str(action.revision),
         }
         self._decided = RowParts(action.of_rows, action.options.row_patience)
-        self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # by bucket and key
+        self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
         self._said_overwrite = False
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
@@ -134,7 +134,7 @@ class DirectWriter:
         return Put(bucket, key, content, headers, place, origin, *made)
 
     async def put(self, put: Put) -> None:
-        """Write one object; returns when S3 confirmed it. Raises RefusedError if S3 will never accept it."""
+        """Write one object, and return when S3 has confirmed it. Raises RefusedError if S3 will never accept it."""
         with self.meter.writing() as writing:
             await self._put(put, writing)
         self.meter.rows(1)
@@ -158,7 +158,7 @@ class DirectWriter:
             self._count_overwritten(put)
 
     async def _look(self, store: PatientStore, put: Put) -> Seen | None:
-        """What is under the key. Raises RefusedError if that is not our action's."""
+        """The object under the key. Raises RefusedError if it does not belong to our action."""
         head = await store.head(put.bucket, put.key)
         if head is None:
             return None
@@ -166,14 +166,14 @@ class DirectWriter:
         if mark != self._mark:
             whose = f"of {mark[:200]!a}" if mark else "of nobody that Tidegate knows"
             raise RefusedError(
-                f"{put.bucket}/{put.key} is there and is {whose}; expected a free key or an object of {self._mark!r}."
-                " With `write: overwrite` the action replaces whatever is there",
+                f"{put.bucket}/{put.key} exists and is {whose}; expected a free key or an object of {self._mark!r}."
+                " With `write: overwrite` the action replaces any object",
                 reason=FOREIGN,
             )
         return Seen(head.etag, place_of(head.metadata))
 
     def _settles(self, put: Put, there: Seen | None) -> bool:
-        """Whether what is there leaves nothing to write."""
+        """Whether the existing object makes the write unnecessary."""
         place = there.place if there else None
         return put.place.is_settled_by(place) and not (self._again and place == put.place)
 
@@ -188,7 +188,7 @@ class DirectWriter:
             self._count_overwritten(put)
 
     def _count_overwritten(self, put: Put) -> None:
-        """Two records met in one key. A repetition of the same record is none."""
+        """Count two records with one key. A repetition of the same record does not count."""
         self._overwritten.inc()
         if not self._said_overwrite:
             self._said_overwrite = True
@@ -201,7 +201,7 @@ class DirectWriter:
 
 
 async def _write(store: PatientStore, put: Put, there: Seen | None, *, conditional: bool) -> str | None:
-    """Create the object, or replace the one that was seen; its ETag. None: what is there is not what was expected."""
+    """Create the object, or replace the known one. Returns its ETag, or None if another object is there."""
     if not conditional:
         return await store.put(put.bucket, put.key, put.content, put.headers)
     if there is None:
@@ -210,21 +210,21 @@ async def _write(store: PatientStore, put: Put, there: Seen | None, *, condition
 
 
 class HeldBatch(NamedTuple):
-    """A batch that is not yet durable."""
+    """A batch that is not durable yet."""
 
     next_offset: int
     size_bytes: int
 
 
 class DirectLane(Lane):
-    """One partition of a direct action."""
+    """The lane of one partition of a direct action."""
 
     def __init__(self, partition: Partition, on_room: Callable[[], None], writer: DirectWriter) -> None:
         super().__init__(partition, on_room)
         self._writer = writer
         self._open = OpenOffsets()
-        self._clients: dict[bytes | None, deque[Put]] = {}  # rows of clients that wait or are being written
-        self._waiting: deque[bytes | None] = deque()  # clients with rows and no task
+        self._clients: dict[bytes | None, deque[Put]] = {}  # rows that wait or are being written, by client
+        self._waiting: deque[bytes | None] = deque()  # clients with rows and without a task
         self._tasks: set[asyncio.Task[None]] = set()
         self._batches: deque[HeldBatch] = deque()
         self._rendered_bytes = 0
@@ -283,7 +283,7 @@ class DirectLane(Lane):
         await find_place(self, self._writer.name, self._writer.kafka, wanted, RESET)
 
     async def _take(self, batch: RowBatch) -> None:
-        """Render all rows and line them up by client. A refused row is open until its dead letter is durable."""
+        """Render all rows, and queue them by client. A refused row is open until its dead letter is durable."""
         refused: list[DeadLetter] = []
         before, number = None, 0
         made_by = map(RowOfRule, batch.makers, batch.numbers())
@@ -333,14 +333,14 @@ class DirectLane(Lane):
             rows.append(put)
 
     def _start(self) -> None:
-        """A task for each waiting client, as far as the window allows."""
+        """Start a task for each waiting client, within the window."""
         while self._waiting and len(self._tasks) < self._writer.inflight_window:
             task = self._group.create_task(self._write(self._waiting.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _write(self, client: bytes | None) -> None:
-        """Write the rows of one client after the other, then those of the next client that waits."""
+        """Write the rows of one client in order, then those of the next waiting client."""
         while True:
             rows = self._clients[client]
             while rows:
@@ -371,7 +371,7 @@ class DirectLane(Lane):
         self._written.set()
 
     def _advance(self) -> None:
-        """Pass on how far the partition is durable, and make room for what is."""
+        """Report the durable offset of the partition, and free the memory of durable rows."""
         self.durable = self._open.durable
         while self._batches and self.durable is not None and self._batches[0].next_offset <= self.durable:
             self._release(self._batches.popleft().size_bytes)

@@ -21,14 +21,14 @@ from pipeline.errors import TopicReplacedError
 from pipeline.rule import RowBatch, RuleSet
 from pipeline.sql.runtime.circuits import Circuits
 
-# Batches of one partition that wait while the lane writes: enough to keep it busy, few enough to drop without regret.
+# Batches of one partition that wait while the lane writes: enough to keep it busy, and few enough to drop.
 QUEUED_BATCHES_MAX: Final = 8
-# Bytes of one partition that wait. One batch is let in whatever its size.
+# Bytes of one partition that wait. One batch of any size is always accepted.
 QUEUED_BYTES_MAX: Final = 16 << 20
 
 
 class Partition(NamedTuple):
-    """A topic's partition; equal to Faust's TP."""
+    """A partition of a topic. It equals Faust's TP."""
 
     topic: str
     partition: int
@@ -89,7 +89,7 @@ class Lane:
         self.ready = False
         self.draining = False
         self.stopped = ""  # why it stands still, until a person has acted
-        self.end_offset = 0  # of the partition, as last seen
+        self.end_offset = 0  # last known end of the partition
         self.durable: int | None = None
         self.queued_bytes = 0
         self.topic_id = ""  # Kafka's, as it was when this lane began
@@ -112,21 +112,21 @@ class Lane:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of everything that is fetched and not durable."""
+        """Fetched bytes that are not durable."""
         return self.queued_bytes
 
     @property
     def must_read(self) -> bool:
-        """Whether rows are needed to finish what is under way, whatever the limits and although the lane drains."""
+        """Whether the lane needs more rows to finish its work, beyond all limits and even during a drain."""
         return False
 
     @property
     def settled(self) -> int | None:
-        """The offset up to which every record is durable, filtered or a dead letter; None before anything was read."""
+        """The offset up to which every record is durable, filtered or a dead letter. None before the first record."""
         return self.durable
 
     def lag(self) -> int:
-        """Records between what is settled and the end of the partition as last seen."""
+        """Records between the settled offset and the last known end of the partition."""
         return max(0, self.end_offset - (self.settled or 0))
 
     @property
@@ -158,7 +158,7 @@ class Lane:
         self._take_gaps()
 
     def reserve(self, fetched: Fetched) -> None:
-        """A batch was fetched; its rows will be offered."""
+        """Note that a batch was fetched whose rows will be offered."""
         self._coming.append(fetched)
         self.queued_bytes += fetched.size_bytes
         self.reads_from = fetched.next
@@ -183,7 +183,7 @@ class Lane:
         self._arrived.set()
 
     def drain(self) -> None:
-        """Take no more; write what is here, then set `drained`."""
+        """Take no more batches, write the rest, then set `drained`."""
         self.draining = True
         self._arrived.set()
 
@@ -194,7 +194,7 @@ class Lane:
             await self._arrived.wait()
 
     def relieve(self) -> None:
-        """The action holds as much as it may: write early, if that frees memory."""
+        """Write early if that frees memory, because the action is at its memory limit."""
 
     async def run(self) -> None:
         """Write until cancelled. Raises LaneError if the lane cannot go on."""
@@ -202,7 +202,7 @@ class Lane:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be taken and nothing is on its way here."""
+        """Whether no batch waits and no batch is on its way to this lane."""
         return not self._queue and not self._coming
 
     async def _next(self, timeout_seconds: float | None) -> TakenRows | None:
@@ -216,7 +216,7 @@ class Lane:
                     await self._arrived.wait()
         except TimeoutError:
             return None
-        if self._woken:  # what it was woken for comes before further rows
+        if self._woken:  # the reason of the wake-up comes before further rows
             self._woken = False
             return None
         async with self._taking:  # whoever asked first appends first
@@ -271,7 +271,7 @@ class Lane:
         return TakenRows(taken, batch)
 
     def _wake(self) -> None:
-        """Let `_next` return without a batch: there is something else to do."""
+        """Let `_next` return without a batch, because other work is due."""
         self._woken = True
         self._arrived.set()
 

@@ -32,10 +32,10 @@ class Outside(NamedTuple):
 def writer_of(
     action: CompiledAction, outside: Outside, *, ledger: str = "", again: bool = False
 ) -> AggregatedWriter | DirectWriter:
-    """What the lanes of an action share.
+    """The writer that the lanes of an action share.
 
-    For replays: `ledger` names that of aggregated upload, if it is not the action's; `again` lets rows of direct upload replace
-    what they made before.
+    For replays: `ledger` names the ledger of aggregated upload, if it is not the action's own. `again` lets rows of direct upload
+    replace the objects that they made before.
     """
     if isinstance(action, AggregatedAction):
         return AggregatedWriter(ledger or action.name, action, *outside)
@@ -44,7 +44,7 @@ def writer_of(
 
 
 def lanes_of(writer: AggregatedWriter | DirectWriter) -> OpenLane:
-    """What opens a lane for a partition."""
+    """A function that opens a lane for a partition."""
     if isinstance(writer, AggregatedWriter):
         return partial(AggregatedLane, writer=writer)
     return partial(DirectLane, writer=writer)

@@ -1,9 +1,9 @@
-"""The Faust wiring: one action is one consumer group is one Faust app, and a worker runs as many as it is told to.
+"""The Faust wiring: each action has one consumer group and one Faust app, and a worker runs several apps.
 
     record batch ── rule agent (rules: records to rows) ──▶ sink agent (rows to lanes) ──▶ lanes write to S3
 
-Both agents are Faust stream processors over an app of their own, so that a bucket that is down stalls nobody else, and each
-action has its own offsets, lag and replay. Neither ever waits for S3: see transport.py and lane.py.
+Both agents are Faust stream processors in the app of their action. So a bucket that is down delays no other action, and
+each action has its own offsets, lag and replay. The agents never wait for S3: see transport.py and lane.py.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class FetchedRows(NamedTuple):
 
 
 class ActionApp(faust.App):
-    """A Faust app with lanes, which its transport asks for room and for progress.
+    """A Faust app with lanes. Its transport asks the lanes for room and for progress.
 
-    Three things it does without Faust's search through what is installed or loaded, which would cost more than the rest of its
-    start: it has no fixups (there is one, for Django), its transport is known, and its agents are not listed for Faust's own
-    command line, which we do not use.
+    It avoids three searches of Faust through installed or loaded modules, which would cost more than the rest of its start.
+    It has no fixups (the only one is for Django). Its transport is fixed. Its agents are not listed for Faust's own command
+    line, which we do not use.
     """
 
     lanes: Lanes
@@ -63,7 +63,7 @@ class ActionApp(faust.App):
         return Transport(self.conf.broker_producer, self)
 
     def add_agent(self, name: str, channel: Any, work: Callable[[Any], Awaitable[None]]) -> None:
-        """What the decorator `agent` does, up to where it lists the agent for a search through all modules."""
+        """Do what the decorator `agent` does, without listing the agent, which would search all modules."""
         agent = cast(Any, self.conf).Agent(
             work, name=name, app=self, channel=channel, on_error=self._on_agent_error, help=work.__doc__
         )
@@ -72,7 +72,7 @@ class ActionApp(faust.App):
 
 
 def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: OpenLane) -> ActionApp:
-    """The app of one action, not started. `group` is its consumer group."""
+    """Build the app of one action, without starting it. `group` is its consumer group."""
     chatter.mute()
     app = ActionApp(
         group,
@@ -102,18 +102,18 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
 
 def _add_agents(app: ActionApp, rules: RuleSet, source: Any, rows: Any) -> None:
     async def evaluate(stream: Any) -> None:
-        """Rules: a record batch becomes a row batch."""
+        """The rule agent: makes a row batch from each record batch."""
         async for event in stream.noack().events():
             message = event.message
             if message.generation_id != app.consumer_generation_id:
-                continue  # fetched before a rebalance: whoever has the partition now reads it again
+                continue  # fetched before a rebalance: the present owner of the partition reads it again
             fetched = message.value
             with app.lanes.failing():
                 batch = app.lanes.rows(rules, fetched.records)
             await rows.send(value=FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
 
     async def write(stream: Any) -> None:
-        """Sink: the rows of a partition go to its lane, which writes them to S3 in its own time."""
+        """The sink agent: gives the rows of a partition to its lane, which writes them to S3 in its own task."""
         async for fetched in stream:
             if fetched.generation == app.consumer_generation_id:
                 with app.lanes.failing():

@@ -32,17 +32,17 @@ _ABORTED_ARE_SKIPPED: Final = fetcher.READ_COMMITTED
 
 
 class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
-    """One partition's part of a fetch, as an iterator of `pipeline.record.Record`."""
+    """The part of a fetch from one partition, as an iterator of `pipeline.record.Record`."""
 
     next_fetch_offset: int
 
     def __iter__(self) -> Iterator[Record]:
-        """The generator itself: a step of it is a step of C, where a `__next__` in Python would be called for each record."""
+        """The generator itself, because its steps run in C, and a `__next__` in Python would be a call for each record."""
         iterator: Iterator[Record] = self._records_iterator
         return iterator
 
     def _unpack_records(self) -> Iterator[Record]:
-        """All records from `next_fetch_offset` on, which follows; raises CorruptRecordException for a wrong checksum."""
+        """All records from `next_fetch_offset` on, which advances. Raises CorruptRecordException for a wrong checksum."""
         if self._isolation_level == _ABORTED_ARE_SKIPPED:
             yield from super()._unpack_records()
             return
@@ -54,11 +54,11 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             if not batch.is_control_batch:
                 for found in batch:
                     offset = found.offset
-                    if offset >= self.next_fetch_offset:  # a compressed batch begins before what was asked for
+                    if offset >= self.next_fetch_offset:  # a compressed batch may begin before the requested offset
                         self.next_fetch_offset = offset + 1
                         fields = topic, partition, offset, found.timestamp, found.key, found.value, found.headers
-                        yield make(Record, fields)  # which is what Record._make calls, a call less
-            # The last records of a batch may be compacted away: the next fetch begins after where they were.
+                        yield make(Record, fields)  # the same as Record._make, with one call less
+            # Compaction may have removed the last records of a batch: the next fetch begins after them.
             self.next_fetch_offset = batch.next_offset
 
 
@@ -115,6 +115,6 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Let every aiokafka consumer of this process unpack this way."""
+    """Make every aiokafka consumer of this process use this class."""
     fetcher.PartitionRecords = PartitionRecords
     fetcher.FetchResult = FetchResult

@@ -1,19 +1,20 @@
-"""Record batches through Faust: one event per fetched partition batch, instead of one per record.
+"""Sends record batches through Faust: one event for each batch that is fetched from a partition, instead of one for
+each record.
 
-A stock Faust agent spends about 140 µs on each record, nearly all of it on the event, the stream and the acknowledgement
-around it. Here one event carries all the records that one fetch brought from one partition, so that this cost is paid once
-per batch. Three rules follow, and this file keeps them:
+A stock Faust agent spends about 140 µs on each record, nearly all of it on the event, the stream and the acknowledgement around
+the record. Here one event carries all records of one fetch from one partition, so each batch costs this once. Four rules follow:
 
-1. The agent never waits. Rows are handed to the *lane* of their partition (agents/sinks/lane.py), which does the writing. An
-   agent that waits for S3 longer than the poll interval makes the consumer leave its group, silently and for ever.
-2. Back-pressure is the transport's: only partitions whose lanes have room are fetched. Faust's own path, a full stream
-   buffer, sleeps a second at a time.
-3. Progress is the lanes': the offset to commit is what the lane says is durable. Faust's own bookkeeping commits past
-   unfinished messages when they are acknowledged out of order (its issue 606).
+1. The agent never waits. Rows go to the *lane* of their partition (agents/sinks/lane.py), which writes them. If an
+   agent waits for S3 longer than the poll interval, its consumer leaves its group without an error and does not come
+   back.
+2. The transport does backpressure: it fetches only partitions whose lanes have room. Faust's own backpressure, a full stream
+   buffer, sleeps for a second each time.
+3. The lanes give the offset to commit: the one that they report as durable. Faust's own bookkeeping commits past unfinished
+   messages if they are acknowledged out of order (its issue 606).
 4. The place to read from is the lanes' too, and not the committed offset: a lane gets what follows what it got before, and
    nothing else. A commit names the topic's id, so that one of a topic which was deleted and made again is told from the next.
 
-It knows Faust and what it asks of the lanes (`TransportLanes` below), and nothing of rules, rows or S3.
+This file knows Faust and the interface of the lanes (`TransportLanes` below). It does not know rules, rows or S3.
 """
 
 from __future__ import annotations
@@ -36,20 +37,20 @@ from agents.stream import fast_fetch
 from agents.stream.fast_fetch import FetchedRecords
 from pipeline.record import Record
 
-# Longer than any outage of S3: a consumer whose partitions are all paused must not be taken for dead. Seconds.
+# Seconds. Longer than any outage of S3, because a consumer whose partitions are all paused must not count as dead.
 MAX_POLL_INTERVAL_SECONDS = 7 * 86400.0
 
 
 class TransportLanes(Protocol):
-    """What the transport needs of the lanes of an app; `agents.sinks.lane.Lanes` is the real one."""
+    """The interface that the transport needs of the lanes of an app. `agents.sinks.lane.Lanes` implements it."""
 
     room: asyncio.Event
 
     def assign(self, partitions: Iterable[TP]) -> None:
-        """Open a lane for each partition. A new lane has no room before it knows where its ledger ends."""
+        """Open a lane for each partition. A new lane has no room before it knows the end of its ledger."""
 
     def revoke(self, partitions: Iterable[tuple[str, int]]) -> None:
-        """Drop the lanes: what is not durable is read again by the next owner."""
+        """Drop the lanes. The next owner reads again what is not durable."""
 
     def has_room(self, partition: TP) -> bool:
         """Whether another batch may be fetched from this partition."""
@@ -70,21 +71,21 @@ class TransportLanes(Protocol):
         """Kafka's id of the topic that the partition's lane reads; empty if that is not known."""
 
     def durable(self, partition: TP) -> int | None:
-        """The next offset to commit; None if the partition has no lane or nothing is durable yet."""
+        """The next offset to commit, or None if the partition has no lane or nothing is durable yet."""
 
     def partitions(self) -> Sequence[tuple[str, int]]:
         """Partitions that have a lane."""
 
 
 class RecordBatch(NamedTuple):
-    """What one fetch brought from one partition. `end_offset` is the partition's end as the broker told it then."""
+    """The records of one fetch from one partition. `end_offset` is the partition's end in the broker's answer."""
 
     records: list[Record]
     end_offset: int
 
 
 class BatchSchema(faust.Schema[Any, Any]):
-    """Passes the record batch through: there is nothing to decode at this level."""
+    """Passes the record batch through, because this level has nothing to decode."""
 
     def compile(self, app: Any, **_: Any) -> Any:
         create_event = app.create_event
@@ -130,7 +131,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class Consumer(driver.Consumer):
-    """Fetches for the lanes that have room and commits what they say is durable."""
+    """Fetches for lanes that have room, and commits the offsets that they report as durable."""
 
     def _new_consumer_thread(self) -> Any:
         fast_fetch.install()
@@ -141,7 +142,7 @@ class Consumer(driver.Consumer):
         return cast(TransportLanes, self.app.lanes)  # type: ignore[attr-defined]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """Yield one message per partition batch. Its value is the RecordBatch, its offset that of the last record."""
+        """Yield one message for each partition batch. Its value is the RecordBatch, and its offset is that of the last record."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow.wait())
         generation = self.app.consumer_generation_id
@@ -189,13 +190,13 @@ class Consumer(driver.Consumer):
         return cast(ConsumerThread, self._thread)
 
     def on_buffer_full(self, tp: TP) -> None:
-        """Nothing: see rule 2 above."""
+        """Do nothing: see rule 2 above."""
 
     def on_buffer_drop(self, tp: TP) -> None:
-        """Nothing: see rule 2 above."""
+        """Do nothing: see rule 2 above."""
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Nothing: see rule 3 above."""
+        """Do nothing: see rule 3 above."""
 
     def _new_offset(self, tp: TP) -> int | None:
         return self.lanes.durable(tp)
@@ -206,10 +207,10 @@ class Consumer(driver.Consumer):
         )
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: Faust would report a partition as stuck whose lane waits for S3, and that is in our status already."""
+        """Do nothing: Faust would report a partition as stuck while its lane waits for S3, and our status already shows this."""
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Commit what is durable, then drop the lanes. Without the commit a rebalance repeats thousands of records."""
+        """Commit durable offsets, then drop the lanes. Without the commit, a rebalance repeats thousands of records."""
         committed = {tp: self._committed_offset[tp] for tp in revoked}
         await super().on_partitions_revoked(revoked)
         offsets = {tp: self.lanes.durable(tp) for tp in revoked}
@@ -219,13 +220,13 @@ class Consumer(driver.Consumer):
         self.lanes.revoke(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
-        """Open lanes before the first fetch. The lanes of an earlier generation are gone: their rows are read again."""
+        """Open lanes before the first fetch. The lanes of an earlier generation are gone, and their rows are read again."""
         self.lanes.revoke(self.lanes.partitions())
         self.lanes.assign(assigned)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Commit; a partition that was lost in the meantime is its new owner's business, and no reason to crash."""
+        """Commit. A partition that was lost meanwhile is not an error, because its new owner handles it."""
         held = self.assignment()
         named = {tp: Committed(offset, self.lanes.topic_id(tp)) for tp, offset in offsets.items() if tp in held}
         return bool(named) and await self._consumer_thread.commit_named(named)
@@ -250,6 +251,6 @@ def _message(tp: TP, batch: FetchedRecords, end_offset: int, generation: int) ->
 
 
 class Transport(driver.Transport):
-    """Faust's aiokafka transport with this file's consumer."""
+    """Faust's aiokafka transport with the consumer of this file."""
 
     Consumer: ClassVar[type[Consumer]] = Consumer

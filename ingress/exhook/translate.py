@@ -87,7 +87,7 @@ def publish_record(request: Any, now_ms: int, left_out: LeftOut | None = None) -
 
 
 def properties_object(props: Iterable[Any], user_props: Iterable[Any], left_out: LeftOut) -> dict[str, Any]:
-    """MQTT 5 properties as rules see them; of equal user properties the last one wins."""
+    """MQTT 5 properties in the form for rules. Of equal user properties the last one counts."""
     told: dict[str, Any] = {}
     for each in props:
         if each.name in HOP_PROPERTIES:
@@ -122,7 +122,7 @@ class EventReader:
         self.left_out = LeftOut()
 
     def note_connect(self, request: Any) -> None:
-        """Remember from client.connect what client.connected will not tell."""
+        """Remember the fields of client.connect that client.connected will lack."""
         info = request.conninfo
         properties = properties_object(request.props, request.user_props, self.left_out)
         fields = _protocol(info) | {"conn_props": {"User-Property": {}} | properties}

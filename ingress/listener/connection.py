@@ -1,14 +1,15 @@
-"""One device's connection, from accept to close: bytes in, words to the listener and the inbox, answers out.
+"""One device's connection from accept to close: it passes bytes to the protocol, words to listener and inbox, and
+answers back.
 
-1. The device has to send CONNECT, and we answer it, within the time limit. Nothing more is read meanwhile.
+1. The device must send CONNECT, and we answer it, within the time limit. Nothing more is read meanwhile.
 2. A turn handles a bounded number of packets, and its answers leave in one write. The rest waits for the next turn of the loop,
-   so that other devices have theirs, and nothing is read meanwhile.
+   so that other devices have their turns, and nothing is read meanwhile.
 3. Messages go to the inbox, which acknowledges them through `acknowledge` when Kafka has them.
-4. Reading pauses while the window or the inbox is full, while the device does not fetch our answers, and when it sent more
-   packets that bring no message than it may. One that does so for long is sent away.
-5. `leave` ends the connection, whoever wanted that. The device gets a last word; the listener learns the reason, once.
+4. Reading pauses while the window or the inbox is full, while the device does not read our answers, and after the device has sent
+   too many packets without a message. A device that does this for long is disconnected.
+5. `leave` ends the connection, whoever wants this. The device gets a last packet, and the listener gets the reason, once.
 
-This file does not know Kafka. It does not judge who may connect.
+This file does not know Kafka. It does not decide which devices may connect.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from pipeline.mqtt import reasons
 from pipeline.mqtt.packets import Publish
 from pipeline.mqtt.properties import SESSION_EXPIRY
 
-CLOSE_SECONDS: Final = 5.0  # for a device that does not fetch our last word
+CLOSE_SECONDS: Final = 5.0  # for a device that does not read our last packet
 KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
 UNFETCHED_BYTES: Final = 64 << 10  # asyncio's buffer of what a device does not fetch
 TOO_MANY: Final = "expected fewer packets that bring no message"
@@ -39,7 +40,7 @@ KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
 
 
 class DeviceConnection(asyncio.Protocol):
-    """Belongs to the event loop's thread. `identity` is None until the device has logged in."""
+    """One connection. Use it on the thread of the event loop. `identity` is None until the device has logged in."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -48,7 +49,7 @@ class DeviceConnection(asyncio.Protocol):
         self._protocol = ServerProtocol(packet_bytes_max=source.max_packet_size, receive_max=source.window)
         self._transport: Any = None
         self._pauses: set[str] = set()
-        self._gathered: list[bytes] | None = None  # the answers of this turn, while there is one
+        self._gathered: list[bytes] | None = None  # the answers of the present turn, or None
         self._next_turn: asyncio.Handle | None = None
         self._allowance = Allowance(source.control_packets_per_second, self._loop.time())
         self._timer: asyncio.TimerHandle | None = None
@@ -84,24 +85,24 @@ class DeviceConnection(asyncio.Protocol):
         self._end()
 
     def data_received(self, data: bytes) -> None:
-        """The hot path: once for each read."""
+        """Take the bytes of one read. This is the hot path."""
         self._heard_at = self._loop.time()
         self._turn(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The other side is gone, or we closed."""
+        """Clean up after the other side or we have closed the connection."""
         self.leave("tcp_closed")
         self._host.gone(self)
         if self._abort is not None:
             self._abort.cancel()
 
     def pause_writing(self) -> None:
-        """The device does not fetch our answers: read no more of it."""
+        """Stop reading, because the device does not read our answers."""
         self._pause("writing")
         self._hold()
 
     def resume_writing(self) -> None:
-        """It fetches them again."""
+        """Read again, because the device reads our answers again."""
         self._resume("writing")
         self._hold()
 
@@ -136,7 +137,7 @@ class DeviceConnection(asyncio.Protocol):
     # --- A turn
 
     def _turn(self, data: bytes) -> None:
-        """Handle what is whole by now, as far as one turn goes."""
+        """Handle whole packets, as many as one turn allows."""
         self._gathered = []
         for word in self._protocol.receive_data(data):
             if isinstance(word, list):
@@ -159,7 +160,7 @@ class DeviceConnection(asyncio.Protocol):
             self._resume("rest")
 
     def _go_on_soon(self) -> None:
-        """Another turn, after those of the others, unless something else has to happen first."""
+        """Schedule another turn after those of other devices, unless something else must happen first."""
         if self._next_turn is None and self._pauses == {"rest"} and self._protocol.has_more:
             self._next_turn = self._loop.call_soon(self._go_on)
 
@@ -169,7 +170,7 @@ class DeviceConnection(asyncio.Protocol):
             self._turn(b"")
 
     def _count_control(self) -> None:
-        """Hold a device back that sends too much without a message, and send it away when it goes on."""
+        """Delay a device that sends too many packets without a message, and disconnect it if it continues."""
         count, self._protocol.control_packets = self._protocol.control_packets, 0
         if self._window is not None:
             count, self._window.refused = count + self._window.refused, 0
@@ -250,7 +251,7 @@ class DeviceConnection(asyncio.Protocol):
         self._resume("login")
 
     def _connack(self, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
-        """The answer to a device that may come in. MQTT 5 has words for those of its wishes that we change."""
+        """The CONNACK for an accepted device. In MQTT 5 it names the limits that differ from the device's wishes."""
         source = self._host.source
         keepalive = connect.keepalive_seconds
         longest = int(source.keepalive_max)
@@ -277,7 +278,7 @@ class DeviceConnection(asyncio.Protocol):
         self._end()
 
     def _watch(self) -> None:
-        """End a connection that was silent for one and a half keep-alives. While we do not read, silence does not count."""
+        """End a connection after a silence of one and a half keep-alives. Silence does not count while we do not read."""
         if not self._keepalive_seconds or self._ended:
             return
         now = self._loop.time()
@@ -292,20 +293,20 @@ class DeviceConnection(asyncio.Protocol):
     # --- What the inbox and the listener want
 
     def acknowledge(self, acks: list[words.Ack]) -> None:
-        """Tell the device that Kafka has these messages."""
+        """Acknowledge messages that Kafka has."""
         self._tell(words.Acks(acks))
         if "rest" in self._pauses:
             self._go_on_soon()
 
     def room(self, there_is: bool) -> None:
-        """Read on, or not."""
+        """Start or stop reading."""
         if there_is:
             self._resume("room")
         else:
             self._pause("room")
 
     def fail(self, problem: ConnectorError) -> None:
-        """Kafka does not take what the device sent. The device has to send it again, here or elsewhere."""
+        """End the connection because Kafka does not accept its messages. The device has to send them again."""
         self.leave("server_unavailable", reasons.SERVER_UNAVAILABLE, str(problem))
 
     def give_up(self) -> None:
@@ -315,11 +316,11 @@ class DeviceConnection(asyncio.Protocol):
         self.leave("quota", reasons.QUOTA_EXCEEDED, problem)
 
     def hold(self) -> None:
-        """Read no more, for good."""
+        """Stop reading for ever."""
         self._pause("stopping")
 
     def leave(self, why: str, code: int | None = None, reason: str = "") -> None:
-        """End the connection; with a `code`, say so first. `why` is for the event client.disconnected."""
+        """End the connection. With a `code`, send it first. `why` is for the event client.disconnected."""
         if self._ended:
             return
         if code is not None:

@@ -1,6 +1,6 @@
-"""A device that has logged in: the topics that it may publish to, and the records of its messages, coming and going.
+"""A device that has logged in: its allowed topics, and the records of its messages and events.
 
-Pure, but for a bounded memory of topics. This file does not know how a device proves its name.
+Pure, except for a bounded cache of topics. This file does not know how a device proves its name.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pipeline.topics import matches
 FROM_LISTENER: Final = b"listener"
 _PLACEHOLDER: Final = re.compile("%[cu]")
 
-# Properties of CONNECT that an event does not tell.
+# Properties of CONNECT that are not in an event.
 CREDENTIALS: Final = frozenset({AUTHENTICATION_METHOD, AUTHENTICATION_DATA})
 
 Prepared = dict[int, tuple[bytes, list[tuple[str, bytes]]]]  # first byte of a PUBLISH → key and headers
-REFUSED: Final[Prepared] = {}  # this very object: what is prepared for a topic that is not allowed
+REFUSED: Final[Prepared] = {}  # this object marks a topic that is not allowed
 
 
 @dataclass(frozen=True)
 class Address:
-    """Both ends of a connection, and what the certificate of the other one says."""
+    """Both ends of a connection, and the name in the device's certificate."""
 
     peerhost: str
     peername: str
@@ -39,7 +39,7 @@ class Address:
 
 
 def permitted(filters: list[str], clientid: str, username: str | None) -> list[str]:
-    """The topic filters of one client. An id that could widen a filter does not stand in for its placeholder."""
+    """The topic filters of one client. A name that could widen a filter does not replace its placeholder."""
     values = {"%c": clientid, "%u": username or ""}
     plain = {placeholder for placeholder, value in values.items() if value and not set(value) & set("/+#")}
     return [
@@ -50,7 +50,7 @@ def permitted(filters: list[str], clientid: str, username: str | None) -> list[s
 
 
 def may_publish(filters: list[str], topic: bytes) -> bool:
-    """Whether one of these filters lets a message of this topic through."""
+    """Whether one of these filters matches this topic."""
     name = topic.decode()
     return any(matches(each, name) for each in filters)
 
@@ -65,12 +65,12 @@ class Identity:
     topics: list[str]
     connect: Connect
     connected_at_ms: int
-    will_is_void: bool = False  # the device said goodbye, or we stop
+    will_is_void: bool = False  # the device disconnected normally, or we stop
     topic_count: TopicCount = field(default_factory=TopicCount)
-    prepared: dict[bytes, Prepared] = field(default_factory=dict)  # topics that came before
+    prepared: dict[bytes, Prepared] = field(default_factory=dict)  # cached topics
 
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:
-        """The record of a message, None when its topic is not allowed. Key and headers of usual ones are remembered."""
+        """The record of a message, or None if its topic is not allowed. Key and headers of usual messages are cached."""
         topic, payload, flags, _, properties = message
         known = self.prepared.get(topic)
         if known is None:
@@ -92,12 +92,12 @@ class Identity:
         self.prepared[topic] = known
 
     def forget_topics(self) -> None:
-        """Take no more room for what was remembered."""
+        """Free the cache of topics."""
         self.topic_count.count -= len(self.prepared)
         self.prepared.clear()
 
     def will(self, will: Will, now_ms: int) -> Outgoing:
-        """The record of its will."""
+        """The record of the device's will."""
         return self._message(will.topic, will.payload, will.flags, will.properties, now_ms)
 
     def _message(self, topic: bytes, payload: bytes, flags: int, properties: Properties, now_ms: int) -> Outgoing:

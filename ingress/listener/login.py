@@ -57,13 +57,13 @@ class Admitted(NamedTuple):
 
 
 class Login:
-    """Of one listener. Raises ConfigError when the password file cannot be used at the start."""
+    """Logins to one listener. Raises ConfigError if the password file cannot be used at the start."""
 
     def __init__(self, name: str, source: ListenerSource) -> None:
         self._name = name
         self._source = source
         self._key = secrets.token_bytes(32)
-        self._good: dict[str, bytes] = {}  # user → keyed digest of the hash and the password that was good
+        self._good: dict[str, bytes] = {}  # user → keyed digest of the hash and the correct password
         self._wrong: Recent[bytes, None] = Recent()  # keyed digests of hashes and passwords that were wrong
         self._guesses = Guesses()
         self._checks = Checks(self._guesses)
@@ -92,7 +92,7 @@ class Login:
         return Admitted(SUCCESS, clientid, username, topics)
 
     async def _authenticate(self, username: str | None, password: bytes | None, address: str) -> int:
-        """The reason code for a device's name. TLS has already checked the one of a certificate."""
+        """The reason code for a device's name. TLS has already checked the name of a certificate."""
         match self._source.authentication:
             case "certificate":
                 return SUCCESS if username else NOT_AUTHORIZED
@@ -106,7 +106,7 @@ class Login:
         return SUCCESS
 
     def _clientid(self, wanted: str, username: str | None) -> str:
-        """The clientid of a device, which may leave it to us."""
+        """The clientid of a device. We choose one if the device has none."""
         if wanted:
             return wanted
         if self._source.clientid_is_username and username:
@@ -121,7 +121,7 @@ class Login:
         self._told = problem
 
     def close(self) -> None:
-        """Make no check that has not begun."""
+        """Cancel checks that have not begun."""
         self._checks.close()
 
     async def _check(self, username: str | None, password: bytes | None, address: str) -> int:
@@ -144,7 +144,7 @@ class Login:
         return SUCCESS
 
     def _read(self) -> str:
-        """What is wrong with the password file; empty when nothing is."""
+        """The problem with the password file, or an empty text."""
         if self._source.password_file is None:
             return ""
         path = Path(self._source.password_file)
@@ -160,7 +160,7 @@ class Login:
 
 
 def common_name(peercert: Any) -> str | None:
-    """The common name of a verified certificate, as `ssl` tells it."""
+    """The common name of a verified certificate in the form of `ssl`."""
     for part in (peercert or {}).get("subject", ()):
         for name, value in part:
             if name == "commonName":

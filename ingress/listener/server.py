@@ -1,7 +1,7 @@
-"""A port on which devices publish, as a source of the ingress: its clients, takeovers, and the way out.
+"""A port on which devices publish, as a source of the ingress: its clients, takeovers, and its stop.
 
-Stopping: 1. no new connections, and nothing more is read; 2. Kafka gets its time, and what it has is acknowledged; 3. each
-client is told to go elsewhere, and its will is void; 4. Kafka gets the rest of the time for the events of that.
+A stop: 1. accepts no new connections and stops reading; 2. gives Kafka time, and acknowledges what it has; 3. disconnects each
+client, and cancels its will; 4. gives Kafka the rest of the time for the events.
 
 This file knows neither bytes nor records. See connection.py and inbox.py.
 """
@@ -43,7 +43,7 @@ FULL: Final = {
     "limit": "expected at most max_connections connections",
     "address_limit": "expected at most max_connections_per_address connections of one address",
 }
-FILES_BESIDES: Final = 256  # for Kafka's connections and all else
+FILES_BESIDES: Final = 256  # for Kafka's connections and other files
 LOGINS_PER_TURN: Final = 20  # a login takes some 0.1 ms of the event loop
 HANDSHAKES_PER_TURN: Final = 2  # and a handshake more than 1 ms
 
@@ -76,7 +76,7 @@ class Listener:
         self.connected = False
 
     async def run(self) -> None:
-        """Serve devices until `stop`. Raises ConfigError when the address or a certificate cannot be used."""
+        """Serve devices until `stop`. Raises ConfigError if the address or a certificate cannot be used."""
         await self._open()
         self.connected = True
         self.inbox.metrics.connected.set(1)
@@ -98,7 +98,7 @@ class Listener:
             await self._leave()
 
     def stop(self, deadline_seconds: float) -> None:
-        """Ask `run` to take no more messages and to wait for Kafka, within the deadline."""
+        """Ask `run` to take no more messages and to wait for Kafka within the deadline."""
         self._stop_before = time.monotonic() + deadline_seconds
         self._stopping.set()
 
@@ -115,7 +115,7 @@ class Listener:
         let_in(raw, host, DeviceConnection(self), self._certificate.context, self._handshakes)
 
     def _raise_file_limit(self) -> None:
-        """Each connection is an open file, and shells often start a process with 1,024 of them."""
+        """Raise the limit of open files, because each connection is an open file, and shells often allow only 1,024."""
         wanted = self.source.max_connections + FILES_BESIDES
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -152,7 +152,7 @@ class Listener:
     # --- Devices come and go
 
     def welcome(self, connection: DeviceConnection) -> bool:
-        """Whether there is a place for one more connection."""
+        """Whether one more connection is allowed."""
         if self._stopping.is_set():
             self.inbox.metrics.refused("limit")
             return False
@@ -172,7 +172,7 @@ class Listener:
             self._places.leave(place)
 
     async def admit(self, connect: words.Connect, address: Address) -> Admitted:
-        """Whether a device may come in. No device may while Kafka is away and the buffer is full."""
+        """Whether a device may connect. No device may while Kafka is away and the buffer is full."""
         if self.inbox.full:
             return Admitted(reasons.SERVER_BUSY, problem="Kafka is away, and what waits for it is full")
         return await self._login.admit(connect, address.common_name, address.network)
@@ -180,7 +180,7 @@ class Listener:
     def enter(
         self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
     ) -> Identity:
-        """Let a device in. A connection that has its clientid ends."""
+        """Add a device. Another connection with its clientid ends."""
         clientid = admitted.clientid
         self._places.logged_in(self._connections[connection])
         before = self._clients.get(clientid)
@@ -198,7 +198,7 @@ class Listener:
         return identity
 
     def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
-        """A device has left: publish its will, then the event."""
+        """Remove a device: publish its will, then the event."""
         if self._clients.get(identity.clientid) is connection:
             del self._clients[identity.clientid]
         identity.forget_topics()

@@ -1,7 +1,7 @@
-"""The wills of clients, which are published when their client has been gone for the will's delay.
+"""The wills of clients, which are published after their client has been gone for the will's delay.
 
-The expiry of the session bounds the delay too (MQTT 5.0 section 3.1.3.2.2). A client that comes back in time takes its will
-back, unless it starts afresh. A will that is held back when the process is killed is lost.
+The session expiry bounds the delay too (MQTT 5.0 section 3.1.3.2.2). If a client reconnects in time, its will is not published,
+unless it starts a new session. A delayed will is lost if the process is killed.
 
 Wills that are held back count against the memory for all. One that has to give it up is published sooner.
 
@@ -24,7 +24,7 @@ PENDING_BYTES: Final = 2000  # what a will takes besides: its client's names, it
 
 
 class Pending:
-    """A will that is held back, until `timer` sends it."""
+    """A delayed will, which `timer` will publish."""
 
     def __init__(self, wills: Wills, timer: asyncio.TimerHandle, identity: Identity) -> None:
         self._wills = wills
@@ -37,7 +37,7 @@ class Pending:
 
 
 class Wills:
-    """`publish` gets the record of each will whose time has come."""
+    """Delayed wills. `publish` gets the record of each will when it is due."""
 
     def __init__(self, delay_seconds_max: float, publish: Callable[[Outgoing], None], memory: Memory) -> None:
         self._delay_seconds_max = delay_seconds_max
@@ -46,7 +46,7 @@ class Wills:
         self._pending: dict[str, Pending] = {}
 
     def came(self, clientid: str, *, afresh: bool) -> None:
-        """A client is here again. If it starts afresh, its last session has ended, and the will of that is due."""
+        """Note that a client is connected again. If it starts a new session, the will of the old one is due."""
         pending = self._pending.pop(clientid, None)
         if pending is not None:
             pending.timer.cancel()
@@ -55,7 +55,7 @@ class Wills:
                 self._send(pending.identity)
 
     def left(self, identity: Identity) -> None:
-        """A client is gone."""
+        """Note that a client is gone."""
         will = identity.connect.will
         if will is None or identity.will_is_void:
             return
@@ -69,7 +69,7 @@ class Wills:
         self._memory.hold(pending, identity.address.network, will.size_bytes + PENDING_BYTES)
 
     def send_all(self) -> None:
-        """Publish all wills that are held back, because we stop."""
+        """Publish all delayed wills, because we stop."""
         for clientid in list(self._pending):
             self.came(clientid, afresh=True)
 

@@ -1,4 +1,4 @@
-"""The words between the protocol and the connection: what a device said, and what to tell it.
+"""The words between the protocol and the connection: the device's words, and our answers.
 
 Values only: protocol.py reads and writes them.
 """
@@ -24,7 +24,7 @@ REASON_SHIFT: Final = 17
 
 TOPIC_ALIASES_MAX: Final = 32
 
-# CONNACK of MQTT 3.1.1 (section 3.2.2.3) for reason codes of MQTT 5; what is missing here is "server unavailable".
+# CONNACK of MQTT 3.1.1 (section 3.2.2.3) for reason codes of MQTT 5; all others are "server unavailable".
 CONNACK_311: Final = {
     SUCCESS: 0,
     UNSUPPORTED_VERSION: 1,
@@ -44,7 +44,7 @@ def size_of(properties: Properties) -> int:
 
 
 class Will(NamedTuple):
-    """A message to publish when the device has gone without a word. Flags as in a PUBLISH."""
+    """A message to publish if the device disappears without DISCONNECT. Flags as in a PUBLISH."""
 
     topic: bytes
     payload: bytes
@@ -62,7 +62,7 @@ class Connect(NamedTuple):
     """CONNECT; `version` is 4 (MQTT 3.1.1) or 5. Nothing more is read before it is answered."""
 
     version: int
-    clientid: str  # empty: we are to assign one
+    clientid: str  # empty: we assign one
     username: str | None
     password: bytes | None
     keepalive_seconds: int
@@ -86,7 +86,7 @@ class Repeated(NamedTuple):
 
 
 class Release(NamedTuple):
-    """PUBREL; `code` is what its PUBCOMP has to say."""
+    """PUBREL. `code` is the reason code for its PUBCOMP."""
 
     mid: int
     code: int
@@ -97,14 +97,14 @@ class Ping(NamedTuple):
 
 
 class Subscribe(NamedTuple):
-    """SUBSCRIBE to so many filters; we refuse them all."""
+    """SUBSCRIBE with this number of filters. We refuse all of them."""
 
     mid: int
     filters: int
 
 
 class Unsubscribe(NamedTuple):
-    """UNSUBSCRIBE from so many filters."""
+    """UNSUBSCRIBE with this number of filters."""
 
     mid: int
     filters: int
@@ -117,13 +117,13 @@ class Disconnect(NamedTuple):
 
 
 class Violation(NamedTuple):
-    """The device broke the protocol. This is its last word: nothing else that it sends is read."""
+    """The device broke the protocol. This is its last word: nothing more is read."""
 
     code: int
     reason: str
 
 
-# A list: one or more PUBLISH in order. How they are cut into runs depends on how the bytes arrived.
+# A list: one or more PUBLISH in order. The arrival of the bytes decides how they are split into runs.
 Said = list[Publish] | Connect | Repeated | Release | Ping | Subscribe | Unsubscribe | Disconnect | Violation
 
 
@@ -131,7 +131,7 @@ Said = list[Publish] | Connect | Repeated | Release | Ping | Subscribe | Unsubsc
 
 
 class ConnAck(NamedTuple):
-    """The answer to CONNECT. `keepalive_seconds` and `assigned` when they are ours and not the device's."""
+    """The answer to CONNECT. `keepalive_seconds` and `assigned` are set if they differ from the device's."""
 
     code: int
     assigned: str | None = None
@@ -157,7 +157,7 @@ class Pong(NamedTuple):
 
 
 class SubAck(NamedTuple):
-    """SUBACK that refuses all filters."""
+    """A SUBACK that refuses all filters."""
 
     mid: int
     filters: int
@@ -171,7 +171,7 @@ class UnsubAck(NamedTuple):
 
 
 class Bye(NamedTuple):
-    """The last word before we close: DISCONNECT, or before CONNACK the CONNACK that refuses."""
+    """The last packet before we close: DISCONNECT, or a CONNACK that refuses if the device is not connected."""
 
     code: int
     reason: str = ""

@@ -1,7 +1,7 @@
 """The filters of templates, in the order of the manual.
 
-Jinja's own filters that are pure and bounded keep their names (`BUILT_IN`). The others are made for keys and times:
-a date part of any timestamp in a named zone, a safe part of a key, a stable bucket.
+Jinja's own filters that are pure and bounded keep their names (`BUILT_IN`). The others are made for keys and times: a
+date from any timestamp in a named zone, a safe part of a key, a stable bucket.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ def _raw(value: Any) -> bytes:
 
 @_filter
 def date(value: Any, pattern: str = "%Y-%m-%d", zone: str = "UTC", unit: str = "ms") -> str:
-    """A timestamp (an integer in `unit`: s, ms, us or ns; or RFC 3339 text) after a pattern of strftime, in a named
-    zone."""
+    """A timestamp (an integer in `unit`: s, ms, us or ns; or RFC 3339 text) with a pattern of strftime, in a named zone."""
     try:
         return _moment(value, unit).astimezone(zoneinfo.ZoneInfo(zone)).strftime(pattern)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OverflowError, OSError) as error:
@@ -67,7 +66,7 @@ def _moment(value: Any, unit: str) -> datetime:
 
 @_filter
 def key_part(value: Any, replacement: str = "_") -> str:
-    """Text as one part of an object key: everything but letters, digits and ! _ . * ' ( ) = - becomes `replacement`."""
+    """Text as one part of an object key: every character except letters, digits and ! _ . * ' ( ) = - becomes `replacement`."""
     parts = _UNSAFE.split(to_text(value) if type(value) is not str else value)  # type: ignore[arg-type]
     size = len(parts) * len(replacement)
     if size > TEXT_LENGTH_MAX:

@@ -43,7 +43,7 @@ _QUICK: Final = frozenset(["count", "d", "default", "first", "last", "length"])
 
 
 class MissingValue(jinja2.Undefined):
-    """A name without a value: prints what the template's policy says, and is noted."""
+    """A name without a value. It prints the text of the template's policy, and is noted."""
 
     __slots__ = ()
 
@@ -60,7 +60,7 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """One step into a value; a string on the way is read as JSON."""
+        """One step into a value. A string on the way is read as JSON."""
         if type(obj) in (str, bytes) and type(argument) is str:
             obj = _work.get().decoded(obj)
         found = UNDEFINED
@@ -90,7 +90,7 @@ def _shown_to_jinja(value: Any) -> Any:
 
 @jinja2.pass_context
 def _finalize(context: Context, value: Any) -> str:
-    """Each output as text; missing ones are noted."""
+    """Each output as text. Missing values are noted."""
     if isinstance(value, jinja2.Undefined):
         context["__missing"].append(_name_of(value))
         text: Text = str(context["__missing_text"])
@@ -129,7 +129,7 @@ def _environment() -> _Sandbox:
 
 
 def _careful(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter that leaves a missing value missing (but for `default`), and pays for the size of what it is given."""
+    """A filter that leaves a missing value missing (except `default`), and counts steps for the size of its input."""
     position = 1 if hasattr(call, "jinja_pass_arg") else 0
 
     @functools.wraps(call)
@@ -237,7 +237,7 @@ _ENVIRONMENT: Final = _environment()
 
 
 class Expressions:
-    """One template in Jinja. `source` has the sandbox's delimiters, `paths` are the plain placeholders in it."""
+    """One template in Jinja. `source` has the sandbox's delimiters. `paths` are its plain placeholders."""
 
     def __init__(self, text: str, source: str, paths: tuple[Any, ...], lookup: Lookup) -> None:
         self._text = text
@@ -260,7 +260,7 @@ class Expressions:
         self.names = frozenset(names) - {"__path"}
 
     def render(self, row: Mapping[str, Any], missing_text: str, missing: list[str]) -> Text:
-        """The text, or bytes where a value was not UTF-8. Appends to `missing`."""
+        """The text, or bytes if a value was not UTF-8. Appends missing names to `missing`."""
 
         work = Work()
         found: dict[int, Any] = {}

@@ -6,8 +6,8 @@ Three kinds of placeholder:
     ${a | date('%Y')}            with a `|` in it: a sandboxed Jinja expression (`filters.py` has the filters)
     ${% if … %} ${# … #}         Jinja statements and comments
 
-`${$}` is a dollar sign. Anything else, such as `${ a }`, `${a-b}` or `${l[1]}`, is literal text, as it is in EMQX. An
-expression needs a `|`: that keeps both apart. Only templates with Jinja in them pay for Jinja.
+`${$}` is a dollar sign. Any other text, such as `${ a }`, `${a-b}` or `${l[1]}`, is literal, as in EMQX. An expression
+needs a `|`, which distinguishes both. Only templates with Jinja in them pay for Jinja.
 
 This file knows rows. It does not know keys, buckets or actions. Source: the dialect's template rules.
 """
@@ -39,7 +39,7 @@ MISSING_TEXT: Final[Mapping[str, str]] = {
     "null": "null",
     "dead_letter": "undefined",
 }
-# Delimiters of Jinja that no template contains: private characters.
+# Private characters as delimiters of Jinja, because no template contains them.
 START: Final = "\ue0f0"
 END: Final = "\ue0f1"
 _PATH: Final = re.compile(r"\$\{(\$|[A-Za-z0-9._]*)\}")
@@ -49,14 +49,14 @@ _EXPRESSION: Final = re.compile(r"""\$\{((?:[^{}'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]
 
 
 class Placeholder(NamedTuple):
-    """A path. `name` is how it is reported when missing; no keys means the whole row."""
+    """A path. `name` is its name in messages. No keys means the whole row."""
 
     name: str
     keys: tuple[str, ...]
 
 
 class _Jinja(NamedTuple):
-    """A piece of Jinja, between the delimiters that the environment knows."""
+    """A piece of Jinja between the delimiters of its environment."""
 
     source: str
 
@@ -64,10 +64,10 @@ class _Jinja(NamedTuple):
 class Template:
     """A parsed template. Raises TemplateSyntaxError when made; rendering raises RenderError.
 
-    `missing` says what a path without a value becomes: the word `undefined` or `null`, nothing, or, with
+    `missing` decides what a path without a value becomes: the word `undefined` or `null`, an empty text, or, with
     `dead_letter`, a RenderError. JSON's null is a value, and becomes `null`. `names`: the top-level names that are
-    read, None for all. `literals`: the texts before, between and behind what is rendered; None if statements decide which of
-    them stand there.
+    read, None for all. `literals`: the texts before, between and after the placeholders; None if statements decide
+    which of them appear.
     """
 
     __slots__ = ("_expressions", "_missing", "_missing_text", "_pieces", "literals", "names", "text")
@@ -96,7 +96,7 @@ class Template:
         return octets(rendered)
 
     def render_text(self, row: Mapping[str, Any]) -> str:
-        """Text, for keys and names. Raises RenderError also for what is not valid UTF-8."""
+        """The text, for keys and names. Also raises RenderError for bytes that are not valid UTF-8."""
         rendered, missing = self._rendered(row)
         self._refuse(missing)
         if type(rendered) is not str:
@@ -104,7 +104,7 @@ class Template:
         return rendered
 
     def render_checked(self, row: Mapping[str, Any]) -> tuple[bytes, list[str]]:
-        """The bytes with what stands for missing values, and the names of the placeholders that were missing."""
+        """The bytes with the texts for missing values, and the names of the missing placeholders."""
         rendered, missing = self._rendered(row)
         return octets(rendered), missing
 
@@ -200,7 +200,7 @@ def _refuse_surrogates(text: str) -> None:
 
 
 def _pieces(text: str) -> list[str | Placeholder | _Jinja]:
-    """Literal text, placeholders and Jinja, in order; neighbouring literals are one."""
+    """Literal text, placeholders and Jinja in order. Neighbouring literals are joined."""
     pieces: list[str | Placeholder | _Jinja] = []
     literal, position = "", 0
     while (start := text.find("${", position)) >= 0:
@@ -218,7 +218,7 @@ def _pieces(text: str) -> list[str | Placeholder | _Jinja]:
 
 
 def _piece(text: str, start: int) -> tuple[str | Placeholder | _Jinja, int]:
-    """What begins with the `${` at `start`, and where it ends."""
+    """The piece that begins with the `${` at `start`, and its end."""
     match = _PATH.match(text, start)
     if match:
         return (("$" if match[1] == "$" else _placeholder(match[1])), match.end())
@@ -250,8 +250,7 @@ def _placeholder(path: str) -> Placeholder:
 
 
 def _expressions(text: str, pieces: list[str | Placeholder | _Jinja]) -> Expressions | None:
-    """The template as Jinja, if any piece needs it. Paths become calls back into `lookup`, literals stay as they
-    are."""
+    """The template as Jinja, if any piece needs it. Paths become calls of `lookup`, and literals stay unchanged."""
     if not any(isinstance(piece, _Jinja) for piece in pieces):
         return None
     if START in text or END in text:
@@ -266,6 +265,6 @@ def _expressions(text: str, pieces: list[str | Placeholder | _Jinja]) -> Express
             paths.append(piece)
         else:
             source += piece.source if isinstance(piece, _Jinja) else piece
-    from pipeline.template.jinja import Expressions  # here: most templates are paths alone
+    from pipeline.template.jinja import Expressions  # imported here, because most templates have only paths
 
     return Expressions(text, source, tuple(paths), lookup)

@@ -35,7 +35,7 @@ from pipeline.upload.outcomes import Outcomes
 
 
 class CutState(Enum):
-    """Where a cut stands; see the top of this file."""
+    """The state of a cut; see the top of this file."""
 
     RESUMING = "resuming"
     READING = "reading"
@@ -46,7 +46,7 @@ class CutState(Enum):
 
 
 class CutEvent(Enum):
-    """What can happen to a cut."""
+    """An event of a cut."""
 
     RESUMED = "the end of the chain is known"
     ROWS = "rows came"
@@ -100,14 +100,16 @@ TRANSITIONS: Final[Transitions] = {
     CutState.ENDED: {},
 }
 
-Rows = Mapping[GroupName, tuple[list[bytes], list[int]]]  # by group: lines with their breaks, and the offset of each
+Rows = Mapping[
+    GroupName, tuple[list[bytes], list[int]]
+]  # by group: lines with their line breaks, and the offset of each line
 
 
 class Cut:
     """One partition's cut under way, and the next one after it.
 
-    `position` is the next offset to take, `furthest` the end of the furthest object of this cut. `read_before` is the end of
-    what writers before us can have read: up to there they may have made objects that we have to meet under their version.
+    `position` is the next offset to take. `furthest` is the end of the furthest object of this cut. Earlier writers may
+    have read up to `read_before`: up to there they may have made objects, which this cut must find under their version.
     """
 
     def __init__(self, limits: RollLimits, transitions: Transitions = TRANSITIONS) -> None:
@@ -125,12 +127,12 @@ class Cut:
         try:
             self.state = self._transitions[self.state][event]
         except KeyError:
-            raise InternalError(f"a cut that is {self.state.value} met what cannot be then: {event.value}") from None
+            raise InternalError(f"a cut that is {self.state.value} does not allow this event: {event.value}") from None
 
     # --- What happens
 
     def resumed(self, first: int, limits: RollLimits, *, read_before: int = 0) -> None:
-        """The chain ends at offset `first`; the next cut has these limits."""
+        """Begin at the end of the chain, offset `first`. The next cut has these limits."""
         self._happened(CutEvent.RESUMED)
         self.position, self.read_before = first, read_before
         self.buffer = Buffer(limits)
@@ -153,20 +155,20 @@ class Cut:
         self.position = following
 
     def due(self) -> None:
-        """The interval has passed, memory is short, a newer version waits, or nothing more will come."""
+        """Cut now: the interval has passed, memory is short, a newer version waits, or no more rows will come."""
         self._happened(CutEvent.DUE)
 
     def shorter(self) -> None:
-        """An object of another writer ends before our chunk does: it has cut there."""
+        """Note that an object of another writer ends before our chunk, because that writer has cut there."""
         self._happened(CutEvent.SHORTER)
         self.ends_at_furthest = True
 
     def longer(self) -> None:
-        """An object of another writer ends beyond what was read."""
+        """Note that an object of another writer ends beyond the rows that were read."""
         self._happened(CutEvent.LONGER)
 
     def reached(self) -> None:
-        """Everything up to the end of that object was read."""
+        """Note that everything up to the end of that object was read."""
         self._happened(CutEvent.REACHED)
 
     def stored(self, group: Group, found: StoredObject, rows: int | None = None) -> None:
@@ -176,12 +178,12 @@ class Cut:
         self.buffer.stored(group, found.rows if rows is None else rows)
 
     def given_up(self, group: Group, rows: int, offsets: Sequence[int]) -> None:
-        """The first `rows` rows of the group's first chunk, of records at `offsets`, are dead letters."""
+        """Note that the first `rows` rows of the group's first chunk, of records at `offsets`, are dead letters."""
         self.outcomes.dead(offsets)
         self.buffer.stored(group, rows)
 
     def entered(self, entry: Entry, limits: RollLimits) -> None:
-        """The entry is written. What was read beyond its end begins the next cut, which has these limits otherwise."""
+        """Note that the entry is written. Rows beyond its end begin the next cut, which has these limits."""
         self._happened(CutEvent.ENTERED)
         self.objects, self.furthest, self.ends_at_furthest = [], 0, False
         self.outcomes.drop(entry.next)
@@ -189,34 +191,34 @@ class Cut:
             self.buffer = Buffer(limits)
 
     def last(self) -> None:
-        """Nothing more will come."""
+        """Note that no more rows will come."""
         self._happened(CutEvent.LAST)
 
     def finished(self) -> None:
-        """Everything is durable."""
+        """Note that everything is durable."""
         self._happened(CutEvent.FINISHED)
 
     def lost(self) -> None:
-        """Another worker has the partition, and wrote the entry that was ours to write."""
+        """Note that another worker owns the partition and has written this cut's entry."""
         self._happened(CutEvent.LOST)
 
     # --- What is to be done
 
     @property
     def to_store(self) -> list[Group]:
-        """Groups of which a chunk must become an object before the entry can be written."""
+        """Groups with a chunk that must be stored before the entry can be written."""
         return self.buffer.open_groups(before=self.furthest if self.ends_at_furthest else None)
 
     @property
     def end(self) -> int:
-        """Where the entry ends: at the first row that is in no object."""
+        """The end of the entry: the first row that is not in an object."""
         first = self.buffer.first
         return self.position if first is None else first
 
     def entry(self, start: ChainEnd, newest: str, revision: int = 0) -> Entry:
-        """The entry of this cut, which begins at `start`. `newest` is the digest of the version that is configured.
+        """The entry of this cut, which begins at `start`. `newest` is the digest of the configured version.
 
-        The version changes where nothing of the older one is left: neither rows here nor, perhaps, objects of another writer.
+        The version changes only if nothing of the older one can be left: neither rows here nor objects of another writer.
         """
         end = self.end
         changes = newest != start.version and end == self.position >= self.read_before

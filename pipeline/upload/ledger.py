@@ -1,31 +1,31 @@
-"""The ledger: which offsets of a partition are in which objects, as a chain of small objects in the bucket itself.
+"""The ledger: a chain of small objects in the bucket, which says which offsets of a partition are in which objects.
 
-    _tidegate/<action>/<topic>/<topic id>/<partition>/start.json                     where the chain begins, under which version
-    _tidegate/<action>/<topic>/<topic id>/<partition>/<first offset>.<epoch>.json    one entry per cut
+    _tidegate/<action>/<topic>/<topic id>/<partition>/start.json                     start and first version of the chain
+    _tidegate/<action>/<topic>/<topic id>/<partition>/<first offset>.<epoch>.json    one entry for each cut
     _tidegate/<action>/rules/<digest>.json                                           the text of each version
 
-An entry is created only if its key is free. That makes it three things at once: the fence (a worker that lost its partition
-finds the entry taken and stops), the truth (a new owner goes on where the chain ends, whatever Kafka's committed offset says)
-and the proof (`first` to `next` without gap or overlap, read = written + filtered + dead-lettered, each object with its rows
-and digests). It also names the *next* cut's epoch and version, so that a change of a rule takes effect at one offset for
-everybody. A writer that stops in order ends with an entry that says so (`clean`); the next one opens a new epoch with an entry
-that holds no offsets, under its own version, since no cut is under way that it would have to finish. Objects of a cut are
-written only after the entry before it exists.
+An entry is created only if its key does not exist. So it is three things at once: the fence (a worker that lost its
+partition finds that the entry exists, and stops), the truth (a new owner goes on at the end of the chain, whatever
+Kafka's committed offset is) and the proof (`first` to `next` without gap or overlap, read = written + filtered +
+dead-lettered, each object with its rows and digests). It also names the epoch and version of the *next* cut, so that a
+change of a rule takes effect at the same offset for every worker. A writer that stops in order ends with an entry that
+says so (`clean`). The next writer then opens a new epoch with an entry without offsets, under its own version, because
+it has no cut to finish. The objects of a cut are written only after the previous entry exists.
 
 An entry accounts for each of its offsets: records + absent + missing = next - first. `absent` are offsets at which the broker
-showed no record (compaction, transactions), `missing` those that Kafka has deleted before they were read.
+showed no record (compaction, transactions). `missing` are offsets that Kafka deleted before they were read.
 
-A topic is its id (KIP-516), "-" where the broker has none: a topic that was deleted and made again begins another chain. Epochs
-in keys go on above those of the chains before it, so that objects of the new topic never meet those of the old one.
+A topic is identified by its id (KIP-516), or "-" if the broker has none. A topic that was deleted and created again begins
+another chain. Epochs in its keys are above those of earlier chains, so its objects never have the keys of the old ones.
 
-There are two epochs. That of an entry is raised by whatever ends one without a cut. That in the keys of objects is raised by a
-new version only: a worker that was frozen may have written objects beyond the place where its successor stopped, and whoever goes
-on under the same version meets them there, and adopts them.
+There are two epochs. The epoch of an entry rises whenever an epoch ends without a cut. The epoch in the keys of objects rises
+only with a new version: a frozen worker may have written objects beyond the place where its successor stopped, and a worker
+with the same version finds and adopts them there.
 
-A replay into the same keys makes the objects of a cut again, under the rules of now, and then writes the cut's entry anew. That
-entry carries the digest of the one that it replaced, which is what its successor names.
+A replay into the same keys makes the objects of a cut again with the present rules, and then writes the cut's entry again. This
+entry carries the digest of the entry that it replaced, because the next entry names that digest.
 
-Pure: names, shapes and checks. Reading and writing them is agents/sinks/chain.py's, how a field is read typed_fields.py's.
+Pure: names, shapes and checks. agents/sinks/chain.py reads and writes them, and typed_fields.py reads the fields.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ OFFSET_DIGITS: Final = 20  # so that keys sort as offsets and epochs do
 EPOCH_DIGITS: Final = 6
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _ENTRY_NAME: Final = re.compile(rf"[0-9]{{{OFFSET_DIGITS}}}\.[0-9]{{{EPOCH_DIGITS},}}\.json")
-FORMAT: Final = 2  # of starts and entries
-NO_TOPIC_ID: Final = "-"  # in keys and metadata, where the broker has no ids
+FORMAT: Final = 2  # format of starts and entries
+NO_TOPIC_ID: Final = "-"  # in keys and metadata, if the broker has no ids
 
 
 class ChainPlace(NamedTuple):
-    """Whose chain it is. `topic_id` is Kafka's, empty where the broker has none."""
+    """The identity of a chain. `topic_id` is Kafka's, or empty if the broker has none."""
 
     action: str
     topic: str
@@ -60,7 +60,7 @@ class ChainPlace(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """Offsets that Kafka does not have any more: from `first` up to but not including `next`."""
+    """Offsets that Kafka no longer has: from `first` up to `next`, which is not included."""
 
     first: int
     next: int
@@ -70,7 +70,7 @@ class Missing(NamedTuple):
 class StoredObject:
     """One object of a cut. `first` and `last` are the offsets of its first and last row.
 
-    `digest` is of its rows, `sha256` and `size` are of its bytes as they are stored, `etag` is what S3 called them.
+    `digest` covers its rows. `sha256` and `size` cover its stored bytes, and `etag` is S3's name for them.
     """
 
     key: str
@@ -81,12 +81,12 @@ class StoredObject:
     sha256: str
     size: int
     etag: str
-    bucket: str = ""  # empty: that of the ledger
+    bucket: str = ""  # empty: the bucket of the ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One cut: all offsets from `first` up to but not including `next`."""
+    """One cut: all offsets from `first` up to `next`, which is not included."""
 
     first: int
     next: int
@@ -99,18 +99,18 @@ class Entry:
     dead_lettered: int
     rows: int
     objects: tuple[StoredObject, ...] = field(default=())
-    previous: str = ""  # digest of the entry before, or of the beginning
-    clean: bool = False  # its writer stopped here and began nothing beyond: whoever goes on may do so under any version
+    previous: str = ""  # digest of the previous entry, or of the start
+    clean: bool = False  # its writer stopped here and began nothing beyond, so the next worker may use any version
     next_key_epoch: int = 0  # the epoch in the keys of the next cut's objects
     absent: int = 0  # offsets at which the broker showed no record
     missing: tuple[Missing, ...] = ()  # offsets that Kafka had deleted before they were read
     topic_id: str = ""
-    revision: int = 0  # of the configuration of whoever wrote this entry; never falls along a chain
+    revision: int = 0  # revision of the writer's configuration; never falls along a chain
     run: str = ""  # the life of the lane that wrote it; its dead letters count, and no other run's (claims.py)
-    original: str = ""  # digest of this entry before a replay wrote it anew; empty if none did
+    original: str = ""  # digest of this entry before a replay replaced it; empty without a replay
 
     def encode(self) -> bytes:
-        """The entry's bytes: the same entry always gives the same ones."""
+        """The bytes of the entry. The same entry always gives the same bytes."""
         fields = {**asdict(self), "missing": [list(each) for each in self.missing]}
         if not self.original:
             del fields["original"]
@@ -121,7 +121,7 @@ class Entry:
 
     @property
     def digest(self) -> str:
-        """What the next entry calls `previous`. A replay changes entries, and this not."""
+        """The digest that the next entry names as `previous`. A replay does not change it."""
         return self.original or hashlib.sha256(self.encode()).hexdigest()
 
 
@@ -142,18 +142,18 @@ class Start:
     ended: str = ""
 
     def encode(self) -> bytes:
-        """The beginning's bytes: the same beginning always gives the same ones."""
+        """The bytes of the start. The same start always gives the same bytes."""
         return sealed(asdict(self))
 
     @property
     def digest(self) -> str:
-        """What the first entry calls `previous`. An end changes the beginning, and this not."""
+        """The digest that the first entry names as `previous`. An end changes the beginning, and this not."""
         return hashlib.sha256(replace(self, ended="").encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ChainEnd:
-    """The end of a chain: where the next cut begins, and under what."""
+    """The end of a chain: the offset, epochs and version of the next cut."""
 
     first: int
     epoch: int
@@ -173,7 +173,7 @@ _TYPES: Final = {"int": int, "str": str, "bool": bool}
 
 
 def _types_of(shape: type) -> dict[str, type]:
-    """The JSON types of a shape's fields. What is no plain value is a list."""
+    """The JSON types of a shape's fields. A field that is not a plain value is a list."""
     return {each.name: _TYPES.get(str(each.type), list) for each in fields(shape)}
 
 
@@ -185,7 +185,7 @@ Sealed = TypeVar("Sealed", Entry, Start)
 
 
 def sealed(fields: dict[str, Any]) -> bytes:
-    """The bytes of a ledger object, with a checksum of all else in it: nobody changes one by hand without a trace."""
+    """The bytes of a ledger object with a checksum of its other fields, so that a change by hand leaves a trace."""
     fields = {"format": FORMAT, **fields}
     return orjson.dumps(
         {**fields, "checksum": hashlib.sha256(orjson.dumps(fields, option=_JSON)).hexdigest()}, option=_JSON
@@ -193,12 +193,12 @@ def sealed(fields: dict[str, Any]) -> bytes:
 
 
 def decode_entry(content: bytes) -> Entry:
-    """An entry as it was written, from its bytes. Raises ValueError that says what is wrong."""
+    """Decode an unchanged entry. Raises ValueError, which says what is wrong."""
     return _as_written(read_entry(content), content)
 
 
 def decode_start(content: bytes) -> Start:
-    """The beginning of a chain as it was written, from its bytes. Raises ValueError that says what is wrong."""
+    """Decode the unchanged start of a chain. Raises ValueError, which says what is wrong."""
     return _as_written(read_start(content), content)
 
 
@@ -209,7 +209,7 @@ def _as_written(found: Sealed, content: bytes) -> Sealed:
 
 
 def read_entry(content: bytes) -> Entry:
-    """What an entry says, also if it was changed. Raises ValueError that names a field that cannot be."""
+    """Decode an entry, also if it was changed. Raises ValueError, which names a bad field."""
     found = _of_format(content, "the entry")
     typed_fields.check(found, _ENTRY, "the entry", optional=("original", "checksum"))
     found = _without_seal(found)
@@ -219,7 +219,7 @@ def read_entry(content: bytes) -> Entry:
 
 
 def read_start(content: bytes) -> Start:
-    """What the beginning of a chain says, also if it was changed. Raises ValueError that names a field that cannot be."""
+    """Decode the start of a chain, also if it was changed. Raises ValueError, which names a bad field."""
     found = _of_format(content, "the start")
     typed_fields.check(found, _START, "the start", optional=("checksum",))
     return Start(**_without_seal(found))
@@ -230,7 +230,7 @@ def _without_seal(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_format(content: bytes, what: str) -> dict[str, Any]:
-    """The JSON object of what is written in our format. Whoever reads another one has to say so before it names fields."""
+    """The JSON object of a text in our format. Another format is an error before any field is checked."""
     found = typed_fields.object_of(content)
     written = found.get("format")
     if isinstance(written, bool) or written != FORMAT:
@@ -258,17 +258,17 @@ def _missing(number: int, found: object) -> Missing:
 
 
 def topic_id_text(topic_id: str) -> str:
-    """A topic's id in a key or in metadata, where it cannot be empty."""
+    """The text of a topic's id in a key or in metadata, where it must not be empty."""
     return topic_id or NO_TOPIC_ID
 
 
 def topic_id_of(text: str) -> str:
-    """The topic's id that a key or metadata names."""
+    """The topic's id in a key or in metadata."""
     return "" if text == NO_TOPIC_ID else text
 
 
 def action_prefix(action: str) -> str:
-    """Prefix of everything of one action's ledger."""
+    """Prefix of all keys of one action's ledger."""
     return f"{ROOT}/{action}/"
 
 
@@ -288,14 +288,14 @@ def version_prefix(action: str) -> str:
 
 
 def is_entry_key(place: ChainPlace, key: str) -> bool:
-    """Whether a key is that of an entry of this chain."""
+    """Whether a key belongs to an entry of this chain."""
     return (
         key.startswith(chain_prefix(place)) and _ENTRY_NAME.fullmatch(key.removeprefix(chain_prefix(place))) is not None
     )
 
 
 def place_of(key: str) -> ChainPlace | None:
-    """Whose chain a key belongs to; None if it is not of a chain, as the texts of versions are not."""
+    """The chain of a key, or None if the key does not belong to a chain, such as the text of a version."""
     parts = key.split("/")
     if len(parts) != 6 or parts[0] != ROOT or not _PARTITION.fullmatch(parts[4]):
         return None
@@ -308,7 +308,7 @@ def entry_key(place: ChainPlace, first: int, epoch: int) -> str:
 
 
 def start_key(place: ChainPlace) -> str:
-    """Key of the beginning of a chain. Sorts after all entries."""
+    """Key of the start of a chain. It sorts after all entries."""
     return f"{chain_prefix(place)}{START}"
 
 
@@ -318,7 +318,7 @@ def first_of(key: str) -> int:
 
 
 def after(prefix: str, offset: int) -> str:
-    """What sorts after the keys of all entries that begin up to `offset`, and before those of later ones."""
+    """A text that sorts after the keys of entries that begin up to `offset`, and before those of later entries."""
     return f"{prefix}{offset:0{OFFSET_DIGITS}d}.~"
 
 
@@ -331,7 +331,7 @@ def version_key(action: str, version: str) -> str:
 
 
 def end_after(entry: Entry) -> ChainEnd:
-    """Where the chain goes on after an entry."""
+    """The end of the chain after an entry."""
     return ChainEnd(
         first=entry.next,
         epoch=entry.next_epoch,
@@ -357,7 +357,7 @@ def end_before(entry: Entry) -> ChainEnd:
 
 
 def end_at(start: Start) -> ChainEnd:
-    """Where an empty chain goes on."""
+    """The end of an empty chain."""
     return ChainEnd(
         first=start.first,
         epoch=start.epoch,
@@ -370,12 +370,12 @@ def end_at(start: Start) -> ChainEnd:
 
 
 def next_key_epoch(end: ChainEnd, next_version: str) -> int:
-    """The epoch in the keys of objects that `next_version` makes after `end`. Only another version raises it."""
+    """The epoch in the keys of objects of `next_version` after `end`. Only another version raises it."""
     return end.key_epoch if next_version == end.version else end.key_epoch + 1
 
 
 def without_offsets(end: ChainEnd, *, next_version: str, clean: bool, revision: int = 0) -> Entry:
-    """An entry that holds no offsets: it ends an epoch, or opens one under another version."""
+    """An entry without offsets, which ends an epoch or opens one under another version."""
     return Entry(
         first=end.first,
         next=end.first,

@@ -1,9 +1,9 @@
-"""What a ledger proves, entry by entry: that every offset was read once, and where each row is.
+"""Checks a ledger entry by entry: every offset was read once, and each row has its object.
 
-A chain is fed in the order of its keys. Each entry must begin where the one before ended, under the epoch and the version that it
-named, and carry its digest; it must account for each of its offsets, and name objects that lie within it. What does not hold is a
-Finding. What is not in the entries themselves (are the objects there, do they hold what is said) is asked by whoever can read the
-bucket; object_check.py compares the answers.
+The entries of a chain are fed in the order of their keys. Each entry must begin where the previous one ended, with the epoch and
+version that the previous one named, and must carry its digest. It must account for each of its offsets, and name objects within
+these offsets. Each breach is a Finding. The caller reads the bucket to check the objects themselves, and object_check.py compares
+them.
 
 Pure: no I/O. Source: the rules of ledger.py.
 """
@@ -21,7 +21,7 @@ Kind = Literal[
     "gap", "overlap", "gone", "broken_chain", "older_revision", "wrong_count", "altered", "unreadable", "foreign",
     "unknown_version", "missing", "different", "orphan", "unfinished", "no_ledger", "twice", "unmarked",
 ]  # fmt: skip
-# What each finding means, for people.
+# The meaning of each finding, for people.
 MEANINGS: Final[Mapping[Kind, str]] = {
     "gap": "no entry covers these offsets: their rows may be lost",
     "overlap": "two entries cover these offsets: their rows may be there twice",
@@ -48,7 +48,7 @@ Wrongs = Iterator[tuple[Kind, str]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it must be. `key` is the object it is about."""
+    """A breach. `key` is the object that it is about."""
 
     kind: Kind
     key: str
@@ -57,7 +57,7 @@ class Finding:
 
 @dataclass(slots=True)
 class Totals:
-    """What was seen of one partition, or of all. `gone` are records that Kafka had deleted."""
+    """Counts of one partition, or of all. `gone` are records that Kafka had deleted."""
 
     partitions: int = 0
     entries: int = 0
@@ -76,23 +76,23 @@ class Totals:
 
 
 class ChainCheck:
-    """The ledger of one partition, fed in order: `begin` once, then `feed` for each entry.
+    """The check of one partition's ledger. Call `begin` once, then `feed` for each entry in order.
 
-    `is_whole` until something is found that makes its entries doubtful.
+    `is_whole` is true until a finding makes its entries doubtful.
     """
 
     def __init__(self, place: ChainPlace) -> None:
         self.place = place
         self.first: int | None = None
         self.end: ChainEnd | None = None
-        self.last_key = ledger.chain_prefix(place)  # of the entries that were fed
-        self.key_epoch = 0  # in the keys of the objects of the entry that was fed last
+        self.last_key = ledger.chain_prefix(place)  # key of the last entry
+        self.key_epoch = 0  # epoch in the keys of the last entry's objects
         self.totals = Totals(partitions=1)
         self.is_whole = True
         self.awaited = ""  # the digest of an entry that must come, since the beginning names it
 
     def begin(self, key: str, content: bytes | None) -> list[Finding]:
-        """The chain's start object; None if there is none."""
+        """Check the chain's start object. None: it does not exist."""
         if content is None:
             text = "the ledger has no beginning, so nothing tells which offset is its first"
             return self._found([Finding("missing", key, text)])
@@ -106,7 +106,7 @@ class ChainCheck:
         return self._found(found)
 
     def feed(self, key: str, content: bytes | None) -> tuple[Entry | None, list[Finding]]:
-        """The next entry, and what is wrong with it. The one after is compared with what this one says."""
+        """Check the next entry, and return it with its findings. The entry after it is compared with this one."""
         self.last_key = key
         if content is None:
             return None, self._found([Finding("missing", key, "the ledger's entry went away while it was read")])
@@ -158,15 +158,16 @@ class ChainCheck:
         totals.gone += sum(span.next - span.first for span in entry.missing)
 
     def is_orphan(self, first: int, epoch: int) -> bool:
-        """Whether an object that no entry names never will be: its offsets are entered already, or its epoch has ended.
+        """Whether no entry will ever name an object that no entry names now: its offsets are entered already, or its
+        epoch has ended.
 
-        Any other is the beginning of the cut that is under way.
+        Any other object belongs to the cut under way.
         """
         return self.end is not None and (first < self.end.first or epoch < self.end.key_epoch)
 
 
 def _read(read: Callable[[bytes], Decoded], key: str, content: bytes) -> tuple[Decoded | None, list[Finding]]:
-    """What a ledger object says, and whether it says it as it was written."""
+    """Decode an object of the ledger, and check that it is unchanged."""
     try:
         found = read(content)
     except ValueError as error:
@@ -191,7 +192,7 @@ def succession(end: ChainEnd, entry: Entry) -> Wrongs:
             "broken_chain",
             "carries a digest of its predecessor that is not the one before it: that was changed or replaced",
         )
-    # A replay makes a cut's objects again, under another version than the chain had announced.
+    # A replay makes a cut's objects again, with another version than the chain had named.
     if entry.epoch != end.epoch or (entry.version != end.version and not entry.original):
         yield (
             "broken_chain",
@@ -228,13 +229,13 @@ def _counts(entry: Entry) -> Wrongs:
         )
     if rows != entry.rows or any(each.rows < 1 for each in entry.objects):
         yield "wrong_count", f"{entry.rows} rows; its objects have {rows}"
-    # A record may give several rows, also one that is counted as dead-lettered; a written one gives at least one.
+    # A record may give several rows, also if it counts as dead-lettered. A written record gives at least one.
     if written > entry.rows:
         yield "wrong_count", f"{written} records were written and there are {entry.rows} rows"
 
 
 def _spans(entry: Entry) -> Wrongs:
-    """What lies where within an entry: its objects, and what Kafka had deleted."""
+    """Check the offsets of an entry's objects and of its deleted records."""
     names = set()
     for each in entry.objects:
         if (each.bucket, each.key) in names:

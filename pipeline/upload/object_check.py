@@ -1,4 +1,4 @@
-"""An object that an entry names, against what the bucket tells: its metadata, its size and ETag, its bytes and its rows.
+"""Compares an object that an entry names with the bucket: its metadata, size and ETag, bytes and rows.
 
 Pure: no I/O. ledger_check.py checks the entries themselves.
 """
@@ -15,7 +15,7 @@ from pipeline.upload.ledger_check import Finding
 
 
 class Named(NamedTuple):
-    """An object as its entry names it, with what it shares with the others of its cut. `epoch` is that in its key.
+    """An object that an entry names, with the facts that all objects of its cut share. `epoch` is the epoch in its key.
 
     `revision` is that of the configuration of who wrote the entry. Who wrote the object may have had an earlier one.
     """
@@ -27,7 +27,7 @@ class Named(NamedTuple):
     revision: int
 
     def metadata(self) -> dict[str, str]:
-        """What the object's metadata must say."""
+        """The metadata that the object must have."""
         stored, place = self.stored, self.place
         return {
             "tidegate-action": place.action,
@@ -43,13 +43,13 @@ class Named(NamedTuple):
 
 
 def missing(named: Named) -> Finding:
-    """The object is not there."""
+    """The finding for an object that does not exist."""
     stored = named.stored
     return Finding("missing", stored.key, f"offsets {stored.first} to {stored.last}, {stored.rows} rows")
 
 
 def metadata_findings(named: Named, metadata: Mapping[str, str]) -> list[Finding]:
-    """What its own metadata says."""
+    """Findings about its metadata."""
     key = named.stored.key
     found = [
         Finding("different", key, f"its {name} is {metadata.get(name)!r}, the ledger says {value!r}")
@@ -69,7 +69,7 @@ def _revision_findings(named: Named, found: str) -> list[Finding]:
 
 
 def size_finding(named: Named, size_bytes: int) -> Finding | None:
-    """How large it is."""
+    """A finding about its size, or None."""
     stored = named.stored
     if size_bytes == stored.size:
         return None
@@ -77,7 +77,7 @@ def size_finding(named: Named, size_bytes: int) -> Finding | None:
 
 
 def bytes_finding(named: Named, content: bytes) -> Finding | None:
-    """What it holds, byte by byte."""
+    """A finding about its bytes, or None."""
     stored = named.stored
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 == stored.sha256:
@@ -88,7 +88,7 @@ def bytes_finding(named: Named, content: bytes) -> Finding | None:
 
 
 def rows_finding(named: Named, rows: int, digest: str | None) -> Finding | None:
-    """What rows it holds. No digest: its container does not keep the rows' bytes."""
+    """A finding about its rows, or None. `digest` is None if the container does not keep the bytes of rows."""
     stored = named.stored
     if rows != stored.rows:
         return Finding("different", stored.key, f"it holds {rows} rows, the ledger says {stored.rows}")

@@ -71,7 +71,7 @@ class Outcomes:
         return any(shown.missing and shown.first < following and first < shown.next for shown in self._shown)
 
     def dead(self, dead: Sequence[int]) -> None:
-        """Records that were counted as written turn out to be dead letters: ascending offsets, all of them known here."""
+        """Count records as dead letters that were counted as written: ascending offsets, which were all added before."""
         self.any_dead = self.any_dead or bool(dead)
         at = 0
         for number, shown in enumerate(self._shown):

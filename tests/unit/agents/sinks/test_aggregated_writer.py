@@ -82,7 +82,7 @@ def test_what_an_object_tells_is_what_is_read() -> None:
 )
 def test_an_object_that_is_not_ours_is_told_by_its_key(metadata: dict[str, str]) -> None:
     """The error about a foreign object names its key."""
-    with pytest.raises(ForeignObjectError, match="some/key is there and is not ours"):
+    with pytest.raises(ForeignObjectError, match="some/key exists and is not ours"):
         facts_of(Head(4, "e", metadata), "some/key")
 
 
