@@ -86,7 +86,7 @@ LEFT: Final = {"lag": LAG}
 
 
 def count_batch(action: str, batch: RowBatch) -> None:
-    """What became of a batch, and of it under each rule that wanted some of it."""
+    """Count the outcomes of a batch, and for each rule that matched some of its records."""
     RECORDS.labels(action).inc(len(batch.records))
     ROWS.labels(action).inc(len(batch.rows))
     FILTERED.labels(action).inc(_filtered(batch))
@@ -102,7 +102,7 @@ def count_batch(action: str, batch: RowBatch) -> None:
 
 
 def _filtered(batch: RowBatch) -> int:
-    """Records of which no rule made a row, or a dead letter."""
+    """Records without a row and without a dead letter."""
     used = {id(origin) for origin in batch.origins}
     used.update(id(letter.record) for letter in batch.dead)
     return len(batch.records) - len(used)
@@ -157,5 +157,5 @@ class Writing:
         self._meter.inflight.dec()
 
     def confirmed(self, size_bytes: int) -> None:
-        """S3 has it."""
+        """Note that S3 has the object."""
         self._meter.confirmed(size_bytes, time.perf_counter() - self._began)

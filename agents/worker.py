@@ -84,7 +84,7 @@ class ActionRunner:
         return [f"s3:{self.name} stands still in {where}: {why}" for where, why in self._stopped().items()]
 
     def _stopped(self) -> dict[str, str]:
-        """Partitions that stand still, and why."""
+        """Partitions that stand still, with the reasons."""
         lanes = self.app.lanes if self.app else None
         found = [lane for each in lanes.partitions() if (lane := lanes.lane(each)) is not None] if lanes else []
         return {f"{lane.partition.topic}[{lane.partition.partition}]": lane.stopped for lane in found if lane.stopped}

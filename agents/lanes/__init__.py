@@ -1,1 +1,1 @@
-"""Lanes of an action: all of them together, and what they ask Kafka."""
+"""The lanes of an action together, and their questions to Kafka."""

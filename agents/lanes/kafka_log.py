@@ -1,6 +1,6 @@
-"""What lanes ask Kafka about a partition's log, and what they say when it does not have what comes next.
+"""The questions of lanes about a partition's log, and their errors if Kafka does not have the next offset.
 
-Who answers is whoever runs the lanes: the worker asks Kafka (agents/stream/kafka_log.py), a replay knows its range.
+The owner of the lanes answers: the worker asks Kafka (agents/stream/kafka_log.py), and a replay knows its range.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ log: Final = get_logger("tidegate.action")
 
 
 class KafkaLog(Protocol):
-    """Kafka, as lanes see it. Both wait while it is away."""
+    """Kafka's log for lanes. Both methods wait while Kafka is away."""
 
     async def bounds(self, partition: Partition) -> LogBounds:
-        """Where the partition's log begins and ends now, and what the consumer group has committed."""
+        """The present start and end of the partition's log, and the group's committed offset."""
 
     async def topic_id(self, topic: str) -> str:
-        """The topic's id, asked for after this was called; empty where the broker has none, or while there is no such topic."""
+        """The topic's id, by a request after this call. Empty if the broker has no ids, or while the topic does not exist."""
 
 
 def read_at(lane: Lane, action: str, reading: ReadingPlace) -> None:
-    """Have a lane read there. What Kafka does not have any more is a gap for the lane, and an error for a person."""
+    """Make a lane read there. Offsets that Kafka no longer has are a gap for the lane, and an error in the log."""
     if reading.missing:
         first, following = reading.missing
         lane.gone(first, following)
@@ -44,7 +44,7 @@ def read_at(lane: Lane, action: str, reading: ReadingPlace) -> None:
 
 
 async def find_place(lane: Lane, action: str, kafka: KafkaLog, wanted: int, remedy: str) -> None:
-    """Kafka gave other offsets than `wanted`. Raises TopicReplacedError or BeyondLogError if they are not this log's."""
+    """Find the place again after other offsets than `wanted` came. Raises TopicReplacedError or BeyondLogError."""
     topic, number = lane.partition
     bounds = await kafka.bounds(lane.partition)
     if bounds.topic_id != lane.topic_id:

@@ -1,6 +1,6 @@
-"""All lanes of one action: opened and dropped as its partitions come and go, and bounded together.
+"""All lanes of one action: opens and drops them when its partitions come and go, and limits their memory together.
 
-This is what the transport asks for room, for places to fetch from and for progress. It knows neither S3 nor Faust.
+The transport asks it for room, for the offsets to fetch from and for progress. This file knows neither S3 nor Faust.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pipeline.rule import RowBatch, RuleSet
 
 log = get_logger("tidegate.action")
 
-# Of what an action may hold, this part is for rows, whatever waits: a batch whose rows find no room would never end.
+# The part of an action's memory that is kept for rows, because a batch without room for its rows would never end.
 ROWS_SHARE: Final = 0.25
 
 
 class RunningLane(NamedTuple):
-    """A lane and the task that runs it."""
+    """A lane and its task."""
 
     lane: Lane
     task: asyncio.Task[None]
@@ -33,7 +33,7 @@ class RunningLane(NamedTuple):
 class Lanes:
     """All lanes of one action in this process. Implements what agents/stream/transport.py asks for.
 
-    A partition is asked for by whatever equals it, as Faust's TP does; `assign` makes a Partition of it, once.
+    The key of a lane may be anything that equals its Partition, such as Faust's TP. `assign` makes the Partition once.
     """
 
     def __init__(
@@ -43,16 +43,16 @@ class Lanes:
         bytes_max: int,
         count: Callable[[RowBatch], None] = lambda batch: None,
     ) -> None:
-        """`count` is told of each piece of a batch that a lane evaluates."""
+        """`count` is called with each piece of a batch that a lane evaluates."""
         self.count = count
         self.room = asyncio.Event()
-        self.assigned = False  # the consumer group has told which partitions are ours; they may be none
+        self.assigned = False  # whether the consumer group has assigned partitions, perhaps none
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._action = action
         self._open_lane = open_lane
         self._bytes_max = bytes_max
         self._lanes: dict[tuple[str, int], RunningLane] = {}
-        self._finding: dict[tuple[str, int], asyncio.Task[None]] = {}  # lanes that find out where reading goes on
+        self._finding: dict[tuple[str, int], asyncio.Task[None]] = {}  # lanes that are finding the place to go on
         self._held = HELD_BYTES.labels(action)
         self._pace = Pace()
         self.thread = RulesThread(action)
@@ -96,7 +96,7 @@ class Lanes:
         return False
 
     def have_room_for_rows(self) -> bool:
-        """Whether more rows may be made of what was fetched: within the limit, or as long as rows take little of it."""
+        """Whether more rows may be made from fetched records: within the limit, or while rows take only a small part of it."""
         held = self.held_bytes
         if held < self._bytes_max or held - self._queued_bytes < self._bytes_max * ROWS_SHARE:
             return True
@@ -104,7 +104,7 @@ class Lanes:
         return False
 
     def rows(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
-        """The rows of the first records of a batch that was fetched, as far as there is room; a lane goes on with the rest."""
+        """The rows of a fetched batch's first records, as many as there is room for. A lane goes on with the rest."""
         if rules.waits or self.held_bytes >= self._bytes_max:
             return RowBatch((), rest=records)
         batch = self._pace.piece(rules, records)
@@ -112,7 +112,7 @@ class Lanes:
         return batch
 
     def seeks(self) -> dict[tuple[str, int], int]:
-        """Where fetching has to go, by partition: lanes that know since the last `sought` where they begin or go on."""
+        """The offsets to fetch from, by partition, for lanes that have learnt their place since the last `sought`."""
         return {
             partition: lane.reads_from
             for partition, (lane, _) in self._lanes.items()
@@ -120,19 +120,19 @@ class Lanes:
         }
 
     def sought(self, places: Mapping[tuple[str, int], int]) -> None:
-        """Fetching has gone there."""
+        """Note that the transport fetches from there."""
         for partition, offset in places.items():
             lane = self.lane(partition)
             if lane and lane.reads_from == offset:
                 lane.sought = True
 
     def seek_again(self) -> None:
-        """Records were fetched that nobody will see, or fetching has been set elsewhere."""
+        """Seek again, because fetched records were lost, or the transport fetches from elsewhere."""
         for lane, _ in self._lanes.values():
             lane.sought = False
 
     def reserve(self, partition: tuple[str, int], fetched: Fetched) -> bool:
-        """Count a fetched batch against the limits before its rows arrive. False: it is not what comes next; pass it over."""
+        """Count a fetched batch against the limits before its rows arrive. False: it is not the next batch, so skip it."""
         lane = self.lane(partition)
         if lane is None or not lane.sought:
             return False
@@ -143,7 +143,7 @@ class Lanes:
         return True
 
     def _find_place(self, partition: tuple[str, int], lane: Lane) -> None:
-        """Kafka gave other offsets than those that come next. One lane asks why once, and reading waits for the answer."""
+        """Find the place again after other offsets than the next came. The lane asks once, and reading waits for the answer."""
         wanted, lane.reads_from, lane.sought = lane.reads_from, None, False
         assert wanted is not None
         task = self._finding[partition] = asyncio.create_task(
@@ -157,7 +157,7 @@ class Lanes:
             self.failed.set_exception(error)
 
     def offer(self, partition: tuple[str, int], batch: RowBatch, end_offset: int) -> None:
-        """Hand a batch to its lane; without one the partition was lost and its new owner reads it again."""
+        """Give a batch to its lane. Without a lane the partition was lost, and its new owner reads the batch again."""
         lane = self.lane(partition)
         if lane:
             lane.end_offset = end_offset
@@ -165,7 +165,7 @@ class Lanes:
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """An error in here ends the action. Faust would count the batch as done, start the agent again and lose it."""
+        """End the action on an error in the block. Faust would count the batch as done, restart the agent and lose the batch."""
         try:
             yield
         except Exception as error:
@@ -189,7 +189,7 @@ class Lanes:
         return lane.topic_id if lane else ""
 
     def replaced(self, topic: str, topic_id: str) -> None:
-        """A topic has this id now. Lanes that read another one of its name end the action, which starts afresh."""
+        """Take the present id of a topic. A lane that reads another topic of this name ends the action, which then restarts."""
         for lane, _ in self._lanes.values():
             if lane.partition.topic == topic and lane.topic_id and topic_id and lane.topic_id != topic_id:
                 if not self.failed.done():
@@ -210,7 +210,7 @@ class Lanes:
         return sum(lane.queued_bytes for lane, _ in self._lanes.values())
 
     async def drain(self, deadline_seconds: float) -> bool:
-        """Write what is here. False if the deadline passed first: the rest is read again by the next owner."""
+        """Write everything that the lanes hold. False if the deadline passed first: the next owner reads the rest again."""
         lanes = [lane for lane, task in self._lanes.values() if not task.done()]
         for lane in lanes:
             lane.drain()
@@ -223,7 +223,7 @@ class Lanes:
         return True
 
     async def close(self) -> None:
-        """Stop all lanes where they are. What fails on the way is not asked for any more."""
+        """Stop all lanes at once. Errors during the stop are ignored."""
         tasks = [task for _, task in self._lanes.values()]
         self.revoke(self.partitions())
         self.thread.end()
@@ -232,7 +232,7 @@ class Lanes:
             self.failed.exception()
 
     def _relieve(self) -> None:
-        """At the memory limit: the partition whose rows take most is cut."""
+        """Cut the partition with the largest rows if the action is at its memory limit."""
         max((lane for lane, _ in self._lanes.values()), key=lambda lane: lane.held_bytes - lane.queued_bytes).relieve()
 
     def _on_room(self) -> None:
@@ -241,7 +241,7 @@ class Lanes:
             lane.look_again()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A lane that fails ends the action, unless its partition was revoked: it is another's then."""
+        """End the action if a lane fails, unless its partition was revoked and belongs to another worker."""
         error = None if task.cancelled() else task.exception()
         if error and not self.failed.done() and any(running.task is task for running in self._lanes.values()):
             self.failed.set_exception(error)

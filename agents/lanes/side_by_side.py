@@ -1,4 +1,4 @@
-"""Many coroutines, some at a time: a cut may have hundreds of thousands of objects."""
+"""Runs many coroutines, some at a time, because a cut may have hundreds of thousands of objects."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ STORES_AT_ONCE_MAX: Final = 16
 
 
 async def all_of(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
-    """Run coroutines, some side by side, each made when its turn comes.
+    """Run coroutines, some side by side. Each is created when its turn comes.
 
-    If one fails, those under way are cancelled, no more are made, and its error is raised.
+    If one fails, the others are cancelled, no more are created, and its error is raised.
     """
 
     async def work() -> None:
@@ -23,12 +23,12 @@ async def all_of(calls: Iterator[Coroutine[Any, Any, None]]) -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(STORES_AT_ONCE_MAX):
                 group.create_task(work())
-    except ExceptionGroup as errors:  # whoever restarts the action asks the first one whose fault it is
+    except ExceptionGroup as errors:  # the restart of the action needs the first error alone
         raise errors.exceptions[0] from None
 
 
 class Rolls:
-    """Chunks that are stored while reading goes on, a task each."""
+    """Stores chunks while reading goes on, with a task for each."""
 
     def __init__(self, failed: Callable[[], None]) -> None:
         """`failed` is called when one of them fails; `check` then raises its error."""
@@ -37,22 +37,22 @@ class Rolls:
         self._failure: BaseException | None = None
 
     def add(self, storing: Coroutine[Any, Any, None]) -> None:
-        """One more."""
+        """Add a chunk's task."""
         task = asyncio.create_task(storing)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
     def check(self) -> None:
-        """Raise the error of one that failed."""
+        """Raise the error of a task that failed."""
         if self._failure:
             raise self._failure
 
     async def done(self) -> None:
-        """Until all are done. Raises the error of one that fails."""
+        """Wait until all tasks are done. Raises the error of a task that fails."""
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
-        """Cancel them and see them end: one that uploads in parts still has to tell the store to forget these."""
+        """Cancel the tasks, and wait for their end, because an upload in parts still has to be aborted."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -70,7 +70,7 @@ class LedgerReader:
     ) -> None:
         self.action = action
         self.parameters = parameters
-        self.store = PatientStore(store, FewAttempts())  # a proof that ends half-way proves nothing
+        self.store = PatientStore(store, FewAttempts())  # patient, because half a proof proves nothing
         self.known = Known()
         self._partitions = partitions
         self._deep = deep
@@ -137,7 +137,7 @@ class LedgerReader:
             yield report
 
     async def _claim(self, key: str) -> AsyncIterator[Finding]:
-        """Which record carries the rows of a dead letter that was sent again."""
+        """Check which record carries the rows of a redriven dead letter."""
         try:
             claims.decode(await self.get(key) or b"")
         except ValueError as error:
@@ -188,7 +188,7 @@ class LedgerReader:
                 yield finding
 
     async def read_on(self, place: ChainPlace) -> AsyncIterator[Finding]:
-        """The entries that were written since the ledger was read, or since it was found not to be there."""
+        """Check the entries that were written after the ledger was read, or after it was found missing."""
         chain = self.known.chains.get(place)
         if chain is None:
             start = ledger.start_key(place)

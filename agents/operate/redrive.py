@@ -1,11 +1,12 @@
-"""`tidegate dead-letter redrive`: letters go on their way again, each once.
+"""`tidegate dead-letter redrive`: sends dead letters again, each once.
 
-1. Is the row that a letter tells of missing? The ledger says (pipeline/upload/claims.py), and for direct upload the fence of the
-   objects, which the worker asks. A letter of the ingress is of a record that Kafka never took.
-2. Those that count are sent to their topic, in order.
-3. When Kafka has them, they are marked, and so are those of which nothing is missing.
+1. Find out whether a letter's row is missing. The ledger says so (pipeline/upload/claims.py). For direct upload, the
+worker finds out by the fence of the objects. A letter of the ingress holds a record that Kafka never had.
+2. Send the letters that count to their topic, in order.
+3. When Kafka has them, mark them, and also the letters of which nothing is missing.
 
-Killed between 2 and 3, the next run sends some a second time: the worker knows them by their claims, or by the fence.
+After a kill between 2 and 3, the next run sends some letters twice. The worker recognises them by their claims or by
+the fence.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Sending(NamedTuple):
 
 @dataclass
 class Tally:
-    """What became of letters: `over` are those of which nothing is missing, `kept` those that may count later."""
+    """Counts of letters: `over` are letters of which nothing is missing, and `kept` are letters that may count later."""
 
     sent: int = 0
     over: int = 0
@@ -53,9 +54,9 @@ class Tally:
 
 @dataclass
 class Redrive:
-    """One run, as an asynchronous context. `tell` hears of each letter that is kept.
+    """One run, as an asynchronous context. `tell` is called for each letter that is kept.
 
-    `unproven`: letters of which no ledger tells are sent too. `dry_run`: nothing is sent.
+    `unproven`: also send letters that no ledger knows. `dry_run`: send nothing.
     """
 
     config: Config
@@ -75,7 +76,7 @@ class Redrive:
         await self._stack.aclose()
 
     async def send(self, letters: Sequence[Letter]) -> None:
-        """Send what counts of these letters, in order, and mark it. Raises a ConnectorError."""
+        """Send the letters that count, in order, and mark them. Raises a ConnectorError."""
         going: list[Sending] = []
         over: list[Letter] = []
         for letter in letters:
@@ -101,7 +102,7 @@ class Redrive:
         return dead_letter.sent_again(letter, messages_topic=kafka.messages_topic, events_topic=kafka.events_topic)
 
     async def _counts(self, letter: Letter) -> bool:
-        """Whether its row is missing. Raises RecordError for a letter that is kept."""
+        """Whether a letter's row is missing. Raises RecordError for a letter that is kept."""
         failure = letter.failure
         if failure is None:
             return True
@@ -124,7 +125,7 @@ class Redrive:
         return standing is not Standing.OVER
 
     def _check_names(self, letter: Letter, failure: Failure) -> None:
-        """Whoever is sent a record for an action or a rule that is not there passes it over."""
+        """Refuse a letter for an action or a rule that does not exist, because every worker would skip its record."""
         actions = self.config.actions.s3
         if failure.action not in actions:
             raise RecordError(f"letter {letter.place}: there is no action s3:{failure.action} in the configuration")
@@ -135,7 +136,7 @@ class Redrive:
             )
 
     async def _standings_of(self, failure: Failure, bucket: str) -> Standings | None:
-        """Who knows of letters of this action; None if it writes no ledger. `bucket`: that of the ledger when it failed."""
+        """The standings of an action's letters, or None if it writes no ledger. `bucket`: the ledger's at the failure."""
         key = failure.action, bucket
         if key not in self._standings:
             settings = self.config.actions.s3[failure.action]
@@ -149,7 +150,7 @@ class Redrive:
 
 
 def _reader(action: CompiledAction, store: PatientStore, bucket: str) -> AggregatedWriter | None:
-    """What a ledger is read with, in the bucket that it was in. It writes nothing, so it has no letters and no partitions."""
+    """A reader for a ledger in the bucket of that time. It writes nothing, so it has no dead letters and no partitions."""
     if not isinstance(action, AggregatedAction):
         return None
     if bucket:
@@ -159,7 +160,7 @@ def _reader(action: CompiledAction, store: PatientStore, bucket: str) -> Aggrega
 
 
 class _NoLog:
-    """Kafka's log, for whoever only reads a ledger: nobody asks."""
+    """Kafka's log for a reader of ledgers, which never asks."""
 
     async def bounds(self, partition: Partition) -> LogBounds:
         raise NotImplementedError

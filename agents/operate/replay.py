@@ -245,7 +245,7 @@ class Replay:
 
 
 class ReplayedLog:
-    """Kafka, as the lanes of a replay see it: of each partition the range that is replayed."""
+    """Kafka's log for the lanes of a replay: the replayed range of each partition."""
 
     def __init__(self, kafka: KafkaConfig) -> None:
         self.spans: dict[Partition, Span] = {}
@@ -254,12 +254,12 @@ class ReplayedLog:
         self._one_asks = asyncio.Lock()
 
     async def bounds(self, partition: Partition) -> LogBounds:
-        """The range, as if the log were no longer."""
+        """The range, as if it were the whole log."""
         span = self.spans[partition]
         return LogBounds(await self.topic_id(partition.topic), span.first, span.end)
 
     async def topic_id(self, topic: str) -> str:
-        """The topic's id, asked for once. Raises ConnectorError or NotFoundError."""
+        """The topic's id, requested once. Raises ConnectorError or NotFoundError."""
         async with self._one_asks:
             if topic not in self._known:
                 self._known[topic] = await asyncio.to_thread(self._ids.of_one, topic)
@@ -305,7 +305,7 @@ class Counted:
 
 
 def pieces(rules: RuleSet, records: list[Record], spans: Sequence[Span]) -> Iterator[RowBatch]:
-    """The rows of a batch, so many at a time. A dead letter that was sent again counts for nothing where its original is read."""
+    """The rows of a batch, some at a time. Skips a redriven dead letter if the replay also reads its original record."""
     wanted: Sequence[Record] = [record for record in records if not is_repetition(record, spans)]
     while records:
         batch = rules.evaluate(wanted, PIECE_BYTES_MAX)

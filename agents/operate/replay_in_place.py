@@ -1,16 +1,16 @@
-"""A replay of an aggregated action into the same keys: cuts that the ledger has entered are made again, under the rules of now.
+"""A replay of an aggregated action into the same keys: makes cuts of the ledger again with the present rules.
 
-A cut is made again as a whole, from the offsets that its entry names, so that what is in the ledger stays one chain.
+It makes each cut again as a whole, from the offsets that its entry names, so that the ledger stays one chain.
 
-1. Its records are read, evaluated and grouped. If Kafka does not have all of them any more, the cut stays as it is.
-2. Each object is put over the one under its key, or created; one that is as it should be is left alone.
-3. The entry is written anew, over the one that was read and no other (pipeline/upload/ledger.py: `original`).
-4. Objects that the old entry named and the new one does not are removed.
+1. Read, evaluate and group the records of the cut. If Kafka no longer has all of them, leave the cut unchanged.
+2. Put each object over the one under its key, or create it. Leave an object that is correct.
+3. Write the entry again, over exactly the entry that was read (pipeline/upload/ledger.py: `original`).
+4. Remove objects that only the old entry named.
 
-Whoever reads a bucket meanwhile sees old objects and new ones side by side. A run that was killed is mended by the same run.
-Records that cannot be handled are dead letters of this run, as they are of a worker's: with the entry they count, and those of
-the run before do not. A row that was sent again (`tidegate dead-letter redrive`) stays with the record that carries it.
-The cut under way is the worker's, which need not stop: objects of entered cuts are nothing to it.
+A reader of the bucket sees old and new objects side by side meanwhile. After a kill, the same command repairs the cut.
+Records that fail are dead letters of this run, like those of a worker. They count from the new entry on, and those of
+the earlier run no longer do. A row that was sent again (`tidegate dead-letter redrive`) stays with the record that
+carries it. The worker need not stop: it owns the cut under way, and does not touch objects of entered cuts.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class EnteredCut(NamedTuple):
         return Span(*self.partition, self.entry.first, self.entry.next)
 
     def chain(self, writer: AggregatedWriter) -> Chain:
-        """The chain that it is of."""
+        """The chain of the cut."""
         return Chain(writer, self.partition, self.topic_id)
 
 
@@ -105,7 +105,7 @@ class Reading:
     def close(self) -> None:
         """Close the consumer."""
         if self._source is not None:
-            with suppress(ValueError):  # its last step may be under way
+            with suppress(ValueError):  # its last step may still run
                 self._source.close()
         self._source, self._held = None, []
 
@@ -210,7 +210,7 @@ class Rewrite:
         return self._entry(making)
 
     async def _leave_out(self, dead: Sequence[DeadLetter], store: Store | None) -> None:
-        """Take note of what cannot be handled; with `store` it is made, and dead letters tell of it."""
+        """Count records that fail. With `store`, also send their dead letters."""
         self.left_out.note(dead)
         if store is not None:
             await self._letters.send(dead, self._run)
@@ -283,7 +283,9 @@ class Rewrite:
             return False
         for named in entry.objects:
             if (named.bucket, named.key) == (made.bucket, made.key):
-                made_again = named.sha256 != head.metadata.get("tidegate-sha256")  # by a run that was killed
+                made_again = named.sha256 != head.metadata.get(
+                    "tidegate-sha256"
+                )  # a run that was killed has written it
                 return made_again or named.etag == head.etag
         return True
 

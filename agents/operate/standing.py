@@ -1,7 +1,7 @@
-"""How far each action has come, and what Kafka has of what is left: `tidegate doctor` asks the ledger and Kafka, and compares.
+"""The progress of each action, and whether Kafka has the rest: `tidegate doctor` compares the ledger with Kafka.
 
-An aggregated action is where its ledger ends, of the chain that belongs to the topic as Kafka has it now; a direct action is
-where its consumer group has committed. What that means is said by pipeline/doctor/lag.py. Nothing is written.
+An aggregated action is at the end of its ledger, in the chain of the present topic. A direct action is at the committed
+offset of its consumer group. pipeline/doctor/lag.py explains the result. Nothing is written.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ async def checks(config: Config) -> AsyncIterator[Check]:
             name: topic.settings for name, topic in (await asyncio.to_thread(look_at_topics, config.kafka)).items()
         }
     except ConnectorError:
-        return  # the connection's own check says so
+        return  # the check of the connection reports this
     for name, action in config.actions.s3.items():
         title = f"lag of s3:{name}"
         connector = config.connectors.s3[action.connector]
         if not (action.enable and connector.enable and statements_of(config, name)):
-            continue  # it reads nothing
+            continue  # this action reads nothing
         try:
             compiled = compile_action(config, name)
             async with S3Store(connector) as store:
@@ -89,8 +89,8 @@ async def _check(
 async def _ledger_ends(
     action: AggregatedAction, store: S3Store, topic_ids: Mapping[str, str], partitions: list[Partition]
 ) -> dict[Partition, int | None]:
-    """Where the chain of each partition ends. Raises LaneError for one that cannot be read."""
-    nobody: Any = None  # whoever only looks at chains writes no letters, and asks Kafka nothing by them
+    """The end of each partition's chain. Raises LaneError for a chain that cannot be read."""
+    nobody: Any = None  # a reader of chains writes no dead letters and does not ask Kafka
     writer = AggregatedWriter(action.name, action, PatientStore(store, FewAttempts()), nobody, nobody)
     gate = asyncio.Semaphore(PARTITIONS_AT_ONCE_MAX)
 

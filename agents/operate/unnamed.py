@@ -1,15 +1,16 @@
 """Finds objects under the keys of an aggregated action that no entry of its ledger names.
 
 - An **orphan** is an object that no entry names, and none ever will: its offsets are entered already, or its epoch has ended. A
-  frozen worker wrote it when it woke up, or somebody copied an object. A reader of the bucket with a wildcard reads rows twice.
+  frozen worker wrote it when it woke up, or somebody copied an object. A reader of everything under a prefix reads its
+  rows twice.
 - Objects **beyond the ledger's end** belong to the cut under way, and are young. If they are older than a cut can be, or lie
   beyond an orderly end, no worker goes on from them, or the entry that named them was deleted.
-- Objects of a partition **without a ledger**: a worker writes the beginning of the ledger first, so there was a ledger.
+- Objects of a partition **without a ledger**: a worker writes the ledger's start first, so the ledger was lost.
 
-Workers may write meanwhile. Therefore the ledger is read on from where it ended, before an object beyond its end is reported.
+Workers may write meanwhile. So the rest of the ledger is read before an object beyond its end is reported.
 
-Sweeping removes orphans that are provably copies (sweep.py). It also aborts multipart uploads that have been under way for a
-day: their worker was killed and could not abort them. Everything else stays, and is reported.
+A sweep removes orphans that are provably copies (sweep.py). It also aborts multipart uploads that are older than a day,
+because a killed worker cannot abort its own. Everything else stays, and is reported.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`tidegate verify` of a direct action: what the bucket alone can prove of objects that no ledger names.
+"""`tidegate verify` of a direct action: checks what the bucket alone can prove, because direct upload has no ledger.
 
-Each object under the action's keys says which row it holds, and how many bytes with which digest, under a seal of its key.
-So it can be proven that no row is in two objects, that none was exchanged, renamed or cut short, and, when deep, that its bytes
-are those that were written. Nothing tells which rows there should be: a row that was filtered, one that a later row of the same
-key replaced, and one that somebody deleted look alike. `UNPROVEN` says that.
+Each object under the action's keys names its row, its size and its digest, under a seal of its key. This proves that no
+row is in two objects, and that no object was exchanged, renamed or cut short. `deep` also proves that its bytes are
+unchanged. It cannot prove which rows should exist: a filtered row, a row that a later row of the same key replaced, and
+a deleted row look the same. `UNPROVEN` says so.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ OF_MANY_BUCKETS: Final = "the bucket is a template, so nothing tells which bucke
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to know that is not a finding."""
+    """A fact for the reader that is not a finding."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class DirectDone:
-    """All objects under the keys of a direct action have been looked at. `unmarked` say nothing of themselves."""
+    """All objects under the keys of a direct action were checked. `unmarked` counts objects without metadata of ours."""
 
     objects: int
     size_bytes: int
@@ -47,12 +47,12 @@ class DirectDone:
 
 @dataclass
 class DirectVerifier:
-    """One direct action; `mark` is what its objects carry. `reports` may be asked once."""
+    """Verifies one direct action. `mark` is the mark of its objects. Call `reports` once."""
 
     mark: str
     parameters: DirectParameters
     store: S3Store
-    partitions: frozenset[int] = frozenset()  # all when empty
+    partitions: frozenset[int] = frozenset()  # empty: all
     deep: bool = False
 
     def __post_init__(self) -> None:
@@ -61,7 +61,7 @@ class DirectVerifier:
         self._objects = self._bytes = self._unmarked = 0
 
     async def reports(self) -> AsyncIterator[Finding | DirectDone | Note]:
-        """Everything that is found, as it is found. Raises a ConnectorError when the bucket cannot be read."""
+        """All findings and totals, as soon as they are found. Raises a ConnectorError if the bucket cannot be read."""
         if "${" in self.parameters.bucket:
             yield Note(OF_MANY_BUCKETS)
             return
@@ -92,10 +92,10 @@ class DirectVerifier:
         return found
 
     def _judge(self, key: str, head: Head) -> list[Finding]:
-        """One object, by what it says of itself."""
+        """Check one object by its metadata."""
         owner = head.metadata.get(ACTION)
         if owner not in (None, self.mark):
-            return []  # another action's, under the same keys
+            return []  # an object of another action under the same keys
         place = place_of(head.metadata)
         if owner is None or place is None:
             return self._unmarked_finding(key)

@@ -56,8 +56,7 @@ class ObjectFacts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AggregatedWriter:
-    """Writes for the lanes of one aggregated action. `name` is the action's name in its ledger; a replay has its own
-    name.
+    """Writes for the lanes of one aggregated action. `name` is the action's name in its ledger; a replay has its own.
 
     An object has a *version*: the action as it is now, or as it was when the cut began.
     """
@@ -67,7 +66,7 @@ class AggregatedWriter:
     store: PatientStore
     dead_letters: DeadLetterSink
     kafka: KafkaLog
-    name_run: Callable[[], str] = lambda: secrets.token_hex(8)  # of a lane's life, unlike all others
+    name_run: Callable[[], str] = lambda: secrets.token_hex(8)  # a name for one run of a lane, unlike all others
 
     @property
     def bucket(self) -> str:

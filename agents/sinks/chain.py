@@ -23,12 +23,12 @@ from pipeline.upload.ledger_check import succession
 
 log: Final = get_logger("tidegate.aggregated")
 
-# How often whoever has an outdated configuration looks whether it still has to wait.
+# How often a lane with an outdated configuration checks whether it still has to wait.
 REVISION_SECONDS: Final = 5.0
 
 PAGE_KEYS: Final = 1000  # keys in one answer to a LIST
-OBJECTS_CHECKED_MAX: Final = 3  # of an entry that another writer made
-AGAIN_SECONDS: Final = 60  # how often a ledger is looked at again that could not be trusted
+OBJECTS_CHECKED_MAX: Final = 3  # objects that are checked of another writer's entry
+AGAIN_SECONDS: Final = 60  # time until a ledger that could not be trusted is checked again
 
 Decoded = TypeVar("Decoded")
 
@@ -70,7 +70,7 @@ class Chain:
         return self._read(ledger.decode_entry, key, await self._store.get(self._bucket, key))
 
     def _check_follows(self, key: str, entry: Entry, end: ChainEnd) -> None:
-        """An entry is what comes after `end`. Raises LedgerError: somebody else wrote it, or changed the one before."""
+        """Check that an entry follows `end`. Raises LedgerError if somebody else wrote it, or changed the previous entry."""
         wrong = next((text for _, text in succession(end, entry)), None)
         if wrong is not None:
             raise LedgerError(f"{self._bucket}/{key} does not follow from the entry before it: it {wrong}")
@@ -88,7 +88,7 @@ class Chain:
                 yield await self._entry(key)
 
     async def over(self, offset: int) -> Entry | None:
-        """The entry over an offset; None if none is. Looks back in steps that grow."""
+        """The entry that covers an offset, or None. Searches backwards with growing steps."""
         step = 1
         while True:
             key = await self._last_up_to(offset, beyond=offset - step)
@@ -100,7 +100,7 @@ class Chain:
             step *= 8
 
     async def _last_up_to(self, offset: int, *, beyond: int) -> str | None:
-        """The key of the last entry that begins at `offset` or before, of those that begin beyond another."""
+        """The key of the last entry that begins beyond the one offset, and at the other or before."""
         found = None
         page = await self._page_beyond(beyond) if beyond >= 0 else await self._page("")
         while page.keys:
@@ -112,7 +112,7 @@ class Chain:
         return found
 
     def _read(self, decode: Callable[[bytes], Decoded], key: str, content: bytes | None) -> Decoded:
-        """What a ledger object says. Raises LedgerError that names it if it cannot be read."""
+        """Decode an object of the ledger. If it cannot be read, raises LedgerError, which names it."""
         try:
             return decode(content or b"")
         except ValueError as error:
@@ -135,13 +135,13 @@ class Chain:
             raise LedgerError(f"{self._bucket}/{key}: {error}") from None
 
     async def _newest(self) -> list[str]:
-        """The key of the last entry, and before it that of the one before if that was met; none if there is no entry.
+        """The keys of the last two entries, of which the earlier one may be missing. Empty without entries.
 
-        By a galloping search: to list years of entries takes hundreds of requests.
+        An exponential search, because listing years of entries takes hundreds of requests.
 
-        1. Gallop: the distance to the next page doubles, until no entry begins beyond.
-        2. Halve what is left between the last page and there.
-        3. Turn the last pages one by one.
+        1. Double the distance to the next page until no entry begins beyond it.
+        2. Halve the range between the last page and that offset.
+        3. Read the last pages one by one.
         """
         page = await self._page("")
         if page.more:
@@ -179,7 +179,7 @@ class Chain:
         return await self._page(ledger.after(ledger.chain_prefix(self.place), offset))
 
     async def _page(self, after: str) -> Page:
-        """Entries from there on: some, unless there are none. Other objects, the beginning among them, are passed over."""
+        """Entries from there on. The page is empty only if there are none. Other objects, such as the start, are skipped."""
         keys, more = [after], True
         while more and keys:
             keys, more = await self._store.page(self._bucket, ledger.chain_prefix(self.place), after=keys[-1])
@@ -193,8 +193,8 @@ class Chain:
     async def begin(self, first: int) -> ChainEnd:
         """Begin a chain at `first`, or return the end of a chain that another worker has begun.
 
-        If the topic's name belonged to another topic before, keys of objects go on above the epochs of that one's. Raises
-        LaneError where it cannot be known whether it did.
+        If another topic had this name before, keys of objects get epochs above that topic's. Raises LaneError if that
+        cannot be known.
         """
         action = self._writer.action
         key_epoch = await self._key_epoch_after_others()
@@ -232,7 +232,7 @@ class Chain:
         return key_epoch
 
     async def _topic_ids(self) -> AsyncIterator[str]:
-        """The ids of all topics of this name that have a ledger. One request for each, and one more."""
+        """The ids of all topics with this name and a ledger. Makes one request for each, and one more."""
         prefix = ledger.topic_prefix(self.place.action, self.place.topic)
         after = ""
         while True:
@@ -241,7 +241,7 @@ class Chain:
                 return
             text = keys[0].removeprefix(prefix).partition("/")[0]
             yield ledger.topic_id_of(text)
-            after = f"{prefix}{text}/~"  # sorts after all partitions
+            after = f"{prefix}{text}/~"  # this key sorts after all partitions
 
     async def turn(self, end: ChainEnd, version: AggregatedAction, *, clean: bool) -> ChainEnd:
         """End the epoch at `end` without a cut. The next epoch belongs to `version`. Raises FenceLostError."""
@@ -254,7 +254,7 @@ class Chain:
         return ledger.end_after(entry)
 
     async def _mark_end(self, entry: Entry) -> None:
-        """Have the beginning name an orderly end. Another writer may do so at the same time: each end is one for ever."""
+        """Name an orderly end in the start. Another writer may do so at the same time, because an end stays an end for ever."""
         key = ledger.start_key(self.place)
         head = await self._store.head(self._bucket, key)
         start = await self.start() if head is not None else None
@@ -263,7 +263,7 @@ class Chain:
             await self._store.replace(self._bucket, key, marked.encode(), self._headers, head.etag)
 
     async def append(self, entry: Entry) -> None:
-        """Write the entry of a cut. Raises FenceLostError if another writer did, LedgerError if none of ours can have."""
+        """Write the entry of a cut. Raises FenceLostError if another worker has written it, and LedgerError if no worker has."""
         key, content = ledger.entry_key(self.place, entry.first, entry.epoch), entry.encode()
         if await self._create(key, content) or (found := await self._store.get(self._bucket, key)) == content:
             return
@@ -273,7 +273,7 @@ class Chain:
         raise FenceLostError(f"{self._bucket}/{key} was written by another worker, which owns this partition now")
 
     async def _check_objects(self, key: str, entry: Entry) -> None:
-        """An entry's first objects are there. Raises LedgerError: whoever wrote it wrote nothing before."""
+        """Check that an entry's first objects exist. Raises LedgerError if its writer did not write them first."""
         for each in entry.objects[:OBJECTS_CHECKED_MAX]:
             head = await self._store.head(each.bucket or self._bucket, each.key, any_key=True)
             if head is not None and head.size_bytes == each.size:
@@ -308,7 +308,7 @@ class Chain:
 
 
 async def when_it_can_be_trusted(lane: Lane, action: str, resume: Callable[[], Awaitable[None]]) -> bool:
-    """Resume a lane. As long as its ledger cannot be trusted it stands still, and no other does. False: it was told to drain."""
+    """Resume a lane. While its ledger cannot be trusted, this lane alone stands still. False: it must drain."""
     while True:
         try:
             await resume()
@@ -333,10 +333,12 @@ async def when_it_can_be_trusted(lane: Lane, action: str, resume: Callable[[], A
 
 
 async def end_of_our_revision(chain: Chain, lane: Lane, action: AggregatedAction) -> ChainEnd | None:
-    """The end of a chain, when it is not of a later configuration than `action` any more, or when the lane is to end.
+    """Wait until the end of a chain is not of a later configuration than `action`, or the lane must end. Returns the
+    end.
 
-    While a change of the configuration reaches one worker after the other, partitions may move to one that does not have it yet.
-    It would turn the chain back to its older rule. So it waits until it is started with the later one, or the partition moves on.
+    A change of the configuration reaches one worker after the other, and partitions may move to a worker without it.
+    This worker would turn the chain back to the older rule. So it waits until it restarts with the later rule, or the
+    partition moves on.
     """
     said = False
     while (end := await chain.end()) is not None and end.revision > action.revision and not lane.draining:

@@ -1,10 +1,10 @@
-"""Dead letters that were sent again, as an aggregated lane meets them: which of their records make rows.
+"""Redriven dead letters in an aggregated lane: decides which of their records make rows.
 
-1. The ledger's entry over the record that failed must be of the run that failed. Else its rows are somewhere else.
-2. The first record that repeats a failure claims it. Any other makes nothing.
+1. The ledger's entry over the failed record must be of the run that failed. Otherwise its rows are somewhere else.
+2. The first record that repeats a failure claims it. Any other record makes no rows.
 
-A record that has claimed goes on whatever the ledger says later. What both rest on is pipeline/upload/claims.py's. One or two
-requests for each letter that was sent again, none for any other record.
+A claim holds whatever the ledger says later. pipeline/upload/claims.py explains both rules. Each redriven letter takes
+one or two requests, and other records take none.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ REQUESTS_AT_ONCE_MAX: Final = 16
 
 
 class Standings:
-    """What the ledger of an action says of letters. The entry that was read last is remembered: to be asked in order."""
+    """The standings of letters in an action's ledger. Ask in order, because only the last entry is cached."""
 
     def __init__(self, writer: AggregatedWriter) -> None:
         self._writer = writer
         self._last: tuple[RecordPlace, Entry] | None = None
 
     async def of(self, failure: Failure) -> Standing:
-        """What it says of one letter."""
+        """The standing of one letter."""
         chain_of = failure.place._replace(offset=0)
         if self._last is not None and self._last[0] == chain_of:
             entry = self._last[1]
@@ -51,16 +51,16 @@ class Standings:
 
 
 class Claims:
-    """The claims of one action. A replay asks for those of the action, whatever its own ledger is called."""
+    """The claims of one action. A replay uses the action's claims too, whatever the name of its own ledger is."""
 
     def __init__(self, writer: AggregatedWriter) -> None:
         self._writer = replace(writer, name=writer.action.name)
         self._gate = asyncio.Semaphore(REQUESTS_AT_ONCE_MAX)
 
     async def kept(self, batch: RowBatch, begin: int, topic_id: str = "") -> RowBatch:
-        """The batch without what was made, from offset `begin` on, of letters whose rows are not theirs to write.
+        """The batch without the rows, from offset `begin` on, of letters that have no claim.
 
-        Nothing of it has to be asked for again.
+        The result is final: the lane need not ask again for these records.
         """
         asked = [record for record in batch.redriven if record.offset >= begin]
         standings = Standings(self._writer)
@@ -87,7 +87,7 @@ class Claims:
         return carries
 
     async def of(self, partition: RecordPlace, first: int, end: int) -> dict[int, set[tuple[str, int | None]]]:
-        """What is claimed of a partition's records: by offset the rules and rows that other records carry."""
+        """The claims on a partition's records: by offset, the rules and rows that other records carry."""
         prefix = claims.prefix(self._writer.name, partition)
         found: dict[int, set[tuple[str, int | None]]] = {}
         async for key in self._writer.store.keys(self._writer.bucket, prefix, after=claims.before(prefix, first)):

@@ -19,16 +19,17 @@ from pipeline.rule import DeadLetter
 
 
 class Sender(Protocol):
-    """`pipeline.connectors.kafka.producer.Producer` is the real one."""
+    """Sends records. `pipeline.connectors.kafka.producer.Producer` implements it."""
 
     async def send(self, topic: str, records: Sequence[Outgoing]) -> None:
         """Return when all records are acknowledged; raise a ConnectorError otherwise."""
 
 
 class Run(NamedTuple):
-    """The life of a lane that writes a ledger: its name, which the ledger's entries have too, and the ledger's bucket.
+    """The run of a lane that writes a ledger: its name, which is also in the ledger's entries, and the ledger's bucket.
 
-    Letters count if the entry over their record is of the same run. Direct upload has no ledger: all is empty.
+    A letter counts if the entry over its record is of the same run. Direct upload has no ledger, and all fields are
+    empty.
     """
 
     name: str = ""

@@ -1,18 +1,19 @@
-"""Direct upload: one object per row, in order for each client, many clients at once.
+"""Direct upload: one object for each row, in order for each client, with many clients at once.
 
-1. A row's key, bucket and content are rendered. A row that cannot be rendered is a dead letter.
-2. Rows of one clientid are put one at a time, in order; up to `inflight_window` clients of a partition at once.
-3. A PUT is repeated until S3 confirmed it. What S3 will never accept, or is the row's own fault (suspect.py), is a dead letter.
-4. The partition is durable up to the lowest offset that still has work.
+1. Render the key, bucket and content of a row. A row that cannot be rendered is a dead letter.
+2. Put the rows of one clientid one at a time, in order; up to `inflight_window` clients of a partition at once.
+3. Repeat a PUT until S3 confirms it. A row that S3 will never accept, or that is itself the cause (suspect.py), is a
+   dead letter.
+4. The partition is durable up to the lowest offset with unfinished work.
 
-Writes are *fenced*, so that a worker that was frozen and wakes up puts no old value over a newer one, and a replay changes
-nothing: each object carries its row's place (topic and its id, partition, offset, number in the record). A new key is created;
-where the key is taken, or was written before, the object is replaced only if it is still the one that was seen. Who finds the
-same or a later place of the same partition there is done. A unique key thus costs one request. A topic that was deleted and made
-again is another one: its rows replace those of the one before.
+Writes are *fenced*, so that a frozen worker that wakes up puts no old value over a newer one, and a replay changes
+nothing. Each object carries the place of its row (topic and its id, partition, offset, number in the record). A new key
+is created. If the key exists, or was written before, the object is replaced only if it has not changed since it was
+read. If it has the same or a later place of the same partition, nothing is written. So a unique key costs one request.
+A topic that was deleted and created again is another topic: its rows replace those of the earlier one.
 
-Each object also carries its action's mark. One that does not is another action's, or somebody else's: it stays, and the row is a
-dead letter. Only `write: overwrite` replaces whatever is there.
+Each object also carries the mark of its action. An object without this mark belongs to another action or to somebody
+else: it stays, and the row is a dead letter. Only `write: overwrite` replaces any object.
 """
 
 from __future__ import annotations
@@ -44,16 +45,16 @@ from pipeline.upload.source_log import RESET, of_group
 KEYS_REMEMBERED_MAX: Final = 50_000
 # Rows of one partition that are rendered and not written yet: enough to keep the window full.
 RENDERED_BYTES_MAX: Final = 16 << 20
-# What a rendered row takes besides its content, key and headers.
+# Memory of a rendered row besides its content, key and headers.
 PUT_OVERHEAD_BYTES: Final = 1024
 LETTERS_AT_ONCE_MAX: Final = 1_000
-FOREIGN: Final = "foreign_object"  # the cause of a dead letter
+FOREIGN: Final = "foreign_object"  # for the cause in a dead letter
 
 log = get_logger("tidegate.direct")
 
 
 class RowOfRule(NamedTuple):
-    """Which rule made a row, and the row's number among those that it made of the record."""
+    """The rule of a row, and the row's number among the rule's rows of this record."""
 
     rule: str
     row: int
@@ -69,11 +70,11 @@ class Put(NamedTuple):
     place: RowPlace
     origin: Record
     rule: str
-    row: int  # its number among the rows of the rule
+    row: int  # the row's number among the rows of its rule
 
     @property
     def size_bytes(self) -> int:
-        """What it takes in memory."""
+        """Its memory in bytes."""
         named = sum([len(name) + len(value) for name, value in self.headers.items()])
         return PUT_OVERHEAD_BYTES + len(self.content) + len(self.key) + named
 
@@ -119,9 +120,10 @@ class DirectWriter:
         self._overwritten = OVERWRITTEN.labels(action.name)
 
     def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
-        """The object of a row of the topic with this id. Raises RenderError.
+        """Render the object of a row from the topic with this id. Raises RenderError.
 
-        A dead letter that was sent again has the place of the record that it repeats: a row of it that is there already is found.
+        A redriven dead letter has the place of the record that it repeats, so that an existing row of that record is
+        found.
         """
         first = first_place(origin)
         of_topic = first.topic_id or (topic_id if first.topic == origin.topic else "")
@@ -232,16 +234,16 @@ class DirectLane(Lane):
 
     @property
     def rules(self) -> RuleSet:
-        """Those of the action."""
+        """The rules of the action."""
         return self._writer.rules
 
     @property
     def held_bytes(self) -> int:
-        """What waits, what is not durable of it, and the rows that are rendered."""
+        """Bytes of waiting batches, of batches that are not durable, and of rendered rows."""
         return self.queued_bytes + self._rendered_bytes
 
     async def run(self) -> None:
-        """Find where reading begins, take batches and keep the window full. Its tasks end with it."""
+        """Find the first offset, take batches, and keep the window full. Its tasks end with this method."""
         await self._resume()
         self.ready = True
         self._on_room()
@@ -262,7 +264,7 @@ class DirectLane(Lane):
             self._batches.clear()
 
     async def _resume(self) -> None:
-        """Reading begins at the group's offset, if that is of this topic, or at the log's start."""
+        """Begin reading at the group's offset if it belongs to this topic, or at the start of the log."""
         bounds = await self._writer.kafka.bounds(self.partition)
         self.topic_id = bounds.topic_id
         topic, number = self.partition
@@ -279,7 +281,7 @@ class DirectLane(Lane):
         read_at(self, self._writer.name, of_group(bounds, f"{topic}/{number}"))
 
     async def find_place(self, wanted: int) -> None:
-        """Kafka gave other offsets than `wanted`. Raises LaneError if the topic, or its end, is another one."""
+        """Find the place again after other offsets than `wanted` came. Raises LaneError if the topic or its end has changed."""
         await find_place(self, self._writer.name, self._writer.kafka, wanted, RESET)
 
     async def _take(self, batch: RowBatch) -> None:
@@ -308,21 +310,21 @@ class DirectLane(Lane):
         return self._rendered_bytes < RENDERED_BYTES_MAX and self.has_room_for_rows
 
     async def _until_room(self) -> None:
-        """Write, until another row may be rendered."""
+        """Write until another row may be rendered."""
         while self._rendered_bytes and not self._has_room_for_content:
             self._start()
             self._written.clear()
             await self._written.wait()
 
     async def _refuse(self, letters: list[DeadLetter]) -> None:
-        """Rows that cannot be rendered are done when their dead letters are durable."""
+        """Send dead letters for rows that cannot be rendered. They are done when these letters are durable."""
         await self._writer.dead_letters.send(letters)
         for letter in letters:
             self._open.close(letter.record.offset)
         letters.clear()
 
     def _line_up(self, put: Put) -> None:
-        """Behind the other rows of its client."""
+        """Queue a row after the other rows of its client."""
         self._rendered_bytes += put.size_bytes
         client = put.origin.key
         rows = self._clients.get(client)
@@ -358,7 +360,7 @@ class DirectLane(Lane):
             client = self._waiting.popleft()
 
     def _done(self, put: Put) -> None:
-        """A row is in S3, or a dead letter."""
+        """Note that a row is in S3, or is a dead letter."""
         self._rendered_bytes -= put.size_bytes
         self._written.set()
         self._open.close(put.origin.offset)
@@ -366,7 +368,7 @@ class DirectLane(Lane):
         self._on_room()
 
     def look_again(self) -> None:
-        """There may be room for rows now, or for their content."""
+        """Check again, because there may be room for rows or for their content now."""
         super().look_again()
         self._written.set()
 

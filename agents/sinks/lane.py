@@ -1,12 +1,12 @@
-"""Lanes: one per partition and action, a task of its own that writes, so that the agent never waits.
+"""Lanes: one for each partition of an action. A lane writes in its own task, so that the agent never waits.
 
-A lane takes row batches in order of offset, writes them its way (direct.py, aggregated.py) and says how far it is durable.
-What it holds is counted in bytes, and the transport fetches for lanes that have room. Rows count as they are made: where the
-action holds as much as it may, what is left of a batch waits as the records that were fetched, and is evaluated piece by piece
-when there is room. This file knows neither S3 nor Faust.
+A lane takes row batches in order of offset, writes them (direct.py, aggregated.py) and reports its durable offset. It
+counts the bytes that it holds, and the transport fetches only for lanes that have room. Rows count as soon as they are
+made. If the action is at its limit, the rest of a batch waits in the form of its records, and is evaluated piece by
+piece when there is room. This file knows neither S3 nor Faust.
 
-A lane also says where reading begins: the transport seeks to `reads_from`, and hands over only what follows what it handed over
-before. If Kafka gives something else, the lane finds out why, and takes what Kafka does not have any more as a gap, in its place.
+A lane also says where reading begins: the transport seeks to `reads_from`, and gives the lane only records that follow
+the earlier ones. If Kafka gives others, the lane finds out why, and takes offsets that Kafka no longer has as a gap.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Partition(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """What is known of a batch before its rows are there: Kafka showed all offsets from `first` up to but not `next`."""
+    """The facts of a batch before its rows exist: Kafka showed all offsets from `first` up to `next`, which is not included."""
 
     first: int
     next: int
@@ -43,9 +43,10 @@ class Fetched(NamedTuple):
 
 
 class QueuedBatch(NamedTuple):
-    """A batch that waits for its lane, or what is left of one. Metrics know the rows of its records below offset `counted`.
+    """A batch, or the rest of one, that waits for its lane. Metrics have counted the rows of its records below offset
+    `counted`.
 
-    Without a batch it is a gap: Kafka does not have these offsets any more.
+    Without a batch it is a gap: Kafka no longer has these offsets.
     """
 
     fetched: Fetched
@@ -54,19 +55,19 @@ class QueuedBatch(NamedTuple):
 
     @property
     def holds_records(self) -> bool:
-        """Whether there is anything to evaluate, or to write."""
+        """Whether it holds something to evaluate or to write."""
         return self.batch is not None and bool(self.batch.records or self.batch.rest)
 
 
 class TakenRows(NamedTuple):
-    """A batch, or a piece of one, that its lane takes; its rows count beside the bytes that were fetched. None: a gap."""
+    """A batch, or a piece of one, for its lane. Its rows count in addition to the fetched bytes. None: a gap."""
 
     fetched: Fetched
     batch: RowBatch | None
 
 
 class Room(Protocol):
-    """What a lane asks of all lanes of its action."""
+    """The interface that a lane needs of all lanes of its action."""
 
     count: Callable[[RowBatch], None]
     thread: RulesThread
@@ -76,10 +77,10 @@ class Room(Protocol):
 
 
 class Lane:
-    """One partition of one action. Subclasses write: `run` until cancelled, or until drained after `drain`.
+    """The lane of one partition of one action. Subclasses write: `run` until cancelled, or until drained after `drain`.
 
-    `queued_bytes` is what was fetched and waits for this lane, with rows that are made of it already; `held_bytes` all that it
-    keeps in memory. `lanes` are those of its action, if it is one of several.
+    `queued_bytes` are fetched bytes that wait for this lane, and rows that are already made from them. `held_bytes` are
+    all bytes that it keeps in memory. `lanes` are the lanes of its action, if it is one of several.
     """
 
     lanes: Room | None = None
@@ -88,13 +89,13 @@ class Lane:
         self.partition = partition
         self.ready = False
         self.draining = False
-        self.stopped = ""  # why it stands still, until a person has acted
+        self.stopped = ""  # reason why it stands still until a person has acted
         self.end_offset = 0  # last known end of the partition
         self.durable: int | None = None
         self.queued_bytes = 0
-        self.topic_id = ""  # Kafka's, as it was when this lane began
-        self.reads_from: int | None = None  # the offset to fetch next; None before that is known
-        self.sought = False  # whether fetching has been there
+        self.topic_id = ""  # Kafka's id of the topic at the start of this lane
+        self.reads_from: int | None = None  # the offset to fetch next; None while it is unknown
+        self.sought = False  # whether the transport has fetched from there
         self._on_room = on_room
         self._coming: deque[Fetched | QueuedBatch] = deque()  # batches fetched and not offered yet; gaps between them
         self._queue: deque[QueuedBatch] = deque()
@@ -107,7 +108,7 @@ class Lane:
 
     @property
     def rules(self) -> RuleSet:
-        """The rules under which the next rows are made."""
+        """The rules for the next rows."""
         raise NotImplementedError
 
     @property
@@ -141,19 +142,20 @@ class Lane:
         )
 
     def reads_at(self, offset: int) -> None:
-        """Have the transport fetch from this offset on."""
+        """Make the transport fetch from this offset on."""
         self.reads_from, self.sought = offset, False
         self._on_room()
 
     async def find_place(self, wanted: int) -> None:
-        """Kafka gave other offsets than `wanted`, which comes next: `reads_at` where it goes on, after what is `gone`.
+        """Handle other offsets than `wanted`, the next one: take the `gone` offsets, and set `reads_at` to the place to
+        go on.
 
         Raises LaneError if reading cannot go on.
         """
         raise NotImplementedError
 
     def gone(self, first: int, following: int) -> None:
-        """Kafka does not have the offsets from `first` up to `following` any more, which come next."""
+        """Take the next offsets, from `first` up to `following`, as a gap, because Kafka no longer has them."""
         self._coming.append(QueuedBatch(Fetched(first, following, 0), None))
         self._take_gaps()
 
@@ -164,7 +166,7 @@ class Lane:
         self.reads_from = fetched.next
 
     def offer(self, batch: RowBatch) -> None:
-        """Take a batch that was reserved, with the rows of its first records. Never waits."""
+        """Take a reserved batch with the rows of its first records. Never waits."""
         fetched = self._coming.popleft()
         assert isinstance(fetched, Fetched)
         self._queue.append(QueuedBatch(fetched, batch, batch.next_offset if batch.records else 0))
@@ -172,7 +174,7 @@ class Lane:
         self._take_gaps()
 
     def look_again(self) -> None:
-        """There may be room for rows now. This is called for each object written: a lane with nothing to evaluate sleeps on."""
+        """Check for room for rows. Each written object calls this, so a lane without records to evaluate goes on sleeping."""
         if self._queue and not self._is_made(self._queue[0]):
             self._arrived.set()
 
@@ -188,7 +190,7 @@ class Lane:
         self._arrived.set()
 
     async def told_to_drain(self) -> None:
-        """Until `drain` is called. For a lane that has nothing else to wait for."""
+        """Wait until `drain` is called. For a lane that has nothing else to wait for."""
         while not self.draining:
             self._arrived.clear()
             await self._arrived.wait()
@@ -206,7 +208,7 @@ class Lane:
         return not self._queue and not self._coming
 
     async def _next(self, timeout_seconds: float | None) -> TakenRows | None:
-        """The next rows; None after `timeout_seconds`, when woken, or when drained."""
+        """The next rows. None after `timeout_seconds`, after a wake-up, or when drained."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while (
@@ -219,15 +221,15 @@ class Lane:
         if self._woken:  # the reason of the wake-up comes before further rows
             self._woken = False
             return None
-        async with self._taking:  # whoever asked first appends first
+        async with self._taking:  # the first caller appends first
             await self._make_rows()
-            if self._woken:  # meanwhile
+            if self._woken:  # drained meanwhile
                 self._woken = False
                 return None
             return self._first() if self._queue else None
 
     def _may_take(self) -> bool:
-        """Whether rows wait, or records and room for their rows."""
+        """Whether rows wait, or records wait and there is room for their rows."""
         return bool(self._queue) and (self._is_made(self._queue[0]) or self.has_room_for_rows)
 
     @property
@@ -239,14 +241,14 @@ class Lane:
         return queued.batch is None or not queued.holds_records or self._made(queued.batch)
 
     def _made(self, batch: RowBatch) -> bool:
-        """Whether a batch begins with rows. Without: nothing of it is evaluated yet."""
+        """Whether a batch begins with rows. If not, none of it is evaluated yet."""
         return bool(batch.records)
 
     async def _make_rows(self) -> None:
-        """Where the first batch begins with records, those of the next piece become rows."""
+        """Evaluate the next piece of the first batch, if that begins with records."""
         if not self._queue or self._is_made(self._queue[0]):
             return
-        await asyncio.sleep(0)  # other lanes, and other actions, in between
+        await asyncio.sleep(0)  # lets other lanes and other actions run
         fetched, batch, counted = self._queue[0]
         assert batch is not None
         made_bytes, records = batch.size_bytes, [*batch.records, *batch.rest]
@@ -260,7 +262,7 @@ class Lane:
         self._queue[0] = QueuedBatch(fetched, batch, max(counted, batch.next_offset))
 
     def _first(self) -> TakenRows:
-        """The rows that the first batch begins with; what is left of it stays."""
+        """Take the rows at the start of the first batch. The rest of the batch stays."""
         (first, following, size_bytes), batch, counted = self._queue.popleft()
         if batch is None or not batch.rest:
             return TakenRows(Fetched(first, following, size_bytes), batch)
@@ -281,5 +283,5 @@ class Lane:
 
 
 def replacement(topic: str, before: str, now: str) -> TopicReplacedError:
-    """The error of a lane whose topic was deleted and made again."""
+    """The error of a lane whose topic was deleted and created again."""
     return TopicReplacedError(f"topic {topic} was deleted and made again: its id was {before} and is {now}")

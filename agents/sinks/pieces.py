@@ -1,10 +1,10 @@
-"""Making rows of records piece by piece: so much that neither the memory of the action nor a turn of the event loop is all used.
+"""Makes rows from records piece by piece, so that they exceed neither the action's memory nor a turn of the event loop.
 
-The rows of a fetched batch can be a hundred times what was fetched. So a batch is evaluated in pieces: a piece ends when its
-rows take PIECE_BYTES_MAX, and holds fewer records when the last one took long. What waits in between are records, as they were
-fetched. An action whose rules wait for another process evaluates in a thread.
+The rows of a fetched batch can take a hundred times its bytes. So a batch is evaluated in pieces: a piece ends when its
+rows take PIECE_BYTES_MAX, and holds fewer records if the last piece took long. Only records wait between pieces. If the
+rules of an action wait for another process, they are evaluated in a thread.
 
-This file knows no lanes: who may make rows now, and who waits, is lane.py's business.
+This file does not know lanes: lane.py decides which lane may make rows now, and which waits.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from pipeline.sql.runtime.circuits import WINDOW_MS, Circuits
 
 PIECE_BYTES_MAX: Final = 1 << 20
 PIECE_RECORDS_MAX: Final = 10_000
-# What others on this event loop may have to wait for a piece.
+# Time that others on this event loop may have to wait for a piece.
 PIECE_SECONDS_MAX: Final = 0.05
-# What other partitions of an action may have to wait for its thread.
+# Time that other partitions of an action may have to wait for its thread.
 TURN_SECONDS_MAX: Final = 0.25
 
 log = get_logger("tidegate.action")
 
 
 class Pace:
-    """How many records the next piece of an action may have: fewer after one that took long, more after a quick one."""
+    """The number of records in the next piece of an action: fewer after a slow piece, more after a quick one."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
-        """`clock` counts seconds; by default it is the event loop's."""
+        """`clock` gives seconds. The default is the clock of the event loop."""
         self.records_max = PIECE_RECORDS_MAX
         self._clock = clock or _now
 
     def piece(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
-        """The rows of the first records, and these that are left."""
+        """The rows of the first records, and the records that are left."""
         began = self._clock()
         batch = rules.evaluate(records[: self.records_max], PIECE_BYTES_MAX)
         if len(batch.records) < len(records):
@@ -56,19 +56,19 @@ class Pace:
 
 
 class RulesThread:
-    """The thread of an action whose rules wait for another process. There is one, since they wait for one process.
+    """The thread of an action whose rules wait for another process. There is one thread, because there is one process.
 
-    Partitions take turns in it. An event loop that waits for jq would answer nobody, neither Kafka nor a signal to stop.
+    Partitions take turns in it. An event loop that waits for jq could not answer Kafka or a signal to stop.
     """
 
     def __init__(self, action: str) -> None:
         self._action = action
         self._thread: ThreadPoolExecutor | None = None
-        self._rules: set[RuleSet] = set()  # that were evaluated in it
+        self._rules: set[RuleSet] = set()  # rule sets that this thread evaluates
         self._stopped = threading.Event()
 
     async def piece(self, rules: RuleSet, records: Sequence[Record], circuits: Circuits) -> RowBatch:
-        """The rows of the first records, as far as the time of a turn reaches."""
+        """The rows of as many first records as fit into the time of a turn."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rules {self._action}")
         self._rules.add(rules)
@@ -83,7 +83,7 @@ class RulesThread:
         return rules.evaluate(records, PIECE_BYTES_MAX, circuits=circuits, ended=over)
 
     def end(self) -> None:
-        """Without waiting for it: what it makes now is not used."""
+        """End the thread without waiting, because its present result is not used."""
         self._stopped.set()
         for rules in self._rules:
             rules.interrupt()
@@ -92,5 +92,5 @@ class RulesThread:
 
 
 def _now() -> float:
-    """Seconds on the loop's clock, which a simulation may run."""
+    """Seconds on the loop's clock, which a simulation may control."""
     return asyncio.get_running_loop().time()

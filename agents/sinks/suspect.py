@@ -4,12 +4,13 @@ If the store or a person is the cause, the worker waits without end, and nothing
 store will ever accept, because the row's client and partition would wait too. The store seldom gives the cause, so three things
 count:
 
-1. The parts of the request that the row decides. Its fields may make the bucket, the key, metadata and tags (their templates
-read the row). A part that depends on settings alone is never the row's fault. 2. The subject of the answer. If the answer names
-a part that the row decides, the row is the cause: at once if the answer says "never", after BUCKET_TRIES_MAX tries for a
-missing or forbidden bucket, after TRIES_MAX for a 4xx without a reason. 3. The result of a *probe*: an object of our own with
-the same size in the same bucket. While probes fail too, the store is the cause. A row that has failed for `row_patience`,
-counting only the time in which probes succeeded, is given up, whatever the store answers.
+1. The parts of the request that the row decides. Its fields may make the bucket, the key, metadata and tags (their
+   templates read the row). A part that depends on settings alone is never the row's fault.
+2. The subject of the answer. If the answer names a part that the row decides, the row is the cause: at once if the answer says
+   "never", after BUCKET_TRIES_MAX tries for a missing or forbidden bucket, after TRIES_MAX for a 4xx without a reason.
+3. The result of a *probe*: an object of our own with the same size in the same bucket. While probes fail too, the store is the
+   cause. A row that has failed for `row_patience`, counting only the time in which probes succeeded, is given up, whatever the
+   store answers.
 
 Throttling and expired credentials are never a row's fault. In a bucket that the row has chosen, a probe fails for the same
 reason as the row. There, a successful write of the action elsewhere counts like a successful probe.
@@ -27,7 +28,7 @@ from pipeline.errors import ConnectorError, OperatorError, Part, RefusedError, R
 
 TRIES_MAX: Final = 3
 BUCKET_TRIES_MAX: Final = 5
-# A row's patience takes so many failures at least: a process that was frozen has not tried meanwhile.
+# A row is given up after this number of failures at the earliest, because a frozen process has not tried meanwhile.
 PATIENT_TRIES_MIN: Final = 10
 # The result of a probe counts for this time, and a probe may take this time.
 PROBE_GOOD_SECONDS: Final = 1.0

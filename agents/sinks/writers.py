@@ -1,6 +1,7 @@
-"""From a compiled action to what writes its rows, and to the lanes that share it.
+"""Builds the writer of a compiled action, and the lanes that share it.
 
-What a worker and a replay have in common. No Kafka here: whoever builds says who knows its log, and where dead letters go.
+A worker and a replay both use this. It does not know Kafka: the caller brings the log and the destination of dead
+letters.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ OpenLane = Callable[[Partition, Callable[[], None]], Lane]
 
 
 class Outside(NamedTuple):
-    """What the lanes of an action use: its store, where its dead letters go, Kafka's log."""
+    """The outside of an action's lanes: its store, the destination of its dead letters, and Kafka's log."""
 
     store: PatientStore
     dead_letters: DeadLetterSink

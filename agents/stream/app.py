@@ -32,9 +32,9 @@ log = get_logger("tidegate.app")
 
 
 class FetchedRows(NamedTuple):
-    """What the rule agent sends to the sink agent: a partition's rows, and under which assignment they were fetched.
+    """Rows of a partition, from the rule agent to the sink agent, with the assignment under which they were fetched.
 
-    Where rows are many the batch has those of its first records; the lane makes the others when there is room for them.
+    If rows are many, the batch has only the rows of its first records. The lane makes the others when there is room.
     """
 
     partition: TP

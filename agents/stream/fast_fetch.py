@@ -1,16 +1,18 @@
-"""From fetched bytes to records, at half the cost, and within a bound.
+"""Unpacks fetched bytes into records, at half the cost and within a limit.
 
-aiokafka makes of each record a ConsumerRecord of eleven fields, by four calls, of which nobody here reads four fields. That was a
-fifth of the worker's time. This file replaces the last step only: fetching, decompression, checksums and parsing stay aiokafka's.
+aiokafka makes a ConsumerRecord of eleven fields from each record, with four calls, and we never read four of the
+fields. That took a fifth of the worker's time. This file replaces only the last step: fetching, decompression,
+checksums and parsing remain aiokafka's.
 
-What is fetched is compressed, and records are unpacked when they are asked for. aiokafka counts records; ours counts their bytes
-too, because ten thousand large ones would be more than an action may hold.
+Fetches are compressed, and records are unpacked on request. aiokafka counts records. This file also counts their bytes,
+because ten thousand large records would exceed an action's memory.
 
-A fetch also tells what aiokafka keeps to itself: between which offsets it looked. Where a log was compacted, or has marks of
-transactions, that is more than its records' offsets, and somewhere between them Kafka has shown that there is no record.
+It also reports the range of offsets that a fetch covers, which aiokafka does not. If a log was compacted, or has
+markers of transactions, this range has more offsets than records, and Kafka has shown that the other offsets have no
+records.
 
-aiokafka has no hook for it; its module looks the classes up by name whenever it has fetched something, so `install` puts ours
-under those names, for the whole process.
+aiokafka has no hook for this. Its module looks up the classes by name after each fetch, so `install` puts ours under
+these names for the whole process.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from aiokafka.errors import CorruptRecordException
 
 from pipeline.record import Record
 
-# Of one partition at a time, and how many records are unpacked between two looks at their size.
+# Bytes of one partition at a time, and the number of records between two checks of their size.
 UNPACKED_BYTES_MAX: Final = 1 << 20
 UNPACKED_RECORDS: Final = 64
 _ABORTED_ARE_SKIPPED: Final = fetcher.READ_COMMITTED
@@ -63,9 +65,9 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
 
 class FetchedRecords(list[Record]):
-    """Records of one partition, and what was looked at for them: offsets from `first` up to but not including `next`.
+    """Records of one partition, and the range of the fetch: offsets from `first` up to `next`, which is not included.
 
-    It is true when that is anything at all, so that aiokafka hands over also what holds no record.
+    It is true if the range is not empty, so that aiokafka also passes on a range without records.
     """
 
     __slots__ = ("first", "next")
@@ -79,19 +81,19 @@ class FetchedRecords(list[Record]):
 
 
 class Unpacked(NamedTuple):
-    """Records, and whether there may be more."""
+    """Records, and whether more may follow."""
 
     records: list[Record]
     more: bool
 
 
 class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
-    """What was fetched of one partition, handed out in parts."""
+    """The fetch of one partition, given out in parts."""
 
     _partition_records: Any
 
     def getall(self, max_records: int | None = None) -> FetchedRecords:
-        """The next records, at most so many, until they have UNPACKED_BYTES_MAX."""
+        """The next records: at most this number, and at most about UNPACKED_BYTES_MAX."""
         if not self.check_assignment(self._topic_partition) or not self.has_more():
             return FetchedRecords((), 0, 0)
         fetched = self._partition_records

@@ -1,7 +1,7 @@
-"""What a worker's lanes ask Kafka: where a partition's log begins and ends, what is committed, and which topic it is.
+"""Kafka's log for the lanes of a worker: its start and end, the committed offset, and the topic's id.
 
-Bounds come from the consumer that reads, so that they are of the very log it reads. Ids of topics come from one client for all
-actions of a worker: all lanes that ask at once get the answer to one request, which was made after they asked.
+The bounds come from the reading consumer, so that they belong to the log that it reads. Ids of topics come from one
+client for all actions of a worker. Lanes that ask at the same time share one request, which is made after they asked.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.errors import RetryableError
 from pipeline.upload.source_log import LogBounds
 
-# How often topics are looked at while nothing else asks. A direct action has no entry at which it would ask.
+# How often ids are checked without other requests. A direct action writes no entries, so it would not ask.
 WATCH_SECONDS: Final = 10.0
 
 Result = TypeVar("Result")
 
 
 class SharedTopicIds:
-    """The ids of a worker's topics, asked for by many at once."""
+    """The ids of a worker's topics. Callers at the same time share a request."""
 
     def __init__(self, ids: TopicIds, topics: Iterable[str]) -> None:
         self._ids = ids
@@ -34,7 +34,7 @@ class SharedTopicIds:
         self._one_asks = asyncio.Lock()
 
     async def now(self, topic: str) -> str | None:
-        """A topic's id, by a request that is made after this call; None if there is no such topic. Raises ConnectorError."""
+        """A topic's id, by a request after this call, or None if the topic does not exist. Raises ConnectorError."""
         wanted = self._asked + 1
         async with self._one_asks:
             if self._answered < wanted:
@@ -45,17 +45,17 @@ class SharedTopicIds:
 
 
 class ReadLog(Protocol):
-    """What the consumer knows of the log that it reads: `agents.stream.transport.Consumer` is the real one."""
+    """The log that a consumer reads. `agents.stream.transport.Consumer` implements it."""
 
     async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """Where the log begins and ends."""
+        """The start and end of the log."""
 
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
-        """What the group has committed."""
+        """The group's committed offset."""
 
 
 class WorkerLog:
-    """Kafka, as the lanes of one action see it. Waits while Kafka is away."""
+    """Kafka's log for the lanes of one action. Waits while Kafka is away."""
 
     def __init__(self, ids: SharedTopicIds, attempts: Attempts, reading: Callable[[], ReadLog]) -> None:
         self._ids = ids
@@ -63,16 +63,18 @@ class WorkerLog:
         self._reading = reading
 
     async def bounds(self, partition: Partition) -> LogBounds:
-        """Where the partition's log begins and ends now, and what the consumer group has committed."""
+        """The present start and end of the partition's log, and the group's committed offset."""
         topic_id = await self._until_done(lambda: self._id_of_existing(partition.topic))
         committed = await self._reading().group_offset(*partition)
-        start, end = await self._reading().log_bounds(*partition)  # after the commit, which another may have moved on
+        start, end = await self._reading().log_bounds(
+            *partition
+        )  # read after the committed offset, which another worker may advance
         if committed is None:
             return LogBounds(topic_id, start, end)
         return LogBounds(topic_id, start, end, *committed)
 
     async def topic_id(self, topic: str) -> str:
-        """The topic's id, asked for after this was called; empty where the broker has none, or while there is no such topic."""
+        """The topic's id, by a request after this call. Empty if the broker has no ids, or while the topic does not exist."""
         return await self._until_done(lambda: self._ids.now(topic)) or ""
 
     async def _id_of_existing(self, topic: str) -> str:
@@ -83,7 +85,7 @@ class WorkerLog:
 
 
 async def watch(topics: Iterable[str], ids: SharedTopicIds, replaced: Callable[[str, str], None]) -> None:
-    """Tell now and then which id each topic has, until cancelled. Kafka away is told by whoever needs it."""
+    """Report the id of each topic regularly, until cancelled. Callers that need Kafka report that it is away."""
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         for topic in topics:

@@ -11,8 +11,8 @@ the record. Here one event carries all records of one fetch from one partition, 
    buffer, sleeps for a second each time.
 3. The lanes give the offset to commit: the one that they report as durable. Faust's own bookkeeping commits past unfinished
    messages if they are acknowledged out of order (its issue 606).
-4. The place to read from is the lanes' too, and not the committed offset: a lane gets what follows what it got before, and
-   nothing else. A commit names the topic's id, so that one of a topic which was deleted and made again is told from the next.
+4. The lanes also give the offset to read from, instead of the committed offset: a lane gets only records that follow
+its earlier ones. A commit names the topic's id, so that a commit of an earlier topic with the same name is recognised.
 
 This file knows Faust and the interface of the lanes (`TransportLanes` below). It does not know rules, rows or S3.
 """
@@ -42,7 +42,7 @@ MAX_POLL_INTERVAL_SECONDS = 7 * 86400.0
 
 
 class TransportLanes(Protocol):
-    """The interface that the transport needs of the lanes of an app. `agents.sinks.lane.Lanes` implements it."""
+    """The interface that the transport needs of the lanes of an app. `agents.lanes.lanes.Lanes` implements it."""
 
     room: asyncio.Event
 
@@ -56,19 +56,19 @@ class TransportLanes(Protocol):
         """Whether another batch may be fetched from this partition."""
 
     def seeks(self) -> Mapping[tuple[str, int], int]:
-        """Where fetching has to go, by partition, since the last `sought`."""
+        """The offsets to fetch from, by partition, that are new since the last `sought`."""
 
     def sought(self, places: Mapping[tuple[str, int], int]) -> None:
-        """Fetching has gone there."""
+        """Note that the transport fetches from there."""
 
     def seek_again(self) -> None:
-        """What was fetched last will be seen by nobody."""
+        """Seek again, because the last fetch was lost."""
 
     def reserve(self, partition: TP, fetched: Fetched) -> bool:
-        """Count a fetched batch against the limits before its rows arrive. False: it is not what comes next."""
+        """Count a fetched batch against the limits before its rows arrive. False: it is not the next batch."""
 
     def topic_id(self, partition: TP) -> str:
-        """Kafka's id of the topic that the partition's lane reads; empty if that is not known."""
+        """Kafka's id of the topic that the partition's lane reads, or empty if it is unknown."""
 
     def durable(self, partition: TP) -> int | None:
         """The next offset to commit, or None if the partition has no lane or nothing is durable yet."""
@@ -97,17 +97,17 @@ class BatchSchema(faust.Schema[Any, Any]):
 
 
 class Committed(NamedTuple):
-    """A group's offset, and the id of the topic that it is of; empty if the commit does not say."""
+    """A group's offset, and the id of its topic, which is empty if the commit does not name it."""
 
     offset: int
     topic_id: str
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread around aiokafka's consumer, whose commits name the topic's id."""
+    """Faust's thread for aiokafka's consumer. Its commits name the topic's id."""
 
     async def commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
-        """Commit. False if the partitions are another's by now."""
+        """Commit. False if the partitions belong to another worker now."""
         return bool(await self.call_thread(self._commit_named, offsets))
 
     async def _commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
@@ -123,7 +123,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
     async def committed(self, tp: TP) -> Committed | None:
-        """What the group has committed of a partition, as its coordinator says now."""
+        """The group's committed offset of a partition, from its coordinator."""
         place = driver.ensure_aiokafka_TP(tp)
         coordinator = self._ensure_consumer()._coordinator
         found = (await self.call_thread(coordinator.fetch_committed_offsets, [place])).get(place)
@@ -160,8 +160,8 @@ class Consumer(driver.Consumer):
         for tp, found in records.items():
             batch = cast(FetchedRecords, found)
             if not self.flow_active or self.app.consumer_generation_id != generation:
-                # A rebalance came while we waited for records that nobody will see. It may have gone already, and they may be
-                # the first of the new assignment.
+                # A rebalance came during the fetch, and its records are lost. The rebalance may be over already, and
+                # the records may be the first of the new assignment.
                 lanes.seek_again()
                 break
             size_bytes = sum([len(record.value or b"") for record in batch])
@@ -169,20 +169,20 @@ class Consumer(driver.Consumer):
                 yield tp, _message(tp, batch, self.highwater(tp) or 0, generation)
 
     async def _seek_all(self, places: Mapping[tuple[str, int], int]) -> None:
-        """Fetch from there on. What is committed now may be ahead of it, and the next commit is then a step back."""
-        with suppress(IllegalStateError, AssertionError):  # the next rebalance is here, and lanes begin afresh
+        """Fetch from there on. The committed offset may be higher, and then the next commit goes back."""
+        with suppress(IllegalStateError, AssertionError):  # the next rebalance has begun, and will open new lanes
             await self._thread.seek_wait({driver.ensure_aiokafka_TP(TP(*tp)): at for tp, at in places.items()})
             self._committed_offset.update(dict.fromkeys(TP(*tp) for tp in places))
             self.lanes.sought(places)
 
     async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """Where a partition's log begins and ends."""
+        """The start and end of a partition's log."""
         tp = driver.ensure_aiokafka_TP(TP(topic, partition))
         begins, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
         return begins[tp], ends[tp]
 
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
-        """What the group has committed of a partition."""
+        """The group's committed offset of a partition."""
         return await self._consumer_thread.committed(TP(topic, partition))
 
     @property
