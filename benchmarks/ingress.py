@@ -110,6 +110,7 @@ def run_paho(broker: str, qos: int, expected: int, ready: Any) -> dict[str, floa
 async def run_bare(broker: str, qos: int, expected: int, ready: Any) -> dict[str, float]:
     from pipeline.config.sources import MqttSource
     from pipeline.connectors.mqtt.connection import Connection
+    from pipeline.mqtt.subscriptions import subscriptions
 
     meter, done = Meter(expected), asyncio.Event()
 
@@ -121,7 +122,7 @@ async def run_bare(broker: str, qos: int, expected: int, ready: Any) -> dict[str
 
     source = MqttSource(server=broker, topics=["bench/#"], qos=1 if qos else 0, window=65535, session_expiry=0)
     connection = Connection(source, f"bench-bare-{os.getpid()}", on_batch)
-    await connection.open(source.topics)
+    await connection.open(subscriptions(source.topics))
     ready()
     await done.wait()
     await connection.close()

@@ -25,16 +25,18 @@ from ingress.dead_letter import dead_letter
 from ingress.events import Adapter, ClientEvent
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
-from ingress.route import Route, Router
+from ingress.route import Route, Router, identifiers_of
 from ingress.window import Delivery, Window
 from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import RefusedError
 from pipeline.mqtt.packets import DUP_FLAG, RETAIN_FLAG, Publish
+from pipeline.mqtt.subscriptions import Copies, subscriptions
 from pipeline.record import TOPIC, Outgoing, event_record
 
 UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
+ASKED_MAX: Final = 200  # topics of a connection; a broker that never names subscriptions is not asked for ever
 QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of QoS 0 are dropped
 
 
@@ -47,7 +49,8 @@ class Bridge:
         self._name = name
         self._kafka = kafka
         self._producer = producer
-        self._router = Router(source.topics, adapters, Resolver(source.clientid_from))
+        self.subscribed = subscriptions([*source.topics, *(each for adapter in adapters for each in adapter.filters)])
+        self._router = Router(source.topics, adapters, Resolver(source.clientid_from), self.subscribed)
         self._source = source
         self._connection: Connection | None = None
         self.window = Window(source.window, source.window_bytes)
@@ -55,6 +58,7 @@ class Bridge:
         self.metrics = SourceMetrics(name)
         self._refusals = Refusals(f"mqtt:{name}", kafka, producer, self.metrics)
         self._unwanted: set[bytes] = set()
+        self._asked: set[bytes] = set()  # topics of messages that came by a subscription which is not ours
         producer.after_poll(self.sweep)
 
     def attach(self, connection: Connection) -> None:
@@ -62,6 +66,7 @@ class Bridge:
         assert not self.window, "records of the last connection are still under way"
         self.empty.set()
         self._connection = connection
+        self._asked.clear()
         self.window = Window(self._source.window, self._source.window_bytes)
 
     def detach(self) -> None:
@@ -107,15 +112,17 @@ class Bridge:
         One message can become several records. They follow each other in the window, and the last one has the acknowledgement.
         """
         topic, _, flags, mid, _ = message
-        records = [self._event(each, message, now_ms) for each in route.events(message, now_ms)]
-        if self._unwanted_retained(flags):
+        is_surplus = route.copies is not None and self._is_surplus(route.copies, message)
+        records = [] if is_surplus else [self._event(each, message, now_ms) for each in route.events(message, now_ms)]
+        if is_surplus:
+            self.metrics.dropped("overlap")
+        elif self._unwanted_retained(flags):
             self.metrics.dropped("retained")
         elif route.forwarded:
             records.append((self._kafka.messages_topic, route.record(message, now_ms)))
         elif not route.adapters:
             self.metrics.dropped("unsubscribed")
-            if len(self._unwanted) < UNWANTED_MAX:
-                self._unwanted.add(topic)
+            self._not_ours(topic)
         if not records:
             self.window.add(mid, "", Outgoing(b"", b"", [], now_ms)).done = True
             self._producer.wake()
@@ -124,6 +131,22 @@ class Bridge:
         for index, (kafka_topic, record) in enumerate(records):
             delivery = self.window.add(mid if index == last else 0, kafka_topic, record)
             self._producer.produce(kafka_topic, record, delivery)
+
+    def _is_surplus(self, copies: Copies, message: Publish) -> bool:
+        """Whether the broker sends this message once more, for the first subscription that matches it."""
+        if self._connection is None or not self._connection.identifies:
+            return False
+        topic, _, _, _, properties = message
+        identifiers = identifiers_of(properties)
+        if copies.is_strange(identifiers) and len(self._asked) < ASKED_MAX and topic not in self._asked:
+            self._asked.add(topic)
+            self._not_ours(topic)
+        return copies.is_surplus(identifiers)
+
+    def _not_ours(self, topic: bytes) -> None:
+        """Remember that a subscription of an earlier configuration brings this topic."""
+        if len(self._unwanted) < UNWANTED_MAX:
+            self._unwanted.add(topic)
 
     def _event(self, event: ClientEvent, message: Publish, now_ms: int) -> tuple[str, Outgoing]:
         """The topic and record of a client event.

@@ -17,8 +17,9 @@ from ingress.clientid import Resolver, Steps
 from ingress.events import Adapter, ClientEvent
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
+from pipeline.mqtt.subscriptions import Copies, Subscriptions
 from pipeline.record import PROPERTIES, Headers, Outgoing, message_record
-from pipeline.topics import matches
+from pipeline.topics import matches, unshared
 
 ROUTES_MAX: Final = 50_000
 TOPIC_BYTES_REMEMBERED_MAX: Final = 1024
@@ -30,10 +31,13 @@ HOP_PROPERTIES: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS})
 class Route:
     """The route of messages with one topic name."""
 
-    __slots__ = ("_steps", "adapters", "forwarded", "prepared")
+    __slots__ = ("_steps", "adapters", "copies", "forwarded", "prepared")
 
-    def __init__(self, *, forwarded: bool, adapters: tuple[Adapter, ...], steps: Steps) -> None:
+    def __init__(
+        self, *, forwarded: bool, adapters: tuple[Adapter, ...], steps: Steps, copies: Copies | None = None
+    ) -> None:
         self.forwarded = forwarded
+        self.copies = copies
         self.adapters = adapters
         self._steps = steps
         # First byte of the packet → key and headers, only for messages that need no further check.
@@ -62,7 +66,8 @@ class Route:
             timestamp_ms=now_ms,
             extra=extra(properties),
         )
-        if not properties and not flags & RETAIN_FLAG and not self.adapters and self._steps.is_fixed_without_properties:
+        usual = not properties and not flags & RETAIN_FLAG and not self.adapters and self.copies is None
+        if usual and self._steps.is_fixed_without_properties:
             self.prepared[flags] = record.key, record.headers
         return record
 
@@ -70,8 +75,15 @@ class Route:
 class Router:
     """Routes by topic name."""
 
-    def __init__(self, filters: Sequence[str], adapters: Sequence[Adapter], resolver: Resolver) -> None:
-        self._filters = [_unshared(each) for each in filters]
+    def __init__(
+        self,
+        filters: Sequence[str],
+        adapters: Sequence[Adapter],
+        resolver: Resolver,
+        subscribed: Subscriptions | None = None,
+    ) -> None:
+        self._subscribed = subscribed
+        self._filters = [unshared(each) for each in filters]
         self._adapters = adapters
         self._resolver = resolver
         self.routes: dict[bytes, Route] = {}
@@ -83,6 +95,7 @@ class Router:
             forwarded=any(matches(each, name) for each in self._filters),
             adapters=tuple(each for each in self._adapters if any(matches(wanted, name) for wanted in each.filters)),
             steps=self._resolver.steps(topic),
+            copies=self._subscribed.copies_of(name) if self._subscribed is not None else None,
         )
         if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
             if len(self.routes) >= ROUTES_MAX:
@@ -91,11 +104,9 @@ class Router:
         return route
 
 
-def _unshared(topic_filter: str) -> str:
-    """The filter of a shared subscription: `$share/<group>/<filter>` (MQTT 5.0 section 4.8.2)."""
-    if topic_filter.startswith("$share/"):
-        return topic_filter.split("/", 2)[2]
-    return topic_filter
+def identifiers_of(properties: Properties) -> list[int]:
+    """The identifiers of the subscriptions that have brought a message."""
+    return [value for each, value in properties if each == SUBSCRIPTION_IDENTIFIER]
 
 
 def extra(properties: Properties) -> Headers:

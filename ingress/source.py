@@ -14,7 +14,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from ingress.bridge import Bridge
@@ -31,6 +31,7 @@ from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError, OperatorError
 from pipeline.log import get_logger
+from pipeline.mqtt.subscriptions import overlaps
 from pipeline.retry import BROKER, BROKER_STABLE_SECONDS
 
 log: Final = get_logger("tidegate.ingress")
@@ -62,7 +63,6 @@ class Source:
         self._source = source
         self._clientid = source.clientid or f"tidegate-{pipeline}-{name}"
         adapters = adapters_of(source)
-        self._filters = _distinct([*source.topics, *(each for adapter in adapters for each in adapter.filters)])
         self._bridge = Bridge(name, source, adapters, kafka, producer)
         self._lead = Lead(kafka, group=f"{pipeline}.ingress.{name}") if source.standby else None
         self._stopping = asyncio.Event()
@@ -113,7 +113,7 @@ class Source:
         try:
             if not await self._opened(connection):
                 return None
-            self._say_connected(connection.session_present)
+            self._say_connected(connection)
             reconciling = asyncio.create_task(self._reconcile(connection))
             try:
                 await _first(connection.ended.wait(), self._stopping.wait(), self._superseded())
@@ -133,7 +133,7 @@ class Source:
 
     async def _opened(self, connection: Connection) -> bool:
         """Open `connection`. Returns False if we have to stop first."""
-        opening = asyncio.ensure_future(connection.open(self._filters))
+        opening = asyncio.ensure_future(connection.open(self._bridge.subscribed))
         await _first(opening, self._stopping.wait())
         if not opening.done():
             opening.cancel()
@@ -169,7 +169,8 @@ class Source:
         while True:
             for topic in self._bridge.take_unwanted():
                 log.info("mqtt.unsubscribed", source=self._name, topic=topic)
-                connection.unsubscribe(filters_matching(topic))
+                ours = self._bridge.subscribed.filters
+                connection.unsubscribe([each for each in filters_matching(topic) if each not in ours])
             await asyncio.sleep(OBSERVE_SECONDS)
 
     async def _observe(self) -> None:
@@ -177,13 +178,18 @@ class Source:
             self._bridge.observe(int(time.time() * 1000))
             await asyncio.sleep(OBSERVE_SECONDS)
 
-    def _say_connected(self, session_present: bool) -> None:
+    def _say_connected(self, connection: Connection) -> None:
         self.status_reason = ""
         self.connected = True
         self.connected_once.set()
         self._bridge.metrics.connected.set(1)
         self._bridge.metrics.connections.inc()
-        log.info("mqtt.connected", source=self._name, server=self._source.server, session_present=session_present)
+        log.info(
+            "mqtt.connected", source=self._name, server=self._source.server, session_present=connection.session_present
+        )
+        if self._bridge.subscribed.identifiers and not connection.identifies:
+            (one, other), *_ = overlaps(self._bridge.subscribed.filters)
+            log.warning("mqtt.filters_overlap", source=self._name, first=one, second=other)
 
     def _say_disconnected(self, error: ConnectorError | None) -> None:
         if error is None:
@@ -192,10 +198,6 @@ class Source:
             self.status_reason = str(error)
             level = logging.ERROR if isinstance(error, OperatorError) else logging.WARNING
             log.log(level, "mqtt.disconnected", source=self._name, reason=error.reason, error=self.status_reason)
-
-
-def _distinct(filters: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(filters))
 
 
 async def _first(*waits: Awaitable[object]) -> None:

@@ -1,4 +1,4 @@
-"""Matches MQTT topic names with topic filters: one pair, or one name with many filters at once.
+"""Matches MQTT topic names with topic filters: one pair, or one name with many filters at once. Compares filters, too.
 
 `TopicIndex` is a trie over the levels of filters. It caches a bounded number of answers, so that a hundred rules share
 one match for each topic name. It keeps the order in which values were added, and gives each value once, even if several
@@ -43,6 +43,30 @@ def may_meet(one: str, other: str) -> bool:
         if level != its and "+" not in (level, its):
             return False
     return (first[len(second) :] or second[len(first) :]) in ([], ["#"])
+
+
+def covers(wide: str, narrow: str) -> bool:
+    """Whether `wide` matches each topic name that `narrow` matches. Shared subscriptions are not topic filters."""
+    if narrow[:1] == "$" and wide[:1] in ("+", "#"):
+        return False
+    # A topic name has at least one level, so these two filters match the same names.
+    levels, its = wide.split("/"), ("+/#" if narrow == "#" else narrow).split("/")
+    for position, level in enumerate(levels):
+        if level == "#":
+            return True
+        if position == len(its) or its[position] == "#" or level not in ("+", its[position]):
+            return False
+    return len(levels) == len(its)
+
+
+def group_of(topic_filter: str) -> str:
+    """The group of a shared subscription, `$share/<group>/<filter>` (MQTT 5.0 section 4.8.2); empty for a plain filter."""
+    return topic_filter.split("/", 2)[1] if topic_filter.startswith("$share/") else ""
+
+
+def unshared(topic_filter: str) -> str:
+    """The topic filter of a shared subscription. A plain filter is returned as it is."""
+    return topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter
 
 
 def validate_filter(topic_filter: str) -> None:

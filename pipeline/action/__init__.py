@@ -5,7 +5,7 @@
     headers.py     the headers of its objects
     origins.py     which columns of a message a field of a row was made of
     problems.py    the problems of all rules and actions of a configuration
-    warnings.py    what works, and hardly as it was meant
+    warnings.py    what works, and hardly as it was meant; source_warnings.py: the same of sources alone
 
 The worker, `tidegate check`, `rule test` and replay use this value. Nothing here opens a connection, reads a clock or
 waits.

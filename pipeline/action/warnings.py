@@ -7,7 +7,8 @@ Nothing here is an error: each case has its use. `tidegate check` says it with t
     one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
     one key for two actions     each finds the other's objects under its keys
     a clientid nobody knows     a subscriber to a broker is not told who published
-    a name nobody proves        `%c` in the topics of a listener protects nothing while any device may claim any clientid
+
+source_warnings.py has those of sources alone.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from typing import Final
 
 from pipeline.action.folders import one_store
 from pipeline.action.origins import columns_of, columns_read, gives_many_rows_a_key, of_messages
+from pipeline.action.source_warnings import of_sources
 from pipeline.config import AggregatedParameters, Config, DirectParameters, S3Action
 from pipeline.config.text.problems import Problem
 from pipeline.sql.syntax.nodes import Statement
 from pipeline.sql.syntax.parser import parse
 from pipeline.template import Template
 from pipeline.template.object_key import literal_prefix
-from pipeline.topics import may_meet
+from pipeline.topics import may_meet, unshared
 
 # Columns of a message that say when it came, and those that say who sent it, where or how. Of many messages they are the same.
 _TIMES: Final = {"timestamp", "publish_received_at"}
@@ -59,13 +61,7 @@ def warnings(config: Config) -> list[Problem]:
             found += _collides(name, action.parameters, rules)
         else:
             found += _meets_others(config, name, action.parameters)
-    return [*found, *_shared(config), *_unproven_names(config)]
-
-
-def _unproven_names(config: Config) -> Iterator[Problem]:
-    for name, listener in config.sources.listener.items():
-        if listener.unproven:
-            yield Problem(("sources", "listener", name, "topics"), listener.unproven)
+    return [*found, *_shared(config), *of_sources(config)]
 
 
 def _at(action: str, setting: str = "key") -> tuple[str | int, ...]:
@@ -192,12 +188,8 @@ def _strangers(config: Config, statement: Statement) -> list[str]:
         f"sources.mqtt.{name}"
         for name, source in config.sources.mqtt.items()
         if not source.clientid_from
-        and any(may_meet(wanted, _unshared(topic)) for wanted in statement.sources for topic in source.topics)
+        and any(may_meet(wanted, unshared(topic)) for wanted in statement.sources for topic in source.topics)
     ]
-
-
-def _unshared(topic_filter: str) -> str:
-    return topic_filter.split("/", 2)[2] if topic_filter.startswith("$share/") else topic_filter
 
 
 def _nobody_knows(strangers: list[str]) -> str:

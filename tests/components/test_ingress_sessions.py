@@ -15,6 +15,7 @@ from pipeline.demo.process import free_port
 from tests.components.ingress_process import (
     Ingress,
     assert_all_there,
+    barrier,
     get,
     publish_load,
     read,
@@ -205,3 +206,34 @@ async def test_a_broker_that_keeps_its_sessions_is_restarted(tmp_path: Path, kaf
     broker.stop()
 
     assert max(Counter(each.value() for each in records).values()) == 1
+
+
+async def test_filters_that_overlap_bring_a_message_once(
+    tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
+) -> None:
+    """Also retained ones, and those that the session kept."""
+    ingress = an_ingress(tmp_path, kafka, mqtt_broker)
+    ingress.start()
+    name = ingress.name
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "d")
+    await publisher.publish(f"{name}/d/up", [b"retained"], retain=True)
+    await asyncio.to_thread(read, ingress.kafka, ingress.messages, 1)
+    for number, filters in enumerate(
+        (
+            [f"{name}/#", f"{name}/+/up", f"{name}/d/up", f"$share/g/{name}/#"],
+            [f"{name}/d/+", f"{name}/+/up", f"$share/g/{name}/#"],
+        )
+    ):
+        await asyncio.to_thread(ingress.server.stop)
+        ingress.reconfigure(topics=filters, retained="first", clientid=f"{name}-{number}")
+        ingress.start()
+        await publisher.publish(f"{name}/d/up", [b"now"])
+        await asyncio.to_thread(read, ingress.kafka, ingress.messages, 3 * number + 3)
+        await asyncio.to_thread(ingress.server.stop)
+        await publisher.publish(f"{name}/d/up", [b"later"])
+        ingress.start()
+    await publisher.finish()
+
+    records = await barrier(ingress, 7)
+    await asyncio.to_thread(ingress.server.stop)
+    assert Counter(each.value() for each in records) == {b"retained": 3, b"now": 2, b"later": 2}

@@ -6,13 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.topics import TopicIndex, matches, validate_filter
-
-LEVELS = st.sampled_from(["", "a", "b", "$x", "ü"])
-TOPICS = st.lists(LEVELS, min_size=1, max_size=4).map("/".join)
-FILTERS = st.tuples(st.lists(st.one_of(LEVELS, st.just("+")), min_size=1, max_size=4), st.booleans()).map(
-    lambda drawn: "/".join([*drawn[0], "#"] if drawn[1] else drawn[0]) or "a"
-)
+from pipeline.topics import TopicIndex, covers, matches, validate_filter
+from tests.parts.topic_names import FILTERS, TOPICS
 
 
 @pytest.mark.parametrize(
@@ -43,6 +38,25 @@ def test_what_is_no_filter_is_refused(bad: str) -> None:
     """Wildcards must be whole levels, and `#` must be the last one."""
     with pytest.raises(ValueError, match="topic filter"):
         validate_filter(bad)
+
+
+@given(FILTERS, FILTERS, TOPICS)
+def test_a_filter_that_covers_another_matches_all_that_it_matches(wide: str, narrow: str, topic: str) -> None:
+    """No topic name is matched by the covered filter alone, and a filter covers itself."""
+    assert covers(wide, wide)
+    assert not (covers(wide, narrow) and matches(narrow, topic) and not matches(wide, topic))
+
+
+@given(FILTERS, FILTERS)
+def test_a_filter_that_does_not_cover_another_misses_one_of_its_topics(wide: str, narrow: str) -> None:
+    """Each filter has topic names that tell it from all others; one of them is missed."""
+    levels = ["new" if level == "+" else level for level in narrow.split("/")]
+    is_open = levels[-1] == "#"
+    fixed = levels[:-1] if is_open else levels
+    names = ["/".join([*fixed, *["new"] * count]) for count in range(6 if is_open else 1) if fixed or count]
+
+    missed = [each for each in names if matches(narrow, each) and not matches(wide, each)]
+    assert covers(wide, narrow) is not bool(missed)
 
 
 @given(st.lists(FILTERS, max_size=6), st.lists(TOPICS, min_size=1, max_size=4))

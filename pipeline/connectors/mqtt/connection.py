@@ -13,12 +13,15 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt.client import BatchClient, OnBatch
 from pipeline.connectors.mqtt.login import dial, prepare, refusal
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.mqtt.subscriptions import Subscriptions
 
 SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next one waits, so that it gets more messages
 PAUSE_SECONDS: Final = 0.004
@@ -35,7 +38,7 @@ RETAIN_HANDLING: Final = {
 class Connection:
     """One connection. Use it on the thread of the event loop. Only `open` and `close` wait.
 
-    1. `await open(filters)` connects and subscribes. It raises OperatorError if the broker says that a person must act
+    1. `await open(wanted)` connects and subscribes. It raises OperatorError if the broker says that a person must act
        (in the broker's own words, never with the password), and RetryableError for everything else. Batches may arrive
        before it returns, because a persistent session has waiting messages.
     2. `on_batch` is called at once with the messages of each read, in order. It must not wait. `pause` stops reading.
@@ -53,7 +56,9 @@ class Connection:
         settings["transport"] = source.transport
         self._client = BatchClient(on_batch, v5=self._v5, client_id=clientid, **settings)
         self._connected: asyncio.Future[None] = self._loop.create_future()
-        self._subscribed: asyncio.Future[list[Any]] = self._loop.create_future()
+        self._subscribed: asyncio.Future[None] = self._loop.create_future()
+        self._asked: dict[int, Sequence[str]] = {}  # SUBSCRIBE packets without an answer, and their filters
+        self._refused: OperatorError | None = None
         self._sock: Any = None
         self._reading = self._writing = self._paused = self._held = False
         self._new_to_us = True
@@ -62,6 +67,7 @@ class Connection:
         self.ended = asyncio.Event()
         self.error: ConnectorError | None = None
         self.session_present = False
+        self.identifies = False  # whether the broker names the subscription of each message
 
     @property
     def retained_wanted(self) -> bool:
@@ -72,8 +78,9 @@ class Connection:
         """
         return self._source.retained == "always" or (self._source.retained == "first" and self._new_to_us)
 
-    async def open(self, filters: Sequence[str]) -> None:
+    async def open(self, wanted: Subscriptions) -> None:
         """Connect and subscribe; see the class."""
+        self._wanted = wanted
         prepare(self._client, self._source)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
@@ -84,12 +91,14 @@ class Connection:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._until(self._connected)
-                self._subscribe(filters)
-                self._check_granted(filters, await self._until(self._subscribed))
+                self._subscribe()
+                await self._until(self._subscribed)
         except TimeoutError:
             raise RetryableError(
                 f"{self._source.server} did not answer within {ANSWER_SECONDS:g} s", reason="timeout"
             ) from None
+        if self.session_present:
+            self.unsubscribe(wanted.covered)
 
     def acknowledge(self, mids: list[int]) -> None:
         """Acknowledge messages to the broker. Does nothing if the connection is gone."""
@@ -158,27 +167,31 @@ class Connection:
         finally:
             ended.cancel()
 
-    def _subscribe(self, filters: Sequence[str]) -> None:
+    def _subscribe(self) -> None:
+        if not self.identifies:
+            self._ask(self._wanted.filters)
+            return
+        for each, identifier in zip(self._wanted.filters, self._wanted.identifiers, strict=True):
+            properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
+            properties.SubscriptionIdentifier = identifier
+            self._ask([each], properties)
+
+    def _ask(self, filters: Sequence[str], properties: Properties | None = None) -> None:
+        """Send one SUBSCRIBE."""
         qos: int = self._source.qos
         if self._v5:
             options = SubscribeOptions(qos=qos, retainHandling=RETAIN_HANDLING[self._source.retained])
-            self._client.subscribe([(each, options) for each in filters])
+            _, mid = self._client.subscribe([(each, options) for each in filters], properties=properties)
         else:
-            self._client.subscribe([(each, qos) for each in filters])
+            _, mid = self._client.subscribe([(each, qos) for each in filters])
+        if mid is not None:
+            self._asked[mid] = filters
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
         """Unsubscribe from `filters`. Does not wait for the answer."""
         for start in range(0, len(filters), FILTERS_MAX):
             if not self.ended.is_set():
                 self._client.unsubscribe(list(filters[start : start + FILTERS_MAX]))
-
-    def _check_granted(self, filters: Sequence[str], codes: Sequence[Any]) -> None:
-        for topic_filter, code in zip(filters, codes, strict=False):
-            if code.is_failure:
-                raise OperatorError(
-                    f"{self._source.server} refused the subscription to {topic_filter!r}: {code}",
-                    reason="subscription_refused",
-                )
 
     # --- Paho's callbacks, in the loop's thread
 
@@ -188,12 +201,24 @@ class Connection:
             return
         self.session_present = flags.session_present
         self._new_to_us = self._v5 or not flags.session_present
+        if self._v5 and self._wanted.identifiers:  # before the first message, which may come before SUBACK
+            self.identifies = getattr(properties, "SubscriptionIdentifierAvailable", 1) == 1
         if not self._connected.done():
             self._connected.set_result(None)
 
     def _on_subscribe(self, client: Any, userdata: Any, mid: int, codes: list[Any], properties: Any) -> None:
-        if not self._subscribed.done():
-            self._subscribed.set_result(codes)
+        for topic_filter, code in zip(self._asked.pop(mid, ()), codes, strict=False):
+            if code.is_failure and self._refused is None:
+                self._refused = OperatorError(
+                    f"{self._source.server} refused the subscription to {topic_filter!r}: {code}",
+                    reason="subscription_refused",
+                )
+        if self._asked or self._subscribed.done():
+            return
+        if self._refused is not None:
+            self._subscribed.set_exception(self._refused)
+        else:
+            self._subscribed.set_result(None)
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, code: Any, properties: Any) -> None:
         if self._client.protocol_error is not None:

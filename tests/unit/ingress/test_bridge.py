@@ -14,6 +14,7 @@ from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError
+from pipeline.mqtt.properties import SUBSCRIPTION_IDENTIFIER
 from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
 
 QOS0, QOS1 = 0x30, 0x32
@@ -24,6 +25,7 @@ class PlayedBroker:
     acknowledged: list[int] = field(default_factory=list)
     reading: bool = True
     retained_wanted: bool = True
+    identifies: bool = True
     error: ConnectorError | None = None
 
     def acknowledge(self, mids: list[int]) -> None:
@@ -39,8 +41,10 @@ class PlayedBroker:
         self.error = error
 
 
-def bridged(*adapters: EmqxSysAdapter, window: int = 100) -> tuple[Bridge, PlayedKafka, PlayedBroker]:
-    source = MqttSource.model_validate({"server": "h:1", "topics": ["t/#"], "window": window})
+def bridged(
+    *adapters: EmqxSysAdapter, window: int = 100, topics: tuple[str, ...] = ("t/#",)
+) -> tuple[Bridge, PlayedKafka, PlayedBroker]:
+    source = MqttSource.model_validate({"server": "h:1", "topics": list(topics), "window": window})
     kafka, broker = PlayedKafka(), PlayedBroker()
     bridge = Bridge(
         "plant",
@@ -158,6 +162,32 @@ def test_an_event_that_cannot_be_written_is_a_dead_letter() -> None:
 
     ((topic, record, _),) = kafka.sent
     assert (topic, record.value) == ("tidegate.dead-letter", payload)
+
+
+@pytest.mark.parametrize("retain", [0, 1])
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_message_of_two_subscriptions_becomes_one_record(apart: bool, retain: int) -> None:
+    """Copies of filters that overlap are acknowledged, and only the first filter's makes a record."""
+    bridge, kafka, broker = bridged(topics=("a/+", "+/b"))
+    first, second = (((SUBSCRIPTION_IDENTIFIER, each),) for each in bridge.subscribed.identifiers)
+    copies = [second, first] if apart else [second + first]
+    bridge.on_batch([(b"a/b", b"x", QOS1 | retain, mid, each) for mid, each in enumerate(copies, 1)])
+    bridge.on_batch([(b"z/b", b"y", QOS1, 9, second)])
+    kafka.answer(None, None)
+
+    assert broker.acknowledged == [*range(1, len(copies) + 1), 9]
+    assert bridge.take_unwanted() == []
+
+
+@pytest.mark.parametrize("identifiers", [(), ((SUBSCRIPTION_IDENTIFIER, 7),)])
+def test_a_copy_of_an_earlier_subscription_counts_and_ends_it(identifiers: tuple[tuple[int, int], ...]) -> None:
+    """Nobody knows whether another copy comes, so none is lost; the topic is asked about once."""
+    bridge, kafka, _ = bridged(topics=("a/+", "+/b"))
+    for mid in (1, 2):
+        bridge.on_batch([(b"a/b", b"x", QOS1, mid, identifiers)])
+
+    assert len(kafka.sent) == 2
+    assert bridge.take_unwanted() == ["a/b"]
 
 
 @pytest.mark.parametrize("topic", [b"$SYS/brokers/n/clients/c/subscribed", b"other/topic"])
