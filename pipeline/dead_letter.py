@@ -1,18 +1,19 @@
-"""Dead letters as they lie in their topic, which of them count, and what it takes to send one on its way again.
+"""Dead letters in their topic: their form, which of them count, and how to send one again.
 
-A letter is the record that could not be handled, as it was. Its headers `dead_letter.*` say what happened. A worker's letter
-names what failed (pipeline/redriven.py: `Failure`); the ingress's names the source, since Kafka never took the record: no action
-has seen it, and all are to see it when it is sent again. Nothing in
-the topic is ever changed; a *mark* is a record of the same topic that says of one letter that it needs nothing more.
+A letter is the unchanged record that could not be handled. Its headers `dead_letter.*` say what happened. A worker's
+letter names the failure (pipeline/redriven.py: `Failure`). A letter of the ingress names the source, because Kafka
+never had the record: no action has seen it, so all actions get it when it is sent again. Nothing in the topic ever
+changes. A *mark* is a record of the same topic which says that a letter is settled.
 
-A worker that is killed between a letter and its commit leaves a copy: whoever goes on writes the letter again. All letters that
-tell of one failure are one. Of those that differ in nothing but the `run`, one at most counts: that of the run which wrote the
-ledger's entry over the record. The others are of histories that nobody goes on from, in which the record may have been written.
+A worker that is killed between a letter and its commit leaves a copy, because the next owner writes the letter again.
+All letters of one failure count as one. Of letters that differ only in the `run`, at most one counts: that of the run
+which wrote the ledger's entry over the record. The other runs were abandoned, and the record may have been written
+meanwhile.
 
-A letter is sent to the topic that it came from, with its key. So Kafka puts it behind the records that its client has sent since,
-and the letters of a client stay in order.
+A letter is sent to its original topic with its key. So it comes after the records that its client has sent since, and
+the letters of a client stay in order.
 
-Pure: reading and sending is connectors/'s, and asking the ledger is agents/operate/redrive.py's.
+Pure: connectors/ reads and sends, and agents/operate/redrive.py asks the ledger.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ class Letter(NamedTuple):
     record: Record
     cause: str
     error: str
-    source: str  # of the ingress
-    failure: Failure | None  # of a worker
-    ledger: str  # the bucket of the ledger in which the failure's run wrote; empty for direct upload
+    source: str  # for a letter of the ingress
+    failure: Failure | None  # for a letter of a worker
+    ledger: str  # the bucket of the ledger of the failure's run; empty for direct upload
 
     @property
     def place(self) -> str:
@@ -47,43 +48,43 @@ class Letter(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What all letters of one run have in common that are one."""
+        """The same name for all letters of one failure in one run."""
         return self.failure.digest if self.failure else self.place
 
     @property
     def name_of_all_runs(self) -> str:
-        """What they have in common with those of other runs."""
+        """The same name for all letters of one failure in all runs."""
         return self.failure._replace(run="").digest if self.failure else self.place
 
     @property
     def action(self) -> str:
-        """The action that failed; empty for a letter of the ingress."""
+        """The action that failed, or empty for a letter of the ingress."""
         return self.failure.action if self.failure else ""
 
     @property
     def rule(self) -> str:
-        """The rule that failed; empty if none is to blame."""
+        """The rule that failed, or empty if no rule is the cause."""
         return self.failure.rule if self.failure else ""
 
     @property
     def origin(self) -> RecordPlace | None:
-        """Where the record stands that failed; None for a letter of the ingress."""
+        """The place of the failed record, or None for a letter of the ingress."""
         return self.failure.place if self.failure else None
 
     @property
     def whole(self) -> bool:
-        """Whether it holds all of the record's value."""
+        """Whether the letter holds the whole value of the record."""
         return not any(name in (VALUE_LEFT_OUT, SIZE) for name, _ in self.record.headers)
 
 
 class Mark(NamedTuple):
-    """A letter needs nothing more. `name` is the letter's."""
+    """Says that a letter is settled. `name` is the letter's name."""
 
     name: str
 
 
 def headers_of(failure: Failure, cause: str, error: str, ledger: str) -> list[tuple[str, bytes]]:
-    """The headers by which a worker tells what happened; those of empty facts are left out."""
+    """The headers with a worker's facts. Empty facts get no headers."""
     topic, partition, offset, topic_id = failure.place
     facts = {
         "cause": cause,
@@ -103,7 +104,7 @@ def headers_of(failure: Failure, cause: str, error: str, ledger: str) -> list[tu
 
 
 def read(record: Record) -> Letter | Mark:
-    """A record of the dead letter topic."""
+    """Decode a record of the dead letter topic."""
     facts = {
         name.removeprefix(PREFIX): value.decode("utf-8", "replace")
         for name, value in record.headers
@@ -128,32 +129,34 @@ def _number(facts: dict[str, str], name: str) -> int:
 
 
 class Folding:
-    """Which letters of a topic are copies of others, and which need nothing more. Some 200 bytes for each letter.
+    """Finds out which letters of a topic are copies, and which are settled. Takes some 200 bytes for each letter.
 
-    `runs`: letters that differ in the run are told apart.
+    `runs`: letters with different runs are different.
     """
 
     def __init__(self, *, runs: bool) -> None:
         self._runs = runs
-        self._copies: dict[str, list[int]] = {}  # by name: how many there are, and how many of these were passed
+        self._copies: dict[
+            str, list[int]
+        ] = {}  # by name: the number of letters, and the number of those that `last_of` has seen
         self._settled: set[str] = set()
 
     def learn(self, found: Letter | Mark) -> None:
-        """To be called with everything in the topic before `last_of` is."""
+        """Learn a letter or mark. Call it for everything in the topic before `last_of`."""
         if isinstance(found, Mark):
             self._settled.add(found.name)
         else:
             self._copies.setdefault(self._name(found), [0, 0])[0] += 1
 
     def is_settled(self, letter: Letter) -> bool:
-        """Whether a mark says that it needs nothing more."""
+        """Whether a mark says that this letter is settled."""
         return letter.name in self._settled
 
     def last_of(self, letter: Letter) -> int:
-        """To be called once for each letter: how many there are that are one with it, if it is the last of them; else 0."""
+        """Call it once for each letter. Returns the number of equal letters if this is the last of them, otherwise 0."""
         counts = self._copies.get(self._name(letter))
         if counts is None:
-            return 0  # it came while the topic was read, and so may its mark have
+            return 0  # it came during the reading of the topic, and so may its mark
         counts[1] += 1
         return counts[0] if counts[1] == counts[0] else 0
 
@@ -178,7 +181,7 @@ def sent_again(letter: Letter, *, messages_topic: str, events_topic: str) -> tup
     if failure:
         topic, before = failure.place.topic, redriven(record)
         again = Redriven(failure, before.first if before else failure.place)
-    else:  # all actions are to see it; the letter's own place stands for the one that the record never had
+    else:  # for all actions; the letter's own place replaces the place that the record never had
         topic = events_topic if any(name == EVENT for name, _ in headers) else messages_topic
         own = RecordPlace(record.topic, record.partition, record.offset)
         again = Redriven(Failure("", "", "", None, own), own)
@@ -188,5 +191,5 @@ def sent_again(letter: Letter, *, messages_topic: str, events_topic: str) -> tup
 
 
 def mark(letter: Letter, now_ms: int) -> Outgoing:
-    """The record that says that a letter needs nothing more."""
+    """The record that marks a letter as settled."""
     return Outgoing(letter.record.key or b"", b"", [(MARK, letter.name.encode())], now_ms)

@@ -1,11 +1,11 @@
-"""A dead letter that was sent again, as its record says it in its first header.
+"""A redriven dead letter: the facts in the first header of its record.
 
-The record is the failed one as it was, behind what its client has sent since. The header says for whom it is: one action of one
-pipeline and, if one of its rules is to blame, that rule and the row of it that failed. All others have handled the record and
-pass it over. It says which record it repeats, and where the message first stood in Kafka. A rule sees the record in that first
-place: `id`, chance and the fence of direct upload are what they would have been.
+The record is the failed one, unchanged, after the later records of its client. The header names its target: one action
+of one pipeline and, if a rule is the cause, this rule and its row that failed. Other actions and rules have handled the
+record, and skip it. The header also names the record that it repeats, and the first place of the message in Kafka. A
+rule sees the record in that first place: `id`, random numbers and the fence of direct upload are the same as then.
 
-Pure. What a letter is and how one becomes such a record is pipeline/dead_letter.py's.
+Pure. pipeline/dead_letter.py makes such a record from a letter.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import orjson
 from pipeline.errors import RecordError
 from pipeline.record import Record
 
-_ROWS_MAX: Final = 1 << 20  # more rows than a record may have
-REDRIVEN: Final = "redriven"  # the first header of such a record: JSON
+_ROWS_MAX: Final = 1 << 20  # above the number of rows that a record may have
+REDRIVEN: Final = "redriven"  # the first header of such a record, in JSON
 
 
 class RecordPlace(NamedTuple):
-    """Where a record stands. `topic_id` is Kafka's id of the topic; empty where the broker has none."""
+    """The place of a record. `topic_id` is Kafka's id of the topic, or empty if the broker has none."""
 
     topic: str
     partition: int
@@ -34,10 +34,10 @@ class RecordPlace(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """What failed: a record, in one action of one pipeline. It is this that counts once, however many letters tell of it.
+    """The failure of a record in one action of one pipeline. It counts once, however many letters report it.
 
-    `rule` is empty if no rule is to blame. `row` is the number of the row among those of the rule; None if it made none. `run` is
-    the life of the lane that failed (pipeline/upload/ledger.py: `run`); empty for direct upload.
+    `rule` is empty if no rule is the cause. `row` is the number of the row among the rule's rows, or None if it made no
+    rows. `run` is the run of the lane that failed (pipeline/upload/ledger.py: `run`), or empty for direct upload.
     """
 
     pipeline: str
@@ -49,12 +49,12 @@ class Failure(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A name for it: the same for all letters that tell of it, and for no other."""
+        """A name that all letters of this failure share, and no others."""
         return hashlib.sha256(orjson.dumps(self, default=list)).hexdigest()[:32]
 
 
 class Redriven(NamedTuple):
-    """What the first header of such a record says. `first` is where the message stood before any letter of it was sent again."""
+    """The first header of such a record. `first` is the place of the message before any redrive."""
 
     failure: Failure
     first: RecordPlace
@@ -64,7 +64,7 @@ class Redriven(NamedTuple):
         return orjson.dumps(self, default=list)
 
     def original(self, record: Record) -> Record:
-        """The record as it was in its first place."""
+        """The record in its first place."""
         return record._replace(
             topic=self.first.topic,
             partition=self.first.partition,
@@ -74,7 +74,7 @@ class Redriven(NamedTuple):
 
 
 def redriven(record: Record) -> Redriven | None:
-    """What a record says that was sent again; None for any other. Raises RecordError."""
+    """The header of a redriven record, or None for any other record. Raises RecordError."""
     headers = record.headers
     if not headers or headers[0][0] != REDRIVEN:
         return None
@@ -89,29 +89,29 @@ def redriven(record: Record) -> Redriven | None:
 
 
 def of_letter(record: Record) -> Redriven:
-    """What a record says that is known to have been sent again."""
+    """The header of a record that is known to be redriven."""
     again = redriven(record)
     assert again is not None
     return again
 
 
 def first_place(record: Record) -> RecordPlace:
-    """Where the message of a record stood first: its own place, unless it was sent again."""
+    """The first place of a record's message: its own place, unless it was redriven."""
     again = redriven(record)
     return RecordPlace(record.topic, record.partition, record.offset) if again is None else again.first
 
 
 def row_of(record: Record) -> int:
-    """The number of the first row that a rule makes of a record: not the first if only a later one of it is wanted again."""
+    """The number of the first wanted row of a rule. It is above 0 if only a later row is repeated."""
     again = redriven(record)
     return again.failure.row or 0 if again is not None else 0
 
 
 def first_number(record: Record) -> int:
-    """The number that the first row of a record has among all rows of the record, those of other rules included.
+    """The number of the first row of a record among all its rows, including those of other rules.
 
-    The record's other rows have their numbers already. A row that is made again has one that none of these can have, and the same
-    one each time.
+    The record's other rows have their numbers already. A repeated row has a number that none of these can have, and the
+    same number each time.
     """
     again = redriven(record)
     if again is None:

@@ -1,14 +1,14 @@
-"""The rules of one action, compiled: a batch of Kafka records in, rows out.
+"""The compiled rules of one action: they make rows from a batch of Kafka records.
 
-FROM is matched first, for all rules at once, before anything is decoded; a record that no rule wants costs the look-up of its
-topic. Rules that want the same record share its decoded payload. If a rule cannot be evaluated on a record, the record becomes
-a value, a DeadLetter, and the batch goes on. Evaluation is a pure function of the record: "now" is its arrival, chance is
-seeded by its place in Kafka, so a replay gives the same rows.
+FROM is matched first, for all rules together, before anything is decoded. A record that no rule matches costs only the
+look-up of its topic. Rules that match the same record share its decoded payload. If a rule fails on a record, the
+record becomes a value, a DeadLetter, and the batch goes on. Evaluation is a pure function of the record: "now" is its
+arrival, and its place in Kafka seeds random numbers. So a replay gives the same rows.
 
-A hundred rules, or FOREACH, make far more of a batch than was fetched. So evaluation can stop at a bound, and what is left of
-the batch is evaluated when there is room for its rows.
+With a hundred rules, or with FOREACH, the rows can be far larger than the fetched batch. So evaluation can stop at a
+limit, and the rest of the batch is evaluated when there is room for its rows.
 
-This file knows nothing of Faust, S3 or time.
+This file does not know Faust, S3 or time.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from pipeline.sql.runtime.values import TimeOverError
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000
-# Rows of one record, over all rules: a record is taken as a whole or not at all.
+# Rows of one record, over all rules, because a record is handled completely or not at all.
 ROWS_OF_RECORD_MAX: Final = 200_000
-# What a row or a dead letter takes besides the values that it holds.
+# Memory of a row or a dead letter besides its values.
 ROW_BYTES: Final = 256
 
 
@@ -53,9 +53,9 @@ Programs = tuple[RuleProgram, ...]
 
 @dataclass(slots=True)
 class DeadLetter:
-    """A record that could not be handled, with the reason. `rule` is empty when no rule is to blame.
+    """A record that could not be handled, with the reason. `rule` is empty if no rule is the cause.
 
-    `row` is the number of the row that could not be written, among those of the rule; None if the rule made none.
+    `row` is the number of the row that could not be written, among the rule's rows, or None if the rule made no rows.
     """
 
     record: Record
@@ -67,14 +67,15 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class RowBatch:
-    """What one record batch of one partition became, in order of offset. The rule `makers[i]` made `rows[i]` of `origins[i]`.
+    """The rows of one record batch from one partition, in order of offset. The rule `makers[i]` made `rows[i]` from
+    `origins[i]`.
 
-    `redriven` are the records that were sent again for a rule of this set.
+    `redriven` are records that were sent again for a rule of this set.
 
-    `rest` are the records after these, which are to be evaluated yet. `size_bytes` is what the rows and dead letters may take,
-    reckoned rather high. `suspended` are rules that are not tried for a while from now on.
-    `rules` is the digest of the rule set that made the rows. Both by rule id: `matched` counts the records
-    that the rule wanted, and `no_result` those of them that gave no row.
+    `rest` are the later records, which are not evaluated yet. `size_bytes` is a high estimate of the memory of rows and
+    dead letters. `suspended` are rules that are not tried for a while from now on. `rules` is the digest of the rule
+    set that made the rows. By rule id, `matched` counts the records that the rule matched, and `no_result` counts those
+    of them without a row.
     """
 
     records: Sequence[Record]
@@ -96,7 +97,7 @@ class RowBatch:
         return self.records[-1].offset + 1
 
     def numbers(self) -> list[int]:
-        """Of each row its number among those that its rule made of its record."""
+        """The number of each row among its rule's rows of the same record."""
         found: list[int] = []
         before, maker_before, number = None, "", 0
         for record, maker in zip(self.origins, self.makers, strict=True):
@@ -106,7 +107,7 @@ class RowBatch:
         return found
 
     def without(self, is_out: Callable[[Record, str, int | None], bool]) -> RowBatch:
-        """The same batch without some of its rows and dead letters: asked by record, rule and number of the row."""
+        """The same batch without some of its rows and dead letters. The function decides by record, rule and row number."""
         numbers = self.numbers()
         kept = [at for at, made in enumerate(zip(self.origins, self.makers, numbers, strict=True)) if not is_out(*made)]
         return replace(
@@ -124,11 +125,11 @@ class RuleSet:
     def __init__(
         self, rules: Mapping[str, str], *, node: str, schemas: Mapping[str, SchemaText] | None = None, action: str = ""
     ) -> None:
-        """Compile `rules`, statements by rule id. `node` is what rules see in that column. `schemas` are what the schema
-        functions know, by name. `action` is the action that these rules feed: dead letters that are sent again for another one,
-        or for another pipeline, are passed over.
+        """Compile `rules`, which are statements by rule id. `node` is the value of that column. `schemas` are for the
+        schema functions, by name. `action` is the action that these rules feed: redriven dead letters for another
+        action, or for another pipeline, are skipped.
 
-        Raises ConfigError that names the rule or the schema; its cause is the SqlError.
+        Raises ConfigError, which names the rule or the schema. Its cause is the SqlError.
         """
         self._action = action
         self.statements = dict(rules)
@@ -167,11 +168,11 @@ class RuleSet:
 
     @property
     def waits(self) -> bool:
-        """Whether any rule waits for another process: such rules are better evaluated in a thread."""
+        """Whether any rule waits for another process. Such rules should be evaluated in a thread."""
         return any(program.waits for program in self._programs)
 
     def interrupt(self) -> None:
-        """Let an evaluation in a thread end soon. What it gives then is not to be used."""
+        """Make an evaluation in a thread end soon. Its result must not be used."""
         self._context.sandbox.interrupt()
 
     def evaluate(
@@ -182,9 +183,9 @@ class RuleSet:
         circuits: Circuits | None = None,
         ended: Callable[[], bool] | None = None,
     ) -> RowBatch:
-        """The rows of a record batch, or of its first records, until their rows take `bytes_max` or `ended`.
+        """Make the rows of a record batch, or of its first records, until they take `bytes_max` or `ended` is true.
 
-        `circuits` say which rules are not tried, and are told which ran out of time. Never raises for a record.
+        `circuits` decide which rules are not tried, and learn which ran out of time. Never raises because of a record.
         """
         circuits = Circuits() if circuits is None else circuits
         batch = RowBatch(records, self.digest)
@@ -236,7 +237,7 @@ class RuleSet:
         return batch
 
     def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch, circuits: Circuits) -> int:
-        """Evaluate the programs that want a record; the bytes that its rows may take."""
+        """Evaluate the programs that match a record. Returns the estimated bytes of its rows."""
         size_bytes, made, value_bytes = 0, batch.rows, len(record.value or b"")
         rows_max = len(made) + ROWS_OF_RECORD_MAX
         grown_before = grown.bytes if self._grows else 0
@@ -274,7 +275,7 @@ class RuleSet:
 
     @staticmethod
     def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> int:
-        """A record that could not be handled goes into the batch as a dead letter; the bytes that it may take."""
+        """Add a failed record to the batch as a dead letter. Returns its estimated bytes."""
         batch.dead.append(DeadLetter(record, cause, error, rule_id))
         return 2 * ROW_BYTES + len(error) + len(record.value or b"")
 
@@ -283,11 +284,11 @@ class RuleSet:
         return self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
 
     def _again(self, record: Record, batch: RowBatch) -> int:
-        """A dead letter that was sent again: the row of it that failed, of the rule that failed, and nothing else."""
+        """Evaluate a redriven dead letter: only the row that failed, of the rule that failed."""
         again = of_letter(record)
         failure = again.failure
         if failure.action and (failure.action, failure.pipeline) != (self._action, self.node):
-            return 0  # without an action it is of the ingress, and of all actions
+            return 0  # without an action it is from the ingress, and for all actions
         batch.redriven.append(record)
         one = self.evaluate([again.original(record)])
         for letter in one.dead:
@@ -308,7 +309,7 @@ class RuleSet:
         return one.size_bytes
 
     def _route(self, record: Record) -> Programs:
-        """The programs whose FROM wants a record."""
+        """The programs whose FROM matches a record."""
         return _match_all(self._index.match, fields.routing_topics(record))
 
     def _remember(self, record: Record, topic: bytes) -> Programs:

@@ -1,9 +1,9 @@
-"""The Jinja side of templates: a sandbox in which only the row, a few filters and plain logic exist.
+"""The Jinja part of templates: a sandbox with only the row, a few filters and plain logic.
 
-No Python attribute or method can be reached, nothing can be called, and no global function is there: a name is a key of
-the row, a point is a step into it. Repetition, powers and padding are refused. What grows (text that is joined, lists, output
-in loops) is counted while it is made (work.py). Chance is left out, so that a template is a pure function of the row. Bytes pass
-through as surrogates and come out exact.
+An expression cannot reach Python attributes or methods, cannot call anything, and has no global functions: a name is a
+key of the row, and a dot is a step into a value. Repetition, powers and padding are refused. Values that grow (joined
+text, lists, output in loops) are counted while they are made (work.py). Random numbers are not available, so a template
+is a pure function of the row. Bytes pass through as surrogates and come out exact.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _LOOP: Final = frozenset(
 )
 
 Lookup = Callable[[Mapping[str, Any], tuple[str, ...], Callable[[Any], Any]], Any]
-# Characters that a filter goes through in one step.
+# Characters that a filter handles in one step.
 FILTERED_A_STEP: Final = 8
-# Filters that look at no more than one element.
+# Filters that look at one element at most.
 _QUICK: Final = frozenset(["count", "d", "default", "first", "last", "length"])
 
 
@@ -71,7 +71,7 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
         return self.undefined(obj=obj, name=argument) if found is UNDEFINED else _shown_to_jinja(found)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Products and powers of numbers only, and only of such a size; sums of anything, and only of such a size."""
+        """Limit the size of results. Products and powers are only for numbers."""
         if operator == "+":
             _work.get().added(left, right)
             return bounded_number(super().call_binop(context, operator, left, right))
@@ -146,7 +146,7 @@ def _careful(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _paid(call: Any) -> Callable[..., Any]:
-    """A test that pays for the size of what it looks at."""
+    """A test that counts steps for the size of its input."""
 
     @functools.wraps(call)
     def tested(*arguments: Any) -> Any:
@@ -158,7 +158,7 @@ def _paid(call: Any) -> Callable[..., Any]:
 
 
 def _steps(items: Any, nodes: int, characters: int) -> Iterator[Any]:
-    """The elements that a loop goes over, each paid for: the expressions in the loop's body, and its literal text."""
+    """The elements of a loop. Each counts steps for the expressions in the loop's body, and output for its literal text."""
     work = _work.get()
     for item in () if isinstance(items, jinja2.Undefined) else items:
         work.spend(1 + nodes)
@@ -167,7 +167,7 @@ def _steps(items: Any, nodes: int, characters: int) -> Iterator[Any]:
 
 
 def _joined(values: list[Any]) -> str:
-    """`~`: all as text, joined."""
+    """The operator `~`: joins the texts of all values."""
     work, texts, size = _work.get(), [], 0
     for value in values:
         work.bounded(value)
@@ -181,12 +181,12 @@ def _joined(values: list[Any]) -> str:
 
 
 def _built(value: Any) -> Any:
-    """A list or a map that stands in the template."""
+    """A list or map literal in the template."""
     return _work.get().bounded(value)
 
 
 def _compared(value: Any) -> Any:
-    """A side of a comparison, which may look at all of it."""
+    """A side of a comparison. Counts steps for its size."""
     _work.get().look_at(value)
     return value
 
@@ -205,14 +205,14 @@ def _join(environment: _Sandbox, value: Any, d: Any = "", attribute: Any = None)
 
 
 def _attribute(environment: _Sandbox, value: Any, attribute: Any) -> Any:
-    """What is at a path of keys and positions in an element."""
+    """The value at a path of keys and positions in an element."""
     for part in str(attribute).split("."):
         value = environment.getitem(value, int(part) if part.isdigit() else part)
     return value
 
 
 def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
-    """The text with one part replaced by another, everywhere or so many times."""
+    """The text with one part replaced by another, everywhere or at most `count` times."""
     text, old, new = str(value), str(old), str(new)
     found = text.count(old) if count is None or count < 0 else min(count, text.count(old))
     size = len(text) + found * (len(new) - len(old))
@@ -223,7 +223,7 @@ def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
 
 @jinja2.pass_environment
 def _sum(environment: _Sandbox, value: Any, attribute: Any = None, start: Any = 0) -> Any:
-    """The sum of the elements, each addition bounded as `+` is."""
+    """The sum of the elements. Each addition has the limits of `+`."""
     total = start
     for item in value:
         if attribute is not None:
@@ -286,7 +286,7 @@ class Expressions:
 
 
 def counted(tree: Any) -> Any:
-    """A template's tree in which all that grows, and all that looks at large values, is counted."""
+    """A template's tree with counting around every operation that grows or that looks at large values."""
     _count_inside(tree)
     for loop in tree.find_all(nodes.For):
         body = [each for part in loop.body for each in (part, *_of_body(part))]
@@ -306,7 +306,7 @@ def _count_inside(node: Any) -> None:
 
 
 def _replaced(node: Any) -> Any:
-    """A node with what is in it counted, and itself, if it grows."""
+    """A node with counting in its parts, and around itself if it grows."""
     _count_inside(node)
     if isinstance(node, nodes.Concat):
         return nodes.Filter(nodes.List(node.nodes), _JOINED, [], [], None, None)
@@ -320,7 +320,7 @@ def _replaced(node: Any) -> Any:
 
 
 def _of_body(node: Any) -> Iterator[Any]:
-    """What is in a node, but for the loops in it, which count for themselves."""
+    """The cost of a node's parts, without its loops, which count separately."""
     if isinstance(node, nodes.For):
         return
     for child in node.iter_child_nodes():

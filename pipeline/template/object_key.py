@@ -29,7 +29,7 @@ _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")
 _PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
-_FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # the most bytes of each
+_FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # the largest size of each in bytes
 _GROUPS_CACHED_MAX: Final = 10_000
 _WINDOWS_CACHED_MAX: Final = 1_000
 
@@ -62,7 +62,7 @@ class KeyTemplate:
         decided: list[tuple[Part, bool]] = [("key", of_key != ()), ("bucket", of_bucket != ())]
         self.of_rows: frozenset[Part] = frozenset(
             part for part, by_rows in decided if by_rows
-        )  # what rows decide of both
+        )  # the parts of both that rows decide
         self._fixed = {"action": action, "node": node}
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}

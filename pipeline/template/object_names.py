@@ -24,8 +24,8 @@ BUCKET_MAX: Final = 63
 _SHOWN_MAX: Final = 80
 _DECODED_MAX: Final = 4  # how often percent signs are decoded: more often than by any chain of proxies
 
-# C0, DEL and C1; the separators of lines and paragraphs, which end a line of a listing; halves of surrogate pairs; and what
-# Unicode says will never be a character, of which XML, and so a listing, cannot carry U+FFFE and U+FFFF.
+# C0, DEL and C1; the separators of lines and paragraphs, which end a line of a listing; halves of surrogate pairs; and
+# Unicode's noncharacters, because XML, and so a listing, cannot carry U+FFFE and U+FFFF.
 _PLANE_ENDS: Final = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _UNFIT: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
 _DOTS: Final = re.compile(r"(?:\A|[/\\])\.{1,2}(?:[/\\]|\Z)")
@@ -46,7 +46,7 @@ def key_problem(key: str) -> str:
 
 
 def _is_plain(key: str) -> bool:
-    """Whether a key has nothing in it that has to be looked at: this costs a tenth of looking, and nearly all keys are so."""
+    """Whether a key needs no closer check. This takes a tenth of the full check, and nearly all keys pass it."""
     return (
         0 < len(key) <= KEY_BYTES_MAX
         and key.isascii()

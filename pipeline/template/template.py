@@ -29,9 +29,9 @@ Decode = Callable[[Any], Any]
 Missing = Literal["undefined", "empty", "null", "dead_letter"]
 
 TEMPLATE_CHARACTERS_MAX: Final = 1_048_576
-# Fewer pieces than this are too few to make much of what they hold.
+# With fewer pieces than this, the output cannot be much larger than the row.
 MANY_PIECES: Final = 16
-# How much of a template an error shows.
+# Characters of a template that an error shows.
 SHOWN_CHARACTERS: Final = 200
 MISSING_TEXT: Final[Mapping[str, str]] = {
     "undefined": "undefined",
@@ -156,8 +156,10 @@ def quoted(text: str) -> str:
 
 
 def once() -> Decode:
-    """A `decoded_text` that reads each string once, for one row: `${payload.a} ${payload.b}` read the same one."""
-    known: dict[int, tuple[Any, Any]] = {}  # by identity: the string, which is kept, and its value
+    """A `decoded_text` for one row that reads each string once, because `${payload.a} ${payload.b}` read the same string."""
+    known: dict[
+        int, tuple[Any, Any]
+    ] = {}  # by the string's identity: the string, so that it stays alive, and its value
 
     def decode(text: Any) -> Any:
         found = known.get(id(text))
@@ -169,7 +171,7 @@ def once() -> Decode:
 
 
 def decoded_text(text: Any) -> Any:
-    """A string as the JSON that it holds, `undefined` if it holds none."""
+    """The JSON value in a string, or `undefined` if it is not JSON."""
     try:
         return from_json(text)
     except NotJsonError:

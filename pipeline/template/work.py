@@ -1,9 +1,9 @@
-"""What rendering one template may cost: steps, text, and the size of the values that it builds.
+"""The limits of rendering one template: its steps, its output, and the size of the values that it builds.
 
-A device chooses the lengths of the lists that a template goes over, and of the texts that it joins. So everything that grows is
-counted while it is made, and refused before it is too large. A text that is read as JSON is read once.
+A device chooses the lengths of lists that a template loops over, and of texts that it joins. So every growing value is
+counted while it is made, and refused before it is too large. A text is read as JSON only once.
 
-This file knows no Jinja and no rows.
+This file does not know Jinja or rows.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from typing import Any, Final
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, bounded_integer
 
-# Characters of a result, and of any text or list that a template builds on the way.
+# Characters of a result, and size of any text or list on the way to it.
 RESULT_CHARACTERS_MAX: Final = 16_777_216
-# Characters that all outputs take together; those of a block that is used later count twice.
+# Characters of all outputs together. The outputs of a block that is used later count twice.
 WRITTEN_CHARACTERS_MAX: Final = 4 * RESULT_CHARACTERS_MAX
-# Half a microsecond each, or less.
+# Steps. Each takes half a microsecond or less.
 STEPS_MAX: Final = 2_000_000
 INTEGER_BITS_MAX: Final = 4096
-# Characters that are looked at in one step.
+# Characters that are read in one step.
 CHARACTERS_A_STEP: Final = 16
 
 
 class Work:
-    """What rendering a template has cost so far."""
+    """The cost of a template's rendering so far."""
 
     __slots__ = ("_decoded", "_weights", "steps", "written")
 
     def __init__(self) -> None:
         self.steps = 0
         self.written = 0
-        self._decoded: dict[int, tuple[Any, Any]] = {}  # by identity: the text, which is kept, and its value
+        self._decoded: dict[
+            int, tuple[Any, Any]
+        ] = {}  # by the text's identity: the text, so that it stays alive, and its value
         self._weights: dict[int, tuple[Any, int]] = {}
 
     def spend(self, steps: int) -> None:
@@ -43,13 +45,13 @@ class Work:
             raise BadValueError(f"it needs more than {STEPS_MAX} steps")
 
     def write(self, characters: int) -> None:
-        """Count output. Raises BadValueError for more than a template may give."""
+        """Count output. Raises BadValueError beyond the limit of a template."""
         self.written += characters
         if self.written > WRITTEN_CHARACTERS_MAX:
             raise too_long(self.written)
 
     def look_at(self, value: Any) -> None:
-        """Count what it costs to go through a value once."""
+        """Count the steps of going through a value once."""
         self.spend(1 + self.weight(value) // CHARACTERS_A_STEP)
 
     def decoded(self, text: Any) -> Any:

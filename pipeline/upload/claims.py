@@ -1,16 +1,16 @@
-"""Which record carries the rows of a dead letter that was sent again, and whether the letter counts at all.
+"""Decides which record carries the rows of a redriven dead letter, and whether the letter counts.
 
     _tidegate/<action>/redriven/<topic>~<topic id>~<partition>~<offset>~<rule>~<row>.json    the record that carries them
 
-Whoever sends letters again can be killed before it is known what was sent, or do it twice. Then several records repeat one
-failure. The first of them that a lane meets *claims* it: the object above is only ever created, and names that record. So each of
-them gets the same answer whenever it is read, by whomever, and one of them makes rows.
+A redrive may be killed before it knows what it has sent, or may run twice. Then several records repeat one failure. The
+first of them in a lane *claims* the failure: it creates the object above, which names this record and is never
+replaced. So every reader gets the same answer at any time, and one of the records makes rows.
 
-A letter counts if the ledger's entry over the record that failed is of the letter's run: that run wrote no row of it. Any other
-run's entry tells of a history in which the record was read anew, perhaps under a rule that was mended: it has letters of its own
-for what still failed. A replay into the same keys writes such entries too.
+A letter counts if the ledger's entry over the failed record is of the letter's run, because that run wrote no row of
+it. In the entry of another run, the record was read again, perhaps with a corrected rule, and that run has its own
+letters for rows that still failed. A replay into the same keys writes such entries too.
 
-Pure. Asking is agents/sinks/claims.py's.
+Pure. agents/sinks/claims.py makes the requests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CLAIM: Final = {"format": int, "checksum": str, "topic": str, "partition": int,
 
 
 class Standing(Enum):
-    """What the ledger says of a letter."""
+    """The standing of a letter in the ledger."""
 
     COUNTS = "the run that failed wrote the entry over the record"
     OVER = "another run wrote the entry over the record: what still failed has a letter of that run"
@@ -37,17 +37,17 @@ class Standing(Enum):
 
 
 def standing(failure: Failure, over: Entry | None, start: Start | None) -> Standing:
-    """What a chain says of a letter: `over` is its entry over the record, `start` its beginning, None if there is none."""
+    """The standing of a letter in a chain: `over` is the entry over its record, and `start` is the chain's start, or None."""
     if over is not None:
         return Standing.COUNTS if failure.run and over.run == failure.run else Standing.OVER
     began_later = start is None or failure.place.offset < start.first
-    if not failure.run:  # of direct upload, which kept no ledger, and before the action had one
+    if not failure.run:  # the letter is from direct upload, before the action had a ledger
         return Standing.COUNTS if began_later else Standing.OPEN
     return Standing.UNKNOWN if began_later else Standing.OPEN
 
 
 def key(action: str, failure: Failure) -> str:
-    """The key of the claim. The run is not in it: a row is written once, whichever letter told that it was missing."""
+    """The key of the claim. It does not contain the run, because a row is written once, whichever letter reported it."""
     row = "" if failure.row is None else failure.row
     return f"{prefix(action, failure.place)}{failure.place.offset:0{ledger.OFFSET_DIGITS}d}~{failure.rule}~{row}.json"
 
@@ -58,7 +58,7 @@ def prefix(action: str, place: RecordPlace) -> str:
 
 
 def before(of_partition: str, offset: int) -> str:
-    """What sorts before the claims of an offset and all later ones."""
+    """A text that sorts before the claims of an offset and of all later ones."""
     return f"{of_partition}{offset:0{ledger.OFFSET_DIGITS}d}"
 
 
@@ -68,18 +68,18 @@ def offset_of(claim: str) -> int:
 
 
 def part_of(claim: str) -> tuple[str, int | None]:
-    """The rule and the number of its row that are claimed; empty and None for all of them."""
+    """The claimed rule and row number. Empty and None: all rules and rows."""
     rule, row = claim.removesuffix(".json").rsplit("~", 2)[1:]
     return rule, int(row) if row else None
 
 
 def encode(carrier: RecordPlace) -> bytes:
-    """A claim's content: the record that carries the rows."""
+    """The content of a claim: the record that carries the rows."""
     return ledger.sealed(carrier._asdict())
 
 
 def decode(content: bytes) -> RecordPlace:
-    """The record that a claim names. Raises ValueError if it is not as it was written."""
+    """The record that a claim names. Raises ValueError if the claim was changed."""
     found = typed_fields.object_of(content)
     typed_fields.check(found, _CLAIM, "the claim")
     carrier = RecordPlace(**{name: found[name] for name in RecordPlace._fields})
@@ -89,7 +89,7 @@ def decode(content: bytes) -> RecordPlace:
 
 
 def is_key(action: str, found: str) -> bool:
-    """Whether a key is that of a claim."""
+    """Whether a key belongs to a claim."""
     return _NAME.fullmatch(found.removeprefix(folder(action))) is not None and found.startswith(folder(action))
 
 

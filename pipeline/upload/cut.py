@@ -1,23 +1,25 @@
-"""Where one partition's chunks stand between two entries of its ledger: a table of states, and what to do next.
+"""The state of one partition's chunks between two entries of its ledger: a table of states, and what to do next.
 
-A *cut* ends with an entry that names its objects. Whoever drives this tells what happened (rows came, a full chunk was stored,
-an object of another writer was met, the entry is written) and is told what to do: which chunks to store, how far to read on,
-where the entry ends. What may happen in which state is TRANSITIONS and nothing else.
+A *cut* ends with an entry that names its objects. The caller reports events (rows came, a full chunk was stored, an
+object of another writer was found, the entry was written). The cut says what to do: which chunks to store, how far to
+read on, where the entry ends. TRANSITIONS alone decides which events each state allows.
 
-    RESUMING     the end of the ledger's chain is being looked for
-    READING      rows are appended; a chunk that is full is stored meanwhile
-    CUTTING      all open chunks are being stored, then the entry is written; rows wait
-    READING_ON   as CUTTING, but an object of another writer holds rows that are not here yet: they are appended first
-    DRAINING     nothing more will come: what is here is cut, and then it ends
-    ENDED        the partition is another's, or everything is durable
+    RESUMING     the caller looks for the end of the ledger's chain
+    READING      rows are appended; full chunks are stored meanwhile
+    CUTTING      all open chunks are stored, then the entry is written; rows wait
+    READING_ON   like CUTTING, but an object of another writer holds rows that were not read yet: they are appended first
+    DRAINING     no more rows will come: the rest is cut, then the cut ends
+    ENDED        the partition belongs to another worker, or everything is durable
 
-An object that is *shorter* than our chunk says that another writer has cut there. This cut then ends where the furthest of its
-objects ends, and rows beyond go to the next one. A *longer* object says that another writer has read on: so do we.
+An object that is *shorter* than our chunk means that another writer has cut there. This cut then ends where the
+furthest of its objects ends, and later rows go to the next cut. A *longer* object means that another writer has read
+on, so we read on too.
 
-What Kafka has deleted before we read it ends a cut, so that whoever still has these rows finds an object that is shorter than
-his, and no other rows. His own object may hold them; it is then the only one that does, and taken as it is.
+Offsets that Kafka deleted before we read them end a cut. So a writer that still has these rows finds a shorter object
+than its own, and no wrong rows. If its own object holds these rows, it is the only object with them, and is adopted
+unchanged.
 
-Pure: no I/O, no clock. Tasks, requests and the entry itself are agents/sinks/aggregated.py's.
+Pure: no I/O, no clock. agents/sinks/aggregated.py has the tasks and requests, and writes the entry.
 """
 
 from __future__ import annotations
@@ -138,9 +140,9 @@ class Cut:
         self.buffer = Buffer(limits)
 
     def rows(self, groups: Rows, offsets: Sequence[int], outcomes: bytes, next_offset: int) -> list[Group]:
-        """What Kafka showed from the position up to `next_offset`: rows by group, and the outcome of each record.
+        """Add the fetch from the position up to `next_offset`: rows by group, and the outcome of each record.
 
-        Returns the groups of which a chunk is full now.
+        Returns the groups that have a full chunk now.
         """
         self._happened(CutEvent.ROWS)
         full = [group for name, rows in groups.items() if (group := self.buffer.extend(name, *rows)) is not None]
@@ -149,7 +151,7 @@ class Cut:
         return full
 
     def gone(self, following: int) -> None:
-        """Kafka does not have the offsets from the position up to `following` any more."""
+        """Note that Kafka no longer has the offsets from the position up to `following`."""
         self._happened(CutEvent.GONE)
         self.outcomes.gone(Missing(self.position, following))
         self.position = following
@@ -172,7 +174,7 @@ class Cut:
         self._happened(CutEvent.REACHED)
 
     def stored(self, group: Group, found: StoredObject, rows: int | None = None) -> None:
-        """The first rows of the group's first chunk are in an object: `rows`, as many as it has if that is not said."""
+        """Note that the first `rows` rows of the group's first chunk are in an object. Default: as many as the object has."""
         self.objects.append(found)
         self.furthest = max(self.furthest, found.last + 1)
         self.buffer.stored(group, found.rows if rows is None else rows)

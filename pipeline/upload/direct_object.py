@@ -1,7 +1,8 @@
-"""What an object of direct upload says of itself, so that whoever reads the bucket alone can tell if it is as it was written.
+"""The metadata of a direct upload's object, from which a reader of the bucket alone can tell whether the object is
+unchanged.
 
-Beside the place of its row (row_place.py): how many bytes it has and their digest, under a seal (seal.py). Direct upload keeps no
-ledger, so nothing tells which objects there should be. `SeenRows` tells that no row is in two of them.
+It names the place of the row (row_place.py), and the size and digest of the bytes, under a seal (seal.py). Direct
+upload has no ledger, so nothing says which objects should exist. `SeenRows` shows that no row is in two objects.
 
 Pure: no I/O.
 """
@@ -21,13 +22,13 @@ SHA256: Final = "tidegate-sha256"
 
 
 def headers_of(content: bytes) -> dict[str, str]:
-    """What the metadata of an object says of its bytes, as headers."""
+    """The facts of an object's bytes as headers for its metadata."""
     digest = hashlib.sha256(content).hexdigest()
     return {METADATA_PREFIX + SIZE: str(len(content)), METADATA_PREFIX + SHA256: digest}
 
 
 def wrongs(key: str, size_bytes: int, metadata: Mapping[str, str]) -> list[str]:
-    """What an object's metadata and its size say that cannot be."""
+    """Contradictions in an object's metadata and size."""
     found = []
     if not seal.is_whole(key, metadata):
         found.append("its metadata is not as it was written under this key")
@@ -37,13 +38,13 @@ def wrongs(key: str, size_bytes: int, metadata: Mapping[str, str]) -> list[str]:
 
 
 def content_wrong(content: bytes, metadata: Mapping[str, str]) -> str | None:
-    """What an object's bytes say that its metadata does not."""
+    """The difference between an object's bytes and its metadata, or an empty text."""
     digest, said = hashlib.sha256(content).hexdigest(), metadata.get(SHA256, "")
     return None if digest == said else f"the digest of its bytes is {digest[:16]}…, and its metadata says {said[:16]}…"
 
 
 class SeenRows:
-    """Rows that were seen: a bit for each offset, in blocks, since offsets of one partition lie close together."""
+    """The rows that were seen: a bit for each offset, in blocks, because offsets of one partition are close together."""
 
     _BLOCK: Final = 1 << 13
 
@@ -51,7 +52,7 @@ class SeenRows:
         self._blocks: dict[tuple[str, str, int, int, int], bytearray] = {}
 
     def add(self, place: RowPlace) -> bool:
-        """Remember a place; whether it is new."""
+        """Remember a place. Returns whether it is new."""
         number, at = divmod(place.offset, self._BLOCK)
         block = self._blocks.setdefault(
             (place.topic, place.topic_id, place.partition, place.number, number), bytearray(self._BLOCK // 8)

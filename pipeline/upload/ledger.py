@@ -106,7 +106,7 @@ class Entry:
     missing: tuple[Missing, ...] = ()  # offsets that Kafka had deleted before they were read
     topic_id: str = ""
     revision: int = 0  # revision of the writer's configuration; never falls along a chain
-    run: str = ""  # the life of the lane that wrote it; its dead letters count, and no other run's (claims.py)
+    run: str = ""  # the run of the lane that wrote it; only the dead letters of this run count (claims.py)
     original: str = ""  # digest of this entry before a replay replaced it; empty without a replay
 
     def encode(self) -> bytes:
@@ -127,10 +127,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a chain begins. Written before the first object, so that a successor finishes the first cut alike.
+    """The start of a chain. It is written before the first object, so that the next worker finishes the first cut in
+    the same way.
 
-    `ended` is the digest of the last entry that ended the chain in order, if one did. It is written after that entry, so that an
-    end that was removed leaves a trace; nobody goes on from it.
+    `ended` is the digest of the last entry that ended the chain in order, if any. It is written after that entry, so
+    that the removal of an end leaves a trace. No worker goes on from it.
     """
 
     first: int
@@ -147,7 +148,7 @@ class Start:
 
     @property
     def digest(self) -> str:
-        """The digest that the first entry names as `previous`. An end changes the beginning, and this not."""
+        """The digest that the first entry names as `previous`. An end does not change it."""
         return hashlib.sha256(replace(self, ended="").encode()).hexdigest()
 
 
@@ -345,7 +346,7 @@ def end_after(entry: Entry) -> ChainEnd:
 
 
 def end_before(entry: Entry) -> ChainEnd:
-    """The end of the chain that an entry was made for, as far as the entry tells."""
+    """The end of the chain before an entry, as far as the entry says."""
     return ChainEnd(
         first=entry.first,
         epoch=entry.epoch,

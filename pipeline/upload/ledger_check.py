@@ -89,7 +89,7 @@ class ChainCheck:
         self.key_epoch = 0  # epoch in the keys of the last entry's objects
         self.totals = Totals(partitions=1)
         self.is_whole = True
-        self.awaited = ""  # the digest of an entry that must come, since the beginning names it
+        self.awaited = ""  # the digest of an entry that must follow, because the start names it
 
     def begin(self, key: str, content: bytes | None) -> list[Finding]:
         """Check the chain's start object. None: it does not exist."""
@@ -125,7 +125,7 @@ class ChainCheck:
         return entry, found
 
     def finish(self) -> list[Finding]:
-        """What is wrong with a chain of which all entries were fed."""
+        """The findings about a chain after all its entries were fed."""
         if not self.awaited:
             return []
         text = "its beginning tells of an orderly end, and that entry does not exist: the last entries are gone"
@@ -158,8 +158,7 @@ class ChainCheck:
         totals.gone += sum(span.next - span.first for span in entry.missing)
 
     def is_orphan(self, first: int, epoch: int) -> bool:
-        """Whether no entry will ever name an object that no entry names now: its offsets are entered already, or its
-        epoch has ended.
+        """Whether an unnamed object will stay unnamed: its offsets are entered already, or its epoch has ended.
 
         Any other object belongs to the cut under way.
         """
@@ -182,7 +181,7 @@ def _other_topic(topic_id: str, place: ChainPlace) -> str:
 
 
 def succession(end: ChainEnd, entry: Entry) -> Wrongs:
-    """Why an entry cannot be what comes after the end of a chain."""
+    """The reasons why an entry cannot follow the end of a chain."""
     if entry.first > end.first:
         yield "gap", f"begins at {entry.first}; the one before ends at {end.first}: {entry.first - end.first} offsets"
     elif entry.first < end.first:

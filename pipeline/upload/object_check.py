@@ -17,7 +17,8 @@ from pipeline.upload.ledger_check import Finding
 class Named(NamedTuple):
     """An object that an entry names, with the facts that all objects of its cut share. `epoch` is the epoch in its key.
 
-    `revision` is that of the configuration of who wrote the entry. Who wrote the object may have had an earlier one.
+    `revision` is the revision of the configuration of the entry's writer. The object's writer may have had an earlier
+    one.
     """
 
     stored: StoredObject

@@ -1,10 +1,11 @@
-"""What became of each offset of a cut, so that a ledger entry can count.
+"""The outcome of each offset of a cut, for the counts of a ledger entry.
 
-records = written + filtered + dead-lettered; with the offsets that hold no record: records + absent + missing = offsets.
-`absent` is what the broker showed to hold no record, within a fetch (compaction, marks of transactions); `missing` what it had
-deleted before it was read. Nothing is inferred: whoever adds says which offsets it was shown.
+records = written + filtered + dead-lettered. With the offsets that hold no record: records + absent + missing =
+offsets. `absent` are offsets at which the broker showed no record within a fetch (compaction, markers of transactions).
+`missing` are offsets that it had deleted before they were read. Nothing is inferred: the caller says which offsets the
+broker showed.
 
-One byte per record, because a cut may turn out to end in the middle of what was read. Pure counting.
+Each record takes one byte, because a cut may end in the middle of the read records. Pure counting.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ DEAD: Final = 2
 
 
 class Counts(NamedTuple):
-    """A stretch of offsets by outcome. A record with rows and a dead letter counts as dead-lettered."""
+    """Counts of offsets by outcome. A record with rows and a dead letter counts as dead-lettered."""
 
     records: int
     filtered: int
@@ -32,7 +33,7 @@ class Counts(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """Offsets from `first` up to but not including `next`, of which these hold records; all gone if `missing`."""
+    """Offsets from `first` up to `next`, which is not included. These `offsets` hold records. `missing`: all are gone."""
 
     first: int
     next: int
@@ -48,22 +49,22 @@ class Outcomes:
         self._shown: list[_Shown] = []
         self.records = 0
         self.any_dead = False
-        self.any_missing = False  # whether any of it is gone
+        self.any_missing = False  # whether any offset is gone
 
     def add(self, first: int, following: int, offsets: Sequence[int], outcomes: bytes) -> None:
-        """One batch: what Kafka showed of `first` to `following`: ascending offsets and their outcomes, of equal length."""
+        """Add the fetch of `first` to `following`: ascending offsets and their outcomes, of equal length."""
         self._shown.append(_Shown(first, following, offsets, outcomes))
         self.records += len(offsets)
         self.any_dead = self.any_dead or DEAD in outcomes
 
     def gone(self, missing: Missing) -> None:
-        """Kafka does not have these any more."""
+        """Add offsets that Kafka no longer has."""
         self._shown.append(_Shown(*missing, (), b"", missing=True))
         self.any_missing = True
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was shown since the last cut."""
+        """Whether nothing was added since the last cut."""
         return not self._shown
 
     def misses(self, first: int, following: int) -> bool:
@@ -82,7 +83,7 @@ class Outcomes:
             self._shown[number] = shown._replace(outcomes=bytes(changed))
 
     def counts(self, until: int) -> Counts:
-        """What became of the offsets below `until`."""
+        """The counts of the offsets below `until`."""
         records = filtered = written = dead = absent = 0
         missing = []
         for first, following, offsets, outcomes, gone in self._shown:

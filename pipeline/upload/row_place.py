@@ -1,4 +1,4 @@
-"""Where a row of direct upload came from, as its object's metadata says it. The fence compares it. Pure."""
+"""The place of a direct upload's row in its object's metadata. The fence compares it. Pure."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ TOPIC_ID: Final = "tidegate-topic-id"
 
 
 class RowPlace(NamedTuple):
-    """Where a row came from: of two rows of one partition, the later one is the greater."""
+    """The place of a row. Of two rows of one partition, the later one is greater."""
 
     topic: str
     partition: int
     offset: int
-    number: int  # of the row among those of its record
-    topic_id: str  # Kafka's; empty where the broker has none
+    number: int  # number of the row in its record
+    topic_id: str  # Kafka's id of the topic, or empty if the broker has none
 
     @property
     def headers(self) -> dict[str, str]:
-        """As an object carries it."""
+        """The place as headers of an object."""
         place = f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
         return {METADATA_PREFIX + PLACE: place, METADATA_PREFIX + TOPIC_ID: topic_id_text(self.topic_id)}
 
     def is_settled_by(self, other: RowPlace | None) -> bool:
-        """Whether an object of `other` leaves nothing to write for this row. One of another topic of the name never does."""
+        """Whether an object with the place `other` makes the write of this row unnecessary. One of another topic never does."""
         if (
             other is None
             or self[:2] != other[:2]
@@ -40,7 +40,7 @@ class RowPlace(NamedTuple):
 
 
 def place_of(metadata: Mapping[str, str]) -> RowPlace | None:
-    """The place of the row that an object was made of; None if the object is not one of ours."""
+    """The place of an object's row, or None if the object is not ours."""
     topic, _, rest = metadata.get(PLACE, "").rpartition("/")
     topic, _, partition = topic.rpartition("/")
     offset, _, number = rest.partition(".")

@@ -1,7 +1,7 @@
-"""A checksum of what an object's metadata says, and of the key that it was written under.
+"""A checksum of an object's metadata and of its key.
 
-Whoever changes metadata by hand, or puts an object under another name, leaves a trace. It is no secret: it tells damage, and no
-forger who knows this file. Pure.
+A change of the metadata by hand, or a copy under another key, leaves a trace. The seal is not a secret: it detects
+damage, but not a forger who knows this file. Pure.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _DIGITS: Final = 32
 
 
 def sealed(key: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers of an object, with a seal over those that are our metadata."""
+    """Headers of an object, with a seal over our metadata in them."""
     ours = {name.removeprefix(METADATA_PREFIX): text for name, text in headers.items() if name.startswith(_OUR_HEADERS)}
     return {**headers, METADATA_PREFIX + SEAL: _seal(key, ours)}
 
 
 def is_whole(key: str, metadata: Mapping[str, str]) -> bool:
-    """Whether metadata of ours is as it was written, under this key."""
+    """Whether our metadata is unchanged and was written for this key."""
     return metadata.get(SEAL) == _seal(key, metadata)
 
 

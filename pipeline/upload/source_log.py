@@ -1,12 +1,12 @@
-"""Where reading a partition goes on: what the ledger or the consumer group says, held against what Kafka's log really has.
+"""The offset at which reading goes on: compares the ledger or the consumer group with Kafka's log.
 
-The ledger's chain is the truth for aggregated upload, whatever the group's offset says: it may be ahead (a bucket was restored, a
-ledger object expired, somebody reset the group) or behind. Direct upload has no chain; there the group's offset is all there is.
-In both cases Kafka may have deleted what comes next, which is told and never passed over. And it may never have had it: then the
-topic is another one, or Kafka lost its tail, and going on would skip records. A commit names the id of the topic that it is of,
-so that a topic which was deleted and made again is told from the one before.
+For aggregated upload the ledger's chain is the truth, whatever the group's offset is: the offset may be ahead (a bucket
+was restored, a ledger object expired, somebody reset the group) or behind. Direct upload has only the group's offset.
+In both cases Kafka may have deleted the next offsets: this is reported, and never skipped in silence. Or Kafka never
+had them: then the topic is another one, or Kafka lost its tail, and going on would skip records. A commit names the id
+of its topic, so that a topic that was deleted and created again is recognised.
 
-Pure: no I/O. Asking Kafka is agents/stream's, acting on the answer the lanes'.
+Pure: no I/O. agents/stream asks Kafka, and the lanes act on the answer.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ ANEW: Final = (
 
 
 class LogBounds(NamedTuple):
-    """One partition as Kafka tells it: records from `start` up to but not including `end`.
+    """The log of one partition: records from `start` up to `end`, which is not included.
 
-    `topic_id` is empty where the broker has no ids, and `committed_topic_id` where the commit does not say of which topic it is.
+    `topic_id` is empty if the broker has no ids. `committed_topic_id` is empty if the commit does not name its topic.
     """
 
     topic_id: str
@@ -40,21 +40,21 @@ class LogBounds(NamedTuple):
 
     @property
     def commit_is_of_another_topic(self) -> bool:
-        """Whether the group's offset is of a topic that had this name before."""
+        """Whether the group's offset belongs to an earlier topic with this name."""
         return bool(self.topic_id and self.committed_topic_id and self.topic_id != self.committed_topic_id)
 
 
 class ReadingPlace(NamedTuple):
-    """Reading goes on at offset `at`. `missing`: what should have come before, and Kafka does not have it any more."""
+    """Reading goes on at offset `at`. `missing`: offsets before it that Kafka no longer has."""
 
     at: int
     missing: Missing | None = None
 
 
 def going_on(wanted: int, bounds: LogBounds, *, what: str, remedy: str) -> ReadingPlace:
-    """Where reading goes on if offset `wanted` of the same topic comes next. `what` says whose offset it is.
+    """The place to go on if offset `wanted` of the same topic is next. `what` describes the offset in errors.
 
-    Raises BeyondLogError, which ends with the `remedy`, if Kafka's log ends before it.
+    Raises BeyondLogError, whose text ends with `remedy`, if Kafka's log ends before it.
     """
     if wanted > bounds.end:
         raise BeyondLogError(
@@ -64,14 +64,14 @@ def going_on(wanted: int, bounds: LogBounds, *, what: str, remedy: str) -> Readi
 
 
 def of_group(bounds: LogBounds, where: str) -> ReadingPlace:
-    """Where a consumer group without other books goes on. `where` names the partition. Raises BeyondLogError."""
+    """The place for a consumer group without a ledger. `where` names the partition. Raises BeyondLogError."""
     if bounds.committed is None or bounds.commit_is_of_another_topic:
         return ReadingPlace(bounds.start)
     return going_on(bounds.committed, bounds, what=f"the committed offset of {where}", remedy=RESET)
 
 
 def of_chain(end: int | None, bounds: LogBounds, where: str) -> ReadingPlace:
-    """Where a chain that ends at `end` goes on; one that has not begun does at the log's start. Raises BeyondLogError."""
+    """The place for a chain that ends at `end`. Without a chain it is the log's start. Raises BeyondLogError."""
     if end is None:
         return ReadingPlace(bounds.start)
     if bounds.committed is not None and not bounds.commit_is_of_another_topic:
