@@ -36,8 +36,10 @@ from pipeline.mqtt.subscriptions import Copies, subscriptions
 from pipeline.record import TOPIC, Outgoing, event_record
 
 UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
-ASKED_MAX: Final = 200  # topics of a connection; a broker that never names subscriptions is not asked for ever
-QOS0_QUEUE_MAX: Final = 10_000  # messages outstanding at which further ones of QoS 0 are dropped
+ASKED_MAX: Final = (
+    200  # topics of a connection, because a broker that never names subscriptions must not be asked for ever
+)
+QOS0_QUEUE_MAX: Final = 10_000  # number of outstanding messages from which on messages of QoS 0 are dropped
 
 
 class Bridge:

@@ -1,8 +1,8 @@
-"""What was told of clients and is needed again when they are heard of next: bounded in bytes, and forgotten after a time.
+"""Facts about clients that are needed again at their next event: bounded in bytes, and forgotten after a time.
 
-Names and values are what devices chose, of any length. What was noted first goes first.
+Devices choose names and values of any length. The oldest facts are dropped first.
 
-Pure: the caller tells the time.
+Pure: the caller gives the time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-ENTRY_BYTES: Final = 300  # what an entry takes besides its texts
+ENTRY_BYTES: Final = 300  # memory of an entry besides its texts
 
 Key = tuple[str, ...]
 
@@ -23,7 +23,7 @@ class _Noted(NamedTuple):
 
 
 class Remembered:
-    """Fields by key. `seconds_max` 0: until they are fetched, or there is no room."""
+    """Fields by key. `seconds_max` 0: they stay until they are taken, or there is no room."""
 
     def __init__(self, bytes_max: int, seconds_max: float = 0) -> None:
         self._bytes_max = bytes_max
@@ -35,7 +35,7 @@ class Remembered:
         return len(self._noted)
 
     def note(self, key: Key, fields: dict[str, Any], now: float) -> None:
-        """Remember the fields, instead of what was noted before under this key."""
+        """Remember the fields, in place of earlier fields with this key."""
         self._remove(key)
         text = orjson.dumps(fields)
         size_bytes = len(text) + sum(map(len, key)) + ENTRY_BYTES
@@ -47,13 +47,13 @@ class Remembered:
         self.size_bytes += size_bytes
 
     def take(self, key: Key) -> dict[str, Any]:
-        """What was noted, once; nothing when it is forgotten."""
+        """Take the fields of a key, once. Empty if they were forgotten."""
         found = self._remove(key)
         fields: dict[str, Any] = orjson.loads(found.fields) if found is not None else {}
         return fields
 
     def forget(self, now: float) -> None:
-        """Forget what was noted too long ago; to be called now and then."""
+        """Forget old fields. Call it regularly."""
         while self._seconds_max and self._noted:
             key, oldest = next(iter(self._noted.items()))
             if now - oldest.at < self._seconds_max:

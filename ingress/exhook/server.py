@@ -40,7 +40,7 @@ OBSERVE_SECONDS: Final = 1.0
 class ExHookServer:
     """One address that EMQX's nodes call. Has the verbs of ingress/source.py: `run` until `stop`."""
 
-    status_reason: Final = ""  # it listens, or the process ends and says why
+    status_reason: Final = ""  # it always listens: otherwise the process ends with the reason
 
     def __init__(self, name: str, source: ExHookSource, *, kafka: KafkaConfig, producer: Producer) -> None:
         self._name = name

@@ -19,9 +19,9 @@ from ingress.events import ClientEvent
 from ingress.remembered import Remembered
 from pipeline.record import ID, PEERHOST, PROPERTIES, USERNAME, Outgoing, message_record
 
-CONNECTING_BYTES_MAX: Final = 2 << 20  # of usual clients, and as much of those that tell more than that:
+CONNECTING_BYTES_MAX: Final = 2 << 20  # clients of usual size, and as many bytes for all others
 USUAL_BYTES_MAX: Final = 4096
-CONNECTING_SECONDS_MAX: Final = 60.0  # between client.connect and client.connected
+CONNECTING_SECONDS_MAX: Final = 60.0  # time between client.connect and client.connected
 CONNECTED_BYTES_MAX: Final = 48 << 20
 NUMBER_MAX: Final = 0xFFFFFFFF
 FROM_EXHOOK: Final = b"exhook"
@@ -50,13 +50,13 @@ KEPT_TO_THE_END: Final = ("proto_name", "proto_ver", "connected_at")
 
 
 class LeftOut:
-    """Counts values that are not what MQTT allows."""
+    """Counts values that MQTT does not allow."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def take(self) -> int:
-        """How many since the last call."""
+        """The number since the last call."""
         count, self.count = self.count, 0
         return count
 
@@ -105,7 +105,7 @@ def properties_object(props: Iterable[Any], user_props: Iterable[Any], left_out:
 
 
 def _number(text: str) -> int | None:
-    """A number as MQTT has them: of digits, and at most four bytes."""
+    """A number of MQTT: of digits, and at most four bytes."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 10):
         return None
     value = int(text)
@@ -118,7 +118,7 @@ class EventReader:
     def __init__(self) -> None:
         self._connecting = [Remembered(CONNECTING_BYTES_MAX, CONNECTING_SECONDS_MAX) for _ in ("usual", "large")]
         self._connected = Remembered(CONNECTED_BYTES_MAX)
-        self._now = 0.0  # as of the last call of `forget`
+        self._now = 0.0  # time of the last call of `forget`
         self.left_out = LeftOut()
 
     def note_connect(self, request: Any) -> None:
@@ -134,7 +134,7 @@ class EventReader:
         memory.note(_address(info), fields, self._now)
 
     def forget(self, now_ms: int) -> None:
-        """Forget those who have not logged in for a minute; called now and then."""
+        """Forget clients that have not logged in for a minute. Call it regularly."""
         self._now = now_ms / 1000
         for memory in self._connecting:
             memory.forget(self._now)

@@ -64,12 +64,13 @@ LoadedResponse: Final[Any] = _class(_LOADED.output_type)
 UNLOADED_ANSWER: Final[bytes] = _class(_UNLOADED.output_type)().SerializeToString()
 CALLS: Final[dict[str, ExHookCall]] = {call.hook: call for call in map(_call, _METHODS.values())}  # by hook
 
-# The same messages, for a request with a text that is not UTF-8. EMQX looks at none of the texts that devices send.
+# The same messages, for a request with a text that is not UTF-8, because EMQX does not check the texts of devices.
 _UNCHECKED: Final = _described(texts_are_bytes=True)
 
 
 def decoded(message: Any, request: bytes) -> tuple[Any, int]:
-    """A request, and how many values of it were left out. Raises DecodeError for bytes that are no such message.
+    """A request, and the number of its values that were left out. Raises DecodeError for bytes that are not such a
+    message.
 
     A text that is not UTF-8 has U+FFFD in it, and a property with one is left out.
     """
@@ -82,7 +83,7 @@ def decoded(message: Any, request: bytes) -> tuple[Any, int]:
 
 
 def _fill(unchecked: Any, message: Any) -> int:
-    """Copy what can be understood. Returns how many values cannot."""
+    """Copy the values that can be read. Returns the number of the others."""
     left_out = 0
     for field, value in unchecked.ListFields():
         if field.message_type is not None:

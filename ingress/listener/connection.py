@@ -34,7 +34,7 @@ from pipeline.mqtt.properties import SESSION_EXPIRY
 
 CLOSE_SECONDS: Final = 5.0  # for a device that does not read our last packet
 KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
-UNFETCHED_BYTES: Final = 64 << 10  # asyncio's buffer of what a device does not fetch
+UNFETCHED_BYTES: Final = 64 << 10  # asyncio's buffer for answers that the device has not read
 TOO_MANY: Final = "expected fewer packets that bring no message"
 KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
 
@@ -60,18 +60,18 @@ class DeviceConnection(asyncio.Protocol):
         self._abort: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
         self._keepalive_seconds = 0.0
-        self._kept_bytes = 0  # of CONNECT: all of it until it is answered, then its will
-        self._held_bytes = 0  # as the listener's memory knows it
+        self._kept_bytes = 0  # bytes of CONNECT until it is answered, then bytes of its will
+        self._held_bytes = 0  # the bytes that the listener's memory has counted
         self._ended = False
         self.identity: Identity | None = None
-        self.login_seconds = source.connect_timeout  # for TLS, CONNECT and its answer
+        self.login_seconds = source.connect_timeout  # the time limit for TLS, CONNECT and its answer
         self.peerhost = self.network = ""
         self.v5 = False
 
     # --- Asyncio's calls
 
     def connection_made(self, transport: Any) -> None:
-        """A device has connected; if there is TLS, that is done."""
+        """Begin after a device has connected, and after its TLS handshake."""
         self._transport = transport
         if self._ended:
             transport.abort()
@@ -80,7 +80,7 @@ class DeviceConnection(asyncio.Protocol):
             self.arrive(str(peer[0]) if peer else "")
 
     def give_way(self) -> None:
-        """Others need the place, and this device has not logged in."""
+        """End this connection, because others need its place and it has not logged in."""
         self._refuse("limit", "expected a login sooner, because all connections are taken")
         self._end()
 
@@ -109,7 +109,7 @@ class DeviceConnection(asyncio.Protocol):
     # --- The way in
 
     def arrive(self, host: str) -> bool:
-        """Whether there is a place for somebody from this host, until `connection_lost`. Their time runs from here on."""
+        """Take a place for a device from this host until `connection_lost`, if there is one. Its time limit begins here."""
         self.peerhost, self.network = host, network(host)
         self._has_place = self._host.welcome(self)
         if not self._has_place:
@@ -119,19 +119,19 @@ class DeviceConnection(asyncio.Protocol):
         return True
 
     def opens(self, opening: asyncio.Task[None]) -> None:
-        """The task that makes its transport. It is cancelled when the time is over before."""
+        """Keep the task that makes the transport, to cancel it at the time limit."""
         self._opening = opening
         if self._ended:
             opening.cancel()
 
     def opened(self, raw: socket.socket) -> None:
-        """The accepted socket has its transport, or will have none."""
+        """Note that the accepted socket has its transport, or will never have one."""
         if self._transport is None:
             raw.close()
             self.connection_lost(None)
 
     def tls_failed(self, error: str) -> None:
-        """The handshake ended with an error."""
+        """Count a handshake that ended with an error."""
         self._refuse("tls", error)
 
     # --- A turn
@@ -310,7 +310,7 @@ class DeviceConnection(asyncio.Protocol):
         self.leave("server_unavailable", reasons.SERVER_UNAVAILABLE, str(problem))
 
     def give_up(self) -> None:
-        """It holds too much of the memory for all."""
+        """End this connection, because it holds too much of the shared memory."""
         problem = "expected fewer bytes of unfinished packets, wills and topic aliases of all clients together"
         self._refuse("quota", problem)
         self.leave("quota", reasons.QUOTA_EXCEEDED, problem)
@@ -331,7 +331,7 @@ class DeviceConnection(asyncio.Protocol):
         self._end()
 
     def _refuse(self, reason: str, error: str, connect: words.Connect | None = None, topic: bytes = b"") -> None:
-        """Count it before the login, and have it told once a minute."""
+        """Count a refusal before the login, which is logged once a minute."""
         if self.identity is None:
             self._host.inbox.metrics.refused(reason)
         who = self.identity or connect
@@ -339,7 +339,7 @@ class DeviceConnection(asyncio.Protocol):
         self._host.notices.refused(reason, self.peerhost, error, clientid=clientid, username=username, topic=topic)
 
     def _hold(self) -> None:
-        """Tell the memory for all how much this device has of it."""
+        """Report the bytes of this device to the shared memory."""
         if self._ended:
             return
         self._held_bytes = self._protocol.held_bytes + self._kept_bytes

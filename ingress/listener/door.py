@@ -1,9 +1,9 @@
 """The sockets on which a listener accepts connections, a few in each turn of the event loop.
 
-asyncio's own server accepts all that wait at once, and tells of a connection with TLS only when its handshake is done. Then those
-in a handshake would count for nobody, and one that fails would be seen by nobody.
+asyncio's own server accepts all waiting connections at once, and reports a connection with TLS only after its
+handshake. Then connections in a handshake would not be counted, and a handshake that fails would not be seen.
 
-This file knows no MQTT, and does not decide who has a place.
+This file does not know MQTT, and does not decide which connection has a place.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Newcomer = Callable[[socket.socket, str], None]
 
 
 class Door:
-    """Of one listener. `newcomer` gets each connection and its host; it has to close what it does not want."""
+    """The door of one listener. `newcomer` gets each connection and its host, and must close a connection that it refuses."""
 
     def __init__(self, newcomer: Newcomer) -> None:
         self._newcomer = newcomer
@@ -56,7 +56,7 @@ class Door:
             self._listen(each)
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting connections."""
         for each in self._sockets:
             if each.fileno() >= 0:
                 asyncio.get_running_loop().remove_reader(each)
@@ -72,7 +72,7 @@ class Door:
                 connection, address = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError as error:  # no more files, most likely: those who wait are still there a moment later
+            except OSError as error:  # usually too many open files: waiting connections are still there a moment later
                 log.warning("listener.cannot_accept", error=error.strerror or str(error))
                 loop = asyncio.get_running_loop()
                 loop.remove_reader(listening)
@@ -85,7 +85,7 @@ class Door:
 def let_in(
     raw: socket.socket, host: str, connection: DeviceConnection, tls: ssl.SSLContext | None, handshakes: Turnstile
 ) -> None:
-    """Give an accepted socket its place, then its transport. Handshakes take turns."""
+    """Give an accepted socket its place, and then its transport. Handshakes take turns."""
     if not connection.arrive(host):
         raw.close()
         return
@@ -105,7 +105,7 @@ def _begin(raw: socket.socket, connection: DeviceConnection, tls: ssl.SSLContext
 async def _open(raw: socket.socket, connection: DeviceConnection, tls: ssl.SSLContext | None) -> None:
     seconds = connection.login_seconds if tls is not None else None
     loop = asyncio.get_running_loop()
-    with contextlib.suppress(OSError):  # it is gone
+    with contextlib.suppress(OSError):  # the other side has closed it
         try:
             await loop.connect_accepted_socket(lambda: connection, raw, ssl=tls, ssl_handshake_timeout=seconds)
         except ssl.SSLError as error:

@@ -1,4 +1,4 @@
-"""What a device's connection needs of the listener that accepted it, so that neither of the two files imports the other."""
+"""The interface that a device's connection needs of its listener, so that neither of the two files imports the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """What a connection needs of the listener that accepted it."""
+    """The interface that a connection needs of its listener."""
 
     source: ListenerSource
     inbox: Inbox
@@ -27,18 +27,18 @@ class Host(Protocol):
     logins: Turnstile
 
     def welcome(self, connection: DeviceConnection) -> bool:
-        """Whether there is a place for it."""
+        """Whether one more connection is allowed."""
 
     def gone(self, connection: DeviceConnection) -> None:
-        """Its place is free again."""
+        """Free the place of a connection that has ended."""
 
     async def admit(self, connect: words.Connect, address: Address) -> Admitted:
-        """May this device come in?"""
+        """Whether a device may connect."""
 
     def enter(
         self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
     ) -> Identity:
-        """It is in, and whoever had its clientid is out."""
+        """Add a device, and end another connection with its clientid."""
 
     def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
-        """It is out: `why` is for the event client.disconnected."""
+        """Remove a device. `why` is for the event client.disconnected."""

@@ -35,7 +35,7 @@ class Address:
     peername: str
     sockname: str
     common_name: str | None = None
-    network: str = ""  # whose the other end is: see limits/seats.py
+    network: str = ""  # the owner of the other end: see limits/seats.py
 
 
 def permitted(filters: list[str], clientid: str, username: str | None) -> list[str]:
@@ -136,7 +136,7 @@ class Identity:
         return event_record("client.connected", fields, clientid=self.clientid, timestamp_ms=self.connected_at_ms)
 
     def forget_login(self) -> None:
-        """Keep of CONNECT what is needed later, and no password."""
+        """Keep the parts of CONNECT that are needed later, without the password."""
         kept = tuple(each for each in self.connect.properties if each[0] == SESSION_EXPIRY)
         self.connect = self.connect._replace(password=None, properties=kept)
 

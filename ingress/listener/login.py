@@ -1,9 +1,9 @@
-"""Which devices may connect, and under which name: by a file of passwords, by their certificate, or all of them.
+"""Decides which devices may connect, and with which name: by a file of passwords, by their certificate, or all devices.
 
-A check of a password costs 30 ms of a processor, so threads make it, and who is next is decided fairly (limits/checks.py). A good
-password is remembered as a keyed digest, so that thousands of clients that come back at once do not wait for minutes. A wrong
-one is remembered too, so that a device which has a wrong one costs one check and not one each time. Whoever sent a wrong one
-waits for the answer, which is the same whatever was wrong. The file is read again when it changes.
+A check of a password takes 30 ms of CPU, so threads do it, and the clients take fair turns (limits/checks.py). A
+correct password is remembered as a keyed digest, so that thousands of clients that reconnect at once do not wait for
+minutes. A wrong password is remembered too, so that a device which always sends it costs only one check. A sender of a
+wrong password waits for the answer, which is the same for every reason. The file is read again when it changes.
 
 This file answers with MQTT 5's reason codes. It does not know the state of a conversation.
 """
@@ -47,7 +47,10 @@ PROBLEMS: Final = {
 
 
 class Admitted(NamedTuple):
-    """`code` 0: under this name, with these topic filters. Else `problem` says why not, without a secret."""
+    """The result of a login. With `code` 0, the device has this name and these topic filters.
+
+    Otherwise `problem` gives the reason, without a secret.
+    """
 
     code: int
     clientid: str = ""
@@ -75,7 +78,7 @@ class Login:
             raise ConfigError(problem, where=f"sources.listener.{name}.password_file")
 
     async def admit(self, connect: Connect, common_name: str | None, address: str = "") -> Admitted:
-        """Whether a device at this address may come in: first its name, then its clientid, then the topic of its will."""
+        """Check the login of a device at this address: first its name, then its clientid, then the topic of its will."""
         if any(identifier == AUTHENTICATION_METHOD for identifier, _ in connect.properties):
             return Admitted(BAD_AUTHENTICATION_METHOD, problem="expected no enhanced authentication")
         username = common_name if self._source.authentication == "certificate" else connect.username

@@ -1,6 +1,6 @@
-"""What a listener says of those that it refuses: one line for each client and reason a minute, and a counter for the rest.
+"""Logs the refusals of a listener: one line a minute for each client and reason, and a counter for the rest.
 
-A fleet that is refused must not be invisible, and whoever is refused must not fill the log.
+The refusal of a whole fleet must be visible, and a refused client must not fill the log.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def reason_of(code: int) -> str:
 
 
 class Notices:
-    """Of one listener."""
+    """The notices of one listener."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -47,7 +47,7 @@ class Notices:
         username: str | None = None,
         topic: bytes = b"",
     ) -> None:
-        """A connection, a login or a message was refused. `error` says it in words."""
+        """Count and log a refused connection, login or message. `error` is its text."""
         now = asyncio.get_running_loop().time()
         if not self._told.is_new(clientid or peerhost, reason, peerhost, now):
             return
@@ -59,6 +59,6 @@ class Notices:
         log.warning("listener.refused", source=self._source, reason=reason, peerhost=peerhost, error=error, **facts)
 
     def observe(self) -> None:
-        """Say once a minute how much was left out; called now and then."""
+        """Log the number of lines that were left out, once a minute. Call it regularly."""
         if count := self._told.left_out(asyncio.get_running_loop().time()):
             log.warning("listener.refused_more", source=self._source, count=count)

@@ -40,7 +40,7 @@ from pipeline.mqtt.properties import (
 CONNECT_BYTES_MAX: Final = 128 << 10  # before a device has logged in
 WORK_MAX: Final = 256  # units of one call (framing.py); together some 2 ms
 FILTERS_MAX: Final = 1000  # in one SUBSCRIBE or UNSUBSCRIBE
-EXCHANGE_BYTES: Final = 100  # what an unfinished exchange of QoS 2 takes
+EXCHANGE_BYTES: Final = 100  # memory of an unfinished exchange of QoS 2
 DISCONNECT_CODES: Final = frozenset({0x00, 0x04, *range(0x80, 0xA3)})
 
 
@@ -65,7 +65,7 @@ class ServerProtocol(Framing[words.Said]):
         self._aliases: dict[int, bytes] = {}
         self._alias_bytes = 0
         self._taken: dict[int, bool] = {}  # QoS 2: packet identifier → whether its PUBREC was sent
-        self._releases_due = 0  # of these, exchanges with a PUBREC, which wait for the device
+        self._releases_due = 0  # the number of these with a PUBREC, which wait for the device
         self.control_packets = 0  # packets without a message, and filters in them; the counter resets it
         self._answers = Answers(packet_bytes_max, receive_max)
         self._enter(State.NEW)
@@ -267,7 +267,7 @@ class ServerProtocol(Framing[words.Said]):
         return self._answers.other(word)
 
     def _answered(self, acks: list[words.Ack]) -> None:
-        """QoS 1 is over with its PUBACK; QoS 2 with a PUBREC that refuses, else with PUBCOMP."""
+        """Note an answer that ends an exchange: PUBACK for QoS 1, and PUBCOMP or a refusing PUBREC for QoS 2."""
         for ack in acks:
             if not ack & words.QOS2:
                 self._room += 1

@@ -45,13 +45,13 @@ FULL: Final = {
 }
 FILES_BESIDES: Final = 256  # for Kafka's connections and other files
 LOGINS_PER_TURN: Final = 20  # a login takes some 0.1 ms of the event loop
-HANDSHAKES_PER_TURN: Final = 2  # and a handshake more than 1 ms
+HANDSHAKES_PER_TURN: Final = 2  # a handshake takes more than 1 ms
 
 
 class Listener:
     """One port. Has the verbs of ingress/source.py: `run` until `stop`."""
 
-    status_reason: Final = ""  # it listens, or the process ends and says why
+    status_reason: Final = ""  # it always listens: otherwise the process ends with the reason
 
     def __init__(self, name: str, source: ListenerSource, *, kafka: KafkaConfig, producer: Producer) -> None:
         self._name = name
@@ -166,7 +166,7 @@ class Listener:
         return True
 
     def gone(self, connection: DeviceConnection) -> None:
-        """Its place is free again."""
+        """Free the place of a connection that has ended."""
         place = self._connections.pop(connection, None)
         if place is not None:
             self._places.leave(place)

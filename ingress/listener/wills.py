@@ -3,9 +3,9 @@
 The session expiry bounds the delay too (MQTT 5.0 section 3.1.3.2.2). If a client reconnects in time, its will is not published,
 unless it starts a new session. A delayed will is lost if the process is killed.
 
-Wills that are held back count against the memory for all. One that has to give it up is published sooner.
+Delayed wills count in the shared memory. A will that has to give up its memory is published earlier.
 
-This file does not know connections; the clock is the event loop's.
+This file does not know connections. Its clock is the event loop's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ingress.listener.limits.memory import Memory
 from pipeline.mqtt.properties import SESSION_EXPIRY
 from pipeline.record import Outgoing
 
-PENDING_BYTES: Final = 2000  # what a will takes besides: its client's names, its timer
+PENDING_BYTES: Final = 2000  # memory of a will besides its bytes: its client's names, its timer
 
 
 class Pending:
@@ -32,7 +32,7 @@ class Pending:
         self.identity = identity
 
     def give_up(self) -> None:
-        """Publish it now."""
+        """Publish the will now."""
         self._wills.came(self.identity.clientid, afresh=True)
 
 

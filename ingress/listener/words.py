@@ -54,7 +54,7 @@ class Will(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """What it takes, about."""
+        """Its approximate memory in bytes."""
         return len(self.topic) + len(self.payload) + size_of(self.properties)
 
 
@@ -72,7 +72,7 @@ class Connect(NamedTuple):
 
     @property
     def size_bytes(self) -> int:
-        """What it takes, about."""
+        """Its approximate memory in bytes."""
         will = self.will.size_bytes if self.will is not None else 0
         return (
             len(self.clientid) + len(self.username or "") + len(self.password or b"") + will + size_of(self.properties)

@@ -1,8 +1,9 @@
-"""Checks of passwords: 30 ms of a processor each, in threads, and fair to all who wait.
+"""Checks passwords in threads, 30 ms of CPU each, with fair turns.
 
-Addresses take turns, and the users of one address do (queueing.py). An address that was wrong too often waits (guesses.py).
+Addresses take turns, and so do the users of one address (queueing.py). An address with too many wrong passwords waits
+(guesses.py).
 
-This file knows no user and keeps no password longer than its check.
+This file does not know users, and keeps no password after its check.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from ingress.listener.limits.guesses import Guesses
 from ingress.listener.limits.queueing import Queueing
 
 THREADS: Final = 2
-# Checks that wait or are under way. A device beyond them is told to come again, instead of running into the time limit.
+# Checks that wait or are under way. A further device is refused as busy, instead of reaching its time limit.
 CHECKS_MAX: Final = 256
-# The same of one address that was wrong too often: the last of them still has its turn within the time of a login.
+# The same for one address with too many wrong passwords, so that the last check is still within the time of a login.
 CHECKS_OF_GUESSER_MAX: Final = 32
-LOOK_SECONDS: Final = 0.01  # at least, until it is looked again whether an address may have its turn
+LOOK_SECONDS: Final = 0.01  # the shortest time until the next look whether an address may have its turn
 
 Verify = Callable[[], bool]
 
@@ -37,7 +38,7 @@ class _Check:
 
 
 class Checks:
-    """Of one listener."""
+    """The checks of one listener."""
 
     def __init__(self, guesses: Guesses) -> None:
         self._guesses = guesses
@@ -48,14 +49,14 @@ class Checks:
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        """Make no check that has not begun."""
+        """Cancel checks that have not begun."""
         self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._timer is not None:
             self._timer.cancel()
 
     async def made(self, address: str, user: str, verify: Verify) -> bool | None:
-        """Whether a password is right; None: there is no room, come again."""
+        """Whether a password is right. None: there is no room, so the device must try again."""
         loop = asyncio.get_running_loop()
         is_guesser = self._guesses.wait_seconds(address, loop.time()) > 0
         check = _Check(address, user, verify, loop.create_future())
@@ -71,7 +72,7 @@ class Checks:
             self._queue.remove(address, user, check)
 
     def _start(self) -> None:
-        """Begin what may begin now."""
+        """Begin the checks that may begin now."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         while self._running < THREADS and not self._closed:

@@ -1,20 +1,20 @@
-"""Wrong passwords: how long each is kept waiting for its answer, and how often one address may be wrong.
+"""Limits wrong passwords: the delay of each answer, and the number for one address.
 
-The answer takes a second, and twice as long each time that the same address is wrong about the same user again. An address that
-was wrong too often has its next password checked later, so that guessing takes little of the processor. Right passwords cost
-nothing of that.
+The answer takes a second, and doubles each time that the same address sends a wrong password for the same user. The
+next password of an address with too many wrong ones is checked later, so that guessing takes little CPU. Correct
+passwords are not delayed.
 
-Pure: the caller tells the time.
+Pure: the caller gives the time.
 """
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 FIRST_DELAY_SECONDS: Final = 1.0
 DELAY_SECONDS_MAX: Final = 5.0  # a login has 10 s by default
-FORGET_SECONDS: Final = 60.0  # after the last wrong one
-WRONG_PER_SECOND: Final = 5.0  # of one address
+FORGET_SECONDS: Final = 60.0  # seconds after the last wrong password
+WRONG_PER_SECOND: Final = 5.0  # wrong passwords of one address
 WRONG_BURST: Final = 50.0
 REMEMBERED_MAX: Final = 10_000
 
@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """The newest of what was noted, within a bound."""
+    """The newest notes, up to a limit."""
 
     def __init__(self) -> None:
         self._noted: dict[Key, Value] = {}
@@ -32,39 +32,61 @@ class Recent(Generic[Key, Value]):
         return key in self._noted
 
     def get(self, key: Key) -> Value | None:
-        """What was noted for `key`, if it is still known."""
+        """The note for `key`, or None if it was forgotten."""
         return self._noted.get(key)
 
     def note(self, key: Key, value: Value) -> None:
-        """Remember it; what was noted first is forgotten when there is too much."""
+        """Keep a note. The oldest is forgotten if there are too many."""
         self._noted.pop(key, None)
         if len(self._noted) >= REMEMBERED_MAX:
             del self._noted[next(iter(self._noted))]
         self._noted[key] = value
 
 
+class AddressUser(NamedTuple):
+    """Who sends a password: a user at an address."""
+
+    address: str
+    user: str
+
+
+class Wrong(NamedTuple):
+    """The number of wrong passwords in a row, and the time of the last one."""
+
+    number: int
+    at: float
+
+
+class Left(NamedTuple):
+    """The number of wrong passwords that an address may still send, and the time of this number."""
+
+    number: float
+    at: float
+
+
 class Guesses:
-    """At one listener."""
+    """The wrong passwords at one listener."""
 
     def __init__(self) -> None:
-        self._left: Recent[str, tuple[float, float]] = Recent()  # address → wrong ones that it may still send, and when
-        self._wrong: Recent[tuple[str, str], tuple[int, float]] = Recent()  # address and user → how often, and when
+        self._left: Recent[str, Left] = Recent()  # by address
+        self._wrong: Recent[AddressUser, Wrong] = Recent()
 
     def wrong(self, address: str, user: str, now: float) -> float:
-        """A password was wrong. After so many seconds its sender may know."""
-        count, at = self._wrong.get((address, user)) or (0, now)
-        count = count + 1 if now - at < FORGET_SECONDS else 1
-        self._wrong.note((address, user), (count, now))
+        """Note a wrong password. Returns the seconds until its sender may know."""
+        whose = AddressUser(address, user)
+        before = self._wrong.get(whose)
+        count = before.number + 1 if before and now - before.at < FORGET_SECONDS else 1
+        self._wrong.note(whose, Wrong(count, now))
         return min(DELAY_SECONDS_MAX, FIRST_DELAY_SECONDS * 2.0 ** min(count - 1, 10))
 
     def checked(self, address: str, now: float) -> None:
-        """A password of this address was checked, and was wrong."""
-        self._left.note(address, (self._may_be_wrong(address, now) - 1, now))
+        """Note that a password of this address was checked and was wrong."""
+        self._left.note(address, Left(self._may_be_wrong(address, now) - 1, now))
 
     def wait_seconds(self, address: str, now: float) -> float:
-        """After so many seconds a password of this address may be checked; 0: now."""
+        """The seconds until a password of this address may be checked. 0: now."""
         return max(0.0, (1 - self._may_be_wrong(address, now)) / WRONG_PER_SECOND)
 
     def _may_be_wrong(self, address: str, now: float) -> float:
-        left, at = self._left.get(address) or (WRONG_BURST, now)
-        return min(WRONG_BURST, left + (now - at) * WRONG_PER_SECOND)
+        left = self._left.get(address) or Left(WRONG_BURST, now)
+        return min(WRONG_BURST, left.number + (now - left.at) * WRONG_PER_SECOND)

@@ -1,8 +1,9 @@
-"""The bytes that devices make a listener hold: parts of packets, wills, topic aliases, messages of QoS 2 that are not released.
+"""Limits the bytes that a listener holds because of devices: parts of packets, wills, topic aliases, unreleased
+messages of QoS 2.
 
-All together have a bound. Beyond it whoever holds most has to give it up, at the address that holds most.
+All devices together have a limit. Beyond it, the largest holder at the largest address has to give up its bytes.
 
-Pure. This file does not know what is held.
+Pure. This file does not know the content.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from typing import NamedTuple, Protocol
 
 
 class Holder(Protocol):
-    """What holds bytes for a device."""
+    """An object that holds bytes for a device."""
 
     def give_up(self) -> None:
-        """Hold nothing any more."""
+        """Release everything."""
 
 
 class _Held(NamedTuple):
@@ -24,7 +25,7 @@ class _Held(NamedTuple):
 
 
 class Memory:
-    """Of one listener."""
+    """The memory of one listener."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -32,7 +33,7 @@ class Memory:
         self.held_bytes = 0
 
     def hold(self, holder: Holder, address: str, size_bytes: int) -> None:
-        """`holder` holds so much now, 0 for nothing. Others, or itself, may have to give up what they hold."""
+        """Note that `holder` holds this number of bytes now. It or others may have to give up theirs."""
         before = self._held.pop(holder, None)
         if before is not None:
             self.held_bytes -= before.size_bytes

@@ -1,7 +1,7 @@
-"""Who is next: addresses take turns, and at each address its users do.
+"""Decides which item is next: addresses take turns, and so do the users of each address.
 
-So one address, or behind one address one device, that asks again and again does not keep the others waiting. When there is no
-room, the address with most waiting gives way to one that has fewer, and at one address a user does.
+So a busy address, or a busy device at an address, does not delay the others. If there is no room, the address with the
+most items gives way to an address with fewer, and at one address a user does.
 
 Pure.
 """
@@ -16,23 +16,23 @@ Item = TypeVar("Item")
 
 
 class Queueing(Generic[Item]):
-    """Items in turn. Each is there once."""
+    """Items in turn. Each is in it once."""
 
     def __init__(self, items_max: int) -> None:
         self._items_max = items_max
         self._count = 0
-        self._addresses: dict[str, dict[str, deque[Item]]] = {}  # who had a turn goes to the end, in both
+        self._addresses: dict[str, dict[str, deque[Item]]] = {}  # the last one served goes to the end, in both
         self._waiting: dict[str, int] = {}
 
     def __len__(self) -> int:
         return self._count
 
     def waiting(self, address: str) -> int:
-        """How many of this address wait."""
+        """The number of waiting items of this address."""
         return self._waiting.get(address, 0)
 
     def put(self, address: str, user: str, item: Item, address_max: int) -> Item | None:
-        """Let an item wait. Returns the one that has no place: none, another one that gives way, or `item` itself."""
+        """Add an item. Returns the item without a place: none, another item that gives way, or `item` itself."""
         gone: Item | None = None
         if self.waiting(address) >= address_max:
             gone = self._give_way(address, 1 + self._waiting_of_user(address, user))
@@ -56,7 +56,7 @@ class Queueing(Generic[Item]):
         self._count += 1
 
     def _give_way(self, address: str, more_than: int) -> Item | None:
-        """The newest of the user with most, if it has more than so many."""
+        """The newest item of the user with the most items, if it has more than this number."""
         users = self._addresses[address]
         most = max(users, key=lambda each: len(users[each]))
         if len(users[most]) <= more_than:
@@ -66,7 +66,7 @@ class Queueing(Generic[Item]):
         return gone
 
     def take(self, may: Callable[[str], bool]) -> Item | None:
-        """The next item of an address that may have a turn; None when none may."""
+        """Take the next item of an address that may have a turn, or None if no address may."""
         address = next((each for each in self._addresses if may(each)), None)
         if address is None:
             return None
@@ -81,7 +81,7 @@ class Queueing(Generic[Item]):
         return item
 
     def remove(self, address: str, user: str, item: Item) -> None:
-        """It does not wait any more, if it did."""
+        """Remove an item, if it waits."""
         users = self._addresses.get(address, {})
         if item not in users.get(user, ()):
             return
@@ -94,5 +94,5 @@ class Queueing(Generic[Item]):
             del self._addresses[address], self._waiting[address]
 
     def addresses(self) -> list[str]:
-        """Those with items."""
+        """The addresses with items."""
         return list(self._addresses)

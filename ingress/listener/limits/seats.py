@@ -1,10 +1,10 @@
-"""Seats for connections: so many for all, and so many for one address.
+"""Limits the places for connections: for all addresses together, and for each address.
 
-A connection has its place from the first moment, before TLS and CONNECT. When all places are taken, the oldest connection that
-has not logged in gives way: if it has had some seconds, or if its address has more such connections than the newcomer's.
-So nobody keeps others out by connections that say nothing.
+A connection has its place from the first moment, before TLS and CONNECT. If all places are taken, the oldest connection
+that has not logged in gives way: after some seconds, or if its address has more such connections than the new one's. So
+silent connections cannot keep others out.
 
-Pure: the caller tells the time.
+Pure: the caller gives the time.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final, Literal
 
-PATIENCE_SECONDS: Final = 2.0  # for a login, while others wait for a place
-IPV6_NETWORK_BITS: Final = 64  # what one customer has at least
+PATIENCE_SECONDS: Final = 2.0  # time for a login while others wait for a place
+IPV6_NETWORK_BITS: Final = 64  # the network that one customer has at least
 
 Full = Literal["limit", "address_limit"]
 
 
 def network(host: str) -> str:
-    """Whose connection it is: an IPv4 address, or the /64 network of an IPv6 address. Any other text is its own."""
+    """The owner of an address: an IPv4 address itself, or the /64 network of an IPv6 address. Any other text stays unchanged."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -34,7 +34,7 @@ def network(host: str) -> str:
 
 
 class Seat:
-    """Of one connection. `give_way` ends it."""
+    """The place of one connection. `give_way` ends the connection."""
 
     __slots__ = ("address", "give_way", "since")
 
@@ -45,21 +45,21 @@ class Seat:
 
 
 class Seats:
-    """Of one listener. `address_max` None: one address may have all of them."""
+    """The places of one listener. `address_max` None: one address may have all of them."""
 
     def __init__(self, total_max: int, address_max: int | None) -> None:
         self._total_max = total_max
         self._address_max = address_max
         self._taken: set[Seat] = set()
         self._of_address: Counter[str] = Counter()
-        self._waiting: dict[Seat, None] = {}  # not logged in, the oldest first
+        self._waiting: dict[Seat, None] = {}  # connections that have not logged in, the oldest first
         self._waiting_of: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._taken)
 
     def take(self, address: str, give_way: Callable[[], None], now: float) -> Seat | Full:
-        """A place, or why there is none."""
+        """Take a place. Returns it, or the reason why there is none."""
         if self._address_max is not None and self._of_address[address] >= self._address_max:
             return "address_limit"
         if len(self) >= self._total_max and not self._make_way(address, now):
@@ -72,13 +72,13 @@ class Seats:
         return place
 
     def logged_in(self, place: Seat) -> None:
-        """It does not give way any more."""
+        """Note that a connection has logged in, and no longer gives way."""
         if place in self._waiting:
             del self._waiting[place]
             _less(self._waiting_of, place.address)
 
     def leave(self, place: Seat) -> None:
-        """The place is free again."""
+        """Free a place."""
         if place in self._taken:
             self.logged_in(place)
             self._taken.remove(place)

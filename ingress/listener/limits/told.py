@@ -1,8 +1,8 @@
-"""What the log was told of clients that were refused: each client and reason once a minute, and a bounded number of lines.
+"""Limits the log lines about refused clients: one a minute for each client and reason, and a bounded number of lines.
 
-One address takes at most half of the lines, so that it cannot hide what others are told. What was left out is counted.
+One address gets at most half of the lines, so that it cannot hide the others. Lines that are left out are counted.
 
-Pure: the caller tells the time.
+Pure: the caller gives the time.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 from typing import Final
 
 MINUTE_SECONDS: Final = 60.0
-LINES_MAX: Final = 1000  # in a minute
+LINES_MAX: Final = 1000  # lines in a minute
 LINES_OF_ADDRESS_MAX: Final = LINES_MAX // 2
 NAME_CHARACTERS_MAX: Final = 128
 
 
 def printable(name: str) -> str:
-    """A name that a device chose, as a log line may have it: short, and without control characters."""
+    """A device's name in a form for log lines: short, and without control characters."""
     short = name[:NAME_CHARACTERS_MAX] + "…" * (len(name) > NAME_CHARACTERS_MAX)
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
 
 
 class Told:
-    """Of one listener."""
+    """The log lines of one listener."""
 
     def __init__(self) -> None:
         self._began = -MINUTE_SECONDS
@@ -31,7 +31,7 @@ class Told:
         self._left_out = 0
 
     def is_new(self, client: str, reason: str, address: str, now: float) -> bool:
-        """Whether to tell of a refusal."""
+        """Whether to log a refusal."""
         if now - self._began >= MINUTE_SECONDS:
             self._began = now
             self._seen.clear()
@@ -47,7 +47,7 @@ class Told:
         return True
 
     def left_out(self, now: float) -> int:
-        """How many refusals the last minute had no line for. Once for each minute, when it is over."""
+        """The number of refusals without a line in the last minute. Given once for each minute, after its end."""
         if now - self._began < MINUTE_SECONDS:
             return 0
         count, self._left_out = self._left_out, 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-TOPICS_MAX: Final = 50_000  # of all clients
+TOPICS_MAX: Final = 50_000  # cached topics of all clients
 TOPICS_OF_ONE_MAX: Final = 512
 TOPICS_OF_ONE_MIN: Final = 4
 TOPIC_BYTES_MAX: Final = 256  # a longer topic is not cached

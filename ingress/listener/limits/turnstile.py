@@ -1,4 +1,4 @@
-"""Lets a few through in each turn of the event loop, in their order: a crowd of newcomers must not hold the loop for others."""
+"""Lets a few calls through in each turn of the event loop, in order, so that many new connections do not block the loop."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 
 class Turnstile:
-    """`go` is called in this turn's share, or in that of a later turn."""
+    """Calls `go` in this turn of the loop, or in a later one."""
 
     def __init__(self, per_turn: int) -> None:
         self._per_turn = per_turn
         self._waiting: deque[Callable[[], None]] = deque()
 
     def enter(self, go: Callable[[], None]) -> None:
-        """Let `go` have its turn."""
+        """Call `go` when its turn comes."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._turn)
         self._waiting.append(go)
