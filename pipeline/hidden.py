@@ -1,8 +1,8 @@
-"""The secrets that this process knows, so that nothing that it prints shows one.
+"""The secrets that this process knows, so that its output never shows one.
 
-A secret is remembered when somebody reads it, a setting that can hold one when it is loaded. Errors of libraries and of servers
-quote what they were given, and nobody knows how: so the value itself is looked for, and the forms that it takes on its way. What
-is too short to be told from other words is found by its name only (pipeline/log.py).
+A secret is remembered when it is read, and a setting that can hold one when it is loaded. Errors of libraries and
+servers quote their input in unknown forms. So the value itself is searched for, in all forms that it may take. A value
+that is too short to differ from other words is found only by its name (pipeline/log.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ REDACTED: Final = "[redacted]"
 LENGTH_MIN: Final = 8
 SECRETS_MAX: Final = 1_000
 
-# Secrets that this process was never told, by what stands before them: temporary credentials, signatures, tokens, private keys.
+# Secrets that this process does not know, found by the text before them: temporary credentials, signatures, tokens,
+# private keys.
 _FORMS: Final = (
     (re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"), REDACTED),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), REDACTED),
@@ -49,7 +50,7 @@ def hide(secret: str) -> None:
 
 
 def forms_of(secret: str) -> list[str]:
-    """A secret as it is, in JSON, in Python's repr, in a URL and in base64; the longest first."""
+    """A secret unchanged, in JSON, in Python's repr, in a URL and in base64, the longest first."""
     data = secret.encode("utf-8", "surrogatepass")
     encoded = (b64encode(data), urlsafe_b64encode(data))
     forms = {

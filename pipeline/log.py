@@ -2,7 +2,7 @@
 
 Normal operation logs nothing. All lines go through this file, also those of libraries: these have the event `library.warned` and
 the library's text in `said`, and secrets in them are replaced too. The same line of a library is written once a minute at most.
-Each part takes its logger from this file, not from structlog. This file knows no other part of Tidegate.
+Each part takes its logger from this file, not from structlog. This file does not know any other part of Tidegate.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Compiles an action of the configuration into one frozen value with everything that decides which bytes get which key.
 
     compiled.py    the compiled action, now or under an older version
-    folders.py     folders of aggregated actions, which rows of direct ones stay out of
+    folders.py     folders of aggregated actions, which rows of direct actions must not enter
     headers.py     the headers of its objects
-    origins.py     which columns of a message a field of a row was made of
+    origins.py     the columns of a message from which a field of a row was made
     problems.py    the problems of all rules and actions of a configuration
-    warnings.py    what works, and hardly as it was meant; source_warnings.py: the same of sources alone
+    warnings.py    settings that work, but hardly as intended; source_warnings.py: the same for sources alone
 
 The worker, `tidegate check`, `rule test` and replay use this value. Nothing here opens a connection, reads a clock or
 waits.

@@ -63,7 +63,7 @@ class CompiledAction:
     topic_names: TopicNames
     rules: RuleSet
     parameters: DirectParameters | AggregatedParameters
-    revision: int = field(default=0, kw_only=True)  # of the configuration that it is compiled from
+    revision: int = field(default=0, kw_only=True)  # revision of the configuration that it is compiled from
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -103,12 +103,12 @@ class DirectAction(CompiledAction):
 
     @property
     def mark(self) -> str:
-        """What tells the objects of this action from all others, in whatever bucket they lie."""
+        """The mark that distinguishes the objects of this action from all others, in every bucket."""
         return mark_of(self.rules.node, self.name)
 
     @property
     def of_rows(self) -> frozenset[Part]:
-        """What of a request the fields of rows decide."""
+        """The parts of a request that fields of rows decide."""
         decided: list[tuple[Part, bool]] = [
             ("bucket", self.bucket.names != frozenset()),
             ("key", self.key.names != frozenset()),
@@ -188,7 +188,7 @@ _Common = tuple[str, str, ResourceOpts, TopicNames, RuleSet]
 
 
 def mark_of(pipeline: str, action: str) -> str:
-    """What the objects of a direct action carry."""
+    """The mark of a direct action's objects."""
     return f"{pipeline}/{action}"
 
 
@@ -250,7 +250,7 @@ def _direct(common: _Common, parameters: DirectParameters, others: tuple[Folder,
 def _aggregated(
     common: _Common, parameters: AggregatedParameters, schemas: Mapping[str, SchemaText], *, text: bytes = b""
 ) -> AggregatedAction:
-    """`text`: the text of a version that lies beside the ledger. Its digest stays the one that the ledger names."""
+    """`text`: the text of a version beside the ledger. The ledger names its digest, so it stays unchanged."""
     name, *_, rules = common
     settings = _content_settings(parameters)
     with located("parameters.key"):

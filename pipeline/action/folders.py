@@ -1,7 +1,7 @@
-"""The folders of aggregated actions, which no row of a direct action is led into by what a device sends.
+"""The folders of aggregated actions, which a device must not reach with a row of a direct action.
 
-An aggregated action never replaces an object, so whoever takes one of its keys first stops it. Where the fixed text of a direct
-key itself lies in such a folder, that is what a person wants, and `tidegate check` warns of it. Pure.
+An aggregated action never replaces an object, so a foreign object with one of its keys stops it. If the fixed text of a
+direct key is itself in such a folder, a person wants this, and `tidegate check` only warns. Pure.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _SLASHES: Final = re.compile(r"/{2,}")
 
 
 class Folder(NamedTuple):
-    """A folder of a bucket, with its slash, and the action whose objects lie there."""
+    """A folder of a bucket, with its slash, and the action that has its objects there."""
 
     bucket: str
     prefix: str
     action: str
 
     def problem(self, bucket: str, key: str) -> str:
-        """What is wrong with an object here; empty if it lies elsewhere. Also `hot` is wrong: some stores keep files."""
+        """The problem with an object in this folder, or an empty text. `hot` itself is a problem: some stores keep files."""
         if bucket != self.bucket:
             return ""
         tidied = _SLASHES.sub("/", key).lstrip("/") if "/" in key else key
@@ -39,7 +39,7 @@ def one_store(config: Config, *names: str) -> bool:
 
 
 def folders(config: Config, name: str) -> tuple[Folder, ...]:
-    """The folders that rows of this direct action stay out of."""
+    """The folders that rows of this direct action must not enter."""
     own = config.actions.s3[name]
     assert isinstance(own.parameters, DirectParameters)
     fixed = own.parameters.key.partition("${")[0]

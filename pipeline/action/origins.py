@@ -1,4 +1,4 @@
-"""Which columns of a message a field of a row was made of, as the text of its rule tells. Pure."""
+"""Finds the columns of a message from which a field of a row was made, from the text of its rule. Pure."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any, Final
 from pipeline.sql.compilation.compiler import MESSAGE_COLUMNS
 from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement, inside
 
-# Functions whose results are told apart by nothing of the message.
+# Functions with results that do not depend on the message.
 _BY_CHANCE: Final = ("uuid", "random", "mongo")
 _DEPTH_MAX: Final = 20
 
 
 def of_messages(statement: Statement) -> bool:
-    """Whether any of its sources is a topic filter of messages."""
+    """Whether any source of the statement is a topic filter of messages."""
     return any(not source.startswith("$events/") for source in statement.sources)
 
 
 def columns_read(statement: Statement) -> frozenset[str]:
-    """The columns that a statement names, wherever in it."""
+    """All columns that a statement names."""
     return frozenset(_columns(statement))
 
 
 def columns_of(name: str, statement: Statement) -> frozenset[str]:
-    """The columns that a field of the statement's rows is made of; empty if it is a constant, or is not there."""
+    """The columns from which a field of the rows is made. Empty if the field is a constant or does not exist."""
     return _origin(name, statement, 0)
 
 
 def gives_many_rows_a_key(names: frozenset[str], statement: Statement) -> bool:
-    """Whether all rows that FOREACH makes of one message are the same in these fields."""
+    """Whether all rows that FOREACH makes from one message have the same values in these fields."""
     if not statement.collect or statement.do is None:
         return False
     collection = statement.fields[-1]
@@ -42,7 +42,7 @@ def gives_many_rows_a_key(names: frozenset[str], statement: Statement) -> bool:
 
 
 def _selected(name: str, statement: Statement) -> Field | None:
-    """The field of this name; the later one if there are several."""
+    """The field with this name, or the last of several."""
     selected = [*statement.fields, *(statement.do or ())]
     named = [each for each in selected if isinstance(each, Field) and _name_of(each) == name]
     return named[-1] if named else None
@@ -57,7 +57,7 @@ def _name_of(field: Field) -> str:
 def _origin(name: str, statement: Statement, depth: int) -> frozenset[str]:
     field = _selected(name, statement)
     if field is None and statement.collect and statement.do is None and not depth:
-        return frozenset({"payload"})  # of an item, which is a row as it is
+        return frozenset({"payload"})  # fields of an item, which is itself a row
     if field is None:
         takes_all = any(isinstance(each, Star) for each in (*statement.fields, *(statement.do or ())))
         return frozenset({name}) if takes_all or depth else frozenset()
@@ -76,4 +76,4 @@ def _columns(node: Any) -> Iterator[str]:
         elif isinstance(each, Call):
             yield from MESSAGE_COLUMNS.get(each.name, ())
             if each.name.startswith(_BY_CHANCE):
-                yield "id"  # as good as one
+                yield "id"  # another value for each message, like its id

@@ -1,4 +1,4 @@
-"""What works in the sources of a configuration, and hardly as it was meant. `tidegate check` says it with the setting.
+"""Warnings about sources that work, but hardly as intended. `tidegate check` shows each with its setting.
 
 a name nobody proves    `%c` in the topics of a listener protects nothing while any device may claim any clientid
 filters that overlap    a broker may send a message once for each subscription that matches it. pipeline/mqtt/subscriptions.py
@@ -17,7 +17,7 @@ from pipeline.topics import group_of, may_meet, unshared
 
 
 def of_sources(config: Config) -> Iterator[Problem]:
-    """All of them, in the order of the file."""
+    """All warnings in the order of the file."""
     for name, source in config.sources.mqtt.items():
         for problem in _within(source, subscriptions(_filters(source))):
             yield Problem(("sources", "mqtt", name, "topics"), problem)
@@ -35,7 +35,7 @@ def _filters(source: MqttSource) -> list[str]:
 
 
 def _within(source: MqttSource, wanted: Subscriptions) -> Iterator[str]:
-    """Copies of one source, each kind once."""
+    """Warnings about copies within one source, each kind once."""
     pairs = overlaps(wanted.filters)
     plain = [pair for pair in pairs if not any(map(group_of, pair))]
     if plain and source.protocol != "5":
@@ -55,7 +55,7 @@ def _within(source: MqttSource, wanted: Subscriptions) -> Iterator[str]:
 
 
 def _between(one: str, its: MqttSource, other: MqttSource) -> str:
-    """Why messages come by two sources; empty if they do not."""
+    """The reason why messages come by two sources, or an empty text."""
     if _host(its) != _host(other):
         return ""
     both = [pair for pair in product(_filters(its), _filters(other)) if _meet(*pair)]
@@ -74,7 +74,7 @@ def _host(source: MqttSource) -> str:
 
 
 def _meet(one: str, other: str) -> bool:
-    """Whether one message can come by both. Two members of a group share its messages."""
+    """Whether one message can come by both filters. Two members of a group share its messages."""
     is_one_share = one == other and bool(group_of(one))
     return not is_one_share and may_meet(unshared(one), unshared(other))
 

@@ -1,6 +1,8 @@
-"""What works in a configuration, and hardly as it was meant: keys in which objects meet, or which a device can choose.
+"""Warnings about a configuration that works, but hardly as intended: keys that objects share, or that a device can
+choose.
 
-Nothing here is an error: each case has its use. `tidegate check` says it with the setting and its line. Nothing is opened.
+None of these is an error, because each case has its use. `tidegate check` shows each with its setting and line. No
+connection is opened.
 
     a key without fixed text    what a device sends decides where in the bucket the object lies, and a ledger lies there too
     a key inside another's      rows of an action can take the keys of an aggregated one
@@ -8,7 +10,7 @@ Nothing here is an error: each case has its use. `tidegate check` says it with t
     one key for two actions     each finds the other's objects under its keys
     a clientid nobody knows     a subscriber to a broker is not told who published
 
-source_warnings.py has those of sources alone.
+source_warnings.py has the warnings about sources alone.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from pipeline.template import Template
 from pipeline.template.object_key import literal_prefix
 from pipeline.topics import may_meet, unshared
 
-# Columns of a message that say when it came, and those that say who sent it, where or how. Of many messages they are the same.
+# Columns with the time of a message, and columns with its sender, place or kind. Many messages have the same values in
+# these.
 _TIMES: Final = {"timestamp", "publish_received_at"}
 _ALIKE: Final = _TIMES | {
     "topic",
@@ -44,13 +47,13 @@ _ALIKE: Final = _TIMES | {
     "dup",
     "pub_props",
 }
-# Placeholders of an aggregated key that no row decides.
+# Placeholders of an aggregated key that rows do not decide.
 _FACTS: Final = re.compile(r"\$\{\.?(?:partition|offset|sequence|epoch|action|node|datetime)")
 _CHOSEN_BY_NOBODY: Final = _TIMES | {"id", "node", "event", "qos"}
 
 
 def warnings(config: Config) -> list[Problem]:
-    """All of them, in the order of the file's actions and rules. For a configuration without problems."""
+    """All warnings, in the order of the file's actions and rules. For a configuration without problems."""
     statements = {name: parse(rule.sql) for name, rule in config.rules.items() if rule.enable}
     found = list(_clientid_in_rules(config, statements))
     for name, action in config.actions.s3.items():
@@ -72,7 +75,7 @@ def _at(action: str, setting: str = "key") -> tuple[str | int, ...]:
 
 
 def _reaches_others(config: Config, name: str, own: DirectParameters, rules: list[Statement]) -> Iterator[Problem]:
-    """A direct key that can be anywhere in the bucket of a ledger, or among the objects of an aggregated action."""
+    """Warn of a direct key that can be anywhere in the bucket of a ledger, or among the objects of an aggregated action."""
     key = Template(own.key)
     if key.names == frozenset() or _decided_by_nobody(key, rules):
         return
@@ -94,7 +97,7 @@ def _reaches_others(config: Config, name: str, own: DirectParameters, rules: lis
 
 
 def _meets_others(config: Config, name: str, own: AggregatedParameters) -> Iterator[Problem]:
-    """An aggregated key that a device can lead among the objects of another aggregated action, which then stops."""
+    """Warn of an aggregated key that a device can put among the objects of another aggregated action, which then stops."""
     literals = Template(own.key).literals
     begin = literal_prefix(own.key)
     chosen = literals is not None and begin == literals[0] and not _FACTS.match(own.key[len(begin) :])
@@ -134,7 +137,7 @@ def _one_begins(prefix: str, other: str) -> bool:
 
 
 def _collides(name: str, own: DirectParameters, rules: list[Statement]) -> Iterator[Problem]:
-    """A direct key that many messages have, or all rows of one."""
+    """Warn of a direct key that many messages share, or all rows of one message."""
     key = Template(own.key)
     if key.names is None:
         return
@@ -153,7 +156,7 @@ def _collides(name: str, own: DirectParameters, rules: list[Statement]) -> Itera
 
 
 def _shared(config: Config) -> Iterator[Problem]:
-    """Two actions whose keys are the same."""
+    """Warn of two actions with the same keys."""
     for one, other in combinations(config.actions.s3, 2):
         first, second = (config.actions.s3[name].parameters for name in (one, other))
         same = (first.mode, first.key) == (second.mode, second.key) and "${action}" not in first.key
@@ -181,7 +184,7 @@ def _clientid_in_key(config: Config, name: str, action: S3Action, rules: list[St
 
 
 def _strangers(config: Config, statement: Statement) -> list[str]:
-    """The brokers whose messages the statement can get, and of whose publishers nothing is known."""
+    """The brokers whose messages the statement can get, and whose publishers are unknown."""
     if not of_messages(statement):
         return []
     return [

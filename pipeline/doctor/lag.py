@@ -1,4 +1,4 @@
-"""How far an action is behind Kafka, held against what Kafka keeps: is anything lost, or about to be?
+"""Compares the lag of an action with Kafka's retention: is anything lost, or will it be soon?
 
 An action has come as far as its ledger (aggregated upload) or as its committed offset (direct upload). Pure.
 """
@@ -12,14 +12,14 @@ from pipeline.doctor import Check
 
 # A lag is near the retention when the oldest record that was not handled has reached this part of its age.
 NEAR: Final = 0.5
-# Where a topic has a limit of size, the room that is left is told by offsets: less than this part of the log is near.
+# If a topic has a limit of size, offsets show the room that is left. Less than this part of the log is near.
 ROOM_MIN: Final = 0.2
 
 
 class Standing(NamedTuple):
-    """One partition of an action: it has come to offset `at` (None: it has not begun). Kafka has `start` up to `end`.
+    """One partition of an action, which is at offset `at` (None: it has not begun). Kafka has `start` up to `end`.
 
-    Records before `young` are older than a part of what the topic keeps, see `NEAR`. `whose` says what `at` is.
+    Records before `young` are older than a part of the topic's retention, see `NEAR`. `whose` describes `at`.
     """
 
     topic: str
@@ -37,19 +37,19 @@ class Standing(NamedTuple):
 
     @property
     def lag(self) -> int:
-        """Records that Kafka has and the action has not handled, at most."""
+        """The largest possible number of records that Kafka has and the action has not handled."""
         return max(0, self.end - max(self.start, self.at if self.at is not None else self.start))
 
 
 def young_since_ms(settings: Mapping[str, str], now_ms: int) -> int:
-    """The time that divides old records from young ones, for a topic of these settings; 0 if it keeps all, or does not tell."""
+    """The time between old and young records for a topic with these settings. 0: it keeps all, or does not say."""
     told = settings.get("retention.ms", "-1")
     kept_ms = int(told) if told.isdigit() else 0
     return max(0, now_ms - int(kept_ms * NEAR)) if kept_ms else 0
 
 
 def check(title: str, standings: Sequence[Standing]) -> Check:
-    """The worst of an action's partitions decides."""
+    """Check an action. Its worst partition decides."""
     for state, judge in (("bad", _bad), ("warn", _near)):
         told = [(each, words) for each in standings if (words := judge(each)) is not None]
         if told:
@@ -64,7 +64,7 @@ def check(title: str, standings: Sequence[Standing]) -> Check:
 
 
 def _bad(each: Standing) -> tuple[str, str, str] | None:
-    """What is lost already, or will be when a worker goes on."""
+    """The loss that has happened, or that will happen when a worker goes on."""
     if each.at is None:
         return None
     if each.at < each.start:
@@ -85,7 +85,7 @@ def _bad(each: Standing) -> tuple[str, str, str] | None:
 
 
 def _near(each: Standing) -> tuple[str, str, str] | None:
-    """What Kafka may delete before a worker reads it."""
+    """The records that Kafka may delete before a worker reads them."""
     at = each.start if each.at is None else each.at
     if not each.lag:
         return None

@@ -23,7 +23,7 @@ from pipeline.mqtt.packets import PUBLISH, QOS_MASK, TYPE_MASK
 from pipeline.mqtt.reasons import MALFORMED, PROTOCOL_ERROR
 
 NO_LIMIT: Final = 1 << 62
-UNUSUAL_WORK: Final = 4  # units of a packet that a hook handles, and one more for each so many bytes of its fields
+UNUSUAL_WORK: Final = 4  # units of a packet for a hook, and the bytes of its fields that count as one more unit
 BYTES_OF_A_UNIT: Final = 16
 QOS_0, QOS_1 = 1, 2
 # First byte of a packet → QOS_0 or QOS_1 for a usual PUBLISH, 0 for everything else.
@@ -31,16 +31,16 @@ USUAL_PUBLISH: Final = bytes(
     {0x30: QOS_0, 0x31: QOS_0, 0x32: QOS_1, 0x33: QOS_1, 0x3A: QOS_1, 0x3B: QOS_1}.get(first, 0) for first in range(256)
 )
 
-Word = TypeVar("Word")  # what a side makes of a packet other than PUBLISH
+Word = TypeVar("Word")  # a side's value for a packet other than PUBLISH
 Found = list[Any]  # list[list[Publish] | Word]; its last is always the run that goes on, and may be empty
 
 
 class Framing(ABC, Generic[Word]):
-    """One direction of one connection. What is not whole yet is kept, and not looked at again before it can be."""
+    """One direction of one connection. An incomplete packet is kept, and not read again before it can be complete."""
 
     def __init__(self, *, v5: bool) -> None:
         self._v5 = int(v5)  # a number, as the hot loop adds it to positions
-        # The hot loop handles what keeps to these; what does not goes to a hook, which may lift or change them.
+        # The hot loop handles packets within these limits. Others go to a hook, which may lift or change the limits.
         self._usual_bytes_max = NO_LIMIT  # of a PUBLISH without its header; -1: `_check_header` sees each packet
         self._usual_topics: Container[bytes] | None = None  # None: each topic
         self._room = NO_LIMIT  # messages of QoS 1 and 2 that may still come
@@ -72,7 +72,7 @@ class Framing(ABC, Generic[Word]):
 
     @property
     def kept_bytes(self) -> int:
-        """What is kept of packets that are not whole, or wait."""
+        """The kept bytes of packets that are incomplete or wait."""
         return len(self._tail) + len(self._rest)
 
     def _cut(self, chunk: bytes, found: Found) -> None:
@@ -157,7 +157,7 @@ class Framing(ABC, Generic[Word]):
         return UNUSUAL_WORK + size // BYTES_OF_A_UNIT
 
     def _begin(self, chunk: bytes) -> tuple[bytes, int]:
-        """All that was kept and `chunk`, and where to go on; nothing while no packet can be cut."""
+        """The kept bytes with `chunk`, and the place to go on. Empty while no packet can be cut."""
         if self._rest or self._is_held:
             if chunk:
                 self._rest, self._rest_at = self._rest[self._rest_at :] + chunk, 0
@@ -193,7 +193,7 @@ class Framing(ABC, Generic[Word]):
 
     @abstractmethod
     def _packet(self, first: int, body: bytes) -> Word:
-        """What a packet other than PUBLISH says. Raises ProtocolError."""
+        """The side's value for a packet other than PUBLISH. Raises ProtocolError."""
 
     @abstractmethod
     def _publish(self, found: Found, topic: bytes, payload: bytes, first: int, mid: int, properties: bytes) -> None:
@@ -208,7 +208,7 @@ class Framing(ABC, Generic[Word]):
 
 
 def add(found: Found, word: object) -> None:
-    """Put a word behind what was found so far, and begin a new run behind it."""
+    """Append a word to the result, and begin a new run after it."""
     if found[-1]:
         found.append(word)
     else:

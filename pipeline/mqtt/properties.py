@@ -171,7 +171,7 @@ def check(properties: Properties) -> Properties:
 
 
 def decode_checked(b: bytes, allowed: frozenset[int]) -> Properties:
-    """The same of a stranger: what `decode` gives, bounded and checked. Raises ProtocolError."""
+    """Decode the properties of a stranger, with limits and checks. Raises ProtocolError."""
     return check(decode(b, allowed, count_max=USER_PROPERTIES_MAX + len(KNOWN_PROPERTIES)))
 
 

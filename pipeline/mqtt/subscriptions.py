@@ -32,14 +32,14 @@ LIST_BITS: Final = 18
 
 @dataclass(frozen=True)
 class Subscriptions:
-    """What a source subscribes to, in order, and what not. `identifiers` is empty if they are not needed."""
+    """The filters to which a source subscribes, in order, and the others. `identifiers` is empty if they are not needed."""
 
     filters: tuple[str, ...]
     covered: tuple[str, ...]
     identifiers: tuple[int, ...]
 
     def copies_of(self, topic: str) -> Copies | None:
-        """How copies of messages of `topic` are told apart; None if each of them counts."""
+        """The way to recognise copies of messages of `topic`, or None if each copy counts."""
         matching = [
             (each, identifier)
             for each, identifier in zip(self.filters, self.identifiers, strict=False)

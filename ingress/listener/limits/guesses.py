@@ -44,7 +44,7 @@ class Recent(Generic[Key, Value]):
 
 
 class AddressUser(NamedTuple):
-    """Who sends a password: a user at an address."""
+    """The sender of a password: a user at an address."""
 
     address: str
     user: str

@@ -1,4 +1,4 @@
-"""What Kafka holds of each partition, and how far a consumer group is: for whoever looks at it from outside.
+"""The start and end of each partition's log, and a group's committed offsets, for readers outside of the group.
 
 The group is not joined, and nothing is committed.
 """

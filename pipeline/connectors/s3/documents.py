@@ -1,9 +1,9 @@
-"""The XML documents that a store answers with: one reader for errors, listings and uploads in parts.
+"""Reads the XML documents of a store: errors, listings and uploads in parts.
 
-A proxy may answer in the store's place, with anything at all. So nothing raises: what is not XML has no texts, and a document
-that breaks off has the texts before the break and says that it is not whole. Whoever concludes something from what is *not*
-there, as a listing does, asks for a whole document. A document type is refused with all that follows it, since S3 has none and
-entities can make gigabytes of a few bytes. What a namespace's prefix stands for does not matter.
+A proxy may answer instead of the store, with anything. So no document raises: a text that is not XML has no texts, and
+a truncated document has the texts before its end and is not `whole`. A listing also draws conclusions from missing
+elements, so it needs a whole document. A document type and everything after it is refused, because S3 has none and
+entities can make gigabytes from a few bytes. Prefixes of namespaces are ignored.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ DEPTH_MAX: Final = 32
 
 
 class Text(NamedTuple):
-    """The text of an element that has no others in it, with the names of this one and of the one around it.
+    """The text of an element without child elements, with the names of the element and of its parent.
 
-    `number` tells the elements around apart: it is the same for all texts of one element.
+    `number` identifies the parent: it is the same for all texts in one element.
     """
 
     around: str
@@ -31,7 +31,7 @@ class Text(NamedTuple):
 
 
 class Document(NamedTuple):
-    """The texts of a document in their order, as far as it can be read; and whether that is all of it.
+    """The texts of a document in order, as far as it can be read, and whether it was read to its end.
 
     `root` is the name of its outermost element; empty if there is none.
     """
@@ -90,7 +90,7 @@ class _Reading:
 
 
 def read(document: bytes) -> Document:
-    """What can be read of a document."""
+    """Read as much of a document as possible."""
     heard = _Reading()
     parser = expat.ParserCreate()
     parser.StartElementHandler = heard.start
@@ -99,7 +99,11 @@ def read(document: bytes) -> Document:
     parser.StartDoctypeDeclHandler = heard.doctype
     try:
         parser.Parse(document[:DOCUMENT_BYTES_MAX], True)
-    except (expat.ExpatError, LookupError, ValueError):  # not XML; an unknown encoding; what `_Reading` refuses
+    except (
+        expat.ExpatError,
+        LookupError,
+        ValueError,
+    ):  # not XML, an unknown encoding, or something that `_Reading` refuses
         return Document(heard.root, heard.found, is_whole=False)
     return Document(heard.root, heard.found, is_whole=len(document) <= DOCUMENT_BYTES_MAX)
 

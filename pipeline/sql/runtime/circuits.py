@@ -1,11 +1,12 @@
-"""Which rules are not tried for now, and for whose records: those that ran out of time again and again.
+"""Decides which rules are not tried for a while, and for which clients: rules that ran out of time again and again.
 
-A jq program that is late costs a second or more for each record. After TIMEOUTS_MAX of one client's records within WINDOW_MS
-that client's records are not tried under this rule, and after RULE_TIMEOUTS_MAX nobody's are: they are dead letters at once.
-After WINDOW_MS the next record is tried again; if it is late too, the next ones are not tried.
+A jq program that is late takes a second or more for each record. After TIMEOUTS_MAX late records of one client within
+WINDOW_MS, this client's records are not tried under this rule. After RULE_TIMEOUTS_MAX late records, no client's
+records are. They become dead letters at once. After WINDOW_MS the next record is tried again. If it is late too, the
+next records are not tried.
 
-Time is that of the records, not of a clock: whoever reads the same records again comes to the same result, if the same ones are
-late. This file knows records and no rules.
+The time is that of the records, not of a clock. So a second reader of the same records gets the same result, if the
+same records are late. This file knows records, but not rules.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ TIMEOUTS_MAX: Final = 3
 RULE_TIMEOUTS_MAX: Final = 8
 CLIENTS_REMEMBERED_MAX: Final = 10_000
 
-Whose = tuple[str, bytes | None]  # a rule, and a client or all
+Whose = tuple[str, bytes | None]  # a rule, and one client or all clients
 
 
 class Opened(NamedTuple):
-    """Records of these times are not tried."""
+    """Records with these times are not tried."""
 
     since_ms: int
     until_ms: int
 
 
 class Circuits:
-    """What is known of the rules of one partition. False while none has ever been late."""
+    """The circuits of the rules of one partition. False while no rule has been late."""
 
     def __init__(self) -> None:
-        self._late: dict[Whose, list[int]] = {}  # when, as the records have it
+        self._late: dict[Whose, list[int]] = {}  # times of the records
         self._opened: dict[Whose, Opened] = {}
 
     def __bool__(self) -> bool:
         return bool(self._late)
 
     def refusal(self, rule: str, record: Record) -> str:
-        """Why a record is not tried under a rule; empty if it is."""
+        """The reason why a record is not tried under a rule, or an empty text."""
         for whose, of in (((rule, record.key or b""), "of this client "), ((rule, None), "")):
             opened = self._opened.get(whose)
             if opened and opened.since_ms - WINDOW_MS <= record.timestamp < opened.until_ms:
@@ -51,7 +52,7 @@ class Circuits:
         return ""
 
     def late(self, rule: str, record: Record) -> bool:
-        """A rule ran out of time on a record; whether that is why the next ones are not tried."""
+        """Note that a rule ran out of time on a record. Returns whether the next records are not tried because of this."""
         if len(self._late) >= CLIENTS_REMEMBERED_MAX:
             self._late.clear()
             self._opened.clear()

@@ -1,4 +1,4 @@
-"""What the body of FOREACH may look at and make, over all elements of one record.
+"""Limits what the body of FOREACH may read and make, over all elements of one record.
 
 A device chooses how many elements there are, and how long the texts are that the body reads again for each of them. A function
 that takes a millisecond once takes minutes for a hundred thousand elements, and text that it makes stays until the rows are

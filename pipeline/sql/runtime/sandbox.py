@@ -27,8 +27,8 @@ from pipeline.sql.runtime.values import BadValueError, TimeOverError
 MEMORY_BYTES_MAX: Final = 1 << 30
 ANSWER_BYTES_MAX: Final = 16_777_216
 START_SECONDS_MAX: Final = 20.0
-# What could reach files or the process from within a jq program. As the name of a field (`.include`, `{import: 1}`) it
-# cannot; a builtin before a colon can (`.[modulemeta:1]`).
+# Words by which a jq program could reach files or the process. As the name of a field (`.include`, `{import: 1}`) they
+# are harmless. A builtin before a colon is not (`.[modulemeta:1]`).
 _FORBIDDEN: Final = re.compile(
     rb"(?<![.\w$])(?:(?:import|include)\b(?!\s*:)|(?:modulemeta|input_filename|get_search_list|halt)\b)"
 )

@@ -25,7 +25,7 @@ BINDING: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "div": 2, "mod": 2}
 
 
 class Mode(Enum):
-    """What parentheses may hold."""
+    """The possible contents of parentheses."""
 
     VALUE = auto()
     ARGUMENT = auto()
