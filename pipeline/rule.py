@@ -23,7 +23,7 @@ import orjson
 
 from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
-from pipeline.record import Record
+from pipeline.record import TOPIC, Record
 from pipeline.redriven import REDRIVEN, of_letter, row_of
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.functions.registry import grown
@@ -42,10 +42,12 @@ ROW_BYTES: Final = 256
 
 
 class RuleProgram(NamedTuple):
-    """The compiled statement of a rule."""
+    """The compiled statement of a rule. `evaluate` is its program's. `weight`: how often its only row may hold the payload."""
 
     rule_id: str
     program: Program
+    evaluate: Callable[[Event], list[Row] | None]
+    weight: int
 
 
 Programs = tuple[RuleProgram, ...]
@@ -146,15 +148,15 @@ class RuleSet:
             programs.append(program)
             for topic_filter in program.topics:
                 self.topics.add(topic_filter)
-                self._index.add(topic_filter, RuleProgram(rule_id, program))
+                self._index.add(topic_filter, RuleProgram(rule_id, program, program.evaluate, sum(program.weight)))
         share_payload(programs)
         self._programs = programs
-        self._grows = any(program.calls for program in programs)
+        self._grows = any(program.grows for program in programs)
         columns = _union(programs)
         self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
-        self._answers: dict[bytes, Programs] = {}
-        self._known: dict[tuple[str, ...], Programs] = {}  # one object for each set of rules that match a topic
+        self._plain = not (self._grows or self.waits or self._metadata)
+        self._programs_of = _ProgramsOf(self._index)
 
     @property
     def reads_events(self) -> bool:
@@ -189,106 +191,101 @@ class RuleSet:
         """
         circuits = Circuits() if circuits is None else circuits
         batch = RowBatch(records, self.digest)
+        rows, origins, makers = batch.rows, batch.origins, batch.makers
+        programs, read = self._programs_of, self._read
         alike: Programs = ()  # the programs of the last records, which were all the same
         run = 0  # the number of these records
-        size_bytes = 0
+        only: RuleProgram | None = None  # their only program, if it is plain: most records have one
         waiting = iter(records)
         for record in waiting:
             headers = record.headers
             try:
-                if headers and headers[0][0] == fields.TOPIC:
-                    # A message. The programs for its topic are cached by the topic's bytes.
-                    found = self._answers.get(headers[0][1])
-                    if found is None:
-                        found = self._remember(record, headers[0][1])
+                if headers and headers[0][0] == TOPIC:
+                    found = programs[headers[0][1]]
                     if not found:
                         continue
-                    columns = self._read(record)
-                elif headers and headers[0][0] == REDRIVEN:
-                    size_bytes += self._again(record, batch)
-                    if size_bytes >= bytes_max:
-                        break
-                    continue
+                    columns = read(record)
                 else:
-                    found = self._route(record)
-                    if not found:
-                        continue
-                    columns = self._other_columns(record)
-            except RecordError as error:
-                size_bytes += self._dead(batch, record, error.cause, str(error))
-                continue
-            except (ValueError, TypeError, AttributeError) as error:  # a null header, a qos that is not a number
-                found_error = f"the headers are not those that the ingress writes: {error}"
-                size_bytes += self._dead(batch, record, RecordError.cause, found_error)
-                continue
-            if found is alike:
-                run += 1
-            else:
+                    found, columns = self._other(record, batch)
+            except (RecordError, ValueError, TypeError, AttributeError) as error:
+                found, columns = (), {}
+                _unreadable(batch, record, error)
+            if found is not alike:
                 _count(batch.matched, alike, run)
-                alike, run = found, 1
-            size_bytes += self._run(found, Event(columns, record.timestamp, record), record, batch, circuits)
-            if size_bytes >= bytes_max or (ended is not None and ended()):
+                alike, run = found, 0
+                only = found[0] if self._plain and len(found) == 1 else None
+            run += 1
+            if only is None:
+                self._evaluate_all(found, Event(columns, record.timestamp, record), record, batch, circuits)
+            else:
+                try:
+                    made = only.evaluate(Event(columns, record.timestamp, record))
+                except RecordError as error:
+                    _dead(batch, record, error.cause, str(error), only.rule_id)
+                else:
+                    if made and len(made) == 1:
+                        rows.append(made[0])
+                        origins.append(record)
+                        makers.append(only.rule_id)
+                        batch.size_bytes += ROW_BYTES + only.weight * len(record.value or b"")
+                    else:
+                        _keep(batch, record, made, only, 0)
+                        origins += [record] * (len(rows) - len(origins))
+            if batch.size_bytes >= bytes_max or (ended is not None and ended()):
                 break
         _count(batch.matched, alike, run)
-        batch.size_bytes = size_bytes
-        batch.rest = list(waiting)
-        if batch.rest:
-            batch.records = records[: len(records) - len(batch.rest)]
+        if rest := list(waiting):
+            batch.rest, batch.records = rest, records[: len(records) - len(rest)]
         return batch
 
-    def _run(self, found: Programs, event: Event, record: Record, batch: RowBatch, circuits: Circuits) -> int:
-        """Evaluate the programs that match a record. Returns the estimated bytes of its rows."""
-        size_bytes, made, value_bytes = 0, batch.rows, len(record.value or b"")
-        rows_max = len(made) + ROWS_OF_RECORD_MAX
+    def _other(self, record: Record, batch: RowBatch) -> tuple[Programs, dict[str, Any]]:
+        """The programs for an event or a foreign record, and its fields. Evaluates a redriven dead letter itself."""
+        headers = record.headers
+        if headers and headers[0][0] == REDRIVEN:
+            self._again(record, batch)
+            return (), {}
+        found = _match_all(self._index.match, fields.routing_topics(record))
+        if not found:
+            return (), {}
+        return found, self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
+
+    def _evaluate_all(self, found: Programs, event: Event, record: Record, batch: RowBatch, circuits: Circuits) -> None:
+        """Evaluate the programs that match a record."""
+        made, makers, before, with_metadata = batch.rows, batch.makers, len(batch.rows), self._metadata
+        single = weights = 0
         grown_before = grown.bytes if self._grows else 0
-        for rule_id, program in found:
-            if self._metadata:
+        for each in found:
+            rule_id, program, evaluate, weight = each
+            if with_metadata:
                 event.columns["metadata"] = {"rule_id": rule_id}
             if program.waits and circuits and (refusal := circuits.refusal(rule_id, record)):
-                size_bytes += self._dead(batch, record, EvaluationError.cause, refusal, rule_id)
+                _dead(batch, record, EvaluationError.cause, refusal, rule_id)
                 continue
             try:
-                rows = program.evaluate(event)
+                rows = evaluate(event)
             except RecordError as error:
                 if type(error.__cause__) is TimeOverError and circuits.late(rule_id, record):
                     batch.suspended.append(rule_id)
-                size_bytes += self._dead(batch, record, error.cause, str(error), rule_id)
+                _dead(batch, record, error.cause, str(error), rule_id)
                 continue
-            if not rows:
-                batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
-                continue
-            count = len(rows)
-            if len(made) + count > rows_max:
-                too_many = f"the rules make more than {ROWS_OF_RECORD_MAX} rows of this record"
-                size_bytes += self._dead(batch, record, EvaluationError.cause, too_many, rule_id)
-                continue
-            made += rows
-            if count == 1:
-                batch.origins.append(record)
-                batch.makers.append(rule_id)
+            if rows and len(rows) == 1:
+                made.append(rows[0])
+                makers.append(rule_id)
+                single += 1
+                weights += weight
             else:
-                batch.origins += [record] * count
-                batch.makers += [rule_id] * count
-            of_row, of_record = program.weight
-            size_bytes += count * ROW_BYTES + (count * of_row + of_record) * value_bytes
-        return size_bytes + grown.bytes - grown_before if self._grows else size_bytes
+                _keep(batch, record, rows, each, len(made) - before)
+        batch.origins += [record] * (len(made) - before)
+        batch.size_bytes += single * ROW_BYTES + weights * len(record.value or b"")
+        if self._grows:
+            batch.size_bytes += grown.bytes - grown_before
 
-    @staticmethod
-    def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> int:
-        """Add a failed record to the batch as a dead letter. Returns its estimated bytes."""
-        batch.dead.append(DeadLetter(record, cause, error, rule_id))
-        return 2 * ROW_BYTES + len(error) + len(record.value or b"")
-
-    def _other_columns(self, record: Record) -> dict[str, Any]:
-        """The fields of a client event, or of a message that another producer wrote."""
-        return self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
-
-    def _again(self, record: Record, batch: RowBatch) -> int:
+    def _again(self, record: Record, batch: RowBatch) -> None:
         """Evaluate a redriven dead letter: only the row that failed, of the rule that failed."""
         again = of_letter(record)
         failure = again.failure
         if failure.action and (failure.action, failure.pipeline) != (self._action, self.node):
-            return 0  # without an action it is from the ingress, and for all actions
+            return  # without an action it is from the ingress, and for all actions
         batch.redriven.append(record)
         one = self.evaluate([again.original(record)])
         for letter in one.dead:
@@ -306,18 +303,21 @@ class RuleSet:
             for counts, of_one in ((batch.matched, one.matched), (batch.no_result, one.no_result)):
                 if rule in of_one:
                     counts[rule] = counts.get(rule, 0) + of_one[rule]
-        return one.size_bytes
+        batch.size_bytes += one.size_bytes
 
-    def _route(self, record: Record) -> Programs:
-        """The programs whose FROM matches a record."""
-        return _match_all(self._index.match, fields.routing_topics(record))
 
-    def _remember(self, record: Record, topic: bytes) -> Programs:
-        """The same for a message, cached by its topic name."""
-        if len(self._answers) >= TOPICS_REMEMBERED_MAX:
-            self._answers.clear()
-        found = self._route(record)
-        found = self._answers[topic] = self._known.setdefault(tuple(each.rule_id for each in found), found)
+class _ProgramsOf(dict[bytes, Programs]):
+    """The programs for messages of a topic name, cached by the topic's bytes."""
+
+    def __init__(self, index: TopicIndex[RuleProgram]) -> None:
+        self._index = index
+        self._known: dict[tuple[str, ...], Programs] = {}  # one object for each set of rules that match a topic
+
+    def __missing__(self, topic: bytes) -> Programs:
+        if len(self) >= TOPICS_REMEMBERED_MAX:
+            self.clear()
+        found = _match_all(self._index.match, (topic.decode("utf-8", "surrogateescape"),))
+        found = self[topic] = self._known.setdefault(tuple(each.rule_id for each in found), found)
         return found
 
 
@@ -330,8 +330,38 @@ def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_C
     return replace(context, schemas=built, sandbox=Sandbox())
 
 
+def _keep(batch: RowBatch, record: Record, rows: list[Row] | None, maker: RuleProgram, before: int) -> None:
+    """Add the rows that a rule made of a record, after `before` rows of other rules. The caller adds the origins."""
+    rule_id, program, _, _ = maker
+    if not rows:
+        batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
+        return
+    count = len(rows)
+    if before + count > ROWS_OF_RECORD_MAX:
+        too_many = f"the rules make more than {ROWS_OF_RECORD_MAX} rows of this record"
+        return _dead(batch, record, EvaluationError.cause, too_many, rule_id)
+    batch.rows += rows
+    batch.makers += [rule_id] * count
+    of_row, of_record = program.weight
+    batch.size_bytes += count * ROW_BYTES + (count * of_row + of_record) * len(record.value or b"")
+
+
+def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> None:
+    """Add a failed record to the batch as a dead letter."""
+    batch.dead.append(DeadLetter(record, cause, error, rule_id))
+    batch.size_bytes += 2 * ROW_BYTES + len(error) + len(record.value or b"")
+
+
+def _unreadable(batch: RowBatch, record: Record, error: Exception) -> None:
+    """Add a record whose headers or fields cannot be read as a dead letter of no rule."""
+    if isinstance(error, RecordError):
+        return _dead(batch, record, error.cause, str(error))
+    # a null header, a qos that is not a number
+    _dead(batch, record, RecordError.cause, f"the headers are not those that the ingress writes: {error}")
+
+
 def _count(matched: dict[str, int], programs: Programs, records: int) -> None:
-    for rule_id, _ in programs:
+    for rule_id, *_ in programs:
         matched[rule_id] = matched.get(rule_id, 0) + records
 
 

@@ -19,7 +19,7 @@ from pipeline.sql.compilation.compiler import Compiler
 from pipeline.sql.compilation.growth import refuse_growth
 from pipeline.sql.compilation.statements import StatementCompiler
 from pipeline.sql.compilation.weight import weight_of
-from pipeline.sql.functions.registry import CHECKS
+from pipeline.sql.functions.registry import CHECKS, FUNCTIONS
 from pipeline.sql.runtime import operators, ordering, paths
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT, Context, Event
 from pipeline.sql.runtime.jsontext import from_json
@@ -70,9 +70,9 @@ class Program:
     __slots__ = (
         "_namespace",
         "_spans",
-        "calls",
         "columns",
         "evaluate",
+        "grows",
         "keys",
         "source",
         "text",
@@ -92,7 +92,7 @@ class Program:
         self.tree = tree
         self.weight = weight_of(tree)
         self.waits = "jq" in compiler.called
-        self.calls = bool(compiler.called)
+        self.grows = any(FUNCTIONS[name].grows for name in compiler.called)
         self.topics = tree.sources
         self.columns = None if compiler.columns is None else frozenset(compiler.columns)
         self.keys = frozenset(compiler.keys)

@@ -74,6 +74,7 @@ class Declaration:
     examples: tuple[tuple[str, str], ...]
     reads: str
     message: bool
+    grows: bool
 
     def overload(self, count: int) -> Signature | None:
         """The signature that takes `count` arguments."""
@@ -106,7 +107,7 @@ def function(
         doc = " ".join((call.__doc__ or "").split())
         shown = (example, *examples) if example else examples
         FUNCTIONS[name] = Declaration(
-            name, theme, parsed, _bounded(call) if grows else call, doc, shown, reads, message
+            name, theme, parsed, _bounded(call) if grows else call, doc, shown, reads, message, grows
         )
         return call
 
