@@ -6,6 +6,7 @@
     ├── CommandError             BAD_REQUEST          operator     no   arguments of a command or a request cannot be used
     ├── NotFoundError            NOT_FOUND            operator     no   no object has the requested name
     ├── ConflictError            CONFLICT             operator     no   another run changed or holds what this run wants to change
+    │   └── StaleError           CONFLICT             operator     no   somebody else changed an object of the configuration
     ├── SqlError                 BAD_REQUEST          author       no   a statement is refused before its rule runs
     ├── TemplateSyntaxError      BAD_REQUEST          author       no   a template is refused before its action runs
     ├── BadValueError            BAD_REQUEST          author       no   an operator of the rule language cannot take a value
@@ -45,7 +46,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal, Protocol
 
 Code = Literal["BAD_REQUEST", "NOT_FOUND", "CONFLICT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"]
 Fault = Literal["operator", "author", "outside", "us"]
@@ -113,6 +114,24 @@ class NotFoundError(TidegateError, code="NOT_FOUND", fault="operator"):
 
 class ConflictError(TidegateError, code="CONFLICT", fault="operator"):
     """Another run changed or holds what this run wants to change. The message says what to do instead."""
+
+
+class Changed(Protocol):
+    """An object of the configuration, as far as a StaleError tells of it."""
+
+    @property
+    def revision(self) -> int:
+        """Its revision."""
+
+
+class StaleError(ConflictError):
+    """An object of the configuration is not as whoever changes it saw it last. `found` is the object as it is now, or None."""
+
+    def __init__(self, key: str, found: Changed | None) -> None:
+        now = f"it has revision {found.revision} now" if found else "there is none now"
+        super().__init__(f"{key} was changed by somebody else: {now}; look at it, and change it again")
+        self.key = key
+        self.found = found
 
 
 class SqlError(TidegateError, code="BAD_REQUEST", fault="author"):

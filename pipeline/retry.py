@@ -63,6 +63,9 @@ BROKER_STABLE_SECONDS: Final = 10.0  # a connection that lasted this long was a 
 # The wait for Kafka when a process starts, without end. librdkafka reconnects by itself, with the same cap.
 KAFKA: Final = Policy(base_seconds=0.5, cap_seconds=5.0)
 
+# A change of the configuration that another writer came before.
+FENCED: Final = Policy(base_seconds=0.02, cap_seconds=0.5)
+
 # The restart of an action after a failure, without end. Each start causes a rebalance of its consumer group.
 RESTART: Final = Policy(base_seconds=2.0, cap_seconds=30.0, least_seconds=1.0)
 RESTART_STABLE_SECONDS: Final = 60.0  # an action that ran this long has started successfully

@@ -94,6 +94,17 @@ class Metrics(Section):
     worker_port: int = setting(0, advanced=False, ge=0, le=65535, description="Port of the worker. 0: no page.")
 
 
+class Control(Section):
+    """The configuration in Kafka: sources, connectors, actions, rules and schemas are in a topic, and not in the file."""
+
+    topic: str = setting(
+        "tidegate.config",
+        advanced=False,
+        min_length=1,
+        description="Topic of the configuration. Each pipeline needs its own. Tidegate creates it, compacted.",
+    )
+
+
 class Config(Section):
     """A whole pipeline."""
 
@@ -105,6 +116,7 @@ class Config(Section):
     rules: dict[Name, Rule] = setting(advanced=False, default_factory=dict)
     schemas: dict[Name, Schema] = setting(advanced=False, default_factory=dict)
     metrics: Metrics = setting(advanced=False, default_factory=Metrics)
+    control: Control | None = setting(None, advanced=False)
 
     _places: Places = PrivateAttr(default_factory=Places)
     _revision: int = PrivateAttr(default=0)

@@ -45,6 +45,7 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
+log.cleaner.backoff.ms=500
 """
 
 

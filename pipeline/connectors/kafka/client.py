@@ -51,6 +51,7 @@ OPERATOR: Final = frozenset(
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError._AUTHENTICATION,
         KafkaError._SSL,
@@ -150,8 +151,12 @@ class Link:
         self._why = self._refused = ""
 
     def why(self, client: Any, error: KafkaError, doing: str) -> ConnectorError:
-        """The reason why an operation of `client` failed. If Kafka did not answer: the address, its setting and the cause."""
-        _read_events(client)
+        """The reason why an operation of `client` failed. If Kafka did not answer: the address, its setting and the cause.
+
+        Without `client`, its events are read elsewhere: by whoever polls it for records.
+        """
+        if client is not None:
+            _read_events(client)
         if error.code() not in NO_ANSWER:
             return failure(error, f"{doing} at {self._servers}")
         message = f"{doing}: Kafka at {self._servers} (kafka.bootstrap_servers) does not answer"

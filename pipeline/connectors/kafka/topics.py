@@ -51,6 +51,29 @@ def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[
     _patiently(kafka, create, keep_trying)
 
 
+# How long the topic of the configuration keeps what a later change replaced: so far reaches its history.
+HISTORY_DAYS: Final = 30
+
+
+def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
+    """Create the topic of the configuration, compacted and with one partition. Waits and raises as ensure_topics does."""
+
+    def create(admin: AdminClient) -> None:
+        found = _partitions(admin)
+        if topic not in found:
+            settings = {"cleanup.policy": "compact", "min.compaction.lag.ms": str(HISTORY_DAYS * 86_400_000)}
+            _create(admin, kafka, [topic], 1, settings)
+            _wait_until_known(admin, [topic])
+            log.info("kafka.topics_created", topics=[topic], partitions=1)
+        elif found[topic] != 1:
+            raise OperatorError(
+                f"expected {topic} (control.topic) with one partition, found {found[topic]}: choose another topic",
+                reason="partitions_differ",
+            )
+
+    _patiently(kafka, create, keep_trying)
+
+
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
     link = Link(kafka, silent=True)  # this function logs that it waits
     admin = link.admin(kafka, "tidegate-admin")
@@ -107,7 +130,13 @@ def _partitions(admin: AdminClient) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 
-def _create(admin: AdminClient, kafka: KafkaConfig, names: Sequence[str], partitions: int) -> None:
+def _create(
+    admin: AdminClient,
+    kafka: KafkaConfig,
+    names: Sequence[str],
+    partitions: int,
+    settings: Mapping[str, str] | None = None,
+) -> None:
     replicas = kafka.replication_factor
     limit = str(kafka.max_message_bytes + BATCH_OVERHEAD_BYTES)
     for attempt_replicas in (replicas, 1):
@@ -116,7 +145,7 @@ def _create(admin: AdminClient, kafka: KafkaConfig, names: Sequence[str], partit
                 name,
                 num_partitions=partitions,
                 replication_factor=attempt_replicas,
-                config={"max.message.bytes": limit},
+                config={"max.message.bytes": limit, **(settings or {})},
             )
             for name in names
         ]

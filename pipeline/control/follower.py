@@ -1,0 +1,212 @@
+"""Reads the topic of the configuration to its end, and goes on reading, in a thread.
+
+It reads what is committed, and publishes only when it has reached the end of that: so nobody ever sees half of a change. The
+revision is the last offset before that end, markers of transactions included. All followers thus agree on it, also those that
+came after a compaction.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.control.objects import Stored
+from pipeline.control.records import Past, decode
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.log import get_logger
+
+log: Final = get_logger("tidegate.control")
+
+POLL_SECONDS: Final = 0.2
+CHANGES_REMEMBERED_MAX: Final = 1_000
+
+# The objects by key, and the revision.
+Publish = Callable[[dict[str, Stored], int], None]
+
+
+class Follower:
+    """One reader of the topic. `publish` is called in its thread whenever it has reached the end, and something is new."""
+
+    def __init__(self, kafka: KafkaConfig, topic: str, publish: Publish) -> None:
+        self._place = TopicPartition(topic, 0, 0)
+        self._publish = publish
+        self._link = Link(kafka, silent=True)  # the process's producer tells of the connection
+        self._kafka = kafka
+        self._asking: AdminClient | None = None
+        self._consumer = open_reader(self._link, kafka, "tidegate-config")
+        self._objects: dict[str, Stored] = {}
+        self._published: dict[str, Stored] = {}
+        self._changes: dict[str, int] = {}  # the newest, oldest first, and the last offset of each
+        self._revision = -2  # nothing is published yet; an empty topic has -1
+        self._error: ConnectorError | None = None
+        self._moved = threading.Condition()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="config", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._consumer.assign([self._place])
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading. Blocks until the thread has ended."""
+        self._closing.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._consumer.close()
+
+    def catch_up(self, timeout_seconds: float) -> tuple[dict[str, Stored], int]:
+        """The objects and the revision as of now or later. Blocks; not on the follower's thread. Raises ConnectorError."""
+        give_up = time.monotonic() + timeout_seconds
+        end = self._end(give_up)
+        return self._wait(lambda: self._revision + 1 >= end, give_up - time.monotonic())
+
+    def until_seen(self, change: str, timeout_seconds: float) -> tuple[dict[str, Stored], int]:
+        """The same after a change is there: Kafka shows it some time after it has promised it."""
+        return self._wait(lambda: self._has(change), timeout_seconds)
+
+    def _wait(self, true: Callable[[], bool], timeout_seconds: float) -> tuple[dict[str, Stored], int]:
+        with self._moved:
+            if not self._moved.wait_for(true, timeout_seconds):
+                raise self._error or RetryableError(
+                    f"the topic {self._place.topic} was read up to offset {self._revision}, and Kafka does not send the rest",
+                    reason="timeout",
+                )
+            return self._published, self._revision
+
+    @property
+    def error(self) -> str:
+        """Why the topic cannot be read now; empty while it can."""
+        return str(self._error or "")
+
+    def has_seen(self, change: str) -> bool:
+        """Whether records of this change are among the newest that were read."""
+        with self._moved:
+            return self._has(change)
+
+    def _has(self, change: str) -> bool:
+        return self._changes.get(change, self._revision + 1) <= self._revision
+
+    def _end(self, give_up: float) -> int:
+        """Where the topic ends now. A broker that has just created it does not know yet.
+
+        A client of its own asks: the consumer that is polled in another thread meanwhile may never answer.
+        """
+        self._asking = self._asking or self._link.admin(self._kafka, "tidegate-config-end")
+        committed = IsolationLevel.READ_COMMITTED
+        while True:
+            asked = self._asking.list_offsets(
+                {self._place: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+                isolation_level=committed,
+                request_timeout=ANSWER_SECONDS,
+            )
+            try:
+                return int(asked[self._place].result(ANSWER_SECONDS).offset)
+            except KafkaException as error:
+                if not error.args[0].retriable() or time.monotonic() > give_up:
+                    raise self._link.why(self._asking, error.args[0], f"cannot read {self._place.topic}") from None
+                time.sleep(0.05)
+
+    # --- In the thread
+
+    def _follow(self) -> None:
+        while not self._closing.is_set():
+            message = self._consumer.poll(POLL_SECONDS)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                self._take(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._reached((message.offset() or 0) - 1)
+            else:
+                self._error = self._link.why(None, error, f"cannot read {self._place.topic}")
+
+    def _take(self, message: Any) -> None:
+        past = _read(message)
+        if past is None:
+            return
+        with self._moved:
+            if past.stored is None:
+                self._objects.pop(past.key, None)
+            else:
+                self._objects[past.key] = past.stored
+            self._changes.pop(past.change, None)
+            self._changes[past.change] = past.revision
+            if len(self._changes) > CHANGES_REMEMBERED_MAX:
+                del self._changes[next(iter(self._changes))]
+
+    def _reached(self, revision: int) -> None:
+        with self._moved:
+            if revision < self._revision:
+                self._is_another(revision)
+            if revision <= self._revision:
+                return
+            self._error, self._revision = None, revision
+            found = self._published = dict(self._objects)
+            self._moved.notify_all()
+        self._publish(found, revision)
+
+    def _is_another(self, revision: int) -> None:
+        """The topic ends before what was read of it. What it holds now is not what this process knows: it reads no more."""
+        text = (
+            f"the topic {self._place.topic} was read up to offset {self._revision} and ends at {revision} now: it was deleted "
+            "and made again, or Kafka lost records; start the process again to use what it holds"
+        )
+        self._error = OperatorError(text, reason="config_topic_shorter")
+        log.error("config.topic_shorter", topic=self._place.topic, error=text)
+        self._closing.set()
+
+
+def open_reader(link: Link, kafka: KafkaConfig, client_id: str) -> Consumer:
+    """A consumer of what is committed, without a group and without commits. It tells when it reaches the end."""
+    settings = {
+        "group.id": "tidegate-config-reader",  # wanted by the client, used for nothing
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 100,  # the end of a transaction wakes no fetch that waits
+        "fetch.error.backoff.ms": 100,
+    }
+    return link.consumer(kafka, client_id, settings)
+
+
+def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
+    """All records that the topic still has, oldest first. Blocks. Raises ConnectorError."""
+    link = Link(kafka, silent=True)
+    consumer = open_reader(link, kafka, "tidegate-history")
+    found: list[Past] = []
+    give_up = time.monotonic() + ANSWER_SECONDS
+    try:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        while time.monotonic() < give_up:
+            message = consumer.poll(POLL_SECONDS)
+            if message is None:
+                continue
+            if (error := message.error()) is None:
+                give_up = time.monotonic() + ANSWER_SECONDS
+                found += filter(None, [_read(message)])
+            elif error.code() == KafkaError._PARTITION_EOF:
+                return found
+            elif not error.retriable():
+                raise link.why(consumer, error, f"cannot read {topic}")
+    finally:
+        consumer.close()
+    raise RetryableError(f"Kafka at {kafka.bootstrap_servers} did not send the end of {topic}", reason="timeout")
+
+
+def _read(message: Any) -> Past | None:
+    try:
+        return decode(message.key() or b"", message.value(), message.headers() or (), message.offset() or 0)
+    except ValueError as error:
+        log.error("config.unreadable", topic=message.topic(), offset=message.offset(), error=str(error))
+        return None

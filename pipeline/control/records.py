@@ -1,0 +1,53 @@
+"""An object as a record of the topic: the key is the object's, the value its JSON, the headers say who, when and through what.
+
+A record without a value is a deletion. All records of one change have the same `change`, so that whoever wrote it can find out
+whether Kafka took it, and a history can show them together. Pure.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from pipeline.control.objects import Stored
+
+_BY: Final = "by"
+_AT: Final = "at"
+_SOURCE: Final = "from"
+_CHANGE: Final = "change"
+
+
+class Past(NamedTuple):
+    """One record of the history: what an object became. `stored` is None if it was deleted."""
+
+    key: str
+    stored: Stored | None
+    revision: int
+    by: str
+    at: int
+    source: str
+    change: str
+
+
+def headers_of(*, by: str, at: int, source: str, change: str) -> list[tuple[str, str | bytes | None]]:
+    """The headers of a record."""
+    said = {_BY: by, _AT: str(at), _SOURCE: source, _CHANGE: change}
+    return [(name, text.encode()) for name, text in said.items()]
+
+
+def encode(value: Mapping[str, Any] | None) -> bytes | None:
+    """The value of a record."""
+    return None if value is None else json.dumps(value, separators=(",", ":")).encode()
+
+
+def decode(key: bytes, value: bytes | None, headers: Sequence[tuple[str, Any]], offset: int) -> Past:
+    """What a record says. Raises ValueError if it is not one of ours."""
+    said = {name: (text or b"").decode() for name, text in headers}
+    found = None if value is None else json.loads(value)
+    if found is not None and not isinstance(found, dict):
+        raise ValueError("expected an object in JSON")
+    by, source, change = said.get(_BY, ""), said.get(_SOURCE, ""), said.get(_CHANGE, "")
+    at = int(said.get(_AT) or 0)
+    stored = None if found is None else Stored(found, offset, by, at, source)
+    return Past(key.decode(), stored, offset, by, at, source, change)
