@@ -16,14 +16,14 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pipeline.action import CompiledAction, RenderedObject, TopicNames
-from pipeline.errors import EvaluationError, RecordError, RenderError, SqlError, TemplateSyntaxError, TidegateError
+from pipeline.errors import RecordError, TidegateError
 from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT, Record
 from pipeline.rule import context_with
 from pipeline.sql import UNDEFINED, Bits, Context, Event, Program, Row, compile_statement
@@ -199,32 +199,65 @@ def run_template_vectors(path: str | os.PathLike[str]) -> list[Outcome]:
 
 def run_rule_case(case: Mapping[str, Any], number: int = 0) -> Outcome:
     """Run one rule case. It has its own tables of keys, so cases do not affect each other."""
-    outcome = Outcome(str(case["id"]), expected=case.get("expect"))
-    context = from_vector(case.get("context", {}))
-    with _zone(case.get("env", {}).get("TZ")):
-        try:
-            # A case tests the language itself: as in EMQX, a filter that can never match selects nothing.
-            program = compile_statement(case["sql"], Context(), any_source=True)
-            if selects(program, context):
-                outcome.result = program.evaluate(_event_of(context, number))
-        except (SqlError, EvaluationError) as error:
-            outcome.error = str(error)
-    if "expect" in case:
-        outcome.passed = _rule_passed(case, outcome)
-    return outcome
+
+    def result(outcome: Outcome) -> None:
+        context = from_vector(case.get("context", {}))
+        # A case tests the language itself: as in EMQX, a filter that can never match selects nothing.
+        program = compile_statement(_text_of_case(case, "sql"), Context(), any_source=True)
+        if selects(program, context):
+            outcome.result = program.evaluate(_event_of(context, number))
+
+    return _run(case, result, _rule_passed)
 
 
 def run_template_case(case: Mapping[str, Any]) -> Outcome:
     """Run one template case."""
-    outcome = Outcome(str(case["id"]), expected=case.get("expect"))
+
+    def result(outcome: Outcome) -> None:
+        template = Template(_text_of_case(case, "template"))
+        text, outcome.missing = template.render_checked(from_vector(case.get("context", {})))
+        outcome.result = text_of(text)
+
+    return _run(case, result, _template_passed)
+
+
+def _run(
+    case: Mapping[str, Any],
+    result: Callable[[Outcome], None],
+    passed: Callable[[Mapping[str, Any], Outcome], bool],
+) -> Outcome:
+    """The outcome of a case. What is wrong with it, with its result or with what it expects is its own error."""
+    outcome = Outcome(printable(str(case["id"])), expected=case.get("expect"))
     try:
-        text, missing = Template(case["template"]).render_checked(from_vector(case.get("context", {})))
-        outcome.result, outcome.missing = text_of(text), missing
-    except (TemplateSyntaxError, RenderError) as error:
-        outcome.error = str(error)
+        with _zone(_zone_of(case)):
+            result(outcome)
+        outcome.line().encode()
+    except (TidegateError, ValueError, ArithmeticError, RecursionError) as error:
+        # Not JSON: half a surrogate pair, an integer of very many digits, or lists that nest very deeply.
+        outcome.result, outcome.error = None, printable(str(error) or type(error).__name__)
     if "expect" in case:
-        outcome.passed = _template_passed(case, outcome)
+        try:
+            outcome.passed = passed(case, outcome)
+        except (ValueError, ArithmeticError, RecursionError) as error:
+            outcome.passed, outcome.error = False, printable(f"what the case expects cannot be compared: {error}")
     return outcome
+
+
+def _text_of_case(case: Mapping[str, Any], name: str) -> str:
+    found = case.get(name)
+    if not isinstance(found, str):
+        raise ValueError(
+            f"expected the field {name} with text, found {'nothing' if found is None else repr(found)[:80]}"
+        )
+    return found
+
+
+def _zone_of(case: Mapping[str, Any]) -> str | None:
+    env = case.get("env") or {}
+    zone = env.get("TZ") if isinstance(env, dict) else env
+    if zone is not None and (not isinstance(zone, str) or "\0" in zone):
+        raise ValueError(f'expected env {{"TZ": "the name of a time zone"}}, found {case["env"]!r}')
+    return zone
 
 
 def summary(outcomes: Iterable[Outcome]) -> tuple[str, int]:
@@ -314,14 +347,24 @@ def alike(found: Any, wanted: Any, *, approx: bool = False) -> bool:
 
 
 def from_vector(value: Any) -> Any:
-    """A value from a file of cases as a value of the language. Raises ValueError for broken Base64."""
+    """A value from a file of cases as a value of the language.
+
+    Raises ValueError for broken Base64, and for what Python reads as JSON and the language does not have: NaN, infinities, and
+    halves of surrogate pairs.
+    """
     if isinstance(value, dict):
         if value.keys() == {"$b64"}:
             return text_of(base64.b64decode(value["$b64"], validate=True))
         if value == {"$undefined": True}:
             return UNDEFINED
-        return {key: from_vector(inner) for key, inner in value.items()}
-    return [from_vector(inner) for inner in value] if isinstance(value, list) else value
+        return {from_vector(key): from_vector(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [from_vector(inner) for inner in value]
+    if isinstance(value, str):
+        value.encode()  # raises for half a surrogate pair
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {value}")
+    return value
 
 
 def to_vector(value: Any) -> Any:
@@ -339,5 +382,10 @@ def to_vector(value: Any) -> Any:
     return value
 
 
+def printable(text: str) -> str:
+    """A text with halves of surrogate pairs escaped, which no terminal takes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return printable(json.dumps(value, ensure_ascii=False))

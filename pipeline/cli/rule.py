@@ -126,6 +126,7 @@ def _newest(config: Config, count: int) -> Iterator[Sample]:
 
 def _print(trial: Trial, output: str) -> int:
     """Print a trial, and return the exit status."""
+    from pipeline.cli.trying import shown
     from pipeline.rule_trial import to_vector
 
     if output == "jsonl":
@@ -139,24 +140,18 @@ def _print(trial: Trial, output: str) -> int:
         for name, made in rendered.objects.items():
             _print_object(name, made)
         for name, text in rendered.texts.items():
-            print(f"{name}: {_shown(text)}")
+            print(f"{name}: {shown(text)}")
     return 1 if trial.outcome == "error" else 0
 
 
 def _print_object(action: str, made: RenderedObject) -> None:
+    from pipeline.cli.trying import shown
+
     print(f"{action} bucket: {made.bucket}")
     print(f"{action} key: {made.key}")
     for header, value in made.headers.items():
         print(f"{action} {header}: {value}")
-    print(f"{action} content: {_shown(made.content)}")
-
-
-def _shown(content: bytes) -> str:
-    """Content for people. Content that is not text, such as Parquet, is only counted; jsonl shows it as Base64."""
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return f"{len(content):,} bytes that are not text; --output jsonl has them in Base64"
+    print(f"{action} content: {shown(made.content)}")
 
 
 def _line(trial: Trial) -> str:

@@ -39,12 +39,15 @@ def try_template(
 
 
 def _print_outcome(outcome: Outcome, output: str) -> int:
+    from pipeline.cli.trying import shown
+    from pipeline.sql.runtime.values import octets
+
     if output == "jsonl":
         print(outcome.line())
     elif outcome.error:
         print(f"error: {outcome.error}")
     else:
-        print(outcome.result)
+        print(shown(octets(outcome.result)))
         for name in outcome.missing or ():
             print(f"missing: {name}")
     return 1 if outcome.error else 0

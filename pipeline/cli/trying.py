@@ -43,3 +43,11 @@ def context_of(text: str | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise CommandError(f"the context must be a JSON object, found {type(found).__name__}")
     return found
+
+
+def shown(content: bytes) -> str:
+    """Content for people. Content that is not text, such as Parquet, is only counted; jsonl shows it as Base64."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return f"{len(content):,} bytes that are not text; --output jsonl has them in Base64"

@@ -1,7 +1,7 @@
-"""The filters of templates, in the order of the manual.
+"""The filters that Tidegate adds to Jinja's, for keys and times.
 
-Jinja's own filters that are pure and bounded keep their names (`BUILT_IN`). The others are made for keys and times: a
-date from any timestamp in a named zone, a safe part of a key, a stable bucket.
+A date part of any timestamp in a named zone, a part of a key that leads nowhere else, a stable bucket, a digest. They take any
+value of the language, and bytes as they are.
 """
 
 from __future__ import annotations
@@ -9,23 +9,20 @@ from __future__ import annotations
 import base64 as base64_codec
 import hashlib
 import re
-import zoneinfo
+import unicodedata
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
-from pipeline.sql.runtime.jsontext import to_json, to_text
-from pipeline.sql.runtime.values import TEXT_LENGTH_MAX, BadValueError, octets, shown
+from pipeline.sql.runtime.jsontext import to_json
+from pipeline.sql.runtime.values import BadValueError, shown
+from pipeline.template.language import octets_of, plain, text
+from pipeline.template.moments import formatted
 
-BUILT_IN: Final = (
-    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "join",
-    "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "replace", "round",
-    "select", "selectattr", "sort", "string", "sum", "title", "trim", "truncate", "unique", "upper",
-    "urlencode",
-)  # fmt: skip
 BUCKETS_MAX: Final = 1_000_000
-_TICKS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
-_UNSAFE: Final = re.compile(r"[^A-Za-z0-9!_.*'()=-]+")
+# Segments that lead to another folder, and characters that do not stand for themselves. \w has the letters and digits of all
+# scripts, but not the marks that some scripts write above or below a letter.
+_ESCAPED: Final = re.compile(r"(?:(?<=[/\\])|\A)(\.{1,2})(?=[/\\]|\Z)|[^\w!.*'()-]")
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {}
 
@@ -35,44 +32,36 @@ def _filter(call: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _raw(value: Any) -> bytes:
-    """The bytes of a value's text."""
-    if type(value) is str:
-        return value.encode(errors="surrogateescape")
-    return octets(to_text(value))
-
-
 @_filter
-def date(value: Any, pattern: str = "%Y-%m-%d", zone: str = "UTC", unit: str = "ms") -> str:
+def date(value: Any, pattern: str = "%Y-%m-%d", zone: str = "UTC", unit: str | None = None) -> str:
     """A timestamp (an integer in `unit`: s, ms, us or ns; or RFC 3339 text) with a pattern of strftime, in a named zone."""
-    try:
-        return _moment(value, unit).astimezone(zoneinfo.ZoneInfo(zone)).strftime(pattern)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OverflowError, OSError) as error:
-        raise BadValueError(f"date: {error}") from None
-
-
-def _moment(value: Any, unit: str) -> datetime:
-    if type(value) is str and not value.isdigit():
-        moment = datetime.fromisoformat(value)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if unit not in _TICKS:
-        raise BadValueError(f"date: expected a unit of s, ms, us or ns, found {unit!r}")
-    if type(value) not in (int, float, str):
-        raise BadValueError(f"date: expected a timestamp, found {shown(value)}")
-    ticks = int(value)
-    seconds, rest = divmod(ticks, _TICKS[unit])
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1_000_000 // _TICKS[unit])
+    return formatted(value, pattern, zone, unit)
 
 
 @_filter
-def key_part(value: Any, replacement: str = "_") -> str:
-    """Text as one part of an object key: every character except letters, digits and ! _ . * ' ( ) = - becomes `replacement`."""
-    parts = _UNSAFE.split(to_text(value) if type(value) is not str else value)  # type: ignore[arg-type]
-    size = len(parts) * len(replacement)
-    if size > TEXT_LENGTH_MAX:
-        raise BadValueError(f"key_part: the result has {size} characters, expected at most {TEXT_LENGTH_MAX}")
-    text = replacement.join(parts)
-    return text if text.strip(".") else replacement * max(1, len(text))
+def key_part(value: Any) -> str:
+    """Text as one part of an object key. Different texts give different parts.
+
+    Letters, digits and marks of all scripts and ! _ . * ' ( ) - stand for themselves. All other bytes become %XX, as readers of
+    Hive's folders decode them. A text that would be no part, or lead to another folder, has a ~ at that place: the empty text,
+    and the segments . and ..
+    """
+    return _ESCAPED.sub(_escaped, text(value)) or "~"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    if found[1]:
+        return f"~{found[1]}"
+    character = found[0]
+    if unicodedata.category(character)[0] == "M":
+        return character
+    return "%7E" if character == "~" else quote(octets_of(character), safe="")
+
+
+@_filter
+def percent(value: Any) -> str:
+    """The text with each byte as %XX, but for ASCII letters, digits and - . _ ~"""
+    return quote(octets_of(value), safe="")
 
 
 @_filter
@@ -80,7 +69,7 @@ def bucket(value: Any, count: int) -> str:
     """A stable number from 0 to `count` - 1, from a hash of the text, padded with zeros to the width of the largest."""
     if type(count) is not int or not 1 <= count <= BUCKETS_MAX:
         raise BadValueError(f"bucket: expected a count of 1 to {BUCKETS_MAX}, found {shown(count)}")
-    number = int.from_bytes(hashlib.blake2b(_raw(value), digest_size=8).digest(), "big") % count
+    number = int.from_bytes(hashlib.blake2b(octets_of(value), digest_size=8).digest(), "big") % count
     return f"{number:0{len(str(count - 1))}d}"
 
 
@@ -89,22 +78,22 @@ def digest(value: Any, algorithm: str = "sha256", length: int = 64) -> str:
     """The first `length` hexadecimal digits of a hash: md5, sha1, sha256, sha512, blake2b or blake2s."""
     if algorithm not in ("md5", "sha1", "sha256", "sha512", "blake2b", "blake2s"):
         raise BadValueError(f"digest: unknown algorithm {algorithm!r}")
-    return hashlib.new(algorithm, _raw(value), usedforsecurity=False).hexdigest()[:length]
+    return hashlib.new(algorithm, octets_of(value), usedforsecurity=False).hexdigest()[:length]
 
 
 @_filter
 def json(value: Any) -> str:
     """The value as compact JSON."""
-    return to_json(value).decode()
+    return to_json(plain(value)).decode()
 
 
 @_filter
 def base64(value: Any) -> str:
     """The text in Base64."""
-    return base64_codec.b64encode(_raw(value)).decode()
+    return base64_codec.b64encode(octets_of(value)).decode()
 
 
 @_filter
 def hex(value: Any) -> str:
     """The bytes of the text in hexadecimal digits."""
-    return _raw(value).hex()
+    return octets_of(value).hex()

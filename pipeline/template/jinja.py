@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from types import GeneratorType
 from typing import Any, Final
 
 import jinja2
@@ -19,40 +19,37 @@ import jinja2.sandbox
 from jinja2 import nodes
 from jinja2.runtime import Context, LoopContext
 
-from pipeline.errors import RenderError, TemplateSyntaxError
-from pipeline.sql.runtime.jsontext import to_text
-from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, octets, text_of
-from pipeline.template.filters import BUILT_IN, FILTERS
+from pipeline.errors import EncodeError, RenderError, TemplateSyntaxError
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, shown, text_of
+from pipeline.template import builtin, filters
+from pipeline.template.language import MissingValue, plain, shown_to_jinja, text
 from pipeline.template.template import END, START, quoted
-from pipeline.template.work import CHARACTERS_A_STEP, RESULT_CHARACTERS_MAX, Work, bounded_number, too_long
+from pipeline.template.work import RESULT_CHARACTERS_MAX, Work, begin, current, too_long
 
+_PATH: Final = "__path"
 _STEPS: Final = "__steps"
 _JOINED: Final = "__joined"
 _BUILT: Final = "__built"
 _COMPARED: Final = "__compared"
-_work: Final[ContextVar[Work]] = ContextVar("template_work")
 _LOOP: Final = frozenset(
     ["index", "index0", "revindex", "revindex0", "first", "last", "length", "previtem", "nextitem"]
 )
 
 Lookup = Callable[[Mapping[str, Any], tuple[str, ...], Callable[[Any], Any]], Any]
+# Tests that ask for what no row holds.
+_OF_PYTHON: Final = frozenset(["callable", "escaped", "filter", "test"])
+# What a template's row can be the reason of.
+_FAULTS: Final = (
+    jinja2.TemplateError, BadValueError, EncodeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 # Characters that a filter handles in one step.
 FILTERED_A_STEP: Final = 8
 # Filters that look at one element at most.
 _QUICK: Final = frozenset(["count", "d", "default", "first", "last", "length"])
 
 
-class MissingValue(jinja2.Undefined):
-    """A name without a value. It prints the text of the template's policy, and is noted."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "undefined"
-
-
 class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset(["+", "*", "**", "%"])
+    intercepted_binops = frozenset(["+", "-", "*", "/", "//", "**", "%"])
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, LoopContext) and attribute in _LOOP:
@@ -62,48 +59,33 @@ class _Sandbox(jinja2.sandbox.ImmutableSandboxedEnvironment):
     def getitem(self, obj: Any, argument: Any) -> Any:
         """One step into a value. A string on the way is read as JSON."""
         if type(obj) in (str, bytes) and type(argument) is str:
-            obj = _work.get().decoded(obj)
+            obj = current().decoded(obj)
         found = UNDEFINED
         if type(obj) is dict:
             found = obj.get(argument, UNDEFINED)
         elif type(obj) in (list, tuple) and type(argument) is int and -len(obj) <= argument < len(obj):
             found = obj[argument]
-        return self.undefined(obj=obj, name=argument) if found is UNDEFINED else _shown_to_jinja(found)
+        return self.undefined(obj=obj, name=argument) if found is UNDEFINED else shown_to_jinja(found)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Limit the size of results. Products and powers are only for numbers."""
+        """Arithmetic of numbers only, and only of such a size; `+` joins text and lists too, and only of such a size."""
         if operator == "+":
-            _work.get().added(left, right)
-            return bounded_number(super().call_binop(context, operator, left, right))
+            return builtin.plus(left, right)
         numbers = type(left) in (int, float) and type(right) in (int, float)
         if not numbers or (operator == "**" and (abs(left) > 1e6 or abs(right) > 100)):
             raise BadValueError(f"{operator} takes numbers of moderate size, found {left!r} and {right!r}"[:200])
-        return bounded_number(super().call_binop(context, operator, left, right))
+        return builtin.finite(super().call_binop(context, operator, left, right))
 
     def is_safe_callable(self, obj: Any) -> bool:
         return bool(getattr(obj, "template_path", False))
 
 
-def _shown_to_jinja(value: Any) -> Any:
-    return value.decode(errors="surrogateescape") if type(value) is bytes else value
-
-
 @jinja2.pass_context
-def _finalize(context: Context, value: Any) -> str:
-    """Each output as text. Missing values are noted."""
-    if isinstance(value, jinja2.Undefined):
-        context["__missing"].append(_name_of(value))
-        text: Text = str(context["__missing_text"])
-    elif isinstance(value, str):
-        text = value
-    else:
-        text = to_text(value)
-    _work.get().write(len(text))
-    return text if isinstance(text, str) else octets(text).decode(errors="surrogateescape")
-
-
-def _name_of(value: Any) -> str:
-    return str(getattr(value, "_undefined_name", None) or "?")
+def _finalize(_: Context, value: Any) -> str:
+    """Each output as text; missing ones are noted. It takes the context so that Jinja calls it for each row, and never before."""
+    output = text(value)
+    current().write(len(output))
+    return output
 
 
 def _environment() -> _Sandbox:
@@ -117,14 +99,15 @@ def _environment() -> _Sandbox:
         undefined=MissingValue,
         autoescape=False,
         keep_trailing_newline=True,
+        optimized=False,  # a filter is called for a row, not while a template is made
         finalize=_finalize,
     )
     environment.globals.clear()
-    known = {name: environment.filters[name] for name in BUILT_IN} | FILTERS
-    known |= {"join": _join, "replace": _replace, "sum": _sum}
+    known = builtin.FILTERS | filters.FILTERS
     environment.filters = {name: _careful(name, call) for name, call in known.items()}
-    environment.filters |= {_STEPS: _steps, _JOINED: _joined, _BUILT: _built, _COMPARED: _compared}
-    environment.tests = {name: _paid(call) for name, call in environment.tests.items()}
+    environment.filters |= {_STEPS: _steps, _JOINED: builtin.joined, _BUILT: _built, _COMPARED: _compared}
+    tests = environment.tests | builtin.TESTS
+    environment.tests = {name: _paid(call) for name, call in tests.items() if name not in _OF_PYTHON}
     return environment
 
 
@@ -134,12 +117,16 @@ def _careful(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(call)
     def filtered(*arguments: Any, **options: Any) -> Any:
-        value = arguments[position]
+        value = shown_to_jinja(arguments[position])
         if isinstance(value, jinja2.Undefined) and name not in ("default", "d"):
             return value
-        work = _work.get()
+        if name in builtin.OF_ELEMENTS and not isinstance(value, list | tuple | dict | str):
+            raise BadValueError(f"{name}: expected a list, a map or text, found {shown(plain(value))}")
+        work = current()
         work.spend(2 if name in _QUICK else 2 + work.weight(value) // FILTERED_A_STEP)
-        found = call(*arguments, **options)
+        found = call(*arguments[:position], value, *arguments[position + 1 :], **options)
+        if isinstance(found, GeneratorType):
+            found = list(found)
         return work.bounded(found) if isinstance(found, str | list) else found
 
     return filtered
@@ -151,7 +138,7 @@ def _paid(call: Any) -> Callable[..., Any]:
     @functools.wraps(call)
     def tested(*arguments: Any) -> Any:
         for value in arguments[-2:]:
-            _work.get().look_at(value)
+            current().look_at(value)
         return call(*arguments)
 
     return tested
@@ -159,81 +146,25 @@ def _paid(call: Any) -> Callable[..., Any]:
 
 def _steps(items: Any, nodes: int, characters: int) -> Iterator[Any]:
     """The elements of a loop. Each counts steps for the expressions in the loop's body, and output for its literal text."""
-    work = _work.get()
+    work = current()
     for item in () if isinstance(items, jinja2.Undefined) else items:
         work.spend(1 + nodes)
         work.write(characters)
-        yield _shown_to_jinja(item)
-
-
-def _joined(values: list[Any]) -> str:
-    """The operator `~`: joins the texts of all values."""
-    work, texts, size = _work.get(), [], 0
-    for value in values:
-        work.bounded(value)
-        text = str(value)
-        size += len(text)
-        if size > RESULT_CHARACTERS_MAX:
-            raise too_long(size)
-        texts.append(text)
-    work.spend(1 + size // CHARACTERS_A_STEP)
-    return "".join(texts)
+        yield shown_to_jinja(item)
 
 
 def _built(value: Any) -> Any:
     """A list or map literal in the template."""
-    return _work.get().bounded(value)
+    return current().bounded(list(value) if isinstance(value, tuple) else value)
 
 
 def _compared(value: Any) -> Any:
     """A side of a comparison. Counts steps for its size."""
-    _work.get().look_at(value)
+    current().look_at(value)
     return value
 
 
-@jinja2.pass_environment
-def _join(environment: _Sandbox, value: Any, d: Any = "", attribute: Any = None) -> str:
-    """The texts of the elements, with `d` between them."""
-    separator = str(d)
-    pieces: list[Any] = []
-    for item in value:
-        if attribute is not None:
-            item = _attribute(environment, item, attribute)
-        pieces += [separator, item] if pieces else [item]
-        _work.get().spend(1)
-    return _joined(pieces)
-
-
-def _attribute(environment: _Sandbox, value: Any, attribute: Any) -> Any:
-    """The value at a path of keys and positions in an element."""
-    for part in str(attribute).split("."):
-        value = environment.getitem(value, int(part) if part.isdigit() else part)
-    return value
-
-
-def _replace(value: Any, old: Any, new: Any, count: int | None = None) -> str:
-    """The text with one part replaced by another, everywhere or at most `count` times."""
-    text, old, new = str(value), str(old), str(new)
-    found = text.count(old) if count is None or count < 0 else min(count, text.count(old))
-    size = len(text) + found * (len(new) - len(old))
-    if size > RESULT_CHARACTERS_MAX:
-        raise too_long(size)
-    return text.replace(old, new, -1 if count is None else count)
-
-
-@jinja2.pass_environment
-def _sum(environment: _Sandbox, value: Any, attribute: Any = None, start: Any = 0) -> Any:
-    """The sum of the elements. Each addition has the limits of `+`."""
-    total = start
-    for item in value:
-        if attribute is not None:
-            item = _attribute(environment, item, attribute)
-        _work.get().added(total, item)
-        total = bounded_number(total + item)
-    return total
-
-
-_ENVIRONMENT: Final = _environment()
+ENVIRONMENT: Final = _environment()
 
 
 class Expressions:
@@ -244,10 +175,11 @@ class Expressions:
         self._paths = paths
         self._lookup = lookup
         try:
-            tree = _ENVIRONMENT.parse(source)
+            tree = ENVIRONMENT.parse(source)
             names = jinja2.meta.find_undeclared_variables(tree)
-            code = _ENVIRONMENT.compile(counted(tree))
-            self._template = jinja2.Template.from_code(_ENVIRONMENT, code, {}, None)
+            self._bind(tree)
+            code = ENVIRONMENT.compile(counted(tree))
+            self._template = jinja2.Template.from_code(ENVIRONMENT, code, {}, None)
         except (
             jinja2.TemplateError,
             RecursionError,
@@ -257,32 +189,57 @@ class Expressions:
             raise TemplateSyntaxError(
                 f"the template {quoted(text)} is refused: {_message(error)}", line=getattr(error, "lineno", 0)
             ) from None
-        self.names = frozenset(names) - {"__path"}
+        self.names = frozenset(names) - {_PATH}
+
+    def _bind(self, tree: Any) -> None:
+        """Plain placeholders see what loops and `set` bind: they are given the value that their first name has at their place."""
+        bound = {name.name for name in tree.find_all(nodes.Name) if name.ctx == "store"}
+        if next(tree.find_all(nodes.For), None):
+            bound.add("loop")
+        for call in list(tree.find_all(nodes.Call)):
+            match call:
+                case nodes.Call(node=nodes.Name(name=name), args=[nodes.Const(value=int(number))]) if name == _PATH:
+                    keys = self._paths[number].keys if number < len(self._paths) else ()
+                    if keys and keys[0] in bound:
+                        call.args.append(nodes.Name(keys[0], "load"))
 
     def render(self, row: Mapping[str, Any], missing_text: str, missing: list[str]) -> Text:
         """The text, or bytes if a value was not UTF-8. Appends missing names to `missing`."""
 
-        work = Work()
+        work = Work(missing, missing_text)
         found: dict[int, Any] = {}
 
-        def path(number: int) -> Any:
+        def path(number: int, *bound: Any) -> Any:
+            placeholder = self._paths[number]
+            if bound:
+                return self._from(bound[0], placeholder, work)
             if number not in found:
-                placeholder = self._paths[number]
                 value = self._lookup(row, placeholder.keys, work.decoded)
-                found[number] = MissingValue(name=placeholder.name) if value is UNDEFINED else _shown_to_jinja(value)
+                found[number] = MissingValue(name=placeholder.name) if value is UNDEFINED else shown_to_jinja(value)
             return found[number]
 
         path.template_path = True  # type: ignore[attr-defined]
-        names = {key: _shown_to_jinja(value) for key, value in row.items() if value is not UNDEFINED}
-        names |= {"__path": path, "__missing": missing, "__missing_text": missing_text}
-        _work.set(work)
+        names = {key: shown_to_jinja(value) for key, value in row.items() if value is not UNDEFINED}
+        names[_PATH] = path
+        begin(work)
         try:
-            text = "".join(self._template.generate(names))
-        except (jinja2.TemplateError, BadValueError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            rendered = "".join(self._template.generate(names))
+        except _FAULTS as error:
             raise RenderError(f"the template {quoted(self._text)} cannot be rendered: {_message(error)}") from error
-        if len(text) > RESULT_CHARACTERS_MAX:
-            raise RenderError(f"the template {quoted(self._text)} cannot be rendered: {too_long(len(text))}")
-        return text_of(text.encode(errors="surrogateescape"))
+        if len(rendered) > RESULT_CHARACTERS_MAX:
+            raise RenderError(f"the template {quoted(self._text)} cannot be rendered: {too_long(len(rendered))}")
+        return text_of(rendered.encode(errors="surrogateescape"))
+
+    def _from(self, root: Any, placeholder: Any, work: Work) -> Any:
+        """The value of a plain placeholder whose first name a statement of the template may have bound."""
+        first, *rest = placeholder.keys
+        if isinstance(root, LoopContext):
+            value: Any = functools.reduce(ENVIRONMENT.getattr, rest, root)
+        else:
+            value = self._lookup(
+                {} if isinstance(root, jinja2.Undefined) else {first: root}, placeholder.keys, work.decoded
+            )
+        return MissingValue(name=placeholder.name) if value is UNDEFINED else shown_to_jinja(value)
 
 
 def counted(tree: Any) -> Any:

@@ -230,7 +230,8 @@ def _piece(text: str, start: int) -> tuple[str | Placeholder | _Jinja, int]:
         return (_Jinja(f"{START}%{statement}%{END}" if statement is not None else f"{START}##{END}"), match.end())
     match = _EXPRESSION.match(text, start)
     if match and "|" in match[1]:
-        return _Jinja(f"{START}{{{match[1]}}}{END}"), match.end()
+        # Spaces, because Jinja takes a sign beside its delimiters for an instruction about white space.
+        return _Jinja(f"{START}{{ {match[1]} }}{END}"), match.end()
     return "${", start + 2
 
 

@@ -9,6 +9,7 @@ This file does not know Jinja or rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any, Final
 
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json
@@ -26,17 +27,24 @@ CHARACTERS_A_STEP: Final = 16
 
 
 class Work:
-    """The cost of a template's rendering so far."""
+    """What rendering a template has cost so far, and which values it missed."""
 
-    __slots__ = ("_decoded", "_weights", "steps", "written")
+    __slots__ = ("_decoded", "_missing", "_missing_text", "_weights", "steps", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, missing: list[str] | None = None, missing_text: str = "undefined") -> None:
+        self._missing = [] if missing is None else missing
+        self._missing_text = missing_text
         self.steps = 0
         self.written = 0
         self._decoded: dict[
             int, tuple[Any, Any]
         ] = {}  # by the text's identity: the text, so that it stays alive, and its value
         self._weights: dict[int, tuple[Any, int]] = {}
+
+    def note(self, name: str) -> str:
+        """Note a missing value. Returns the text that stands for it."""
+        self._missing.append(name)
+        return self._missing_text
 
     def spend(self, steps: int) -> None:
         """Count steps. Raises BadValueError beyond STEPS_MAX."""
@@ -62,7 +70,10 @@ class Work:
         self.spend(1 + len(text) // CHARACTERS_A_STEP)
         try:
             value = from_json(text)
-        except NotJsonError:
+        except (
+            NotJsonError,
+            UnicodeEncodeError,
+        ):  # the latter: bytes that are not UTF-8, which Jinja has as surrogates
             value = UNDEFINED
         self._decoded[id(text)] = text, value
         return value
@@ -100,6 +111,11 @@ class Work:
             raise too_long(weight)
         if not isinstance(left, int | float):
             self.spend(1 + weight // CHARACTERS_A_STEP)
+
+
+_current: Final[ContextVar[Work]] = ContextVar("template_work")
+current: Final = _current.get
+begin: Final = _current.set
 
 
 def too_long(found: int) -> BadValueError:

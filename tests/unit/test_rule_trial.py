@@ -164,6 +164,40 @@ def test_what_is_no_case_is_refused_with_its_line(tmp_path: Path, text: str) -> 
         read_cases(path)
 
 
+HOSTILE_CASES: dict[str, dict[str, Any]] = {
+    "half a surrogate pair": {"context": {"topic": "t", "p": "\ud800"}},
+    "no Base64": {"context": {"topic": "t", "p": {"$b64": "!"}}},
+    "not a number": {"context": {"topic": "t", "p": float("nan")}},
+    "very many digits": {"context": {"topic": "t", "p": -1, "n": 1}, "template": "${(99 ** 99) ** 99 | string}"},
+    "no text": {"template": 5, "sql": 5},
+    "nothing": {"template": None, "sql": None},
+    "no zone": {"env": {"TZ": 5}},
+    "an expectation that is not Base64": {"expect": {"$b64": "!"}},
+    "an expectation that is not JSON": {"match": "json", "expect": "{"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_CASES)
+@pytest.mark.parametrize("kind", ["template", "sql"])
+def test_a_case_that_cannot_be_run_or_shown_is_its_own_error(name: str, kind: str, tmp_path: Path) -> None:
+    """The cases before and after it are run, and all of them can be printed."""
+    statement = {"template": "${p}", "sql": 'SELECT p FROM "t"'}
+    good = {
+        kind: statement[kind],
+        "context": {"topic": "t", "p": 1},
+        "expect": "1" if kind == "template" else [{"p": 1}],
+    }
+    found = {**good, **HOSTILE_CASES[name], "id": "\ud800"}
+    path = written(tmp_path / "cases.jsonl", {**good, "id": "a"}, found, {**good, "id": "z"})
+
+    outcomes = (run_template_vectors if kind == "template" else run_rule_vectors)(path)
+
+    assert [outcome.passed for outcome in outcomes] in ([True, False, True], [True, True, True])
+    assert outcomes[1].error or name in ("very many digits", "an expectation that is not JSON")
+    assert all(outcome.line().encode() for outcome in outcomes)
+    assert summary(outcomes)[0].encode()
+
+
 def test_a_case_does_not_leave_its_time_zone_behind() -> None:
     """`env.TZ` holds for one case."""
     before = os.environ.get("TZ")

@@ -10,7 +10,7 @@ from pipeline.rule_trial import alike
 from pipeline.sql import compile_statement
 from pipeline.sql.functions import FUNCTIONS
 from pipeline.sql.manual import example_context, example_event, functions_chapter
-from pipeline.template.filters import BUILT_IN, FILTERS
+from pipeline.template import builtin, filters
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rule-language.md").read_text(encoding="utf-8")
 EXAMPLES = [(f.name, call, result) for f in FUNCTIONS.values() for call, result in f.examples]
@@ -42,7 +42,7 @@ def test_an_example_is_true(name: str, call: str, result: str) -> None:
     assert name in call
 
 
-@pytest.mark.parametrize("name", sorted([*FILTERS, *BUILT_IN]))
+@pytest.mark.parametrize("name", sorted([*builtin.FILTERS, *filters.FILTERS]))
 def test_a_filter_is_in_the_manual(name: str) -> None:
     """The manual names every filter of templates."""
     assert name in PAGE

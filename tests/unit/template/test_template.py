@@ -68,7 +68,6 @@ def test_a_template_knows_what_it_reads(template: str, names: frozenset[str] | N
     [
         "${''.__class__.__mro__|string}",
         "${a.__init__.__globals__|string}",
-        "${self|string}",
         "${(1).real.__class__|string}",
         "${cycler.__init__|string}",
     ],
@@ -81,6 +80,7 @@ def test_a_template_reaches_nothing_but_the_row(template: str) -> None:
 @pytest.mark.parametrize(
     "template",
     [
+        "${self|string}",
         "${'a' * 1000000000|string}",
         "${(9 ** 99999999)|string}",
         "${('%999999999d' % 1)|string}",
