@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from pipeline.config.sources import ClientidFrom
+from pipeline.config.clientid_from import ClientidFrom
 from pipeline.record import UNKNOWN
 
 FROM_USER_PROPERTY: Final = b"user_property"

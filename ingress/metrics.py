@@ -72,7 +72,7 @@ class SourceMetrics:
         REFUSED.labels(self._source, reason).inc()
 
     def dropped(self, reason: str, count: int = 1) -> None:
-        """`reason`: queue_full, not_delivered, retained, unsubscribed, overlap, malformed or not_authorized."""
+        """`reason`: queue_full, not_delivered, retained, unsubscribed, overlap, malformed, not_authorized or bridge_notice."""
         DROPPED.labels(self._source, reason).inc(count)
 
     def left_out(self, count: int) -> None:

@@ -53,8 +53,7 @@ class Route:
     def record(self, message: Publish, now_ms: int) -> Outgoing:
         """The record of a message. Caches key and headers if the next message with the same flags has the same."""
         topic, payload, flags, _, properties = message
-        users: Mapping[bytes, bytes] = {value[0]: value[1] for each, value in properties if each == USER_PROPERTY}
-        clientid, clientid_from = self._steps.resolve(payload, users)
+        clientid, clientid_from = self._steps.resolve(payload, user_properties(properties))
         record = message_record(
             topic=topic,
             payload=payload,
@@ -102,6 +101,11 @@ class Router:
                 self.routes.clear()
             self.routes[topic] = route
         return route
+
+
+def user_properties(properties: Properties) -> Mapping[bytes, bytes]:
+    """The user properties of a message; of equal names the last one counts."""
+    return {value[0]: value[1] for each, value in properties if each == USER_PROPERTY}
 
 
 def identifiers_of(properties: Properties) -> list[int]:

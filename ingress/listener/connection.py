@@ -20,20 +20,18 @@ from typing import Any, Final
 
 from ingress.listener import words
 from ingress.listener.host import Host
-from ingress.listener.identity import Address, Identity
+from ingress.listener.identity import Identity
 from ingress.listener.inbox import ClientWindow
 from ingress.listener.limits.allowance import Allowance
 from ingress.listener.limits.seats import network
-from ingress.listener.login import Admitted, common_name
 from ingress.listener.notices import reason_of
 from ingress.listener.protocol import ServerProtocol
+from ingress.listener.welcome import address_of, connack, silence_seconds
 from pipeline.errors import ConnectorError
 from pipeline.mqtt import reasons
 from pipeline.mqtt.packets import Publish
-from pipeline.mqtt.properties import SESSION_EXPIRY
 
 CLOSE_SECONDS: Final = 5.0  # for a device that does not read our last packet
-KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
 UNFETCHED_BYTES: Final = 64 << 10  # asyncio's buffer for answers that the device has not read
 TOO_MANY: Final = "expected fewer packets that bring no message"
 KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
@@ -59,7 +57,7 @@ class DeviceConnection(asyncio.Protocol):
         self._opening: asyncio.Task[None] | None = None
         self._abort: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
-        self._keepalive_seconds = 0.0
+        self._silence_seconds = 0.0
         self._kept_bytes = 0  # bytes of CONNECT until it is answered, then bytes of its will
         self._held_bytes = 0  # the bytes that the listener's memory has counted
         self._ended = False
@@ -188,8 +186,9 @@ class DeviceConnection(asyncio.Protocol):
         assert self._window is not None
         assert self.identity is not None
         obeyed = self._host.inbox.take(self._window, self.identity, run)
-        if self._window.refused:
+        if self._window.refused_topic:
             self._refuse("topic", "the client may not publish to this topic", topic=self._window.refused_topic)
+            self._window.refused_topic = b""
         if not obeyed:
             self.leave("not_authorized", reasons.NOT_AUTHORIZED)
 
@@ -226,7 +225,7 @@ class DeviceConnection(asyncio.Protocol):
 
     async def _admit(self, connect: words.Connect) -> None:
         """Answer CONNECT."""
-        address = self._address()
+        address = address_of(self._transport, self.peerhost, self.network)
         admitted = await self._host.admit(connect, address)
         if self._ended:
             return
@@ -235,6 +234,9 @@ class DeviceConnection(asyncio.Protocol):
             self._tell(words.ConnAck(admitted.code))
             self._end()
             return
+        if admitted.will_is_dropped:
+            connect = connect._replace(will=None)
+            self._host.inbox.metrics.dropped("bridge_notice")
         if self._timer is not None:
             self._timer.cancel()
         self.v5 = connect.version == 5
@@ -245,31 +247,12 @@ class DeviceConnection(asyncio.Protocol):
         if self._ended:
             return
         self._protocol.usual_topics(self.identity.prepared)
-        self._tell(self._connack(connect, admitted))
+        answer = connack(self._host.source, connect, admitted)
+        self._silence_seconds = silence_seconds(connect, answer)
+        self._tell(answer)
         self._watch()
         self._heard_at = self._loop.time()
         self._resume("login")
-
-    def _connack(self, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
-        """The CONNACK for an accepted device. In MQTT 5 it names the limits that differ from the device's wishes."""
-        source = self._host.source
-        keepalive = connect.keepalive_seconds
-        longest = int(source.keepalive_max)
-        shortened = self.v5 and not 0 < keepalive <= longest
-        self._keepalive_seconds = (longest if shortened else keepalive) * KEEPALIVE_GRACE
-        expiry = dict(connect.properties).get(SESSION_EXPIRY, 0)
-        kept = min(expiry, int(source.will_delay_max))
-        return words.ConnAck(
-            reasons.SUCCESS,
-            assigned=None if connect.clientid else admitted.clientid,
-            keepalive_seconds=longest if shortened else None,
-            session_expiry_seconds=kept if kept != expiry else None,
-        )
-
-    def _address(self) -> Address:
-        peer, own = (self._transport.get_extra_info(name) for name in ("peername", "sockname"))
-        cert = self._transport.get_extra_info("peercert")
-        return Address(self.peerhost, _host_port(peer), _host_port(own), common_name(cert), self.network)
 
     # --- Time
 
@@ -279,12 +262,12 @@ class DeviceConnection(asyncio.Protocol):
 
     def _watch(self) -> None:
         """End a connection after a silence of one and a half keep-alives. Silence does not count while we do not read."""
-        if not self._keepalive_seconds or self._ended:
+        if not self._silence_seconds or self._ended:
             return
         now = self._loop.time()
         if self._pauses - {"writing"}:
             self._heard_at = now
-        left = self._heard_at + self._keepalive_seconds - now
+        left = self._heard_at + self._silence_seconds - now
         if left <= 0:
             self.leave("keepalive_timeout", reasons.KEEPALIVE_TIMEOUT)
         else:
@@ -390,10 +373,3 @@ class DeviceConnection(asyncio.Protocol):
             self._go_on_soon()
         elif not self._pauses and not self._transport.is_closing():
             self._transport.resume_reading()
-
-
-def _host_port(address: Any) -> str:
-    if not address:
-        return ""
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

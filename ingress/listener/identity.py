@@ -9,15 +9,17 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from ingress.clientid import NOT_FOUND, Resolver, Steps
 from ingress.listener.limits.topics import TOPIC_BYTES_MAX, TopicCount
 from ingress.listener.words import Connect, Will
-from ingress.route import extra, properties_object
+from ingress.route import extra, properties_object, user_properties
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import AUTHENTICATION_DATA, AUTHENTICATION_METHOD, RECEIVE_MAXIMUM, SESSION_EXPIRY
 from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_record
 from pipeline.topics import matches
 
 FROM_LISTENER: Final = b"listener"
+NO_STEPS: Final = Steps((), NOT_FOUND)
 _PLACEHOLDER: Final = re.compile("%[cu]")
 
 # Properties of CONNECT that are not in an event.
@@ -55,9 +57,20 @@ def may_publish(filters: list[str], topic: bytes) -> bool:
     return any(matches(each, name) for each in filters)
 
 
+def is_notice(topic: bytes) -> bool:
+    """Whether a client may tell this of itself as a bridge: a message for the topics that belong to brokers.
+
+    mosquitto publishes the state of a bridge to `$SYS/broker/connection/<name>/state`, also as the will of the bridge.
+    """
+    return topic.startswith(b"$SYS/")
+
+
 @dataclass
 class Identity:
-    """One logged-in device. `topics` are the filters that it may publish to."""
+    """One logged-in device. `topics` are the filters that it may publish to.
+
+    `publishers` finds who published a message that came through a gateway. None: always the device itself.
+    """
 
     clientid: str
     username: str | None
@@ -68,6 +81,7 @@ class Identity:
     will_is_void: bool = False  # the device disconnected normally, or we stop
     topic_count: TopicCount = field(default_factory=TopicCount)
     prepared: dict[bytes, Prepared] = field(default_factory=dict)  # cached topics
+    publishers: Resolver | None = None
 
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:
         """The record of a message, or None if its topic is not allowed. Key and headers of usual messages are cached."""
@@ -78,8 +92,9 @@ class Identity:
             self._remember(topic, known)
         if known is REFUSED:
             return None
-        record = self._message(topic, payload, flags, properties, now_ms)
-        if not properties:
+        steps = self.publishers.steps(topic) if self.publishers is not None else NO_STEPS
+        record = self._message(topic, payload, flags, properties, now_ms, steps)
+        if not properties and steps.is_fixed_without_properties:
             known[flags] = record.key, record.headers
         return record
 
@@ -98,9 +113,13 @@ class Identity:
 
     def will(self, will: Will, now_ms: int) -> Outgoing:
         """The record of the device's will."""
-        return self._message(will.topic, will.payload, will.flags, will.properties, now_ms)
+        steps = self.publishers.steps(will.topic) if self.publishers is not None else NO_STEPS
+        return self._message(will.topic, will.payload, will.flags, will.properties, now_ms, steps)
 
-    def _message(self, topic: bytes, payload: bytes, flags: int, properties: Properties, now_ms: int) -> Outgoing:
+    def _message(
+        self, topic: bytes, payload: bytes, flags: int, properties: Properties, now_ms: int, steps: Steps
+    ) -> Outgoing:
+        publisher = steps.resolve(payload, user_properties(properties))
         more = [(PEERHOST, self.address.peerhost.encode())]
         if self.username is not None:
             more.append((USERNAME, self.username.encode()))
@@ -110,8 +129,8 @@ class Identity:
             qos=(flags & QOS_MASK) >> 1,
             retain=bool(flags & RETAIN_FLAG),
             dup=bool(flags & DUP_FLAG),
-            clientid=self.clientid.encode(),
-            clientid_from=FROM_LISTENER,
+            clientid=publisher.clientid or self.clientid.encode(),
+            clientid_from=publisher.clientid_from if publisher.clientid else FROM_LISTENER,
             timestamp_ms=now_ms,
             extra=[*more, *extra(properties)],
         )
@@ -126,12 +145,12 @@ class Identity:
         fields = self._common() | {
             "keepalive": connect.keepalive_seconds,
             "clean_start": connect.clean_start,
-            "is_bridge": False,
+            "is_bridge": connect.is_bridge,
             "expiry_interval": values.get(SESSION_EXPIRY, 0),
             "connected_at": self.connected_at_ms,
             "conn_props": {"User-Property": {}} | properties_object(told),
         }
-        if RECEIVE_MAXIMUM in values:
+        if values.get(RECEIVE_MAXIMUM):
             fields["receive_maximum"] = values[RECEIVE_MAXIMUM]
         return event_record("client.connected", fields, clientid=self.clientid, timestamp_ms=self.connected_at_ms)
 
@@ -155,7 +174,7 @@ class Identity:
             "peerhost": address.peerhost,
             "peername": address.peername,
             "sockname": address.sockname,
-            "proto_name": "MQTT",
+            "proto_name": "MQIsdp" if self.connect.version == 3 else "MQTT",
             "proto_ver": self.connect.version,
         }
         if self.username is not None:

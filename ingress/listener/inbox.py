@@ -15,7 +15,7 @@ import asyncio
 import time
 from typing import Any, Final, Protocol
 
-from ingress.listener.identity import Identity
+from ingress.listener.identity import Identity, is_notice
 from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
@@ -25,7 +25,7 @@ from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import ConnectorError, RefusedError
 from pipeline.mqtt.packets import DUP_FLAG, QOS2_FLAG, QOS_MASK, Publish
-from pipeline.mqtt.reasons import NOT_AUTHORIZED
+from pipeline.mqtt.reasons import NO_SUBSCRIBERS, NOT_AUTHORIZED
 from pipeline.record import Outgoing
 
 NOTHING: Final = Outgoing(b"", b"", [], 0)
@@ -123,6 +123,7 @@ class Inbox:
         add, produce = window.add, self._producer.produce
         before, bytes_before, redelivered = len(window), window.size_bytes, 0
         refused: list[bytes] = []
+        notices = 0
         obeyed = True
         for message in run:
             topic, payload, flags, ack, properties = message
@@ -132,7 +133,10 @@ class Inbox:
             known = None if properties else prepared.get(topic)
             ready = known.get(flags) if known else None
             record = Outgoing(ready[0], payload, ready[1], now_ms) if ready else identity.record(message, now_ms)
-            if record is None:
+            if record is None and is_notice(topic):
+                notices += 1
+                self._answer(window, ack, NO_SUBSCRIBERS)
+            elif record is None:
                 refused.append(topic)
                 obeyed = self._refuse(window, ack)
                 if not obeyed:
@@ -145,8 +149,10 @@ class Inbox:
             self.metrics.redelivered.inc(redelivered)
         if refused:
             self.metrics.dropped("not_authorized", len(refused))
-            window.refused += len(refused)
             window.refused_topic = refused[0]
+        if notices:
+            self.metrics.dropped("bridge_notice", notices)
+        window.refused += len(refused) + notices
         if window.full or self.full:
             self._hold(window)
         return obeyed
@@ -161,11 +167,15 @@ class Inbox:
         receiver = window.receiver
         if ack and receiver is not None and not receiver.v5:
             return False
+        self._answer(window, ack, NOT_AUTHORIZED)
+        return True
+
+    def _answer(self, window: ClientWindow, ack: Ack, code: int) -> None:
+        """Answer a message that makes no record. In MQTT 3.1.1 the answer has no code."""
         if ack:
-            window.add(ack | NOT_AUTHORIZED << REASON_SHIFT, "", NOTHING).done = True
+            window.add(ack | code << REASON_SHIFT, "", NOTHING).done = True
             self.answered.add(window)
             self._producer.wake()
-        return True
 
     def _count(self, window: ClientWindow, records: int, size_bytes: int) -> None:
         if records:

@@ -17,7 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from ingress.listener.identity import may_publish, permitted
+from ingress.listener.identity import is_notice, may_publish, permitted
 from ingress.listener.limits.checks import Checks
 from ingress.listener.limits.guesses import Guesses, Recent
 from ingress.listener.limits.told import printable
@@ -57,6 +57,7 @@ class Admitted(NamedTuple):
     username: str | None = None
     topics: list[str] = []  # noqa: RUF012 - never changed
     problem: str = ""
+    will_is_dropped: bool = False
 
 
 class Login:
@@ -90,6 +91,8 @@ class Login:
             return Admitted(CLIENTID_NOT_VALID, problem="expected the user name as clientid (clientid_is_username)")
         topics = permitted(self._source.topics, clientid, username)
         if connect.will is not None and not may_publish(topics, connect.will.topic):
+            if is_notice(connect.will.topic):
+                return Admitted(SUCCESS, clientid, username, topics, will_is_dropped=True)
             topic = printable(connect.will.topic.decode())
             return Admitted(NOT_AUTHORIZED, problem=f"may not publish a will to {topic}")
         return Admitted(SUCCESS, clientid, username, topics)

@@ -21,7 +21,6 @@ OF_CODE: Final = {
     reasons.SERVER_BUSY: "busy",
     reasons.PACKET_TOO_LARGE: "packet_too_large",
     reasons.QUOTA_EXCEEDED: "quota",
-    reasons.RECEIVE_MAXIMUM_EXCEEDED: "receive_maximum",
 }
 
 

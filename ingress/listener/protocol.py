@@ -1,4 +1,4 @@
-"""The conversation with one device in MQTT 3.1.1 or 5, for a server that takes messages and sends none. No I/O.
+"""The conversation with one device in MQTT 3.1, 3.1.1 or 5, for a server that takes messages and sends none. No I/O.
 
 `receive_data(bytes)` gives the device's words, and `send(word)` gives the bytes of an answer. Neither ever raises: if a
 device breaks the protocol, its word is Violation, and the conversation ends. pipeline/mqtt/framing.py cuts packets, and
@@ -6,10 +6,11 @@ a usual PUBLISH with a known topic costs no call there. This file reads everythi
 
 Limits on a device: the size of a packet is checked before any of it is kept. CONNECT comes first, and once. Nothing after it is
 read before it is answered. One call does a bounded amount of work; while `has_more`, call again without bytes, after other
-devices had their turn. At most `receive_max` messages of QoS 1 and 2 may be unanswered (MQTT 5). One more waits until we have
-answered some, and is a violation if all of them wait for the device itself.
+devices had their turn. At most `receive_max` messages of QoS 1 and 2 wait for our answer (MQTT 5). One more is not read before
+we have answered some, and is no reason to end the connection: a bridge with a backlog, or a device that does not know the limit,
+is slowed down and served.
 
-Sources: MQTT 5.0 and MQTT 3.1.1, chapter 3. This file does not know sockets, users, Kafka or clocks.
+Sources: MQTT 5.0, 3.1.1 and 3.1, chapter 3. This file does not know sockets, users, Kafka or clocks.
 """
 
 from __future__ import annotations
@@ -65,9 +66,9 @@ class ServerProtocol(Framing[words.Said]):
         self._aliases: dict[int, bytes] = {}
         self._alias_bytes = 0
         self._taken: dict[int, bool] = {}  # QoS 2: packet identifier → whether its PUBREC was sent
-        self._releases_due = 0  # the number of these with a PUBREC, which wait for the device
         self.control_packets = 0  # packets without a message, and filters in them; the counter resets it
         self._answers = Answers(packet_bytes_max, receive_max)
+        self._is_31 = False
         self._enter(State.NEW)
 
     def _enter(self, state: State) -> None:
@@ -105,6 +106,7 @@ class ServerProtocol(Framing[words.Said]):
 
     def _check_header(self, first: int, size: int) -> None:
         """Check a packet before all of it has arrived."""
+        first = self._usual_first(first)
         is_new = self.state is State.NEW
         is_publish = first & packets.TYPE_MASK == packets.PUBLISH
         expected = first == packets.CONNECT if is_new else is_publish or first in _READERS
@@ -114,10 +116,14 @@ class ServerProtocol(Framing[words.Said]):
         if size > limit:
             raise ProtocolError(reasons.PACKET_TOO_LARGE, f"expected at most {limit} bytes in a packet, found {size}")
 
+    def _usual_first(self, first: int) -> int:
+        """The first byte of a packet as later versions have it. MQTT 3.1 leaves flags open that have no meaning."""
+        return _FIRST_BYTES.get(first & packets.TYPE_MASK, first) if self._is_31 else first
+
     def _publish(self, found: Found, topic: bytes, payload: bytes, first: int, mid: int, properties: bytes) -> None:
         """A PUBLISH with a new topic, QoS 2, properties, or something wrong with it."""
         qos = (first & packets.QOS_MASK) >> 1
-        if qos == 3 or (not qos and first & packets.DUP_FLAG):
+        if qos == 3 or (not qos and first & packets.DUP_FLAG and not self._is_31):
             raise ProtocolError(
                 reasons.MALFORMED, f"expected QoS 0 to 2, and DUP only with 1 and 2, found flags 0x{first & 15:X}"
             )
@@ -132,17 +138,10 @@ class ServerProtocol(Framing[words.Said]):
                 add(found, words.Repeated(mid))
             return
         if qos:
-            self._count_unanswered(mid, qos)
+            self._room -= 1
+            if qos == 2:
+                self._taken[mid] = False
         found[-1].append((topic, payload, first, mid, decoded))
-
-    def _count_unanswered(self, mid: int, qos: int) -> None:
-        if self._room < 1:
-            raise ProtocolError(
-                reasons.RECEIVE_MAXIMUM_EXCEEDED, f"expected at most {self._receive_max} unanswered messages"
-            )
-        self._room -= 1
-        if qos == 2:
-            self._taken[mid] = False
 
     def _with_properties(self, topic: bytes, properties: Properties) -> tuple[bytes, Properties]:
         """The topic of an alias, and the properties without the alias."""
@@ -162,21 +161,21 @@ class ServerProtocol(Framing[words.Said]):
         return self._aliases[alias], tuple(each for each in properties if each[0] != TOPIC_ALIAS)
 
     def _must_wait(self) -> bool:
-        """Whether an answer of ours will make room.
-
-        If only the device can make room, waiting is useless, because we would not read it.
-        """
-        return self._receive_max - self._room > self._releases_due
+        """An answer of ours makes room."""
+        return True
 
     def _packet(self, first: int, body: bytes) -> words.Said:
-        said: words.Said = _READERS[first](self, Reader(body))
+        said: words.Said = _READERS[self._usual_first(first)](self, Reader(body))
         return said
 
     def _connect(self, body: Reader) -> words.Connect:
         if self.state is not State.NEW:
             raise ProtocolError(reasons.PROTOCOL_ERROR, "expected one CONNECT, found a second")
         version = read_version(body)
-        self.v5 = self._answers.v5 = version == 5  # before the rest, so that errors in it are answered in this version
+        self.v5 = self._answers.v5 = (
+            version.number == 5
+        )  # before the rest, so that errors in it are answered in this version
+        self._is_31 = version.number == 3
         connect = read_connect(body, version)
         self._answers.device_packet_max = dict(connect.properties).get(PACKET_MAXIMUM, 0xFFFFFFFF)
         self._enter(State.ANSWERING)
@@ -254,9 +253,8 @@ class ServerProtocol(Framing[words.Said]):
         if isinstance(word, words.Acks):
             self._answered(word.acks)
             return self._answers.acks(word.acks)
-        if isinstance(word, words.Complete) and self._taken.pop(word.mid, False):
-            self._room += 1
-            self._releases_due -= 1
+        if isinstance(word, words.Complete) and word.code == reasons.SUCCESS:
+            self._taken.pop(word.mid, None)
         if isinstance(word, words.ConnAck):
             self._enter(State.OPEN if word.code == reasons.SUCCESS else State.ENDED)
             self._room = self._receive_max if self.v5 else NO_LIMIT
@@ -269,14 +267,15 @@ class ServerProtocol(Framing[words.Said]):
     def _answered(self, acks: list[words.Ack]) -> None:
         """Note an answer that ends an exchange: PUBACK for QoS 1, and PUBCOMP or a refusing PUBREC for QoS 2."""
         for ack in acks:
-            if not ack & words.QOS2:
+            mid = ack & 0xFFFF
+            if ack & words.QOS2:
+                self._room += self._taken.get(mid) is False  # one that was told before is told again
+                if ack >> words.REASON_SHIFT >= reasons.UNSPECIFIED:
+                    self._taken.pop(mid, None)
+                elif mid in self._taken:
+                    self._taken[mid] = True
+            else:
                 self._room += 1
-            elif ack >> words.REASON_SHIFT >= reasons.UNSPECIFIED:
-                self._room += 1
-                self._taken.pop(ack & 0xFFFF, None)
-            elif ack & 0xFFFF in self._taken:
-                self._releases_due += not self._taken[ack & 0xFFFF]
-                self._taken[ack & 0xFFFF] = True
 
 
 # First byte with its required flags → the method that reads the packet.
@@ -288,3 +287,4 @@ _READERS: Final[dict[int, Callable[[ServerProtocol, Reader], Any]]] = {
     packets.PINGREQ: ServerProtocol._ping,
     packets.DISCONNECT: ServerProtocol._disconnect,
 }
+_FIRST_BYTES: Final = {first & packets.TYPE_MASK: first for first in _READERS}

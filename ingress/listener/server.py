@@ -15,10 +15,9 @@ import socket
 import time
 from typing import Final
 
+from ingress.clientid import Resolver
 from ingress.listener import words
-from ingress.listener.certificate import Certificate
 from ingress.listener.connection import DeviceConnection
-from ingress.listener.door import Door, let_in
 from ingress.listener.identity import Address, Identity
 from ingress.listener.inbox import Inbox
 from ingress.listener.limits.memory import Memory
@@ -27,6 +26,8 @@ from ingress.listener.limits.topics import TopicCount
 from ingress.listener.limits.turnstile import Turnstile
 from ingress.listener.login import Admitted, Login
 from ingress.listener.notices import Notices
+from ingress.listener.transports.certificate import Certificate
+from ingress.listener.transports.door import Door, let_in
 from ingress.listener.wills import Wills
 from pipeline.config.listener import ListenerSource
 from pipeline.config.model import KafkaConfig
@@ -70,6 +71,7 @@ class Listener:
         self._connections: dict[DeviceConnection, Seat] = {}
         self._clients: dict[str, DeviceConnection] = {}
         self._topic_count = TopicCount()
+        self._resolver = Resolver(source.clientid_from)
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self.connected_once = asyncio.Event()
@@ -189,13 +191,26 @@ class Listener:
         self._wills.came(clientid, afresh=connect.clean_start)
         now_ms = int(time.time() * 1000)
         identity = Identity(
-            clientid, admitted.username, address, admitted.topics, connect, now_ms, topic_count=self._topic_count
+            clientid,
+            admitted.username,
+            address,
+            admitted.topics,
+            connect,
+            now_ms,
+            topic_count=self._topic_count,
+            publishers=self._publishers(clientid, admitted.username),
         )
         self._clients[clientid] = connection
         self.inbox.metrics.connections.inc()
         self._event(identity.connected())
         identity.forget_login()
         return identity
+
+    def _publishers(self, clientid: str, username: str | None) -> Resolver | None:
+        """How to find who published what this client sends, if it is a gateway. Nothing proves a name without a login."""
+        proven = clientid if self.source.authentication == "none" else username
+        is_gateway = not self.source.gateways or proven in self.source.gateways
+        return self._resolver if is_gateway and self.source.clientid_from else None
 
     def left(self, connection: DeviceConnection, identity: Identity, why: str) -> None:
         """Remove a device: publish its will, then the event."""

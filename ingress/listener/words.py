@@ -59,7 +59,7 @@ class Will(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """CONNECT; `version` is 4 (MQTT 3.1.1) or 5. Nothing more is read before it is answered."""
+    """CONNECT; `version` is 3 (MQTT 3.1), 4 (3.1.1) or 5. Nothing more is read before it is answered."""
 
     version: int
     clientid: str  # empty: we assign one
@@ -69,6 +69,7 @@ class Connect(NamedTuple):
     clean_start: bool
     will: Will | None
     properties: Properties
+    is_bridge: bool = False
 
     @property
     def size_bytes(self) -> int:

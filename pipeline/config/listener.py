@@ -8,11 +8,12 @@ from pydantic import model_validator
 
 from pipeline.config.base.section import Section, setting
 from pipeline.config.base.values import Address, Bytes, Seconds, TopicFilter
+from pipeline.config.clientid_from import ClientidFrom
 from pipeline.config.tls import ServerTls
 
 
 class ListenerSource(Section):
-    """A port on which devices publish with MQTT 5 or 3.1.1. Clients cannot subscribe here."""
+    """A port on which devices publish with MQTT 5, 3.1.1 or 3.1. Clients cannot subscribe here."""
 
     bind: Address = setting("127.0.0.1:1883", advanced=False, description="host:port to listen on.")
     topics: list[TopicFilter] = setting(
@@ -37,6 +38,18 @@ class ListenerSource(Section):
         False,
         description="Refuse clients whose clientid is not their user name, so that no client can use the clientid of another."
         " Without it, %c in `topics` protects nothing, and `tidegate check` warns.",
+        advanced=True,
+    )
+    clientid_from: list[ClientidFrom] = setting(
+        default_factory=list,
+        description="Ways to find the publisher of a message from a gateway or bridge, tried in this order. If none gives a"
+        " clientid, it is that of the connection.",
+        advanced=True,
+    )
+    gateways: list[str] = setting(
+        default_factory=list,
+        description="Clients whose messages `clientid_from` looks into: their user names, or with authentication: none their"
+        " clientids. Without any, it looks into the messages of each client.",
         advanced=True,
     )
     max_connections: int = setting(
@@ -118,6 +131,8 @@ class ListenerSource(Section):
         """What is wrong when `topics` trust a name that any client may claim; empty when nothing is."""
         if any("%u" in each for each in self.topics) and self.authentication == "none":
             return "%u protects nothing with authentication: none, because a client may claim any user name"
+        if self.clientid_from and not self.gateways and not self._names_are_rights:
+            return "clientid_from without gateways lets each client publish as another one"
         if not any("%c" in each for each in self.topics):
             return ""
         if self.authentication == "none":
@@ -127,6 +142,17 @@ class ListenerSource(Section):
                 "%c protects nothing without clientid_is_username, because a client may claim the clientid of another"
             )
         return ""
+
+    @property
+    def _names_are_rights(self) -> bool:
+        """Whether a client finds its own clientid only, because its topics hold it."""
+        return all("%c" in each for each in self.topics) and all(way.topic is not None for way in self.clientid_from)
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.gateways and not self.clientid_from:
+            raise ValueError("gateways has no effect without clientid_from")
+        return self
 
     @model_validator(mode="after")
     def _provable(self) -> Self:

@@ -2,47 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
 from pipeline.config.base.values import Address, Bytes, Name, Seconds, TopicFilter
+from pipeline.config.clientid_from import ClientidFrom, TopicTemplate
 from pipeline.config.listener import ListenerSource
 from pipeline.config.tls import ClientTls, ServerTls
-
-
-def _with_clientid(value: str) -> str:
-    if "{clientid}" not in value.split("/"):
-        raise ValueError("expected {clientid} as one whole level of the topic template")
-    return value
-
-
-_TopicTemplate = Annotated[str, AfterValidator(_with_clientid)]
-
-
-class ClientidFrom(Section):
-    """One way to find the clientid of a message's publisher. Exactly one field is set."""
-
-    user_property: str | None = setting(
-        None, advanced=False, description="Name of an MQTT 5 user property that the broker sets."
-    )
-    topic: _TopicTemplate | None = setting(
-        None, advanced=False, description="Topic template with {clientid} as one level, such as t/{clientid}/up."
-    )
-    payload: str | None = setting(
-        None,
-        description="Dotted path of a field in a JSON payload. A device can claim any clientid.",
-        advanced=False,
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        given = [name for name in ("user_property", "topic", "payload") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of user_property, topic, payload; found {given or 'none'}")
-        return self
 
 
 class StatusTopic(Section):
@@ -51,7 +20,7 @@ class StatusTopic(Section):
     A device reports that it is online; the broker reports that it is gone.
     """
 
-    topic: _TopicTemplate = setting(
+    topic: TopicTemplate = setting(
         advanced=False, description="Topic template with {clientid} as one level, such as status/{clientid}."
     )
     online: str = setting("online", advanced=True, description="Payload of a birth message.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SUCCESS: Final = 0x00
+NO_SUBSCRIBERS: Final = 0x10
 NO_SUBSCRIPTION: Final = 0x11
 UNSPECIFIED: Final = 0x80  # from here on a code says that something failed
 MALFORMED: Final = 0x81
@@ -21,7 +22,6 @@ KEEPALIVE_TIMEOUT: Final = 0x8D
 TAKEN_OVER: Final = 0x8E
 TOPIC_NAME_INVALID: Final = 0x90
 PACKET_IDENTIFIER_NOT_FOUND: Final = 0x92
-RECEIVE_MAXIMUM_EXCEEDED: Final = 0x93
 TOPIC_ALIAS_INVALID: Final = 0x94
 PACKET_TOO_LARGE: Final = 0x95
 MESSAGE_RATE_TOO_HIGH: Final = 0x96

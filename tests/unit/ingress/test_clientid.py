@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ingress.clientid import Found, Resolver
-from pipeline.config.sources import ClientidFrom
+from pipeline.config.clientid_from import ClientidFrom
 
 
 def resolve(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ingress.clientid import Resolver
 from ingress.events.status_topic import StatusTopicAdapter
 from ingress.route import ROUTES_MAX, TOPIC_BYTES_REMEMBERED_MAX, Router, properties_object
-from pipeline.config.sources import ClientidFrom, StatusTopic
+from pipeline.config.clientid_from import ClientidFrom
+from pipeline.config.sources import StatusTopic
 
 
 def router(*ways: ClientidFrom, filters: tuple[str, ...] = ("t/#",)) -> Router:

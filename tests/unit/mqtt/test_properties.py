@@ -107,7 +107,6 @@ def test_a_value_that_reaches_beyond_the_end_is_refused(packed: bytes) -> None:
         (b"\x01\x00\x01\x00", OF_PUBLISH_BY_CLIENT, 0x82),  # twice
         (b"\x01\x02", OF_PUBLISH_BY_CLIENT, 0x82),  # neither 0 nor 1
         (b"\x23\x00\x00", OF_PUBLISH_BY_CLIENT, 0x82),  # topic alias 0
-        (b"\x21\x00\x00", OF_CONNECT, 0x82),  # receive maximum 0
         (b"\x27\x00\x00\x00\x00", OF_CONNECT, 0x82),  # packets of no byte
         (b"\x1f\x00\x01\xff", OF_DISCONNECT, 0x81),  # not UTF-8
         (b"\x26\x00\x01a\x00\x01\x00", OF_CONNECT, 0x81),  # a null character

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingress.listener.certificate import Certificate
+from ingress.listener.transports.certificate import Certificate
 from pipeline.config.tls import ServerTls
 from pipeline.errors import ConfigError
 from tests.parts.certificates import certificate

@@ -121,7 +121,7 @@ def test_a_connect_with_everything() -> None:
         (b"GET / HTTP/1.1\r\n\r\n", 0x82),
         (b"\x10\xff\xff\xff\xff\x01", 0x81),
         (b"\x10\xff\xff\xff\x7f", 0x95),
-        (packet(0x10, b"\x00\x06MQIsdp\x03\x02\x00\x3c\x00\x02d1"), 0x84),
+        (packet(0x10, b"\x00\x06MQIsdp\x04\x02\x00\x3c\x00\x02d1"), 0x84),
         (packet(0x10, b"\x00\x04MQTT\x06\x02\x00\x3c\x00\x02d1"), 0x84),
         (packet(0x10, b"\x00\x04HTTP\x04\x02\x00\x3c\x00\x02d1"), 0x81),
         (packet(0x10, b"\x00\x04MQTT\x04\x03\x00\x3c\x00\x02d1"), 0x81),  # reserved flag
@@ -132,7 +132,7 @@ def test_a_connect_with_everything() -> None:
         (packet(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d\x00"), 0x81),  # null character
         (packet(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1more"), 0x81),
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x06\x21\x00\x01\x21\x00\x01\x00\x02d1"), 0x82),  # property twice
-        (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02d1"), 0x82),  # receive maximum 0
+        (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x00\x00\x02d1"), 0x82),  # packet maximum 0
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x02\x01\x01\x00\x02d1"), 0x82),  # not a property of CONNECT
     ],
 )

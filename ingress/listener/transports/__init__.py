@@ -1,0 +1,1 @@
+"""How devices reach a listener: its sockets, its TLS, and WebSocket."""
