@@ -56,15 +56,29 @@ def adapters_of(source: MqttSource) -> list[Adapter]:
 
 
 class Source:
-    """One broker. `run` returns after `stop` was called, and never raises because of the broker."""
+    """One broker. `run` returns after `stop` was called, and never raises because of the broker.
 
-    def __init__(self, name: str, source: MqttSource, *, pipeline: str, kafka: KafkaConfig, producer: Producer) -> None:
+    With `standby`, it connects only while `lead` leads.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: MqttSource,
+        *,
+        pipeline: str,
+        kafka: KafkaConfig,
+        producer: Producer,
+        lead: Lead | None = None,
+    ) -> None:
         self._name = name
         self._source = source
         self._clientid = source.clientid or f"tidegate-{pipeline}-{name}"
         adapters = adapters_of(source)
         self._bridge = Bridge(name, source, adapters, kafka, producer)
-        self._lead = Lead(kafka, group=f"{pipeline}.ingress.{name}") if source.standby else None
+        if source.standby and lead is None:
+            lead = Lead(kafka, group=f"{pipeline}.ingress.{name}")
+        self._lead = lead
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self.status_reason = ""  # the last reason why there is no connection
@@ -92,14 +106,20 @@ class Source:
                 await self._lead.close()
 
     async def _wanted(self) -> bool:
-        """Wait until it is known whether to connect, and return this. A stand-by counts as connected."""
-        if self._lead is not None and not self._lead.leads.is_set():
-            self.connected = True
-            self.connected_once.set()
-            await _first(self._lead.leads.wait(), self._lead.failed.wait(), self._stopping.wait())
-            self.connected = False
-            self._lead.raise_failure()
+        """Wait until it is known whether to connect, and return this."""
+        if self._lead is not None:
+            await self._stand_by(self._lead)
         return not self._stopping.is_set()
+
+    async def _stand_by(self, lead: Lead) -> None:
+        """Wait until this process leads. A stand-by counts as connected, unless it cannot become the leader."""
+        self.connected_once.set()
+        while not (lead.leads.is_set() or lead.failed.is_set() or self._stopping.is_set()):
+            lead.changed.clear()
+            self.connected, self.status_reason = not lead.problem, lead.problem
+            await _first(lead.leads.wait(), lead.failed.wait(), lead.changed.wait(), self._stopping.wait())
+        self.connected = False
+        lead.raise_failure()
 
     def stop(self, deadline_seconds: float) -> None:
         """Ask `run` to stop reading, wait for Kafka, acknowledge and leave within the deadline."""

@@ -117,7 +117,7 @@ class ConflictError(TidegateError, code="CONFLICT", fault="operator"):
 
 
 class Changed(Protocol):
-    """An object of the configuration, as far as a StaleError tells of it."""
+    """An object of the configuration, as much of it as a StaleError needs."""
 
     @property
     def revision(self) -> int:

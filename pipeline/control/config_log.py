@@ -14,7 +14,7 @@ a record that they reject.
 
 A commit whose answer is lost may have happened. Each change has an id of its own: whoever begins again looks for it first.
 
-This file knows nothing of what the objects mean: see objects.py.
+This file does not know the meaning of the objects: see objects.py.
 """
 
 from __future__ import annotations

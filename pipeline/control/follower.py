@@ -37,7 +37,7 @@ class Follower:
     def __init__(self, kafka: KafkaConfig, topic: str, publish: Publish) -> None:
         self._place = TopicPartition(topic, 0, 0)
         self._publish = publish
-        self._link = Link(kafka, silent=True)  # the process's producer tells of the connection
+        self._link = Link(kafka, silent=True)  # the process's producer reports the connection
         self._kafka = kafka
         self._asking: AdminClient | None = None
         self._consumer = open_reader(self._link, kafka, "tidegate-config")

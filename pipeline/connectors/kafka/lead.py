@@ -11,13 +11,16 @@ does, because it allows only one connection for each clientid.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import Any, Final
 
+from confluent_kafka import Message
+
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import Link
+from pipeline.connectors.kafka.client import NO_ANSWER, Link, failure
 from pipeline.connectors.kafka.topics import ensure_lead_topic
-from pipeline.errors import TidegateError
+from pipeline.errors import ConnectorError, OperatorError, TidegateError
 from pipeline.log import get_logger
 
 log: Final = get_logger("tidegate.kafka")
@@ -27,7 +30,10 @@ TOPIC: Final = "tidegate.lead"  # one partition, no records; one consumer group 
 
 
 class Lead:
-    """`leads` is set while this process leads, and `follows` while it does not. Call `open` and `close` on the event loop."""
+    """`leads` is set while this process leads, and `follows` while it does not. Call `open` and `close` on the event loop.
+
+    `problem` is the reason why this process cannot become the leader now, or empty. `changed` is set with each change of it.
+    """
 
     def __init__(self, kafka: KafkaConfig, *, group: str) -> None:
         self._kafka = kafka
@@ -38,6 +44,8 @@ class Lead:
         self.follows = asyncio.Event()
         self.follows.set()
         self.failed = asyncio.Event()
+        self.problem = ""
+        self.changed = asyncio.Event()
         self._error: TidegateError | None = None
 
     def open(self) -> None:
@@ -78,10 +86,17 @@ class Lead:
         consumer = link.consumer(self._kafka, self._group, settings)
         consumer.subscribe([TOPIC], on_assign=self._assigned, on_revoke=self._taken, on_lost=self._taken)
         while not self._closing.is_set():
-            consumer.poll(POLL_SECONDS)
+            self.heard(consumer.poll(POLL_SECONDS))
         consumer.close()
 
+    def heard(self, message: Message | None) -> None:
+        """Take a message of the group. The topic has no records, so every message is an error: a missing permission …"""
+        error = message.error() if message is not None else None
+        if error is not None and error.code() not in NO_ANSWER:
+            self._loop.call_soon_threadsafe(self._trouble, failure(error, f"consumer group {self._group}"))
+
     def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
+        self._loop.call_soon_threadsafe(self._trouble, None)  # a candidate without a partition is one, too
         if partitions:
             self._tell(True)
 
@@ -91,6 +106,16 @@ class Lead:
 
     def _tell(self, leads: bool) -> None:
         self._loop.call_soon_threadsafe(self._changed, leads)
+
+    def _trouble(self, error: ConnectorError | None) -> None:
+        problem = str(error) if error else ""
+        if problem == self.problem:
+            return
+        self.problem = problem
+        self.changed.set()
+        if error:
+            level = logging.ERROR if isinstance(error, OperatorError) else logging.WARNING
+            log.log(level, "lead.unavailable", group=self._group, reason=error.reason, error=problem)
 
     def _fail(self, error: TidegateError) -> None:
         self._error = error
