@@ -51,3 +51,16 @@ async def find_place(lane: Lane, action: str, kafka: KafkaLog, wanted: int, reme
         raise replacement(topic, lane.topic_id, bounds.topic_id)
     what = f"the next offset to read of {topic}/{number}"
     read_at(lane, action, going_on(wanted, bounds, what=what, remedy=remedy))
+
+
+def say_replaced(action: str, partition: Partition, before: str, now: str) -> None:
+    """A ledger, a commit or an object is of another topic of the same name."""
+    log.warning(
+        "topic.replaced",
+        action=action,
+        topic=partition.topic,
+        partition=partition.partition,
+        topic_id=now,
+        before=before,
+        help="the topic was deleted and made again, or this is another Kafka: the action reads it from its beginning",
+    )

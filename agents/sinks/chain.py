@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
+from agents.lanes.kafka_log import say_replaced
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction
@@ -220,15 +221,7 @@ class Chain:
                     "topic. Give the action another name if it is not; if it is, let the broker tell ids as it did before"
                 )
             key_epoch = max(key_epoch, end.key_epoch + 1)
-            log.warning(
-                "topic.replaced",
-                action=self._writer.action.name,
-                topic=place.topic,
-                partition=place.partition,
-                topic_id=place.topic_id,
-                before=topic_id,
-                help="the topic was deleted and made again, or Kafka is another one: a new ledger begins for it",
-            )
+            say_replaced(self._writer.action.name, Partition(place.topic, place.partition), topic_id, place.topic_id)
         return key_epoch
 
     async def _topic_ids(self) -> AsyncIterator[str]:

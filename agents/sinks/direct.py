@@ -23,7 +23,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from agents.lanes.kafka_log import KafkaLog, find_place, read_at
+from agents.lanes.kafka_log import KafkaLog, find_place, read_at, say_replaced
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition
@@ -116,6 +116,7 @@ class DirectWriter:
         self._decided = RowParts(action.of_rows, action.options.row_patience)
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
         self._said_overwrite = False
+        self._said_replaced = ""
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
 
@@ -151,6 +152,7 @@ class DirectWriter:
         if there is None and not conditional:
             there = await self._look(store, put)
         while not self._settles(put, there):
+            self._say_if_replaced(put, there)
             new_etag = await _write(store, put, there, conditional=conditional)
             if new_etag is not None:
                 self._wrote(put, writing, new_etag, there)
@@ -173,6 +175,13 @@ class DirectWriter:
                 reason=FOREIGN,
             )
         return Seen(head.etag, place_of(head.metadata))
+
+    def _say_if_replaced(self, put: Put, there: Seen | None) -> None:
+        """Kafka forgets the commits of a topic that is deleted. Then only the objects of its rows still know its id."""
+        now, before = put.place, there.place if there else None
+        if before and now.is_of_another_topic(before) and self._said_replaced != now.topic_id:
+            self._said_replaced = now.topic_id
+            say_replaced(self.name, Partition(now.topic, now.partition), before.topic_id, now.topic_id)
 
     def _settles(self, put: Put, there: Seen | None) -> bool:
         """Whether the existing object makes the write unnecessary."""
@@ -267,18 +276,9 @@ class DirectLane(Lane):
         """Begin reading at the group's offset if it belongs to this topic, or at the start of the log."""
         bounds = await self._writer.kafka.bounds(self.partition)
         self.topic_id = bounds.topic_id
-        topic, number = self.partition
         if bounds.commit_is_of_another_topic:
-            log.warning(
-                "topic.replaced",
-                action=self._writer.name,
-                topic=topic,
-                partition=number,
-                topic_id=bounds.topic_id,
-                before=bounds.committed_topic_id,
-                help="the topic was deleted and made again, or Kafka is another one: it is read from its beginning",
-            )
-        read_at(self, self._writer.name, of_group(bounds, f"{topic}/{number}"))
+            say_replaced(self._writer.name, self.partition, bounds.committed_topic_id, bounds.topic_id)
+        read_at(self, self._writer.name, of_group(bounds, "/".join(map(str, self.partition))))
 
     async def find_place(self, wanted: int) -> None:
         """Find the place again after other offsets than `wanted` came. Raises LaneError if the topic or its end has changed."""

@@ -27,6 +27,9 @@ from pipeline.log import get_logger
 from pipeline.rule import RowBatch, RuleSet
 
 RECORDS_PER_FETCH_MAX: Final = 10_000
+# How long a topic may have more partitions, or be another one of its name, before the group shares its partitions again. Without
+# it a worker that had met no topic had no partitions for five minutes.
+METADATA_SECONDS_MAX: Final = 10
 
 log = get_logger("tidegate.app")
 
@@ -88,6 +91,7 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
         broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
         broker_max_poll_records=RECORDS_PER_FETCH_MAX,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=METADATA_SECONDS_MAX * 1000,
         stream_wait_empty=False,
         stream_buffer_maxsize=16,
         topic_allow_declare=False,

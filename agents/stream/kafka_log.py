@@ -48,10 +48,10 @@ class ReadLog(Protocol):
     """The log that a consumer reads. `agents.stream.transport.Consumer` implements it."""
 
     async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """The start and end of the log."""
+        """The start and end of the log. Raises RetryableError."""
 
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
-        """The group's committed offset."""
+        """The group's committed offset. Raises RetryableError."""
 
 
 class WorkerLog:
@@ -64,11 +64,17 @@ class WorkerLog:
 
     async def bounds(self, partition: Partition) -> LogBounds:
         """The present start and end of the partition's log, and the group's committed offset."""
-        topic_id = await self._until_done(lambda: self._id_of_existing(partition.topic))
+        return await self._until_done(lambda: self._bounds(partition))
+
+    async def _bounds(self, partition: Partition) -> LogBounds:
+        """All of one topic: its id is asked for before and after. Raises RetryableError."""
+        topic_id = await self._id_of_existing(partition.topic)
         committed = await self._reading().group_offset(*partition)
-        start, end = await self._reading().log_bounds(
-            *partition
-        )  # read after the committed offset, which another worker may advance
+        start, end = await self._reading().log_bounds(*partition)  # last, because another worker may go on meanwhile
+        if await self._id_of_existing(partition.topic) != topic_id:
+            raise RetryableError(
+                f"topic {partition.topic} was deleted and made again meanwhile", reason="unknown_topic"
+            )
         if committed is None:
             return LogBounds(topic_id, start, end)
         return LogBounds(topic_id, start, end, *committed)

@@ -20,12 +20,12 @@ This file knows Faust and the interface of the lanes (`TransportLanes` below). I
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import faust
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -35,6 +35,8 @@ from faust.types.tuples import Message as FaustMessage
 from agents.sinks.lane import Fetched
 from agents.stream import fast_fetch
 from agents.stream.fast_fetch import FetchedRecords
+from pipeline.connectors.kafka.client import ANSWER_SECONDS
+from pipeline.errors import RetryableError
 from pipeline.record import Record
 
 # Seconds. Longer than any outage of S3, because a consumer whose partitions are all paused must not count as dead.
@@ -104,7 +106,15 @@ class Committed(NamedTuple):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread for aiokafka's consumer. Its commits name the topic's id."""
+    """Faust's thread for aiokafka's consumer. Its commits name the topic's id.
+
+    Faust's queue runs two calls of this thread at a time. A question about a topic that was just deleted gets no answer for 90 s.
+    So questions have a limit of their own, and run beside that queue: fetches, commits and rebalances do not wait for them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._asking: set[asyncio.Task[Any]] = set()
 
     async def commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
         """Commit. False if the partitions belong to another worker now."""
@@ -123,11 +133,39 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
     async def committed(self, tp: TP) -> Committed | None:
-        """The group's committed offset of a partition, from its coordinator."""
+        """The group's committed offset of a partition, from its coordinator. Raises RetryableError."""
         place = driver.ensure_aiokafka_TP(tp)
         coordinator = self._ensure_consumer()._coordinator
-        found = (await self.call_thread(coordinator.fetch_committed_offsets, [place])).get(place)
+        found = (await self._asked(lambda: coordinator.fetch_committed_offsets([place]))).get(place)
         return Committed(found.offset, found.metadata) if found and found.offset >= 0 else None
+
+    async def log_bounds(self, tp: TP) -> tuple[int, int]:
+        """Where a partition's log begins and ends. Raises RetryableError."""
+        place = driver.ensure_aiokafka_TP(tp)
+        consumer = self._ensure_consumer()
+        begins = await self._asked(lambda: consumer.beginning_offsets([place]))
+        ends = await self._asked(lambda: consumer.end_offsets([place]))
+        return begins[place], ends[place]
+
+    async def _asked(self, question: Callable[[], Awaitable[Mapping[Any, Any]]]) -> Mapping[Any, Any]:
+        asking = asyncio.run_coroutine_threadsafe(self._answer(question), self.thread_loop)
+        try:
+            return await asyncio.wrap_future(asking)
+        except (TimeoutError, KafkaError) as error:
+            raise RetryableError(f"Kafka does not answer: {error!r}", reason="timeout") from error
+
+    async def _answer(self, question: Callable[[], Awaitable[Mapping[Any, Any]]]) -> Mapping[Any, Any]:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await question()
+
+    async def on_thread_stop(self) -> None:
+        """The questions end with the thread."""
+        for task in self._asking:
+            task.cancel()
+        await super().on_thread_stop()
 
 
 class Consumer(driver.Consumer):
@@ -176,10 +214,8 @@ class Consumer(driver.Consumer):
             self.lanes.sought(places)
 
     async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """The start and end of a partition's log."""
-        tp = driver.ensure_aiokafka_TP(TP(topic, partition))
-        begins, ends = await self.earliest_offsets(tp), await self.highwaters(tp)
-        return begins[tp], ends[tp]
+        """Where a partition's log begins and ends. Raises RetryableError."""
+        return await self._consumer_thread.log_bounds(TP(topic, partition))
 
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
         """The group's committed offset of a partition."""

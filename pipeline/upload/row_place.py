@@ -28,13 +28,14 @@ class RowPlace(NamedTuple):
         place = f"{self.topic}/{self.partition}/{self.offset}.{self.number}"
         return {METADATA_PREFIX + PLACE: place, METADATA_PREFIX + TOPIC_ID: topic_id_text(self.topic_id)}
 
+    def is_of_another_topic(self, other: RowPlace) -> bool:
+        """Whether the topics of both have the same name and different ids."""
+        ids = self.topic_id, other.topic_id
+        return self.topic == other.topic and all(ids) and ids[0] != ids[1]
+
     def is_settled_by(self, other: RowPlace | None) -> bool:
         """Whether an object with the place `other` makes the write of this row unnecessary. One of another topic never does."""
-        if (
-            other is None
-            or self[:2] != other[:2]
-            or (self.topic_id and other.topic_id and self.topic_id != other.topic_id)
-        ):
+        if other is None or self[:2] != other[:2] or self.is_of_another_topic(other):
             return False
         return (self.offset, self.number) <= (other.offset, other.number)
 

@@ -7,13 +7,14 @@ like. Everything that a test compares comes from the outside: objects from the b
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.request import urlopen
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -53,6 +54,14 @@ def asked(question: Callable[[], Answer]) -> Answer:
 
     (answer,) = wait_until(told, 20, lambda: str(said[-1]))
     return answer
+
+
+class Delivered(NamedTuple):
+    """Where a record is."""
+
+    partition: int
+    offset: int
+    value: bytes
 
 
 def message(clientid: str, payload: bytes, *, topic: str = "", at_ms: int = 0, **facts: Any) -> Outgoing:
@@ -102,11 +111,15 @@ class Pipeline:
         self.topic, self.dead_topic = f"{self.name}.messages", f"{self.name}.dead"
         # A Kafka that is gone is what tests are about, or their end; librdkafka would tell of it between their dots.
         self._servers = {"bootstrap.servers": self.kafka.bootstrap_servers, "log_level": 2}
-        self._producer = Producer({**self._servers, "partitioner": "murmur2_random", "message.max.bytes": 16 << 20})
+        self.connect()
         self._admin = AdminClient(self._servers)
         self.store = self.s3.client(retries={"max_attempts": 8})
 
     # --- The outside systems
+
+    def connect(self) -> None:
+        """A new producer: one that has met a topic knows its partitions for minutes after it is gone."""
+        self._producer = Producer({**self._servers, "partitioner": "murmur2_random", "message.max.bytes": 16 << 20})
 
     def prepare(self, *buckets: str) -> None:
         """Create the topics with their partitions, and the buckets."""
@@ -123,13 +136,13 @@ class Pipeline:
         made[self.topic].result(patient(20))
         self.partitions = count
 
-    def produce(self, records: Iterable[Outgoing], *, partition: int | None = None) -> list[tuple[int, int]]:
-        """Write records, and return (partition, offset) of each after Kafka has acknowledged all."""
-        places: list[tuple[int, int]] = []
+    def produce(self, records: Iterable[Outgoing], *, partition: int | None = None) -> list[Delivered]:
+        """Write records, and tell where each is after Kafka has acknowledged all."""
+        places: list[Delivered] = []
 
         def delivered(error: Any, found: Message) -> None:
             assert error is None, error
-            places.append((found.partition() or 0, found.offset() or 0))
+            places.append(Delivered(found.partition() or 0, found.offset() or 0, found.value() or b""))
 
         for key, value, headers, timestamp in records:
             given = {} if partition is None else {"partition": partition}
@@ -266,11 +279,15 @@ class Pipeline:
             },
         }
 
-    def worker(self, *, wait: bool = True) -> Server:
-        """Start one more worker. Waits until its actions have started, unless `wait` is false."""
+    def worker(self, *, wait: bool = True, revision: int = 0) -> Server:
+        """Start one more worker. Waits until its actions have started, unless `wait` is false. Files have no revision."""
         number = len(self.workers)
         log = self.folder / f"worker-{number}.log"
-        command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", str(self.config()), "--log", "json"]
+        file = str(self.config())
+        command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", file, "--log", "json"]
+        if revision:
+            file = shutil.copy(file, self.folder / f"worker-{number}.yaml")
+            command = [sys.executable, "-m", "tests.parts.worker_of_revision", str(revision), file]
 
         def started() -> bool:
             return not wait or log.read_text(errors="replace").count("action.started") >= len(self.actions)
