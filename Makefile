@@ -49,7 +49,7 @@ mutation: $(VENV)/.installed-dev ## change the pure modules a little and see a t
 lock: build/tools/bin/uv ## pin what the image installs, with hashes (LOCK_ARGS="--upgrade" for the newest)
 	@build/tools/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS) \
-	  --extra exhook --extra schemas pyproject.toml --output-file deploy/requirements.txt
+	  --extra api --extra exhook --extra schemas pyproject.toml --output-file deploy/requirements.txt
 
 build/tools/bin/uv:
 	@test -x build/tools/bin/pip || $(PYTHON) -m venv build/tools

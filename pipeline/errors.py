@@ -7,6 +7,7 @@
     ├── NotFoundError            NOT_FOUND            operator     no   no object has the requested name
     ├── ConflictError            CONFLICT             operator     no   another run changed or holds what this run wants to change
     │   └── StaleError           CONFLICT             operator     no   somebody else changed an object of the configuration
+    ├── RequestError             BAD_REQUEST          operator     no   a request to the REST API is refused with its own code
     ├── SqlError                 BAD_REQUEST          author       no   a statement is refused before its rule runs
     ├── TemplateSyntaxError      BAD_REQUEST          author       no   a template is refused before its action runs
     ├── BadValueError            BAD_REQUEST          author       no   an operator of the rule language cannot take a value

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "doctor": "Check the brokers, Kafka and the buckets before you start.",
     "ingress": "Read messages and events from MQTT, write them to Kafka.",
     "worker": "Apply the rules to records in Kafka, write the rows to S3.",
+    "api": "Serve the REST API: see, change, try and watch everything.",
     "verify": "Prove from S3 alone that nothing is lost or there twice.",
     "replay": "Handle a range of records again with today's rules.",
     "dead-letter": "Show records that could not be handled, send them again.",

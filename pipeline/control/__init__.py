@@ -4,4 +4,7 @@ objects.py       what the topic holds, what a change is, and the whole that foll
 records.py       an object as a record of the topic, there and back (pure)
 follower.py      reads the topic to its end, and goes on reading
 config_log.py    the topic: follow it, write changes to it, read its history
+status.py        what a process says of itself, and how the reports of all add up (pure)
+board.py         the newest report of each process (pure)
+history.py       what all processes did in the last hour (pure)
 """

@@ -210,7 +210,7 @@ def after(objects: Mapping[str, Stored], change: Change) -> dict[str, Value]:
 
 
 def written_values(base: Config, objects: Mapping[str, Stored], change: Change) -> dict[str, Value | None]:
-    """What a change writes, by key: values as they are read back, None for a deletion. Checks the whole that follows.
+    """What a change writes, by key: values as they are read back, None for a deletion. ConnectorChecks the whole that follows.
 
     Raises ConfigError. A change that touches no object of the configuration is not checked.
     """

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[3]
 LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 60
 FILES_PER_FOLDER_MAX = 15
-# Families of like files, one for each member of a list that grows: SQL functions, commands of the command line.
-FAMILIES = {"pipeline/sql/functions", "pipeline/cli"}
+# Families of like files, one for each member of a list that grows: SQL functions, commands, routes.
+FAMILIES = {"pipeline/sql/functions", "pipeline/cli", "pipeline/web/routes"}
 # Whatever runs a story in virtual time.
 VIRTUAL_TIME = {"VirtualLoop", "tell", "told", "in_virtual_time"}
 NAMES_THAT_SAY_NOTHING = {"manager", "helper", "helpers", "util", "utils", "handler", "data", "misc", "common"}

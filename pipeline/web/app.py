@@ -1,0 +1,69 @@
+"""The application of the REST API: its routes behind the gate, and errors in EMQX's form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from pipeline.errors import TidegateError
+from pipeline.web.answers import Json, RequestError, refusal
+from pipeline.web.desk import Services
+from pipeline.web.document import document
+from pipeline.web.people.gate import PREFIX, Gate
+from pipeline.web.routes import (
+    actions,
+    api_keys,
+    cluster,
+    connectors,
+    login,
+    prometheus,
+    rule_test,
+    rules,
+    schemas,
+    sources,
+    users,
+)
+
+ROUTERS: tuple[APIRouter, ...] = tuple(
+    each.router
+    for each in (login, users, api_keys, connectors, actions, sources, rules, rule_test, schemas, cluster, prometheus)
+)
+
+
+def make(services: Services) -> FastAPI:
+    """The application of one process."""
+    app = FastAPI(openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.services = services
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to replace its document
+    app.add_middleware(Gate, sessions=services.sessions)
+    app.add_exception_handler(TidegateError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _not_found)
+    return app
+
+
+async def _refused(request: Request, error: Any) -> Response:
+    return refusal(error, at=getattr(request.state, "at", ""))
+
+
+async def _not_valid(request: Request, error: Any) -> Response:
+    """A parameter of the path or the query that FastAPI refuses. Bodies are checked by the model of the configuration."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"][1:])
+    return refusal(RequestError("BAD_REQUEST", f"{name}: {first['msg']}"))
+
+
+async def _not_found(request: Request, error: Any) -> Response:
+    if error.status_code == 405:
+        return refusal(
+            RequestError("METHOD_NOT_ALLOWED", f"{request.method} cannot be used here", headers=error.headers)
+        )
+    if error.status_code == 404:
+        return refusal(RequestError("NOT_FOUND", f"there is no path {request.url.path[:200]}"))
+    return Json({"code": "BAD_REQUEST", "message": str(error.detail)}, status_code=error.status_code)

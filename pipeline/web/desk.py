@@ -1,0 +1,48 @@
+"""What the routes of the API have: the configuration in Kafka, the sessions, the status of the cluster, the clock.
+
+A route takes it as an argument of the type `Desk`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Request
+
+from pipeline.control.board import Board
+from pipeline.control.history import History
+from pipeline.web.objects.writing import Log
+from pipeline.web.people.first_user import FirstUser
+from pipeline.web.people.sessions import Sessions
+from pipeline.web.probes import ConnectorChecks
+
+NODE: Final = f"api@{socket.gethostname()}"
+
+
+@dataclass
+class Services:
+    """One API process."""
+
+    log: Log
+    sessions: Sessions
+    first_user: FirstUser
+    now_ms: Callable[[], int]
+    board: Board = field(default_factory=Board)
+    history: History = field(default_factory=History)
+    checks: ConnectorChecks = field(default_factory=ConnectorChecks)
+    secure_cookies: bool = False
+
+    def __post_init__(self) -> None:
+        self.began_ms = self.now_ms()
+
+
+def _services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+Desk = Annotated[Services, Depends(_services)]
+Answer = dict[str, Any]

@@ -1,0 +1,165 @@
+"""The process `tidegate api`, in the order of its life: follow the configuration, open the port, serve, stop.
+
+Beyond this machine it serves nobody without a login, and no password without TLS: there it needs a user, and certificates or the
+word of its operator that a proxy in front speaks TLS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from pipeline.config import Config
+from pipeline.control.config_log import ConfigLog
+from pipeline.errors import CommandError, ConfigError
+from pipeline.log import get_logger
+from pipeline.signals import stopping
+from pipeline.web.app import make
+from pipeline.web.desk import Services
+from pipeline.web.objects.writing import Log
+from pipeline.web.people.accounts import has_users
+from pipeline.web.people.first_user import FirstUser
+from pipeline.web.people.gate import PREFIX
+from pipeline.web.people.sessions import Sessions
+
+PORT: Final = 18083
+STOP_SECONDS: Final = 5  # for requests that are under way
+CONNECTIONS_MAX: Final = 1_000
+
+log: Final = get_logger("tidegate.api")
+
+
+@dataclass(frozen=True)
+class WebDoor:
+    """Where the process listens. `plain`: a proxy in front speaks TLS."""
+
+    bind: str = "127.0.0.1"
+    port: int = PORT
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    plain: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs of this machine reach it."""
+        try:
+            return self.bind == "localhost" or ipaddress.ip_address(self.bind).is_loopback
+        except ValueError:
+            return False
+
+    def check(self, users: bool) -> None:
+        """Raises CommandError if this door must not be opened."""
+        if (self.certfile is None) != (self.keyfile is None):
+            raise CommandError("expected --certfile and --keyfile together, found only one of them")
+        if self.is_local:
+            return
+        if not users:
+            raise CommandError(
+                f"--bind {self.bind}: there is no user yet, and others can reach this address; start with"
+                " --bind 127.0.0.1, and create the first user"
+            )
+        if self.certfile is None and not self.plain:
+            raise CommandError(
+                f"--bind {self.bind}: others can read passwords on their way to this address; give --certfile and"
+                " --keyfile, or --plain if a proxy in front speaks TLS"
+            )
+
+    def opened(self) -> socket.socket:
+        """The listening socket. Raises CommandError."""
+        family = socket.AF_INET6 if ":" in self.bind else socket.AF_INET
+        try:
+            return socket.create_server((self.bind, self.port), family=family)
+        except OSError as error:
+            raise CommandError(f"cannot listen on {self.bind}:{self.port}: {error.strerror or error}") from None
+
+
+async def serve(
+    config: Config,
+    door: WebDoor,
+    *,
+    say: Callable[[str], None],
+    stop: asyncio.Event | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until a signal or `stop`. `say` shows a line to whoever started the process; `ready` gets the address.
+
+    Raises ConfigError, CommandError or ConnectorError before the port is open.
+    """
+    if config.control is None:
+        raise ConfigError(
+            "the API needs the configuration in Kafka; add `control: {topic: tidegate.config}`", where="control"
+        )
+    stop = stop or asyncio.Event()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(stopping(stop))
+        config_log = await stack.enter_async_context(ConfigLog(config))
+        services = services_of(config_log)
+        door.check(has_users(config_log.snapshot.objects))
+        services.secure_cookies = door.certfile is not None or door.plain
+        with door.opened() as listening:
+            address = _address(door, listening)
+            log.info("api.listening", address=address)
+            if not has_users(config_log.snapshot.objects):
+                link = f"{address}{PREFIX}/first_user?token={services.first_user.token}"
+                say(f"no user yet; create the first one within an hour: {link}")
+            if ready:
+                ready(address)
+            await run(services, door, listening, stop)
+    log.info("api.stopped")
+
+
+def services_of(config_log: Log) -> Services:
+    """What the routes have, on the clock of this machine."""
+    sessions = Sessions(config_log, _now_ms)
+    return Services(config_log, sessions, FirstUser(config_log, _now_ms), _now_ms)
+
+
+async def run(services: Services, door: WebDoor, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Answer requests on a listening socket until `stop`."""
+    settings = uvicorn.Config(
+        make(services),
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=CONNECTIONS_MAX,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        ssl_certfile=door.certfile,
+        ssl_keyfile=door.keyfile,
+    )
+    server = _Server(settings)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopped.cancel()
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """A server whose signals are handled by us."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
+
+
+def _address(door: WebDoor, listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'https' if door.certfile else 'http'}://{shown}:{port}"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

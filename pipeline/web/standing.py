@@ -1,0 +1,127 @@
+"""The status of connectors, actions, rules and sources, made of what all processes report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from pipeline.config import Config, S3Action, S3Connector
+from pipeline.control.objects import Snapshot
+from pipeline.control.status import Part, Parts, ProcessReport, Together, together
+from pipeline.web.desk import NODE, Services
+from pipeline.web.objects.kinds import NamedObject
+from pipeline.web.probes import bucket_of
+
+NOT_INSTALLED: Final = "Not installed"
+NO_WORKER: Final = "no worker reports on it"
+NO_INGRESS: Final = "no ingress reports on it"
+
+# The names that metrics have in EMQX, in its order. What nobody has counted is 0.
+ACTION_METRICS: Final = (
+    *("matched", "success", "failed", "dropped", "dropped.expired", "dropped.queue_full"),
+    *("dropped.resource_not_found", "dropped.resource_stopped", "dropped.other"),
+    *("queuing", "queuing_bytes", "inflight", "retried", "late_reply", "received"),
+    *("aggregated_upload.success", "aggregated_upload.failure"),
+)
+ACTION_RATES: Final = ("rate", "rate_last5m", "rate_max")
+RULE_METRICS: Final = (
+    *("matched", "passed", "failed", "failed.exception", "failed.no_result"),
+    *("actions.total", "actions.success", "actions.failed", "actions.failed.out_of_service"),
+    *("actions.failed.unknown", "actions.discarded"),
+)
+RULE_RATES: Final = ("matched.rate", "matched.rate.last5m", "matched.rate.max")
+
+
+def of_action(config: Config, reports: Iterable[ProcessReport], named: NamedObject) -> Together:
+    """An action: as its workers say."""
+    action = named.section
+    assert isinstance(action, S3Action)
+    connector = config.connectors.s3.get(action.connector)
+    if not action.enable or connector is None or not connector.enable:
+        return Together("disconnected", NOT_INSTALLED, {})
+    return together(reports, "actions", named.id, NO_WORKER)
+
+
+def of_source(reports: Iterable[ProcessReport], named: NamedObject) -> Together:
+    """A source: as its ingresses say."""
+    if not getattr(named.section, "enable", True):
+        return Together("stopped", "", {})
+    return together(reports, "sources", named.id, NO_INGRESS)
+
+
+async def of_connectors(services: Services, config: Config, connectors: Iterable[NamedObject]) -> dict[str, Together]:
+    """Connectors by id: as the workers of their actions say; without such workers, as this process finds them."""
+    reports = services.board.reports(services.now_ms())
+    wanted = list(connectors)
+    found = await asyncio.gather(*(_of_connector(services, config, reports, each) for each in wanted))
+    services.checks.keep(f"s3:{name}" for name in config.connectors.s3)
+    return {each.id: status for each, status in zip(wanted, found, strict=True)}
+
+
+async def _of_connector(
+    services: Services, config: Config, reports: Sequence[ProcessReport], named: NamedObject
+) -> Together:
+    connector = named.section
+    assert isinstance(connector, S3Connector)
+    if not connector.enable:
+        return Together("stopped", "", {})
+    users = {f"s3:{name}": each for name, each in config.actions.s3.items() if each.connector == named.name}
+    nodes = {report.node: part for report in reports if (part := _through(report, users)) is not None}
+    if not nodes:
+        nodes = {NODE: await services.checks.of(named.id, connector, map(bucket_of, users.values()))}
+    return together(
+        [ProcessReport(node, "", 0, parts={"connectors": {"it": part}}) for node, part in nodes.items()],
+        "connectors",
+        "it",
+        "",
+    )
+
+
+def _through(report: ProcessReport, actions: Iterable[str]) -> Part | None:
+    """What one worker says of a connector, by its actions: connected if one of them is, else the first that is not."""
+    parts = [part for id in actions if (part := report.of("actions", id)) is not None]
+    return next((part for part in parts if part.status == "connected"), parts[0] if parts else None)
+
+
+# --- Metrics
+
+
+def metrics(snapshot: Snapshot, reports: Iterable[ProcessReport], kind: Parts, id: str) -> dict[str, Any]:
+    """The counters and rates of one object, per process and summed, since they were reset."""
+    names, rates = (RULE_METRICS, RULE_RATES) if kind == "rules" else (ACTION_METRICS, ACTION_RATES)
+    reset = snapshot.objects.get(reset_key(kind, id))
+    baselines: Mapping[str, Any] = reset.value["nodes"] if reset else {}
+    nodes = {
+        report.node: _metrics(part, baselines.get(report.node, {}), names, rates)
+        for report in reports
+        if (part := report.of(kind, id)) is not None
+    }
+    whole = {name: sum(each[name] for each in nodes.values()) for name in names}
+    summed = {name: round(sum(each[name] for each in nodes.values()) + 0.0, 3) for name in rates}
+    return {
+        "metrics": whole | summed,
+        "node_metrics": [{"node": node, "metrics": each} for node, each in nodes.items()],
+    }
+
+
+def baselines(reports: Iterable[ProcessReport], kind: Parts, id: str) -> dict[str, Any]:
+    """The value of a reset: what each process has counted so far. A process that starts again begins at nothing."""
+    found = {report.node: dict(part.counters) for report in reports if (part := report.of(kind, id)) is not None}
+    return {"nodes": found}
+
+
+def reset_key(kind: Parts, id: str) -> str:
+    """The key of a reset in the topic."""
+    return f"reset/{kind.removesuffix('s')}/{id.replace(':', '/')}"
+
+
+_GAUGES: Final = frozenset({"queuing", "queuing_bytes", "inflight"})
+
+
+def _metrics(part: Part, before: Mapping[str, int], names: Sequence[str], rates: Sequence[str]) -> dict[str, Any]:
+    counted = {
+        name: max(0, int(part.counters.get(name, 0)) - (0 if name in _GAUGES else int(before.get(name, 0))))
+        for name in names
+    }
+    return counted | {name: float(part.rates.get(name, 0.0)) for name in rates}

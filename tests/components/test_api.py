@@ -1,0 +1,114 @@
+"""`tidegate api` on a real Kafka and a real port: two processes are one API."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
+
+import httpx
+import pytest
+
+from pipeline.config import Config
+from pipeline.config.load import load
+from pipeline.errors import CommandError, ConfigError
+from pipeline.web.people.gate import PREFIX
+from pipeline.web.server import WebDoor, serve
+from tests.parts.part import KafkaPart
+from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
+from tests.parts.waiting import patient, pause
+
+pytestmark = pytest.mark.real
+
+
+class Running(NamedTuple):
+    """An API process in this one: where it is, and what it said in the terminal."""
+
+    client: httpx.AsyncClient
+    said: list[str]
+
+
+def config(kafka: KafkaPart) -> Config:
+    """A pipeline of its own."""
+    name = f"api-{uuid.uuid4().hex[:10]}"
+    settings = {"bootstrap_servers": kafka.bootstrap_servers, "replication_factor": 1}
+    return load({"pipeline": name, "kafka": settings, "control": {"topic": f"{name}.config"}})
+
+
+@asynccontextmanager
+async def running(settings: Config) -> AsyncIterator[Running]:
+    """The process, until the block ends."""
+    stop, said, ready = asyncio.Event(), list[str](), asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(serve(settings, WebDoor(port=0), say=said.append, stop=stop, ready=ready.set_result))
+    try:
+        done, _ = await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if task in done:
+            await task
+        async with httpx.AsyncClient(base_url=f"{await ready}{PREFIX}", timeout=30) as client:
+            yield Running(client, said)
+    finally:
+        stop.set()
+        await task
+
+
+async def found(client: httpx.AsyncClient, path: str) -> None:
+    """Wait until a process has heard of an object."""
+    async with asyncio.timeout(patient(20)):
+        while (await client.get(path)).status_code != 200:
+            await pause(0.05)
+
+
+async def test_two_processes_are_one_api(kafka: KafkaPart) -> None:
+    """The first user comes by the link of one process; the session, the objects and the revisions are those of both."""
+    settings = config(kafka)
+    async with AsyncExitStack() as stack:
+        one, two = [await stack.enter_async_context(running(settings)) for _ in range(2)]
+        link = one.said[0].rpartition(" ")[2]
+        form = {"token": link.rpartition("token=")[2], "username": "root", "password": PASSWORD}
+        assert (await one.client.get(link)).status_code == 200
+        assert (await one.client.post("/first_user", data=form)).status_code == 200
+        token = (await one.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+        for each in (one, two):
+            each.client.headers["authorization"] = f"Bearer {token}"
+
+        for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", RULE)):
+            assert (await one.client.post(path, json=body)).status_code == 201
+        await found(two.client, "/rules/hot")
+        before, after = await one.client.get("/rules/hot"), await two.client.get("/rules/hot")
+        assert before.json() == after.json()
+        assert before.headers["etag"] == after.headers["etag"]
+
+
+async def test_changes_through_two_processes_do_not_mix(kafka: KafkaPart) -> None:
+    """Whoever changes different fields of one rule through different processes at the same time loses nothing."""
+    settings = config(kafka)
+    async with AsyncExitStack() as stack:
+        one, two = [await stack.enter_async_context(running(settings)) for _ in range(2)]
+        token = one.said[0].rpartition("token=")[2]
+        await one.client.post("/first_user", data={"token": token, "username": "root", "password": PASSWORD})
+        session = (await one.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+        for each in (one, two):
+            each.client.headers["authorization"] = f"Bearer {session}"
+        await one.client.post("/rules", json={**RULE, "actions": []})
+        await found(two.client, "/rules/hot")
+        answers = await asyncio.gather(
+            *(one.client.put("/rules/hot", json={"description": f"number {number}"}) for number in range(3)),
+            two.client.put("/rules/hot", json={"enable": False}),
+        )
+
+        rule = (await one.client.get("/rules/hot")).json()
+        assert {each.status_code for each in answers} == {200}
+        assert (rule["enable"], rule["description"]) == (False, "number 2")
+
+
+async def test_a_process_that_cannot_serve_says_why(kafka: KafkaPart) -> None:
+    """Without the section `control`, or beyond this machine without a user, nothing is opened."""
+    settings = config(kafka)
+    without = load({"pipeline": "p", "kafka": {"bootstrap_servers": kafka.bootstrap_servers}})
+
+    with pytest.raises(ConfigError, match="control"):
+        await serve(without, WebDoor(port=0), say=print)
+    with pytest.raises(CommandError, match="no user yet"):
+        await serve(settings, WebDoor("0.0.0.0", 0), say=print)

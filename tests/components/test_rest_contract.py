@@ -1,0 +1,246 @@
+"""The contract with EMQX's own clients, over HTTP: a row for each call of theirs that is built, with its answer.
+
+The server is the real one, with the configuration in memory. The forms of answers are those of our own OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import jsonschema_rs
+import pytest
+
+from pipeline.web.people.gate import PREFIX
+from pipeline.web.server import WebDoor, run
+from tests.parts.reports import INGRESS, WORKER, part, report
+from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE, SOURCE, Api, basic
+
+MESSAGE = {"event_type": "message_publish", "topic": "t/1", "payload": '{"temp": 21}'}
+
+
+class Row(NamedTuple):
+    """A call, and what it must give: a status, and the name of the schema of the answer ("" for none, "[X]" for a list)."""
+
+    method: str
+    path: str
+    status: int
+    answer: str = ""
+    body: Any = None
+
+
+AGGREGATED = {
+    **DIRECT,
+    "name": "hourly",
+    "parameters": {
+        "mode": "aggregated",
+        "bucket": "iot",
+        "key": "agg/${datetime.YYYY}/${action}_${node}_${datetime.unix}_${sequence}.csv",
+        "container": {"type": "csv", "column_order": ["ts", "device"]},
+        "aggregation": {"time_interval": "1h", "max_records": 100000},
+        "min_part_size": "5mb",
+        "max_part_size": "5gb",
+    },
+    "resource_opts": {"batch_size": 100, "batch_time": "10ms"},
+}
+
+# In this order, for each row stands on those before it.
+ROWS = [
+    # people
+    Row("POST", "/login", 200, "Login", {"username": "admin", "password": PASSWORD}),
+    Row("POST", "/login", 401, "Error", {"username": "admin", "password": "wrong password"}),
+    Row("GET", "/users", 200, "[User]"),
+    Row("POST", "/users", 200, "User", {"username": "joe", "password": PASSWORD, "role": "viewer"}),
+    Row("PUT", "/users/joe", 200, "User", {"role": "viewer", "description": "night shift"}),
+    Row("POST", "/users/joe/change_pwd", 204, "", {"old_pwd": PASSWORD, "new_pwd": "another long one"}),
+    Row("DELETE", "/users/joe", 204),
+    Row("DELETE", "/users/joe", 404, "Error"),
+    Row("POST", "/api_key", 200, "ApiKey", {"name": "new", "expired_at": "infinity", "enable": True, "desc": ""}),
+    Row("GET", "/api_key", 200, "[ApiKey]"),
+    Row("GET", "/api_key/new", 200, "ApiKey"),
+    Row("PUT", "/api_key/new", 200, "ApiKey", {"enable": False, "expired_at": "2030-01-01T00:00:00Z"}),
+    Row("DELETE", "/api_key/new", 204),
+    # connectors
+    Row("GET", "/connectors", 200, "[Connector]"),
+    Row("POST", "/connectors", 201, "Connector", CONNECTOR),
+    Row("POST", "/connectors", 400, "Error", CONNECTOR),
+    Row("GET", "/connectors/s3:lake", 200, "Connector"),
+    Row("GET", "/connectors/s3%3Alake", 200, "Connector"),
+    Row("GET", "/connectors/s3%3Anone", 404, "Error"),
+    Row("PUT", "/connectors/s3%3Alake", 200, "Connector", CONNECTOR),
+    Row("PUT", "/connectors/s3%3Alake/enable/false", 204),
+    Row("POST", "/connectors/s3%3Alake/start", 400, "Error"),
+    Row("PUT", "/connectors/s3%3Alake/enable/true", 204),
+    Row("POST", "/connectors/s3%3Alake/start", 400, "Error"),
+    Row("POST", f"/nodes/{WORKER}/connectors/s3%3Alake/start", 400, "Error"),
+    Row("POST", "/nodes/nobody/connectors/s3%3Alake/start", 404, "Error"),
+    Row("POST", "/connectors_probe", 400, "Error", CONNECTOR),
+    Row("GET", "/connector_types", 200, "Names"),
+    # actions
+    Row("GET", "/actions", 200, "[Action]"),
+    Row("POST", "/actions", 201, "Action", DIRECT),
+    Row("POST", "/actions", 201, "Action", AGGREGATED),
+    Row("GET", "/actions/s3%3Ahourly", 200, "Action"),
+    Row("PUT", "/actions/s3%3Ahourly", 200, "Action", AGGREGATED),
+    Row("DELETE", "/actions/s3%3Ahourly", 204),
+    Row("GET", "/actions_summary", 200, "Things"),
+    Row("GET", "/action_types", 200, "Names"),
+    Row("PUT", "/actions/s3%3Araw/enable/true", 204),
+    Row("POST", "/actions/s3%3Araw/start", 400, "Error"),
+    Row("POST", "/actions_probe", 400, "Error", DIRECT),
+    Row("GET", "/actions/s3:raw/metrics", 200, "Metrics"),
+    Row("PUT", "/actions/s3:raw/metrics/reset", 204),
+    # sources
+    Row("GET", "/sources", 200, "[Source]"),
+    Row("POST", "/sources", 201, "Source", SOURCE),
+    Row("GET", "/sources/mqtt%3Aplant", 200, "Source"),
+    Row("PUT", "/sources/mqtt%3Aplant", 200, "Source", SOURCE),
+    Row("GET", "/sources_summary", 200, "Things"),
+    Row("GET", "/source_types", 200, "Names"),
+    Row("PUT", "/sources/mqtt%3Aplant/enable/false", 400, "Error"),
+    Row("POST", "/sources/mqtt%3Aplant/start", 400, "Error"),
+    Row("POST", "/sources_probe", 400, "Error", SOURCE),
+    Row("GET", "/sources/mqtt:plant/metrics", 200, "Metrics"),
+    # rules
+    Row("POST", "/rules", 201, "Rule", RULE),
+    Row("POST", "/rules", 400, "Error", RULE),
+    Row("GET", "/rules?page=1&limit=1000", 200, "Rules"),
+    Row("GET", "/rules?page=1&limit=20&enable=true&from=t/%23&like_id=ho&like_from=t&match_from=t/1", 200, "Rules"),
+    Row("GET", "/rules?like_description=x&action=s3:raw&action=s3:other&source=mqtt:plant", 200, "Rules"),
+    Row("GET", "/rules?page=0", 400, "Error"),
+    Row("GET", "/rules/hot", 200, "Rule"),
+    Row("PUT", "/rules/hot", 200, "Rule", {"enable": False}),
+    Row("PUT", "/rules/hot", 200, "Rule", {"enable": True}),
+    Row("GET", "/rules/hot/metrics", 200, "Metrics"),
+    Row("PUT", "/rules/hot/metrics/reset", 204),
+    Row("GET", "/rule_events", 200, "Things"),
+    Row("POST", "/rule_test", 200, "Rows", {"sql": 'SELECT payload.temp AS t FROM "t/#"', "context": MESSAGE}),
+    Row("POST", "/rule_test", 412, "Error", {"sql": 'SELECT * FROM "s/#"', "context": MESSAGE}),
+    Row("POST", "/rule_test", 400, "Error", {"sql": "SELEC", "context": MESSAGE}),
+    # cluster
+    Row("GET", "/nodes", 200, "[Node]"),
+    Row("GET", f"/nodes/{WORKER}", 200, "Node"),
+    Row("GET", "/monitor_current", 200, "Free"),
+    Row("GET", "/monitor?latest=3600", 200, "Things"),
+    # what is deleted, at the end
+    Row("DELETE", "/actions/s3%3Araw", 400, "Error"),
+    Row("DELETE", "/connectors/s3%3Alake", 400, "Error"),
+    Row("DELETE", "/actions/s3%3Araw?also_delete_dep_actions=true", 204),
+    Row("DELETE", "/connectors/s3%3Alake", 204),
+    Row("DELETE", "/sources/mqtt%3Aplant", 204),
+    Row("DELETE", "/rules/hot", 204),
+    Row("DELETE", "/rules/hot", 404, "Error"),
+    Row("GET", "/nope", 404, "Error"),
+    Row("POST", "/logout", 204, "", {"username": "admin"}),
+]
+
+
+class Server:
+    """The API on a port of this machine, on a loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._door = WebDoor(port=0)
+        self._socket = self._door.opened()
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}{PREFIX}"
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="api")
+        self._up = threading.Event()
+
+    async def _serve(self) -> None:
+        api = Api()
+        await api.people()
+        self.token = await api.token("admin")
+        report(api, WORKER, actions={"s3:raw": part(matched=1, success=1)}, rules={"hot": part(matched=1)})
+        report(api, INGRESS, sources={"mqtt:plant": part(received=1)})
+        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        self._up.set()
+        await run(api.services, self._door, self._socket, self._stop)
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        self._up.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with Server() as server, httpx.Client(base_url=server.url, timeout=30) as found:
+        found.headers["authorization"] = f"Bearer {server.token}"
+        yield found
+
+
+def test_each_call_has_its_answer(client: httpx.Client) -> None:
+    """Every row, in order: its status, the form of its answer, and errors in EMQX's form; 204 has no body at all."""
+    document = client.get("/openapi.json").json()
+    wrong = [f"{row.method} {row.path}: {problem}" for row in ROWS if (problem := _problem(client, row, document))]
+
+    assert wrong == []
+
+
+def _problem(client: httpx.Client, row: Row, document: dict[str, Any]) -> str:
+    answer = client.request(row.method, row.path, json=row.body)
+    if answer.status_code != row.status:
+        return f"{answer.status_code} {answer.text[:300]}"
+    if not row.answer:
+        return "" if answer.content == b"" else f"expected no body, found {answer.text[:100]}"
+    schema = _schema(row.answer.strip("[]"), document)
+    whole = {"type": "array", "items": schema} if row.answer.startswith("[") else schema
+    found = [
+        each.message
+        for each in jsonschema_rs.validator_for({**whole, "components": document["components"]}).iter_errors(
+            answer.json()
+        )
+    ]
+    return "; ".join(found)
+
+
+def _schema(name: str, document: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = document["components"]["schemas"][name]
+    return found
+
+
+def test_every_path_of_the_document_has_a_row(client: httpx.Client) -> None:
+    """No operation of the OpenAPI document is without a row, but those that are our own."""
+    document = client.get("/openapi.json").json()
+    called = [(row.method, row.path.partition("?")[0].replace("%3A", ":").strip("/").split("/")) for row in ROWS]
+
+    missing = [
+        f"{method} {path}"
+        for path, operations in document["paths"].items()
+        for method in map(str.upper, operations)
+        if not any(
+            method == by and _fits(path.removeprefix(PREFIX).strip("/").split("/"), parts) for by, parts in called
+        )
+    ]
+    assert sorted(each.partition(PREFIX)[2] for each in missing if not _is_ours(each)) == []
+
+
+OURS = ("/schema_registry", "/rule_functions", "/prometheus", "/nodes/{node}/actions", "/nodes/{node}/sources")
+
+
+def _is_ours(operation: str) -> bool:
+    return operation.partition(PREFIX)[2].startswith(OURS)
+
+
+def _fits(template: list[str], path: list[str]) -> bool:
+    return len(template) == len(path) and all(
+        each.startswith("{") or each == part for each, part in zip(template, path, strict=True)
+    )
+
+
+def test_the_exporter_of_emqx_finds_integers(client: httpx.Client) -> None:
+    """A client that decodes strictly gets whole numbers as counters."""
+    client.headers.update(basic("ci"))  # the session of the rows has ended with them
+    client.post("/connectors", json=CONNECTOR)
+    client.post("/actions", json=DIRECT)
+    found = json.loads(client.get("/actions/s3:raw/metrics").text)
+
+    for node in found["node_metrics"]:
+        assert {type(value) for name, value in node["metrics"].items() if not name.startswith("rate")} == {int}

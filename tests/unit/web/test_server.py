@@ -1,0 +1,35 @@
+"""Where the API may listen: beyond this machine only with a user, and with TLS or a proxy that speaks it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import CommandError
+from pipeline.web.server import WebDoor
+
+CERTIFICATE = {"certfile": Path("cert.pem"), "keyfile": Path("key.pem")}
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_this_machine_needs_nothing(bind: str) -> None:
+    """A loopback address may be opened while there is no user, without TLS."""
+    WebDoor(bind).check(users=False)
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0", "::", "192.0.2.1", "api.example", ""])
+def test_others_need_a_user_and_tls(bind: str) -> None:
+    """Any other address needs a user, and a certificate or the word that a proxy speaks TLS."""
+    with pytest.raises(CommandError, match="no user yet"):
+        WebDoor(bind, plain=True).check(users=False)
+    with pytest.raises(CommandError, match="--certfile and --keyfile, or --plain"):
+        WebDoor(bind).check(users=True)
+    WebDoor(bind, plain=True).check(users=True)
+    WebDoor(bind, certfile=CERTIFICATE["certfile"], keyfile=CERTIFICATE["keyfile"]).check(users=True)
+
+
+def test_a_certificate_needs_its_key() -> None:
+    """Only one of the two files is a mistake."""
+    with pytest.raises(CommandError, match="together"):
+        WebDoor(certfile=Path("cert.pem")).check(users=True)
