@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pipeline.record import MESSAGE_COLUMNS as COLUMNS
 from pipeline.sql.compilation.compiler import MESSAGE_COLUMNS
 from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement, inside
 
@@ -26,6 +27,15 @@ def columns_read(statement: Statement) -> frozenset[str]:
 def columns_of(name: str, statement: Statement) -> frozenset[str]:
     """The columns from which a field of the rows is made. Empty if the field is a constant or does not exist."""
     return _origin(name, statement, 0)
+
+
+def output_names(statement: Statement) -> frozenset[str]:
+    """The fields of the rows, as far as the statement names them."""
+    selected = statement.fields if statement.do is None else statement.do
+    named = {_name_of(each) for each in selected if isinstance(each, Field)}
+    if any(isinstance(each, Star) for each in selected) or (statement.collect and statement.do is None):
+        named |= COLUMNS
+    return frozenset(named - {""})
 
 
 def gives_many_rows_a_key(names: frozenset[str], statement: Statement) -> bool:

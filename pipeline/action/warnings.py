@@ -8,6 +8,7 @@ connection is opened.
     a key inside another's      rows of an action can take the keys of an aggregated one
     one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
     one key for two actions     each finds the other's objects under its keys
+    columns of one name     most readers of Parquet take columns that differ only in case for one
     a clientid nobody knows     a subscriber to a broker is not told who published
 
 source_warnings.py has the warnings about sources alone.
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from itertools import combinations
 from typing import Final
 
+from pipeline.action.column_warnings import of_columns
 from pipeline.action.folders import one_store
 from pipeline.action.origins import columns_of, columns_read, gives_many_rows_a_key, of_messages
 from pipeline.action.source_warnings import of_sources
@@ -59,6 +61,7 @@ def warnings(config: Config) -> list[Problem]:
     for name, action in config.actions.s3.items():
         rules = [statement for rule, statement in statements.items() if f"s3:{name}" in config.rules[rule].actions]
         found += _clientid_in_key(config, name, action, rules)
+        found += of_columns(config, name, rules)
         if isinstance(action.parameters, DirectParameters):
             found += _reaches_others(config, name, action.parameters, rules)
             found += _collides(name, action.parameters, rules)

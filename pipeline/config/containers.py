@@ -117,10 +117,13 @@ class AvroRef(ContentSection):
 
 
 class Inferred(ContentSection):
-    """Columns that fit the rows of each object."""
+    """Columns from the kinds of values in each object."""
 
     type: Literal["inferred"] = setting(
-        "inferred", advanced=False, content=True, description="Columns that fit the rows of each object."
+        "inferred",
+        advanced=False,
+        content=True,
+        description="Columns from the kinds of values in each object. Numbers are doubles.",
     )
 
 

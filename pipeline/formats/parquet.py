@@ -1,8 +1,9 @@
 """Parquet with pyarrow: columns that an Avro schema declares, or columns that fit the rows of the object.
 
-Declared columns are checked for each row; keys that are not declared are left out. An inferred column holds booleans, integers
-of 64 bits or numbers. Any other column holds text: strings stay unchanged, other values become JSON. Columns are in the order of
-their first appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
+Declared columns are checked for each row; keys that are not declared are left out. The type of an inferred column depends on the
+kind of its values and not on the values themselves, so that the objects of one action can be read together: numbers are always
+doubles, strings, maps and lists always text. A column that has only nulls has no kind, and is left out. Columns are in the order
+of their first appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from pipeline.formats.columns import Column, columns
 from pipeline.formats.lines import batches, decode
 from pipeline.sql.runtime.jsontext import to_json_line
 from pipeline.sql.runtime.schemas import SchemaText
-from pipeline.sql.runtime.values import Row
+from pipeline.sql.runtime.values import Row, shown
 
 CONTENT_TYPE: Final = "application/vnd.apache.parquet"
-# The kinds of values that a column holds, as bits. An integer of more than 64 bits counts as text.
-BOOLEAN, INTEGER, FLOAT, TEXT = 1, 2, 4, 8
-_EXACT_MAX: Final = 1 << 53  # larger integers have no exact float
+_EXACT_MAX: Final = 1 << 53  # all integers up to this one are exact as a double
+# The kinds of values that a column holds, as bits.
+BOOLEAN, NUMBER, TEXT = 1, 2, 4
 
 
 def make(
@@ -127,7 +128,22 @@ def _declared(record: Column, lines: bytes) -> Iterator[Any]:
 def _inferred_line(row: Row) -> bytes:
     if not row:
         raise EncodeError("expected a row with fields, found an empty one, which has no column")
+    for name, value in row.items():
+        if type(value) is int and not _is_exact(value):
+            raise EncodeError(
+                f"column {name}: expected an integer that a double holds exactly, because no schema is declared, found"
+                f" {shown(value)}: declare a schema, or write str({name}) in the rule"
+            )
     return to_json_line(row)
+
+
+def _is_exact(value: int) -> bool:
+    if -_EXACT_MAX <= value <= _EXACT_MAX:
+        return True
+    try:
+        return int(float(value)) == value
+    except OverflowError:
+        return False
 
 
 def _inferred(lines: bytes) -> tuple[Any, Iterator[Any]]:
@@ -137,34 +153,18 @@ def _inferred(lines: bytes) -> tuple[Any, Iterator[Any]]:
         for row in decode(batch):
             for name, value in row.items():
                 seen[name] = seen.get(name, 0) | _kind(value)
-    kinds = {name: _column_kind(bits) for name, bits in seen.items()}
-    types = {BOOLEAN: pa.bool_(), INTEGER: pa.int64(), FLOAT: pa.float64(), TEXT: pa.string()}
+    if any(seen.values()):  # a file without columns has no rows either
+        seen = {name: bits for name, bits in seen.items() if bits}
+    kinds = {name: bits if bits in (BOOLEAN, NUMBER) else TEXT for name, bits in seen.items()}
+    types = {BOOLEAN: pa.bool_(), NUMBER: pa.float64(), TEXT: pa.string()}
     schema = pa.schema([pa.field(name, types[kind]) for name, kind in kinds.items()])
     return schema, (_inferred_batch(decode(batch), kinds, schema) for batch in batches(lines))
 
 
 def _kind(value: Any) -> int:
-    kind = type(value)
-    if kind is int:
-        return (
-            INTEGER if -_EXACT_MAX <= value <= _EXACT_MAX else INTEGER | _BIG if -(1 << 63) <= value < 1 << 63 else TEXT
-        )
     if value is None:
         return 0
-    return {str: TEXT, float: FLOAT, bool: BOOLEAN}.get(kind, TEXT)
-
-
-_BIG: Final = 16  # an integer without an exact float
-
-
-def _column_kind(bits: int) -> int:
-    if bits == BOOLEAN:
-        return BOOLEAN
-    if bits in (INTEGER, INTEGER | _BIG):
-        return INTEGER
-    if bits in (FLOAT, FLOAT | INTEGER):
-        return FLOAT
-    return TEXT
+    return {bool: BOOLEAN, int: NUMBER, float: NUMBER}.get(type(value), TEXT)
 
 
 def _inferred_batch(rows: list[Row], kinds: Mapping[str, int], schema: Any) -> Any:
@@ -173,6 +173,8 @@ def _inferred_batch(rows: list[Row], kinds: Mapping[str, int], schema: Any) -> A
         values = [row.get(name) for row in rows]
         if kind == TEXT:
             values = [each if each is None or type(each) is str else _json(each) for each in values]
+        elif kind == NUMBER:
+            values = [each if each is None else float(each) for each in values]
         arrays.append(pa.array(values, schema.field(name).type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 

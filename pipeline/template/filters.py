@@ -60,7 +60,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 @_filter
 def percent(value: Any) -> str:
-    """The text with each byte as %XX, but for ASCII letters, digits and - . _ ~"""
+    """The text with each byte as %XX, except ASCII letters, digits and - . _ ~"""
     return quote(octets_of(value), safe="")
 
 

@@ -252,35 +252,6 @@ def test_a_registered_schema_declares_columns() -> None:
     assert encoded(referring, rows) == encoded(build(inline(AVRO)), rows)
 
 
-@pytest.mark.parametrize(
-    ("values", "kind", "found"),
-    [
-        ([True, None], "bool", [True, None]),
-        ([1, -(2**63)], "int64", [1, -(2**63)]),
-        ([1, 2.5], "double", [1.0, 2.5]),
-        ([1, "x", None], "string", ["1", "x", None]),
-        ([True, 1], "string", ["true", "1"]),
-        ([2**60, 0.5], "string", [str(2**60), "0.5"]),
-        ([2**64], "string", [str(2**64)]),
-        ([{"a": [1]}, [2]], "string", ['{"a":[1]}', "[2]"]),
-        ([None], "string", [None]),
-    ],
-)
-def test_inferred_columns_fit_all_their_values(values: list[Any], kind: str, found: list[Any]) -> None:
-    """A column of numbers stays numeric if no number loses a digit, else it is text."""
-    content = encoded(build(parquet()), [{"v": each} for each in values])
-
-    assert str(pq.read_schema(io.BytesIO(content)).field("v").type) == kind
-    assert [row["v"] for row in table(content)] == found
-
-
-def test_rows_may_lack_inferred_columns() -> None:
-    """A row without a column has null there, and an empty row is refused."""
-    assert table(encoded(build(parquet()), ROWS)) == [{"a": 1, "b": "x", "c": None}, {"a": None, "b": "y", "c": None}]
-    with pytest.raises(EncodeError, match="no column"):
-        build(parquet()).line({})
-
-
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
 def test_parquet_compresses_as_told(compression: str) -> None:
     """Parquet compresses each column as the setting says."""

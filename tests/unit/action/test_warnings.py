@@ -253,3 +253,36 @@ def test_a_name_in_topics_that_any_device_may_claim_is_told(listener: dict[str, 
 
     assert [path for path, _ in found] == (["sources.listener.door.topics"] if said else [])
     assert all(said in message for _, message in found if said)
+
+
+NESTED = """{"type": "record", "name": "R", "fields": [{"name": "a", "type": ["null", {"type": "array", "items":
+    {"type": "record", "name": "S", "fields": [{"name": "Temp", "type": "int"}, {"name": "temp", "type": "int"}]}}]}]}"""
+
+
+@pytest.mark.parametrize(
+    ("container", "sql", "names"),
+    [
+        ({}, 'SELECT payload.a AS Temp, payload.b AS temp FROM "t/#"', "Temp and temp"),
+        ({}, 'SELECT *, 1 AS Topic FROM "t/#"', "Topic and topic"),
+        ({}, 'FOREACH payload.l AS l DO l.a AS a, l.b AS A FROM "t/#"', "A and a"),
+        ({"schema": {"type": "avro_inline", "def": NESTED}}, ALL, "Temp and temp"),
+    ],
+)
+def test_columns_that_differ_only_in_case(container: dict[str, Any], sql: str, names: str) -> None:
+    """Most readers take them for one column: the warning has the names."""
+    ((path, message),) = told(aggregated(container={"type": "parquet", **container}), sql=sql)
+
+    assert (path, message.split(" differ")[0]) == ("actions.s3.a.parameters.container", f"the columns {names}")
+
+
+@pytest.mark.parametrize(
+    ("container", "sql"),
+    [
+        ({"type": "parquet"}, 'SELECT payload.a AS temp, payload.b AS temperature, 1 AS temp FROM "t/#"'),
+        ({"type": "parquet", "except": ["Topic"]}, 'SELECT *, 1 AS Topic FROM "t/#"'),
+        ({"type": "json_lines"}, 'SELECT *, 1 AS Topic FROM "t/#"'),
+    ],
+)
+def test_other_columns_are_not_warned_of(container: dict[str, Any], sql: str) -> None:
+    """One column twice, a column that is left out, and formats whose readers know case."""
+    assert told(aggregated(container=container), sql=sql) == []
