@@ -26,6 +26,7 @@ from ingress.listener.limits.allowance import Allowance
 from ingress.listener.limits.seats import network
 from ingress.listener.notices import reason_of
 from ingress.listener.protocol import ServerProtocol
+from ingress.listener.transports.websocket import WebSocket
 from ingress.listener.welcome import address_of, connack, silence_seconds
 from pipeline.errors import ConnectorError
 from pipeline.mqtt import reasons
@@ -128,9 +129,20 @@ class DeviceConnection(asyncio.Protocol):
             raw.close()
             self.connection_lost(None)
 
-    def tls_failed(self, error: str) -> None:
-        """Count a handshake that ended with an error."""
-        self._refuse("tls", error)
+    def transport_failed(self, reason: str, error: str) -> None:
+        """The handshake of TLS or of a WebSocket failed, or a frame was wrong. `reason`: tls or websocket."""
+        self._refuse(reason, error)
+
+    def carried(self) -> asyncio.BaseProtocol:
+        """The protocol of the socket: this connection, or the WebSocket that carries it."""
+        source = self._host.source
+        return WebSocket(self, source.websocket_path) if source.transport == "websockets" else self
+
+    def count_noise(self, count: int) -> None:
+        """Count frames of a WebSocket that brought nothing."""
+        if not self._ended:
+            self._protocol.control_packets += count
+            self._count_control()
 
     # --- A turn
 

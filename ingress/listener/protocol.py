@@ -7,8 +7,7 @@ a usual PUBLISH with a known topic costs no call there. This file reads everythi
 Limits on a device: the size of a packet is checked before any of it is kept. CONNECT comes first, and once. Nothing after it is
 read before it is answered. One call does a bounded amount of work; while `has_more`, call again without bytes, after other
 devices had their turn. At most `receive_max` messages of QoS 1 and 2 wait for our answer (MQTT 5). One more is not read before
-we have answered some, and is no reason to end the connection: a bridge with a backlog, or a device that does not know the limit,
-is slowed down and served.
+we have answered some. The connection goes on, because a bridge with a backlog can wait.
 
 Sources: MQTT 5.0, 3.1.1 and 3.1, chapter 3. This file does not know sockets, users, Kafka or clocks.
 """

@@ -16,6 +16,10 @@ class ListenerSource(Section):
     """A port on which devices publish with MQTT 5, 3.1.1 or 3.1. Clients cannot subscribe here."""
 
     bind: Address = setting("127.0.0.1:1883", advanced=False, description="host:port to listen on.")
+    transport: Literal["tcp", "websockets"] = setting(
+        "tcp", advanced=True, description="Transport of MQTT on this port. With ssl, WebSocket is wss."
+    )
+    websocket_path: str = setting("/mqtt", advanced=True, pattern="^/", description="Path of the WebSocket.")
     topics: list[TopicFilter] = setting(
         min_length=1,
         advanced=False,

@@ -35,13 +35,16 @@ class Listening(Ingress):
 class Device:
     """A paho client whose callbacks are queues."""
 
-    def __init__(self, listening: Listening, clientid: str, *, version: int = 5, **settings: Any) -> None:
+    def __init__(
+        self, listening: Listening, clientid: str, *, version: int = 5, transport: Any = "tcp", **settings: Any
+    ) -> None:
         self.told: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2,
             clientid,
             protocol=paho.MQTTv5 if version == 5 else paho.MQTTv311,
             reconnect_on_failure=False,
+            transport=transport,
         )
         self.client.on_connect = lambda c, u, flags, reason, props: self.told.put(("connect", (reason, props, flags)))
         self.client.on_disconnect = lambda c, u, flags, reason, props: self.told.put(("disconnect", reason))

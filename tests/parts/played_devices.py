@@ -26,6 +26,7 @@ class PlayedSocket:
     writes: int = 0
     reading: bool = True
     closed: bool = False
+    carrier: Any = None  # the protocol that gets what the device sends
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def get_extra_info(self, name: str) -> Any:
@@ -65,10 +66,12 @@ class Gate:
 
     async def device(self, *pieces: bytes, host: str = "192.0.2.1") -> tuple[DeviceConnection, PlayedSocket]:
         connection, sock = DeviceConnection(self.listener), PlayedSocket(host)
-        connection.connection_made(sock)
+        carrier: Any = connection.carried()
+        sock.carrier = carrier
+        carrier.connection_made(sock)
         for piece in pieces:
             if not sock.closed:
-                connection.data_received(piece)
+                carrier.data_received(piece)
             await turns()
         return connection, sock
 

@@ -107,6 +107,6 @@ async def _open(raw: socket.socket, connection: DeviceConnection, tls: ssl.SSLCo
     loop = asyncio.get_running_loop()
     with contextlib.suppress(OSError):  # the other side has closed it
         try:
-            await loop.connect_accepted_socket(lambda: connection, raw, ssl=tls, ssl_handshake_timeout=seconds)
+            await loop.connect_accepted_socket(connection.carried, raw, ssl=tls, ssl_handshake_timeout=seconds)
         except ssl.SSLError as error:
-            connection.tls_failed(str(error))
+            connection.transport_failed("tls", str(error))
