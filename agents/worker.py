@@ -174,7 +174,7 @@ async def serve(
     collector.slow_down()
     stop = stop or asyncio.Event()
     runners: list[ActionRunner] = []
-    producer = Producer(config.kafka, client_id=f"tidegate-{config.pipeline}-worker")
+    producer = Producer(config.kafka, process="worker")
     report = Report(
         lambda: _problems(runners, producer, stop),
         lambda: _status(config, runners, producer),
@@ -257,5 +257,5 @@ async def _runners(
         if action.connector not in stores:
             stores[action.connector] = await stack.enter_async_context(S3Store(config.connectors.s3[action.connector]))
     topics = {topic for action in actions for topic in action.topics}
-    ids = SharedTopicIds(TopicIds(config.kafka, f"tidegate-{config.pipeline}-topics"), topics)
+    ids = SharedTopicIds(TopicIds(config.kafka, "worker-topics"), topics)
     return [ActionRunner(action, config, stores[action.connector], producer, ids) for action in actions]

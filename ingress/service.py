@@ -38,7 +38,7 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
         raise ConfigError("expected at least one source, found none", where="sources")
     require_secrets(config, ("sources",))
     stop = asyncio.Event()
-    producer = Producer(config.kafka, client_id=f"tidegate-ingress-{config.pipeline}")
+    producer = Producer(config.kafka, process="ingress")
     sources = _sources(config, producer)
     report = Report(
         lambda: _problems(sources, producer, stop),

@@ -249,7 +249,7 @@ class ReplayedLog:
 
     def __init__(self, kafka: KafkaConfig) -> None:
         self.spans: dict[Partition, Span] = {}
-        self._ids = TopicIds(kafka, "tidegate-replay")
+        self._ids = TopicIds(kafka, "replay")
         self._known: dict[str, str] = {}
         self._one_asks = asyncio.Lock()
 

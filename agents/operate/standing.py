@@ -23,7 +23,7 @@ from pipeline.connectors.kafka.topics import look_at_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.doctor import Check
 from pipeline.doctor.lag import Standing, check, young_since_ms
-from pipeline.errors import ConnectorError, LaneError, TidegateError
+from pipeline.errors import ConnectorError, LaneError, OperatorError, TidegateError
 
 LEDGER: Final = "the ledger"
 GROUP: Final = "the committed offset"
@@ -51,6 +51,10 @@ async def checks(config: Config) -> AsyncIterator[Check]:
             yield Check(
                 title, "bad", str(error), "a ledger that can be read", "run `tidegate verify`, and mend what it finds"
             )
+        except OperatorError as error:
+            denied = error.reason.endswith("authorization_failed")
+            advice = f"let this user READ the group {config.pipeline}.{name} and its topics" if denied else ""
+            yield Check(title, "bad" if denied else "skipped", str(error), "an answer" if denied else "", advice)
         except TidegateError as error:
             yield Check(title, "skipped", str(error))
 
@@ -66,7 +70,7 @@ async def _check(
     ends: dict[Partition, int | None] = {Partition(each.topic, each.partition): each.committed for each in logs}
     whose = GROUP
     if isinstance(action, AggregatedAction):
-        ids = await asyncio.to_thread(TopicIds(config.kafka, "tidegate-doctor").of, action.topics)
+        ids = await asyncio.to_thread(TopicIds(config.kafka, "doctor").of, action.topics)
         ends, whose = await _ledger_ends(action, store, ids, list(ends)), LEDGER
     return check(
         title,

@@ -20,6 +20,7 @@ from agents.lanes.lanes import Lanes
 from agents.metrics import count_batch
 from agents.sinks.writers import OpenLane
 from agents.stream import chatter
+from agents.stream.credentials import credentials
 from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Transport
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
@@ -80,6 +81,8 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
     app = ActionApp(
         group,
         broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+        broker_client_id=kafka.client_id("worker", action.name),
+        broker_credentials=credentials(kafka),
         store="memory://",
         datadir=tempfile.gettempdir(),
         web_enabled=False,

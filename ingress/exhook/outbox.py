@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ingress.dead_letter import dead_letter
 from ingress.metrics import SourceMetrics
-from pipeline.config.model import KafkaConfig
+from pipeline.config.kafka import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import RefusedError
 from pipeline.log import get_logger

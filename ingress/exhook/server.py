@@ -22,7 +22,7 @@ from google.protobuf.message import DecodeError
 from ingress.exhook import wire
 from ingress.exhook.outbox import Outbox
 from ingress.exhook.translate import EventReader, publish_record
-from pipeline.config.model import KafkaConfig
+from pipeline.config.kafka import KafkaConfig
 from pipeline.config.sources import ExHookSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError

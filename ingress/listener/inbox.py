@@ -20,8 +20,8 @@ from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
 from ingress.window import Delivery, Window
+from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
-from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.errors import ConnectorError, RefusedError
 from pipeline.mqtt.packets import DUP_FLAG, QOS2_FLAG, QOS_MASK, Publish

@@ -29,8 +29,8 @@ from ingress.listener.notices import Notices
 from ingress.listener.transports.certificate import Certificate
 from ingress.listener.transports.door import Door, let_in
 from ingress.listener.wills import Wills
+from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
-from pipeline.config.model import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
 from pipeline.log import get_logger

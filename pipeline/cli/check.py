@@ -1,4 +1,4 @@
-"""`tidegate check`: checks a configuration. Exit status 2 if it cannot be used, 1 if a bucket or a secret is missing."""
+"""`tidegate check`: checks a configuration. Exit status 2 if it cannot be used, 1 if Kafka, a bucket or a secret is missing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PLACE: Final = re.compile(r"(?P<file>.+?):(?P<line>\d+):(?P<column>\d+)(?:: (?P
 def check(
     config: ConfigFile,
     connect: Annotated[
-        bool, typer.Option("--connect", help="Also connect to S3 and check the bucket of each action.")
+        bool, typer.Option("--connect", help="Also connect to Kafka and S3, and check the bucket of each action.")
     ] = False,
     output: Annotated[Literal["text", "json"], typer.Option(help="json: one JSON object.")] = "text",
 ) -> None:
@@ -45,19 +45,20 @@ def check(
 
 
 class _Report(NamedTuple):
-    """The result of the check. `buckets` has the state of each action's bucket if --connect was given."""
+    """The result of the check. With --connect, `kafka` has the state of Kafka, and `buckets` that of each action's bucket."""
 
     problems: list[TidegateError]
     connect: bool
     secrets: Sequence[TidegateError] = ()
     warnings: Sequence[TidegateError] = ()
+    kafka: str = ""
     buckets: Mapping[str, str] = {}
 
     @property
     def status(self) -> int:
         if self.problems:
             return 2
-        disconnected = any(state.startswith("disconnected") for state in self.buckets.values())
+        disconnected = any(state.startswith("disconnected") for state in (self.kafka, *self.buckets.values()))
         return 1 if disconnected or (self.connect and self.secrets) else 0
 
     def facts(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class _Report(NamedTuple):
         found: dict[str, Any] = {"good": not self.status}
         found["problems"] = [_facts(each) for each in (*self.problems, *(self.secrets if self.connect else ()))]
         found["warnings"] = [_facts(each) for each in (*(() if self.connect else self.secrets), *self.warnings)]
-        return found | ({"buckets": self.buckets} if self.connect else {})
+        return found | ({"kafka": self.kafka, "buckets": self.buckets} if self.connect else {})
 
     def print(self, file: Path) -> None:
         """The report for people: problems on the error stream, the rest on the standard output."""
@@ -78,6 +79,8 @@ class _Report(NamedTuple):
         if self.problems or (self.connect and self.secrets):
             return
         typer.echo(f"{file}: good")
+        if self.connect:
+            typer.echo(f"kafka: {self.kafka}")
         for name, state in self.buckets.items():
             typer.echo(f"{name}: {state}")
 
@@ -97,7 +100,7 @@ def _look(file: Path, *, connect: bool) -> _Report:
     if not connect or told.secrets:
         return told
     try:
-        return told._replace(buckets=_buckets(config))
+        return told._replace(kafka=_kafka(config), buckets=_buckets(config))
     except TidegateError as error:
         return told._replace(problems=[error])
 
@@ -108,6 +111,17 @@ def _placed(config: Config, found: Iterable[Problem]) -> list[TidegateError]:
         ConfigError(each.message, where=f"{config.places.of(each.path)}: {str(each).removesuffix(f': {each.message}')}")
         for each in found
     ]
+
+
+def _kafka(config: Config) -> str:
+    from pipeline.connectors.kafka.topics import look_at_topics
+    from pipeline.errors import ConnectorError
+
+    try:
+        look_at_topics(config.kafka)
+    except ConnectorError as error:
+        return f"disconnected: {error}"
+    return "connected"
 
 
 def _buckets(config: Config) -> dict[str, str]:

@@ -164,7 +164,7 @@ async def _redrive(config: Config, found: Iterator[_Found], dry_run: bool, unpro
         return await asyncio.to_thread(lambda: [each.letter for each in islice(found, SENT_AT_ONCE)])
 
     some = await next_letters()  # first read, then connect the producer: so an absent Kafka is reported only once
-    producer = Producer(config.kafka, client_id="tidegate-redrive", delivery_timeout_seconds=60)
+    producer = Producer(config.kafka, process="redrive", delivery_timeout_seconds=60)
     await producer.connect()
     job = Redrive(config, producer, lambda text: typer.echo(text, err=True), unproven=unproven, dry_run=dry_run)
     try:

@@ -108,7 +108,7 @@ async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk:
     from pipeline.connectors.kafka.producer import Producer
 
     assert job.writer is not None
-    producer = Producer(config.kafka, client_id="tidegate-replay")
+    producer = Producer(config.kafka, process="replay")
     await producer.connect()
     stack.push_async_callback(producer.close, 10.0)
     again = Rewrite(config, job.writer, producer)

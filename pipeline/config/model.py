@@ -7,58 +7,16 @@ files, and connectors/ connects to the systems.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import AfterValidator, PrivateAttr
+from pydantic import PrivateAttr, model_validator
 
 from pipeline.config.base.section import Section, setting
-from pipeline.config.base.values import Bytes, Name, Seconds
+from pipeline.config.base.values import Name
+from pipeline.config.kafka import KafkaConfig
 from pipeline.config.s3 import Actions, Connectors
 from pipeline.config.sources import Sources
 from pipeline.config.text.places import Places
-
-
-def _servers(value: str) -> str:
-    if "@" in value or "/" in value:
-        raise ValueError("expected host:port of each broker, without scheme, user or password")
-    return value
-
-
-class KafkaConfig(Section):
-    """Addresses of Kafka and names of the topics."""
-
-    bootstrap_servers: Annotated[str, AfterValidator(_servers)] = setting(
-        advanced=False, description="host:port of the brokers, separated by commas."
-    )
-    messages_topic: str = setting("mqtt.messages", advanced=False, description="Topic of the MQTT messages.")
-    events_topic: str = setting(
-        "mqtt.events", advanced=False, description="Topic of the client events. It may be the topic of the messages."
-    )
-    dead_letter_topic: str = setting(
-        "tidegate.dead-letter", advanced=True, description="Topic of records that could not be handled."
-    )
-    partitions: int = setting(
-        8, advanced=False, ge=1, le=10_000, description="Number of partitions of topics that Tidegate creates."
-    )
-    replication_factor: int = setting(
-        -1,
-        ge=-1,
-        description="Number of replicas of topics that Tidegate creates. -1: the broker's default.",
-        advanced=True,
-    )
-    max_message_bytes: Bytes = setting(
-        16 << 20,
-        advanced=True,
-        ge=1024,
-        description="The largest record of the ingress's producer and of topics that Tidegate creates.",
-    )
-    session_timeout: Seconds = setting(
-        30.0,
-        ge=1,
-        description="If a worker is silent for this time, it loses its partitions.",
-        advanced=True,
-    )
-    commit_interval: Seconds = setting(1.0, advanced=True, gt=0, description="How often durable offsets are committed.")
 
 
 class Rule(Section):
@@ -120,6 +78,11 @@ class Config(Section):
 
     _places: Places = PrivateAttr(default_factory=Places)
     _revision: int = PrivateAttr(default=0)
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        self.kafka.belongs_to(self.pipeline)
+        return self
 
     @property
     def revision(self) -> int:

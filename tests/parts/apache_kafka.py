@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,10 +34,10 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers={host}:{controller_port}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=PLAINTEXT://{host}:{port}
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}{listeners}
+advertised.listeners=PLAINTEXT://{host}:{port}{listeners}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
@@ -57,16 +58,34 @@ def libraries() -> Path:
     return cache.obtain(f"apache-kafka-{VERSION}", _fetch)
 
 
-def start(folder: Path) -> KafkaPart:
-    """A fresh, empty Kafka whose files are in `folder`."""
+def start(
+    folder: Path,
+    *,
+    listeners: Mapping[str, tuple[int, str]] | None = None,
+    more: str = "",
+    formatting: Sequence[str] = (),
+    java: Sequence[str] = (),
+) -> KafkaPart:
+    """A fresh, empty Kafka whose files are in `folder`.
+
+    `listeners`: port and protocol of further listeners by name; `more`: further properties; `formatting` and `java`: arguments.
+    """
+    listeners = listeners or {}
     classpath = f"{libraries()}/*"
     port, controller_port = free_port(), free_port()
     properties = folder / "server.properties"
-    text = _PROPERTIES.format(host=HOST, port=port, controller_port=controller_port, data=folder / "data")
-    properties.write_text(text, encoding="utf-8")
-    formatting = ["kafka.tools.StorageTool", "format", "--standalone", "-t", _CLUSTER_ID, "-c", str(properties)]
-    cache.fetch(["java", "-cp", classpath, *formatting], folder=folder)
-    command = ["java", "-Xms256m", "-Xmx1g", "-cp", classpath, "kafka.Kafka", str(properties)]
+    text = _PROPERTIES.format(
+        host=HOST,
+        port=port,
+        controller_port=controller_port,
+        data=folder / "data",
+        listeners="".join(f",{name.upper()}://{HOST}:{at}" for name, (at, _) in listeners.items()),
+        protocols="".join(f",{name.upper()}:{protocol}" for name, (_, protocol) in listeners.items()),
+    )
+    properties.write_text(text + more, encoding="utf-8")
+    tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", _CLUSTER_ID, "-c", str(properties)]
+    cache.fetch(["java", "-cp", classpath, *tool, *formatting], folder=folder)
+    command = ["java", "-Xms256m", "-Xmx1g", *java, "-cp", classpath, "kafka.Kafka", str(properties)]
     answers = listens(port)
     server = Server(
         f"Apache Kafka {VERSION}",

@@ -37,19 +37,27 @@ class Secret:
 
     def reveal(self, environment: Mapping[str, str] | None = None) -> str:
         """The secret as clear text. Raises ConfigError, which names the variable or the file and never the secret."""
-        text = resolve(self.written, os.environ if environment is None else environment, strict=False)
-        if isinstance(text, Unset):
-            raise ConfigError(text.reason)
-        if not text.startswith(_FILE):
-            hide(str(text))
-            return str(text)
-        path = Path(text.removeprefix(_FILE))
+        text = self._resolved(environment)
+        path = _path(text)
+        if path is None:
+            hide(text)
+            return text
         try:
             secret = path.read_text(encoding="utf-8").rstrip()
         except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read the secret file {path}: {type(error).__name__}") from None
         hide(secret)
         return secret
+
+    def file(self, environment: Mapping[str, str] | None = None) -> Path | None:
+        """The file that holds the secret, and may be replaced while a process runs; None if none does. Raises ConfigError."""
+        return _path(self._resolved(environment))
+
+    def _resolved(self, environment: Mapping[str, str] | None) -> str:
+        text = resolve(self.written, os.environ if environment is None else environment, strict=False)
+        if isinstance(text, Unset):
+            raise ConfigError(text.reason)
+        return str(text)
 
     def __str__(self) -> str:
         if is_reference(self.written):
@@ -74,6 +82,10 @@ class Secret:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "format": "password", "examples": ["${S3_SECRET}", "file:///run/secrets/s3"]}
+
+
+def _path(text: str) -> Path | None:
+    return Path(text.removeprefix(_FILE)) if text.startswith(_FILE) else None
 
 
 def _read(value: Any) -> Secret:

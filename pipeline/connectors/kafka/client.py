@@ -15,18 +15,23 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import Producer as Librdkafka
 from confluent_kafka.admin import AdminClient
 
 from pipeline.config import KafkaConfig
-from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.connectors.kafka.diagnosis import why_not
+from pipeline.connectors.kafka.reasons import reason_of
+from pipeline.connectors.kafka.security import Security
+from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.log import get_logger
 from pipeline.retry import KAFKA
 
 log: Final = get_logger("tidegate.kafka")
+Made = TypeVar("Made")
 
 # How long a command waits for an answer before it gives up. The processes wait without end.
 ANSWER_SECONDS: Final = 10.0
@@ -45,6 +50,7 @@ REFUSED: Final = frozenset(
         KafkaError._INVALID_ARG,
     }
 )
+UNKNOWN: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # there is no such topic
 # A person has to correct something first: a permission, a topic that was deleted, a certificate.
 OPERATOR: Final = frozenset(
     {
@@ -56,8 +62,7 @@ OPERATOR: Final = frozenset(
         KafkaError._AUTHENTICATION,
         KafkaError._SSL,
         KafkaError.TOPIC_EXCEPTION,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
+        *UNKNOWN,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError.INVALID_REPLICATION_FACTOR,
         KafkaError.UNSUPPORTED_VERSION,
@@ -67,15 +72,11 @@ OPERATOR: Final = frozenset(
 NO_ANSWER: Final = frozenset(
     {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
 )
-# Parts of librdkafka's reasons that nobody needs: the broker, the time of the attempt, the number of equal errors.
-_NOISE: Final = re.compile(
-    r"^\S+?: (?=Connect to|Failed to resolve)|(?<=Connect to )ipv[46]#| \(after \d+ms in state [^)]*\)?\)$"
-)
 
 
 def failure(error: KafkaError, doing: str) -> ConnectorError:
     """The ConnectorError for `error`. Its message begins with `doing`, the operation that failed."""
-    message = f"{doing}: {_plain(error)} ({error.name()})"
+    message = f"{doing}: {reason_of(error)} ({error.name()})"
     reason = error.name().lower().lstrip("_")
     if error.code() in REFUSED:
         return RefusedError(message, reason=reason)
@@ -92,53 +93,93 @@ class Link:
     """
 
     def __init__(self, kafka: KafkaConfig, *, silent: bool = False) -> None:
+        self._kafka = kafka
         self._servers = kafka.bootstrap_servers
+        self._security = Security(kafka)
         self._silent = silent
         self._why = ""
         self._refused = ""
         self.down_since: float | None = None  # time.monotonic() when the last broker was lost
 
-    def admin(self, kafka: KafkaConfig, client_id: str) -> AdminClient:
-        """A client that reads and creates topics."""
-        return AdminClient(self._settings(kafka, client_id), logger=_LOGGER)
+    def admin(self, process: str) -> AdminClient:
+        """A client that reads and creates topics. `process` is a part of its `client.id`.
 
-    def consumer(self, kafka: KafkaConfig, client_id: str, settings: dict[str, Any]) -> Consumer:
+        This and the next two raise OperatorError or RetryableError if a file, a secret or a token is not there.
+        """
+        return self._made(lambda settings: AdminClient(settings, logger=_LOGGER), process)
+
+    def consumer(self, process: str, settings: dict[str, Any]) -> Consumer:
         """A client that reads records."""
-        return Consumer(self._settings(kafka, client_id) | settings, logger=_LOGGER)
+        return self._made(lambda common: Consumer(common | settings, logger=_LOGGER), process)
 
-    def producer(self, kafka: KafkaConfig, client_id: str, settings: dict[str, Any]) -> Librdkafka:
+    def producer(self, process: str, settings: dict[str, Any]) -> Librdkafka:
         """A client that writes records."""
-        return Librdkafka(self._settings(kafka, client_id) | settings, logger=_LOGGER)
+        return self._made(lambda common: Librdkafka(common | settings, logger=_LOGGER), process)
 
-    def _settings(self, kafka: KafkaConfig, client_id: str) -> dict[str, Any]:
+    def _made(self, make: Callable[[dict[str, Any]], Made], process: str) -> Made:
+        with suppress(ConfigError):  # the settings say so, and where
+            self._security.certificates_changed()  # from here on
+            self._security.password_changed()
+        try:
+            return make(self._settings(process))
+        except KafkaException as error:
+            raise OperatorError(
+                f"cannot connect to Kafka at {self._servers}: {self._reason(error.args[0])}", reason="bad_setting"
+            ) from None
+
+    def _settings(self, process: str) -> dict[str, Any]:
         return {
-            "bootstrap.servers": kafka.bootstrap_servers,
-            "client.id": client_id,
+            "bootstrap.servers": self._servers,
+            "client.id": self._kafka.client_id(process),
             "log.connection.close": False,
             "reconnect.backoff.max.ms": int(KAFKA.cap_seconds * 1000),
             "socket.keepalive.enable": True,
             "error_cb": self.heard,
+            **self._security.librdkafka(),
         }
+
+    def refresh(self, *clients: Any) -> bool:
+        """Give clients the present password, for their next connections. True: certificates changed, and they must be made again.
+
+        Blocks for no more than a look at some files.
+        """
+        try:
+            login = self._kafka.authentication
+            if login is not None and self._security.password_changed():
+                password = self._security.password()
+                for client in clients:
+                    client.set_sasl_credentials(login.username, password)
+            return self._security.certificates_changed()
+        except ConfigError as error:
+            self._security.are_bad(error)
+            return False
+
+    def certificates_are_bad(self, error: ConnectorError) -> None:
+        """Note that a client could not be made with changed certificates. The next `refresh` is True again."""
+        self._security.are_bad(error)
 
     def heard(self, error: KafkaError) -> None:
         """Take an event of librdkafka, and log a change of state."""
         code = error.code()
         if code in OPERATOR:
-            self._why = _plain(error)
+            self._why = self._reason(error)
             if self._refused != self._why and not self._silent:
                 log.error("kafka.refused", servers=self._servers, error=self._why)
             self._refused = self._why
         elif code == KafkaError._ALL_BROKERS_DOWN:
             self._lost(error)
         elif code in NO_ANSWER:
-            self._why = _plain(error)
+            self._why = self._reason(error)
+
+    def _reason(self, error: KafkaError) -> str:
+        return reason_of(error, self._security.login_settings)
 
     def _lost(self, error: KafkaError) -> None:
         if self.down_since is not None:
             return
         self.down_since = time.monotonic()
         if not self._silent:
-            log.warning("kafka.disconnected", servers=self._servers, error=self._why or _plain(error))
+            log.warning("kafka.disconnected", servers=self._servers, error=self._why or self._reason(error))
 
     def answered(self) -> None:
         """Note that Kafka has answered, and log this if it was away."""
@@ -159,9 +200,12 @@ class Link:
             _read_events(client)
         if error.code() not in NO_ANSWER:
             return failure(error, f"{doing} at {self._servers}")
+        told, operator = (self._why, True) if self._refused else why_not(self._kafka)
+        if self._refused and "kafka.ssl" in self._refused:
+            told = why_not(self._kafka)[0] or told  # which of the settings it is
+        kind = OperatorError if operator else RetryableError
         message = f"{doing}: Kafka at {self._servers} (kafka.bootstrap_servers) does not answer"
-        kind = OperatorError if self._refused else RetryableError
-        return kind(f"{message}: {self._why or _plain(error)}", reason=error.name().lower().lstrip("_"))
+        return kind(f"{message}: {told or self._why or self._reason(error)}", reason=error.name().lower().lstrip("_"))
 
 
 def _read_events(client: Any) -> None:
@@ -173,10 +217,6 @@ def _read_events(client: Any) -> None:
                 return
         except (KafkaException, RuntimeError):  # a consumer without a partition cannot be polled for records
             return
-
-
-def _plain(error: KafkaError) -> str:
-    return _NOISE.sub("", error.str())
 
 
 class _Lines(logging.Handler):

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import threading
+import time
 from typing import Any, Final
 
 from confluent_kafka import Message
@@ -20,12 +22,14 @@ from confluent_kafka import Message
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import NO_ANSWER, Link, failure
 from pipeline.connectors.kafka.topics import ensure_lead_topic
-from pipeline.errors import ConnectorError, OperatorError, TidegateError
+from pipeline.errors import ConnectorError, OperatorError, RetryableError, TidegateError
 from pipeline.log import get_logger
+from pipeline.retry import KAFKA
 
 log: Final = get_logger("tidegate.kafka")
 
 POLL_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 1.0  # between two looks at the files of certificates and passwords
 TOPIC: Final = "tidegate.lead"  # one partition, no records; one consumer group for each source with stand-bys
 
 
@@ -83,10 +87,26 @@ class Lead:
             "auto.offset.reset": "latest",
         }
         link = Link(self._kafka, silent=True)  # the producer of the process reports the connection
-        consumer = link.consumer(self._kafka, self._group, settings)
+        waits = KAFKA.waits(random.random)
+        while not self._closing.is_set():
+            try:
+                self._take_part(link, link.consumer("ingress-lead", settings))
+            except RetryableError as error:  # no token now, or certificates that are being replaced
+                self._closing.wait(waits.after(error))
+            except TidegateError as error:
+                self._loop.call_soon_threadsafe(self._fail, error)
+                return
+
+    def _take_part(self, link: Link, consumer: Any) -> None:
+        """Be in the group until the process stops, or until other certificates are there."""
         consumer.subscribe([TOPIC], on_assign=self._assigned, on_revoke=self._taken, on_lost=self._taken)
+        look_at = time.monotonic() + LOOK_SECONDS
         while not self._closing.is_set():
             self.heard(consumer.poll(POLL_SECONDS))
+            if time.monotonic() >= look_at:
+                look_at += LOOK_SECONDS
+                if link.refresh(consumer):
+                    break
         consumer.close()
 
     def heard(self, message: Message | None) -> None:

@@ -35,7 +35,7 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
     """
     link = Link(kafka, silent=True)
     settings = {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "error"}
-    consumer = link.consumer(kafka, "tidegate-doctor", settings)
+    consumer = link.consumer("doctor", settings)
     try:
         known = consumer.list_topics(timeout=ANSWER_SECONDS).topics
         found: list[FoundLog] = []

@@ -22,6 +22,7 @@ from confluent_kafka import Producer as Librdkafka
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import Link, failure
 from pipeline.connectors.kafka.topics import ensure_topics, record_bytes_max
+from pipeline.errors import ConnectorError
 from pipeline.log import get_logger
 from pipeline.record import Outgoing
 
@@ -36,6 +37,9 @@ OnDelivery = Callable[[KafkaError | None, Message | None], None]
 POLL_SECONDS: Final = 0.003  # between two polls while answers are outstanding; an idle producer does not poll
 BATCH_BYTES_MAX: Final = 1_000_000
 LOOK_SECONDS: Final = 1.0  # between two checks of the connection while nothing is produced
+DRAIN_SECONDS: Final = (
+    10.0  # time for the answers to what a producer has sent, before one with other certificates replaces it
+)
 ANSWER_SECONDS: Final = 5.0  # time for a broker to answer that it is back
 
 
@@ -52,14 +56,14 @@ class Producer:
     bound the outstanding records, because the producer does not. A record whose delivery failed may still be in Kafka.
     """
 
-    def __init__(
-        self, kafka: KafkaConfig, *, client_id: str = "tidegate", delivery_timeout_seconds: float = 0.0
-    ) -> None:
+    def __init__(self, kafka: KafkaConfig, *, process: str, delivery_timeout_seconds: float = 0.0) -> None:
         self._kafka = kafka
-        self._client_id = client_id
+        self._process = process
         self._delivery_timeout_seconds = delivery_timeout_seconds
         self._shared: Librdkafka | None = None
         self._alone: Librdkafka | None = None
+        self._next: Librdkafka | None = None  # replaces `_shared` as soon as nothing is outstanding there
+        self._drained_by = 0.0  # time.monotonic() when it is replaced in any case
         self._fatal = False
         self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -76,7 +80,7 @@ class Producer:
             self.dead_letter_bytes_max = min(self.record_bytes_max, limits[self._kafka.dead_letter_topic])
         except KafkaException as error:
             log.warning("kafka.limits_unknown", error=str(failure(error.args[0], "cannot describe the topics")))
-        self._shared = self._open()
+        self._shared = await asyncio.to_thread(self._open)
         self._looking = asyncio.create_task(self._look(), name="producer")
 
     @property
@@ -107,7 +111,7 @@ class Producer:
 
     def produce(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
         """Give one record to librdkafka. This is the hot path: about 3 µs, and half a microsecond for each header."""
-        if self._waiting:
+        if self._waiting or self._next is not None:
             self._waiting.append((topic, record, on_delivery))
         else:
             self._hand_over(topic, record, on_delivery)
@@ -147,7 +151,7 @@ class Producer:
 
     def outstanding(self) -> int:
         """The number of records without a result yet."""
-        return len(self._waiting) + sum(len(each) for each in (self._shared, self._alone) if each is not None)
+        return len(self._waiting) + self._sent()
 
     def delivered(self) -> None:
         """Note that Kafka has acknowledged a record, and log this if it was away."""
@@ -169,6 +173,13 @@ class Producer:
 
     # --- From here on: inside
 
+    def _open_ones(self) -> list[Librdkafka]:
+        return [each for each in (self._shared, self._alone) if each is not None]
+
+    def _sent(self) -> int:
+        """The number of records that librdkafka has, without a result yet."""
+        return sum(len(each) for each in self._open_ones())
+
     def _open(self, extra: dict[str, Any] | None = None) -> Librdkafka:
         settings = {
             "acks": "all",
@@ -182,7 +193,7 @@ class Producer:
             "linger.ms": 5,
             "error_cb": self._on_error,
         }
-        return self._link.producer(self._kafka, self._client_id, settings | (extra or {}))
+        return self._link.producer(self._process, settings | (extra or {}))
 
     def _hand_over(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> bool:
         assert self._shared is not None, "connect() first"
@@ -198,12 +209,13 @@ class Producer:
     def _poll(self) -> None:
         """Collect answers, produce the records that found the queue full, and poll again while records are outstanding."""
         self._timer = None
-        for each in (self._shared, self._alone):
-            if each is not None:
-                each.poll(0)
+        for each in self._open_ones():
+            each.poll(0)
         if self._fatal:
-            self._replace()
-        while self._waiting and self._hand_over(*self._waiting.popleft()):
+            self._replace(self._next)
+        if self._next is not None and (not self._sent() or time.monotonic() > self._drained_by):
+            self._replace(self._next)
+        while self._waiting and self._next is None and self._hand_over(*self._waiting.popleft()):
             pass
         for action in self._after_poll:
             action()
@@ -215,12 +227,27 @@ class Producer:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.wake()
+            if self._next is None and self._link.refresh(*self._open_ones()):
+                await self._renew()
             if self._link.down_since is not None and self._shared is not None:
                 with suppress(KafkaException):
                     await asyncio.to_thread(
                         self._shared.list_topics, self._kafka.messages_topic, timeout=ANSWER_SECONDS
                     )
                     self.delivered()
+
+    async def _renew(self) -> None:
+        """Open a producer with the certificates that are there now. If Kafka does not let it in, the old one goes on."""
+        try:
+            following = await asyncio.to_thread(self._open)
+            await asyncio.to_thread(following.list_topics, self._kafka.messages_topic, timeout=ANSWER_SECONDS)
+        except (KafkaException, ConnectorError) as error:
+            why = failure(error.args[0], "the new certificates") if isinstance(error, KafkaException) else error
+            self._link.certificates_are_bad(why)
+        else:
+            self._drained_by = time.monotonic() + DRAIN_SECONDS
+            self._next = following
+            self.wake()
 
     def _on_error(self, error: KafkaError) -> None:
         """Take an event of librdkafka. A fatal error replaces the producer; the link takes all others."""
@@ -230,17 +257,20 @@ class Producer:
         else:
             self._link.heard(error)
 
-    def _replace(self) -> None:
-        """Replace the producer, because a fatal error ends an idempotent producer. Outstanding records fail."""
+    def _replace(self, following: Librdkafka | None = None) -> None:
+        """Replace the producer: a fatal error ended it, or its certificates are old. What it has sent without a result fails."""
         self._fatal = False
+        kept: deque[tuple[str, Outgoing, OnDelivery]] = deque()
+        if following is not None and not self._sent():  # what was sent before them is in Kafka, so they may follow
+            kept, self._waiting = self._waiting, kept
         self._abandon()
-        self._shared = self._open()
+        self._shared, self._next = self._open() if following is None else following, None
+        self._waiting = kept
 
     def _abandon(self) -> None:
-        for each in (self._shared, self._alone):
-            if each is not None:
-                each.purge()
-                each.poll(0)
+        for each in self._open_ones():
+            each.purge()
+            each.poll(0)
         while self._waiting:
             self._waiting.popleft()[2](KafkaError(KafkaError._PURGE_QUEUE), None)
         self._shared = self._alone = None

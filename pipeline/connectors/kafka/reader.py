@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, OPERATOR, UNKNOWN, Link, failure
 from pipeline.errors import NotFoundError, RecordsGoneError, RetryableError
 from pipeline.record import Record
 
@@ -103,7 +103,7 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
         "fetch.message.max.bytes": kafka.max_message_bytes,
     }
     link = Link(kafka, silent=True)  # the caller's error gives the reason
-    consumer = link.consumer(kafka, "tidegate-reader", settings)
+    consumer = link.consumer("reader", settings)
     try:
         yield consumer
     except KafkaException as error:
@@ -126,6 +126,8 @@ def _spans(
     spans = []
     for topic in topics:
         known = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
+        if known.error is not None and known.error.code() in OPERATOR - UNKNOWN:
+            raise failure(known.error, f"cannot read {topic}")
         if known.error is not None:
             raise NotFoundError(
                 f"Kafka has no topic {topic!r}: the first ingress or worker creates it; "

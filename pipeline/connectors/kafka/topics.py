@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.connectors.kafka.permissions import require_seen
 from pipeline.errors import OperatorError, RetryableError
 from pipeline.log import get_logger
 from pipeline.retry import KAFKA
@@ -76,20 +77,23 @@ def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable
 
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
     link = Link(kafka, silent=True)  # this function logs that it waits
-    admin = link.admin(kafka, "tidegate-admin")
+    admin: AdminClient | None = None
     waited = False
     waits = KAFKA.waits(random.random)
     while keep_trying():
         try:
-            prepare(admin)
-        except KafkaException as error:
-            problem = link.why(admin, error.args[0], "cannot prepare the topics")
-            if not isinstance(problem, RetryableError):
-                raise problem from None
+            try:
+                admin = admin or link.admin("topics")
+                prepare(admin)
+            except KafkaException as error:
+                raise link.why(admin, error.args[0], "cannot prepare the topics") from None
+        except RetryableError as problem:
             if not waited:
                 log.warning("kafka.waiting", servers=kafka.bootstrap_servers, error=str(problem))
             waited = True
             time.sleep(waits.after(problem))
+            if admin is not None and link.refresh(admin):
+                admin = None  # made again with the certificates that are there now
         else:
             if waited:
                 log.info("kafka.connected", servers=kafka.bootstrap_servers)
@@ -104,6 +108,7 @@ def _create_missing(admin: AdminClient, kafka: KafkaConfig) -> None:
     partitions = pair[0] if pair else kafka.partitions
     missing = [name for name in wanted if name not in found]
     if missing:
+        require_seen(admin, missing)
         _create(admin, kafka, missing, partitions)
         _wait_until_known(admin, missing)
         log.info("kafka.topics_created", topics=missing, partitions=partitions)
@@ -189,7 +194,7 @@ class FoundTopic:
 def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
     """Those of our topics that exist. Blocks for a few seconds at most. Raises ConnectorError if Kafka does not answer."""
     link = Link(kafka, silent=True)
-    admin = link.admin(kafka, "tidegate-doctor")
+    admin = link.admin("doctor")
     try:
         found = _partitions(admin)
         ours = [name for name in _topics(kafka) if name in found]
@@ -217,7 +222,7 @@ def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, 
 
 def record_bytes_max(kafka: KafkaConfig) -> dict[str, int]:
     """The largest record that each of our topics accepts: its own limit, or the setting if that is smaller. Blocks."""
-    admin = Link(kafka, silent=True).admin(kafka, "tidegate-admin")
+    admin = Link(kafka, silent=True).admin("topics")
     limits = dict.fromkeys(_topics(kafka), kafka.max_message_bytes)
     for name, settings in _settings(admin, list(limits)).items():
         limit = record_bytes_of(settings)
