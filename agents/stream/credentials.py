@@ -11,7 +11,7 @@ import importlib
 import os
 from typing import Any
 
-from aiokafka import client, consumer
+from aiokafka import client, consumer, producer
 from aiokafka.abc import AbstractTokenProvider
 from faust import auth
 
@@ -96,5 +96,5 @@ class FreshClient(client.AIOKafkaClient):  # type: ignore[misc]
 
 
 def install() -> None:
-    """Let every aiokafka consumer of this process connect this way. aiokafka has no hook; it looks the class up by name."""
-    consumer.consumer.AIOKafkaClient = FreshClient
+    """Let every client of aiokafka in this process connect this way. aiokafka has no hook; it looks the class up by name."""
+    consumer.consumer.AIOKafkaClient = producer.producer.AIOKafkaClient = FreshClient

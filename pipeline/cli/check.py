@@ -114,11 +114,11 @@ def _placed(config: Config, found: Iterable[Problem]) -> list[TidegateError]:
 
 
 def _kafka(config: Config) -> str:
-    from pipeline.connectors.kafka.topics import look_at_topics
+    from pipeline.connectors.kafka.topics import require_topics
     from pipeline.errors import ConnectorError
 
     try:
-        look_at_topics(config.kafka)
+        require_topics(config.kafka)
     except ConnectorError as error:
         return f"disconnected: {error}"
     return "connected"

@@ -19,12 +19,13 @@ from tests.parts.token_server import AUDIENCE, ISSUER, TokenServer
 
 PASSWORD = "the password of tidegate"
 OUTSIDER = "the password of outsider"
+SESSION_MS = 4000  # a login by SCRAM-SHA-512 or with a token is good for so long, then it is asked for again
 LISTENERS = ("tls", "mtls", "sasl", "other")  # `other` has a certificate for another address
 
 _LOGINS = "org.apache.kafka.common.security"
 _PROPERTIES = """\
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
-super.users=User:ANONYMOUS;User:tidegate;User:CN=tidegate;User:CN=tidegate again
+super.users=User:ANONYMOUS;User:tidegate;User:turning;User:CN=tidegate;User:CN=tidegate again
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/server.both
 ssl.truststore.type=PEM
@@ -37,6 +38,8 @@ listener.name.sasl.plain.sasl.jaas.config={logins}.plain.PlainLoginModule requir
   user_tidegate="{password}" user_outsider="{outsider}";
 listener.name.sasl.scram-sha-256.sasl.jaas.config={logins}.scram.ScramLoginModule required;
 listener.name.sasl.scram-sha-512.sasl.jaas.config={logins}.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.connections.max.reauth.ms={session_ms}
+listener.name.sasl.oauthbearer.connections.max.reauth.ms={session_ms}
 listener.name.sasl.oauthbearer.sasl.jaas.config={logins}.oauthbearer.OAuthBearerLoginModule required;
 listener.name.sasl.oauthbearer.sasl.server.callback.handler.class={logins}.oauthbearer.OAuthBearerValidatorCallbackHandler
 listener.name.sasl.oauthbearer.sasl.oauthbearer.jwks.endpoint.url=file://{folder}/keys.json
@@ -79,7 +82,13 @@ def start(folder: Path, tokens: TokenServer) -> SecureKafka:
     ports = {name: free_port() for name in LISTENERS}
     protocols = dict.fromkeys(LISTENERS, "SSL") | {"sasl": "SASL_SSL"}
     more = _PROPERTIES.format(
-        folder=folder, password=PASSWORD, outsider=OUTSIDER, logins=_LOGINS, audience=AUDIENCE, issuer=ISSUER
+        session_ms=SESSION_MS,
+        folder=folder,
+        password=PASSWORD,
+        outsider=OUTSIDER,
+        logins=_LOGINS,
+        audience=AUDIENCE,
+        issuer=ISSUER,
     )
     part = apache_kafka.start(
         folder,

@@ -39,8 +39,10 @@ def permissions(kafka: KafkaConfig, topics: Iterable[str]) -> dict[str, frozense
 
 def require_seen(admin: AdminClient, topics: Iterable[str]) -> None:
     """Raise OperatorError if one of these topics, which a list of topics lacks, is hidden from the user."""
-    asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=ANSWER_SECONDS)
-    for name, future in asked.items():
+    wanted = list(topics)
+    if not wanted:
+        return
+    for name, future in admin.describe_topics(TopicCollection(wanted), request_timeout=ANSWER_SECONDS).items():
         try:
             future.result(timeout=ANSWER_SECONDS)
         except KafkaException as error:

@@ -204,6 +204,17 @@ def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
     return {name: FoundTopic(found[name], settings.get(name, {})) for name in ours}
 
 
+def require_topics(kafka: KafkaConfig) -> None:
+    """Raise ConnectorError if Kafka does not answer, or hides one of our topics from us. One that is not there yet is no error."""
+    link = Link(kafka, silent=True)
+    admin = link.admin("check")
+    try:
+        found = _partitions(admin)
+        require_seen(admin, [name for name in _topics(kafka) if name not in found])
+    except KafkaException as error:
+        raise link.why(admin, error.args[0], "cannot look at the topics") from None
+
+
 def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:
     """The settings of each topic.
 

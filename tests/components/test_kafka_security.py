@@ -1,0 +1,380 @@
+"""Kafka behind TLS and logins: every mechanism with both libraries, what is wrong in one line, and what changes while we run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import aiokafka
+import pytest
+from aiokafka.errors import TopicAuthorizationFailedError
+from confluent_kafka.admin import AdminClient, NewTopic
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+from structlog.testing import capture_logs
+
+from agents.stream.credentials import credentials
+from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.kafka.topics import ensure_topics, look_at_topics
+from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.record import Outgoing
+from tests.components.pipeline_parts import Pipeline, aggregated, message
+from tests.parts import apache_kafka, secure_kafka
+from tests.parts.authority import Authority
+from tests.parts.part import S3Part, UnavailableError
+from tests.parts.secure_kafka import OUTSIDER, PASSWORD, SESSION_MS, SecureKafka
+from tests.parts.token_server import TokenServer
+from tests.parts.waiting import patient, pause, until
+
+pytestmark = pytest.mark.real
+
+TOPIC = "secured"
+WAYS = ("tls", "mtls", "mtls as text", "plain", "scram_sha_256", "scram_sha_512", "oauth", "oauth token", "any name")
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """The Kafka with all listeners."""
+    try:
+        apache_kafka.libraries()
+    except UnavailableError as error:
+        pytest.skip(f"needs a real Kafka: {error}")
+    tokens = TokenServer()
+    with tokens.serving():
+        part = secure_kafka.start(tmp_path_factory.mktemp("secure-kafka"), tokens)
+        admin = AdminClient({"bootstrap.servers": part.bootstrap_servers})
+        for future in admin.create_topics([NewTopic(TOPIC, 1, 1)]).values():
+            future.result(30)
+        yield part
+        part.stop()
+
+
+def settings(secure: SecureKafka, way: str) -> dict[str, Any]:
+    """The section `kafka` of a configuration for one way to connect."""
+    tls: dict[str, Any] = {"enable": True, "cacertfile": str(secure.folder / "ca.pem")}
+    login: dict[str, Any] | None = None
+    listener = way if way in secure.ports else "sasl"
+    if way.startswith("mtls"):
+        listener = "mtls"
+        tls |= {"certfile": str(secure.folder / "client.pem"), "keyfile": f"file://{secure.folder}/client.key"}
+    if way == "mtls as text":
+        intermediate = Authority("below the authority of the tests", secure.authority)
+        certificate, key = intermediate.sign("tidegate", password="of the key")
+        tls |= {"cacertfile": secure.authority.pem, "certfile": certificate, "keyfile": key, "password": "of the key"}
+    elif way == "any name":
+        listener = "other"
+        tls["server_name_indication"] = "disable"
+    elif way == "oauth":
+        client = {"client_id": "tidegate", "client_secret": secure.tokens.client_secret, "scope": "kafka"}
+        login = {"mechanism": "oauth", "endpoint_uri": secure.tokens.endpoint_uri, **client}
+    elif way == "oauth token":
+        (secure.folder / "token").write_text(secure.tokens.jwt())
+        login = {"mechanism": "oauth", "token": f"file://{secure.folder}/token"}
+    elif listener == "sasl":
+        login = {"mechanism": way, "username": "tidegate", "password": PASSWORD}
+    topics = {"messages_topic": TOPIC, "events_topic": TOPIC, "dead_letter_topic": TOPIC}
+    found = {"bootstrap_servers": secure.at(listener), "ssl": tls, **topics}
+    return found | ({"authentication": login} if login else {})
+
+
+def kafka_of(found: dict[str, Any]) -> KafkaConfig:
+    kafka = KafkaConfig.model_validate(found)
+    kafka.belongs_to("secured")
+    return kafka
+
+
+def reading(kafka: KafkaConfig) -> aiokafka.AIOKafkaConsumer:
+    """aiokafka's consumer, as Faust makes it."""
+    servers, login = kafka.bootstrap_servers, credentials_to_aiokafka_auth(credentials(kafka))
+    # The module is asked, as Faust and aiokafka do, so that the client is the one that is installed.
+    return aiokafka.AIOKafkaConsumer(
+        TOPIC, bootstrap_servers=servers, auto_offset_reset="earliest", metadata_max_age_ms=1000, **login
+    )
+
+
+async def sent(producer: Producer, value: bytes) -> bytes:
+    """Send one record, and give its value back."""
+    await producer.send(TOPIC, [Outgoing(b"k", value, [], 1)])
+    return value
+
+
+async def has_read(consumer: aiokafka.AIOKafkaConsumer, value: bytes) -> bool:
+    """Read until this value comes."""
+    async for record in consumer:
+        if record.value == value:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_both_libraries_connect(secure: SecureKafka, way: str) -> None:
+    """By each way, librdkafka writes a record and aiokafka reads it."""
+    kafka = kafka_of(settings(secure, way))
+    producer = Producer(kafka, process="tests")
+    await producer.connect()
+    consumer = reading(kafka)
+    await consumer.start()
+
+    try:
+        value = await sent(producer, way.encode())
+
+        assert await has_read(consumer, value)
+    finally:
+        await consumer.stop()
+        await producer.close()
+
+
+def wrong(secure: SecureKafka) -> dict[str, tuple[dict[str, Any], str]]:
+    """Settings that cannot work, and the setting that the error names."""
+    tls, plain, oauth = settings(secure, "tls"), settings(secure, "plain"), settings(secure, "oauth")
+    scram = settings(secure, "scram_sha_512")
+    without = {name: value for name, value in tls.items() if name != "ssl"}
+    login = {"authentication": plain["authentication"]}
+    closed = {"bootstrap_servers": secure.at("mtls")}
+    return {
+        "password of plain": (
+            plain | {"authentication": plain["authentication"] | {"password": "wrong password"}},
+            "kafka.authentication.password",
+        ),
+        "password of scram": (
+            scram | {"authentication": scram["authentication"] | {"password": "wrong password"}},
+            "kafka.authentication.password",
+        ),
+        "client secret": (
+            oauth | {"authentication": oauth["authentication"] | {"client_secret": "wrong secret"}},
+            "kafka.authentication.client_secret",
+        ),
+        "no token": (
+            oauth | {"authentication": {"mechanism": "oauth", "token": "no token at all"}},
+            "kafka.authentication.token",
+        ),
+        "no server of tokens": (
+            oauth | {"authentication": oauth["authentication"] | {"endpoint_uri": "http://127.0.0.1:1/token"}},
+            "kafka.authentication.endpoint_uri",
+        ),
+        "untrusted": (tls | {"ssl": {"enable": True}}, "kafka.ssl.cacertfile"),
+        "other name": (tls | {"bootstrap_servers": secure.at("other")}, "kafka.ssl.server_name_indication"),
+        "no certificate": (tls | closed, "kafka.ssl.certfile"),
+        "TLS to a plain listener": (tls | {"bootstrap_servers": secure.bootstrap_servers}, "kafka.ssl.enable"),
+        "plain to a TLS listener": (without, "kafka.ssl.enable"),
+        "a login without TLS": (without | login | {"bootstrap_servers": secure.at("sasl")}, "kafka.ssl.enable"),
+        "no login": (tls | {"bootstrap_servers": secure.at("sasl")}, "(kafka.authentication)"),
+        "a login where none is": (tls | login, "kafka.authentication.mechanism"),
+        "no such file": (tls | {"ssl": {"enable": True, "cacertfile": "/nowhere.pem"}}, "kafka.ssl.cacertfile"),
+        "no such variable": (
+            plain | {"authentication": plain["authentication"] | {"password": "${TIDEGATE_TESTS_NOPE}"}},
+            "kafka.authentication.password",
+        ),
+        "kerberos": (
+            plain
+            | {
+                "authentication": {
+                    "mechanism": "kerberos",
+                    "kerberos_principal": "tidegate",
+                    "kerberos_keytab_file": "/nowhere",
+                }
+            },
+            "kafka.authentication.mechanism",
+        ),
+    }
+
+
+def test_what_is_wrong_is_told_by_its_setting(secure: SecureKafka) -> None:
+    """Each wrong setting is one line that names it, and shows no secret."""
+    cases = wrong(secure)
+
+    def said(case: str) -> ConnectorError:
+        with pytest.raises(ConnectorError) as error:
+            look_at_topics(kafka_of(cases[case][0]))
+        return error.value
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        found = dict(zip(cases, pool.map(said, cases), strict=True))
+
+    for case, (_, setting) in cases.items():
+        assert setting in str(found[case]), (case, str(found[case]))
+        assert "\n" not in str(found[case])
+        assert "wrong" not in str(found[case]), case
+    waits = {case for case, error in found.items() if isinstance(error, RetryableError)}
+    assert waits == {
+        "no server of tokens",
+        "TLS to a plain listener",
+        "plain to a TLS listener",
+        "a login without TLS",
+        "no login",
+    }
+
+
+def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
+    """A user without permissions is told which are missing, and a topic that is hidden from it is not called missing."""
+    plain = settings(secure, "plain")
+    login = {"mechanism": "plain", "username": "outsider", "password": OUTSIDER}
+
+    with pytest.raises(OperatorError, match=rf"{TOPIC}.*needs DESCRIBE, and READ or WRITE.*kafka\.authentication"):
+        ensure_topics(kafka_of(plain | {"authentication": login}))
+
+
+def config_of(folder: Path, kafka: dict[str, Any]) -> Path:
+    """A configuration file with this section."""
+    path = folder / "secured.yaml"
+    lake = {"host": "127.0.0.1", "port": 1, "access_key_id": "k", "secret_access_key": "the secret of the lake"}
+    found = {
+        "pipeline": "secured",
+        "kafka": kafka,
+        "sources": {"mqtt": {"plant": {"server": "127.0.0.1:1", "topics": ["t/#"]}}},
+        "connectors": {"s3": {"lake": lake | {"transport_options": {"connect_timeout": "1s", "max_retries": 0}}}},
+        "actions": {"s3": {"raw": {"connector": "lake", "parameters": {"bucket": "sink", "key": "a/${id}.json"}}}},
+        "rules": {"hot": {"sql": 'SELECT * FROM "t/#"', "actions": ["s3:raw"]}},
+    }
+    path.write_text(json.dumps(found), encoding="utf-8")
+    return path
+
+
+COMMANDS = {
+    "worker": ("worker", "--log", "json"),
+    "ingress": ("ingress", "--log", "json"),
+    "doctor": ("doctor",),
+    "check": ("check", "--connect"),
+    "replay": ("replay", "raw", "--from", "0", "--plan"),
+    "list": ("dead-letter", "list"),
+    "redrive": ("dead-letter", "redrive"),
+    "rule": ("rule", "test", "--rule", "hot", "--from-kafka", "3"),
+}
+
+
+@pytest.mark.parametrize("case", ["password of scram", "an outsider"])
+def test_every_command_tells_it_in_one_line(secure: SecureKafka, tmp_path: Path, case: str) -> None:
+    """A wrong password, and a user without permissions, are one line of each command and process, and never the password."""
+    if case == "an outsider":
+        login = {"mechanism": "plain", "username": "outsider", "password": OUTSIDER}
+        kafka, named = settings(secure, "plain") | {"authentication": login}, "kafka.authentication"
+    else:
+        kafka, named = wrong(secure)[case]
+    config = config_of(tmp_path, kafka)
+
+    def output(words: tuple[str, ...]) -> str:
+        command = [sys.executable, "-m", "pipeline.cli", *words, "-c", str(config)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patient(60), check=False)
+        assert done.returncode != 0, (words, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    with ThreadPoolExecutor(len(COMMANDS)) as pool:
+        found = dict(zip(COMMANDS, pool.map(output, COMMANDS.values()), strict=True))
+
+    for command, text in found.items():
+        about = [line for line in text.splitlines() if named in line]
+        assert about, (command, text)
+        assert len(about) == 1 or command == "doctor", (command, text)
+        assert "Traceback" not in text, (command, text)
+        assert "wrong password" not in text, command
+        assert OUTSIDER not in text, command
+
+
+def test_a_worker_behind_a_login(secure: SecureKafka, s3: S3Part, tmp_path: Path) -> None:
+    """A worker reads by SCRAM over TLS and writes its objects; its log shows no password; Kafka sees its name."""
+    kafka = settings(secure, "scram_sha_512")
+    first = f"127.0.0.1:1,{kafka['bootstrap_servers']}"  # nobody listens at the first address
+    topics = {
+        "messages_topic": "worker.messages",
+        "events_topic": "worker.messages",
+        "dead_letter_topic": "worker.dead",
+    }
+    pipeline = Pipeline("worker", tmp_path, secure, s3, kafka_settings={**kafka, **topics, "bootstrap_servers": first})
+    pipeline.prepare("behind-a-login")
+    pipeline.actions = {"raw": aggregated("behind-a-login", "a/${sequence}.jsonl", seconds=1)}
+    pipeline.rules = {"all": ('SELECT clientid FROM "t/#"', ["raw"])}
+    try:
+        worker = pipeline.worker()
+        pipeline.produce(message(f"device{number}", b"{}") for number in range(20))
+        pipeline.wait_for_no_lag("raw")
+        asked = pipeline._admin.describe_consumer_groups(["worker.raw"])["worker.raw"]
+        names = {each.client_id for each in asked.result(patient(20)).members}
+    finally:
+        pipeline.stop()
+
+    rows = b"".join(body for key, body in pipeline.objects("behind-a-login").items() if key.startswith("a/"))
+    text = worker.log.read_text()
+    assert len(rows.splitlines()) == 20
+    assert names == {"tidegate-worker-worker-raw"}
+    assert PASSWORD not in text
+    told = [json.loads(line) for line in text.splitlines()]
+    odd = [line for line in told if line["level"] != "info" and line["event"] != "kafka.topic_limited"]
+    assert [line for line in odd if "Coordinator load in progress" not in line.get("text", "")] == []
+
+
+def drop(consumer: aiokafka.AIOKafkaConsumer) -> None:
+    """Close its connections, as a broker that restarts does."""
+    for each in list(consumer._client._conns.values()):
+        each.close()
+
+
+async def test_a_password_is_replaced_while_running(secure: SecureKafka, tmp_path: Path) -> None:
+    """When user and file have another password, both libraries log in with it as soon as the broker asks them again."""
+    secret = tmp_path / "password"
+    secret.write_text("the first password\n")
+    secure.set_scram_password("turning", "the first password")
+    login = {"mechanism": "scram_sha_512", "username": "turning", "password": f"file://{secret}"}
+    kafka = kafka_of(settings(secure, "scram_sha_512") | {"authentication": login})
+    producer = Producer(kafka, process="tests")
+    await producer.connect()
+    consumer = reading(kafka)
+    await consumer.start()
+    try:
+        await sent(producer, b"with the first password")
+        secure.set_scram_password("turning", "the second password")
+        secret.write_text("the second password\n")
+        begun = time.monotonic()
+        for number in count():
+            value = await sent(producer, f"{number} with the second password".encode())
+            assert await has_read(consumer, value)
+            if time.monotonic() - begun > 2 * SESSION_MS / 1000:
+                break
+            await pause(SESSION_MS / 4000)
+    finally:
+        await consumer.stop()
+        await producer.close()
+
+
+async def test_a_certificate_is_replaced_while_running(secure: SecureKafka, tmp_path: Path) -> None:
+    """Both libraries go over to the certificate that replaced their own, without loss, and not to one that cannot be used."""
+    secure.authority.write(tmp_path, "tidegate", "own")
+    tls = {"certfile": str(tmp_path / "own.pem"), "keyfile": str(tmp_path / "own.key")}
+    found = settings(secure, "mtls")
+    kafka = kafka_of(found | {"ssl": found["ssl"] | tls})
+    producer = Producer(kafka, process="tests")
+    await producer.connect()
+    consumer = reading(kafka)
+    await consumer.start()
+    try:
+        with capture_logs() as logged:
+            first = producer._shared
+            (tmp_path / "own.key").write_text(secure.authority.sign("nobody")[1])  # of no certificate that is there
+            await until(lambda: [line["event"] for line in logged] == ["kafka.certificates_unusable"])
+            assert await has_read(consumer, await sent(producer, b"with the first certificate"))
+            assert producer._shared is first
+        secure.authority.write(tmp_path, "tidegate again", "own")
+        drop(consumer)
+        values: list[bytes] = []
+        while producer._shared is first:
+            values.append(await sent(producer, str(len(values)).encode()))
+        values.append(await sent(producer, b"with the second certificate"))
+        assert await has_read(consumer, values[-1])
+
+        secure.authority.write(tmp_path, "outsider", "own")  # who may not do anything: a proof that it is used
+        second = producer._shared
+        await until(lambda: producer._shared is not second)
+        drop(consumer)
+        with pytest.raises(OperatorError, match="needs DESCRIBE"):
+            await sent(producer, b"with the certificate of an outsider")
+        with pytest.raises(TopicAuthorizationFailedError):
+            await has_read(consumer, b"")
+    finally:
+        await consumer.stop()
+        await producer.close()
