@@ -208,7 +208,7 @@ class _Writer:
                 "linger.ms": 0,
                 "log_level": 0,  # it is normal to be fenced
             }
-            producer = self._link.producer(self._base.kafka, "tidegate-config", settings)
+            producer = self._link.producer("config", settings)
             producer.init_transactions(PATIENCE_SECONDS)
             self._producer = producer
         return self._producer

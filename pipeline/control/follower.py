@@ -40,7 +40,7 @@ class Follower:
         self._link = Link(kafka, silent=True)  # the process's producer reports the connection
         self._kafka = kafka
         self._asking: AdminClient | None = None
-        self._consumer = open_reader(self._link, kafka, "tidegate-config")
+        self._consumer = open_reader(self._link, "config")
         self._objects: dict[str, Stored] = {}
         self._published: dict[str, Stored] = {}
         self._changes: dict[str, int] = {}  # the newest, oldest first, and the last offset of each
@@ -99,7 +99,7 @@ class Follower:
 
         A client of its own asks: the consumer that is polled in another thread meanwhile may never answer.
         """
-        self._asking = self._asking or self._link.admin(self._kafka, "tidegate-config-end")
+        self._asking = self._asking or self._link.admin("config-end")
         committed = IsolationLevel.READ_COMMITTED
         while True:
             asked = self._asking.list_offsets(
@@ -165,7 +165,7 @@ class Follower:
         self._closing.set()
 
 
-def open_reader(link: Link, kafka: KafkaConfig, client_id: str) -> Consumer:
+def open_reader(link: Link, process: str) -> Consumer:
     """A consumer of what is committed, without a group and without commits. It tells when it reaches the end."""
     settings = {
         "group.id": "tidegate-config-reader",  # wanted by the client, used for nothing
@@ -177,13 +177,13 @@ def open_reader(link: Link, kafka: KafkaConfig, client_id: str) -> Consumer:
         "fetch.wait.max.ms": 100,  # the end of a transaction wakes no fetch that waits
         "fetch.error.backoff.ms": 100,
     }
-    return link.consumer(kafka, client_id, settings)
+    return link.consumer(process, settings)
 
 
 def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
     """All records that the topic still has, oldest first. Blocks. Raises ConnectorError."""
     link = Link(kafka, silent=True)
-    consumer = open_reader(link, kafka, "tidegate-history")
+    consumer = open_reader(link, "history")
     found: list[Past] = []
     give_up = time.monotonic() + ANSWER_SECONDS
     try:

@@ -14,7 +14,7 @@ import pytest
 from pipeline.demo.process import free_port
 from pipeline.hidden import forms_of, hide, without_secrets
 from tests.components.pipeline_parts import Make, aggregated, direct, message
-from tests.parts.canaries import Canaries, declared
+from tests.parts.canaries import LOGINS, Canaries, declared, with_login
 from tests.parts.commands import tidegate
 from tests.parts.waiting import patient, wait_until
 
@@ -53,7 +53,8 @@ def written(folder: Path, settings: dict[str, Any] | str) -> Path:
 
 def test_every_setting_that_can_hold_a_secret_has_a_canary() -> None:
     """A new section with such a setting must be given a place in tests/parts/canaries.py."""
-    assert Canaries().planted == declared()
+    others = [Canaries(with_login(login)) for login in LOGINS]
+    assert set().union(Canaries().planted, *(each.planted for each in others)) == declared()
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -68,6 +69,20 @@ def test_no_command_prints_a_secret(command: str, tmp_path: Path) -> None:
 
     assert done.stdout + done.stderr
     assert canaries.found_in(done.stdout + done.stderr) == []
+
+
+@pytest.mark.parametrize("login", LOGINS, ids=["client secret", "token"])
+def test_no_login_at_kafka_is_printed(login: dict[str, Any], tmp_path: Path) -> None:
+    """At debug, with each kind of login."""
+    canaries = Canaries(with_login(login))
+    given = ["check", "--connect", "-c", str(written(tmp_path, canaries.settings))]
+
+    done = subprocess.run(
+        [sys.executable, "-c", AT_DEBUG, *given], capture_output=True, text=True, timeout=patient(120), check=False
+    )
+
+    assert canaries.found_in(done.stdout + done.stderr) == []
+    assert "kafka" in done.stdout + done.stderr
 
 
 def broken(canaries: Canaries) -> dict[str, str]:

@@ -15,13 +15,18 @@ from pydantic.fields import FieldInfo
 from pipeline.config import Config
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, keys_of, members, sections_in, statement_of, tag_of
+from pipeline.config.kafka import KafkaLogin
 from pipeline.hidden import forms_of
 
 _TLS: Final[dict[str, Any]] = {"enable": True, "certfile": "/nowhere/cert.pem"}
 # Every section that can hold a secret, once at least.
 SETTINGS: Final[dict[str, Any]] = {
     "pipeline": "canaries",
-    "kafka": {"bootstrap_servers": "127.0.0.1:1"},
+    "kafka": {
+        "bootstrap_servers": "127.0.0.1:1",
+        "ssl": {"enable": True, "certfile": "/nowhere/cert.pem"},
+        "authentication": {"mechanism": "plain", "username": "u"},
+    },
     "sources": {
         "mqtt": {"plant": {"server": "127.0.0.1:1", "topics": ["t/#"], "username": "u", "ssl": _TLS}},
         "exhook": {"hook": {"bind": "127.0.0.1:18831", "ssl": _TLS}},
@@ -48,6 +53,18 @@ SETTINGS: Final[dict[str, Any]] = {
     },
     "rules": {"r": {"sql": 'SELECT * FROM "t/#"', "actions": ["s3:raw", "s3:rows"]}},
 }
+
+
+# Other logins at Kafka, each with a secret of its own.
+LOGINS: Final[tuple[dict[str, Any], ...]] = (
+    {"mechanism": "oauth", "endpoint_uri": "http://127.0.0.1:1/token", "client_id": "c"},
+    {"mechanism": "oauth"},
+)
+
+
+def with_login(login: dict[str, Any]) -> dict[str, Any]:
+    """The settings with another login at Kafka."""
+    return {**SETTINGS, "kafka": {**SETTINGS["kafka"], "authentication": login}}
 
 
 def can_hold_a_secret(field: FieldInfo) -> bool:
@@ -77,6 +94,8 @@ class Canaries:
     def _plant(self, section: type[Section], data: dict[str, Any], place: str) -> None:
         for name, field in section.model_fields.items():
             key = keys_of(name, field)[0]
+            if section is KafkaLogin and name != _secret_of(data) and can_hold_a_secret(field):
+                continue  # it is refused beside the one of this login
             if can_hold_a_secret(field):
                 data[key] = self._value(field, f"{place}.{key}")
                 self.planted.add((section.__name__, name))
@@ -105,6 +124,13 @@ class Canaries:
     def text(self) -> str:
         """The configuration as a file."""
         return json.dumps(self.settings)
+
+
+def _secret_of(login: dict[str, Any]) -> str:
+    """The setting that holds the secret of a login."""
+    if login["mechanism"] != "oauth":
+        return "password"
+    return "client_secret" if "endpoint_uri" in login else "token"
 
 
 def _inner(field: FieldInfo, value: Any, place: str) -> Iterator[tuple[type[Section], dict[str, Any], str]]:

@@ -38,7 +38,7 @@ _WORDS: Final = (
 )
 _SEARCHED: Final = tuple((re.compile(pattern, re.DOTALL), words) for pattern, words in _WORDS)
 
-# What a user lacks whom Kafka knows and does not let do it.
+# What the user lacks. Kafka knows the user, and forbids the operation.
 _MISSING: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "the user of `kafka` needs DESCRIBE, and READ or WRITE, on the topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the user of `kafka` needs READ on the consumer group",

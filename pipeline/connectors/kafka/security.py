@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.tokens import Token, tokens_of
+from pipeline.connectors.kafka.tokens import Bearer, tokens_of
 from pipeline.connectors.tls import is_pem, load
 from pipeline.errors import ConfigError, InternalError, OperatorError, TidegateError, located
 from pipeline.log import get_logger
@@ -68,7 +68,7 @@ class Security:
         with located("kafka.authentication.password"):
             return self.login.password.reveal()
 
-    def token(self) -> Token:
+    def token(self) -> Bearer:
         """A token of oauth and msk_iam. Raises ConfigError, OperatorError or RetryableError."""
         if self._tokens is None:
             raise InternalError(f"the mechanism {self.mechanism} has no tokens")

@@ -32,8 +32,8 @@ LIFE_SECONDS: Final = 300.0  # of a token that does not say when it expires
 MSK_SECONDS: Final = 900
 
 
-class Token(NamedTuple):
-    """A token, when it expires (seconds since 1970), and whom it names. Never printed."""
+class Bearer(NamedTuple):
+    """A token, its end (seconds since 1970) and the name that it has. Never printed."""
 
     text: str
     expires_at: float
@@ -43,13 +43,13 @@ class Token(NamedTuple):
 class Tokens:
     """Tokens of one source. `now` may be called from any thread."""
 
-    def __init__(self, fetch: Callable[[], Token], *, kept: bool) -> None:
+    def __init__(self, fetch: Callable[[], Bearer], *, kept: bool) -> None:
         self._fetch, self._kept = fetch, kept
-        self._last: Token | None = None
+        self._last: Bearer | None = None
         self._until = 0.0
         self._one_asks = Lock()
 
-    def now(self) -> Token:
+    def now(self) -> Bearer:
         """A token that has not expired. Raises OperatorError, RetryableError or ConfigError, which name the setting."""
         with self._one_asks:
             if self._last is None or not self._kept or time.time() >= self._until:
@@ -74,7 +74,7 @@ def tokens_of(kafka: KafkaConfig) -> Tokens | None:
 # --- From a file
 
 
-def _from_file(login: KafkaLogin) -> Token:
+def _from_file(login: KafkaLogin) -> Bearer:
     assert login.token is not None
     with located(f"{WHERE}.token"):
         text = login.token.reveal()
@@ -88,7 +88,7 @@ def _ago(at: float) -> str:
     return time.strftime("at %Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
-def _token(text: str, login: KafkaLogin, expires_at: float) -> Token:
+def _token(text: str, login: KafkaLogin, expires_at: float) -> Bearer:
     """The token, with what it says of itself if it is a JWT. Kafka checks it; we do not."""
     claims: dict[str, Any] = {}
     parts = text.split(".")
@@ -99,7 +99,7 @@ def _token(text: str, login: KafkaLogin, expires_at: float) -> Token:
         except ValueError:
             pass  # no JWT, and Kafka may know what it is
     told = claims.get("exp")
-    return Token(
+    return Bearer(
         text,
         float(told) if isinstance(told, int | float) else expires_at,
         str(claims.get("sub") or login.client_id or "tidegate"),
@@ -109,7 +109,7 @@ def _token(text: str, login: KafkaLogin, expires_at: float) -> Token:
 # --- From an OIDC server
 
 
-def _from_endpoint(login: KafkaLogin) -> Token:
+def _from_endpoint(login: KafkaLogin) -> Bearer:
     assert login.endpoint_uri is not None
     assert login.client_id is not None
     assert login.client_secret is not None
@@ -170,7 +170,7 @@ def _object(body: bytes, address: str) -> dict[str, Any]:
 
 
 def _refused(login: KafkaLogin, address: str, status: int, body: bytes) -> OperatorError | RetryableError:
-    """The error for an answer that is no token: RFC 6749 section 5.2 has its words."""
+    """The error for an answer without a token: RFC 6749 section 5.2 has its words."""
     try:
         told = _object(body, address)
     except ValueError:
@@ -193,7 +193,7 @@ class _Msk:
         self._region = region
         self._credentials: Any = None
 
-    def token(self) -> Token:
+    def token(self) -> Bearer:
         """A presigned URL, in base64."""
         import botocore.exceptions
         import botocore.session
@@ -218,4 +218,4 @@ class _Msk:
         request = AWSRequest("GET", url)
         SigV4QueryAuth(frozen, "kafka-cluster", self._region, expires=MSK_SECONDS).add_auth(request)
         signed = f"{request.url}&User-Agent=tidegate".encode()
-        return Token(urlsafe_b64encode(signed).decode().rstrip("="), time.time() + MSK_SECONDS, frozen.access_key)
+        return Bearer(urlsafe_b64encode(signed).decode().rstrip("="), time.time() + MSK_SECONDS, frozen.access_key)

@@ -205,7 +205,7 @@ def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
 
 
 def require_topics(kafka: KafkaConfig) -> None:
-    """Raise ConnectorError if Kafka does not answer, or hides one of our topics from us. One that is not there yet is no error."""
+    """Raise ConnectorError if Kafka does not answer, or hides one of our topics from this user. A missing topic passes."""
     link = Link(kafka, silent=True)
     admin = link.admin("check")
     try:

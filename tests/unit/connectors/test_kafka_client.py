@@ -97,7 +97,7 @@ def test_a_wrong_password_waits_for_a_person() -> None:
     error = link.why(Client(link, WRONG_PASSWORD, DOWN), NO_METADATA, "cannot read")
 
     assert isinstance(error, OperatorError)
-    assert str(error).endswith("does not answer: SASL authentication error: Authentication failed")
+    assert str(error).endswith("does not answer: it refuses the login: Authentication failed (kafka.authentication)")
 
 
 def test_an_answer_that_is_an_error_keeps_its_kind() -> None:

@@ -29,6 +29,7 @@ BUILTIN_RAISED = {
         "pipeline/sql/runtime/jsontext.py": "what orjson asks a `default` to raise",
         "pipeline/config/base/section.py": "a class of settings that is declared wrongly does not load",
     },
+    "ConnectionError": {"agents/stream/credentials.py": "what aiokafka takes for a connection that failed"},
     "SystemExit": {"pipeline/demo/launcher.py": "the end of a process that is no command of ours"},
 }
 
