@@ -20,7 +20,7 @@ def check(kafka: KafkaConfig, packet_bytes_max: Mapping[str, int | None]) -> Ite
     try:
         topics = look_at_topics(kafka)
     except ConnectorError as error:
-        advice = "check the settings that it names, and whether Kafka is up and may be reached from here"
+        advice = "check kafka.bootstrap_servers and what else is named, and whether Kafka is up and may be reached"
         yield Check("kafka connection", "bad", str(error), "an answer", advice)
         return
     yield Check("kafka connection", "ok", f"{kafka.bootstrap_servers} answers")
