@@ -147,7 +147,7 @@ def test_amazons_token_is_a_signed_url(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _signature(at: datetime) -> str:
     """What botocore signs at that time."""
-    signer = botocore.auth.SigV4QueryAuth(
+    signer: Any = botocore.auth.SigV4QueryAuth(
         Credentials("AKID", "secret", "st"), "kafka-cluster", "eu-west-1", expires=900
     )
     request = AWSRequest("GET", "https://kafka.eu-west-1.amazonaws.com/?Action=kafka-cluster%3AConnect")
