@@ -23,20 +23,26 @@ import orjson
 
 from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
+from pipeline.memo import Memo
 from pipeline.record import TOPIC, Record
 from pipeline.redriven import REDRIVEN, of_letter, row_of
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.functions.registry import grown
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
+from pipeline.sql.runtime.looping import written_size
 from pipeline.sql.runtime.sandbox import Sandbox
 from pipeline.sql.runtime.schemas import SchemaText, build
 from pipeline.sql.runtime.values import TimeOverError
 from pipeline.topics import TopicIndex
 
 TOPICS_REMEMBERED_MAX: Final = 10_000
+TOPICS_BYTES_MAX: Final = 16 << 20
+SETS_REMEMBERED_MAX: Final = 1_000
 # Rows of one record, over all rules, because a record is handled completely or not at all.
 ROWS_OF_RECORD_MAX: Final = 200_000
+# The same for what they take when they are written.
+BYTES_OF_RECORD_MAX: Final = 128 << 20
 # Memory of a row or a dead letter besides its values.
 ROW_BYTES: Final = 256
 
@@ -229,7 +235,7 @@ class RuleSet:
                         makers.append(only.rule_id)
                         batch.size_bytes += ROW_BYTES + only.weight * len(record.value or b"")
                     else:
-                        _keep(batch, record, made, only, 0)
+                        _keep(batch, record, made, only, 0, batch.size_bytes)
                         origins += [record] * (len(rows) - len(origins))
             if batch.size_bytes >= bytes_max or (ended is not None and ended()):
                 break
@@ -253,6 +259,7 @@ class RuleSet:
         """Evaluate the programs that match a record."""
         made, makers, before, with_metadata = batch.rows, batch.makers, len(batch.rows), self._metadata
         single = weights = 0
+        size_before = batch.size_bytes
         grown_before = grown.bytes if self._grows else 0
         for each in found:
             rule_id, program, evaluate, weight = each
@@ -274,7 +281,7 @@ class RuleSet:
                 single += 1
                 weights += weight
             else:
-                _keep(batch, record, rows, each, len(made) - before)
+                _keep(batch, record, rows, each, len(made) - before, size_before)
         batch.origins += [record] * (len(made) - before)
         batch.size_bytes += single * ROW_BYTES + weights * len(record.value or b"")
         if self._grows:
@@ -306,19 +313,20 @@ class RuleSet:
         batch.size_bytes += one.size_bytes
 
 
-class _ProgramsOf(dict[bytes, Programs]):
+class _ProgramsOf(Memo[bytes, Programs]):
     """The programs for messages of a topic name, cached by the topic's bytes."""
 
     def __init__(self, index: TopicIndex[RuleProgram]) -> None:
+        super().__init__(TOPICS_REMEMBERED_MAX, TOPICS_BYTES_MAX)
         self._index = index
         self._known: dict[tuple[str, ...], Programs] = {}  # one object for each set of rules that match a topic
 
     def __missing__(self, topic: bytes) -> Programs:
-        if len(self) >= TOPICS_REMEMBERED_MAX:
-            self.clear()
         found = _match_all(self._index.match, (topic.decode("utf-8", "surrogateescape"),))
-        found = self[topic] = self._known.setdefault(tuple(each.rule_id for each in found), found)
-        return found
+        if len(self._known) >= SETS_REMEMBERED_MAX:
+            self._known.clear()
+        found = self._known.setdefault(tuple(each.rule_id for each in found), found)
+        return self.remember(topic, found, len(topic))
 
 
 def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_CONTEXT) -> Context:
@@ -330,8 +338,13 @@ def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_C
     return replace(context, schemas=built, sandbox=Sandbox())
 
 
-def _keep(batch: RowBatch, record: Record, rows: list[Row] | None, maker: RuleProgram, before: int) -> None:
-    """Add the rows that a rule made of a record, after `before` rows of other rules. The caller adds the origins."""
+def _keep(
+    batch: RowBatch, record: Record, rows: list[Row] | None, maker: RuleProgram, before: int, size_before: int
+) -> None:
+    """Add the rows that a rule made of a record, after `before` rows of other rules. The caller adds the origins.
+
+    `size_before` is the size of the batch before the record.
+    """
     rule_id, program, _, _ = maker
     if not rows:
         batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
@@ -340,10 +353,17 @@ def _keep(batch: RowBatch, record: Record, rows: list[Row] | None, maker: RulePr
     if before + count > ROWS_OF_RECORD_MAX:
         too_many = f"the rules make more than {ROWS_OF_RECORD_MAX} rows of this record"
         return _dead(batch, record, EvaluationError.cause, too_many, rule_id)
+    of_row, of_record = program.weight
+    size_bytes = count * ROW_BYTES + (count * of_row + of_record) * len(record.value or b"")
+    room = BYTES_OF_RECORD_MAX - (batch.size_bytes - size_before)
+    if size_bytes > room and count > 1:  # the estimate is high, because it counts whole payloads
+        size_bytes = count * ROW_BYTES + written_size(rows, room)
+        if size_bytes > room:
+            too_long = f"the rules make rows of more than {BYTES_OF_RECORD_MAX} bytes of this record"
+            return _dead(batch, record, EvaluationError.cause, too_long, rule_id)
     batch.rows += rows
     batch.makers += [rule_id] * count
-    of_row, of_record = program.weight
-    batch.size_bytes += count * ROW_BYTES + (count * of_row + of_record) * len(record.value or b"")
+    batch.size_bytes += size_bytes
 
 
 def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> None:

@@ -12,7 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
+from pipeline.memo import Memo
+
 CACHED_TOPICS_MAX: Final = 10_000
+CACHED_BYTES_MAX: Final = 16 << 20  # of one index
 TOPIC_BYTES_MAX: Final = 65_535
 
 Value = TypeVar("Value")
@@ -102,8 +105,7 @@ class TopicIndex(Generic[Value]):
     def __init__(self, cached_topics_max: int = CACHED_TOPICS_MAX) -> None:
         self._root: _Level[Value] = _Level()
         self._added = 0
-        self._cached_topics_max = cached_topics_max
-        self._answers: dict[str, tuple[Value, ...]] = {}
+        self._answers: Memo[str, tuple[Value, ...]] = Memo(cached_topics_max, CACHED_BYTES_MAX)
 
     def add(self, topic_filter: str, value: Value) -> None:
         """Add a filter with its value. Raises ValueError if it is not a topic filter."""
@@ -121,9 +123,8 @@ class TopicIndex(Generic[Value]):
         """The values in the order in which they were added, each once. A repeated topic name costs one dictionary look-up."""
         found = self._answers.get(topic)
         if found is None:
-            if len(self._answers) >= self._cached_topics_max:
-                self._answers.clear()
-            found = self._answers[topic] = self._search(topic)
+            found = self._search(topic)
+            self._answers.remember(topic, found, 4 * len(topic) + 8 * len(found))
         return found
 
     def _search(self, topic: str) -> tuple[Value, ...]:

@@ -23,6 +23,7 @@ from pipeline.sql.functions.registry import CHECKS, FUNCTIONS
 from pipeline.sql.runtime import operators, ordering, paths
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT, Context, Event
 from pipeline.sql.runtime.jsontext import from_json
+from pipeline.sql.runtime.looping import LOOPED, elements
 from pipeline.sql.runtime.shape import KEYS_MAX, Shape, shape_of
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Row
 from pipeline.sql.syntax.lexer import error_at
@@ -47,9 +48,11 @@ _NAMESPACE: Final[dict[str, Any]] = {
     **{
         name: getattr(operators, name)
         for name in (
-            "add", "divide", "elements", "multiply", "negate", "quotient", "remainder", "subtract", "topic_matches", "truth",
+            "add", "divide", "list_of_range", "multiply", "negate", "quotient", "remainder", "subtract", "topic_matches", "truth",
         )
     },
+    **{f"loop_{name}": operator for name, operator in LOOPED.items()},
+    "elements": elements,
     **{f"as_{name}": check for name, check in CHECKS.items()},
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.errors import ConfigError, Part, RenderError
+from pipeline.memo import Memo
 from pipeline.template import Missing, Template
 from pipeline.template.object_names import KEY_BYTES_MAX, bucket_problem, key_problem
 
@@ -31,6 +32,7 @@ _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-
 _PLACEHOLDER: Final = re.compile(r"\$\{[^}]*\}")
 _FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # the largest size of each in bytes
 _GROUPS_CACHED_MAX: Final = 10_000
+_GROUPS_BYTES_MAX: Final = 16 << 20
 _WINDOWS_CACHED_MAX: Final = 1_000
 
 
@@ -66,7 +68,7 @@ class KeyTemplate:
         self._fixed = {"action": action, "node": node}
         self._interval_ms = int(interval_seconds * 1000)
         self._windows: dict[int, dict[str, Any]] = {}
-        self._groups: dict[tuple[int, tuple[Any, ...]], GroupName] = {}
+        self._groups: Memo[tuple[int, tuple[Any, ...]], GroupName] = Memo(_GROUPS_CACHED_MAX, _GROUPS_BYTES_MAX)
         self._newest: tuple[int, GroupName] | None = None  # the group of the last window, if each window has only one
 
     def group(self, row: Mapping[str, Any], timestamp_ms: int) -> GroupName:
@@ -86,9 +88,8 @@ class KeyTemplate:
         key = (window, values)
         group = self._groups.get(key)
         if group is None:
-            if len(self._groups) >= _GROUPS_CACHED_MAX:
-                self._groups.clear()
-            group = self._groups[key] = self._render(row, window)
+            group = self._render(row, window)
+            self._groups.remember(key, group, 4 * sum([len(text) for text in (*values, *group) if text]))
         return group
 
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:

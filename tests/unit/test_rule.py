@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from pipeline.errors import ConfigError, SqlError
@@ -99,3 +100,28 @@ def test_schemas_of_the_configuration_are_known_to_rules_and_part_of_the_digest(
 
     assert rules.evaluate([message(1, b'{"t": 1}'), message(2, b'{"t": "x"}')]).rows == [{"ok": True}, {"ok": False}]
     assert rules.digest != RuleSet(statement, node="n", schemas=text).digest
+
+
+@pytest.mark.parametrize("do", ["s AS x, payload.p AS p", "*, s AS x", "payload AS p"])
+def test_a_record_whose_rows_would_be_too_long_is_a_dead_letter(do: str) -> None:
+    """Rows share what they hold of the payload until they are written; a lane would write it a thousand times."""
+    rules = RuleSet({"r": f'FOREACH payload.a AS s DO {do} FROM "t/#"'}, node="n")
+    hostile = orjson.dumps({"a": [0] * 5000, "p": "x" * 100_000})
+    usual = orjson.dumps({"a": [0] * 1000, "p": "x" * 100_000})
+
+    result = rules.evaluate([message(1, hostile), message(2, usual)])
+
+    assert [(letter.record.offset, letter.error) for letter in result.dead] == [
+        (1, "the rules make rows of more than 134217728 bytes of this record")
+    ]
+    assert len(result.rows) == 1000
+
+
+def test_a_large_record_with_short_rows_is_taken() -> None:
+    """The estimate counts whole payloads; where it is too high, the rows themselves are counted."""
+    rules = RuleSet({"r": 'FOREACH payload.a AS s DO payload.id AS id, s AS x FROM "t/#"'}, node="n")
+
+    result = rules.evaluate([message(1, orjson.dumps({"a": ["y" * 100] * 20_000, "id": 7}))])
+
+    assert (len(result.rows), result.dead) == (20_000, [])
+    assert result.size_bytes < 20_000 * 500

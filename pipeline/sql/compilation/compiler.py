@@ -88,7 +88,7 @@ class Compiler(Bookkeeping):
         """`[1..10]`: a list of integers, with its end."""
         if end - begin >= RANGE_ITEMS_MAX:
             raise self.error(node, f"a range has at most {RANGE_ITEMS_MAX} elements")
-        return py("list(range(a, b))", self.label, a=begin, b=end + 1)
+        return py("list_of_range(a, b)", self.label, a=begin, b=end)
 
     def arithmetic(self, node: n.Arithmetic) -> Code:
         """An operator with two operands.
@@ -99,15 +99,8 @@ class Compiler(Bookkeeping):
         number = node.right.value if isinstance(node.right, n.Literal) else None
         if type(number) is int and node.operator in ("+", "-", "*"):
             source = f"t {node.operator} r if type(t := x) is int else f(t, r)"
-            return py(source, self.label, t=self.local(), x=left, r=number, f=self.looped(ARITHMETIC[node.operator]))
-        return call(self.looped(ARITHMETIC[node.operator]), [left, right], self.label)
-
-    def looped(self, operator: str) -> str:
-        """The name of an operator; in the body of FOREACH that of one which counts what it makes."""
-        if not self.in_loop or operator != "add":
-            return operator
-        self.namespace[f"loop_{operator}"] = counted(self.namespace[operator])
-        return f"loop_{operator}"
+            return py(source, self.label, t=self.local(), x=left, r=number, f=ARITHMETIC[node.operator])
+        return call(ARITHMETIC[node.operator], [left, right], self.label)
 
     # --- Names and paths
 

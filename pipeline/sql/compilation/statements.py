@@ -17,6 +17,7 @@ from pipeline.sql.compilation.codegen import Code, constant, do, py
 from pipeline.sql.compilation.compiler import Compiler
 from pipeline.sql.compilation.inference import step_value
 from pipeline.sql.compilation.scope import Scope, grow, tree_code
+from pipeline.sql.runtime.looping import LOOPED
 from pipeline.sql.syntax import nodes as n
 
 DEFAULT_ITEM: Final = "item"
@@ -123,7 +124,8 @@ class StatementCompiler:
         before = []
         for key, tree in list(scope.outputs.items()):
             local = self.c.local()
-            code = py("event.row().get(k, x)", 1, k=_constant(key), x=tree_code(tree, 1))
+            source = "base.get(k, x)" if self.c.in_loop else "event.row().get(k, x)"
+            code = py(source, 1, k=_constant(key), x=tree_code(tree, 1))
             before.append(Assignment(local, code, 1))
             scope.outputs[key] = local
         scope.star = True
@@ -190,13 +192,15 @@ class StatementCompiler:
         payload = "path" if name == "payload" else ""
         outputs: dict[str, Any] = {} if name is None else {name: item}
         environment = Scope(selected, merged=True, outputs=outputs, payload=payload)
+        loop = do("for i in items:\n    pass", 1, i=item, items=items)
+        assert isinstance(loop[0], ast.For)
+        loop[0].body = [_looped(statement) for statement in self.each(environment)]
         base: list[ast.stmt] = []
         if self.tree.do is None:
             self.c.columns = None
-            base = do("base = {**event.row(), **r}", 1, r=tree_code(self.c.scope.outputs, 1))
-        loop = do("for i in items:\n    pass", 1, i=item, items=items)
-        assert isinstance(loop[0], ast.For)
-        loop[0].body = self.each(environment)
+            base = do("base = {**event.row(), **r}", 1, r=tree_code(selected.outputs, 1))
+        elif self.c.scope.star:
+            base = do("base = event.row()", 1)  # rows share the text of the payload
         return [
             *(s for a in fields for s in a.statements()),
             *where,
@@ -242,7 +246,15 @@ class StatementCompiler:
         """The meaning of `*` inside DO: the columns, the selected fields and the element."""
         selected = environment.below.outputs if environment.below else {}
         merged = {**selected, **environment.outputs}
-        return py("{**event.row(), **r}", 1, r=tree_code(merged, 1))
+        return py("{**base, **r}", 1, r=tree_code(merged, 1))
+
+
+def _looped(statement: ast.stmt) -> ast.stmt:
+    """The same statement for the body of FOREACH, with operators that count what they look at and make."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and node.id in LOOPED:
+            node.id = f"loop_{node.id}"
+    return statement
 
 
 def _constant(value: str) -> Code:

@@ -8,11 +8,11 @@ Source: the dialect's date functions; RFC 3339.
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 from typing import Any, Final
 
+from pipeline.memo import Memo
 from pipeline.sql.functions.registry import function
 from pipeline.sql.runtime.event import Event
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, refuse
@@ -164,7 +164,9 @@ def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int 
     ticks = _ticks(unit)
     seconds, rest = divmod(_now(event, ticks) if time_ is None else time_, ticks)
     shift = _offset(offset, seconds)
-    shown, values, plain = _layout(pattern if type(pattern) is str else refuse("a pattern in UTF-8", pattern))
+    if type(pattern) is not str:
+        refuse("a pattern in UTF-8", pattern)
+    shown, values, plain = _LAYOUTS.get(pattern) or _layout(pattern)
     fields: tuple[Any, ...] = _fields(seconds + shift)
     if not plain:
         nanoseconds = f"{rest * (NANOSECONDS // ticks):09d}"
@@ -176,8 +178,11 @@ def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int 
 _NAMES: Final = ("%Y", "%m", "%d", "%H", "%M", "%S", "%N", "%6N", "%3N", "%z", "%:z", "%::z")
 
 
-@functools.lru_cache(1_000)
-def _layout(pattern: str) -> tuple[str, tuple[int, ...], bool]:
+Layout = tuple[str, tuple[int, ...], bool]
+_LAYOUTS: Final[Memo[str, Layout]] = Memo(1_000, 1 << 20)
+
+
+def _layout(pattern: str) -> Layout:
     """A pattern as a format of Python: the text, the fields in it, and whether all fields are parts of date and time."""
     shown, values, end = "", [], 0
     for match in _DIRECTIVE.finditer(pattern):
@@ -186,7 +191,8 @@ def _layout(pattern: str) -> tuple[str, tuple[int, ...], bool]:
         shown += "%04d" if position == 0 else "%02d" if position < 6 else "%s"
         values.append(position)
         end = match.end()
-    return shown + pattern[end:].replace("%", "%%"), tuple(values), all(value < 6 for value in values)
+    layout = shown + pattern[end:].replace("%", "%%"), tuple(values), all(value < 6 for value in values)
+    return _LAYOUTS.remember(pattern, layout, 16 * len(pattern))
 
 
 _WIDTHS: Final = {

@@ -9,12 +9,12 @@ Sources: github.com/google/re2/wiki/Syntax; the `regex` package's `timeout`.
 
 from __future__ import annotations
 
-import functools
 import re as python_re
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Final
 
+from pipeline.memo import Memo
 from pipeline.sql.functions.registry import function
 from pipeline.sql.runtime.values import BadValueError, Text, octets, text_of
 
@@ -24,6 +24,11 @@ MANY_MATCHES_SECONDS: Final = 0.25
 SCANNED_BYTES_MAX: Final = 100_000_000
 PATTERN_BYTES_MAX: Final = 10_000
 PATTERNS_CACHED_MAX: Final = 1_000
+PATTERNS_CACHED_BYTES_MAX: Final = 64 << 20
+# What RE2 may take for the program and the search of one pattern. A pattern that needs more is left to the other engine.
+LINEAR_BYTES_MAX: Final = 512 << 10
+# What a search usually takes.
+SEARCH_BYTES: Final = 64 << 10
 RESULT_BYTES_MAX: Final = 16_777_216
 # \s of RE2 does not match the vertical tab. RE2 refuses \Z, \K, \h and similar escapes itself.
 _DIFFERS: Final = python_re.compile(rb"\\[sS]")
@@ -39,15 +44,20 @@ class Pattern:
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
         options.log_errors = False
+        options.max_mem = LINEAR_BYTES_MAX
         self._ends_line = b"$" in source
         self._vertical_tab = bool(_DIFFERS.search(source))
         self._linear: Any = None
-        with suppress(re2.error):
-            self._linear = re2.compile(source, options)
         try:
-            self._backtracking = regex.compile(source, regex.VERSION0 | regex.ASCII)
+            with suppress(re2.error):
+                self._linear = re2.compile(source, options)
+            self._backtracking = regex.compile(source, regex.VERSION0 | regex.ASCII, cache_pattern=False)
         except (regex.error, RecursionError, OverflowError) as error:
             raise BadValueError(f"not a regular expression: {error}") from None
+        finally:
+            re2.purge()  # its own cache has a bound on the number of patterns only
+        steps = self._linear.programsize if self._linear is not None else 0
+        self.size_bytes = SEARCH_BYTES + 32 * steps + 64 * len(source)
 
     def linear(self, subject: bytes) -> bool:
         """Whether RE2 gives the same answer as Perl."""
@@ -80,11 +90,17 @@ def _within_time(search: Any, seconds: float = TIME_LIMIT_SECONDS) -> Any:
         raise BadValueError(f"the regular expression took longer than {seconds:g} seconds") from None
 
 
-@functools.lru_cache(PATTERNS_CACHED_MAX)
+_PATTERNS: Final[Memo[bytes, Pattern]] = Memo(PATTERNS_CACHED_MAX, PATTERNS_CACHED_BYTES_MAX)
+
+
 def _compiled(source: bytes) -> Pattern:
+    pattern = _PATTERNS.get(source)
+    if pattern is not None:
+        return pattern
     if len(source) > PATTERN_BYTES_MAX:
         raise BadValueError(f"a regular expression has at most {PATTERN_BYTES_MAX} bytes, found {len(source)}")
-    return Pattern(source)
+    pattern = Pattern(source)
+    return _PATTERNS.remember(source, pattern, pattern.size_bytes)
 
 
 @function(
@@ -126,16 +142,22 @@ def _group(match: Any, number: Any) -> bytes:
 _REPLACEMENT: Final = python_re.compile(rb"\\([0-9])|\\g\{?([0-9]+)\}?|(&)|\\(.)|([^&\\]+|\\$)", python_re.DOTALL)
 
 
-@functools.lru_cache(PATTERNS_CACHED_MAX)
-def _replacement(source: bytes) -> tuple[bytes | int, ...]:
+Replacement = tuple[bytes | int, ...]
+_REPLACEMENTS: Final[Memo[bytes, Replacement]] = Memo(PATTERNS_CACHED_MAX, 1 << 20)
+
+
+def _replacement(source: bytes) -> Replacement:
     """The literal bytes and group numbers of a replacement. Group 0 is the whole match."""
+    known = _REPLACEMENTS.get(source)
+    if known is not None:
+        return known
     parts: list[bytes | int] = []
     for digit, number, whole, escaped, plain in _REPLACEMENT.findall(source):
         if digit or number:
             parts.append(int(digit or number))
         else:
             parts.append(0 if whole else escaped or plain)
-    return tuple(parts)
+    return _REPLACEMENTS.remember(source, tuple(parts), 64 * len(source))
 
 
 @function(

@@ -1,27 +1,17 @@
 """Values that live as long as the process: the environment, and two tables of keys.
 
-A replay of a rule that uses the tables may give other rows. Each table holds a bounded number of keys.
+A replay of a rule that uses the tables may give other rows. Each table has a bound (runtime/tables.py).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from pipeline.sql.functions.registry import function
 from pipeline.sql.runtime.event import Context
 from pipeline.sql.runtime.jsontext import to_text
-from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, is_larger
-
-KEYS_MAX: Final = 100_000
-VALUE_BYTES_MAX: Final = 65_536
-
-
-def _put(table: dict[Any, Any], key: Any, value: Any) -> None:
-    if len(table) >= KEYS_MAX and key not in table:
-        raise BadValueError(f"the table is full: it holds {KEYS_MAX} keys")
-    if is_larger(value, VALUE_BYTES_MAX):
-        raise BadValueError(f"a value in a table takes at most {VALUE_BYTES_MAX} bytes")
-    table[key] = value
+from pipeline.sql.runtime.tables import VALUE_BYTES_MAX
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text
 
 
 def _key(value: Any) -> tuple[str, Text]:
@@ -42,7 +32,7 @@ def getenv(context: Context, name: Text) -> str:
 @function("kv_store_put(key: any, value: any) -> boolean", example=("kv_store_put('k', 1)", "true"), reads="context")
 def kv_store_put(context: Context, key: Any, value: Any) -> bool:
     """Stores a value under a key for all rules of this process. The value is lost when the process ends."""
-    _put(context.store, _key(key), value)
+    context.store.put(_key(key), value)
     return True
 
 
@@ -55,7 +45,7 @@ def kv_store_get(context: Context, key: Any, default: Any = UNDEFINED) -> Any:
 @function("kv_store_del(key: any) -> boolean", example=("kv_store_del('k')", "true"), reads="context")
 def kv_store_del(context: Context, key: Any) -> bool:
     """Removes a key."""
-    context.store.pop(_key(key), None)
+    context.store.pop(_key(key))
     return True
 
 
@@ -64,18 +54,18 @@ def kv_store_del(context: Context, key: Any) -> bool:
 )
 def proc_dict_put(context: Context, key: Any, value: Any) -> Any:
     """Stores a value under a key in a second table. Gives the previous value."""
-    before = context.process.get(_key(key), UNDEFINED)
-    _put(context.process, _key(key), value)
+    before = context.process.get(_key(key))
+    context.process.put(_key(key), value)
     return before
 
 
 @function("proc_dict_get(key: any) -> any", example=("is_null(proc_dict_get('missing'))", "true"), reads="context")
 def proc_dict_get(context: Context, key: Any) -> Any:
     """The value under a key of the second table, or `undefined`."""
-    return context.process.get(_key(key), UNDEFINED)
+    return context.process.get(_key(key))
 
 
 @function("proc_dict_del(key: any) -> any", example=("is_null(proc_dict_del('missing'))", "true"), reads="context")
 def proc_dict_del(context: Context, key: Any) -> Any:
     """Removes a key of the second table. Gives the previous value."""
-    return context.process.pop(_key(key), UNDEFINED)
+    return context.process.pop(_key(key))

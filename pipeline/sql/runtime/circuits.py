@@ -11,6 +11,7 @@ same records are late. This file knows records, but not rules.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Final, NamedTuple
 
 from pipeline.record import Record
@@ -19,6 +20,7 @@ WINDOW_MS: Final = 60_000
 TIMEOUTS_MAX: Final = 3
 RULE_TIMEOUTS_MAX: Final = 8
 CLIENTS_REMEMBERED_MAX: Final = 10_000
+CLIENT_BYTES_MAX: Final = 256
 
 Whose = tuple[str, bytes | None]  # a rule, and one client or all clients
 
@@ -42,7 +44,7 @@ class Circuits:
 
     def refusal(self, rule: str, record: Record) -> str:
         """The reason why a record is not tried under a rule, or an empty text."""
-        for whose, of in (((rule, record.key or b""), "of this client "), ((rule, None), "")):
+        for whose, of in (((rule, _client(record)), "of this client "), ((rule, None), "")):
             opened = self._opened.get(whose)
             if opened and opened.since_ms - WINDOW_MS <= record.timestamp < opened.until_ms:
                 return (
@@ -56,7 +58,7 @@ class Circuits:
         if len(self._late) >= CLIENTS_REMEMBERED_MAX:
             self._late.clear()
             self._opened.clear()
-        limits = {(rule, record.key or b""): TIMEOUTS_MAX, (rule, None): RULE_TIMEOUTS_MAX}
+        limits = {(rule, _client(record)): TIMEOUTS_MAX, (rule, None): RULE_TIMEOUTS_MAX}
         opened = [self._note(whose, record.timestamp, most) for whose, most in limits.items()]
         return any(opened)
 
@@ -67,3 +69,9 @@ class Circuits:
             return False
         self._opened[whose] = Opened(now_ms, now_ms + WINDOW_MS)
         return True
+
+
+def _client(record: Record) -> bytes:
+    """The client of a record, in bounded length: a device chooses its clientid."""
+    key = record.key or b""
+    return key if len(key) <= CLIENT_BYTES_MAX else hashlib.sha256(key).digest() + key[:CLIENT_BYTES_MAX]

@@ -19,6 +19,7 @@ import msgspec
 from pipeline.sql.runtime.jsontext import DEEP_BYTES_MIN, NotJsonError, from_json, may_be_deep
 from pipeline.sql.runtime.sandbox import Sandbox
 from pipeline.sql.runtime.shape import Shape
+from pipeline.sql.runtime.tables import Table
 from pipeline.sql.runtime.values import UNDEFINED, Row, text_of
 
 _UNREAD: Final[Any] = object()
@@ -115,8 +116,8 @@ class Context:
     """The parts of the process that a program may read. All rules of a process share the default. A test uses its own."""
 
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    store: dict[Any, Any] = field(default_factory=dict)
-    process: dict[Any, Any] = field(default_factory=dict)
+    store: Table = field(default_factory=Table)
+    process: Table = field(default_factory=Table)
     schemas: dict[str, Any] = field(default_factory=dict)
     sandbox: Sandbox = field(default_factory=Sandbox)
     read_variables: dict[str, str] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.sql.runtime import looping
 from pipeline.sql.runtime.jsontext import concat
 from pipeline.sql.runtime.ordering import align
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, bounded_integer, refuse
@@ -102,16 +101,6 @@ def topic_matches(topic: Any, topic_filter: Any) -> bool:
     if type(topic) is not str or type(topic_filter) is not str:
         refuse("a topic name and a topic filter for =~", topic if type(topic) is not str else topic_filter)
     return matches(topic_filter, topic)
-
-
-def elements(collection: Any, most: int) -> list[Any]:
-    """The elements for FOREACH: those of a list, which may have at most `most` elements. Anything else has no elements."""
-    if type(collection) is not list:
-        return []
-    looping.begin()
-    if len(collection) > most:
-        raise BadValueError(f"FOREACH takes at most {most} elements here, found {len(collection)}")
-    return collection
 
 
 def list_of_range(begin: int, end: int) -> list[int]:

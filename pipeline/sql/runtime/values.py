@@ -170,20 +170,25 @@ def bounded_integer(number: int) -> int:
     return number
 
 
-def is_larger(value: Any, limit: int) -> bool:
-    """Whether a value in written form takes more than about `limit` bytes. Stops at this limit."""
-    left, waiting = limit, [value]
-    while waiting and left >= 0:
+def size_up_to(value: Any, limit: int) -> int:
+    """About the size of a value in written form, in bytes. Stops counting after `limit`."""
+    size, waiting = 0, [value]
+    while waiting and size <= limit:
         value = waiting.pop()
-        left -= 8 + (len(value) if type(value) in (str, bytes) else 0)
-        if type(value) is dict:
+        kind = type(value)
+        size += 8
+        if kind is str or kind is bytes:
+            size += len(value)
+        elif kind is int:
+            size += value.bit_length() >> 3
+        elif kind is dict:
             waiting += value.keys()
             waiting += value.values()
-        elif type(value) is list:
-            if len(value) > left:
-                return True
+        elif kind is list:
+            if len(value) * 8 > limit - size:
+                return limit + 1
             waiting += value
-    return left < 0
+    return size
 
 
 def is_printable(items: list[Any]) -> bool:

@@ -6,12 +6,16 @@ import contextlib
 import gzip
 import json
 import os
+import time
 import zlib
+from collections.abc import Iterable
 
 import pytest
 
 from pipeline.errors import EncodeError, EvaluationError, SqlError
+from pipeline.memo import Memo
 from pipeline.sql import Context, Event, Program, compile_statement, to_json
+from pipeline.sql.functions import dates, regexes
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
 from tests.parts.waiting import within
 
@@ -176,7 +180,7 @@ def test_a_long_statement_is_no_growth() -> None:
 
 def test_a_value_in_a_table_is_bounded() -> None:
     """Records cannot grow a value in a table by reading, doubling and storing it."""
-    context = Context(store={})
+    context = Context()
     program = compile_statement(
         "SELECT kv_store_put('k', [kv_store_get('k'), kv_store_get('k')]) AS r FROM \"t\"", context
     )
@@ -257,7 +261,110 @@ def test_jq_sees_no_environment_and_lives_on() -> None:
 
 def test_a_table_holds_a_bounded_number_of_keys() -> None:
     """A rule that stores a key for each message fails at the bound."""
-    context = Context(store={("str", str(i)): i for i in range(100_000)})
+    context = Context()
+    for number in range(100_000):
+        context.store.put(("str", str(number)), number)
 
     with pytest.raises(EvaluationError, match="full"):
         evaluated("kv_store_put('new', 1)", context=context)
+    assert evaluated("kv_store_put('7', 1)", context=context)
+
+
+def test_a_table_holds_a_bounded_number_of_bytes() -> None:
+    """Large values fill a table sooner, what is removed makes room, and a replaced value counts once."""
+    context = Context()
+    put = compile_statement("SELECT kv_store_put(payload.k, pad('', 60000)) AS r FROM \"t\"", context)
+
+    def fill(keys: Iterable[int]) -> None:
+        for key in keys:
+            put.evaluate(Event({"payload": b'{"k": "%d"}' % key}, 0, ("t", 0, 0)))
+
+    with pytest.raises(EvaluationError, match="full: its keys and values take"):
+        fill(range(2000))
+    with pytest.raises(EvaluationError, match="full"):
+        fill([2001])
+    evaluated("kv_store_del('1')", context=context)
+
+    fill([2001, 2001, 2001])
+    with pytest.raises(EvaluationError, match="full"):
+        fill([2002])
+
+
+MANY = [0] * 50_000
+LONG = "x" * 1_000_000
+ITEMS = {str(i): 0 for i in range(10_000)}
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ("DO payload.m AS m, s AS m.k", {"m": ITEMS}),
+        ("DO payload.m AS m, s AS m.j.k", {"m": {"j": ITEMS}}),
+        ("DO payload.l AS l, s AS l[1]", {"l": MANY}),
+        ("DO payload.l[1..50000] AS l", {"l": MANY}),
+        ("DO [1..100000] AS l", {}),
+        ("DO sublist(1, 50000, payload.l) AS l", {"l": MANY}),
+        ("DO s INCASE payload.p = payload.q", {"p": LONG, "q": LONG}),
+        ("DO s INCASE payload.p < payload.q", {"p": LONG, "q": LONG}),
+        ("DO s INCASE payload.p = payload.q", {"p": ITEMS, "q": ITEMS}),
+        ("DO s INCASE payload.p = 1", {"p": "1" * 4000}),
+        ("DO s INCASE payload.p in (payload.q, 1)", {"p": MANY, "q": MANY}),
+        ("DO CASE payload.p WHEN payload.q THEN 1 ELSE 2 END AS r", {"p": MANY, "q": MANY}),
+        ("DO s INCASE payload.p =~ payload.q", {"p": "x/" * 10_000, "q": "x/" * 10_000}),
+        ("DO payload.p.x AS x", {"p": json.dumps({"x": MANY})}),
+        ("DO payload.p[1] AS x", {"p": json.dumps(MANY)}),
+        ("DO payload.b * payload.b AS x", {"b": int("9" * 4000)}),
+        ("DO s INCASE payload.p = payload.q", {"p": [LONG], "q": [LONG]}),
+    ],
+)
+def test_what_the_body_of_foreach_does_for_each_element_is_bounded(body: str, fields: dict[str, object]) -> None:
+    """Copies, comparisons and text that is decoded again: a record that asks for too much of them fails soon."""
+    program = compile_statement(f'FOREACH payload.a AS s {body} FROM "t"')
+    event = Event({"payload": json.dumps({"a": MANY, **fields}).encode()}, 0, ("t", 0, 0))
+    began = time.process_time()
+
+    with pytest.raises(EvaluationError, match="the body of FOREACH reads and makes more than"):
+        program.evaluate(event)
+
+    assert time.process_time() - began < 10
+
+
+def test_rows_of_foreach_share_the_text_of_the_payload() -> None:
+    """`*` in DO holds the payload once, however many elements there are."""
+    program = compile_statement('FOREACH payload.a AS s DO s AS before, *, s AS x FROM "t"')
+
+    rows = program.evaluate(Event({"payload": json.dumps({"a": MANY}).encode()}, 0, ("t", 0, 0))) or []
+
+    assert len({id(row["payload"]) for row in rows}) == 1
+    assert (len(rows), rows[7]["x"]) == (len(MANY), 0)
+
+
+def test_what_devices_choose_fills_no_cache() -> None:
+    """Patterns of dates and replacements are cached up to a number of bytes."""
+    for number in range(200):
+        text = f"{number}" + "y" * 3_000
+        assert dates._layout(text)[0] == text
+        assert regexes._replacement(text.encode()) == (text.encode(),)
+
+    assert len(dates._LAYOUTS) > 1
+    assert dates._LAYOUTS.size_bytes <= 1 << 20
+    assert regexes._REPLACEMENTS.size_bytes <= 1 << 20
+
+
+def test_patterns_that_devices_choose_fill_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pattern counts with its program and with what a search may take."""
+    monkeypatch.setattr(regexes, "_PATTERNS", Memo[bytes, regexes.Pattern](1_000, 4 << 20))
+
+    for number in range(100):
+        assert regexes.regex_match(f"{number}", f"^{number}$")
+        assert regexes._PATTERNS.size_bytes <= 4 << 20
+
+    assert 1 < len(regexes._PATTERNS) < 64
+
+
+def test_a_pattern_whose_program_is_large_works_in_the_other_engine() -> None:
+    """RE2 would take megabytes for such a pattern, and a device may choose a thousand of them."""
+    pattern = regexes.Pattern(rb"(([a-c]{1,30}x){1,30}y){1,30}")
+
+    assert pattern._linear is None
+    assert pattern.search(b"aaxy")
