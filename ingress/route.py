@@ -16,9 +16,10 @@ import orjson
 from ingress.clientid import Resolver, Steps
 from ingress.events import Adapter, ClientEvent
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
+from pipeline.mqtt.properties import CORRELATION_DATA as CORRELATION
 from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
 from pipeline.mqtt.subscriptions import Copies, Subscriptions
-from pipeline.record import PROPERTIES, Headers, Outgoing, message_record
+from pipeline.record import CORRELATION_DATA, PROPERTIES, Headers, Outgoing, message_record
 from pipeline.topics import matches, unshared
 
 ROUTES_MAX: Final = 50_000
@@ -114,16 +115,20 @@ def identifiers_of(properties: Properties) -> list[int]:
 
 
 def extra(properties: Properties) -> Headers:
-    """The PROPERTIES header, if the message has properties."""
-    told = properties_object(properties)
-    return [(PROPERTIES, orjson.dumps(told))] if told else []
+    """The headers of MQTT 5 properties, if the message has some.
+
+    JSON holds only text, so correlation data that is not UTF-8 has a header of its own, byte for byte.
+    """
+    exact = [(CORRELATION_DATA, value) for each, value in properties if each == CORRELATION and not _is_text(value)]
+    told = properties_object(tuple(each for each in properties if each[0] != CORRELATION) if exact else properties)
+    return [*([(PROPERTIES, orjson.dumps(told))] if told else []), *exact]
 
 
 def properties_object(properties: Properties) -> dict[str, Any]:
     """Properties with MQTT 5's names, in the form for rules.
 
-    Of equal user properties the last one counts; User-Property-Pairs has all of them in order. Bytes that are not UTF-8 (in
-    Correlation-Data) are replaced.
+    Of equal user properties the last one counts; User-Property-Pairs has all of them in order. Bytes that are not UTF-8 are
+    replaced.
     """
     told: dict[str, Any] = {}
     pairs = []
@@ -136,6 +141,14 @@ def properties_object(properties: Properties) -> dict[str, Any]:
         told["User-Property"] = {pair["key"]: pair["value"] for pair in pairs}
         told["User-Property-Pairs"] = pairs
     return told
+
+
+def _is_text(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(value: bytes) -> str:

@@ -30,6 +30,7 @@ ID: Final = "id"  # the broker's message id, when an adapter knows it
 USERNAME: Final = "username"
 PEERHOST: Final = "peerhost"
 PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, with `User-Property`
+CORRELATION_DATA: Final = "correlation_data"  # the bytes of this property of MQTT 5, when they are not UTF-8
 CLIENTID_FROM: Final = "clientid_from"  # where the clientid came from: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
 
@@ -211,7 +212,10 @@ def _header(name: str) -> Callable[[Mapping[str, bytes], Record], Any]:
 
 def _properties(headers: Mapping[str, bytes], record: Record) -> Any:
     text = headers.get(PROPERTIES)
-    return orjson.loads(text) if text else {"User-Property": {}}
+    told = orjson.loads(text) if text else {"User-Property": {}}
+    if CORRELATION_DATA in headers:
+        told["Correlation-Data"] = headers[CORRELATION_DATA]
+    return told
 
 
 _FROM_RECORD: Final[Mapping[str, Callable[[Record], Any]]] = {

@@ -35,7 +35,8 @@ class ListenerSource(Section):
     )
     password_file: str | None = setting(
         None,
-        description="File with lines of user:hash from `tidegate password`. It is read again when it changes.",
+        description="File with lines of user:hash, from `tidegate password` or mosquitto_passwd or with bcrypt, or a bootstrap"
+        " file of EMQX's built-in database (CSV or JSON). It is read again when it changes.",
         advanced=False,
     )
     clientid_is_username: bool = setting(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ingress.clientid import Resolver
 from ingress.events.status_topic import StatusTopicAdapter
 from ingress.route import ROUTES_MAX, TOPIC_BYTES_REMEMBERED_MAX, Router, properties_object
 from pipeline.config.clientid_from import ClientidFrom
 from pipeline.config.sources import StatusTopic
+from pipeline.record import Record, message_reader
 
 
 def router(*ways: ClientidFrom, filters: tuple[str, ...] = ("t/#",)) -> Router:
@@ -114,3 +117,24 @@ def test_a_topic_is_remembered_up_to_its_bound() -> None:
         some.route(b"t" * size)
 
     assert [len(topic) for topic in some.routes] == [TOPIC_BYTES_REMEMBERED_MAX]
+
+
+@pytest.mark.parametrize("value", [b"\x00\xff\xfe", b"\xc3\x28", b"plain", "ü".encode(), b""])
+def test_correlation_data_reaches_rules_byte_for_byte(value: bytes) -> None:
+    """Text stays text in `pub_props`, and other bytes are the bytes themselves."""
+    outgoing = router().route(b"t/x").record((b"t/x", b"", 0x32, 1, ((0x09, value), (0x26, (b"k", b"v")))), 5)
+    record = Record("m", 0, 0, 5, outgoing.key, outgoing.value, outgoing.headers)
+
+    told = message_reader(None, "n")(record)["pub_props"]
+    data = told["Correlation-Data"]
+    assert (data.encode() if isinstance(data, str) else data) == value
+    assert isinstance(data, bytes) is (value in (b"\x00\xff\xfe", b"\xc3\x28"))
+    assert told["User-Property"] == {"k": "v"}
+
+
+def test_correlation_data_alone_reaches_rules_too() -> None:
+    """The user properties are an empty map then."""
+    outgoing = router().route(b"t/x").record((b"t/x", b"", 0x32, 1, ((0x09, b"\xff"),)), 5)
+    record = Record("m", 0, 0, 5, outgoing.key, outgoing.value, outgoing.headers)
+
+    assert message_reader(None, "n")(record)["pub_props"] == {"User-Property": {}, "Correlation-Data": b"\xff"}
