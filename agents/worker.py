@@ -29,6 +29,7 @@ from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
+from pipeline.control.reporter import reported
 from pipeline.errors import ConfigError, InternalError, NotFoundError, TidegateError
 from pipeline.log import get_logger
 from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
@@ -190,6 +191,7 @@ async def serve(
             return
         await producer.connect()
         stack.push_async_callback(producer.close, 5.0)
+        await stack.enter_async_context(reported("worker", config, report.status))
         if ready:
             ready()
         await stack.enter_async_context(telling(lambda facts: log.info("worker.working", **facts), DONE, LEFT))

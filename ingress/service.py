@@ -17,6 +17,7 @@ from ingress.source import Source
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
+from pipeline.control.reporter import reported
 from pipeline.errors import ConfigError
 from pipeline.extras import needed
 from pipeline.log import get_logger
@@ -51,7 +52,10 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
                 return
             await producer.connect()
             try:
-                async with telling(lambda facts: log.info("ingress.working", **facts), DONE, LEFT):
+                async with (
+                    reported("ingress", config, report.status),
+                    telling(lambda facts: log.info("ingress.working", **facts), DONE, LEFT),
+                ):
                     await _carry(sources.values(), stop, ready)
             finally:
                 left = await producer.close(1.0)

@@ -61,6 +61,12 @@ class Control(Section):
         min_length=1,
         description="Topic of the configuration. Each pipeline needs its own. Tidegate creates it, compacted.",
     )
+    status_topic: str = setting(
+        "tidegate.status",
+        advanced=True,
+        min_length=1,
+        description="Topic in which processes report their status. Pipelines may share it. Tidegate creates it.",
+    )
 
 
 class Config(Section):

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from pipeline.control.status import ProcessReport
 
+STEP_SECONDS: Final = 10.0
 STEP_MS: Final = 10_000
 KEPT: Final = 360  # samples: an hour
 

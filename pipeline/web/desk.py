@@ -5,10 +5,9 @@ A route takes it as an argument of the type `Desk`.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -18,8 +17,6 @@ from pipeline.web.objects.writing import Log
 from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.sessions import Sessions
 from pipeline.web.probes import ConnectorChecks
-
-NODE: Final = f"api@{socket.gethostname()}"
 
 
 @dataclass
@@ -34,6 +31,7 @@ class Services:
     history: History = field(default_factory=History)
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)
     secure_cookies: bool = False
+    node: str = "api"
 
     def __post_init__(self) -> None:
         self.began_ms = self.now_ms()

@@ -20,6 +20,7 @@ from pipeline.errors import CommandError, ConfigError, ConnectorError, OperatorE
 
 PROBE_SECONDS: Final = 15.0
 ANSWER_KEPT_SECONDS: Final = 15.0
+START_SECONDS_MAX: Final = 5.0
 CHECKS_AT_ONCE: Final = 8
 NOBODYS_BUCKET: Final = "tidegate-probe-of-a-bucket-that-nobody-has"
 
@@ -72,13 +73,21 @@ class ConnectorChecks:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[Section, float, Part]] = {}
+        self._asking: dict[str, tuple[Section, asyncio.Task[Part]]] = {}
         self._room = asyncio.Semaphore(CHECKS_AT_ONCE)
 
-    async def of(self, name: str, connector: Section, buckets: Iterable[str]) -> Part:
-        """Whether this process can connect now."""
+    async def of(self, name: str, connector: S3Connector, buckets: Iterable[str]) -> Part:
+        """Whether this process can connect now: `connecting` if there is no answer within the connector's `start_timeout`."""
         known = self._found.get(name)
         if known and known[0] == connector and time.monotonic() < known[1] + ANSWER_KEPT_SECONDS:
             return known[2]
+        asked = self._asking.get(name)
+        if asked is None or asked[0] != connector or asked[1].done():
+            asked = self._asking[name] = (connector, asyncio.create_task(self._ask(name, connector, list(buckets))))
+        await asyncio.wait({asked[1]}, timeout=min(connector.resource_opts.start_timeout, START_SECONDS_MAX))
+        return asked[1].result() if asked[1].done() else Part("connecting", "there is no answer yet")
+
+    async def _ask(self, name: str, connector: S3Connector, buckets: Iterable[str]) -> Part:
         async with self._room:
             try:
                 await probe_connector(connector, buckets)
@@ -90,5 +99,8 @@ class ConnectorChecks:
 
     def keep(self, names: Iterable[str]) -> None:
         """Forget all but these."""
-        for name in self._found.keys() - set(names):
+        kept = set(names)
+        for name in self._found.keys() - kept:
             del self._found[name]
+        for name in self._asking.keys() - kept:
+            self._asking.pop(name)[1].cancel()

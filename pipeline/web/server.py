@@ -10,8 +10,8 @@ import asyncio
 import ipaddress
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,8 @@ import uvicorn
 
 from pipeline.config import Config
 from pipeline.control.config_log import ConfigLog
+from pipeline.control.history import STEP_SECONDS
+from pipeline.control.status_topic import following, node_name, reporting
 from pipeline.errors import CommandError, ConfigError
 from pipeline.log import get_logger
 from pipeline.signals import stopping
@@ -30,6 +32,7 @@ from pipeline.web.people.accounts import has_users
 from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.gate import PREFIX
 from pipeline.web.people.sessions import Sessions
+from pipeline.web.standing import own_report
 
 PORT: Final = 18083
 STOP_SECONDS: Final = 5  # for requests that are under way
@@ -111,6 +114,10 @@ async def serve(
             if not has_users(config_log.snapshot.objects):
                 link = f"{address}{PREFIX}/first_user?token={services.first_user.token}"
                 say(f"no user yet; create the first one within an hour: {link}")
+            services.node = node_name("api")
+            await stack.enter_async_context(following(config, services.board))
+            await stack.enter_async_context(reporting(config, services.node, lambda: own_report(services)))
+            await stack.enter_async_context(_sampling(services))
             if ready:
                 ready(address)
             await run(services, door, listening, stop)
@@ -121,6 +128,23 @@ def services_of(config_log: Log) -> Services:
     """What the routes have, on the clock of this machine."""
     sessions = Sessions(config_log, _now_ms)
     return Services(config_log, sessions, FirstUser(config_log, _now_ms), _now_ms)
+
+
+@asynccontextmanager
+async def _sampling(services: Services) -> AsyncIterator[None]:
+    """In the block, the history gets a sample in each step."""
+
+    async def sample() -> None:
+        while True:
+            now = services.now_ms()
+            services.history.sample(now, services.board.reports(now))
+            await asyncio.sleep(STEP_SECONDS)
+
+    task = asyncio.create_task(sample(), name="history")
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 async def run(services: Services, door: WebDoor, listening: socket.socket, stop: asyncio.Event) -> None:

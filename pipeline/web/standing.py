@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Final
 
 from pipeline.config import Config, S3Action, S3Connector
 from pipeline.control.objects import Snapshot
+from pipeline.control.reporter import memory_bytes
 from pipeline.control.status import Part, Parts, ProcessReport, Together, together
-from pipeline.web.desk import NODE, Services
+from pipeline.web.desk import Services
 from pipeline.web.objects.kinds import NamedObject
 from pipeline.web.probes import bucket_of
 
@@ -69,7 +71,7 @@ async def _of_connector(
     users = {f"s3:{name}": each for name, each in config.actions.s3.items() if each.connector == named.name}
     nodes = {report.node: part for report in reports if (part := _through(report, users)) is not None}
     if not nodes:
-        nodes = {NODE: await services.checks.of(named.id, connector, map(bucket_of, users.values()))}
+        nodes = {services.node: await services.checks.of(named.id, connector, map(bucket_of, users.values()))}
     return together(
         [ProcessReport(node, "", 0, parts={"connectors": {"it": part}}) for node, part in nodes.items()],
         "connectors",
@@ -82,6 +84,13 @@ def _through(report: ProcessReport, actions: Iterable[str]) -> Part | None:
     """What one worker says of a connector, by its actions: connected if one of them is, else the first that is not."""
     parts = [part for id in actions if (part := report.of("actions", id)) is not None]
     return next((part for part in parts if part.status == "connected"), parts[0] if parts else None)
+
+
+def own_report(services: Services) -> ProcessReport:
+    """What this process says of itself."""
+    snapshot = services.log.snapshot
+    known = version("tidegate"), snapshot.revision, snapshot.problem, services.began_ms, memory_bytes()
+    return ProcessReport(services.node, "api", services.now_ms(), *known)
 
 
 # --- Metrics

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.config.load import load
+from pipeline.control.reporter import reported
 from pipeline.errors import CommandError, ConfigError
 from pipeline.web.people.gate import PREFIX
 from pipeline.web.server import WebDoor, serve
@@ -101,6 +102,34 @@ async def test_changes_through_two_processes_do_not_mix(kafka: KafkaPart) -> Non
         rule = (await one.client.get("/rules/hot")).json()
         assert {each.status_code for each in answers} == {200}
         assert (rule["enable"], rule["description"]) == (False, "number 2")
+
+
+async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) -> None:
+    """An API process shows what a worker reports through Kafka, with its counters, until the worker has ended."""
+    settings = config(kafka)
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(running(settings))
+        form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
+        await api.client.post("/first_user", data=form)
+        token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+        api.client.headers["authorization"] = f"Bearer {token}"
+        for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT)):
+            await api.client.post(path, json=body)
+
+        said = {"actions": {"s3:raw": {"status": "connected", "status_reason": "", "consumer_group": "g"}}}
+        async with reported("worker", settings, lambda: said):
+            await shown(api.client, "connected")
+            nodes = (await api.client.get("/actions/s3:raw/metrics")).json()["node_metrics"]
+            assert [each["node"].partition("@")[0] for each in nodes] == ["worker"]
+            assert (await api.client.get("/connectors/s3:lake")).json()["status"] == "connected"
+        await shown(api.client, "disconnected")
+
+
+async def shown(client: httpx.AsyncClient, status: str) -> None:
+    """Wait until the action has this status."""
+    async with asyncio.timeout(patient(20)):
+        while (await client.get("/actions/s3:raw")).json()["status"] != status:
+            await pause(0.05)
 
 
 async def test_a_process_that_cannot_serve_says_why(kafka: KafkaPart) -> None:

@@ -75,6 +75,19 @@ def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable
     _patiently(kafka, create, keep_trying)
 
 
+def ensure_status_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
+    """Create the topic of the processes' reports: the newest of each, for an hour. Waits and raises as ensure_topics does."""
+
+    def create(admin: AdminClient) -> None:
+        if topic not in _partitions(admin):
+            settings = {"cleanup.policy": "compact,delete", "retention.ms": "3600000", "segment.ms": "600000"}
+            _create(admin, kafka, [topic], 1, settings)
+            _wait_until_known(admin, [topic])
+            log.info("kafka.topics_created", topics=[topic], partitions=1)
+
+    _patiently(kafka, create, keep_trying)
+
+
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
     link = Link(kafka, silent=True)  # this function logs that it waits
     admin: AdminClient | None = None

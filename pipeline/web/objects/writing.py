@@ -29,7 +29,7 @@ class Log(Protocol):
 
     @property
     def snapshot(self) -> Snapshot:
-        """What was read last."""
+        """The snapshot that was read last."""
 
     async def write(self, change: Change) -> Snapshot:
         """Write a change. Raises StaleError, ConfigError or ConnectorError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -12,8 +11,9 @@ from pipeline.control.history import COUNTED, STEP_MS, Step
 from pipeline.control.status import ProcessReport
 from pipeline.errors import NotFoundError
 from pipeline.web.answers import Json
-from pipeline.web.desk import NODE, Desk, Services
+from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
+from pipeline.web.standing import own_report
 
 router = APIRouter(tags=["cluster"])
 EDITION: Final = "Opensource"
@@ -22,16 +22,8 @@ SECONDS_MAX: Final = 3_600
 
 def _nodes(services: Services) -> list[dict[str, Any]]:
     now = services.now_ms()
-    reports = [each for each in services.board.reports(now) if each.node != NODE]
-    own = ProcessReport(
-        NODE,
-        "api",
-        now,
-        version("tidegate"),
-        services.log.snapshot.revision,
-        services.log.snapshot.problem,
-        services.began_ms,
-    )
+    reports = [each for each in services.board.reports(now) if each.node != services.node]
+    own = own_report(services)
     return [_answer(each, now) for each in sorted([own, *reports], key=lambda each: each.node)]
 
 

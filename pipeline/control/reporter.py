@@ -1,0 +1,191 @@
+"""What this process says of itself: its /status, and its counters for Prometheus, under the names of EMQX.
+
+The counters are those that the process has anyway, so a report costs nothing where records are handled. Each action reads the
+records of a rule by itself. So a rule's counters are those of its first enabled action, and no record counts twice.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+
+from prometheus_client import REGISTRY
+
+from pipeline.config import Config
+from pipeline.control.status import Part, Parts, ProcessReport
+from pipeline.control.status_topic import node_name, reporting
+
+MINUTES_5: Final = 300.0
+RATE_SECONDS: Final = 10.0
+
+# EMQX's names, and our metrics that they are the sum of.
+OF_ACTION: Final[Mapping[str, str]] = {
+    "matched": "tidegate_worker_rows_total",
+    "success": "tidegate_worker_rows_written_total",
+    "failed": "tidegate_worker_dead_letters_total",
+    "retried": "tidegate_worker_action_failures_total",
+    "queuing": "tidegate_worker_lag",
+    "queuing_bytes": "tidegate_worker_held_bytes",
+    "inflight": "tidegate_worker_inflight",
+    "aggregated_upload.success": "tidegate_worker_objects_total",
+    "object_bytes": "tidegate_worker_object_bytes_total",
+}
+OF_RULE: Final[Mapping[str, str]] = {
+    "matched": "tidegate_worker_rule_matched_total",
+    "passed": "tidegate_worker_rule_passed_total",
+    "failed.no_result": "tidegate_worker_rule_no_result_total",
+    "failed.exception": "tidegate_worker_rule_failed_total",
+}
+OF_SOURCE: Final[Mapping[str, str]] = {
+    "received": "tidegate_ingress_messages_received_total",
+    "success": "tidegate_ingress_records_produced_total",
+    "failed": "tidegate_ingress_dead_letters_total",
+    "dropped": "tidegate_ingress_messages_dropped_total",
+    "connections": "tidegate_ingress_clients",
+}
+
+
+@asynccontextmanager
+async def reported(
+    kind: str, base: Config, status: Callable[[], Mapping[str, Any]], config: Callable[[], Config] | None = None
+) -> AsyncIterator[None]:
+    """In the block, this process reports to Kafka, if its configuration is there (`control`).
+
+    `base` is the process's own file, `config` gives its present configuration (None: `base`), `status` what /status shows.
+    """
+    if base.control is None:
+        yield
+        return
+    node = node_name(kind)
+    async with reporting(base, node, Reporter(node, kind, config or (lambda: base), status).report):
+        yield
+
+
+class Reporter:
+    """The reports of one process. `config` gives its present configuration, `status` what /status shows."""
+
+    def __init__(
+        self, node: str, kind: str, config: Callable[[], Config], status: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        self._node, self._kind = node, kind
+        self._config, self._status = config, status
+        self._began_ms = time.time_ns() // 1_000_000
+        self._rates: dict[str, Rate] = {}
+
+    def report(self) -> ProcessReport:
+        """A report as of now."""
+        config, status, counts = self._config(), self._status(), Metrics()
+        now = time.monotonic()
+        parts: dict[Parts, dict[str, Part]] = {
+            "actions": {
+                id: self._part(id, said, self._of_action(config, id, counts), "matched", now)
+                for id, said in status.get("actions", {}).items()
+            },
+            "sources": {
+                id: self._part(id, said, counts.sums(OF_SOURCE, source=id.partition(":")[2]), "received", now)
+                for id, said in status.get("sources", {}).items()
+            },
+            "rules": dict(self._rules(config, counts, now)) if self._kind == "worker" else {},
+        }
+        return ProcessReport(
+            self._node,
+            self._kind,
+            0,
+            version("tidegate"),
+            config.revision,
+            str(status.get("problem", "")),
+            self._began_ms,
+            memory_bytes(),
+            parts=parts,
+        )
+
+    def _of_action(self, config: Config, id: str, counts: Metrics) -> dict[str, int]:
+        name = id.partition(":")[2]
+        found = counts.sums(OF_ACTION, action=name)
+        action = config.actions.s3.get(name)
+        if action is not None and action.parameters.mode == "direct":
+            found["aggregated_upload.success"] = 0
+        return found
+
+    def _rules(self, config: Config, counts: Metrics, now: float) -> Iterator[tuple[str, Part]]:
+        for id, rule in config.rules.items():
+            first = next((each for each in rule.actions if _runs(config, each)), None)
+            if first is None or not rule.enable:
+                continue
+            found = counts.sums(OF_RULE, action=first.partition(":")[2], rule=id)
+            found["failed"] = found["failed.no_result"] + found["failed.exception"]
+            rates = self._rate(f"rule {id}", found["matched"], now)
+            yield id, Part("", "", found, {f"matched.{name.replace('_', '.')}": each for name, each in rates.items()})
+
+    def _part(self, id: str, said: Mapping[str, Any], counts: dict[str, int], rated: str, now: float) -> Part:
+        more = {name: value for name, value in said.items() if name not in {"status", "status_reason"}}
+        return Part(said["status"], said["status_reason"], counts, self._rate(id, counts[rated], now), more)
+
+    def _rate(self, name: str, count: int, now: float) -> dict[str, float]:
+        rate = self._rates.setdefault(name, Rate())
+        rate.take(count, now)
+        return rate.shown()
+
+
+class Rate:
+    """How fast a counter rises: now, over five minutes, and at most."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+        self._most = 0.0
+
+    def take(self, count: int, now: float) -> None:
+        """Note the counter as of now."""
+        if self._seen and count < self._seen[-1][1]:
+            self._seen.clear()  # it begins again: its action was removed and came back
+        self._seen.append((now, count))
+        while self._seen[0][0] < now - MINUTES_5:
+            self._seen.popleft()
+        self._most = max(self._most, self._over(RATE_SECONDS))
+
+    def shown(self) -> dict[str, float]:
+        """The three rates, in a second."""
+        return {
+            "rate": round(self._over(RATE_SECONDS), 3),
+            "rate_last5m": round(self._over(MINUTES_5), 3),
+            "rate_max": round(self._most, 3),
+        }
+
+    def _over(self, seconds: float) -> float:
+        end, last = self._seen[-1]
+        begin, first = next(each for each in self._seen if each[0] >= end - seconds)
+        return (last - first) / (end - begin) if end > begin else 0.0
+
+
+class Metrics:
+    """All samples of this process, by name, as of when this was made."""
+
+    def __init__(self) -> None:
+        self._samples: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in REGISTRY.collect():
+            for each in family.samples:
+                self._samples.setdefault(each.name, []).append((each.labels, each.value))
+
+    def sums(self, names: Mapping[str, str], **labels: str) -> dict[str, int]:
+        """By EMQX's name, the sum of our metric over all samples with these labels."""
+        return {
+            name: round(sum(value for own, value in self._samples.get(ours, ()) if labels.items() <= own.items()))
+            for name, ours in names.items()
+        }
+
+
+def _runs(config: Config, id: str) -> bool:
+    action = config.actions.s3.get(id.partition(":")[2])
+    return action is not None and action.enable and config.connectors.s3[action.connector].enable
+
+
+def memory_bytes() -> int:
+    """The most memory that the process ever had. macOS counts bytes, Linux kilobytes."""
+    found = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return found if sys.platform == "darwin" else found * 1024

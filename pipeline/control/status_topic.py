@@ -1,0 +1,158 @@
+"""The topic of the reports of all processes: write one's own there, and follow those of the others.
+
+The key of a record is `<pipeline>/<node>`, so several pipelines may have one topic. A report is written every 2 s while it
+changes, else every 10 s, and deleted at an orderly end. Nothing rests on these records: after one that is lost comes the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from pipeline.config import Config
+from pipeline.connectors.kafka.client import Link
+from pipeline.connectors.kafka.topics import ensure_status_topic
+from pipeline.control.board import Board
+from pipeline.control.follower import POLL_SECONDS, open_reader
+from pipeline.control.status import ProcessReport, encode
+from pipeline.errors import TidegateError
+from pipeline.log import get_logger
+
+TICK_SECONDS: Final = 2.0
+QUIET_TICKS: Final = 5  # a report that does not change is written every so many ticks
+GOODBYE_SECONDS: Final = 2.0
+
+log: Final = get_logger("tidegate.status")
+
+
+def node_name(kind: str) -> str:
+    """The name of this process: its kind, the machine, its number there, and when it began."""
+    return f"{kind}@{socket.gethostname()}-{os.getpid()}-{int(time.time())}"
+
+
+@asynccontextmanager
+async def reporting(config: Config, node: str, report: Callable[[], ProcessReport]) -> AsyncIterator[None]:
+    """In the block, write what `report` gives. It is called on the event loop. Kafka's absence holds up nothing."""
+    task = asyncio.create_task(_report(config, node, report), name="status")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _report(config: Config, node: str, report: Callable[[], ProcessReport]) -> None:
+    topic, key = _topic(config), f"{config.pipeline}/{node}".encode()
+    producer = Link(config.kafka, silent=True).producer(config.kafka, "tidegate-status", {"message.timeout.ms": 10_000})
+    before, quiet = b"", 0
+    try:
+        await _ensured(config)
+        while True:
+            value = orjson.dumps(encode(report()))
+            quiet = quiet + 1 if value == before else 0
+            if quiet % QUIET_TICKS == 0:
+                _produce(producer, topic, key, value)
+            before = value
+            producer.poll(0)
+            await asyncio.sleep(TICK_SECONDS)
+    finally:
+        _produce(producer, topic, key, None)
+        await asyncio.to_thread(producer.flush, GOODBYE_SECONDS)
+
+
+def _produce(producer: Any, topic: str, key: bytes, value: bytes | None) -> None:
+    with suppress(BufferError, KafkaException):  # the next report comes in two seconds
+        producer.produce(topic, value, key, partition=0)
+
+
+async def _ensured(config: Config) -> None:
+    """Create the topic, as soon as Kafka is there."""
+    wanted = True
+
+    def create() -> None:
+        ensure_status_topic(config.kafka, _topic(config), keep_trying=lambda: wanted)
+
+    try:
+        await asyncio.to_thread(create)
+    except TidegateError as error:
+        log.error("status.unwritten", topic=_topic(config), error=str(error))
+        raise asyncio.CancelledError from error
+    finally:
+        wanted = False
+
+
+def _topic(config: Config) -> str:
+    assert config.control is not None
+    return config.control.status_topic
+
+
+# --- Following the others
+
+
+@asynccontextmanager
+async def following(config: Config, board: Board) -> AsyncIterator[None]:
+    """In the block, the board has the reports of all processes of this pipeline."""
+    loop, closing = asyncio.get_running_loop(), threading.Event()
+
+    def take(node: str, at: int, value: Mapping[str, Any] | None) -> None:
+        with suppress(ValueError):  # a later program may report in a form that this one does not know
+            board.take(node, at, value)
+
+    def read() -> None:
+        try:
+            ensure_status_topic(config.kafka, _topic(config), keep_trying=lambda: not closing.is_set())
+        except TidegateError as error:
+            log.error("status.unread", topic=_topic(config), error=str(error))
+            return
+        _read(config, lambda *record: loop.call_soon_threadsafe(take, *record), closing)
+
+    thread = threading.Thread(target=read, name="status", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        closing.set()
+        await asyncio.to_thread(thread.join)
+
+
+def _read(config: Config, take: Callable[[str, int, Any], object], closing: threading.Event) -> None:
+    """Read until told to stop. Blocks. librdkafka connects again by itself when Kafka was away."""
+    consumer = open_reader(Link(config.kafka, silent=True), config.kafka, "tidegate-status")
+    prefix = f"{config.pipeline}/"
+    try:
+        consumer.assign([TopicPartition(_topic(config), 0, 0)])
+        while not closing.is_set():
+            message = consumer.poll(POLL_SECONDS)
+            if message is None:
+                continue
+            error = message.error()
+            if error is not None:
+                if error.code() != KafkaError._PARTITION_EOF:
+                    closing.wait(POLL_SECONDS)
+                continue
+            key = (message.key() or b"").decode("utf-8", "replace")
+            if key.startswith(prefix):
+                take(key.removeprefix(prefix), message.timestamp()[1], _value(message.value()))
+    finally:
+        consumer.close()
+
+
+def _value(text: bytes | None) -> Any:
+    """The value of a record; an empty mapping, which is not a report, for what is not JSON."""
+    if text is None:
+        return None
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

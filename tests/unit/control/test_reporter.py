@@ -1,0 +1,82 @@
+"""What a process says of itself: its counters under EMQX's names, and how fast they rise."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
+
+import agents.metrics
+import ingress.metrics
+from agents.metrics import ROWS, ROWS_WRITTEN, RULE_FAILED, RULE_MATCHED, RULE_NO_RESULT, RULE_PASSED
+from pipeline.config.load import load
+from pipeline.control.reporter import OF_ACTION, OF_RULE, OF_SOURCE, Rate, Reporter
+from pipeline.control.status import decode, encode
+from tests.parts.config_log import BASE
+
+ACTION = {"connector": "lake", "parameters": {"bucket": "iot", "key": "${id}"}}
+OBJECTS = {
+    "connectors": {"s3": {"lake": {"host": "s3.plant"}}},
+    "actions": {"s3": {"reporter-a": ACTION, "reporter-b": ACTION}},
+    "rules": {"reporter-hot": {"sql": 'SELECT * FROM "t/#"', "actions": ["s3:reporter-a", "s3:reporter-b"]}},
+}
+STATUS = {
+    "actions": {f"s3:reporter-{each}": {"status": "connected", "status_reason": "", "held_bytes": 7} for each in "ab"}
+}
+
+
+def add(counter: Counter, count: int, *labels: str) -> None:
+    counter.labels(*labels).inc(count)
+
+
+def test_a_report_has_the_counters_of_the_process() -> None:
+    """Counters of an action are its own; a rule with two actions, each of which reads for itself, counts no record twice."""
+    config = load({**BASE, **OBJECTS})
+    reporter = Reporter("worker@a", "worker", lambda: config, lambda: STATUS)
+    before = reporter.report()
+    for name in ("reporter-a", "reporter-b"):
+        add(ROWS, 5, name)
+        add(ROWS_WRITTEN, 4, name)
+        for counter, count in ((RULE_MATCHED, 9), (RULE_PASSED, 5), (RULE_NO_RESULT, 3), (RULE_FAILED, 1)):
+            add(counter, count, name, "reporter-hot")
+
+    after = decode("worker@a", 1, encode(reporter.report()))
+
+    action, rule = after.of("actions", "s3:reporter-a"), after.of("rules", "reporter-hot")
+    first = before.of("rules", "reporter-hot")
+    assert action is not None
+    assert rule is not None
+    assert first is not None
+    assert (action.status, action.counters["matched"], action.counters["success"]) == ("connected", 5, 4)
+    assert (action.counters["aggregated_upload.success"], action.more) == (0, {"held_bytes": 7})
+    grown = {name: rule.counters[name] - first.counters[name] for name in rule.counters}
+    assert grown == {"matched": 9, "passed": 5, "failed": 4, "failed.no_result": 3, "failed.exception": 1}
+    assert set(rule.rates) == {"matched.rate", "matched.rate.last5m", "matched.rate.max"}
+
+
+def test_every_counter_is_one_that_the_processes_have() -> None:
+    """Each metric that a report sums is declared by the worker or the ingress."""
+    declared = {
+        each._name + ("_total" if each._type == "counter" else "")
+        for module in (agents.metrics, ingress.metrics)
+        for each in vars(module).values()
+        if isinstance(each, MetricWrapperBase)
+    }
+    assert {*OF_ACTION.values(), *OF_RULE.values(), *OF_SOURCE.values()} <= declared
+
+
+def test_rates_are_of_ten_seconds_of_five_minutes_and_the_most() -> None:
+    """A counter that rose fast for a minute and then stood still has three different rates."""
+    rate = Rate()
+    for second in range(0, 301, 2):
+        rate.take(min(second, 60) * 10, float(second))
+
+    assert rate.shown() == {"rate": 0.0, "rate_last5m": 2.0, "rate_max": 10.0}
+
+
+def test_a_counter_that_begins_again_has_no_negative_rate() -> None:
+    """A counter that falls begins at nothing."""
+    rate = Rate()
+    rate.take(100, 0.0)
+    rate.take(5, 2.0)
+
+    assert rate.shown()["rate"] == 0.0
