@@ -53,7 +53,7 @@ async def reporting(config: Config, node: str, report: Callable[[], ProcessRepor
 
 async def _report(config: Config, node: str, report: Callable[[], ProcessReport]) -> None:
     topic, key = _topic(config), f"{config.pipeline}/{node}".encode()
-    producer = Link(config.kafka, silent=True).producer(config.kafka, "tidegate-status", {"message.timeout.ms": 10_000})
+    producer = Link(config.kafka, silent=True).producer("tidegate-status", {"message.timeout.ms": 10_000})
     before, quiet = b"", 0
     try:
         await _ensured(config)
@@ -127,7 +127,7 @@ async def following(config: Config, board: Board) -> AsyncIterator[None]:
 
 def _read(config: Config, take: Callable[[str, int, Any], object], closing: threading.Event) -> None:
     """Read until told to stop. Blocks. librdkafka connects again by itself when Kafka was away."""
-    consumer = open_reader(Link(config.kafka, silent=True), config.kafka, "tidegate-status")
+    consumer = open_reader(Link(config.kafka, silent=True), "tidegate-status")
     prefix = f"{config.pipeline}/"
     try:
         consumer.assign([TopicPartition(_topic(config), 0, 0)])
