@@ -42,13 +42,21 @@ def node_name(kind: str) -> str:
 @asynccontextmanager
 async def reporting(config: Config, node: str, report: Callable[[], ProcessReport]) -> AsyncIterator[None]:
     """In the block, write what `report` gives. It is called on the event loop. Kafka's absence holds up nothing."""
-    task = asyncio.create_task(_report(config, node, report), name="status")
+    task = asyncio.create_task(_written(config, node, report), name="status")
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+async def _written(config: Config, node: str, report: Callable[[], ProcessReport]) -> None:
+    """Report until cancelled. A process whose reports Kafka refuses goes on without them."""
+    try:
+        await _report(config, node, report)
+    except TidegateError as error:
+        log.error("status.unwritten", topic=_topic(config), error=str(error))
 
 
 async def _report(config: Config, node: str, report: Callable[[], ProcessReport]) -> None:
@@ -84,9 +92,6 @@ async def _ensured(config: Config) -> None:
 
     try:
         await asyncio.to_thread(create)
-    except TidegateError as error:
-        log.error("status.unwritten", topic=_topic(config), error=str(error))
-        raise asyncio.CancelledError from error
     finally:
         wanted = False
 
@@ -111,10 +116,9 @@ async def following(config: Config, board: Board) -> AsyncIterator[None]:
     def read() -> None:
         try:
             ensure_status_topic(config.kafka, _topic(config), keep_trying=lambda: not closing.is_set())
+            _read(config, lambda *record: loop.call_soon_threadsafe(take, *record), closing)
         except TidegateError as error:
             log.error("status.unread", topic=_topic(config), error=str(error))
-            return
-        _read(config, lambda *record: loop.call_soon_threadsafe(take, *record), closing)
 
     thread = threading.Thread(target=read, name="status", daemon=True)
     thread.start()

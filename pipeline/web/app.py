@@ -19,7 +19,9 @@ from pipeline.web.routes import (
     api_keys,
     cluster,
     connectors,
+    history,
     login,
+    partitions,
     prometheus,
     rule_test,
     rules,
@@ -30,7 +32,21 @@ from pipeline.web.routes import (
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     each.router
-    for each in (login, users, api_keys, connectors, actions, sources, rules, rule_test, schemas, cluster, prometheus)
+    for each in (
+        login,
+        users,
+        api_keys,
+        connectors,
+        actions,
+        sources,
+        rules,
+        rule_test,
+        schemas,
+        cluster,
+        prometheus,
+        history,
+        partitions,
+    )
 )
 
 

@@ -136,6 +136,12 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     ),
     "Node": _object({"node": _TEXT, "node_status": _TEXT, "version": _TEXT, "edition": _TEXT, "uptime": _WHOLE})
     | {"additionalProperties": True},
+    "Changes": _object({"data": {"type": "array", "items": _ref("ConfigChange")}, "meta": _META}),
+    "ConfigChange": _object({"key": _TEXT, "revision": _WHOLE, "by": _TEXT, "at": _WHOLE, "source": _TEXT}),
+    "Partitions": {
+        "type": "array",
+        "items": _object({"topic": _TEXT, "partition": _WHOLE, "start": _WHOLE, "end": _WHOLE, "lag": _WHOLE}),
+    },
     "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
     "Free": _FREE,
     "Things": {"type": "array", "items": _FREE},

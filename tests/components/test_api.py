@@ -10,9 +10,12 @@ from typing import NamedTuple
 
 import httpx
 import pytest
+from confluent_kafka import Producer
 
 from pipeline.config import Config
+from pipeline.config.dump import dump
 from pipeline.config.load import load
+from pipeline.connectors.kafka.producer import ensure_topics
 from pipeline.control.reporter import reported
 from pipeline.errors import CommandError, ConfigError
 from pipeline.web.people.gate import PREFIX
@@ -123,6 +126,32 @@ async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) 
             assert [each["node"].partition("@")[0] for each in nodes] == ["worker"]
             assert (await api.client.get("/connectors/s3:lake")).json()["status"] == "connected"
         await shown(api.client, "disconnected")
+
+
+async def test_the_lag_of_an_action_is_shown(kafka: KafkaPart) -> None:
+    """Each partition that an action reads has the lag that Kafka knows; before the first commit that is everything."""
+    settings = config(kafka)
+    topics = {"messages_topic": f"{settings.pipeline}.m", "events_topic": f"{settings.pipeline}.e", "partitions": 2}
+    settings = load({**dump(settings), "kafka": {**dump(settings.kafka), **topics}})
+    ensure_topics(settings.kafka)
+    async with running(settings) as api:
+        form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
+        await api.client.post("/first_user", data=form)
+        token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+        api.client.headers["authorization"] = f"Bearer {token}"
+        for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", RULE)):
+            await api.client.post(path, json=body)
+        producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+        for number in range(3):
+            producer.produce(topics["messages_topic"], b"{}", b"c1", partition=number % 2)
+        assert producer.flush(30) == 0
+
+        found = (await api.client.get("/actions/s3:raw/partitions")).json()
+
+        assert [(each["partition"], each["end"], each["committed"], each["lag"]) for each in found] == [
+            (0, 2, None, 2),
+            (1, 1, None, 1),
+        ]
 
 
 async def shown(client: httpx.AsyncClient, status: str) -> None:

@@ -222,7 +222,15 @@ def test_every_path_of_the_document_has_a_row(client: httpx.Client) -> None:
     assert sorted(each.partition(PREFIX)[2] for each in missing if not _is_ours(each)) == []
 
 
-OURS = ("/schema_registry", "/rule_functions", "/prometheus", "/nodes/{node}/actions", "/nodes/{node}/sources")
+OURS = (
+    "/schema_registry",
+    "/history",
+    "/actions/{id}/partitions",
+    "/rule_functions",
+    "/prometheus",
+    "/nodes/{node}/actions",
+    "/nodes/{node}/sources",
+)
 
 
 def _is_ours(operation: str) -> bool:

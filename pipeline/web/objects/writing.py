@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from pipeline.control.objects import Change, Snapshot, Stored
+from pipeline.control.records import Past
 from pipeline.errors import ConflictError, StaleError
 from pipeline.log import get_logger
 from pipeline.web.people.caller import Caller
@@ -33,6 +34,9 @@ class Log(Protocol):
 
     async def write(self, change: Change) -> Snapshot:
         """Write a change. Raises StaleError, ConfigError or ConnectorError."""
+
+    async def history(self, key: str | None = None) -> list[Past]:
+        """All records that the topic still has, oldest first. Raises ConnectorError."""
 
     async def changed(self, after: int) -> Snapshot:
         """Wait for a revision above `after`."""

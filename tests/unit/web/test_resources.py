@@ -219,6 +219,25 @@ async def test_a_broken_if_match_is_refused(full: Api, text: str) -> None:
     assert (await full.client.get("/rules/hot")).json()["enable"] is True
 
 
+async def test_the_history_says_who_changed_what(full: Api) -> None:
+    """Changes are listed with the newest first and by key; sessions, hashes and headers are not in them."""
+    options = {**CONNECTOR["transport_options"], "headers": {"x-auth-token": "sesame-sesame"}}
+    await full.client.put("/connectors/s3:lake", json={**CONNECTOR, "transport_options": options})
+    await full.client.delete("/rules/hot")
+
+    whole = (await full.client.get("/history")).json()
+    rule = (await full.client.get("/history", params={"key": "rule/hot"})).json()["data"]
+
+    assert [(each["by"], each["source"], each["value"] is None) for each in rule] == [
+        ("admin", "rest", True),
+        ("admin", "rest", False),
+    ]
+    assert whole["data"][0]["key"] == "rule/hot"
+    assert not [each for each in whole["data"] if each["key"].startswith("session/")]
+    assert "sesame" not in str(whole)
+    assert "argon2" not in str(whole)
+
+
 # --- Switch, start, probe
 
 
