@@ -287,7 +287,9 @@ class AggregatedLane(Lane):
         if entry.next_version != entry.version:
             await self._chain.keep_version(following)
         await self._check_topic()
-        await self._chain.append(entry)
+        if not await when_it_can_be_trusted(self, self._writer.name, lambda: self._chain.append(entry)):
+            self._cut.lost()
+            return
         self._meter.cut(entry.rows)
         self._chain_end = ledger.end_after(entry)
         self.durable = entry.next

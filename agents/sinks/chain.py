@@ -300,11 +300,14 @@ class Chain:
         return {**self._writer.action.ledger_headers, "content-type": "application/json"}
 
 
-async def when_it_can_be_trusted(lane: Lane, action: str, resume: Callable[[], Awaitable[None]]) -> bool:
-    """Resume a lane. While its ledger cannot be trusted, this lane alone stands still. False: it must drain."""
+async def when_it_can_be_trusted(lane: Lane, action: str, go_on: Callable[[], Awaitable[None]]) -> bool:
+    """Let a lane resume, or write an entry. While its ledger cannot be trusted, only this lane stands still.
+
+    False: it must drain.
+    """
     while True:
         try:
-            await resume()
+            await go_on()
         except LedgerError as error:
             lane.stopped = str(error)
         else:

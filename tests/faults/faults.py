@@ -53,6 +53,7 @@ class Faults:
     expire: float = 0.0  # the last entry of the ledger is gone, while no worker runs
     retention: float = 0.0  # Kafka deletes records, read or not
     replace_topic: float = 0.0  # the topic is deleted and made again
+    forge: float = 0.0  # an entry that no worker wrote is where the next one belongs, and somebody removes it
     outdated: float = 0.0  # a worker is started with the configuration before the last
 
     @classmethod
@@ -95,6 +96,8 @@ class Faults:
         change_rule = 0.0 if "expire" in drawn else self.change_rule
         if "outdated" in drawn and "expire" not in drawn:
             change_rule = max(0.2, change_rule)
+        if chance.random() < 0.2:
+            drawn["forge"] = 0.3
         # Letters that are sent again are records like others; their own stories are told without losses.
         return replace(self, change_rule=change_rule, redrive=0.0, **drawn)
 

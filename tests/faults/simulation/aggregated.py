@@ -178,7 +178,7 @@ class AggregatedWorld(World):
     # --- What must hold
 
     def uncovered(self, offset: int, topic_id: str) -> list[str]:
-        bucket = self.bucket.contents()
+        bucket = {key: body for key, body in self.bucket.contents().items() if key != self.forged}
         wrong = checkers.covered(bucket, PLACE, offset, topic_id)
         if self._logs or self.faults.retention:
             return wrong

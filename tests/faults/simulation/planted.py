@@ -207,6 +207,17 @@ class TurnsBackTheRule(AggregatedLane):
     chain_type = _ChainWithoutRevisions
 
 
+class _BelievingChain(Chain):
+    async def _check_objects(self, key: str, entry: Entry) -> None:
+        pass
+
+
+class BelievesTheEntryThatIsThere(AggregatedLane):
+    """Whoever finds its entry taken looks at no object of it, and the next worker goes on behind it."""
+
+    chain_type = _BelievingChain
+
+
 class _TakesEachLetter(Claims):
     async def kept(self, batch: RowBatch, begin: int, topic_id: str = "") -> RowBatch:
         return replace(batch, redriven=[])

@@ -35,6 +35,7 @@ WITHIN_SEEDS = {
     planted.KnowsTopicsByName: 40,
     planted.EntersWhateverTheTopic: 400,
     planted.TurnsBackTheRule: 40,
+    planted.BelievesTheEntryThatIsThere: 60,
     planted.Unfenced: 20,
     planted.ReplacesWhateverIsThere: 20,
     planted.SendsAnyKey: 20,
@@ -50,6 +51,7 @@ WITH_LOSSES = {
     planted.KnowsTopicsByName,
     planted.EntersWhateverTheTopic,
     planted.TurnsBackTheRule,
+    planted.BelievesTheEntryThatIsThere,
 }
 
 

@@ -24,6 +24,7 @@ from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM, Faults
 from tests.faults.simulation.bucket import Bucket, Link, Stored
 from tests.faults.simulation.clock import jump_wall_clock
+from tests.faults.simulation.forged import forge
 
 PARTITION: Final = Partition("mqtt.messages", 0)
 STEPS: Final = 25
@@ -84,6 +85,7 @@ class World(ABC):
         self.configurations = [0]  # by revision, the number of the rule that workers are started with
         self.rules_max = 3
         self.found: list[str] = []  # what was wrong on the way
+        self.forged = ""  # key of an entry that no worker wrote
         self.most_held_bytes = 0
         self.workers: list[Worker] = []
         self.owner: Worker | None = None
@@ -159,7 +161,7 @@ class World(ABC):
         faults, chance = self.faults, self.chance
         for _ in range(STEPS):
             if not self.workers or chance.random() < faults.replace:
-                await self._start()
+                await self.start()
             await self._losses()
             if chance.random() < faults.change_rule:
                 self.configurations.append(chance.randrange(self.rules_max))
@@ -170,14 +172,14 @@ class World(ABC):
                     what(chance.choice(self.workers))
             await self.operate()
             await asyncio.sleep(chance.random() * STEP_SECONDS)
-            self._bury()
+            self.bury()
         self._read_at_once = True
         await self._finish()
         for worker in self.workers:  # some had been frozen all the while
             worker.thawed.set()
             worker.stopping.set()
         await asyncio.gather(*(worker.task for worker in self.workers), return_exceptions=True)
-        self._bury()
+        self.bury()
         await self.bucket.settle()
 
     def _misfortunes(self) -> list[tuple[float, Callable[[Worker], Any]]]:
@@ -211,16 +213,23 @@ class World(ABC):
             await self._kill_all()
             entries = sorted(key for key in self.bucket.objects if is_entry(key))
             self.bucket.put_back({key: each for key, each in self.bucket.objects.items() if key not in entries[-1:]})
+        if (
+            faults.forge
+            and self.workers
+            and chance.random() < faults.forge
+            and all(each.lane and each.lane.ready for each in self.workers)
+        ):
+            await forge(self)
 
     async def _kill_all(self) -> None:
         """All workers die, and what they had sent arrives."""
         for before in self.workers:
             before.task.cancel()
         await asyncio.gather(*(each.task for each in self.workers), return_exceptions=True)
-        self._bury()
+        self.bury()
         await self.bucket.settle()
 
-    async def _start(self) -> Worker:
+    async def start(self) -> Worker:
         if not self.faults.zombies:
             await self._kill_all()
         worker = Worker(self)
@@ -228,7 +237,7 @@ class World(ABC):
         self.workers.append(worker)
         return worker
 
-    def _bury(self) -> None:
+    def bury(self) -> None:
         """Those that ended. Who lost the fence may end so, and starts afresh; nothing else may make a lane give up."""
         for worker in [each for each in self.workers if each.task.done()]:
             self.workers.remove(worker)
@@ -248,10 +257,10 @@ class World(ABC):
         self.bucket.faults = replace(CALM, delay_seconds=1.0)
         self.letters.refuse = 0.0
         for _ in range(OWNERS_MAX):
-            worker = await self._start()
+            worker = await self.start()
             worker.stopping.set()
             await asyncio.wait({worker.task})
-            self._bury()
+            self.bury()
             if self.committed == self.log_end and self.committed_id == self.topic_id:
                 return
         self.found.append(f"lag stays: committed {self.committed} of {self.log_end}")
@@ -285,13 +294,14 @@ class Worker:
         self._rules = world.rules(self.rule)
         self._finishes = world._read_at_once
         self._bytes_max = BYTES_SHORT if world.faults.memory_short else BYTES_AMPLE
+        self.lane: Lane | None = None
         self.task = asyncio.create_task(self._live())
 
     async def _live(self) -> None:
         world = self._world
         lanes = Lanes("a", world.open_lane(self), self._bytes_max)
         lanes.assign([PARTITION])
-        lane = lanes.lane(PARTITION)
+        lane = self.lane = lanes.lane(PARTITION)
         assert lane is not None
         drain_until = None
         at = world.committed or 0

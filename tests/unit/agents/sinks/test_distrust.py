@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import structlog
 
 from agents.sinks.chain import AGAIN_SECONDS
-from pipeline.errors import FenceLostError, LedgerError
+from pipeline.errors import FenceLostError
 from pipeline.upload import ledger
 from pipeline.upload.ledger import Entry
 from tests.faults.damages.store import MemoryStore
@@ -86,27 +85,66 @@ def _objects_gone(theirs: Entry) -> Entry:
     return replace(theirs, objects=tuple(replace(each, key=f"gone/{each.key}") for each in theirs.objects))
 
 
-@pytest.mark.parametrize(
-    ("change", "error"), [(None, FenceLostError), (_other_previous, LedgerError), (_objects_gone, LedgerError)]
-)
-def test_whoever_finds_its_entry_taken_looks_at_it(change: Callable[[Entry], Entry] | None, error: type[Any]) -> None:
-    """Another worker's entry follows from ours and its objects are there; anything else in its place is not believed."""
+async def taken(store: MemoryStore, change: Callable[[Entry], Entry]) -> tuple[Bench, tuple[str, str]]:
+    """A lane with five rows, whose entry another one has written, for four of them, as `change` makes it; and where that is."""
+    bench = Bench(store, key="x/${partition}.jsonl")
+    bench.offer([kafka_record(offset, b"c", b'{"n": 1}') for offset in range(5)])
+    await asyncio.sleep(1)
+    other = Bench(store, key="x/${partition}.jsonl")
+    other.offer([kafka_record(offset, b"c", b'{"n": 1}') for offset in range(4)])
+    await other.stop()
+    place, *following = entries(store)
+    for each in following:
+        del store.objects[each]
+    stored = store.objects[place]
+    store.place(*place, change(ledger.decode_entry(stored.body)).encode(), stored.metadata)
+    return bench, place
+
+
+def test_whoever_finds_its_entry_taken_has_lost_the_partition() -> None:
+    """Another worker's entry follows from ours, and its objects are there."""
     store = MemoryStore()
 
     async def story() -> None:
-        bench = Bench(store, key="x/${partition}.jsonl")
-        bench.offer([kafka_record(offset, b"c", b'{"n": 1}') for offset in range(5)])
-        await asyncio.sleep(1)
-        other = Bench(store, key="x/${partition}.jsonl")
-        other.offer([kafka_record(offset, b"c", b'{"n": 1}') for offset in range(4)])
-        await other.stop()
-        place = entries(store)[0]
-        if change is not None:
-            stored = store.objects[place]
-            store.place(*place, change(ledger.decode_entry(stored.body)).encode(), stored.metadata)
-        bench.lane.drain()
-        with pytest.raises(error):
+        bench, _ = await taken(store, lambda theirs: theirs)
+        bench.lane.relieve()
+        with pytest.raises(FenceLostError):
             await bench.task
+
+    with structlog.testing.capture_logs():
+        tell(1, story())
+
+
+@pytest.mark.parametrize("change", [_other_previous, _objects_gone])
+def test_an_entry_in_our_place_that_cannot_be_is_not_believed(change: Callable[[Entry], Entry]) -> None:
+    """The lane stands still, and no other. When somebody has removed the entry, ours is written."""
+    store = MemoryStore()
+
+    async def story() -> None:
+        bench, place = await taken(store, change)
+        bench.lane.relieve()
+        await asyncio.sleep(2.5 * AGAIN_SECONDS)
+        assert (bench.task.done(), place[1] in bench.lane.stopped, bench.lane.durable) == (False, True, 0)
+        del store.objects[place]
+        await asyncio.sleep(AGAIN_SECONDS)
+        assert (bench.lane.stopped, bench.lane.durable) == ("", 4)  # where the other one's object ends
+        await bench.stop()
+        assert bench.lane.durable == 5
+
+    with structlog.testing.capture_logs() as lines:
+        tell(1, story())
+    assert [line["event"] for line in lines].count("partition.stopped") == 3
+
+
+def test_a_lane_that_believes_no_entry_ends_when_it_is_told_to() -> None:
+    """It commits nothing, and leaves the rows to whoever comes next."""
+    store = MemoryStore()
+
+    async def story() -> None:
+        bench, _ = await taken(store, _objects_gone)
+        async with asyncio.timeout(5):
+            await bench.stop()
+        assert (bench.lane.drained.is_set(), bench.lane.durable) == (True, 0)
 
     with structlog.testing.capture_logs():
         tell(1, story())
