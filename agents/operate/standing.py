@@ -17,13 +17,14 @@ from agents.sinks.lane import Partition
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline.action import AggregatedAction, CompiledAction, compile_action, statements_of
 from pipeline.config import Config
-from pipeline.connectors.kafka.logs import look_at_logs
+from pipeline.connectors.kafka.logs import FoundLog, look_at_logs
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.kafka.topics import look_at_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.doctor import Check
 from pipeline.doctor.lag import Standing, check, young_since_ms
 from pipeline.errors import ConnectorError, LaneError, OperatorError, TidegateError
+from pipeline.upload.source_log import LogBounds
 
 LEDGER: Final = "the ledger"
 GROUP: Final = "the committed offset"
@@ -67,11 +68,11 @@ async def _check(
     logs = await asyncio.to_thread(look_at_logs, config.kafka, f"{config.pipeline}.{action.name}", since)
     if not logs:
         return Check(title, "skipped", "Kafka has no topic yet that it reads")
-    ends: dict[Partition, int | None] = {Partition(each.topic, each.partition): each.committed for each in logs}
-    whose = GROUP
+    ids = await asyncio.to_thread(TopicIds(config.kafka, "doctor").of, action.topics)
+    commits = {Partition(each.topic, each.partition): _commit_of(each, ids) for each in logs}
+    ends, whose = commits, GROUP
     if isinstance(action, AggregatedAction):
-        ids = await asyncio.to_thread(TopicIds(config.kafka, "doctor").of, action.topics)
-        ends, whose = await _ledger_ends(action, store, ids, list(ends)), LEDGER
+        ends, whose = await _ledger_ends(action, store, ids, list(commits)), LEDGER
     return check(
         title,
         [
@@ -84,10 +85,17 @@ async def _check(
                 each.end,
                 each.young,
                 settings.get(each.topic, {}).get("retention.bytes", "-1") != "-1",
+                commits[Partition(each.topic, each.partition)],
             )
             for each in logs
         ],
     )
+
+
+def _commit_of(found: FoundLog, topic_ids: Mapping[str, str]) -> int | None:
+    """The group's offset, unless it is of a topic that had this name before."""
+    bounds = LogBounds(topic_ids.get(found.topic, ""), found.start, found.end, found.committed, found.metadata)
+    return None if bounds.commit_is_of_another_topic else found.committed
 
 
 async def _ledger_ends(

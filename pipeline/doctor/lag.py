@@ -30,6 +30,7 @@ class Standing(NamedTuple):
     end: int
     young: int
     limited_by_size: bool = False
+    committed: int | None = None
 
     @property
     def name(self) -> str:
@@ -50,7 +51,7 @@ def young_since_ms(settings: Mapping[str, str], now_ms: int) -> int:
 
 def check(title: str, standings: Sequence[Standing]) -> Check:
     """Check an action. Its worst partition decides."""
-    for state, judge in (("bad", _bad), ("warn", _near)):
+    for state, judge in (("bad", _bad), ("warn", _short), ("warn", _near)):
         told = [(each, words) for each in standings if (words := judge(each)) is not None]
         if told:
             (found, expected, advice), others = told[0][1], len(told) - 1
@@ -82,6 +83,17 @@ def _bad(each: Standing) -> tuple[str, str, str] | None:
             "which will refuse to go on",
         )
     return None
+
+
+def _short(each: Standing) -> tuple[str, str, str] | None:
+    """Check for a ledger that lost its end: a worker commits an offset only after the entry."""
+    if each.at is None or each.committed is None or each.committed <= each.at:
+        return None
+    return (
+        f"the group has committed {each.committed:,} of {each.name}, and {each.whose} ends at {each.at:,}",
+        "a ledger that reaches as far",
+        "run `tidegate verify`: entries are gone, or somebody set the offset; a worker goes on at the end of the ledger",
+    )
 
 
 def _near(each: Standing) -> tuple[str, str, str] | None:

@@ -17,7 +17,8 @@ from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
 class FoundLog(NamedTuple):
     """One partition: records from `start` up to but not including `end`.
 
-    `young` is the first offset of a record that is of the asked time or later; `committed` is the group's offset, if it has one.
+    `young` is the first offset of a record that is of the asked time or later; `committed` is the group's offset, if it has one,
+    and `metadata` what the commit says besides.
     """
 
     topic: str
@@ -26,6 +27,7 @@ class FoundLog(NamedTuple):
     end: int
     young: int
     committed: int | None
+    metadata: str = ""
 
 
 def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) -> list[FoundLog]:
@@ -43,11 +45,11 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
             places = [TopicPartition(topic, number) for number in sorted(known[topic].partitions)]
             times = [TopicPartition(topic, place.partition, since_ms[topic]) for place in places]
             young = {each.partition: each.offset for each in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS)}
-            committed = {each.partition: each.offset for each in consumer.committed(places, timeout=ANSWER_SECONDS)}
+            committed = {each.partition: each for each in consumer.committed(places, timeout=ANSWER_SECONDS)}
             for place in places:
                 number = place.partition
                 start, end = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
-                first_young, offset = young.get(number, -1), committed.get(number, -1)
+                first_young, commit = young.get(number, -1), committed[number]
                 found.append(
                     FoundLog(
                         topic,
@@ -55,7 +57,8 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
                         start,
                         end,
                         first_young if first_young >= 0 else end,
-                        offset if offset >= 0 else None,
+                        commit.offset if commit.offset >= 0 else None,
+                        commit.metadata or "",
                     )
                 )
         return found

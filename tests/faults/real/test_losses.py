@@ -69,6 +69,7 @@ def test_whatever_the_bucket_and_the_group_say_each_row_is_there_once(make: Make
     worker.kill()
 
     earlier.put_back(pipeline)
+    behind = doctor(pipeline)
     worker = pipeline.worker()
     load.produce(200)
     load.check()
@@ -89,6 +90,8 @@ def test_whatever_the_bucket_and_the_group_say_each_row_is_there_once(make: Make
     load.check()
     pipeline.stop()
 
+    assert [behind[action]["state"] for action in ACTIONS] == ["warn", "ok"]
+    assert "the group has committed" in behind["rows"]["found"]
     assert proof(pipeline, "--deep") == (0, [])
 
 

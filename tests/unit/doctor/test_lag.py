@@ -41,6 +41,11 @@ def standing(**facts: int | bool | None) -> Standing:
         ({"at": 110, "limited_by_size": True}, "warn", "Kafka, which deletes by size, has deleted up to 100"),
         ({"at": 110, "limited_by_size": True, "start": 0}, "ok", "890 records to go"),
         ({"at": 900, "limited_by_size": True}, "ok", "100 records to go"),
+        ({"committed": 499}, "ok", "500 records to go"),
+        ({"committed": 500}, "ok", "500 records to go"),
+        ({"committed": 501}, "warn", "the group has committed 501 of t/3, and the ledger ends at 500"),
+        ({"committed": 501, "at": None}, "ok", "not begun"),
+        ({"committed": 501, "at": 99}, "bad", "1 records are gone"),
     ],
 )  # fmt: skip
 def test_a_partition_is_judged(facts: dict[str, int | bool | None], state: str, words: str) -> None:
