@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipeline.config import DirectParameters
-from pipeline.config.object_settings import ObjectSettings
+from pipeline.config.base.object_settings import ObjectSettings
 from pipeline.errors import RenderError
 from pipeline.sql import Row
 from pipeline.template import Template

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Tag, ValidationInfo, field_validator, model_validator
 
+from pipeline.config.base.object_settings import ObjectSettings
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import ContentSection, Section, by_tag, setting
 from pipeline.config.base.values import Bucket, Bytes, Name, Seconds, size_text
 from pipeline.config.containers import Container, JsonLines, Parquet
-from pipeline.config.object_settings import ObjectSettings
 from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
 from pipeline.config.tls import S3Tls
 
