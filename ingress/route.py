@@ -15,6 +15,7 @@ import orjson
 
 from ingress.clientid import Resolver, Steps
 from ingress.events import Adapter, ClientEvent
+from pipeline.memo import Memo
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import CORRELATION_DATA as CORRELATION
 from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
@@ -23,6 +24,9 @@ from pipeline.record import CORRELATION_DATA, PROPERTIES, Headers, Outgoing, mes
 from pipeline.topics import matches, unshared
 
 ROUTES_MAX: Final = 50_000
+ROUTES_BYTES_MAX: Final = 64 << 20
+# Memory of a route besides its topic name, which is also in its key and in prepared headers.
+ROUTE_BYTES: Final = 768
 TOPIC_BYTES_REMEMBERED_MAX: Final = 1024
 
 # Properties of one hop, which say nothing about the message.
@@ -86,7 +90,7 @@ class Router:
         self._filters = [unshared(each) for each in filters]
         self._adapters = adapters
         self._resolver = resolver
-        self.routes: dict[bytes, Route] = {}
+        self.routes: Memo[bytes, Route] = Memo(ROUTES_MAX, ROUTES_BYTES_MAX)
 
     def route(self, topic: bytes) -> Route:
         """The route of `topic`. A full cache is emptied, which is cheaper than keeping an order."""
@@ -98,9 +102,7 @@ class Router:
             copies=self._subscribed.copies_of(name) if self._subscribed is not None else None,
         )
         if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
-            if len(self.routes) >= ROUTES_MAX:
-                self.routes.clear()
-            self.routes[topic] = route
+            self.routes.remember(topic, route, ROUTE_BYTES + 6 * len(topic))
         return route
 
 

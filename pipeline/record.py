@@ -13,6 +13,8 @@ This file does not know brokers, rules or S3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -172,6 +174,15 @@ def event_columns(record: Record, node: str) -> dict[str, Any]:
     fields["timestamp"] = record.timestamp
     fields["node"] = node
     return fields
+
+
+_KEY, _VALUE, _HEADERS, _HEADER_VALUE = itemgetter(4), itemgetter(5), itemgetter(6), itemgetter(1)
+
+
+def size_of(records: Sequence[Record]) -> int:
+    """The bytes of keys, values and headers. A device also chooses its clientid, its topic and its properties."""
+    headers = map(_HEADER_VALUE, chain.from_iterable(map(_HEADERS, records)))
+    return sum(map(len, filter(None, chain(map(_KEY, records), map(_VALUE, records), headers))))
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ ROWS_OF_RECORD_MAX: Final = 200_000
 BYTES_OF_RECORD_MAX: Final = 128 << 20
 # Memory of a row or a dead letter besides its values.
 ROW_BYTES: Final = 256
+# How much more memory properties take when they are decoded.
+PROPERTIES_DECODED: Final = 4
 
 
 class RuleProgram(NamedTuple):
@@ -161,7 +163,8 @@ class RuleSet:
         columns = _union(programs)
         self._read = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
-        self._plain = not (self._grows or self.waits or self._metadata)
+        self._properties = columns is None or "pub_props" in columns
+        self._plain = not (self._grows or self.waits or self._metadata or self._properties)
         self._programs_of = _ProgramsOf(self._index)
 
     @property
@@ -284,6 +287,8 @@ class RuleSet:
                 _keep(batch, record, rows, each, len(made) - before, size_before)
         batch.origins += [record] * (len(made) - before)
         batch.size_bytes += single * ROW_BYTES + weights * len(record.value or b"")
+        if self._properties and len(made) > before:  # all rows share them
+            batch.size_bytes += PROPERTIES_DECODED * sum([len(value or b"") for _, value in record.headers])
         if self._grows:
             batch.size_bytes += grown.bytes - grown_before
 

@@ -41,7 +41,7 @@ from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import CommandError, ConfigError, ConflictError, InternalError, RecordError
-from pipeline.record import Record
+from pipeline.record import Record, size_of
 from pipeline.redriven import REDRIVEN, redriven
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.upload.buffer import Buffer
@@ -229,7 +229,7 @@ class Replay:
                 for batch in pieces(self.compiled.rules, records, self._spans):
                     await _room(lanes, partition)
                     lanes.sought({partition: at})
-                    size_bytes = sum([len(record.value or b"") for record in batch.records])
+                    size_bytes = size_of(batch.records)
                     fetched = Fetched(at, batch.next_offset, size_bytes)
                     if not lanes.reserve(partition, fetched):
                         raise InternalError(f"a replay reads {span} at {at}, and its lane at {lane.reads_from}")

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 
 from agents.sinks.pieces import Pace, RulesThread
 from pipeline.errors import TopicReplacedError
+from pipeline.record import size_of
 from pipeline.rule import RowBatch, RuleSet
 from pipeline.sql.runtime.circuits import Circuits
 
@@ -267,7 +268,7 @@ class Lane:
         if batch is None or not batch.rest:
             return TakenRows(Fetched(first, following, size_bytes), batch)
         end = batch.next_offset
-        taken = Fetched(first, end, min(size_bytes, sum([len(record.value or b"") for record in batch.records])))
+        taken = Fetched(first, end, min(size_bytes, size_of(batch.records)))
         left = Fetched(end, following, size_bytes - taken.size_bytes)
         self._queue.appendleft(QueuedBatch(left, RowBatch((), rest=batch.rest), counted))
         return TakenRows(taken, batch)

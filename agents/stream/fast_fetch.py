@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
-from pipeline.record import Record
+from pipeline.record import Record, size_of
 
 # Bytes of one partition at a time, and the number of records between two checks of their size.
 UNPACKED_BYTES_MAX: Final = 1 << 20
@@ -70,11 +70,11 @@ class FetchedRecords(list[Record]):
     It is true if the range is not empty, so that aiokafka also passes on a range without records.
     """
 
-    __slots__ = ("first", "next")
+    __slots__ = ("first", "next", "size_bytes")
 
-    def __init__(self, records: Iterable[Record], first: int, following: int) -> None:
+    def __init__(self, records: Iterable[Record], first: int, following: int, size_bytes: int = 0) -> None:
         super().__init__(records)
-        self.first, self.next = first, following
+        self.first, self.next, self.size_bytes = first, following, size_bytes
 
     def __bool__(self) -> bool:
         return self.next > self.first
@@ -84,6 +84,7 @@ class Unpacked(NamedTuple):
     """Records, and whether more may follow."""
 
     records: list[Record]
+    size_bytes: int
     more: bool
 
 
@@ -102,18 +103,21 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
         self._update_position()
         if not found.more:
             self._partition_records = None
-        return FetchedRecords(found.records, first, fetched.next_fetch_offset)
+        return FetchedRecords(found.records, first, fetched.next_fetch_offset, found.size_bytes)
 
     def _unpacked(self, records: Iterator[Record], records_max: int) -> Unpacked:
         found: list[Record] = []
-        size_bytes = 0
+        size_bytes, step = 0, 1
         while len(found) < records_max and size_bytes < UNPACKED_BYTES_MAX:
-            some = list(islice(records, min(UNPACKED_RECORDS, records_max - len(found))))
+            some = list(islice(records, min(step, records_max - len(found))))
             if not some:
-                return Unpacked(found, False)
+                return Unpacked(found, size_bytes, False)
             found += some
-            size_bytes += sum([len(record.value or b"") for record in some])
-        return Unpacked(found, True)
+            size = size_of(some)
+            size_bytes += size
+            # As many of this size as there is room for; after small ones large ones may follow.
+            step = min(2 * step, UNPACKED_RECORDS, 1 + UNPACKED_BYTES_MAX * len(some) // (16 * size + 1))
+        return Unpacked(found, size_bytes, True)
 
 
 def install() -> None:

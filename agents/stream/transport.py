@@ -202,8 +202,7 @@ class Consumer(driver.Consumer):
                 # the records may be the first of the new assignment.
                 lanes.seek_again()
                 break
-            size_bytes = sum([len(record.value or b"") for record in batch])
-            if lanes.reserve(tp, Fetched(batch.first, batch.next, size_bytes)):
+            if lanes.reserve(tp, Fetched(batch.first, batch.next, batch.size_bytes)):
                 yield tp, _message(tp, batch, self.highwater(tp) or 0, generation)
 
     async def _seek_all(self, places: Mapping[tuple[str, int], int]) -> None:

@@ -33,6 +33,7 @@ class Outbox:
         self._records_max = records_max
         self._bytes_max = bytes_max
         self._bytes = 0
+        self._waiting_bytes = 0  # of those who wait for room
         self._records: dict[int, int] = {}  # number → arrival, in order: the first is the oldest
         self._number = 0
         self._room = asyncio.Event()
@@ -51,8 +52,14 @@ class Outbox:
         """Whether the next record has no room. An empty outbox takes even a record that is larger than the limit."""
         return len(self._records) >= self._records_max or self._bytes >= self._bytes_max
 
-    async def room(self, seconds: float) -> bool:
-        """Wait for room, at most `seconds`. Returns whether there is room."""
+    async def room(self, seconds: float, size_bytes: int) -> bool:
+        """Wait for room, at most `seconds`. Returns whether there is room.
+
+        Whoever waits keeps `size_bytes` in memory. All who wait keep no more than the records may; a further one does not wait.
+        """
+        if self.full and self._waiting_bytes and self._waiting_bytes + size_bytes > self._bytes_max:
+            return False
+        self._waiting_bytes += size_bytes
         try:
             async with asyncio.timeout(seconds):
                 while self.full:
@@ -60,6 +67,8 @@ class Outbox:
                     await self._room.wait()
         except TimeoutError:
             return False
+        finally:
+            self._waiting_bytes -= size_bytes
         return True
 
     def offer(self, topic: str, record: Outgoing) -> bool:
@@ -73,7 +82,7 @@ class Outbox:
         self._number += 1
         delivery = _Delivery(self, self._number, record)
         self._records[self._number] = record.timestamp_ms
-        self._bytes += len(record.value)
+        self._bytes += delivery.size_bytes
         self.empty.clear()
         self._producer.produce(topic, record, delivery)
         return True
@@ -101,7 +110,7 @@ class Outbox:
                 self._producer.produce_alone(self._kafka.dead_letter_topic, letter, delivery)
                 return
             self.metrics.dropped("not_delivered")
-        self._bytes -= len(delivery.record.value)
+        self._bytes -= delivery.size_bytes
         del self._records[delivery.number]
 
     def _swept(self) -> None:
@@ -113,13 +122,14 @@ class Outbox:
 
 
 class _Delivery:
-    __slots__ = ("is_dead_letter", "number", "outbox", "record")
+    __slots__ = ("is_dead_letter", "number", "outbox", "record", "size_bytes")
 
     def __init__(self, outbox: Outbox, number: int, record: Outgoing) -> None:
         self.outbox = outbox
         self.number = number
         self.record = record
         self.is_dead_letter = False
+        self.size_bytes = len(record.key) + len(record.value) + sum([len(value) for _, value in record.headers])
 
     def __call__(self, error: Any, message: Any) -> None:
         self.outbox.settle(self, error)

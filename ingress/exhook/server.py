@@ -143,7 +143,7 @@ class ExHookServer:
         async def answer(request: bytes, context: Any) -> bytes:
             if note is not None:
                 if self._source.when_full == "wait" and self._outbox.full:
-                    await self._outbox.room(self._source.wait_timeout)
+                    await self._outbox.room(self._source.wait_timeout, len(request))
                 note(await self._decode(call.request, request, context))
             return call.answer
 

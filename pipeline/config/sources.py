@@ -159,7 +159,7 @@ class ExHookSource(Section):
     when_full: Literal["drop", "wait"] = setting(
         "drop",
         description="drop: when the buffer is full, drop and count records. wait: let EMQX wait, and its client with"
-        " it.",
+        " it. Calls that wait hold at most buffer_bytes; a further one does not wait.",
         advanced=True,
     )
     wait_timeout: Seconds = setting(

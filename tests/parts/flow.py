@@ -17,7 +17,7 @@ from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside, lanes_of, writer_of
 from pipeline.action import CompiledAction
 from pipeline.connectors.s3.store import Head
-from pipeline.record import Outgoing, Record
+from pipeline.record import Outgoing, Record, size_of
 from tests.parts.bench import PlayedLog
 from tests.parts.waiting import turn
 
@@ -91,7 +91,7 @@ class Flow:
                 assert not self.lanes.failed.done(), self.lanes.failed.exception()
             fetched = records[at : at + size]
             self.lanes.sought({partition: fetched[0].offset})
-            size_bytes = sum(len(each.value or b"") for each in fetched)
+            size_bytes = size_of(fetched)
             assert self.lanes.reserve(partition, Fetched(fetched[0].offset, fetched[-1].offset + 1, size_bytes))
             self.lanes.offer(partition, self.lanes.rows(self.action.rules, fetched), records[-1].offset + 1)
             self.most_held = max(self.most_held, self.lanes.held_bytes)

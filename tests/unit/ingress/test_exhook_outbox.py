@@ -32,7 +32,7 @@ def counted(source: str, name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"tidegate_ingress_{name}", {"source": source, **labels}) or 0
 
 
-@pytest.mark.parametrize("limit", [{"records_max": 2}, {"bytes_max": 20}])
+@pytest.mark.parametrize("limit", [{"records_max": 2}, {"bytes_max": 24}])
 def test_what_is_beyond_the_bound_is_dropped_and_counted(limit: dict[str, int]) -> None:
     """Records beyond the bound are dropped and counted, with one log line until the outbox is empty."""
     name = f"bound {limit}"
@@ -126,10 +126,37 @@ def test_whoever_waits_for_room_gets_it_or_the_time_is_over() -> None:
 
     async def story() -> list[Any]:
         loop = asyncio.get_running_loop()
-        found: list[Any] = [await box.room(10)]
+        found: list[Any] = [await box.room(10, 1)]
         box.offer("t", record())
-        found += [await box.room(10), loop.time()]
+        found += [await box.room(10, 1), loop.time()]
         loop.call_later(3, kafka.answer, None)
-        return [*found, await box.room(10), loop.time()]
+        return [*found, await box.room(10, 1), loop.time()]
 
     assert tell(1, story()) == [True, False, 10, True, 13]
+
+
+def test_calls_that_wait_keep_a_bounded_number_of_bytes() -> None:
+    """A call for which there is no memory does not wait. One that waits alone may have any size."""
+    box, kafka = outbox("waiting", records_max=1, bytes_max=100)
+    box.offer("t", record())
+
+    async def story() -> list[Any]:
+        loop = asyncio.get_running_loop()
+        waiting = [asyncio.create_task(box.room(10, size)) for size in (90, 11, 10)]
+        await asyncio.sleep(0)
+        refused = [task.done() for task in waiting]
+        loop.call_later(3, kafka.answer, None)
+        found = await asyncio.gather(*waiting)
+        box.offer("t", record())
+        loop.call_later(1, kafka.answer, None)
+        return [refused, found, await box.room(10, 1_000)]
+
+    assert tell(1, story()) == [[False, True, False], [True, False, True], True]
+
+
+def test_keys_and_headers_count_too() -> None:
+    """A device fills the outbox with user properties as well as with payloads."""
+    box, _ = outbox("headers", bytes_max=1000)
+
+    assert box.offer("t", Outgoing(b"d1", b"", [("pub_props", b"x" * 1000)], 1))
+    assert not box.offer("t", record(0))

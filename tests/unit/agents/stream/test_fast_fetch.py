@@ -13,7 +13,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from agents.stream import fast_fetch
-from pipeline.record import Record
+from pipeline.record import Record, size_of
 
 PLACE = TopicPartition("mqtt.messages", 3)
 NONE, GZIP = 0, 1
@@ -111,3 +111,28 @@ class Assignment:
 
     def consumed_to(self, position: int) -> None:
         self.position = position
+
+
+def test_keys_and_headers_count_too() -> None:
+    """A device chooses its clientid, its topic and its properties, which are as long as a payload may be."""
+    records = [
+        Record("m", 0, 1, 0, b"kk", b"vvv", [("topic", b"t" * 100), ("pub_props", b"p" * 1000)]),
+        Record("m", 0, 2, 0, None, None, [("empty", None)]),  # type: ignore[list-item]
+    ]
+
+    assert size_of(records) == 1105
+
+
+def test_large_records_behind_small_ones_are_not_unpacked_all_at_once() -> None:
+    """Compressed records take little room in a fetch: few of them are unpacked beyond the bound."""
+    small, large = [b"v"] * 200, [b"x" * 300_000] * 200
+    records = [Record("m", 0, offset, 0, None, value, []) for offset, value in enumerate([*small, *large])]
+    result = fast_fetch.FetchResult.__new__(fast_fetch.FetchResult)
+    left, sizes = iter(records), []
+
+    while (found := result._unpacked(left, 10_000)).records:
+        sizes.append(size_of(found.records))
+        assert sizes[-1] == found.size_bytes
+
+    assert max(sizes[1:]) <= fast_fetch.UNPACKED_BYTES_MAX + 2 * 300_000
+    assert sum(sizes) == size_of(records)
