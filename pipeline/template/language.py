@@ -38,7 +38,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        return {text(key): plain(each) for key, each in value.items()}
     return UNDEFINED if isinstance(value, jinja2.Undefined) else value
 
 

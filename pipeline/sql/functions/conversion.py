@@ -91,7 +91,7 @@ def map_(x: Any) -> dict[str, Any]:
     """The map itself, or the map in a string that holds a JSON object. The empty list gives an empty map. Raises for
     all other values.
     """
-    return {} if x == [] and type(x) is list else as_map(x)
+    return as_map(x)
 
 
 @function(

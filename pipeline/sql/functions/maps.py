@@ -1,4 +1,4 @@
-"""Maps: by dotted path (`map_get`, `map_put`) and by literal key (`mget`, `mput`)."""
+"""Maps: by dotted path (`map_get`, `map_put`) and by literal key (`mget`, `mput`). An empty list counts as an empty map."""
 
 from __future__ import annotations
 

@@ -176,9 +176,14 @@ def as_list(value: Any) -> list[Any]:
 
 
 def as_map(value: Any) -> dict[str, Any]:
-    """The value of a map parameter: a map, or the map in a string that holds a JSON object. Raises BadValueError otherwise."""
+    """The value of a map parameter: a map, or the map in a string that holds a JSON object. Raises BadValueError otherwise.
+
+    An empty list is an empty map, as in EMQX.
+    """
     if type(value) is dict:
         return value
+    if type(value) is list and not value:
+        return {}
     if type(value) is str or type(value) is bytes:
         try:
             found = from_json(value)

@@ -10,8 +10,8 @@ Source: the dialect's data model; RFC 8259.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +31,10 @@ from pipeline.sql.runtime.values import (
     text_of,
 )
 
+# Floats between these have no exponent in the language's JSON.
+_DECIMAL_MIN: Final = 1e-6
+_DECIMAL_END: Final = 1e21
+_INT64: Final = range(-(1 << 63), 1 << 64)  # what the library writes as it is
 # Our own limits, because those of the libraries depend on the Python and on the depth of the stack. The manual names
 # both.
 READ_LEVELS_MAX: Final = 1024
@@ -82,11 +86,42 @@ def _from_deep_json(text: Text) -> Any:
 
 
 def to_json(value: Any) -> bytes:
-    """The value as compact JSON. Raises EncodeError for nesting beyond 254 levels."""
+    """The value as compact JSON. Raises EncodeError for nesting beyond 254 levels.
+
+    Floats from 1e-6 to below 1e21 have no exponent, and -0.0 has no sign, as in EMQX's JSON.
+    """
     try:
-        return orjson.dumps(value, _default, _OPTIONS)
+        text = orjson.dumps(value, _default, _OPTIONS)
     except TypeError:
-        return _to_wide_json(value, _default)
+        return _to_wide_json(value, _default, _decimal)
+    if b"e+" in text or b"e-" in text or b"-0.0" in text:  # perhaps a float, perhaps text
+        return orjson.dumps(_rewritten(value, _decimal), _default, _OPTIONS)
+    return text
+
+
+def _decimal(value: float) -> Any:
+    """A float without an exponent if the language's JSON has none there."""
+    if value == 0.0:
+        return 0.0
+    short = repr(value)
+    if "e" not in short or not _DECIMAL_MIN <= abs(value) < _DECIMAL_END:
+        return value
+    digits = f"{Decimal(short):f}"
+    return orjson.Fragment(digits if "." in digits else f"{digits}.0")
+
+
+def _rewritten(value: Any, number: Callable[[float], Any]) -> Any:
+    """The value with its floats replaced by `number`, and with integers of any size in a form that the library takes."""
+    kind = type(value)
+    if kind is float:
+        return number(value)
+    if kind is int:
+        return value if value in _INT64 else orjson.Fragment(str(value))
+    if kind is list:
+        return [_rewritten(each, number) for each in value]
+    if kind is dict:
+        return {key: _rewritten(each, number) for key, each in value.items()}
+    return value
 
 
 def to_json_line(value: Any) -> bytes:
@@ -99,17 +134,18 @@ def to_json_line(value: Any) -> bytes:
     except TypeError as error:
         if isinstance(error.__cause__, EncodeError):
             raise error.__cause__ from None
-        return _to_wide_json(value, _stored_default) + b"\n"
+        return _to_wide_json(value, _stored_default, float) + b"\n"
 
 
-def _to_wide_json(value: Any, default: Callable[[Any], Any]) -> bytes:
+def _to_wide_json(value: Any, default: Callable[[Any], Any], number: Callable[[float], Any]) -> bytes:
     """JSON with integers beyond 64 bits, which is slower."""
     if _nests_deeply(value):
         raise EncodeError(f"the row cannot become JSON: it nests deeper than {WRITTEN_LEVELS_MAX} levels")
     try:
-        text = json.dumps(value, default=default, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-        return text.encode()
+        return orjson.dumps(_rewritten(value, number), default, _OPTIONS)
     except (RecursionError, ValueError, TypeError) as error:
+        if isinstance(error.__cause__, EncodeError):
+            raise error.__cause__ from None
         raise EncodeError(f"the row cannot become JSON: {error}") from None
 
 

@@ -63,7 +63,7 @@ def divide(left: Any, right: Any) -> float:
     _numbers("/", left, right)
     if right == 0:
         raise BadValueError("division by zero")
-    return float(_finite(left / right))
+    return float(_finite(float(left) / float(right)))  # integers of more than 53 bits become floats first, as in EMQX
 
 
 def quotient(left: Any, right: Any) -> int:
