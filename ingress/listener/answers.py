@@ -72,7 +72,7 @@ class Answers:
             return self.refusal(words.Bye(word.code))
         self.connected = True
         if not self.v5:
-            return b"\x20\x02\x00\x00"
+            return b"\x20\x02" + bytes([word.session_present, 0])
         told: dict[int, bytes | int] = {
             RECEIVE_MAXIMUM: self._receive_max,
             PACKET_MAXIMUM: self._packet_bytes_max,
@@ -85,7 +85,7 @@ class Answers:
             told[ASSIGNED_CLIENTID] = word.assigned.encode()
         if word.keepalive_seconds is not None:
             told[SERVER_KEEPALIVE] = word.keepalive_seconds
-        return self._if_readable(packet(packets.CONNACK, b"\0\0" + written_properties(told)))
+        return self._if_readable(packet(packets.CONNACK, bytes([word.session_present, 0]) + written_properties(told)))
 
     def refusal(self, word: words.Bye) -> bytes:
         """A CONNACK that refuses. For an unknown version it has the form of 3.1.1."""

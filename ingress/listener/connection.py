@@ -246,6 +246,9 @@ class DeviceConnection(asyncio.Protocol):
             self._tell(words.ConnAck(admitted.code))
             self._end()
             return
+        await self._host.before(connect, admitted.clientid)
+        if self._ended:
+            return
         if admitted.will_is_dropped:
             connect = connect._replace(will=None)
             self._host.inbox.metrics.dropped("bridge_notice")
@@ -253,13 +256,15 @@ class DeviceConnection(asyncio.Protocol):
             self._timer.cancel()
         self.v5 = connect.version == 5
         self._window = self._host.inbox.window(self)
-        self.identity = self._host.enter(self, connect, admitted, address)
+        self.identity, session = self._host.enter(self, connect, admitted, address)
         self._kept_bytes = connect.will.size_bytes if connect.will is not None else 0
         self._hold()
         if self._ended:
             return
         self._protocol.usual_topics(self.identity.prepared)
-        answer = connack(self._host.source, connect, admitted)
+        if session is not None:
+            self._protocol.resume(session.taken)
+        answer = connack(self._host.source, connect, admitted, session_present=session is not None)
         self._silence_seconds = silence_seconds(connect, answer)
         self._tell(answer)
         self._watch()
@@ -321,7 +326,8 @@ class DeviceConnection(asyncio.Protocol):
         if code is not None:
             self._tell(words.Bye(code, reason))
         if self.identity is not None and self._window is not None:
-            self._host.inbox.forget(self._window)
+            session = self._host.keep(self.identity, self._protocol.unreleased, self._window)
+            self._host.inbox.forget(self._window, session)
             self._host.left(self, self.identity, why)
         self._end()
 

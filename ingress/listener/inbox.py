@@ -57,6 +57,11 @@ class ClientWindow(Window):
         self.refused_topic = b""  # topic of one of them
 
     @property
+    def open_exchanges(self) -> list[int]:
+        """Packet identifiers of messages of QoS 2 without Kafka's answer."""
+        return [each.mid & 0xFFFF for each in self._pending if each.mid & QOS2 and not each.mid >> REASON_SHIFT]
+
+    @property
     def size_bytes(self) -> int:
         """Bytes of payload in the window."""
         return self._bytes
@@ -250,7 +255,7 @@ class Inbox:
         arrivals = [window.oldest.record.timestamp_ms or now_ms for window in self._busy if window.oldest is not None]
         self.metrics.ack_lag.set(max(0, now_ms - min(arrivals, default=now_ms)) / 1000)
 
-    def forget(self, window: ClientWindow) -> None:
+    def forget(self, window: ClientWindow, session: Receiver | None = None) -> None:
         """Note that a connection is gone. Its messages still go to Kafka, without acknowledgements."""
-        window.receiver = None
+        window.receiver = session if window.receiver is not None else None
         self._full.pop(window, None)

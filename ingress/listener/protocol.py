@@ -14,7 +14,7 @@ Sources: MQTT 5.0, 3.1.1 and 3.1, chapter 3. This file does not know sockets, us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from enum import Enum
 from typing import Any, Final
 
@@ -67,6 +67,7 @@ class ServerProtocol(Framing[words.Said]):
         self._taken: dict[int, bool] = {}  # QoS 2: packet identifier → whether its PUBREC was sent
         self.control_packets = 0  # packets without a message, and filters in them; the counter resets it
         self._answers = Answers(packet_bytes_max, receive_max)
+        self._resumed: set[int] = set()  # of these, those of an earlier connection
         self._is_31 = False
         self._enter(State.NEW)
 
@@ -79,6 +80,16 @@ class ServerProtocol(Framing[words.Said]):
     def usual_topics(self, topics: Container[bytes]) -> None:
         """Known topics, whose messages cost no call. The caller adds topics, and bounds their number."""
         self._usual_topics = topics
+
+    @property
+    def unreleased(self) -> list[int]:
+        """Packet identifiers of messages of QoS 2 that wait for their PUBREL."""
+        return [mid for mid, is_told in self._taken.items() if is_told]
+
+    def resume(self, unreleased: Iterable[int]) -> None:
+        """Continue a session: these messages were taken on an earlier connection."""
+        self._resumed = set(unreleased)
+        self._taken = dict.fromkeys(self._resumed, True)
 
     @property
     def held_bytes(self) -> int:
@@ -131,6 +142,10 @@ class ServerProtocol(Framing[words.Said]):
         if properties:
             topic, decoded = self._with_properties(topic, decode_checked(properties, OF_PUBLISH_BY_CLIENT))
         checked_topic(topic)
+        if qos == 2 and mid in self._resumed:
+            self._resumed.discard(mid)
+            if not first & packets.DUP_FLAG:  # the client has lost its session, and this is another message
+                del self._taken[mid]
         if qos == 2 and mid in self._taken:
             self.control_packets += 1
             if self._taken[mid]:
@@ -254,6 +269,7 @@ class ServerProtocol(Framing[words.Said]):
             return self._answers.acks(word.acks)
         if isinstance(word, words.Complete) and word.code == reasons.SUCCESS:
             self._taken.pop(word.mid, None)
+            self._resumed.discard(word.mid)
         if isinstance(word, words.ConnAck):
             self._enter(State.OPEN if word.code == reasons.SUCCESS else State.ENDED)
             self._room = self._receive_max if self.v5 else NO_LIMIT

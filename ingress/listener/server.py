@@ -19,13 +19,14 @@ from ingress.clientid import Resolver
 from ingress.listener import words
 from ingress.listener.connection import DeviceConnection
 from ingress.listener.identity import Address, Identity
-from ingress.listener.inbox import Inbox
+from ingress.listener.inbox import ClientWindow, Inbox
 from ingress.listener.limits.memory import Memory
 from ingress.listener.limits.seats import Seat, Seats
 from ingress.listener.limits.topics import TopicCount
 from ingress.listener.limits.turnstile import Turnstile
 from ingress.listener.login import Admitted, Login
 from ingress.listener.notices import Notices
+from ingress.listener.sessions import DeviceSession, DeviceSessions
 from ingress.listener.transports.certificate import Certificate
 from ingress.listener.transports.door import Door, let_in
 from ingress.listener.wills import Wills
@@ -65,6 +66,7 @@ class Listener:
         self._handshakes = Turnstile(HANDSHAKES_PER_TURN)
         self._door = Door(self._accepted)
         self._wills = Wills(source.will_delay_max, self._publish_will, self.memory)
+        self._sessions = DeviceSessions(source.session_expiry_max, self.memory)
         self._login = Login(name, source)
         self._certificate = Certificate(name, source.ssl)
         self._places = Seats(source.max_connections, source.max_connections_per_address)
@@ -179,9 +181,22 @@ class Listener:
             return Admitted(reasons.SERVER_BUSY, problem="Kafka is away, and what waits for it is full")
         return await self._login.admit(connect, address.common_name, address.network)
 
+    async def before(self, connect: words.Connect, clientid: str) -> None:
+        """End an older connection of this client, if the new one continues its session, and wait until that is known."""
+        older = self._clients.get(clientid)
+        if connect.clean_start:
+            return
+        if older is not None:
+            older.leave("takenover", reasons.TAKEN_OVER)
+        await self._sessions.settled(clientid)
+
+    def keep(self, identity: Identity, unreleased: list[int], window: ClientWindow) -> DeviceSession | None:
+        """Keep the session of a device that leaves."""
+        return self._sessions.keep(identity, unreleased, window)
+
     def enter(
         self, connection: DeviceConnection, connect: words.Connect, admitted: Admitted, address: Address
-    ) -> Identity:
+    ) -> tuple[Identity, DeviceSession | None]:
         """Add a device. Another connection with its clientid ends."""
         clientid = admitted.clientid
         self._places.logged_in(self._connections[connection])
@@ -204,7 +219,7 @@ class Listener:
         self.inbox.metrics.connections.inc()
         self._event(identity.connected())
         identity.forget_login()
-        return identity
+        return identity, self._sessions.came(clientid, afresh=connect.clean_start)
 
     def _publishers(self, clientid: str, username: str | None) -> Resolver | None:
         """How to find who published what this client sends, if it is a gateway. Nothing proves a name without a login."""

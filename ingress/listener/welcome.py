@@ -14,17 +14,20 @@ from pipeline.mqtt.properties import SESSION_EXPIRY
 KEEPALIVE_GRACE: Final = 1.5  # MQTT 5.0 section 3.1.2.10
 
 
-def connack(source: ListenerSource, connect: words.Connect, admitted: Admitted) -> words.ConnAck:
+def connack(
+    source: ListenerSource, connect: words.Connect, admitted: Admitted, *, session_present: bool
+) -> words.ConnAck:
     """The CONNACK for an accepted device. In MQTT 5 it names the limits that differ from the device's wishes."""
     longest = int(source.keepalive_max)
     shortened = connect.version == 5 and not 0 < connect.keepalive_seconds <= longest
     expiry = dict(connect.properties).get(SESSION_EXPIRY, 0)
-    kept = min(expiry, int(source.will_delay_max))
+    kept = min(expiry, int(source.session_expiry_max))
     return words.ConnAck(
         reasons.SUCCESS,
         assigned=None if connect.clientid else admitted.clientid,
         keepalive_seconds=longest if shortened else None,
         session_expiry_seconds=kept if kept != expiry else None,
+        session_present=session_present,
     )
 
 

@@ -138,6 +138,7 @@ class ConnAck(NamedTuple):
     assigned: str | None = None
     keepalive_seconds: int | None = None
     session_expiry_seconds: int | None = None
+    session_present: bool = False
 
 
 class Acks(NamedTuple):

@@ -101,6 +101,14 @@ class ListenerSource(Section):
         description="The longest keep-alive. MQTT 5 clients that ask for a longer one, or for none, get this one.",
         advanced=True,
     )
+    session_expiry_max: Seconds = setting(
+        7200.0,
+        ge=0,
+        le=4294967294,
+        description="How long the listener remembers, at most, which messages of QoS 2 a client without a connection has sent, so"
+        " that none is taken twice. MQTT 5 clients may ask for less; a client with a clean session is not remembered.",
+        advanced=True,
+    )
     will_delay_max: Seconds = setting(
         300.0,
         ge=0,

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import REGISTRY
 
 from ingress.listener.limits.turnstile import Turnstile
+from ingress.listener.sessions import SESSION_BYTES
 from pipeline.mqtt.fields import written_text as text
 from pipeline.mqtt.packets import packet
 from tests.faults.simulation.clock import tell
@@ -77,7 +78,7 @@ async def test_unfinished_packets_take_bounded_memory() -> None:
     assert b"\x97" in others.heard
     assert refusals(lines) == [("d2", "quota")]
     first.data_received(large[1000:])
-    assert gate.listener.memory.held_bytes == 900
+    assert gate.listener.memory.held_bytes == 900 + SESSION_BYTES
     assert "x" * 1400 in gate.told
 
 
@@ -96,7 +97,7 @@ async def test_wills_and_aliases_count_as_memory() -> None:
     assert 500 <= with_will < 600
     assert with_alias == with_will + 200
     assert 500 < delayed < 5000
-    assert gate.listener.memory.held_bytes == 0
+    assert gate.listener.memory.held_bytes == SESSION_BYTES
 
 
 async def test_what_a_device_does_not_fetch_counts_as_memory() -> None:
