@@ -159,6 +159,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         description="The REST API of Tidegate. Paths, fields and errors are those of EMQX 5 where it has them.",
         routes=app.routes,
     )
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)  # FastAPI's own answer, which this API never gives
     components = found.setdefault("components", {})
     settings = _settings()
     components["schemas"] = {**settings, **_bodies(settings), **ANSWERS}

@@ -102,6 +102,25 @@ async def _sent(api: Api, method: str, path: str, body: Any, match: str) -> http
     return await api.client.request(method, path, content=content, headers=headers)
 
 
+def references(value: Any) -> list[str]:
+    """Every reference in a part of the document."""
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [each for inner in value.values() for each in references(inner)]
+    return [each for inner in value for each in references(inner)] if isinstance(value, list) else []
+
+
+def test_the_document_is_whole() -> None:
+    """Each reference of the document leads to a schema, and no answer is in it that the API never gives."""
+    schemas = DOCUMENT["components"]["schemas"]
+    answers = {
+        status for each in DOCUMENT["paths"].values() for found in each.values() for status in found["responses"]
+    }
+
+    assert {each.rpartition("/")[2] for each in references(DOCUMENT)} - schemas.keys() == set()
+    assert answers <= {"200", "201", "204", "400", "401", "403", "404", "409", "412", "413", "415", "429", "503"}
+
+
 PLACES = [
     ("/connectors", ("secret_access_key",)),
     ("/connectors", ("transport_options", "headers", "authorization")),
