@@ -17,6 +17,7 @@ log: Final = get_logger("tidegate.ingress")
 OF_CODE: Final = {
     reasons.BAD_CREDENTIALS: "credentials",
     reasons.NOT_AUTHORIZED: "not_authorized",
+    reasons.BAD_AUTHENTICATION_METHOD: "authentication_method",
     reasons.CLIENTID_NOT_VALID: "clientid",
     reasons.SERVER_BUSY: "busy",
     reasons.PACKET_TOO_LARGE: "packet_too_large",
