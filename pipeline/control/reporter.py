@@ -80,7 +80,7 @@ class Reporter:
 
     def report(self) -> ProcessReport:
         """A report as of now."""
-        config, status, counts = self._config(), self._status(), Metrics()
+        config, status, counts = self._config(), self._status(), MetricSums()
         now = time.monotonic()
         parts: dict[Parts, dict[str, Part]] = {
             "actions": {
@@ -105,7 +105,7 @@ class Reporter:
             parts=parts,
         )
 
-    def _of_action(self, config: Config, id: str, counts: Metrics) -> dict[str, int]:
+    def _of_action(self, config: Config, id: str, counts: MetricSums) -> dict[str, int]:
         name = id.partition(":")[2]
         found = counts.sums(OF_ACTION, action=name)
         action = config.actions.s3.get(name)
@@ -113,7 +113,7 @@ class Reporter:
             found["aggregated_upload.success"] = 0
         return found
 
-    def _rules(self, config: Config, counts: Metrics, now: float) -> Iterator[tuple[str, Part]]:
+    def _rules(self, config: Config, counts: MetricSums, now: float) -> Iterator[tuple[str, Part]]:
         for id, rule in config.rules.items():
             first = next((each for each in rule.actions if _runs(config, each)), None)
             if first is None or not rule.enable:
@@ -163,7 +163,7 @@ class Rate:
         return (last - first) / (end - begin) if end > begin else 0.0
 
 
-class Metrics:
+class MetricSums:
     """All samples of this process, by name, as of when this was made."""
 
     def __init__(self) -> None:
