@@ -61,6 +61,7 @@ class Load:
         self.pipeline = pipeline
         self.count = 0
         self.latest: dict[str, bytes] = {}
+        self.places: dict[tuple[int, int], int] = {}  # partition and offset of each number
 
     def produce(self, count: int) -> None:
         records = []
@@ -69,7 +70,8 @@ class Load:
             payload = json.dumps({"n": number, "keep": number % 3 != 0}).encode()
             self.latest[client] = payload
             records.append(message(client, payload))
-        self.pipeline.produce(records)
+        for each in self.pipeline.produce(records):
+            self.places[each.partition, each.offset] = json.loads(each.value)["n"]
         self.count += count
 
     def check(self, *, new_rules: bool = False) -> None:

@@ -7,7 +7,7 @@ then.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -113,6 +113,20 @@ class ChangeRule:
         text = f'SELECT clientid, payload.n AS n, {scene.rules} AS rule FROM "t/#" WHERE payload.keep = true'
         scene.pipeline.rules["r"] = text, ["rows"]
         scene.take().stop()
+
+
+@dataclass(frozen=True)
+class Outage:
+    """All workers die and others come. Meanwhile something happens to the bucket, the group or the topic."""
+
+    what: Callable[[Pipeline], object]
+
+    def strike(self, scene: Scene) -> None:
+        for worker in [*scene.alive, *scene.frozen]:
+            worker.kill()
+        scene.frozen.clear()
+        self.what(scene.pipeline)
+        scene.alive = [scene.pipeline.worker(wait=False) for _ in scene.alive]
 
 
 LOST_ANSWERS: Final = BreakS3(Fault("lose_answer", methods=UPLOADS))

@@ -5,19 +5,24 @@ TIDEGATE_FAULT_SEED gives the seed, a number or a commit; a failure prints the c
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 
 import pytest
 
+from tests.components.pipeline_parts import Offsets, Pipeline
 from tests.faults import checkers
+from tests.faults.real import losses
 from tests.faults.real.load import SEED, SESSION_SECONDS, Load, Make
+from tests.faults.real.losses import Snapshot
 from tests.faults.real.storm import (
     LOST_ANSWERS,
     ChangeRule,
     Freeze,
     HealS3,
     Kill,
+    Outage,
     Scene,
     Stop,
     Strike,
@@ -38,15 +43,19 @@ def proxy(s3: S3Part) -> Iterator[FaultyS3]:
         yield started
 
 
-def weather(load: Load, scene: Scene, storm: list[Strike]) -> None:
-    """Run two workers, and one strike after the other while records arrive; then calm."""
+def weather(load: Load, scene: Scene, storm: list[Strike], *, losses_of_all: bool = False) -> None:
+    """Run two workers, and one strike after the other while records arrive; then calm.
+
+    With `losses_of_all` a commit may be beyond the ledger: the group or the bucket was changed.
+    """
     load.produce(RECORDS_PER_STRIKE)
     scene.alive += [scene.pipeline.worker() for _ in range(2)]
     for fault in storm:
         load.produce(RECORDS_PER_STRIKE)
         fault.strike(scene)
         let_pass(scene.chance.uniform(0.3, SESSION_SECONDS))
-        load.check_commits()
+        if not losses_of_all:
+            load.check_commits()
     load.produce(RECORDS_PER_STRIKE)
     # Who was frozen last must have lost its partitions when it wakes up.
     let_pass(1.5 * SESSION_SECONDS)
@@ -88,3 +97,54 @@ def test_new_rules_under_load_take_effect_at_one_offset(make: Make, proxy: Fault
         (cut.partition[2], cut.fields["version"]) for cut in checkers.cuts(pipeline.objects(f"{pipeline.name}-rows"))
     }
     assert len(rules) > pipeline.partitions, "no rule ever took effect"
+
+
+def test_what_a_storm_loses_outside_is_read_again_or_named(make: Make, proxy: FaultyS3) -> None:
+    """Between kills and lost answers the bucket is put back, entries expire, the group is reset, and Kafka deletes records.
+
+    Each row is in the ledger once, except those that it calls missing. What lies beside it,
+    `verify` names.
+    """
+    chance = random.Random(SEED)
+    pipeline = make(proxy.part)
+    bucket = f"{pipeline.name}-rows"
+    load, scene = Load(pipeline), Scene(pipeline, proxy, chance)
+    snapshots: list[Snapshot] = []
+    storm: list[Strike] = [
+        LOST_ANSWERS,
+        Outage(lambda of: snapshots.append(Snapshot.of(of, bucket))),
+        Outage(lambda of: losses.reset_group(of, "rows", _anywhere(of, chance))),
+        Outage(lambda of: snapshots[0].put_back(of)),
+        Outage(lambda of: losses.delete_records(of, {0: _anywhere(of, chance)[0]})),
+        Outage(lambda of: losses.expire_last_entries(of, bucket)),
+        HealS3(),
+    ]
+
+    weather(load, scene, storm, losses_of_all=True)
+
+    pipeline.wait_for_no_lag("rows", 60)
+    for worker in scene.alive:
+        worker.stop()
+    found = pipeline.objects(bucket)
+    named = checkers.named_objects(found)
+    rows = {key: body for key, body in found.items() if key in named}
+    missing = {
+        (cut.partition[2], offset)
+        for cut in checkers.cuts(found)
+        for first, following in cut.fields["missing"]
+        for offset in range(first, following)
+    }
+    expected = [n for place, n in load.places.items() if place not in missing and n % 3]
+    held = [wrong for wrong in checkers.exactly_once(rows, expected, "n") if not wrong.startswith("unexpected")]
+    assert held == [], f"seed {SEED}"
+    said = pipeline.command("verify", "--output", "jsonl", "--action", "rows")
+    findings = [json.loads(line) for line in said.stdout.splitlines() if '"finding"' in line]
+    beside = checkers.data_objects(found).keys() - named.keys()
+    assert {each["key"] for each in findings if each["finding"] == "orphan"} == beside, f"seed {SEED}"
+    assert {each["finding"] for each in findings} <= {"orphan", "gone"}
+    assert (said.returncode == 1) == bool(missing or beside)
+
+
+def _anywhere(pipeline: Pipeline, chance: random.Random) -> Offsets:
+    """An offset of each partition that Kafka has."""
+    return {number: chance.randint(*log) for number, log in pipeline.logs().items()}

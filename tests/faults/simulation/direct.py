@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from agents.sinks.attempts import Attempts
@@ -49,17 +49,20 @@ def refusal(key: str) -> ConnectorError | None:
     return classify(status, code, "", f"PUT {key}") if status else None
 
 
-def make_log(seed: int, records: int = RECORDS) -> list[Record]:
-    """Records of five clients; some are filtered, some have nothing to render the content of, and some are traps."""
+def make_log(seed: int, records: int = RECORDS, begin: int = 0) -> list[Record]:
+    """Records of five clients; some are filtered, some have nothing to render the content of, and some are traps.
+
+    Their numbers begin at `begin`, their offsets at 0.
+    """
     chance = random.Random(seed)
     log = []
     for offset in range(records):
-        value: dict[str, Any] = {"id": f"{offset:04}", "keep": chance.random() < 0.9}
+        value: dict[str, Any] = {"id": f"{begin + offset:04}", "keep": chance.random() < 0.9}
         if chance.random() < 0.95:
-            value["n"] = offset
+            value["n"] = begin + offset
         if chance.random() < 0.06:
             value["trap"] = chance.choice(sorted(TRAPS))
-            value["id"] = f"{value['trap']}{offset:04}"
+            value["id"] = f"{value['trap']}{begin + offset:04}"
         client = b"c%d" % chance.randrange(5)
         headers = (("topic", b"t/1"), ("clientid", client))
         log.append(kafka_record(offset, client, json.dumps(value).encode(), headers=headers))
@@ -84,14 +87,31 @@ class DirectWorld(World):
     ) -> None:
         super().__init__(seed, make_log(seed), faults)
         self._lane_type, self._writer_type = lane_type, writer_type
-        values = [(record, json.loads(record.value or b"")) for record in self.log]
+        self._seed, self._topics = seed, 0
+        self._foreign: dict[str, bytes] = {}
+        self._dead_before: set[int] = set()  # of topics that had the name before, as are these keys
+        self._new_before: set[str] = set()
+        self._learn(self.log)
+        self.bucket.refusal = refusal
+
+    def _learn(self, log: Sequence[Record]) -> None:
+        """What becomes of the records of a topic."""
+        values = [(record, json.loads(record.value or b"")) for record in log]
         self._stored = [(record, value) for record, value in values if value["keep"] and "n" in value]
         self._dead = {
             record.offset for record, value in values if value["keep"] and ("n" not in value or "trap" in value)
         }
-        self._foreign = {_new_key(*each): b"-1" for each in values if each[1].get("trap") == FOREIGN}
-        self.bucket.objects |= {key: Stored(body, {}, "foreign") for key, body in self._foreign.items()}
-        self.bucket.refusal = refusal
+        foreign = {_new_key(*each): b"-1" for each in values if each[1].get("trap") == FOREIGN}
+        self.bucket.objects |= {key: Stored(body, {}, "foreign") for key, body in foreign.items()}
+        self._foreign |= foreign
+
+    def make_topic_again(self) -> list[Record]:
+        self._topics += 1
+        self._dead_before |= self._dead
+        self._new_before |= {_new_key(*each) for each in self._stored}
+        log = make_log(self._seed + 1000 * self._topics, begin=1000 * self._topics)
+        self._learn(log)
+        return log
 
     def rules(self, rule: int) -> RuleSet:
         return action().rules
@@ -111,6 +131,8 @@ class DirectWorld(World):
     # --- What must hold
 
     def uncovered(self, offset: int, topic_id: str) -> list[str]:
+        if topic_id != self.topic_id:
+            return []  # nobody goes on from there
         new = {_new_key(*each) for each in self._stored if each[0].offset < offset and "trap" not in each[1]}
         dead = {each for each in self._dead if each < offset}
         return [
@@ -119,6 +141,8 @@ class DirectWorld(World):
         ]
 
     def wrongs(self) -> list[str]:
+        if self._topics:
+            return self._wrongs_of_the_last_topic()
         history = [(key.split("/"), int(body)) for key, body in self.bucket.history]
         return [
             *self.found,
@@ -127,6 +151,17 @@ class DirectWorld(World):
             *checkers.created_once(write for write in self.bucket.history if write.key.startswith("new/")),
             *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "new"),
             *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "latest"),
+        ]
+
+    def _wrongs_of_the_last_topic(self) -> list[str]:
+        """All of its rows are there, whatever stood under their keys. Of a topic before, what was read in time is."""
+        expected = self._expected()
+        found = {key: body for key, body in self.bucket.contents().items() if key in expected or key not in self._new_before}
+        needless = self.letters.offsets - self._dead - self._dead_before
+        return [
+            *self.found,
+            *(f"{each} is a dead letter and need not be" for each in sorted(needless)),
+            *checkers.final_state(found, expected),
         ]
 
     async def tell_and_read_again(self) -> None:

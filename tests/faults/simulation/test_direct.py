@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.faults.faults import Faults
@@ -18,6 +20,17 @@ def test_nothing_is_lost_and_no_client_goes_back(seed: int) -> None:
     No commit is beyond what is stored or a dead letter; the last values stay; and to read it all again writes nothing.
     """
     world = DirectWorld(seed, Faults.drawn(seed))
+
+    tell(seed, world.tell_and_read_again())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_direct.py", wrong)
+
+
+@pytest.mark.parametrize("seed", seeds(150))
+def test_the_rows_of_a_topic_that_was_made_again_are_there(seed: int) -> None:
+    """The topic is deleted and made again under the workers: no object and no commit of the one before fences its rows."""
+    faults = replace(Faults.drawn(seed), zombies=False, replace_topic=0.1)
+    world = DirectWorld(seed, faults)
 
     tell(seed, world.tell_and_read_again())
 
