@@ -156,7 +156,9 @@ class DirectWorld(World):
     def _wrongs_of_the_last_topic(self) -> list[str]:
         """All of its rows are there, whatever stood under their keys. Of a topic before, what was read in time is."""
         expected = self._expected()
-        found = {key: body for key, body in self.bucket.contents().items() if key in expected or key not in self._new_before}
+        found = {
+            key: body for key, body in self.bucket.contents().items() if key in expected or key not in self._new_before
+        }
         needless = self.letters.offsets - self._dead - self._dead_before
         return [
             *self.found,

@@ -270,6 +270,14 @@ class ReplacesWhateverIsThere(DirectWriter):
         return Seen(head.etag, None) if head else None
 
 
+class FencesByName(DirectWriter):
+    """A row is compared with one of a topic that had the name before, as if their offsets were of one log."""
+
+    def _settles(self, put: Put, there: Seen | None) -> bool:
+        place = there.place._replace(topic_id=put.place.topic_id) if there and there.place else None
+        return super()._settles(put, there._replace(place=place) if there else None)
+
+
 class SendsAnyKey(DirectWriter):
     """What a device has put into a key is not looked at."""
 

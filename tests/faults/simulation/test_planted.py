@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ WITHIN_SEEDS = {
     planted.BelievesTheEntryThatIsThere: 60,
     planted.Unfenced: 20,
     planted.ReplacesWhateverIsThere: 20,
+    planted.FencesByName: 100,
     planted.SendsAnyKey: 20,
     planted.GivesARowUpAtOnce: 20,
     planted.ManyAtOncePerClient: 20,
@@ -52,6 +54,7 @@ WITH_LOSSES = {
     planted.EntersWhateverTheTopic,
     planted.TurnsBackTheRule,
     planted.BelievesTheEntryThatIsThere,
+    planted.FencesByName,
 }
 
 
@@ -59,7 +62,7 @@ def wrongs(seed: int, bug: type[Any] | None, direct: bool, losses: bool) -> list
     """The findings in the story of a seed, with the bug or without."""
     faults = Faults.drawn(seed)
     if losses:
-        faults = faults.with_losses(seed)
+        faults = replace(faults, zombies=False, replace_topic=0.1) if direct else faults.with_losses(seed)
     if not direct:
         aggregated = AggregatedWorld(seed, faults, bug or AggregatedLane)
         tell(seed, aggregated.tell())
