@@ -12,7 +12,7 @@ from tests.faults.simulation.direct import DirectWorld
 from tests.faults.simulation.seeds import report, seeds
 
 
-@pytest.mark.parametrize("seed", seeds(900))
+@pytest.mark.parametrize("seed", seeds(300))
 def test_nothing_is_lost_and_no_client_goes_back(seed: int) -> None:
     """Owners, zombies, kills, stops and lost answers: each client's objects appear in order, and its latest one never
     goes back.
