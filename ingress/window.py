@@ -9,7 +9,7 @@ This file knows neither the content of a record nor the reason of a refusal.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.record import Outgoing
 
@@ -31,7 +31,21 @@ class Delivery:
         if error is None:
             self.done = True
         else:
-            self.window.failed.append((self, error))
+            self.window.failed.append(Refusal(self, error))
+
+
+class Settled(NamedTuple):
+    """Finished messages: their number, and the packet identifiers to acknowledge."""
+
+    messages: int
+    mids: list[int]
+
+
+class Refusal(NamedTuple):
+    """A delivery that Kafka has refused, and the error."""
+
+    delivery: Delivery
+    error: Any
 
 
 class Window:
@@ -48,7 +62,7 @@ class Window:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._pending: deque[Delivery] = deque()
-        self.failed: list[tuple[Delivery, Any]] = []
+        self.failed: list[Refusal] = []
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -70,8 +84,8 @@ class Window:
         self._bytes += len(record[1])
         return delivery
 
-    def settle(self) -> tuple[int, list[int]]:
-        """Remove finished messages at the front. Returns their number, and the packet identifiers to acknowledge."""
+    def settle(self) -> Settled:
+        """Remove finished messages at the front."""
         pending = self._pending
         mids: list[int] = []
         count = freed = 0
@@ -82,9 +96,9 @@ class Window:
             if delivery.mid:
                 mids.append(delivery.mid)
         self._bytes -= freed
-        return count, mids
+        return Settled(count, mids)
 
-    def take_failed(self) -> list[tuple[Delivery, Any]]:
+    def take_failed(self) -> list[Refusal]:
         """The deliveries that Kafka has refused since the last call, with their errors."""
         failed, self.failed = self.failed, []
         return failed

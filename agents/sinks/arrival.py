@@ -15,14 +15,8 @@ from pipeline.errors import RecordError
 from pipeline.rule import DeadLetter, RowBatch
 from pipeline.sql import Row
 from pipeline.template.object_key import GroupName
+from pipeline.upload.cut import GroupRows
 from pipeline.upload.outcomes import DEAD, WRITTEN
-
-
-class GroupRows(NamedTuple):
-    """Rows of one group in order: lines with their line breaks, and the offset of each row."""
-
-    lines: list[bytes]
-    offsets: list[int]
 
 
 class ArrivedRows(NamedTuple):

@@ -21,7 +21,7 @@ from pipeline.record import Record
 from pipeline.redriven import Failure, RecordPlace, of_letter
 from pipeline.rule import RowBatch
 from pipeline.upload import claims
-from pipeline.upload.claims import Standing
+from pipeline.upload.claims import ClaimedPart, Standing
 from pipeline.upload.ledger import Entry
 
 REQUESTS_AT_ONCE_MAX: Final = 16
@@ -86,10 +86,10 @@ class Claims:
         REDRIVEN.labels(self._writer.name, outcome).inc()
         return carries
 
-    async def of(self, partition: RecordPlace, first: int, end: int) -> dict[int, set[tuple[str, int | None]]]:
+    async def of(self, partition: RecordPlace, first: int, end: int) -> dict[int, set[ClaimedPart]]:
         """The claims on a partition's records: by offset, the rules and rows that other records carry."""
         prefix = claims.prefix(self._writer.name, partition)
-        found: dict[int, set[tuple[str, int | None]]] = {}
+        found: dict[int, set[ClaimedPart]] = {}
         async for key in self._writer.store.keys(self._writer.bucket, prefix, after=claims.before(prefix, first)):
             offset = claims.offset_of(key)
             if offset >= end:
@@ -98,7 +98,7 @@ class Claims:
         return found
 
 
-def without_claimed(batch: RowBatch, claimed: dict[int, set[tuple[str, int | None]]]) -> RowBatch:
+def without_claimed(batch: RowBatch, claimed: dict[int, set[ClaimedPart]]) -> RowBatch:
     """A batch without the rows and dead letters that other records carry."""
     return batch.without(
         lambda record, rule, row: any(

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from agents.sinks.suspect import Probes, RowParts, Suspect
-from pipeline.connectors.s3.listing import Upload
+from pipeline.connectors.s3.listing import KeyPage, Upload
 from pipeline.connectors.s3.store import Head, S3Store
 from pipeline.errors import OperatorError, RetryableError
 from pipeline.retry import PROOF, PROOF_TRIES_MAX
@@ -120,7 +120,7 @@ class PatientStore:
         """Remove an object. A missing object is not an error."""
         await self._until_done(lambda: self._store.delete(bucket, key))
 
-    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> KeyPage:
         """At most a thousand keys with `prefix` that sort after `after`, in order, and whether more follow."""
         return await self._until_done(lambda: self._store.page(bucket, prefix, after=after))
 

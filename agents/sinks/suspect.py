@@ -99,24 +99,31 @@ class Suspect:
         return RefusedError(f"given up, since it failed {how_long} because of the row: {error}", reason=error.reason)
 
 
+class Asked(NamedTuple):
+    """A probe: the time of its start, and its answer."""
+
+    at: float
+    answer: asyncio.Task[bool]
+
+
 class Probes:
     """Tests whether buckets accept an object now. Several callers at once share one request."""
 
     def __init__(self, store: S3Store) -> None:
         self._store = store
-        self._asked: dict[tuple[str, int], tuple[float, asyncio.Task[bool]]] = {}
+        self._asked: dict[tuple[str, int], Asked] = {}  # by bucket and the length of the size in bits
 
     async def takes(self, bucket: str, size_bytes: int, headers: Mapping[str, str]) -> bool:
         """Whether the bucket accepts an object of this size, or did so a moment ago. `headers`: those of the settings."""
         name = bucket, size_bytes.bit_length()
-        began, probe = self._asked.get(name, (0.0, None))
+        asked = self._asked.get(name)
         now = asyncio.get_running_loop().time()
-        if probe is None or (probe.done() and now - began > PROBE_GOOD_SECONDS):
+        if asked is None or (asked.answer.done() and now - asked.at > PROBE_GOOD_SECONDS):
             if len(self._asked) >= _BUCKETS_REMEMBERED_MAX:
                 self._asked.clear()
-            probe = asyncio.create_task(self._takes(bucket, size_bytes, headers))
-            self._asked[name] = now, probe
-        return await asyncio.shield(probe)
+            asked = Asked(now, asyncio.create_task(self._takes(bucket, size_bytes, headers)))
+            self._asked[name] = asked
+        return await asyncio.shield(asked.answer)
 
     async def _takes(self, bucket: str, size_bytes: int, headers: Mapping[str, str]) -> bool:
         try:

@@ -19,7 +19,7 @@ from ingress.listener.identity import Identity, is_notice
 from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
-from ingress.window import Delivery, Window
+from ingress.window import Delivery, Refusal, Window
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka.producer import Producer, failure
@@ -82,7 +82,7 @@ class _Delivery(Delivery):
         if error is None:
             self.done = True
         else:
-            window.failed.append((self, error))
+            window.failed.append(Refusal(self, error))
         window.answered.add(window)  # type: ignore[attr-defined]
 
 

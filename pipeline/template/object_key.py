@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.errors import ConfigError, Part, RenderError
 from pipeline.memo import Memo
@@ -34,6 +34,13 @@ _FACT_BYTES: Final = {"partition": 6, "offset": 19, "epoch": 6}  # the largest s
 _GROUPS_CACHED_MAX: Final = 10_000
 _GROUPS_BYTES_MAX: Final = 16 << 20
 _WINDOWS_CACHED_MAX: Final = 1_000
+
+
+class Location(NamedTuple):
+    """The place of an object. `bucket` is empty if the action has only one."""
+
+    bucket: str
+    key: str
 
 
 class KeyTemplate:
@@ -92,11 +99,11 @@ class KeyTemplate:
             self._groups.remember(key, group, 4 * sum([len(text) for text in (*values, *group) if text]))
         return group
 
-    def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> tuple[str, str]:
+    def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> Location:
         """Bucket (empty without a template) and key of the chunk of `group` whose first row has the offset `offset`."""
         if self._bucket:
-            return group[0], self._key(group[1:], partition, offset, epoch)
-        return "", self._key(group, partition, offset, epoch)
+            return Location(group[0], self._key(group[1:], partition, offset, epoch))
+        return Location("", self._key(group, partition, offset, epoch))
 
     def _key(self, group: GroupName, partition: str, offset: int, epoch: int) -> str:
         facts = {"partition": partition, "offset": str(offset), "epoch": str(epoch)}

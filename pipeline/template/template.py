@@ -61,6 +61,13 @@ class _Jinja(NamedTuple):
     source: str
 
 
+class Checked(NamedTuple):
+    """A rendered template, and the names of the placeholders without a value."""
+
+    content: bytes
+    missing: list[str]
+
+
 class Template:
     """A parsed template. Raises TemplateSyntaxError when made; rendering raises RenderError.
 
@@ -103,10 +110,10 @@ class Template:
             raise RenderError(f"the template {quoted(self.text)} gives bytes that are not UTF-8: {rendered[:80]!r}")
         return rendered
 
-    def render_checked(self, row: Mapping[str, Any]) -> tuple[bytes, list[str]]:
-        """The bytes with the texts for missing values, and the names of the missing placeholders."""
+    def render_checked(self, row: Mapping[str, Any]) -> Checked:
+        """The bytes with the texts for missing values, and the names of these."""
         rendered, missing = self._rendered(row)
-        return octets(rendered), missing
+        return Checked(octets(rendered), missing)
 
     def _refuse(self, missing: list[str]) -> None:
         if missing and self._missing == "dead_letter":

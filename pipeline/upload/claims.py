@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.redriven import Failure, RecordPlace
 from pipeline.upload import ledger, typed_fields
@@ -34,6 +34,13 @@ class Standing(Enum):
     OVER = "another run wrote the entry over the record: what still failed has a letter of that run"
     OPEN = "no entry is over the record yet: a worker has still to cut there"
     UNKNOWN = "there is no ledger in which the record could stand"
+
+
+class ClaimedPart(NamedTuple):
+    """The claimed rule and row number of a record. Empty and None: all rules and rows."""
+
+    rule: str
+    row: int | None
 
 
 def standing(failure: Failure, over: Entry | None, start: Start | None) -> Standing:
@@ -67,10 +74,10 @@ def offset_of(claim: str) -> int:
     return int(claim.rsplit("~", 3)[1])
 
 
-def part_of(claim: str) -> tuple[str, int | None]:
-    """The claimed rule and row number. Empty and None: all rules and rows."""
+def part_of(claim: str) -> ClaimedPart:
+    """The part of the record that a claim is for."""
     rule, row = claim.removesuffix(".json").rsplit("~", 2)[1:]
-    return rule, int(row) if row else None
+    return ClaimedPart(rule, int(row) if row else None)
 
 
 def encode(carrier: RecordPlace) -> bytes:

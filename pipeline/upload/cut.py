@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.errors import InternalError
 from pipeline.template.object_key import GroupName
@@ -102,9 +102,15 @@ TRANSITIONS: Final[Transitions] = {
     CutState.ENDED: {},
 }
 
-Rows = Mapping[
-    GroupName, tuple[list[bytes], list[int]]
-]  # by group: lines with their line breaks, and the offset of each line
+
+class GroupRows(NamedTuple):
+    """Rows of one group in order: lines with their line breaks, and the offset of each row."""
+
+    lines: list[bytes]
+    offsets: list[int]
+
+
+Rows = Mapping[GroupName, GroupRows]
 
 
 class Cut:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -37,8 +37,16 @@ _WORDS: Final = (
 )
 
 
-def plain_words(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
-    """What is wrong, with line and column."""
+class PlainError(NamedTuple):
+    """What is wrong, and where. Line and column count from 1."""
+
+    words: str
+    line: int
+    column: int
+
+
+def plain_words(error: yaml.YAMLError, text: str) -> PlainError:
+    """An error of the parser in our words."""
     said = " ".join(str(getattr(error, name, "") or "") for name in ("problem", "context", "reason"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is not None:
@@ -47,9 +55,9 @@ def plain_words(error: yaml.YAMLError, text: str) -> tuple[str, int, int]:
         before = text[: int(getattr(error, "position", 0) or 0)]
         line, column = before.count("\n"), len(before) - before.rfind("\n") - 1
     if "start any token" in said:
-        return _no_token(text, line, column), line + 1, column + 1
+        return PlainError(_no_token(text, line, column), line + 1, column + 1)
     found = next((words for part, words in _WORDS if part in said), "expected YAML")
-    return found, line + 1, column + 1
+    return PlainError(found, line + 1, column + 1)
 
 
 def _no_token(text: str, line: int, column: int) -> str:

@@ -55,7 +55,7 @@ class Lead:
     def open(self) -> None:
         """Become a candidate."""
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._stand, name=f"lead {self._group}", daemon=True)
+        self._thread = threading.Thread(target=self.stand, name=f"lead {self._group}", daemon=True)
         self._thread.start()
 
     async def close(self) -> None:
@@ -73,7 +73,8 @@ class Lead:
 
     # --- In the thread
 
-    def _stand(self) -> None:
+    def stand(self) -> None:
+        """Be a candidate until `close`."""
         try:
             ensure_lead_topic(self._kafka, TOPIC, keep_trying=lambda: not self._closing.is_set())
         except TidegateError as error:

@@ -25,6 +25,13 @@ class Upload(NamedTuple):
     begun: datetime
 
 
+class KeyPage(NamedTuple):
+    """Keys in order, and whether more follow."""
+
+    keys: list[str]
+    more: bool
+
+
 class UploadPage(NamedTuple):
     """Uploads, and the query of the next page, or None on the last page."""
 
@@ -38,10 +45,10 @@ def keys_query(prefix: str, after: str, keys_max: int) -> dict[str, str]:
     return query | ({"start-after": after} if after else {})
 
 
-def keys_of(document: bytes) -> tuple[list[str], bool]:
-    """The keys of a page, and whether more follow. Raises RetryableError for an incomplete page."""
+def keys_of(document: bytes) -> KeyPage:
+    """The keys of a page. Raises RetryableError for an incomplete page."""
     page = _Page(document, "ListBucketResult")
-    return [page.key(each, "Key") for each in page.all("Contents")], page.is_truncated
+    return KeyPage([page.key(each, "Key") for each in page.all("Contents")], page.is_truncated)
 
 
 def uploads_query(prefix: str) -> dict[str, str]:

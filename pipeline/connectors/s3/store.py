@@ -20,7 +20,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3.listing import Upload, keys_of, keys_query, uploads_of, uploads_query
+from pipeline.connectors.s3.listing import KeyPage, Upload, keys_of, keys_query, uploads_of, uploads_query
 from pipeline.connectors.s3.multipart import Answer, create_in_parts
 from pipeline.connectors.s3.wire import BUCKETS_REMEMBERED_MAX, Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
@@ -200,7 +200,7 @@ class S3Store:
         with _passing(*_GONE):
             await self._wire.request("DELETE", bucket, key, b"", {})
 
-    async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+    async def page(self, bucket: str, prefix: str, *, after: str = "") -> KeyPage:
         """At most a thousand keys with `prefix` that sort after `after`, in order, and whether more follow."""
         return keys_of((await self._wire.of_bucket("GET", bucket, keys_query(prefix, after, KEYS_AT_ONCE))).body)
 

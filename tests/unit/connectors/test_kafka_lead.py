@@ -19,6 +19,13 @@ NOWHERE = KafkaConfig(bootstrap_servers="127.0.0.1:1")
 DENIED = KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
+class Candidate(Lead):
+    """A candidate that hears from the test alone."""
+
+    def stand(self) -> None:
+        pass
+
+
 class Told:
     """A message of the consumer that is an error."""
 
@@ -40,7 +47,7 @@ async def heard(lead: Lead, *errors: KafkaError) -> list[Any]:
 
 async def test_a_missing_permission_is_told_once() -> None:
     """An error of the consumer group is one line, however often Kafka repeats it; a lost connection is not told here."""
-    lead = Lead(NOWHERE, group="p.ingress.plant")
+    lead = Candidate(NOWHERE, group="p.ingress.plant")
     lead.open()
     try:
         logged = await heard(lead, DENIED, DENIED, KafkaError(KafkaError._ALL_BROKERS_DOWN))
@@ -55,7 +62,7 @@ async def test_a_missing_permission_is_told_once() -> None:
 @pytest.mark.parametrize("error", [DENIED, KafkaError(KafkaError._MAX_POLL_EXCEEDED)])
 async def test_a_stand_by_that_cannot_lead_is_not_connected(error: KafkaError) -> None:
     """It counts as connected while it could take over, and not after its consumer group refused it."""
-    lead = Lead(NOWHERE, group="p.ingress.plant")
+    lead = Candidate(NOWHERE, group="p.ingress.plant")
     mqtt = MqttSource(server="127.0.0.1:1", topics=["t/#"], standby=True)
     source = Source("plant", mqtt, pipeline="p", kafka=NOWHERE, producer=PlayedKafka(), lead=lead)  # type: ignore[arg-type]
     running = asyncio.create_task(source.run())
