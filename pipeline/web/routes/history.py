@@ -1,4 +1,4 @@
-"""Who changed what and when, as far as the topic of the configuration still has it."""
+"""The author, time and content of changes, as far as the topic of the configuration still has it."""
 
 from __future__ import annotations
 
