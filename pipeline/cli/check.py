@@ -33,8 +33,8 @@ def check(
 ) -> None:
     """Check a configuration: every setting, rule and template.
 
-    Opens no connection unless --connect is given. Exit status 2 if the file cannot be used. If the variable or file of
-    a secret is missing, this is a warning, and with --connect an error.
+    Opens no connection unless --connect is given; objects that are in Kafka are checked then too. Exit status 2 if the
+    file cannot be used. If the variable or file of a secret is missing, this is a warning, and with --connect an error.
     """
     report = _look(config, connect=connect)
     if output == "json":
@@ -89,9 +89,10 @@ def _look(file: Path, *, connect: bool) -> _Report:
     from pipeline.action import problems, warnings
     from pipeline.config import load_file
     from pipeline.config.references import unresolved_secrets
+    from pipeline.control.whole import load_whole
 
     try:
-        config = load_file(file)
+        config = load_whole(file) if connect else load_file(file)
     except ConfigError as error:
         return _Report(list(error.parts) or [error], connect)
     if found := problems(config):

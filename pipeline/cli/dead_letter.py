@@ -100,10 +100,10 @@ def list_letters(
 
     A worker that was killed may leave copies of a letter. One line shows them all, with their number.
     """
-    from pipeline.config import load_file
+    from pipeline.control.whole import load_whole
 
     wanted = _wanted(places, action, rule, cause, since, again)
-    found = _letters(load_file(config), wanted, runs=False)
+    found = _letters(load_whole(config), wanted, runs=False)
     if summary:
         _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each, _ in found), output)
         return
@@ -117,10 +117,10 @@ def show_letter(
     config: ConfigFile, place: Annotated[str, typer.Argument(help="Place of the dead letter, as partition:offset.")]
 ) -> None:
     """Show one whole dead letter as JSON: the original record, and what happened to it."""
-    from pipeline.config import load_file
+    from pipeline.control.whole import load_whole
     from pipeline.sql.runtime.values import text_of
 
-    for letter, _ in _letters(load_file(config), _wanted([place], again=True), runs=False):
+    for letter, _ in _letters(load_whole(config), _wanted([place], again=True), runs=False):
         whole = {
             **_facts(letter),
             "headers": {name: text_of(value) for name, value in dead_letter.original_headers(letter.record)},
@@ -148,11 +148,11 @@ def redrive(
     Each failure is sent once. The command skips copies, and letters whose records were written since. You can repeat it.
     """
     from pipeline import log
-    from pipeline.config import load_file
+    from pipeline.control.whole import load_whole
 
     log.configure(level="error", stream=sys.stderr)
     wanted = _wanted(places, action, rule, cause, since, again)
-    settings = load_file(config)
+    settings = load_whole(config)
     asyncio.run(_redrive(settings, _letters(settings, wanted, runs=True), dry_run, unproven))
 
 

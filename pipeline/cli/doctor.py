@@ -10,11 +10,13 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from pipeline.cli.options import ConfigFile, single
+from pipeline.errors import ConnectorError
 from pipeline.hidden import without_secrets
 
 if TYPE_CHECKING:
@@ -34,10 +36,20 @@ def doctor(
     The checks use the same requests and logins as the processes. Exit status 1 if anything is bad.
     """
     from pipeline import log
-    from pipeline.config import load_file
 
     log.configure(level="error")  # the checks report what the connectors would warn about
-    sys.exit(asyncio.run(_print(load_file(config), as_json=output == "json")))
+    sys.exit(asyncio.run(_print(_known(config), as_json=output == "json")))
+
+
+def _known(file: Path) -> Config:
+    """The whole configuration; without the objects that are in Kafka if it does not answer, which a check reports then."""
+    from pipeline.config import load_file
+    from pipeline.control.whole import load_whole
+
+    try:
+        return load_whole(file)
+    except ConnectorError:
+        return load_file(file)
 
 
 async def _print(config: Config, *, as_json: bool) -> int:

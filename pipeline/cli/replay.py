@@ -64,10 +64,11 @@ def replay(
     number and means the same offset in each partition. After a kill, the same command continues the replay.
     """
     from pipeline import log
-    from pipeline.config.load import load_file, require_secrets
+    from pipeline.config.load import require_secrets
+    from pipeline.control.whole import load_whole
 
     log.configure(level="warning", stream=sys.stderr)
-    settings, name = load_file(config), action.removeprefix("s3:")
+    settings, name = load_whole(config), action.removeprefix("s3:")
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
     require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector))

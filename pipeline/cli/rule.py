@@ -63,11 +63,11 @@ def try_rule(
     from pipeline import rule_trial
     from pipeline.action import schemas_of
     from pipeline.cli.trying import run_cases
-    from pipeline.config import load_file
+    from pipeline.control.whole import load_whole
 
     if vectors is not None:
         sys.exit(run_cases(rule_trial.run_rule_vectors, vectors, output))
-    settings = load_file(config) if config else None
+    settings = load_whole(config) if config else None
     statement, actions = _what(sql, rule, settings)
     templates = {name: text for name, text in (("key", key), ("content", content)) if text is not None}
     trials = (

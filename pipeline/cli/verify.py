@@ -53,9 +53,10 @@ def verify(
 
     Exit status 1 on any finding.
     """
-    from pipeline.config.load import load_file, require_secrets
+    from pipeline.config.load import require_secrets
+    from pipeline.control.whole import load_whole
 
-    settings = load_file(config)
+    settings = load_whole(config)
     names = [name.removeprefix("s3:") for name in action or settings.actions.s3]
     for name in names:
         if name not in settings.actions.s3:

@@ -52,8 +52,12 @@ def to_json(section: Section, *, defaults: bool = False, masked: bool = False) -
 
 def to_yaml(section: Section, *, defaults: bool = False, masked: bool = False) -> str:
     """`dump` as YAML in the style of a person: a text of several lines is a block."""
-    found = dump(section, defaults=defaults, masked=masked)
-    return yaml.dump(found, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
+    return yaml_text(dump(section, defaults=defaults, masked=masked))
+
+
+def yaml_text(plain: dict[str, Any]) -> str:
+    """Plain data, such as `dump` gives, as YAML in the same style."""
+    return yaml.dump(plain, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
 
 
 def content_of(section: Section) -> dict[str, Any]:

@@ -20,10 +20,28 @@ from pipeline.errors import ConfigError, SqlError, TemplateSyntaxError
 
 S = TypeVar("S", bound=Section)
 FILE_BYTES_MAX: Final = 16 << 20
+# The settings that hold objects, which can be in Kafka; the others are each process's own.
+OBJECT_SETTINGS: Final = ("sources", "connectors", "actions", "rules", "schemas")
 
 
 def load_file(path: Path | str, *, environment: Mapping[str, str] | None = None) -> Config:
-    """Read and check a configuration file. Raises ConfigError with file, line and column."""
+    """Read and check a configuration file. Raises ConfigError with file, line and column.
+
+    With `control`, objects are in Kafka, and a file that has some too is refused.
+    """
+    config = parse(file_text(path), name=str(path), environment=environment)
+    found = [name for name in OBJECT_SETTINGS if _objects_in(getattr(config, name))]
+    if config.control is not None and found:
+        raise ConfigError(
+            f"with `control`, {', '.join(found)} are in the topic {config.control.topic}, and not in this file: move them with"
+            f" `tidegate apply -c {path} -f {path}`, then remove them here",
+            where=config.places.of((found[0],)),
+        )
+    return config
+
+
+def file_text(path: Path | str) -> str:
+    """The text of a file of the configuration. Raises ConfigError."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
@@ -33,21 +51,52 @@ def load_file(path: Path | str, *, environment: Mapping[str, str] | None = None)
     if len(content) > FILE_BYTES_MAX:
         raise ConfigError(f"expected a file of at most {FILE_BYTES_MAX} bytes", where=str(path))
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start]
         place = f"{path}:{before.count(0x0A) + 1}:{error.start - before.rfind(0x0A)}"
         raise ConfigError(f"expected UTF-8 text, found byte {content[error.start]:#04x}", where=place) from None
-    return parse(text, name=str(path), environment=environment)
+
+
+def parse_objects(text: str, own: Mapping[str, Any], *, name: str) -> Config:
+    """Check the objects in the text of a file, with `own` for all other settings. References between objects are not checked.
+
+    The file may be a whole configuration: what is not an object is left out, after its name is known to be one of a setting.
+    Raises ConfigError as `parse` does.
+    """
+    places = _places(text, name)
+    said = places.root.value if places.root is not None else {}
+    if said.get("pipeline", own["pipeline"]) != own["pipeline"]:
+        raise ConfigError(f"expected objects of pipeline {own['pipeline']!r}", where=places.of(("pipeline",)))
+    left_out = Config.model_fields.keys() - OBJECT_SETTINGS
+    objects = {key: value for key, value in said.items() if key not in left_out}
+    config = _validate(Config, {**own, **objects}, (), places, None)
+    config.stands_in(places)
+    return config
 
 
 def parse(text: str, *, name: str = "<config>", environment: Mapping[str, str] | None = None) -> Config:
     """Check the text of a configuration, YAML or JSON. Raises ConfigError, with a line in its message for each problem."""
+    places = _places(text, name)
+    assert places.root is not None
+    return load(places.root.value, places=places, environment=environment)
+
+
+def _places(text: str, name: str) -> Places:
     root = read(text, name)
     places = Places(name, root, tuple(text.removeprefix("\ufeff").splitlines()))
     if not isinstance(root.value, dict):
         raise ConfigError("expected a mapping with pipeline, kafka, …", where=places.of(()))
-    return load(root.value, places=places, environment=environment)
+    return places
+
+
+def _objects_in(section: Section | dict[str, Any]) -> bool:
+    """Whether a setting of the configuration has objects: by name, or by type and name."""
+    return (
+        bool(section)
+        if isinstance(section, dict)
+        else any(getattr(section, each) for each in type(section).model_fields)
+    )
 
 
 def load(

@@ -32,11 +32,11 @@ from confluent_kafka import Producer as Librdkafka
 
 from pipeline.config import Config
 from pipeline.connectors.kafka.client import Link, failure
-from pipeline.connectors.kafka.topics import ensure_config_topic
+from pipeline.connectors.kafka.topics import ensure_config_topic, kept_for_ms
 from pipeline.control.follower import Follower, read_all
 from pipeline.control.objects import Change, Snapshot, Stored, check_expected, whole, written_values
 from pipeline.control.records import Past, encode, headers_of
-from pipeline.errors import ConfigError, RetryableError
+from pipeline.errors import ConfigError, NotFoundError, RetryableError
 from pipeline.log import get_logger
 from pipeline.retry import FENCED
 
@@ -58,7 +58,7 @@ class ConfigLog:
 
     def __init__(self, base: Config, *, patience_seconds: float | None = PATIENCE_SECONDS) -> None:
         assert base.control is not None, "the configuration has no section `control`"
-        self._base = base
+        self.base = base
         self._kafka, self._topic = base.kafka, base.control.topic
         self._patience_seconds = patience_seconds
         self._writer = _Writer(base)
@@ -125,6 +125,18 @@ class ConfigLog:
         found = await asyncio.to_thread(read_all, self._kafka, self._topic)
         return [each for each in found if key in (None, each.key)]
 
+    async def check_history(self, superseding: Past | None) -> None:
+        """Check that what the history holds before a change is whole: Kafka may have compacted what this change replaced.
+
+        Raises NotFoundError if that may be so, and ConnectorError.
+        """
+        kept_ms = await asyncio.to_thread(kept_for_ms, self._kafka, self._topic)
+        if superseding is not None and time.time() * 1000 - superseding.at >= kept_ms:
+            raise NotFoundError(
+                "the history of that time may have gaps: Kafka keeps what later changes replaced for"
+                f" {kept_ms // 86_400_000} days (min.compaction.lag.ms of {self._topic})"
+            )
+
     def _read(self, objects: dict[str, Stored], revision: int) -> None:
         """In the follower's thread."""
         if not self._leaving:
@@ -135,7 +147,7 @@ class ConfigLog:
             return
         problem = ""
         try:
-            self._good = whole(self._base, {key: each.value for key, each in objects.items()}, revision)
+            self._good = whole(self.base, {key: each.value for key, each in objects.items()}, revision)
         except ConfigError as error:
             problem = f"the topic {self._topic} holds what this program cannot use: {error}"
             if self._snapshot is None or self._snapshot.problem != problem:
@@ -169,7 +181,7 @@ class _Writer:
 
     def __init__(self, base: Config) -> None:
         assert base.control is not None
-        self._base, self._topic = base, base.control.topic
+        self.base, self._topic = base, base.control.topic
         self._link = Link(base.kafka, silent=True)
         self._producer: Librdkafka | None = None
 
@@ -222,7 +234,7 @@ class _Writer:
     def _commit(self, producer: Librdkafka, number: str, change: Change, objects: dict[str, Stored]) -> bool:
         """Compare, check, and write all records. False if there is nothing to write."""
         check_expected(objects, change.expected)
-        values = written_values(self._base, objects, change)
+        values = written_values(self.base, objects, change)
         if not values:
             return False
         producer.begin_transaction()

@@ -21,14 +21,13 @@ from pipeline.config.base.environment import is_reference, references
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, keys_of
 from pipeline.config.dump import dump
-from pipeline.config.load import load
+from pipeline.config.load import OBJECT_SETTINGS, load, load_object
 from pipeline.config.text.problems import Problem, dotted
 from pipeline.errors import ConfigError, StaleError
 
 # Kinds of objects, and the setting of the configuration that holds them. The first three have types below: connector/s3/lake.
 TYPED: Final = {"source": "sources", "connector": "connectors", "action": "actions"}
 PLAIN: Final = {"rule": "rules", "schema": "schemas"}
-SETTINGS: Final = TYPED | PLAIN
 # The key of the object that says whose topic it is. The first change of a topic writes it.
 OWNER: Final = "pipeline"
 
@@ -147,18 +146,22 @@ def sections_of(values: Mapping[str, Value]) -> dict[str, Any]:
 
 def own_settings(config: Config) -> dict[str, Any]:
     """What a process's own file says: everything but objects."""
-    return {name: value for name, value in dump(config).items() if name not in SETTINGS.values()}
+    return {name: value for name, value in dump(config).items() if name not in OBJECT_SETTINGS}
 
 
-def whole(base: Config, values: Mapping[str, Value], revision: int = 0) -> Config:
-    """The configuration of the process's own file and of objects. Raises ConfigError, which names all wrong settings."""
+def whole(base: Config, values: Mapping[str, Value], revision: int = 0, *, check: bool = True) -> Config:
+    """The configuration of the process's own file and of objects. Raises ConfigError, which names all wrong settings.
+
+    Without `check`, references between objects are not checked.
+    """
     owner = values.get(OWNER, {}).get("name", base.pipeline)
     if owner != base.pipeline:
         raise ConfigError(
             f"expected the topic of pipeline {base.pipeline!r}, found that of {owner!r}: each pipeline needs its own topic",
             where="control.topic",
         )
-    config = load({**own_settings(base), **sections_of(values)})
+    data = {**own_settings(base), **sections_of(values)}
+    config = load(data) if check else load_object(Config, data)
     config.is_revision(revision)
     return config
 
@@ -174,7 +177,7 @@ def checked(base: Config, values: Mapping[str, Value]) -> Config:
 
 
 def _clear_secrets(config: Config) -> Iterator[Problem]:
-    for setting in SETTINGS.values():
+    for setting in OBJECT_SETTINGS:
         yield from _clear(getattr(config, setting), (setting,))
 
 

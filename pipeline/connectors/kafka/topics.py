@@ -88,6 +88,13 @@ def ensure_status_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable
     _patiently(kafka, create, keep_trying)
 
 
+def kept_for_ms(kafka: KafkaConfig, topic: str) -> int:
+    """How long a compacted topic keeps for sure what later records replaced; 0 if Kafka does not say. Blocks."""
+    admin = Link(kafka, silent=True).admin("admin")
+    told = _settings(admin, [topic]).get(topic, {}).get("min.compaction.lag.ms", "")
+    return int(told) if told.isdigit() else 0
+
+
 def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
     link = Link(kafka, silent=True)  # this function logs that it waits
     admin: AdminClient | None = None
