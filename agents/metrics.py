@@ -159,3 +159,10 @@ class Writing:
     def confirmed(self, size_bytes: int) -> None:
         """Note that S3 has the object."""
         self._meter.confirmed(size_bytes, time.perf_counter() - self._began)
+
+
+def forget(action: str) -> None:
+    """Remove all metrics of an action that is gone. A counter of it that somebody still holds counts for nobody."""
+    for metric in list(globals().values()):
+        if isinstance(metric, Counter | Gauge | Histogram):
+            metric.remove_by_labels({"action": action})

@@ -231,6 +231,11 @@ class Lanes:
         if self.failed.done() and not self.failed.cancelled():
             self.failed.exception()
 
+    def relieve(self) -> None:
+        """Have all lanes cut at the next opportunity."""
+        for lane, _ in self._lanes.values():
+            lane.relieve()
+
     def _relieve(self) -> None:
         """Cut the partition with the largest rows if the action is at its memory limit."""
         max((lane for lane, _ in self._lanes.values()), key=lambda lane: lane.held_bytes - lane.queued_bytes).relieve()

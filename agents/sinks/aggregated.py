@@ -147,7 +147,7 @@ class AggregatedLane(Lane):
         kafka = self._writer.kafka
         self.topic_id = await kafka.topic_id(self.partition.topic)
         self._chain = self.chain_type(self._writer, self.partition, self.topic_id)
-        chain_end = await end_of_our_revision(self._chain, self, self._writer.action)
+        chain_end = await end_of_our_revision(self._chain, self, self._writer)
         if self.draining and chain_end and chain_end.revision > self._writer.action.revision:
             self._cut.last()
             self._cut.finished()

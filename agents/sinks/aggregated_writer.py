@@ -54,11 +54,12 @@ class ObjectFacts(NamedTuple):
         return StoredObject(key, self.rows, first, self.last, self.digest, self.sha256, self.size, self.etag, bucket)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class AggregatedWriter:
     """Writes for the lanes of one aggregated action. `name` is the action's name in its ledger; a replay has its own.
 
-    An object has a *version*: the action as it is now, or as it was when the cut began.
+    An object has a *version*: the action as it is now, or as it was when the cut began. Another version may replace
+    `action` if its ledger is in the same bucket: the lanes turn to it at their next cut.
     """
 
     name: str

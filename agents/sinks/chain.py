@@ -328,23 +328,23 @@ async def when_it_can_be_trusted(lane: Lane, action: str, go_on: Callable[[], Aw
             await asyncio.sleep(1)
 
 
-async def end_of_our_revision(chain: Chain, lane: Lane, action: AggregatedAction) -> ChainEnd | None:
-    """Wait until the end of a chain is not of a later configuration than `action`, or the lane must end. Returns the
+async def end_of_our_revision(chain: Chain, lane: Lane, writer: AggregatedWriter) -> ChainEnd | None:
+    """Wait until the end of a chain is not of a later configuration than the action, or the lane must end. Returns the
     end.
 
     A change of the configuration reaches one worker after the other, and partitions may move to a worker without it.
-    This worker would turn the chain back to the older rule. So it waits until it restarts with the later rule, or the
-    partition moves on.
+    This worker would turn the chain back to the older rule. So it waits until it has the later rule, or the partition
+    moves on.
     """
     said = False
-    while (end := await chain.end()) is not None and end.revision > action.revision and not lane.draining:
+    while (end := await chain.end()) is not None and end.revision > writer.action.revision and not lane.draining:
         if not said:
             log.warning(
                 "revision.waiting",
-                action=action.name,
+                action=writer.name,
                 topic=lane.partition.topic,
                 partition=lane.partition.partition,
-                revision=action.revision,
+                revision=writer.action.revision,
                 ledger=end.revision,
                 help="another worker has a later configuration; this one goes on here when it has it too",
             )

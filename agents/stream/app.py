@@ -56,6 +56,7 @@ class ActionApp(faust.App):
     """
 
     lanes: Lanes
+    rules: RuleSet  # under which rows are made first; a lane of another version makes them again
 
     def _init_fixups(self) -> list[Any]:
         return []
@@ -103,11 +104,12 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
     app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes, partial(count_batch, action.name))
     source = app.topic(*action.topics, schema=BatchSchema(), allow_empty=True)
     rows = app.channel(maxsize=16)
-    _add_agents(app, action.rules, source, rows)
+    app.rules = action.rules
+    _add_agents(app, source, rows)
     return app
 
 
-def _add_agents(app: ActionApp, rules: RuleSet, source: Any, rows: Any) -> None:
+def _add_agents(app: ActionApp, source: Any, rows: Any) -> None:
     async def evaluate(stream: Any) -> None:
         """The rule agent: makes a row batch from each record batch."""
         async for event in stream.noack().events():
@@ -116,7 +118,7 @@ def _add_agents(app: ActionApp, rules: RuleSet, source: Any, rows: Any) -> None:
                 continue  # fetched before a rebalance: the present owner of the partition reads it again
             fetched = message.value
             with app.lanes.failing():
-                batch = app.lanes.rows(rules, fetched.records)
+                batch = app.lanes.rows(app.rules, fetched.records)
             await rows.send(value=FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
 
     async def write(stream: Any) -> None:

@@ -6,6 +6,7 @@ like. Everything that a test compares comes from the outside: objects from the b
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -20,6 +21,10 @@ from urllib.request import urlopen
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
+from pipeline.config.load import OBJECT_SETTINGS, load
+from pipeline.control.config_log import ConfigLog
+from pipeline.control.objects import objects_of
+from pipeline.control.plan import change_of, to_apply
 from pipeline.demo.process import Server
 from pipeline.record import Outgoing, message_record
 from tests.parts.part import KafkaPart, S3Part
@@ -105,6 +110,7 @@ class Pipeline:
     sources: dict[str, Any] = field(default_factory=dict)
     partitions: int = 4
     metrics_port: int = 0  # of the worker, when a test looks at its counters
+    control: bool = False  # objects are in Kafka, where `apply` puts them
     workers: list[Server] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -241,7 +247,23 @@ class Pipeline:
         return path
 
     def settings(self) -> dict[str, Any]:
-        """The present configuration."""
+        """The configuration file of the processes: everything, or what is not in Kafka."""
+        own = {name: value for name, value in self.whole().items() if name not in OBJECT_SETTINGS}
+        return own | {"control": {"topic": f"{self.name}.config"}} if self.control else self.whole()
+
+    def apply(self, **facts: Any) -> int:
+        """Make the configuration in Kafka what is wanted now; its revision."""
+
+        async def write() -> int:
+            async with ConfigLog(load(self.settings())) as log:
+                wanted = objects_of(load(self.whole()))
+                steps = to_apply(log.snapshot.objects, wanted, prune=True)
+                return (await log.write(change_of(steps, by="test", source="apply", **facts))).revision
+
+        return asyncio.run(write())
+
+    def whole(self) -> dict[str, Any]:
+        """The present configuration with all objects."""
         return {
             "pipeline": self.name,
             "kafka": {
@@ -261,7 +283,7 @@ class Pipeline:
                         "host": self.s3.host,
                         "port": self.s3.port,
                         "access_key_id": self.s3.access_key_id,
-                        "secret_access_key": self.s3.secret_access_key,
+                        "secret_access_key": "${TIDEGATE_TEST_SECRET}" if self.control else self.s3.secret_access_key,
                         "transport_options": {
                             "ssl": {"enable": False},
                             "connect_timeout": "2s",

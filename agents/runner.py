@@ -1,0 +1,171 @@
+"""One action of a worker: run, started again from what is durable when its lanes cannot go on, drained when it is to end.
+
+A change of its rules, keys, container or limits is taken up in place: each lane turns at its next cut, without a rebalance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any, Final, cast
+
+from agents.metrics import RESTARTS
+from agents.sinks import bucket_check, writers
+from agents.sinks.aggregated_writer import AggregatedWriter
+from agents.sinks.attempts import Attempts
+from agents.sinks.dead_letter import DeadLetters
+from agents.sinks.patient_store import PatientStore
+from agents.sinks.writers import Outside
+from agents.stream import app as wiring
+from agents.stream.app import ActionApp
+from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
+from pipeline.action import AggregatedAction, CompiledAction
+from pipeline.config import Config
+from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.s3.store import S3Store
+from pipeline.errors import InternalError, TidegateError
+from pipeline.log import get_logger
+from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
+
+DRAIN_SECONDS: Final = 20.0
+
+log = get_logger("tidegate.worker")
+
+
+class ActionRunner:
+    """Runs one action of the configuration until it must stop."""
+
+    def __init__(
+        self, action: CompiledAction, config: Config, store: S3Store, producer: Producer, topic_ids: SharedTopicIds
+    ) -> None:
+        self.name = name = action.name
+        self._action = action
+        self._config = config
+        self._store = store
+        self.attempts = attempts = Attempts(name, cap_seconds=action.options.resume_interval)
+        dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts, pipeline=config.pipeline)
+        self.app: ActionApp | None = None
+        self._topic_ids = topic_ids
+        kafka = WorkerLog(topic_ids, attempts, self._consumer)
+        self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, kafka))
+
+    @property
+    def group(self) -> str:
+        """The action's consumer group."""
+        return f"{self._config.pipeline}.{self.name}"
+
+    def turn_to(self, action: CompiledAction) -> None:
+        """Go on under another version of the action, which reads the same topics and writes to the same place.
+
+        Lanes of aggregated actions turn at their next cut. Call it for those only: see `steps.steps`.
+        """
+        assert isinstance(action, AggregatedAction)
+        assert isinstance(self._writer, AggregatedWriter)
+        self._action = self._writer.action = action
+        if self.app is not None:
+            self.app.rules = action.rules
+            self.app.lanes.relieve()
+
+    def is_revision(self, revision: int) -> None:
+        """The action is the same in this revision of the configuration."""
+        if isinstance(self._writer, AggregatedWriter) and revision > self._action.revision:
+            self._action = self._writer.action = replace(self._writer.action, revision=revision)
+
+    def status(self) -> dict[str, object]:
+        """The action's status for /status, with the names and words of EMQX's REST API if it has them."""
+        lanes = self.app.lanes if self.app else None
+        return {
+            "status": self.attempts.status,
+            "status_reason": self.attempts.status_reason,
+            "revision": self._action.revision,
+            "consumer_group": self.group,
+            "partitions": [f"{topic}[{number}]" for topic, number in sorted(lanes.partitions())] if lanes else [],
+            "stopped_partitions": self._stopped(),
+            "held_bytes": lanes.held_bytes if lanes else 0,
+        }
+
+    def problems(self) -> list[str]:
+        """Reasons why the action does not work now, for /readyz. Empty while it works."""
+        if self.app is None or not self.app.lanes.assigned:
+            return [f"s3:{self.name} has no place in its consumer group {self.group} yet"]
+        if self.attempts.status == "disconnected":
+            return [f"s3:{self.name} is disconnected: {self.attempts.status_reason}"]
+        return [f"s3:{self.name} stands still in {where}: {why}" for where, why in self._stopped().items()]
+
+    def _stopped(self) -> dict[str, str]:
+        """Partitions that stand still, with the reasons."""
+        lanes = self.app.lanes if self.app else None
+        found = [lane for each in lanes.partitions() if (lane := lanes.lane(each)) is not None] if lanes else []
+        return {f"{lane.partition.topic}[{lane.partition.partition}]": lane.stopped for lane in found if lane.stopped}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run the app and check its bucket until `stop`."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bucket_check.watch(self._config.actions.s3[self.name], self._store, self.attempts, stop))
+            await self._run(stop)
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        """Run the app, and restart it if its lanes cannot go on. Drain and stop it on `stop`."""
+        waits, clock = RESTART.waits(random.random), asyncio.get_running_loop().time
+        while not stop.is_set():
+            began = clock()
+            try:
+                async with self._running() as app:
+                    await self._watch(app, stop)
+            except Exception as error:
+                RESTARTS.labels(self.name).inc()
+                if clock() - began > RESTART_STABLE_SECONDS:
+                    waits = RESTART.waits(random.random)
+                wait = waits.after(error)
+                known = isinstance(error, TidegateError) and error.fault != "us"
+                log.error(
+                    "action.failed",
+                    action=self.name,
+                    error=str(error) or repr(error),
+                    again_in_seconds=round(wait, 1),
+                    exc_info=None if known else error,
+                )
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await stop.wait()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[ActionApp]:
+        app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
+        self.app = app
+        app.finalize()
+        await app.start()
+        log.info("action.started", action=self.name, group=self.group, rules=sorted(self._action.rules.statements))
+        try:
+            yield app
+        finally:
+            await app.stop()
+            await app.lanes.close()
+
+    async def _watch(self, app: ActionApp, stop: asyncio.Event) -> None:
+        """Wait until `stop`, or until a lane or Faust itself fails."""
+        stopped = asyncio.create_task(stop.wait())
+        crashed = asyncio.create_task(app.wait_until_stopped())
+        watching = asyncio.create_task(watch(self._action.topics, self._topic_ids, app.lanes.replaced))
+        try:
+            waited: set[asyncio.Future[Any]] = {stopped, crashed, app.lanes.failed}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if app.lanes.failed.done():
+                app.lanes.failed.result()
+            if not stop.is_set():
+                raise InternalError(f"Faust stopped by itself: {app.crash_reason!r}") from app.crash_reason
+            if not await app.lanes.drain(DRAIN_SECONDS):
+                log.warning("action.stopped_early", action=self.name)
+            await app.consumer.commit()
+        finally:
+            stopped.cancel()
+            crashed.cancel()
+            watching.cancel()
+
+    def _consumer(self) -> ReadLog:
+        """The consumer of the app that runs now."""
+        assert self.app is not None
+        return cast(ReadLog, self.app.consumer)

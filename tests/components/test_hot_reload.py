@@ -1,0 +1,138 @@
+"""Workers that follow the configuration in Kafka, between a real Kafka and a real S3 server."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from pipeline.demo.process import Server
+from tests.components.pipeline_parts import Make, Pipeline, aggregated, lines, message
+from tests.parts.part import S3Part
+from tests.parts.waiting import let_pass, wait_until
+
+pytestmark = pytest.mark.real
+SECONDS = float(os.environ.get("TIDEGATE_RELOAD_SECONDS", "15"))
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The topic holds a reference; the workers have the variable."""
+    monkeypatch.setenv("TIDEGATE_TEST_SECRET", S3Part.secret_access_key)
+
+
+def rule(version: int) -> str:
+    """A statement that gives one row of each record."""
+    return f'SELECT payload.n AS n, {version} AS v FROM "t/#"'
+
+
+def rows(pipeline: Pipeline, bucket: str) -> list[list[dict[str, Any]]]:
+    """The rows of each object."""
+    found = pipeline.objects(bucket, [key for key in pipeline.keys(bucket) if not key.startswith("_tidegate")])
+    return [[json.loads(line) for line in content.splitlines()] for content in found.values()]
+
+
+def applied(worker: Server, revision: int) -> bool:
+    """Whether a worker has applied a revision."""
+    return any(each["event"] == "config.applied" and each["revision"] >= revision for each in lines(worker))
+
+
+def events(worker: Server, name: str) -> list[Any]:
+    """The lines of one event."""
+    return [each for each in lines(worker) if each["event"] == name]
+
+
+def change(pipeline: Pipeline, worker: Server) -> int:
+    """Apply the configuration, and wait until a worker follows."""
+    revision = pipeline.apply()
+    wait_until(lambda: applied(worker, revision), 15, pipeline.tails)
+    return revision
+
+
+@pytest.mark.timeout(90)
+def test_a_worker_follows_changes_without_a_restart(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle worker starts an action, turns it in place, replaces it, keeps the last good one, and stops it."""
+    pipeline = make(control=True)
+    bucket = "hot-reload"
+    pipeline.prepare(bucket)
+    worker = pipeline.worker(wait=False)
+    pipeline.actions["rows"] = aggregated(bucket, "a/${partition}-${offset}.jsonl", seconds=600)
+    pipeline.rules["r"] = (rule(1), ["rows"])
+    change(pipeline, worker)
+    pipeline.produce(message(f"c{n % 9}", b'{"n": %d}' % n) for n in range(200))
+    wait_until(lambda: events(worker, "action.assigned"), 30, pipeline.tails)
+
+    # In place: no other assignment.
+    pipeline.rules["r"] = (rule(2), ["rows"])
+    pipeline.actions["rows"]["parameters"]["key"] = "b/${partition}-${offset}.jsonl"
+    change(pipeline, worker)
+    pipeline.produce(message(f"c{n % 9}", b'{"n": %d}' % n) for n in range(200, 400))
+    assert events(worker, "config.applied")[-1]["turn"] == ["rows"]
+    assert len(events(worker, "action.assigned")) == 1
+
+    # Nothing that counts: nothing happens, also not to the action's place in its group.
+    pipeline.actions["rows"]["description"] = "for people"
+    pipeline.apply()
+    # What this worker cannot run: the last good one goes on.
+    monkeypatch.setenv("TIDEGATE_ONLY_HERE", "iot")
+    pipeline.transport_options["headers"] = {"x-a": "${TIDEGATE_ONLY_HERE}"}
+    pipeline.apply()
+    wait_until(lambda: events(worker, "config.unusable"), 15, pipeline.tails)
+    del pipeline.transport_options["headers"]
+    # Another limit of memory: a new start of this action.
+    pipeline.actions["rows"]["resource_opts"] = {"max_buffer_bytes": "32MB"}
+    change(pipeline, worker)
+    assert events(worker, "config.applied")[-1]["replace"] == ["rows"]
+    wait_until(lambda: len(events(worker, "action.assigned")) == 2, 30, pipeline.tails)
+
+    pipeline.rules.clear()
+    change(pipeline, worker)
+    assert events(worker, "config.applied")[-1]["stop"] == ["rows"]
+    found = [each for each in rows(pipeline, bucket) if each]
+    assert Counter(row["n"] for each in found for row in each) == Counter(range(400))
+    assert all(len({row["v"] for row in each}) == 1 for each in found)
+    assert {row["v"] for each in found for row in each} == {1, 2}
+    assert not events(worker, "action.failed")
+
+
+@pytest.mark.timeout(90 + SECONDS)
+def test_rules_change_while_workers_are_killed(make: Make) -> None:
+    """Rules and keys change all the time and workers are killed: each row is there once, each object is of one revision."""
+    chance = random.Random(7)
+    pipeline = make(control=True, partitions=6)
+    bucket = "reload-kills"
+    pipeline.prepare(bucket)
+    pipeline.actions["rows"] = aggregated(bucket, "v0/${partition}-${offset}-${epoch}.jsonl", seconds=1)
+    pipeline.rules["r"] = (rule(0), ["rows"])
+    pipeline.apply()
+    workers = [pipeline.worker() for _ in range(3)]
+    end, count, version = time.monotonic() + SECONDS, 0, 0
+    while time.monotonic() < end:
+        pipeline.produce(message(f"c{n % 50}", b'{"n": %d}' % n) for n in range(count, count + 500))
+        count += 500
+        version += 1
+        pipeline.rules["r"] = (rule(version), ["rows"])
+        if version % 2:
+            pipeline.actions["rows"]["parameters"]["key"] = f"v{version}/${{partition}}-${{offset}}-${{epoch}}.jsonl"
+        pipeline.apply()
+        if version % 2 == 0:
+            victim = workers.pop(chance.randrange(len(workers)))
+            victim.kill()
+            workers.append(pipeline.worker(wait=False))
+        let_pass(chance.random())
+    wait_until(lambda: sum(map(len, rows(pipeline, bucket))) >= count, 60, pipeline.tails)
+    pipeline.wait_for_no_lag("rows", 60)
+    for each in workers:
+        each.stop()
+
+    found = [each for each in rows(pipeline, bucket) if each]
+    proof = pipeline.command("verify")
+    assert proof.returncode == 0, proof.stdout + proof.stderr
+    assert Counter(row["n"] for each in found for row in each) == Counter(range(count))
+    assert all(len({row["v"] for row in each}) == 1 for each in found)
+    assert len({row["v"] for each in found for row in each}) > 2
