@@ -31,7 +31,7 @@ class Digests(NamedTuple):
     store: str
 
 
-class Step(NamedTuple):
+class ActionStep(NamedTuple):
     """What to do with an action."""
 
     verb: Verb
@@ -58,17 +58,17 @@ def digests_of(config: Config, action: CompiledAction) -> Digests:
     return Digests(_digest(fixed), _digest([*fixed, *decided]), store)
 
 
-def steps(running: Mapping[str, Digests], wanted: Mapping[str, Digests]) -> list[Step]:
+def steps(running: Mapping[str, Digests], wanted: Mapping[str, Digests]) -> list[ActionStep]:
     """What to do, so that the wanted actions run and no others. An action that is in no step goes on as it is."""
-    found = [Step("stop", name) for name in running if name not in wanted]
+    found = [ActionStep("stop", name) for name in running if name not in wanted]
     for name, after in wanted.items():
         before = running.get(name)
         if before is None:
-            found.append(Step("start", name))
+            found.append(ActionStep("start", name))
         elif before.fixed != after.fixed:
-            found.append(Step("replace", name))
+            found.append(ActionStep("replace", name))
         elif before.whole != after.whole:
-            found.append(Step("turn", name))
+            found.append(ActionStep("turn", name))
     return found
 
 

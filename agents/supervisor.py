@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from agents import metrics
 from agents.runner import ActionRunner
-from agents.steps import Digests, Step, digests_of, runs, steps
+from agents.steps import ActionStep, Digests, digests_of, runs, steps
 from agents.stream.kafka_log import SharedTopicIds
 from pipeline.action import CompiledAction, compile_action
 from pipeline.config import Config
@@ -96,7 +96,7 @@ class Supervisor:
             await asyncio.gather(*(each.task for each in self._running.values()), return_exceptions=True)
         await self._close_stores(set())
 
-    async def _go_on(self, step: Step | None, action: CompiledAction, digests: Digests) -> None:
+    async def _go_on(self, step: ActionStep | None, action: CompiledAction, digests: Digests) -> None:
         name = action.name
         if step is not None and step.verb in ("start", "replace"):
             await self._start(action, digests)
@@ -117,7 +117,7 @@ class Supervisor:
         task = self._group.create_task(runner.run(stop), name=f"action {action.name}")
         self._running[action.name] = RunningAction(runner, digests, stop, task)
 
-    async def _end(self, step: Step) -> None:
+    async def _end(self, step: ActionStep) -> None:
         """Drain and stop an action. Its numbers go with it, unless it is replaced."""
         each = self._running.pop(step.action)
         each.stop.set()

@@ -118,7 +118,7 @@ def _status(supervisor: Supervisor, producer: Producer, topic: ConfigLog | None)
         "actions": {f"s3:{each.name}": each.status() for each in supervisor.runners},
     }
     if topic is not None:
-        found["config"] = {"revision": supervisor.config.revision, "problem": supervisor.problem or topic.error}
+        found |= {"revision": supervisor.config.revision, "problem": supervisor.problem or topic.error}
     return found
 
 

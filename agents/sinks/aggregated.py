@@ -32,10 +32,10 @@ from agents.sinks.chain import Chain, end_of_our_revision, when_it_can_be_truste
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
 from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
+from agents.sinks.pieces import now
 from pipeline.action import AggregatedAction
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
-from pipeline.log import get_logger
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.upload import ledger
@@ -53,8 +53,6 @@ CUT_RECORDS_MAX: Final = 20_000_000
 # Memory for an object until its entry is written: its key and digest, and their part of the entry's text.
 OBJECT_OVERHEAD_BYTES: Final = 1024
 
-log = get_logger("tidegate.aggregated")
-
 
 class AggregatedLane(Lane):
     """The lane of one partition of an aggregated action."""
@@ -67,7 +65,10 @@ class AggregatedLane(Lane):
         self._writer = writer
         self._chain = self.chain_type(writer, partition)
         self._claims = Claims(writer)
-        self._run = writer.name_run()
+        self._run, self._adopted = (
+            writer.name_run(),
+            0,
+        )  # the second: the highest revision of an object that was adopted
         self._meter = ObjectMeter(writer.name)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._one_reads_on = asyncio.Lock()
@@ -187,6 +188,8 @@ class AggregatedLane(Lane):
     async def _append(self, fetched: Fetched, batch: RowBatch | None) -> None:
         if self._chain_end is None:
             await self._begin(fetched.first)
+            if batch is not None and batch.records and not self._made(batch):  # before the action was turned
+                return self._put_back(fetched, batch)
         if batch is not None:
             await self._append_rows(fetched, batch)
         elif fetched.next <= self._cut.position:
@@ -197,12 +200,12 @@ class AggregatedLane(Lane):
             self._queue.appendleft(QueuedBatch(fetched, None))
             self._cut.due()
         if self._opened_at is None:
-            self._opened_at = _now()
+            self._opened_at = now()
 
     async def _begin(self, first: int) -> None:
         """Begin the chain at offset `first`. Raises FenceLostError if another worker has begun it, or has gone on."""
-        chain_end = await self._chain.begin(first)
         ours = self._writer.action  # after the restart, `_resume` finishes the cut of another worker
+        chain_end = await self._chain.begin(first)
         theirs = chain_end.version != ours.digest or chain_end.clean or chain_end.revision > ours.revision
         if chain_end.first < first or theirs:
             raise FenceLostError(f"another worker has begun the ledger of {self.partition.topic}, for offset {first}")
@@ -212,7 +215,7 @@ class AggregatedLane(Lane):
         if batch.redriven:
             batch = await self._claims.kept(batch, self._cut.position, self.topic_id)
             if self._cut.state is CutState.CUTTING:  # it became due meanwhile
-                self._queue.appendleft(QueuedBatch(fetched, replace(batch, rest=()), batch.next_offset))
+                self._put_back(fetched, batch)
                 return
         dead = self._add_rows(fetched, batch)
         await self._send_letters(dead)
@@ -259,7 +262,7 @@ class AggregatedLane(Lane):
         cut, limit = self._cut, self.version.cut_seconds
         if not (cut.buffer.groups or cut.objects or cut.outcomes.any_missing):
             limit = min(limit, LETTERS_SECONDS) if cut.outcomes.any_dead else FILTERED_SECONDS
-        return max(0.0, self._opened_at + limit - _now())
+        return max(0.0, self._opened_at + limit - now())
 
     def _cut_due(self) -> bool:
         outcomes = self._cut.outcomes
@@ -282,7 +285,9 @@ class AggregatedLane(Lane):
         """Write the entry of the durable cut. Its end may then be committed, and the next cut begins with the rows beyond it."""
         assert self._chain_end is not None
         newest = self._writer.action
-        entry = replace(self._cut.entry(self._chain_end, newest.digest, newest.revision), run=self._run)
+        entry = replace(
+            self._cut.entry(self._chain_end, newest.digest, max(newest.revision, self._adopted)), run=self._run
+        )
         following = newest if entry.next_version == newest.digest else self.version
         if entry.next_version != entry.version:
             await self._chain.keep_version(following)
@@ -295,7 +300,7 @@ class AggregatedLane(Lane):
         self.durable = entry.next
         self._take_up(following)
         self._cut.entered(entry, following.limits)
-        self._opened_at = None if self._cut.outcomes.empty else _now()
+        self._opened_at = None if self._cut.outcomes.empty else now()
         self.circuits = Circuits()  # a worker that resumes from this entry also begins with new ones
         self._on_room()
 
@@ -369,6 +374,7 @@ class AggregatedLane(Lane):
                 f"{bucket}/{key} holds {found.rows} rows up to offset {found.last} that are not ours; "
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
             )
+        self._adopted = max(self._adopted, found.revision)
         if rows < chunk.rows:
             self._cut.shorter()
             self._wake()
@@ -392,8 +398,3 @@ class AggregatedLane(Lane):
                     await self._append(*taken)
             self._cut.reached()
             self._arrived.set()
-
-
-def _now() -> float:
-    """Seconds on the loop's clock, which a simulation may control."""
-    return asyncio.get_running_loop().time()

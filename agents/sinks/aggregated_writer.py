@@ -48,6 +48,7 @@ class ObjectFacts(NamedTuple):
     sha256: str = ""
     size: int = 0
     etag: str = ""
+    revision: int = 0
 
     def stored(self, key: str, first: int, bucket: str) -> StoredObject:
         """The object in the form of an entry. `first`: the offset of its first row."""
@@ -120,7 +121,8 @@ def facts_of(head: Head, key: str) -> ObjectFacts:
         digests = found["tidegate-digest"], found["tidegate-sha256"]
     except (KeyError, ValueError) as error:
         raise ForeignObjectError(f"{key} exists and is not ours: its metadata lacks {error}") from None
-    return ObjectFacts(rows, last, *digests, head.size_bytes, head.etag)
+    revision = found.get("tidegate-revision", "")
+    return ObjectFacts(rows, last, *digests, head.size_bytes, head.etag, int(revision) if revision.isdecimal() else 0)
 
 
 class Encoded(NamedTuple):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from agents.sinks.pieces import Pace, RulesThread
@@ -272,6 +273,10 @@ class Lane:
         left = Fetched(end, following, size_bytes - taken.size_bytes)
         self._queue.appendleft(QueuedBatch(left, RowBatch((), rest=batch.rest), counted))
         return TakenRows(taken, batch)
+
+    def _put_back(self, fetched: Fetched, batch: RowBatch) -> None:
+        """The batch comes again; its rows are made again if another version made them."""
+        self._queue.appendleft(QueuedBatch(fetched, replace(batch, rest=()), batch.next_offset))
 
     def _wake(self) -> None:
         """Let `_next` return without a batch, because other work is due."""

@@ -37,7 +37,7 @@ class Pace:
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
         """`clock` gives seconds. The default is the clock of the event loop."""
         self.records_max = PIECE_RECORDS_MAX
-        self._clock = clock or _now
+        self._clock = clock or now
 
     def piece(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
         """The rows of the first records, and the records that are left."""
@@ -91,6 +91,6 @@ class RulesThread:
             self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def _now() -> float:
+def now() -> float:
     """Seconds on the loop's clock, which a simulation may control."""
     return asyncio.get_running_loop().time()

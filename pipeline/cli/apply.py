@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pipeline.cli.changing import By, DryRun, author, on_topic, say_done, say_steps
 from pipeline.cli.options import ConfigFile, single
-from pipeline.errors import CommandError, ConfigError
+from pipeline.errors import CommandError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
@@ -46,13 +46,14 @@ def apply(
 
 async def _apply(log: ConfigLog, files: list[Path], *, dry_run: bool, prune: bool, by: str) -> int:
     from pipeline.control.objects import after, checked
+    from pipeline.control.parts import objects_of_all, placed_in
     from pipeline.control.plan import APPLY, change_of, to_apply
 
     parts = _read(log.base, files)
-    wanted = _wanted(parts)
+    wanted = objects_of_all(parts)
     steps = to_apply(log.snapshot.objects, wanted, prune=prune)
     change = change_of(steps, by=by, source=APPLY)
-    try:
+    with placed_in(parts):
         if dry_run:
             checked(log.base, after(log.snapshot.objects, change))
             say_steps(log, steps)
@@ -60,8 +61,6 @@ async def _apply(log: ConfigLog, files: list[Path], *, dry_run: bool, prune: boo
             return 1 if steps else 0
         say_steps(log, steps)
         snapshot = await log.write(change)
-    except ConfigError as error:
-        raise _placed(error, parts) from None
     say_done(steps, snapshot.revision)
     return 0
 
@@ -82,34 +81,3 @@ def _paths(given: Path) -> list[Path]:
     if not found:
         raise CommandError(f"expected files that end with {', '.join(sorted(FILES))} in {given}, found none")
     return found
-
-
-def _wanted(parts: list[Config]) -> dict[str, Any]:
-    """The objects of all files. Raises ConfigError for one that two files have."""
-    from pipeline.control.objects import objects_of, place_of
-
-    found: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    for part in parts:
-        for key, value in objects_of(part).items():
-            place = place_of(key)
-            assert place is not None
-            where = part.places.of(place.path)
-            if key in found:
-                raise ConfigError(f"{key} is in {places[key]} too", where=where)
-            found[key], places[key] = value, where
-    return found
-
-
-def _placed(error: ConfigError, parts: list[Config]) -> ConfigError:
-    """The error with the file and line of each setting that a file has."""
-    from pipeline.config.text.places import path_of
-    from pipeline.control.objects import key_at, objects_of
-
-    found = []
-    for each in error.parts or [error]:
-        key = key_at(tuple(path_of(each.where)))
-        part = next((part for part in parts if key is not None and key in objects_of(part)), None)
-        where = f"{part.places.of(path_of(each.where))}: {each.where}" if part else each.where
-        found.append(ConfigError(each.message, where=where))
-    return ConfigError("\n".join(map(str, found)), parts=found)

@@ -25,7 +25,7 @@ DryRun = Annotated[
 
 
 def author(by: str) -> str:
-    """Who makes a change."""
+    """The author of a change."""
     if by:
         return by
     try:

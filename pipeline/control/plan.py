@@ -81,7 +81,7 @@ def change_of(steps: Sequence[Step], *, by: str, source: str, sources: Mapping[s
 
 
 def difference(base: Config, steps: Sequence[Step]) -> Iterator[str]:
-    """The lines of a readable difference. What may hold a secret is hidden."""
+    """The lines of a readable difference. Values that may hold a secret are hidden."""
     for step in steps:
         yield f"{step.sign} {step.key}"
         before = _text(base, step.key, step.before.value if step.before else None)
