@@ -15,7 +15,7 @@ from pipeline.errors import CommandError
 if TYPE_CHECKING:
     from pipeline.control.config_log import ConfigLog
     from pipeline.control.objects import Stored
-    from pipeline.control.plan import Step
+    from pipeline.control.plan import PlannedStep
 
 Result = TypeVar("Result")
 By = Annotated[str, typer.Option(help="Who makes the change, for the history. Default: the user of this system.")]
@@ -49,7 +49,7 @@ def on_topic(config: Path, work: Callable[[ConfigLog], Awaitable[Result]]) -> Re
     return asyncio.run(run())
 
 
-def say_steps(log: ConfigLog, steps: Sequence[Step]) -> None:
+def say_steps(log: ConfigLog, steps: Sequence[PlannedStep]) -> None:
     """Print what changes."""
     from pipeline.control.plan import difference
     from pipeline.hidden import without_secrets
@@ -58,7 +58,7 @@ def say_steps(log: ConfigLog, steps: Sequence[Step]) -> None:
         typer.echo(without_secrets(line))
 
 
-def say_done(steps: Sequence[Step], revision: int, *, dry_run: bool = False) -> None:
+def say_done(steps: Sequence[PlannedStep], revision: int, *, dry_run: bool = False) -> None:
     """Print the last line: how many objects, and the revision."""
     counts = [(sum(each.sign == sign for each in steps), word) for sign, word in _WORDS]
     told = ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing to change"

@@ -32,13 +32,13 @@ def delete(
 
 async def _delete(log: ConfigLog, keys: list[str], *, dry_run: bool, by: str) -> int:
     from pipeline.control.objects import after, checked, place_of
-    from pipeline.control.plan import Step, change_of
+    from pipeline.control.plan import PlannedStep, change_of
     from pipeline.errors import CommandError
 
     for key in keys:
         if place_of(key) is None:
             raise CommandError(f"expected the key of one object, such as rule/hot or action/s3/hot, found {key!r}")
-    steps = [Step(key, each, None) for key, each in chosen(dict(log.snapshot.objects), keys).items()]
+    steps = [PlannedStep(key, each, None) for key, each in chosen(dict(log.snapshot.objects), keys).items()]
     change = change_of(steps, by=by, source="apply")
     for step in steps:
         typer.echo(f"{step.sign} {step.key}")

@@ -50,13 +50,15 @@ def history(
 
 async def _show(log: ConfigLog, keys: set[str], *, show: bool) -> None:
     from pipeline.control.objects import Stored, place_of
-    from pipeline.control.plan import Step
+    from pipeline.control.plan import PlannedStep
 
     before: dict[str, Stored] = {}
     past = [each for each in await log.history() if place_of(each.key)]
     for _, group in groupby(past, key=lambda each: each.change):
         records = list(group)
-        steps = [Step(each.key, before.get(each.key), each.stored.value if each.stored else None) for each in records]
+        steps = [
+            PlannedStep(each.key, before.get(each.key), each.stored.value if each.stored else None) for each in records
+        ]
         for each in records:
             if each.stored:
                 before[each.key] = each.stored

@@ -19,7 +19,7 @@ from pipeline.errors import NotFoundError
 APPLY: Final = "apply"
 
 
-class Step(NamedTuple):
+class PlannedStep(NamedTuple):
     """What becomes of one object. `before` is None if it is new, `after` is None if it goes."""
 
     key: str
@@ -34,15 +34,17 @@ class Step(NamedTuple):
         return "-" if self.after is None else "~"
 
 
-def to_apply(there: Mapping[str, Stored], wanted: Mapping[str, Value], *, prune: bool) -> list[Step]:
+def to_apply(there: Mapping[str, Stored], wanted: Mapping[str, Value], *, prune: bool) -> list[PlannedStep]:
     """The steps to what files say. `prune`: objects that `apply` wrote last, and that no file has, go."""
-    steps = [Step(key, there.get(key), value) for key, value in wanted.items()]
+    steps = [PlannedStep(key, there.get(key), value) for key, value in wanted.items()]
     steps = [each for each in steps if each.before is None or each.before.value != each.after]
     gone = [key for key, each in there.items() if place_of(key) and each.source == APPLY and key not in wanted]
-    return steps + [Step(key, there[key], None) for key in sorted(gone) if prune]
+    return steps + [PlannedStep(key, there[key], None) for key in sorted(gone) if prune]
 
 
-def to_roll_back(there: Mapping[str, Stored], past: Sequence[Past], revision: int) -> tuple[list[Step], dict[str, str]]:
+def to_roll_back(
+    there: Mapping[str, Stored], past: Sequence[Past], revision: int
+) -> tuple[list[PlannedStep], dict[str, str]]:
     """The steps to the objects as they were at a revision, and through what each was written then.
 
     Raises NotFoundError if there was nothing yet.
@@ -56,7 +58,7 @@ def to_roll_back(there: Mapping[str, Stored], past: Sequence[Past], revision: in
     for key in sorted({*then, *filter(place_of, there)}):
         before, after = there.get(key), then.get(key)
         if (before and before.value) != (after and after.value):
-            steps.append(Step(key, before, after.value if after else None))
+            steps.append(PlannedStep(key, before, after.value if after else None))
     return steps, {key: each.source for key, each in then.items() if each}
 
 
@@ -65,7 +67,9 @@ def first_after(past: Sequence[Past], revision: int) -> Past | None:
     return next((each for each in past if each.revision > revision), None)
 
 
-def change_of(steps: Sequence[Step], *, by: str, source: str, sources: Mapping[str, str] | None = None) -> Change:
+def change_of(
+    steps: Sequence[PlannedStep], *, by: str, source: str, sources: Mapping[str, str] | None = None
+) -> Change:
     """The change of these steps. It is refused if one of the objects is changed in between."""
     return Change(
         puts={each.key: each.after for each in steps if each.after is not None},
@@ -80,7 +84,7 @@ def change_of(steps: Sequence[Step], *, by: str, source: str, sources: Mapping[s
 # --- For people
 
 
-def difference(base: Config, steps: Sequence[Step]) -> Iterator[str]:
+def difference(base: Config, steps: Sequence[PlannedStep]) -> Iterator[str]:
     """The lines of a readable difference. Values that may hold a secret are hidden."""
     for step in steps:
         yield f"{step.sign} {step.key}"
