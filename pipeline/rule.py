@@ -77,11 +77,9 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class RowBatch:
-    """The rows of one record batch from one partition, in order of offset. The rule `makers[i]` made `rows[i]` from
-    `origins[i]`.
+    """The rows of a partition's record batch in order of offset: the rule `makers[i]` made `rows[i]` from `origins[i]`.
 
     `redriven` are records that were sent again for a rule of this set.
-
     `rest` are the later records, which are not evaluated yet. `size_bytes` is a high estimate of the memory of rows and
     dead letters. `suspended` are rules that are not tried for a while from now on. `rules` is the digest of the rule
     set that made the rows. By rule id, `matched` counts the records that the rule matched, and `no_result` counts those
@@ -346,10 +344,7 @@ def context_with(schemas: Mapping[str, SchemaText], context: Context = DEFAULT_C
 def _keep(
     batch: RowBatch, record: Record, rows: list[Row] | None, maker: RuleProgram, before: int, size_before: int
 ) -> None:
-    """Add the rows that a rule made of a record, after `before` rows of other rules. The caller adds the origins.
-
-    `size_before` is the size of the batch before the record.
-    """
+    """Add a rule's rows, after `before` rows of others, to a batch that had `size_before` bytes. Origins: the caller."""
     rule_id, program, _, _ = maker
     if not rows:
         batch.no_result[rule_id] = batch.no_result.get(rule_id, 0) + 1
@@ -378,10 +373,9 @@ def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str 
 
 
 def _unreadable(batch: RowBatch, record: Record, error: Exception) -> None:
-    """Add a record whose headers or fields cannot be read as a dead letter of no rule."""
+    """Add a record as a dead letter without a rule: a null header, a qos that is not a number."""
     if isinstance(error, RecordError):
         return _dead(batch, record, error.cause, str(error))
-    # a null header, a qos that is not a number
     _dead(batch, record, RecordError.cause, f"the headers are not those that the ingress writes: {error}")
 
 
@@ -402,9 +396,5 @@ def _match_all(match: Any, topics: Sequence[str]) -> Programs:
 
 def _union(programs: Sequence[Program]) -> frozenset[str] | None:
     """The columns that any of the programs reads, or None for all."""
-    wanted: frozenset[str] = frozenset()
-    for program in programs:
-        if program.columns is None:
-            return None
-        wanted |= program.columns
-    return wanted
+    wanted = [program.columns for program in programs]
+    return None if None in wanted else frozenset[str]().union(*filter(None, wanted))

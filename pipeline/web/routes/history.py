@@ -1,4 +1,4 @@
-"""The author, time and content of changes, as far as the topic of the configuration still has it."""
+"""The author, time and content of changes, as far as the topic of the configuration still has them."""
 
 from __future__ import annotations
 
