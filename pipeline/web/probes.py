@@ -16,7 +16,7 @@ from pipeline.config.base.section import Section
 from pipeline.connectors.s3.store import S3Store
 from pipeline.control.status import Part
 from pipeline.doctor.visit import Visit
-from pipeline.errors import CommandError, ConfigError, ConnectorError, OperatorError, RetryableError
+from pipeline.errors import CommandError, ConfigError, ConnectorError, OperatorError, RetryableError, located
 
 PROBE_SECONDS: Final = 15.0
 ANSWER_KEPT_SECONDS: Final = 15.0
@@ -30,8 +30,10 @@ async def probe_connector(connector: Section, buckets: Iterable[str] = ()) -> No
     if not isinstance(connector, S3Connector):
         raise CommandError("this type of connector cannot be tried")
     asked = next((each for each in buckets if "${" not in each), None)
+    with located("transport_options.headers"):
+        opened = S3Store(connector)
     try:
-        async with asyncio.timeout(PROBE_SECONDS), S3Store(connector) as store:
+        async with asyncio.timeout(PROBE_SECONDS), opened as store:
             try:
                 await store.check(asked or NOBODYS_BUCKET)
             except OperatorError as error:
