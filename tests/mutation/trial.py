@@ -46,4 +46,5 @@ def run(name: str, path: Path, source: str, tests: list[str]) -> None:
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
     options = ["-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-seed=1"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins that this process has imported before
     sys.exit(int(pytest.main([*options, *tests])))
