@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.topics import TopicIndex, covers, matches, validate_filter
+from pipeline.topics import TopicIndex, covers, matches, may_meet, validate_filter
 from tests.parts.topic_names import FILTERS, TOPICS
 
 
@@ -117,3 +117,24 @@ def test_answers_are_remembered_up_to_a_bound() -> None:
 
     assert again is first
     assert index.match("a") is not first
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meets"),
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "a/c", False),
+        ("a/+", "+/b", True),
+        ("a/b", "a", False),
+        ("a/#", "a/b/c", True),
+        ("a/#", "a", True),
+        ("a/#", "b", False),
+        ("$SYS/#", "#", False),
+        ("$SYS/#", "$SYS/+", True),
+        ("ab", "ac", False),
+        ("#", "b/c", True),
+    ],
+)
+def test_two_filters_meet_if_a_topic_name_matches_both(one: str, other: str, meets: bool) -> None:
+    """It is the same from both sides. A wildcard in the first level does not meet a topic that begins with $."""
+    assert may_meet(one, other) is may_meet(other, one) is meets
