@@ -74,6 +74,7 @@ def of_chain(end: int | None, bounds: LogBounds, where: str) -> ReadingPlace:
     """The place for a chain that ends at `end`. Without a chain it is the log's start. Raises BeyondLogError."""
     if end is None:
         return ReadingPlace(bounds.start)
+    place = going_on(end, bounds, what=f"the end of the ledger of {where}", remedy=ANEW)
     if bounds.committed is not None and not bounds.commit_is_of_another_topic:
         going_on(bounds.committed, bounds, what=f"the committed offset of {where}", remedy=RESET)
-    return going_on(end, bounds, what=f"the end of the ledger of {where}", remedy=ANEW)
+    return place
