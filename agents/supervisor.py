@@ -65,13 +65,22 @@ class Supervisor:
         """Become what the configuration in Kafka is now. If that cannot run, the last good one goes on."""
         config, self.problem = snapshot.config, snapshot.problem
         try:
-            await self.become(config)
+            found = await self.become(config)
         except ConfigError as error:
             self.problem = f"revision {config.revision} cannot run here: {error}"
             log.error("config.unusable", revision=config.revision, error=str(error))
+            return
+        told = {verb: [each.action for each in found if each.verb == verb] for verb in _VERBS}
+        if found:
+            log.info(
+                "config.applied", revision=config.revision, **{verb: names for verb, names in told.items() if names}
+            )
 
-    async def become(self, config: Config) -> None:
-        """Run the actions of this configuration, and no others. Raises ConfigError, and then nothing has changed."""
+    async def become(self, config: Config) -> list[ActionStep]:
+        """Run the actions of this configuration, and no others; what that took.
+
+        Raises ConfigError, and then nothing has changed.
+        """
         names = [name for name in config.actions.s3 if runs(config, name) and (not self._only or name in self._only)]
         compiled = await asyncio.to_thread(lambda: {name: compile_action(config, name) for name in names})
         require_secrets(config, *(("connectors", "s3", each.connector) for each in compiled.values()))
@@ -82,11 +91,7 @@ class Supervisor:
         for name, digests in wanted.items():
             await self._go_on(next((each for each in found if each.action == name), None), compiled[name], digests)
         await self._close_stores({each.digests.store for each in self._running.values()})
-        if found:
-            told = {verb: [each.action for each in found if each.verb == verb] for verb in _VERBS}
-            log.info(
-                "config.applied", revision=config.revision, **{verb: names for verb, names in told.items() if names}
-            )
+        return found
 
     async def close(self) -> None:
         """Drain and stop all actions, and close their stores."""
