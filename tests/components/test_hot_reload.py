@@ -61,11 +61,11 @@ def test_a_worker_follows_changes_without_a_restart(make: Make, monkeypatch: pyt
     bucket = "hot-reload"
     pipeline.prepare(bucket)
     worker = pipeline.worker(wait=False)
-    pipeline.actions["rows"] = aggregated(bucket, "a/${partition}-${offset}.jsonl", seconds=600)
+    pipeline.actions["rows"] = aggregated(bucket, "a/${partition}-${offset}.jsonl", seconds=1)
     pipeline.rules["r"] = (rule(1), ["rows"])
     change(pipeline, worker)
     pipeline.produce(message(f"c{n % 9}", b'{"n": %d}' % n) for n in range(200))
-    wait_until(lambda: events(worker, "action.assigned"), 30, pipeline.tails)
+    wait_until(lambda: sum(map(len, rows(pipeline, bucket))) == 200, 40, pipeline.tails)
 
     # In place: no other assignment.
     pipeline.rules["r"] = (rule(2), ["rows"])
