@@ -72,6 +72,9 @@ def test_a_worker_follows_changes_without_a_restart(make: Make, monkeypatch: pyt
     pipeline.actions["rows"]["parameters"]["key"] = "b/${partition}-${offset}.jsonl"
     change(pipeline, worker)
     pipeline.produce(message(f"c{n % 9}", b'{"n": %d}' % n) for n in range(200, 400))
+    wait_until(lambda: sum(map(len, rows(pipeline, bucket))) == 400, 40, pipeline.tails)
+    pipeline.produce(message(f"c{n % 9}", b'{"n": %d}' % n) for n in range(400, 600))
+    wait_until(lambda: sum(map(len, rows(pipeline, bucket))) == 600, 40, pipeline.tails)
     assert events(worker, "config.applied")[-1]["turn"] == ["rows"]
     assert len(events(worker, "action.assigned")) == 1
 
@@ -94,7 +97,7 @@ def test_a_worker_follows_changes_without_a_restart(make: Make, monkeypatch: pyt
     change(pipeline, worker)
     assert events(worker, "config.applied")[-1]["stop"] == ["rows"]
     found = [each for each in rows(pipeline, bucket) if each]
-    assert Counter(row["n"] for each in found for row in each) == Counter(range(400))
+    assert Counter(row["n"] for each in found for row in each) == Counter(range(600))
     assert all(len({row["v"] for row in each}) == 1 for each in found)
     assert {row["v"] for each in found for row in each} == {1, 2}
     assert not events(worker, "action.failed")
