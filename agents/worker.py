@@ -16,7 +16,6 @@ from agents.metrics import DONE, LEFT
 from agents.sinks import bucket_check
 from agents.steps import runs
 from agents.supervisor import Supervisor
-from pipeline import collector
 from pipeline.action import compile_action
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
@@ -27,7 +26,8 @@ from pipeline.control.following import follow, opened
 from pipeline.control.reporter import reported
 from pipeline.errors import ConfigError, NotFoundError
 from pipeline.log import get_logger
-from pipeline.signals import stopping
+from pipeline.process import collector
+from pipeline.process.signals import stopping
 from pipeline.web.page import Report, serving
 from pipeline.web.working import telling
 

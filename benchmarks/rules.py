@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import orjson
 
-from pipeline.collector import slow_down
+from pipeline.process.collector import slow_down
 from pipeline.record import Record, message_record
 from pipeline.rule import RuleSet
 from pipeline.sql import Event, compile_statement

@@ -21,7 +21,7 @@ from pipeline.control.reporter import reported
 from pipeline.errors import ConfigError
 from pipeline.extras import needed
 from pipeline.log import get_logger
-from pipeline.signals import stopping
+from pipeline.process.signals import stopping
 from pipeline.web.page import Report, serving
 from pipeline.web.working import telling
 

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pipeline import collector
 from pipeline.errors import TidegateError
 from pipeline.hidden import without_secrets
+from pipeline.process import collector
 
 COMMANDS: Final = {
     "demo": "Run the whole pipeline on embedded servers and prove it.",

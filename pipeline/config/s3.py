@@ -13,6 +13,7 @@ from pipeline.config.base.values import Bucket, Bytes, Name, Seconds, size_text
 from pipeline.config.containers import Container, JsonLines, Parquet
 from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
 from pipeline.config.tls import S3Tls
+from pipeline.upload.headers import checked
 
 
 def _host(value: str) -> str:
@@ -60,6 +61,12 @@ class TransportOptions(Section):
         description="Without effect: requests are not pipelined, as in EMQX since 5.8.2.",
         advanced=True,
     )
+
+    @field_validator("headers")
+    @classmethod
+    def _of_no_request(cls, value: dict[str, str]) -> dict[str, str]:
+        checked(value)
+        return value
 
 
 class S3Connector(Section):

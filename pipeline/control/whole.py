@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pipeline.config import Config, load_file, parse
 from pipeline.config.load import file_text, load
-from pipeline.control.config_log import ConfigLog
 from pipeline.control.objects import own_settings
 from pipeline.errors import ConfigError
 
@@ -33,6 +32,8 @@ def load_own(path: Path | str) -> Config:
 
 
 async def _now(base: Config) -> Config:
+    from pipeline.control.config_log import ConfigLog  # the Kafka library takes long to import, and files need none
+
     async with ConfigLog(base) as log:
         if log.snapshot.problem:
             raise ConfigError(log.snapshot.problem)

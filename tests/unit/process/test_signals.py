@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 import uvloop
 
-from pipeline import signals
+from pipeline.process import signals
 
 # A process that takes for ever to stop. `stuck`: its event loop does not come back either.
 PROCESS = """
 import asyncio, sys, threading
-from pipeline import log, signals
+from pipeline import log
+from pipeline.process import signals
 log.configure(json=True)
 
 async def main():
