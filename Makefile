@@ -11,7 +11,7 @@ MUTATION_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check format bench mutation lock clean
+.PHONY: help install demo test coverage check format bench mutation page lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,6 +45,10 @@ bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress
 
 mutation: $(VENV)/.installed-dev ## change the pure modules a little and see a test fail (MUTATION_ARGS="--seconds 1200 --seed abc")
 	@$(BIN)/python -m tests.mutation $(MUTATION_ARGS)
+
+page: ## build the dashboard from dashboard/ into the package that serves it
+	@.ci/npm ci
+	@.ci/npm run build
 
 lock: build/tools/bin/uv ## pin what the image installs, with hashes (LOCK_ARGS="--upgrade" for the newest)
 	@build/tools/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \

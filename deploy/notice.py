@@ -33,6 +33,9 @@ Three packages carry programs of others inside: confluent-kafka librdkafka (BSD-
 (Apache-2.0, see its NOTICE); iotcore the broker rumqttd (Apache-2.0). iotcore itself is under the MIT licence, by its file
 LICENSE.txt; it lists its Rust libraries with their licences in iotcore-<version>.dist-info/sboms.
 
+The built dashboard holds React, React Flow, dagre, CodeMirror, TanStack Query and Virtual, and what they need (MIT, ISC and
+BSD-3-Clause). Their licence texts are in pipeline/web/dashboard/licences.txt.
+
 """
 
 

@@ -97,12 +97,12 @@ def _word(error: TidegateError) -> str:
 def _message(error: TidegateError, at: str) -> str:
     if not isinstance(error, ConfigError):
         return str(error)
-    problems = [_problem(each, at) for each in error.parts or [error]]
+    problems = [problem_of(each, at) for each in error.parts or [error]]
     more = {"errors": problems} if len(problems) > 1 else {}
     return orjson.dumps({**problems[0], **more}).decode()
 
 
-def _problem(error: ConfigError, at: str) -> dict[str, Any]:
+def problem_of(error: ConfigError, at: str) -> dict[str, Any]:
     """One refused setting. A refused statement also says line and column."""
     path = f"root{error.where.removeprefix(at)}" if at and error.where.startswith(at) else error.where
     found: dict[str, Any] = {"kind": "validation_error", "path": path, "reason": error.message}

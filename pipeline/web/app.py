@@ -19,6 +19,7 @@ from pipeline.web.routes import (
     api_keys,
     cluster,
     connectors,
+    editing,
     history,
     login,
     partitions,
@@ -29,6 +30,7 @@ from pipeline.web.routes import (
     sources,
     users,
 )
+from pipeline.web.static import Dashboard
 
 ROUTERS: tuple[APIRouter, ...] = tuple(
     each.router
@@ -41,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         sources,
         rules,
         rule_test,
+        editing,
         schemas,
         cluster,
         prometheus,
@@ -56,6 +59,7 @@ def make(services: Services) -> FastAPI:
     app.state.services = services
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.mount("/", Dashboard())
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to replace its document
     app.add_middleware(Gate, sessions=services.sessions)
     app.add_exception_handler(TidegateError, _refused)

@@ -5,6 +5,7 @@ A route takes it as an argument of the type `Desk`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -32,6 +33,8 @@ class Services:
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)
     secure_cookies: bool = False
     node: str = "api"
+
+    closing: asyncio.Event = field(default_factory=asyncio.Event)  # the process stops: answers without an end end now
 
     def __post_init__(self) -> None:
         self.began_ms = self.now_ms()

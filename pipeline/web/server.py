@@ -24,7 +24,7 @@ from pipeline.control.history import STEP_SECONDS
 from pipeline.control.status_topic import following, node_name, reporting
 from pipeline.errors import CommandError, ConfigError
 from pipeline.log import get_logger
-from pipeline.signals import stopping
+from pipeline.process.signals import stopping
 from pipeline.web.app import make
 from pipeline.web.desk import Services
 from pipeline.web.objects.writing import Log
@@ -165,6 +165,7 @@ async def run(services: Services, door: WebDoor, listening: socket.socket, stop:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    services.closing.set()
     server.should_exit = True
     stopped.cancel()
     await serving

@@ -6,15 +6,13 @@ they are in the compose file.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 from pipeline.demo.process import HOST, Server, free_port, listens
-from tests.parts import cache
-from tests.parts.part import MqttPart, UnavailableError
+from tests.parts import debian
+from tests.parts.part import MqttPart
 
 _CONFIG = """\
 listener {port} {host}
@@ -35,29 +33,15 @@ connection_messages true
 sys_interval 1
 """
 
-# Debian starts a service as soon as it is installed; this script, while it exists, forbids that.
-_POLICY = Path("/usr/sbin/policy-rc.d")
-
 
 def program() -> str:
     """The path of mosquitto. Raises UnavailableError."""
-    return _found_or_installed("mosquitto", "mosquitto")
+    return debian.program("mosquitto", "mosquitto")
 
 
 def publisher() -> str:
     """The path of mosquitto_pub, mosquitto's own client. Raises UnavailableError."""
-    return _found_or_installed("mosquitto_pub", "mosquitto-clients")
-
-
-def _found_or_installed(name: str, package: str) -> str:
-    if _find(name) is None:
-        with cache.locked("mosquitto"):
-            if _find(name) is None:
-                _install(package)
-    found = _find(name)
-    if found is None:
-        raise UnavailableError(f"{package} was installed and {name} cannot be found")
-    return found
+    return debian.program("mosquitto_pub", "mosquitto-clients")
 
 
 def start(folder: Path, *, persistence: bool = False, more: str = "") -> MqttPart:
@@ -73,29 +57,7 @@ def start(folder: Path, *, persistence: bool = False, more: str = "") -> MqttPar
     return MqttPart(server, real=True, port=port, port_311=port, events=("mosquitto_log",))
 
 
-def _find(name: str) -> str | None:
-    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
-
-
 def _version(mosquitto: str) -> str:
     told = subprocess.run([mosquitto, "-h"], capture_output=True, text=True, timeout=30).stdout
     found = re.search(r"version (\S+)", told)
     return found[1] if found else "of unknown version"
-
-
-def _install(package: str) -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise UnavailableError(f"{package} is not installed, and only root on Debian can install it here")
-    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-    ours = not _POLICY.exists()
-    if ours:
-        _POLICY.write_text("#!/bin/sh\nexit 101\n")
-        _POLICY.chmod(0o755)
-    try:
-        cache.fetch(["apt-get", "-q", "update"], folder=Path("/"), environment=quiet)
-        install = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install"]
-        install += ["--no-install-recommends", package]
-        cache.fetch(install, folder=Path("/"), environment=quiet)
-    finally:
-        if ours:
-            _POLICY.unlink(missing_ok=True)

@@ -72,13 +72,13 @@ class ObjectKind(NamedTuple):
 
     def new_place(self, type_: object, name: object) -> tuple[str, str]:
         """Type and name of a new object. Raises ConfigError with the field that is wrong."""
-        if type_ not in self.types:
+        if not isinstance(type_, str) or type_ not in self.types:
             raise ConfigError(f"expected one of {', '.join(self.types)}", where="root.type")
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigError(
                 "expected a name of letters, digits, - and _ that begins with a letter or digit", where="root.name"
             )
-        return str(type_), name
+        return type_, name
 
 
 def _types(section: type[Section]) -> dict[str, type[Section]]:

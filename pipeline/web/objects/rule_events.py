@@ -153,6 +153,7 @@ def _described(event: str, kind: RuleEvent) -> dict[str, Any]:
     topic = EVENT_TOPICS[event][-1] if event in EVENT_TOPICS else "$events/message_publish"
     return {
         "event": topic,
+        "event_type": event_type(event),
         "title": {"en": kind.title},
         "description": {"en": f"{kind.title} ({event})."},
         "columns": [*COMMON, *kind.columns],

@@ -28,7 +28,8 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 PREFIX: Final = "/api/v5"
 ANSWER_SECONDS: Final = 18.0
-OPEN: Final = frozenset({"/login", "/first_user", "/openapi.json"})
+OPEN: Final = frozenset({"/login", "/first_user", "/openapi.json", "/session"})
+ENDLESS: Final = frozenset({"/live"})  # answers that go on until the client is gone
 OF_PEOPLE: Final = ("/users", "/api_key")
 HEADERS: Final = [
     (b"cache-control", b"no-store"),
@@ -53,7 +54,7 @@ class Gate:
             return
         answer = _Answer(send)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(None if scope["path"].removeprefix(PREFIX) in ENDLESS else ANSWER_SECONDS):
                 await self._enter(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:
@@ -64,7 +65,7 @@ class Gate:
     async def _enter(self, scope: Any) -> None:
         request = HTTPConnection(scope)
         path, method = request.url.path.removeprefix(PREFIX), scope["method"]
-        if path in OPEN:
+        if path in OPEN or not request.url.path.startswith(PREFIX):  # everybody may have the files of the page
             return
         caller = await self._sessions.caller(request)
         _check(caller, method, path, request)

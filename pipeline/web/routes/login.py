@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.errors import ConfigError
 from pipeline.web.answers import Json, nothing
@@ -83,4 +83,4 @@ async def create_first_user(request: Request, desk: Desk) -> Response:
         await desk.first_user.create(token, name, password, address)
     except ValueError as error:
         raise ConfigError(str(error), where="root") from None
-    return HTMLResponse("<p>The user is there. Log in with POST /api/v5/login.</p>")
+    return RedirectResponse("/", status_code=303)  # to the page, which asks for the password

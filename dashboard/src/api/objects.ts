@@ -1,0 +1,59 @@
+// Connectors, actions, sources and rules: the same few verbs for each. Shapes are those of EMQX's API.
+import { call, type Versioned, versioned } from "./client";
+
+export type Family = "connectors" | "actions" | "sources" | "rules";
+
+type Common = {
+  enable?: boolean;
+  description?: string;
+  created_at?: number | string;
+  last_modified_at?: number | string;
+};
+
+export type Connected = Common & {
+  type: string;
+  name: string;
+  status: string;
+  status_reason?: string | null;
+  node_status?: { node: string; status: string; status_reason?: string }[];
+};
+
+export type Connector = Connected & { actions?: string[]; sources?: string[]; host?: string; port?: number | string };
+export type Action = Connected & { connector: string; rules?: string[]; parameters: Record<string, unknown> };
+export type Source = Connected;
+export type Rule = Common & { id: string; name?: string; sql: string; from?: string[]; actions: unknown[] };
+
+export type Objects = { connectors: Connector; actions: Action; sources: Source; rules: Rule };
+
+/** How the API names an object: "s3:lake" for those with a type, the id of a rule. */
+export function idOf(family: Family, object: { type?: string; name?: string; id?: string }): string {
+  return family === "rules" ? (object.id ?? "") : `${object.type}:${object.name}`;
+}
+
+const at = (family: Family, id: string) => `/${family}/${encodeURIComponent(id)}`;
+
+export async function list<F extends Family>(family: F, signal?: AbortSignal): Promise<Objects[F][]> {
+  const options = signal ? { signal } : {};
+  if (family === "rules") return (await call<{ data: Objects[F][] }>("GET", "/rules?page=1&limit=10000", options)).data;
+  return call<Objects[F][]>("GET", `/${family}`, options);
+}
+
+export const read = <F extends Family>(family: F, id: string): Promise<Versioned<Objects[F]>> => versioned("GET", at(family, id));
+
+export const create = <F extends Family>(family: F, body: unknown): Promise<Versioned<Objects[F]>> =>
+  versioned("POST", `/${family}`, { body });
+
+export const replace = <F extends Family>(family: F, id: string, body: unknown, etag: string | null): Promise<Versioned<Objects[F]>> =>
+  versioned("PUT", at(family, id), { body, etag });
+
+export const remove = (family: Family, id: string, withDependants = false): Promise<void> =>
+  call("DELETE", at(family, id) + (withDependants ? "?also_delete_dep_actions=true" : ""));
+
+export function enable(family: Family, id: string, on: boolean): Promise<void> {
+  return family === "rules" ? call("PUT", at(family, id), { body: { enable: on } }) : call("PUT", `${at(family, id)}/enable/${on}`);
+}
+
+export const start = (family: Family, id: string): Promise<void> => call("POST", `${at(family, id)}/start`);
+
+/** Tries a connector or action that is not stored. Answers nothing, or refuses with the reason. */
+export const probe = (family: "connectors" | "actions", body: unknown): Promise<void> => call("POST", `/${family}_probe`, { body });

@@ -1,0 +1,71 @@
+// Trying statements and actions: nothing is stored and nothing is written.
+import { useQuery } from "@tanstack/react-query";
+import type { Word } from "../parts/editor";
+import type { Value } from "../parts/form/value";
+import { call, type Problem } from "./client";
+
+/** An event that rules can select, with example values for each of its columns. */
+export type EventKind = {
+  event: string; // as FROM has it
+  event_type: string; // as a context has it
+  title: string | { en: string };
+  description: string | { en: string };
+  columns: string[];
+  test_columns: Record<string, unknown>;
+  sql_example: string;
+};
+
+export type Rendered = { action: string; bucket: string; key: string; content: string };
+export type Trial = {
+  outcome: "rows" | "no_result" | "not_matched" | "error";
+  rows: unknown[];
+  rendered: Rendered[][]; // for each row, the object that each action makes of it
+  error: { message: string; line?: number; column?: number } | null;
+};
+
+export type Function = { name: string; theme: string; signatures: string[]; description: string };
+
+export const useEvents = () =>
+  useQuery({ queryKey: ["rule_events"], queryFn: ({ signal }) => call<EventKind[]>("GET", "/rule_events", { signal }), staleTime: Infinity });
+
+export const useFunctions = () =>
+  useQuery({ queryKey: ["rule_functions"], queryFn: ({ signal }) => call<Function[]>("GET", "/rule_functions", { signal }), staleTime: Infinity });
+
+/** `actions` are names of stored actions ("s3:hot") or whole bodies that are not stored yet. */
+export const tryRule = (sql: string, context: unknown, actions: readonly (string | Value)[], signal?: AbortSignal): Promise<Trial> =>
+  call("POST", "/rule_trial", { body: { sql, context, actions }, ...(signal ? { signal } : {}) });
+
+export type Checked = { errors: Problem[]; warnings: Problem[] };
+
+/** What would refuse this object if it were stored, and what `tidegate check` would warn of. */
+export const check = (family: "actions" | "rules", body: Value, signal?: AbortSignal): Promise<Checked> =>
+  call("POST", `/${family}_check`, { body, ...(signal ? { signal } : {}) });
+
+export function textOf(words: string | { en: string }): string {
+  return typeof words === "string" ? words : words.en;
+}
+
+/** The example values of an event's columns: `test_columns` has a pair of value and help, or the value. */
+export function sampleOf(kind: EventKind): Value {
+  const columns = Object.entries(kind.test_columns).map(([name, given]) => [name, Array.isArray(given) ? given[0] : given]);
+  return { event_type: kind.event_type, ...Object.fromEntries(columns) };
+}
+
+/** The kinds of events that a statement selects, by its FROM. */
+export function selected(sql: string, kinds: readonly EventKind[]): EventKind[] {
+  const from = /\bfrom\b([\s\S]*?)(\bwhere\b|$)/i.exec(sql)?.[1] ?? "";
+  const topics = [...from.matchAll(/"([^"]+)"|'([^']+)'/g)].map((match) => match[1] ?? match[2] ?? "");
+  const named = kinds.filter((kind) => topics.includes(kind.event));
+  const messages = kinds.find(isMessages);
+  return messages && topics.some((topic) => !topic.startsWith("$events/")) ? [messages, ...named.filter((each) => each !== messages)] : named;
+}
+
+export const isMessages = (kind: EventKind) => kind.event_type === "message_publish";
+
+export function wordsOf(functions: readonly Function[], kinds: readonly EventKind[]): Word[] {
+  const columns = new Set(kinds.flatMap((kind) => kind.columns));
+  return [
+    ...[...columns].map((name): Word => ({ name, kind: "column", detail: "column", help: "" })),
+    ...functions.map(({ name, signatures, description }): Word => ({ name, kind: "function", detail: signatures[0] ?? "", help: description })),
+  ];
+}

@@ -1,0 +1,29 @@
+// Lists of objects, as the pages use them: read once, kept for all who look, read again after each change.
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type Family, idOf, list, type Objects, remove, start, enable as switched } from "./objects";
+
+const REFRESH_MS = 10_000;
+
+export function useList<F extends Family>(family: F) {
+  return useQuery({ queryKey: ["list", family], queryFn: ({ signal }) => list(family, signal), refetchInterval: REFRESH_MS });
+}
+
+/** What a list offers for one of its rows. Each is shown at once and taken back when the server refuses. */
+export function useVerbs<F extends Family>(family: F) {
+  const queries = useQueryClient();
+  const key = ["list", family];
+  const again = () => queries.invalidateQueries({ queryKey: ["list"] });
+  return {
+    enable: useMutation({
+      mutationFn: ({ id, on }: { id: string; on: boolean }) => switched(family, id, on),
+      onMutate: ({ id, on }) =>
+        queries.setQueryData<Objects[F][]>(key, (all) => all?.map((each) => (idOf(family, each) === id ? { ...each, enable: on } : each))),
+      onSettled: again,
+    }),
+    start: useMutation({ mutationFn: (id: string) => start(family, id), onSettled: again }),
+    remove: useMutation({
+      mutationFn: ({ id, withDependants }: { id: string; withDependants: boolean }) => remove(family, id, withDependants),
+      onSettled: again,
+    }),
+  };
+}

@@ -1,0 +1,274 @@
+// The actions: the list, and the form of one.
+import { useMutation } from "@tanstack/react-query";
+import { useEffect, useId, useState } from "react";
+import { type Action, idOf } from "../api/objects";
+import { useSchemas } from "../api/schemas";
+import { useMayChange } from "../api/session";
+import { check, isMessages, sampleOf, tryRule, useEvents } from "../api/trial";
+import { useList, useVerbs } from "../api/use_objects";
+import { Badge } from "../parts/badge";
+import { ConflictDialog } from "../parts/conflict";
+import { DeleteDialog } from "../parts/delete_dialog";
+import { Dialog } from "../parts/dialog";
+import { type Edit, useEdit } from "../parts/edit";
+import { stable, type Value } from "../parts/form/value";
+import { Menu } from "../parts/menu";
+import { Notice } from "../parts/notice";
+import { ObjectForm, useFields } from "../parts/object_form";
+import { Outcome } from "../parts/rendered";
+import { Switch } from "../parts/switch";
+import { type Column, Table } from "../parts/table";
+import { go, leaveFor, to } from "../route";
+import { t } from "../texts";
+import { ConnectorForm } from "./connectors";
+
+const CHECK_MS = 400;
+
+export default function Actions({ id, query }: { id?: string | undefined; query: URLSearchParams }) {
+  if (id === undefined) return <List />;
+  const isNew = id === "new";
+  return (
+    <section className="page">
+      <h1>{isNew ? t.actions.create : id}</h1>
+      <ActionForm
+        key={id}
+        id={isNew ? null : id}
+        copyOf={query.get("copy")}
+        connector={query.get("connector") ?? ""}
+        saved={() => leaveFor(to("actions"))}
+        cancel={() => go(to("actions"))}
+      />
+    </section>
+  );
+}
+
+function List() {
+  const { data = [], isPending, error } = useList("actions");
+  const verbs = useVerbs("actions");
+  const mayChange = useMayChange();
+  const [doomed, setDoomed] = useState<Action | null>(null);
+  const columns: Column<Action>[] = [
+    {
+      name: t.columns.name,
+      width: "minmax(0, 2fr)",
+      order: (row) => row.name,
+      cell: (row) => (
+        <>
+          <a href={to("actions", idOf("actions", row))}>{row.name}</a>
+          <small>{row.description}</small>
+        </>
+      ),
+    },
+    { name: t.columns.status, width: "150px", order: (row) => row.status, cell: (row) => <Badge status={row.status} reason={row.status_reason ?? null} /> },
+    {
+      name: t.columns.connector,
+      width: "minmax(0, 1fr)",
+      phone: false,
+      order: (row) => row.connector,
+      cell: (row) => <a href={to("connectors", `${row.type}:${row.connector}`)}>{row.connector}</a>,
+    },
+    { name: t.columns.rules, width: "minmax(0, 1fr)", phone: false, cell: (row) => row.rules?.join(", ") || <span className="dim">{t.actions.none_rules}</span> },
+    {
+      name: t.table.enabled,
+      width: "80px",
+      cell: (row) => (
+        <Switch
+          on={row.enable !== false}
+          disabled={!mayChange}
+          label={t.table.enable(row.name)}
+          change={(on) => verbs.enable.mutate({ id: idOf("actions", row), on })}
+        />
+      ),
+    },
+  ];
+  if (mayChange) {
+    columns.push({
+      name: "",
+      width: "44px",
+      cell: (row) => (
+        <Menu label={t.table.more(row.name)}>
+          <a href={to("actions", idOf("actions", row))}>{t.edit.settings}</a>
+          {row.enable !== false && (
+            <button type="button" onClick={() => verbs.start.mutate(idOf("actions", row))}>
+              {t.edit.reconnect}
+            </button>
+          )}
+          <a href={`${to("actions", "new")}?copy=${encodeURIComponent(idOf("actions", row))}`}>{t.edit.duplicate}</a>
+          <a href={`${to("rules", "new")}?action=${encodeURIComponent(idOf("actions", row))}`}>{t.rules.create}</a>
+          <button type="button" className="danger" onClick={() => setDoomed(row)}>
+            {t.edit.delete}
+          </button>
+        </Menu>
+      ),
+    });
+  }
+  return (
+    <section className="page">
+      <div className="heading">
+        <h1>{t.pages.actions}</h1>
+        {mayChange && (
+          <a className="button primary" href={to("actions", "new")}>
+            {t.actions.create}
+          </a>
+        )}
+      </div>
+      {error && <Notice kind="bad">{error.message}</Notice>}
+      {isPending ? (
+        <p className="dim">{t.loading}</p>
+      ) : (
+        <Table
+          label={t.pages.actions}
+          rows={data}
+          columns={columns}
+          id={(row) => idOf("actions", row)}
+          words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
+          empty={<p>{t.actions.none}</p>}
+        />
+      )}
+      {doomed && (
+        <DeleteDialog
+          name={doomed.name}
+          dependants={doomed.rules ?? []}
+          close={() => setDoomed(null)}
+          remove={(withDependants) => verbs.remove.mutateAsync({ id: idOf("actions", doomed), withDependants })}
+        />
+      )}
+    </section>
+  );
+}
+
+type FormProps = {
+  id: string | null;
+  copyOf?: string | null;
+  connector?: string;
+  saved: (name: string) => void;
+  cancel: () => void;
+};
+
+/** The form alone: the editor of a rule opens it in a dialog too. */
+export function ActionForm({ id, copyOf = null, connector = "", saved, cancel }: FormProps) {
+  const mayChange = useMayChange();
+  const schemas = useSchemas("actions");
+  const fields = useFields(schemas.data, "S3Action", ["connector"]);
+  const [blank] = useState(() => ({ type: "s3", name: "", connector, parameters: { mode: "aggregated" } }));
+  const edit = useEdit("actions", id, blank, fields && ["connector", "enable", ...fields.map((field) => field.name)], copyOf);
+  if (schemas.error ?? edit.failed) return <Notice kind="bad">{(schemas.error ?? edit.failed)?.message}</Notice>;
+  if (!fields || !edit.ready) return <p className="dim">{t.loading}</p>;
+
+  async function save() {
+    const now = await edit.save();
+    if (now) saved(id === null ? String(edit.value.name) : id);
+  }
+
+  return (
+    <div className="split">
+      <form
+        className="card"
+        onSubmit={(event) => {
+          event.preventDefault();
+          event.stopPropagation();
+          void save();
+        }}
+      >
+        {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
+        <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={<ConnectorChoice edit={edit} disabled={!mayChange} />} />
+        <div className="answers">
+          <button type="button" onClick={cancel}>
+            {t.edit.cancel}
+          </button>
+          {mayChange && (
+            <button className="primary" disabled={edit.busy || (id !== null && !edit.dirty)}>
+              {id === null ? t.edit.create : t.edit.save}
+            </button>
+          )}
+        </div>
+        <ConflictDialog edit={edit} />
+      </form>
+      <Preview id={id} value={edit.value} />
+    </div>
+  );
+}
+
+function ConnectorChoice({ edit, disabled }: { edit: Edit; disabled: boolean }) {
+  const { data = [] } = useList("connectors");
+  const [making, setMaking] = useState(false);
+  const id = useId();
+  const choose = (connector: string) => edit.change({ ...edit.value, connector });
+  const wrong = edit.problems.find(({ path }) => path === "connector");
+  return (
+    <div className="field">
+      <label htmlFor={id}>
+        {t.columns.connector} <span className="dim">({t.form.required})</span>
+      </label>
+      <div className="tools">
+        <select id={id} value={String(edit.value.connector ?? "")} disabled={disabled} onChange={(event) => choose(event.target.value)} aria-invalid={Boolean(wrong) || undefined}>
+          <option value="">{t.form.choose}</option>
+          {data.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+        {!disabled && (
+          <button type="button" onClick={() => setMaking(true)}>
+            {t.actions.newConnector}
+          </button>
+        )}
+      </div>
+      {wrong && (
+        <p className="error" role="alert">
+          {wrong.reason}
+        </p>
+      )}
+      {making && (
+        <Dialog title={t.actions.newConnector} close={() => setMaking(false)} wide>
+          <ConnectorForm
+            id={null}
+            cancel={() => setMaking(false)}
+            saved={(name) => {
+              choose(name);
+              setMaking(false);
+            }}
+          />
+        </Dialog>
+      )}
+    </div>
+  );
+}
+
+/** The object that the action would make of a sample, and what `check` would warn of, as the user types. */
+function Preview({ id, value }: { id: string | null; value: Value }) {
+  const { data: events = [] } = useEvents();
+  const messages = events.find(isMessages);
+  const [text, setText] = useState('SELECT * FROM "t/#"');
+  const sqlId = useId();
+  const body = id === null ? { ...value, name: value.name || "preview" } : { ...value, type: "s3", name: id.replace(/^s3:/, "") };
+  const wanted = stable(body);
+  const trial = useMutation({ mutationFn: async () => tryRule(text, messages ? sampleOf(messages) : {}, [body]) });
+  const checked = useMutation({ mutationFn: async () => check("actions", body) });
+  useEffect(() => {
+    if (!messages) return;
+    const timer = setTimeout(() => {
+      trial.mutate();
+      checked.mutate();
+    }, CHECK_MS);
+    return () => clearTimeout(timer);
+  }, [wanted, text, messages]);
+  return (
+    <div className="card">
+      <h2>{t.actions.preview}</h2>
+      <p className="dim">{t.actions.previewSay}</p>
+      <div className="field">
+        <label htmlFor={sqlId}>{t.rules.sql}</label>
+        <input id={sqlId} className="code" value={text} onChange={(event) => setText(event.target.value)} />
+      </div>
+      <div aria-live="polite">
+        {trial.error && <p className="dim">{trial.error.message}</p>}
+        {trial.data && !trial.error && <Outcome trial={trial.data} />}
+        {checked.data?.warnings.map(({ path, reason }) => (
+          <Notice kind="warn" key={path + reason}>
+            {path ? `${path}: ${reason}` : reason}
+          </Notice>
+        ))}
+      </div>
+    </div>
+  );
+}

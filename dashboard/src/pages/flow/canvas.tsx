@@ -1,0 +1,148 @@
+// The pipeline as it runs: every rule with what feeds it and what it feeds, live rates on the edges, the status on the nodes.
+import { Background, BaseEdge, Controls, EdgeLabelRenderer, type EdgeProps, getBezierPath, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import "@xyflow/react/dist/base.css";
+import { memo, useMemo, useState } from "react";
+import { useLive } from "../../api/live";
+import { useMayChange } from "../../api/session";
+import { useList } from "../../api/use_objects";
+import { Badge } from "../../parts/badge";
+import { Notice } from "../../parts/notice";
+import { to } from "../../route";
+import { t } from "../../texts";
+import { ActionForm } from "../actions";
+import RuleEditor from "../rule_editor";
+import { Designer } from "./designer";
+import { graphOf, type Kind, type Link, type Part, SIZE } from "./graph";
+
+type PartNode = Node<{ part: Part }>;
+
+export default function Flow({ id }: { id?: string | undefined }) {
+  return id === undefined ? <Overview /> : <Designer key={id} id={id === "new" ? null : id} />;
+}
+
+function Overview() {
+  const rules = useList("rules");
+  const actions = useList("actions");
+  const mayChange = useMayChange();
+  const [chosen, setChosen] = useState<Part | null>(null);
+  const shape = JSON.stringify([rules.data?.map((rule) => [rule.id, rule.from, rule.actions, rule.enable]), actions.data?.map((each) => [each.name, each.connector, each.parameters.bucket, each.enable])]);
+  const { nodes, edges } = useMemo(() => drawn(rules.data ?? [], actions.data ?? []), [shape]);
+  const error = rules.error ?? actions.error;
+  return (
+    <section className="page wide">
+      <div className="heading">
+        <h1>{t.pages.flow}</h1>
+        {mayChange && (
+          <a className="button primary" href={to("flow", "new")}>
+            {t.flow.draw}
+          </a>
+        )}
+      </div>
+      {error && <Notice kind="bad">{error.message}</Notice>}
+      {rules.data?.length === 0 && <p className="empty">{t.flow.none}</p>}
+      {nodes.length > 0 && (
+        <div className="canvas">
+          <ReactFlow
+            nodes={nodes}
+            edges={edges}
+            nodeTypes={NODES}
+            edgeTypes={EDGES}
+            nodesConnectable={false}
+            edgesFocusable={false}
+            deleteKeyCode={null}
+            onNodeClick={(_, node) => setChosen((node as PartNode).data.part)}
+            onPaneClick={() => setChosen(null)}
+            fitView
+            minZoom={0.15}
+            aria-label={t.pages.flow}
+          >
+            <Background />
+            <Controls showInteractive={false} />
+            <MiniMap pannable zoomable ariaLabel={t.flow.map} />
+          </ReactFlow>
+          {chosen && <Panel part={chosen} close={() => setChosen(null)} />}
+        </div>
+      )}
+    </section>
+  );
+}
+
+function drawn(...lists: Parameters<typeof graphOf>) {
+  const { parts, links } = graphOf(...lists);
+  const nodes: PartNode[] = parts.map((part) => ({
+    id: part.id,
+    type: "part",
+    position: { x: part.x, y: part.y },
+    data: { part },
+    width: SIZE.width,
+    height: SIZE.height,
+    ariaLabel: `${t.flow.kinds[part.kind]} ${part.name}`,
+  }));
+  const edges = links.map((link) => ({ id: link.id, source: link.from, target: link.to, type: "live", data: { link } }));
+  return { nodes, edges };
+}
+
+const STARTS: readonly Kind[] = ["topic", "event"];
+
+const PartBox = memo(({ data: { part } }: NodeProps<PartNode>) => {
+  const status = useLive((live) => live?.status[part.id]);
+  return (
+    <div className="part" data-kind={part.kind} data-off={part.enabled ? undefined : true} data-status={status}>
+      {!STARTS.includes(part.kind) && <Handle type="target" position={Position.Left} />}
+      <small>{t.flow.kinds[part.kind]}</small>
+      <span title={part.name}>{part.name}</span>
+      {part.kind !== "bucket" && <Handle type="source" position={Position.Right} />}
+    </div>
+  );
+});
+
+const LiveEdge = memo((props: EdgeProps) => {
+  const link = (props.data as { link: Link }).link;
+  const rate = useLive((live) => live?.rates[link.action ? `action/${link.action}` : `rule/${link.rule}`] ?? 0);
+  const [path, x, y] = getBezierPath(props);
+  return (
+    <>
+      <BaseEdge id={props.id} path={path} className={rate > 0 ? "flowing" : ""} />
+      {rate > 0 && (
+        <EdgeLabelRenderer>
+          <span className="rate" style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}>
+            {t.flow.rate(rate)}
+          </span>
+        </EdgeLabelRenderer>
+      )}
+    </>
+  );
+});
+
+const NODES = { part: PartBox };
+const EDGES = { live: LiveEdge };
+
+/** The chosen part: what it is, and for a rule or an action its form, to be edited in place. */
+function Panel({ part, close }: { part: Part; close: () => void }) {
+  const status = useLive((live) => live?.status[part.id]);
+  return (
+    <aside className="panel" aria-label={part.name}>
+      <div className="heading">
+        <h2>
+          {part.name} {status && <Badge status={status} />}
+        </h2>
+        <button type="button" onClick={close} aria-label={t.edit.close}>
+          ×
+        </button>
+      </div>
+      {part.note && <p className="dim">{part.note}</p>}
+      {part.kind === "rule" && (
+        <p className="tools">
+          <a className="button" href={to("flow", part.name)}>
+            {t.flow.open}
+          </a>
+          <a className="button" href={to("rules", part.name)}>
+            {t.flow.editor}
+          </a>
+        </p>
+      )}
+      {part.kind === "rule" && <RuleEditor key={part.id} id={part.name} copyOf={null} action={null} inPlace />}
+      {part.kind === "action" && <ActionForm key={part.id} id={part.name} saved={close} cancel={close} />}
+    </aside>
+  );
+}

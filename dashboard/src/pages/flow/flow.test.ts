@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { draftOf, joins, meaningOf, withEdge, without } from "./draft";
+import { partsOf, statementOf } from "./statement";
+
+describe("a statement and its parts", () => {
+  it.each([
+    ['SELECT * FROM "t/#"', { topics: ["t/#"], fields: [{ expression: "*", name: "" }], condition: "" }],
+    [
+      "SELECT payload.temp AS t, clientid, concat(a, ',', b) as c FROM \"t/#\", 'u' WHERE t > 20 and x = ' from '",
+      {
+        topics: ["t/#", "u"],
+        fields: [
+          { expression: "payload.temp", name: "t" },
+          { expression: "clientid", name: "" },
+          { expression: "concat(a, ',', b)", name: "c" },
+        ],
+        condition: "t > 20 and x = ' from '",
+      },
+    ],
+    [
+      'SELECT CASE WHEN a > 1 THEN 2 ELSE 3 END AS x, payload.list[1] as y.z FROM "a"',
+      {
+        topics: ["a"],
+        fields: [
+          { expression: "CASE WHEN a > 1 THEN 2 ELSE 3 END", name: "x" },
+          { expression: "payload.list[1]", name: "y.z" },
+        ],
+        condition: "",
+      },
+    ],
+  ])("reads %s", (text, parts) => {
+    expect(partsOf(text)).toEqual(parts);
+    expect(partsOf(statementOf(parts))).toEqual(parts);
+  });
+
+  it.each(['FOREACH payload.list FROM "t"', 'SELECT a -- why\nFROM "t"', "SELECT a", 'SELECT (a FROM "t"', 'SELECT a, FROM "t"', 'SELECT a AS FROM "t"', ""])(
+    "leaves %s to the editor",
+    (text) => {
+      expect(partsOf(text)).toBeNull();
+    },
+  );
+});
+
+describe("a draft", () => {
+  const rule = { sql: 'SELECT a AS b FROM "x", "y" WHERE a > 1', actions: ["s3:hot", "s3:cold"] };
+
+  it("means the rule that it was made of", () => {
+    const draft = draftOf(rule);
+    expect(draft?.steps.map(({ id }) => id)).toEqual(["source-0", "source-1", "fields", "filter", "sink-0", "sink-1"]);
+    expect(draft && meaningOf(draft)).toEqual({ sql: statementOf(partsOf(rule.sql) ?? never()), actions: rule.actions, lacks: [] });
+  });
+
+  it("says what it lacks", () => {
+    const draft = draftOf(rule) ?? never();
+    expect(meaningOf(without(draft, ["source-0", "source-1"])).lacks).toContain("source");
+    expect(meaningOf(without(draft, ["filter"])).lacks).toEqual(["loose"]);
+  });
+
+  it("joins forward only, and never twice", () => {
+    const draft = without(draftOf(rule) ?? never(), [], [{ from: "filter", to: "sink-0" }]);
+    expect(joins(draft, "filter", "sink-0")).toBe(true);
+    expect(joins(draft, "sink-0", "filter")).toBe(false);
+    expect(joins(withEdge(draft, { from: "filter", to: "sink-0" }), "filter", "sink-0")).toBe(false);
+  });
+
+  it("leaves a rule with one of EMQX's functions to the editor", () => {
+    expect(draftOf({ ...rule, actions: [{ function: "console" }] })).toBeNull();
+  });
+});
+
+function never(): never {
+  throw new Error("expected a value");
+}

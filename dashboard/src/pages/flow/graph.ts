@@ -1,0 +1,55 @@
+// The pipeline as a graph: what rules select, the rules, their actions, and the buckets; and where each node stands. Pure.
+import dagre from "@dagrejs/dagre";
+import type { Action, Rule } from "../../api/objects";
+
+export type Kind = "topic" | "event" | "rule" | "action" | "bucket";
+export type Part = { id: string; kind: Kind; name: string; note: string; enabled: boolean; x: number; y: number };
+export type Link = { id: string; from: string; to: string; rule: string | null; action: string | null };
+export type Graph = { parts: Part[]; links: Link[] };
+
+export const SIZE = { width: 200, height: 52 };
+const GAP = { ranksep: 130, nodesep: 18 };
+
+export function graphOf(rules: readonly Rule[], actions: readonly Action[]): Graph {
+  const parts = new Map<string, Part>();
+  const links = new Map<string, Link>();
+  const part = (kind: Kind, name: string, note: string, enabled: boolean) => {
+    const id = `${kind}/${name}`;
+    if (!parts.has(id)) parts.set(id, { id, kind, name, note, enabled, x: 0, y: 0 });
+    return id;
+  };
+  const link = (from: string, to: string, rule: string | null, action: string | null) => {
+    const id = `${from}→${to}`;
+    if (!links.has(id)) links.set(id, { id, from, to, rule, action });
+  };
+  for (const action of actions) {
+    const own = part("action", `${action.type}:${action.name}`, action.connector, action.enable !== false);
+    const bucket = String(action.parameters.bucket ?? "");
+    if (bucket) link(own, part("bucket", bucket, action.connector, true), null, `${action.type}:${action.name}`);
+  }
+  for (const rule of rules) {
+    const own = part("rule", rule.id, rule.description ?? "", rule.enable !== false);
+    for (const topic of rule.from ?? []) {
+      link(part(topic.startsWith("$events/") ? "event" : "topic", topic, "", true), own, rule.id, null);
+    }
+    for (const action of rule.actions) {
+      if (typeof action === "string" && parts.has(`action/${action}`)) link(own, `action/${action}`, rule.id, action);
+    }
+  }
+  return placed({ parts: [...parts.values()], links: [...links.values()] });
+}
+
+/** Columns from left to right, with as few crossings as dagre finds. */
+export function placed({ parts, links }: Graph): Graph {
+  const graph = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", ...GAP }).setDefaultEdgeLabel(() => ({}));
+  for (const part of parts) graph.setNode(part.id, { ...SIZE });
+  for (const { from, to } of links) graph.setEdge(from, to);
+  dagre.layout(graph);
+  return {
+    parts: parts.map((part) => {
+      const { x, y } = graph.node(part.id);
+      return { ...part, x: x - SIZE.width / 2, y: y - SIZE.height / 2 };
+    }),
+    links,
+  };
+}

@@ -1,0 +1,270 @@
+// The editor of a rule: the statement with its errors under the cursor, its actions, and the trial on a sample event.
+import { useMutation } from "@tanstack/react-query";
+import { useId, useState } from "react";
+import { useMayChange } from "../api/session";
+import { check, type EventKind, sampleOf, selected, textOf, tryRule, useEvents, useFunctions, wordsOf } from "../api/trial";
+import { useList } from "../api/use_objects";
+import { ConflictDialog } from "../parts/conflict";
+import { Dialog } from "../parts/dialog";
+import { useEdit } from "../parts/edit";
+import type { Problem } from "../parts/editor";
+import { Notice } from "../parts/notice";
+import { Outcome } from "../parts/rendered";
+import SqlEditor from "../parts/sql_editor";
+import { go, leaveFor, to } from "../route";
+import { t } from "../texts";
+import { ActionForm } from "./actions";
+import { named } from "./rules";
+
+const BEGINS = 'SELECT\n  *\nFROM\n  "t/#"';
+const SETTINGS = ["sql", "actions", "description", "enable"];
+
+type Props = {
+  id: string | null;
+  copyOf: string | null; // begin as a copy of this rule
+  action: string | null; // begin with this action
+  inPlace?: boolean; // beside another page, where the user stays after a save
+};
+
+export default function RuleEditor({ id, copyOf, action, inPlace = false }: Props) {
+  const mayChange = useMayChange();
+  const [blank] = useState(() => ({ id: randomId(), sql: BEGINS, actions: action ? [action] : [], description: "" }));
+  const edit = useEdit("rules", id, blank, SETTINGS, copyOf);
+  const { data: events = [] } = useEvents();
+  const { data: functions = [] } = useFunctions();
+  const [examples, setExamples] = useState(false);
+  const noteId = useId();
+  const nameId = useId();
+  const text = String(edit.value.sql ?? "");
+  const actions = (edit.value.actions ?? []) as unknown[];
+  const kinds = selected(text, events);
+  const [sample, setSample] = useState<string | null>(null);
+  const context = sample ?? JSON.stringify(kinds[0] ? sampleOf(kinds[0]) : {}, null, 2);
+  const trial = useMutation({ mutationFn: () => tryRule(text, parsed(context), actions.map(named)) });
+  if (edit.failed) {
+    return (
+      <section className="page">
+        <Notice kind="bad">{edit.failed.message}</Notice>
+      </section>
+    );
+  }
+  if (!edit.ready) return <p className="page dim">{t.loading}</p>;
+
+  async function save() {
+    const now = await edit.save();
+    if (now && !inPlace) leaveFor(to("rules"));
+  }
+
+  return (
+    <section className="page">
+      <div className="heading">
+        <h1>{id ?? t.rules.create}</h1>
+        <button type="button" onClick={() => setExamples(true)}>
+          {t.rules.examples}
+        </button>
+        {!inPlace && (
+          <button type="button" onClick={() => go(to("rules"))}>
+            {t.edit.cancel}
+          </button>
+        )}
+        {mayChange && (
+          <button type="button" className="primary" disabled={edit.busy || (id !== null && !edit.dirty)} onClick={() => void save()}>
+            {id === null ? t.edit.create : t.edit.save}
+          </button>
+        )}
+      </div>
+      {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
+      {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}
+      {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${path}: ${reason}`}</Notice>)}
+      <div className="split">
+        <div className="card">
+          {id === null && (
+            <div className="field">
+              <label htmlFor={nameId}>{t.rules.id}</label>
+              <input id={nameId} value={String(edit.value.id)} onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} autoComplete="off" />
+            </div>
+          )}
+          <div className="field">
+            <label htmlFor={noteId}>{t.rules.note}</label>
+            <input
+              id={noteId}
+              value={String(edit.value.description ?? "")}
+              disabled={!mayChange}
+              onChange={(event) => edit.change({ ...edit.value, description: event.target.value })}
+            />
+          </div>
+          <h2>
+            {t.rules.sql}{" "}
+            <small className="dim">
+              <kbd>Ctrl</kbd> <kbd>Enter</kbd> {t.rules.runs}
+            </small>
+          </h2>
+          <SqlEditor
+            text={text}
+            label={t.rules.sql}
+            words={wordsOf(functions, kinds)}
+            problems={problemsOf}
+            change={(sql) => edit.change({ ...edit.value, sql })}
+            run={() => trial.mutate()}
+            readOnly={!mayChange}
+          />
+          <Actions chosen={actions} change={(now) => edit.change({ ...edit.value, actions: now })} mayChange={mayChange} />
+        </div>
+        <div className="card">
+          <Sample kinds={events} kind={kinds[0]} text={context} change={setSample} run={() => trial.mutate()} />
+          <h2>{t.rules.result}</h2>
+          <div aria-live="polite">
+            {trial.error && <Notice kind="bad">{trial.error.message}</Notice>}
+            {trial.data && !trial.error && <Outcome trial={trial.data} />}
+            {!trial.data && !trial.error && <p className="dim">{t.rules.resultEmpty}</p>}
+          </div>
+        </div>
+      </div>
+      {examples && (
+        <Examples
+          kinds={events}
+          close={() => setExamples(false)}
+          use={(sql) => {
+            edit.change({ ...edit.value, sql });
+            setSample(null);
+            setExamples(false);
+          }}
+        />
+      )}
+      <ConflictDialog edit={edit} />
+    </section>
+  );
+}
+
+/** What the server finds wrong in a statement, at its line and column. */
+async function problemsOf(sql: string): Promise<Problem[]> {
+  const { errors } = await check("rules", { sql, actions: [] });
+  return errors.map(({ line = 1, column = 1, reason }) => ({ line, column, message: reason }));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(t.rules.notJson((error as Error).message));
+  }
+}
+
+function randomId(): string {
+  return `rule_${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36)}`;
+}
+
+type SampleProps = { kinds: EventKind[]; kind: EventKind | undefined; text: string; change: (text: string | null) => void; run: () => void };
+
+function Sample({ kinds, kind, text, change, run }: SampleProps) {
+  const id = useId();
+  return (
+    <>
+      <div className="field">
+        <label htmlFor={`${id}-kind`}>{t.rules.event}</label>
+        <select
+          id={`${id}-kind`}
+          value={kind?.event ?? ""}
+          onChange={(event) => {
+            const chosen = kinds.find((each) => each.event === event.target.value);
+            if (chosen) change(JSON.stringify(sampleOf(chosen), null, 2));
+          }}
+        >
+          {kinds.map((each) => (
+            <option key={each.event} value={each.event}>
+              {textOf(each.title)}
+            </option>
+          ))}
+        </select>
+      </div>
+      <div className="field">
+        <label htmlFor={`${id}-text`}>{t.rules.sample}</label>
+        <textarea id={`${id}-text`} className="code" rows={12} spellCheck={false} value={text} onChange={(event) => change(event.target.value)} />
+      </div>
+      <div className="tools">
+        <button type="button" className="primary" onClick={run}>
+          {t.rules.run}
+        </button>
+        <button type="button" onClick={() => change(null)}>
+          {t.rules.reset}
+        </button>
+      </div>
+    </>
+  );
+}
+
+type ActionsProps = { chosen: unknown[]; change: (now: unknown[]) => void; mayChange: boolean };
+
+function Actions({ chosen, change, mayChange }: ActionsProps) {
+  const { data = [] } = useList("actions");
+  const [making, setMaking] = useState(false);
+  const names = data.map((each) => `${each.type}:${each.name}`);
+  const others = names.filter((each) => !chosen.includes(each));
+  return (
+    <>
+      <h2>{t.rules.output}</h2>
+      <ul className="chosen">
+        {chosen.map((each, n) => {
+          const name = named(each);
+          return (
+            <li key={name + n}>
+              <a href={to("actions", name)}>{name}</a> {!names.includes(name) && <span className="error">{t.rules.notFound}</span>}
+              {mayChange && (
+                <button type="button" aria-label={t.rules.takeAway(name)} onClick={() => change(chosen.filter((_, m) => m !== n))}>
+                  ×
+                </button>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {mayChange && (
+        <div className="tools">
+          <select aria-label={t.rules.addAction} value="" onChange={(event) => event.target.value && change([...chosen, event.target.value])}>
+            <option value="">{t.rules.addAction}…</option>
+            {others.map((each) => (
+              <option key={each}>{each}</option>
+            ))}
+          </select>
+          <button type="button" onClick={() => setMaking(true)}>
+            {t.rules.newAction}
+          </button>
+        </div>
+      )}
+      {making && (
+        <Dialog title={t.rules.newAction} close={() => setMaking(false)} wide>
+          <ActionForm
+            id={null}
+            cancel={() => setMaking(false)}
+            saved={(name) => {
+              change([...chosen, `s3:${name}`]);
+              setMaking(false);
+            }}
+          />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+function Examples({ kinds, close, use }: { kinds: EventKind[]; close: () => void; use: (sql: string) => void }) {
+  return (
+    <Dialog title={t.rules.examples} close={close} wide>
+      {kinds.map((kind) => (
+        <section key={kind.event}>
+          <h3>{textOf(kind.title)}</h3>
+          <p className="dim">{textOf(kind.description)}</p>
+          <pre>{kind.sql_example}</pre>
+          <button type="button" onClick={() => use(kind.sql_example)}>
+            {t.rules.use}
+          </button>
+        </section>
+      ))}
+      <div className="answers">
+        <button type="button" autoFocus onClick={close}>
+          {t.edit.close}
+        </button>
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,119 @@
+// Editing one object: what is stored, what the user has made of it, what the server found wrong, and somebody else's edit meanwhile.
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import { ApiError, type Problem, type Versioned } from "../api/client";
+import { create, type Family, read, replace } from "../api/objects";
+import { useUnsaved } from "../route";
+import { KEPT } from "./form/field";
+import { stable, type Value } from "./form/value";
+
+export type Conflict = { stored: Value; etag: string | null };
+
+export type Edit = {
+  ready: boolean;
+  failed: Error | null; // why the stored object cannot be shown
+  value: Value;
+  change: (value: Value) => void;
+  dirty: boolean;
+  busy: boolean;
+  trouble: string; // what the server said that belongs to no setting
+  problems: readonly Problem[];
+  conflict: Conflict | null;
+  save: () => Promise<Value | null>; // what is stored now, or null if it is not
+  takeTheirs: () => void;
+  keepMine: () => void; // the next save replaces theirs
+};
+
+/**
+ * `id` is null for a new object, which begins as `blank`, or as a copy of another. `settings` names the properties that a user edits
+ * (null while they are not known yet).
+ */
+export function useEdit(family: Family, id: string | null, blank: Value, settings: readonly string[] | null, copyOf: string | null = null): Edit {
+  const queries = useQueryClient();
+  const wanted = id ?? copyOf;
+  const stored = useQuery({
+    queryKey: ["object", family, wanted],
+    queryFn: () => read(family, wanted ?? ""),
+    enabled: wanted !== null,
+    staleTime: 0,
+    refetchOnWindowFocus: false,
+  });
+  const [base, setBase] = useState<Versioned<Value> | null>(wanted === null ? { value: blank, etag: null } : null);
+  const [value, setValue] = useState<Value>(blank);
+  const [said, setSaid] = useState<ApiError | null>(null);
+  const [conflict, setConflict] = useState<Conflict | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const begin = (from: Versioned<unknown>) => {
+    const own = only(from.value as Value, settings);
+    setBase({ value: own, etag: from.etag });
+    setValue(own);
+    setSaid(null);
+  };
+  useEffect(() => {
+    if (!stored.data || base || !settings) return;
+    if (id === null) {
+      setBase({ value: blank, etag: null });
+      setValue({ ...blank, ...withoutSecrets(only(stored.data.value as Value, settings)) });
+    } else {
+      begin(stored.data);
+    }
+  });
+
+  const dirty = base !== null && stable(base.value) !== stable(value);
+  useUnsaved(dirty);
+
+  async function save(): Promise<Value | null> {
+    setBusy(true);
+    setSaid(null);
+    try {
+      const now = id === null ? await create(family, value) : await replace(family, id, value, base?.etag ?? null);
+      begin(now);
+      queries.setQueryData(["object", family, id], now);
+      void queries.invalidateQueries({ queryKey: ["list"] });
+      return now.value as Value;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code === "PRECONDITION_FAILED" && id !== null) {
+        const now = await read(family, id);
+        setConflict({ stored: only(now.value as Value, settings), etag: now.etag });
+      } else {
+        setSaid(error);
+      }
+      return null;
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  return {
+    ready: base !== null,
+    failed: stored.error,
+    value,
+    change: setValue,
+    dirty,
+    busy,
+    trouble: said && said.problems.every((each) => !each.path) ? said.message : "",
+    problems: said?.problems ?? [],
+    conflict,
+    save,
+    takeTheirs: () => {
+      if (conflict) begin({ value: conflict.stored, etag: conflict.etag });
+      setConflict(null);
+    },
+    keepMine: () => {
+      if (conflict) setBase({ value: conflict.stored, etag: conflict.etag });
+      setConflict(null);
+    },
+  };
+}
+
+/** A copy has another name, and for that name nothing is stored that "keep the secret" could mean. */
+function withoutSecrets(value: Value): Value {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== KEPT));
+}
+
+function only(value: Value, settings: readonly string[] | null): Value {
+  if (!settings) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name, each]) => settings.includes(name) && each !== null));
+}

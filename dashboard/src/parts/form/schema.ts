@@ -1,0 +1,134 @@
+// What a form needs to know of a JSON Schema: one kind of input for each setting. Pure.
+//
+// Our schemas come from the settings' declarations. They use few forms: a setting is one type, or one type or a `${NAME}` from the
+// environment, or null; parameters and containers are one of several objects, told apart by one property with a constant.
+
+export type Schema = {
+  $ref?: string;
+  type?: string;
+  title?: string;
+  description?: string;
+  default?: unknown;
+  const?: unknown;
+  enum?: unknown[];
+  anyOf?: Schema[];
+  oneOf?: Schema[];
+  items?: Schema;
+  properties?: Record<string, Schema>;
+  additionalProperties?: boolean | Schema;
+  required?: string[];
+  format?: string;
+  minimum?: number;
+  maximum?: number;
+  examples?: unknown[];
+  $defs?: Record<string, Schema>;
+  "x-advanced"?: boolean;
+  "x-syntax"?: string;
+};
+
+export type Field = {
+  name: string;
+  help: string;
+  placeholder: string;
+  required: boolean;
+  advanced: boolean;
+  kind: Kind;
+};
+
+export type Kind =
+  | { is: "text"; secret: boolean; syntax: string }
+  | { is: "number"; minimum: number | null; maximum: number | null }
+  | { is: "switch"; on: boolean }
+  | { is: "choice"; choices: string[] }
+  | { is: "list" }
+  | { is: "map" }
+  | { is: "object"; fields: Field[] }
+  | { is: "one of"; tag: string; variants: { value: string; help: string; fields: Field[] }[] }
+  | { is: "json" };
+
+/** The fields of an object's schema, in the order of its declaration, without those of `hidden`. */
+export function fieldsOf(whole: Schema, schema: Schema, hidden: readonly string[] = []): Field[] {
+  const object = resolved(whole, schema);
+  const required = new Set(object.required ?? []);
+  return Object.entries(object.properties ?? {})
+    .filter(([name, each]) => !hidden.includes(name) && resolved(whole, each)["x-syntax"] !== "emqx")
+    .map(([name, each]) => fieldOf(whole, name, each, required.has(name)));
+}
+
+function fieldOf(whole: Schema, name: string, schema: Schema, required: boolean): Field {
+  const known = resolved(whole, schema);
+  const example = known.default ?? known.examples?.[0];
+  return {
+    name,
+    help: schema.description ?? known.description ?? "",
+    placeholder: example === undefined || typeof example === "object" ? "" : String(example),
+    required,
+    advanced: Boolean(schema["x-advanced"] ?? known["x-advanced"]),
+    kind: kindOf(whole, known),
+  };
+}
+
+function kindOf(whole: Schema, schema: Schema): Kind {
+  const choices = alternatives(whole, schema);
+  const tagged = taggedBy(choices);
+  if (tagged) {
+    return {
+      is: "one of",
+      tag: tagged,
+      variants: choices.map((each) => ({
+        value: String(constantOf(each.properties?.[tagged])),
+        help: each.description ?? "",
+        fields: fieldsOf(whole, each, [tagged]),
+      })),
+    };
+  }
+  const syntax = schema["x-syntax"] ?? "";
+  const one = choices.find((each) => each.enum) ?? choices.find((each) => each.format) ?? choices[0];
+  if (!one) return { is: "json" };
+  if (one.enum) return { is: "choice", choices: one.enum.map(String) };
+  switch (one.type) {
+    case "boolean":
+      return { is: "switch", on: Boolean(schema.default) };
+    case "integer":
+    case "number":
+      return { is: "number", minimum: one.minimum ?? null, maximum: one.maximum ?? null };
+    case "string":
+      return { is: "text", secret: one.format === "password", syntax };
+    case "array":
+      return resolved(whole, one.items ?? {}).type === "string" ? { is: "list" } : { is: "json" };
+    case "object":
+      if (one.properties) return { is: "object", fields: fieldsOf(whole, one) };
+      return typeof one.additionalProperties === "object" && one.additionalProperties.type === "string" ? { is: "map" } : { is: "json" };
+    default:
+      return { is: "json" };
+  }
+}
+
+/** The types that a setting can have: nested alternatives flat, without null and without the reference to the environment. */
+function alternatives(whole: Schema, schema: Schema): Schema[] {
+  const nested = schema.anyOf ?? schema.oneOf;
+  if (!nested) return schema.type === "null" ? [] : [schema];
+  return nested.filter((each) => each.$ref !== "#/$defs/reference").flatMap((each) => alternatives(whole, resolved(whole, each)));
+}
+
+/** The property that has another constant in each of several objects, or "". */
+function taggedBy(choices: Schema[]): string {
+  if (choices.length < 2 || choices.some((each) => !each.properties)) return "";
+  const [first] = choices;
+  const names = Object.keys(first?.properties ?? {});
+  return names.find((name) => choices.every((each) => constantOf(each.properties?.[name]) !== undefined)) ?? "";
+}
+
+function constantOf(schema: Schema | undefined): unknown {
+  if (!schema) return undefined;
+  if (schema.anyOf) return schema.anyOf.map(constantOf).find((each) => each !== undefined);
+  return schema.const ?? (schema.enum?.length === 1 ? schema.enum[0] : undefined);
+}
+
+/** The schema with what its `$ref` points at; its own words come first. */
+function resolved(whole: Schema, schema: Schema): Schema {
+  if (!schema.$ref) return schema;
+  const name = schema.$ref.split("/").at(-1) ?? "";
+  const { $ref: _, ...own } = schema;
+  return { ...resolved(whole, whole.$defs?.[name] ?? {}), ...own };
+}
