@@ -123,9 +123,10 @@ class Pipeline:
 
     # --- The outside systems
 
-    def connect(self) -> None:
+    def connect(self, compression: str = "none") -> None:
         """A new producer: one that has met a topic knows its partitions for minutes after it is gone."""
-        self._producer = Producer({**self._servers, "partitioner": "murmur2_random", "message.max.bytes": 16 << 20})
+        settings = {"partitioner": "murmur2_random", "message.max.bytes": 16 << 20, "compression.type": compression}
+        self._producer = Producer({**self._servers, **settings})
 
     def prepare(self, *buckets: str) -> None:
         """Create the topics with their partitions, and the buckets."""

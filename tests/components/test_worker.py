@@ -45,6 +45,22 @@ def test_every_payload_becomes_an_object_of_the_same_bytes(make: Make) -> None:
     assert pipeline.dead_letters() == []
 
 
+def test_batches_of_every_compression_are_read(make: Make) -> None:
+    """A topic holds what its producers and its own setting made of a batch: zstd, lz4, Snappy, gzip or nothing."""
+    pipeline = make(
+        actions={"raw": direct("compressions", "${clientid}", content="${payload}")}, rules={"r": (ALL, ["raw"])}
+    )
+    pipeline.prepare("compressions")
+    payloads = {name: name.encode() * 500 for name in ("none", "gzip", "snappy", "lz4", "zstd")}
+    for name, payload in payloads.items():
+        pipeline.connect(name)
+        pipeline.produce([message(name, payload)])
+    pipeline.worker()
+    pipeline.wait_for_no_lag("raw")
+
+    assert checkers.data_objects(pipeline.objects("compressions")) == payloads
+
+
 ODD_CLIENTS = ["a/b", "../x", "é☃ \U0001f600", "+#$", " ", "x" * 300, "y" * 65_535]
 
 
