@@ -17,6 +17,7 @@ from typing import Final, Literal
 
 from rich.console import Console
 
+from pipeline import log
 from pipeline.demo.evidence import Bucket, Log
 from pipeline.demo.fleet import Fleet
 from pipeline.demo.live import Show
@@ -57,6 +58,7 @@ def run(options: Options) -> int:
     """
     console = Console(stderr=options.output == "json", force_terminal=False if options.output == "json" else None)
     status, started_at = INTERRUPTED, time.monotonic()
+    log.configure(level="error")  # the processes of the demo have logs of their own
     with _interruptible():
         try:
             with Stack(listener=options.listener) as stack:
@@ -75,7 +77,7 @@ def run(options: Options) -> int:
 
 def _prove(stack: Stack, options: Options, console: Console, started_at: float) -> int:
     started = (
-        f"started Kafka, MQTT, S3, ingress and worker; devices publish after {time.monotonic() - started_at:.1f} s"
+        f"started Kafka, MQTT, S3, ingress, worker and API; devices publish after {time.monotonic() - started_at:.1f} s"
     )
     console.print(f"{started}; logs in {stack.folder}", soft_wrap=True)
     if options.devices * options.rate > _OBJECTS_PER_SECOND:
@@ -83,7 +85,7 @@ def _prove(stack: Stack, options: Options, console: Console, started_at: float) 
     fleet = Fleet(options.devices, options.rate, stack.mqtt_5, stack.mqtt_311)
     began = time.monotonic()
     with Show(console, fleet.account, stack.ingress_metrics, stack.worker_metrics) as show:
-        _publish(stack, fleet, show, options.duration_seconds)
+        _publish(stack, fleet, show, console, options.duration_seconds)
         stack.wait()
         bucket = stack.bucket()
         proof, reason = _wait(stack, fleet, show, bucket)
@@ -96,12 +98,16 @@ def _prove(stack: Stack, options: Options, console: Console, started_at: float) 
     return 0 if proof.holds else FAILED
 
 
-def _publish(stack: Stack, fleet: Fleet, show: Show, seconds: float) -> None:
+def _publish(stack: Stack, fleet: Fleet, show: Show, console: Console, seconds: float) -> None:
     fleet.start()
+    told = False
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         stack.check()
         fleet.check()
+        if not told and (link := stack.first_user_link()):
+            told = True
+            console.print(f"the dashboard: {stack.page}; create its first user: {link}", markup=False, soft_wrap=True)
         show.tick("publishing")
         time.sleep(min(_TICK_SECONDS, max(0.0, deadline - time.monotonic())))
     fleet.stop()
@@ -112,7 +118,7 @@ def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof
 
     The text is the reason then.
     """
-    log = stack.log()
+    kafka_log = stack.log()
     most, since = -1, time.monotonic()
     while True:
         stack.check()
@@ -121,7 +127,7 @@ def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof
         if len(bucket.objects) > most:
             most, since = len(bucket.objects), time.monotonic()
         elif not unread:  # nothing new: either everything has arrived, or something is unclear
-            proof = _look(fleet, bucket, log)
+            proof = _look(fleet, bucket, kafka_log)
             if not proof.total.lost:
                 return proof, ""
             if time.monotonic() - since > _PATIENCE_SECONDS:
@@ -130,12 +136,14 @@ def _wait(stack: Stack, fleet: Fleet, show: Show, bucket: Bucket) -> tuple[Proof
         time.sleep(_TICK_SECONDS)
 
 
-def _look(fleet: Fleet, bucket: Bucket, log: Log) -> Proof:
+def _look(fleet: Fleet, bucket: Bucket, kafka_log: Log) -> Proof:
     """Prove with the objects alone. If something is unclear, use the records in Kafka too."""
     proof = prove(Evidence(fleet.account, bucket.objects))
     if proof.total.lost or proof.total.duplicated:
-        log.refresh()
-        proof = prove(Evidence(fleet.account, bucket.objects, log.arrivals.values(), log.dead_letters.values()))
+        kafka_log.refresh()
+        proof = prove(
+            Evidence(fleet.account, bucket.objects, kafka_log.arrivals.values(), kafka_log.dead_letters.values())
+        )
     return proof
 
 

@@ -93,6 +93,7 @@ def print_directions(console: Console, stack: Stack) -> None:
     )
     lines = [
         "The stack keeps running. Ctrl-C stops it.",
+        f"  dashboard   {stack.page}, first user: {stack.first_user_link()}",
         f"  publish     mosquitto_pub -p {stack.mqtt_311} -q 1 -t t/me -m '{payload}'",
         f'  or          {sys.executable} -c "{escaped}"',
         f"  MQTT        127.0.0.1:{stack.mqtt_5} (5), 127.0.0.1:{stack.mqtt_311} (3.1.1)",
@@ -101,7 +102,7 @@ def print_directions(console: Console, stack: Stack) -> None:
         f'  objects     {sys.executable} -c "{list_objects}"',
         f"  metrics     http://127.0.0.1:{stack.ingress_metrics}/metrics,"
         f" http://127.0.0.1:{stack.worker_metrics}/metrics",
-        f"  rules       {stack.config_file}",
+        f"  rules       tidegate get -c {stack.config_file}",
         f"  logs        {stack.folder}",
     ]
     console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.parts.waiting import patient, wait_until
@@ -67,6 +68,31 @@ def test_it_proves_what_arrived(way: list[str]) -> None:
     assert found["published"] == found["stored"] + found["filtered"] + found["overwritten"]
     assert found["messages"] > 100
     assert found["objects"] > 100
+
+
+def test_the_dashboard_is_there_while_devices_publish() -> None:
+    """The demo says where it is, with a link that creates the first user; its rules are those of the example."""
+    process = subprocess.Popen(
+        [*COMMAND, "--duration", "120"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        link = next(line for line in process.stdout if "the dashboard:" in line).rpartition(" ")[2].strip()
+        address, _, token = link.partition("api/v5/first_user?token=")
+        form = {"token": token, "username": "root", "password": "a long password"}
+        with httpx.Client(base_url=address, timeout=patient(20)) as browser:
+            assert "<title>Tidegate</title>" in browser.get("/").text
+            assert browser.post("/api/v5/first_user", data=form).status_code == 303
+            browser.post("/api/v5/login", json={"username": "root", "password": "a long password"})
+            rules = browser.get("/api/v5/rules").json()["data"]
+    finally:
+        process.kill()
+        process.wait()
+    assert {each["id"] for each in rules} == {"my_rule", "hot_devices", "comings_and_goings"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda each: each.name)

@@ -40,7 +40,7 @@ function Overview() {
       </div>
       {error && <Notice kind="bad">{error.message}</Notice>}
       {rules.data?.length === 0 && <p className="empty">{t.flow.none}</p>}
-      {nodes.length > 0 && (
+      {rules.data && actions.data && nodes.length > 0 && (
         <div className="canvas">
           <ReactFlow
             nodes={nodes}
@@ -53,6 +53,7 @@ function Overview() {
             onNodeClick={(_, node) => setChosen((node as PartNode).data.part)}
             onPaneClick={() => setChosen(null)}
             fitView
+            fitViewOptions={{ maxZoom: 1 }}
             minZoom={0.15}
             aria-label={t.pages.flow}
           >

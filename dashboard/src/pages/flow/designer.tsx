@@ -203,6 +203,7 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
           onNodeClick={(_, node) => setChosen(node.id)}
           onPaneClick={() => setChosen(null)}
           fitView={draft.steps.length > 0}
+          fitViewOptions={{ maxZoom: 1 }}
           aria-label={t.flow.draw}
         >
           <Background />
