@@ -106,7 +106,7 @@ async def test_a_client_of_emqx_from_connect_to_its_end(exhook: ExHook, version:
     "exhook",
     [
         {"messages": ["t/#"], "buffer_records": 50},
-        {"messages": ["t/#"], "buffer_bytes": 5000},
+        {"messages": ["t/#"], "buffer_bytes": 500_000},  # keys and headers count, and are small beside the payloads
         {"messages": ["t/#"], "buffer_records": 50, "when_full": "wait", "wait_timeout": "700ms"},
     ],
     indirect=True,
@@ -120,7 +120,7 @@ async def test_kafka_away_fills_the_buffer_and_no_more(exhook: ExHook) -> None:
     try:
         async with grpc.aio.insecure_channel(exhook.source["bind"]) as channel:
             for number in range(50):
-                await call(channel, "MessagePublish", sent.publish("d1", "t/1", b"%04d" % number * 25))
+                await call(channel, "MessagePublish", sent.publish("d1", "t/1", b"%04d" % number * 2500))
             began = time.monotonic()
             await call(channel, "MessagePublish", sent.publish("d1", "t/1", b"one too many"))
             seconds = time.monotonic() - began
@@ -132,7 +132,7 @@ async def test_kafka_away_fills_the_buffer_and_no_more(exhook: ExHook) -> None:
     shortest, longest = (0.6, 3) if exhook.source.get("when_full") == "wait" else (0, 0.2)
     assert shortest <= seconds < patient(longest)
     messages = await asyncio.to_thread(read, exhook.kafka, exhook.messages, 50)
-    assert [each.value() for each in messages] == [b"%04d" % number * 25 for number in range(50)]
+    assert [each.value() for each in messages] == [b"%04d" % number * 2500 for number in range(50)]
 
 
 @pytest.mark.parametrize("exhook", [{"messages": ["t/#"]}], indirect=True, ids=[""])

@@ -117,10 +117,10 @@ def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
         rules={"r": ('SELECT payload.n AS n, clientid FROM "t/#"', ["rows"])},
     )
     pipeline.prepare(bucket)
-    pipeline.produce([message(f"c{number % 50}", b'{"n": %d}' % number) for number in range(20_000)])
+    pipeline.produce([message(f"c{number % 50}", b'{"n": %d}' % number) for number in range(30_000)])
     arguments = ["replay", "rows", "--from", "0", "--into", "k", "--yes", "-c", str(pipeline.config())]
 
-    for seen in (1, 150, 400):
+    for seen in (1, 100, 200):
         with subprocess.Popen(
             [sys.executable, "-m", "pipeline.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as running:
@@ -133,9 +133,9 @@ def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
             running.kill()
     good(pipeline.command(*arguments[:-2]))
 
-    assert numbers(pipeline, bucket, "k/rows/") == list(range(20_000))
+    assert numbers(pipeline, bucket, "k/rows/") == list(range(30_000))
     proof = good(pipeline.command("verify", "--action", "rows", "--into", "k", "--deep"))
-    assert "20,000 rows of 20,000 records" in proof.splitlines()[-1]
+    assert "30,000 rows of 30,000 records" in proof.splitlines()[-1]
 
 
 def test_the_same_keys_are_made_again_under_the_rules_of_now(make: Make) -> None:

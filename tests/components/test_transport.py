@@ -90,7 +90,7 @@ class Scripted(Consumer):
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:
         self._meanwhile(self)
         record = SimpleNamespace(value=b"x", offset=0, timestamp=0)
-        return {FRESH: FetchedRecords([record], 0, 3), KNOWN: FetchedRecords([record], self.begins, 3)}  # type: ignore[list-item]
+        return {FRESH: FetchedRecords([record], 0, 3, 1), KNOWN: FetchedRecords([record], self.begins, 3, 1)}  # type: ignore[list-item]
 
 
 async def fetched(consumer: Consumer) -> list[TP]:

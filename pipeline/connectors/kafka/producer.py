@@ -65,6 +65,9 @@ class Producer:
         self._next: Librdkafka | None = None  # replaces `_shared` as soon as nothing is outstanding there
         self._drained_by = 0.0  # time.monotonic() when it is replaced in any case
         self._fatal = False
+        self._fatal_error: KafkaError | None = (
+            None  # the reason of the last one: records that it fails only say "fatal"
+        )
         self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -147,7 +150,8 @@ class Producer:
             self.produce(topic, record, outcome)
         error = await outcome.settled
         if error is not None:
-            raise failure(error, f"cannot write to {topic}")
+            cause = self._fatal_error if error.code() == KafkaError._FATAL else None
+            raise failure(cause or error, f"cannot write to {topic}")
 
     def outstanding(self) -> int:
         """The number of records without a result yet."""
@@ -210,7 +214,12 @@ class Producer:
         """Collect answers, produce the records that found the queue full, and poll again while records are outstanding."""
         self._timer = None
         for each in self._open_ones():
-            each.poll(0)
+            try:
+                each.poll(0)
+            except (
+                KafkaException
+            ) as error:  # confluent-kafka throws fatal errors, and does not give all of them to error_cb
+                self._on_error(error.args[0])
         if self._fatal:
             self._replace(self._next)
         if self._next is not None and (not self._sent() or time.monotonic() > self._drained_by):
@@ -252,7 +261,7 @@ class Producer:
     def _on_error(self, error: KafkaError) -> None:
         """Take an event of librdkafka. A fatal error replaces the producer; the link takes all others."""
         if error.fatal():
-            self._fatal = True
+            self._fatal, self._fatal_error = True, error
             log.error("kafka.producer_replaced", error=str(failure(error, "the producer is replaced")))
         else:
             self._link.heard(error)
