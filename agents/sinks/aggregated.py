@@ -65,10 +65,8 @@ class AggregatedLane(Lane):
         self._writer = writer
         self._chain = self.chain_type(writer, partition)
         self._claims = Claims(writer)
-        self._run, self._adopted = (
-            writer.name_run(),
-            0,
-        )  # the second: the highest revision of an object that was adopted
+        self._run = writer.name_run()
+        self._adopted = 0  # the highest revision of an object that was adopted
         self._meter = ObjectMeter(writer.name)
         self._stores = asyncio.Semaphore(STORES_AT_ONCE_MAX)
         self._one_reads_on = asyncio.Lock()
@@ -150,9 +148,7 @@ class AggregatedLane(Lane):
         self._chain = self.chain_type(self._writer, self.partition, self.topic_id)
         chain_end = await end_of_our_revision(self._chain, self, self._writer)
         if self.draining and chain_end and chain_end.revision > self._writer.action.revision:
-            self._cut.last()
-            self._cut.finished()
-            return
+            return self._cut.lost()
         bounds = await kafka.bounds(self.partition)  # read after the chain, which another may extend
         if bounds.topic_id != self.topic_id:
             raise replacement(self.partition.topic, self.topic_id, bounds.topic_id)
@@ -284,10 +280,9 @@ class AggregatedLane(Lane):
     async def _write_entry(self) -> None:
         """Write the entry of the durable cut. Its end may then be committed, and the next cut begins with the rows beyond it."""
         assert self._chain_end is not None
-        newest = self._writer.action
-        entry = replace(
-            self._cut.entry(self._chain_end, newest.digest, max(newest.revision, self._adopted)), run=self._run
-        )
+        newest, revision = self._writer.action, max(self._writer.action.revision, self._adopted)
+        turn_to = newest if newest.revision == revision else self.version  # no older rule follows a later revision
+        entry = replace(self._cut.entry(self._chain_end, turn_to.digest, revision), run=self._run)
         following = newest if entry.next_version == newest.digest else self.version
         if entry.next_version != entry.version:
             await self._chain.keep_version(following)
@@ -303,6 +298,10 @@ class AggregatedLane(Lane):
         self._opened_at = None if self._cut.outcomes.empty else now()
         self.circuits = Circuits()  # a worker that resumes from this entry also begins with new ones
         self._on_room()
+        if revision > self._writer.action.revision:  # of an adopted object; after the restart, `_resume` waits for it
+            if not self.draining:
+                raise FenceLostError(f"another worker made objects of {self.partition.topic} at revision {revision}")
+            self._cut.lost()
 
     async def _check_topic(self) -> None:
         """Check that the topic is still the topic of this chain. Raises TopicReplacedError."""

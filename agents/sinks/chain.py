@@ -238,8 +238,8 @@ class Chain:
 
     async def turn(self, end: ChainEnd, version: AggregatedAction, *, clean: bool) -> ChainEnd:
         """End the epoch at `end` without a cut. The next epoch belongs to `version`. Raises FenceLostError."""
+        revision = self._writer.action.revision  # now, because a later configuration may come meanwhile
         await self.keep_version(version)
-        revision = self._writer.action.revision
         entry = ledger.without_offsets(end, next_version=version.digest, clean=clean, revision=revision)
         await self.append(entry)
         if clean:

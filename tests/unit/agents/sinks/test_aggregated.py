@@ -7,6 +7,7 @@ import io
 import json
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ import structlog
 from prometheus_client import REGISTRY
 
 from agents.lanes.side_by_side import all_of
-from pipeline.errors import ForeignObjectError, RefusedError, RetryableError
+from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError, RetryableError
 from pipeline.record import Outgoing
 from tests.faults import checkers
 from tests.faults.faults import CALM
@@ -327,6 +328,30 @@ def test_rows_that_arrive_while_others_are_given_up_are_not_forgotten() -> None:
         assert [sorted(each) for each in rows(store)] == [list(range(1, 20, 2))]
 
     told(story)
+
+
+def test_an_object_of_a_later_revision_is_adopted_and_no_older_rule_follows() -> None:
+    """An outdated worker writes the entry, with that revision and under the rule of the cut. Then it starts again, and waits."""
+    store, window = bucket(), {"time_interval": "1h", "max_records": 3}
+
+    async def at_revision(revision: int, reads: int, end: int) -> Bench:
+        bench = Bench(store, rules={"r": f'SELECT payload.n AS n, {revision} AS at FROM "t/#"'}, aggregation=window)
+        bench.writer.action = replace(bench.writer.action, revision=revision)
+        bench.offer([record(offset) for offset in range(reads)])
+        bench.kafka.end = end
+        await asyncio.sleep(10)
+        await bench.kill()
+        return bench
+
+    async def story() -> None:
+        await at_revision(0, reads=3, end=9)  # begins the chain
+        await at_revision(2, reads=4, end=9)  # stores the object
+        outdated = await at_revision(1, reads=3, end=3)
+        assert isinstance(outdated.task.exception(), FenceLostError)
+
+    told(story)
+    (entry,) = entries(store)
+    assert (entry["next"], entry["revision"], entry["next_version"] == entry["version"]) == (3, 2, True)
 
 
 def test_what_is_settled_ends_where_the_first_row_waits() -> None:
