@@ -11,9 +11,8 @@
    lost the partition. A topic that was deleted and created again has another chain, so this chain gets no entry for it.
 6. Only then does the offset go to Kafka's commit.
 
-So any number of owners, frozen workers and kills make one chain of objects that holds every row once.
-
-The states of a cut and their events are a table in pipeline/upload/cut.py. This file has the tasks and the requests.
+So any number of owners, frozen workers and kills make one chain of objects that holds every row once. The states of a cut and
+their events are a table in pipeline/upload/cut.py. This file has the tasks and the requests.
 """
 
 from __future__ import annotations
@@ -273,8 +272,10 @@ class AggregatedLane(Lane):
 
     async def _end(self) -> None:
         """Note an orderly stop in the ledger. The next worker then need not finish cuts that earlier workers may have begun."""
-        if self._chain_end is not None and self._cut.position >= self._cut.read_before:
-            await self._chain.turn(self._chain_end, self.version, clean=True)
+        if (end := self._chain_end) is not None and self._cut.position >= self._cut.read_before:
+            await when_it_can_be_trusted(
+                self, self._writer.name, lambda: self._chain.turn(end, self.version, clean=True)
+            )
         self._cut.finished()
 
     async def _write_entry(self) -> None:

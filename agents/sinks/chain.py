@@ -300,7 +300,7 @@ class Chain:
         return {**self._writer.action.ledger_headers, "content-type": "application/json"}
 
 
-async def when_it_can_be_trusted(lane: Lane, action: str, go_on: Callable[[], Awaitable[None]]) -> bool:
+async def when_it_can_be_trusted(lane: Lane, action: str, go_on: Callable[[], Awaitable[object]]) -> bool:
     """Let a lane resume, or write an entry. While its ledger cannot be trusted, only this lane stands still.
 
     False: it must drain.
