@@ -96,7 +96,9 @@ def test_an_action_whose_bucket_is_missing_stalls_nobody_else(make: Make) -> Non
     pipeline.wait_for_no_lag("good")
 
     assert pipeline.lag("late") == 50
-    assert any("NoSuchBucket" in str(line) for line in lines(worker))
+    wait_until(
+        lambda: any("NoSuchBucket" in str(line) for line in lines(worker)), 30, lambda: "no line with the reason"
+    )
 
     pipeline.store.create_bucket(Bucket="late-bucket")
     pipeline.wait_for_no_lag("late", seconds=60)
