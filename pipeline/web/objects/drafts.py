@@ -11,7 +11,7 @@ from pipeline.config.text.problems import dotted
 from pipeline.control.objects import Change, Snapshot, after, checked
 from pipeline.errors import ConfigError, SqlError
 from pipeline.rule import context_with
-from pipeline.rule_trial import Trial, from_vector, sample_of, to_vector, try_rule
+from pipeline.rule_trial import Sample, Trial, from_vector, sample_of, to_vector, try_rule
 from pipeline.sql import Context, compile_statement
 from pipeline.web.answers import problem_of
 from pipeline.web.objects.forms import restored, settings_of
@@ -70,19 +70,26 @@ def findings(snapshot: Snapshot, draft: Draft) -> dict[str, Any]:
 # --- A statement on an event, with its actions
 
 
-def tried(snapshot: Snapshot, sql: str, context: Mapping[str, Any], actions: Iterable[Any]) -> dict[str, Any]:
-    """What a statement and its actions make of an event. Raises ConfigError for what cannot be tried at all."""
-    config = snapshot.config
+def sampled(config: Config, context: Any, known: Mapping[str, Any] | None = None) -> Sample:
+    """The event of a context, as a record of this pipeline; `known` replaces fields. Raises ConfigError with a path."""
+    if not isinstance(context, dict):
+        raise ConfigError("expected an object with event_type and the columns of the event", where="root.context")
     try:
-        fields = from_vector({**fields_of(context), "node": config.pipeline})
+        fields = from_vector({**fields_of(context), **(known or {}), "node": config.pipeline})
     except ValueError as error:
         raise ConfigError(str(error), where="root.context") from None
+    return sample_of(fields, SAMPLED_MS, topic_names_of(config))
+
+
+def tried(snapshot: Snapshot, sql: str, context: Any, actions: Iterable[Any]) -> dict[str, Any]:
+    """What a statement and its actions make of an event. Raises ConfigError for what cannot be tried at all."""
+    config = snapshot.config
+    sample = sampled(config, context)
     try:
         compile_statement(sql, context_with(schemas_of(config), Context()))
     except SqlError as error:
         return _shown(Trial("error", error=error))
     compiled = [_compiled(snapshot, sql, each) for each in actions]
-    sample = sample_of(fields, SAMPLED_MS, topic_names_of(config))
     return _shown(try_rule(sql, sample, actions=compiled, schemas=schemas_of(config)))
 
 

@@ -70,8 +70,6 @@ async def trial(desk: Desk, body: Body) -> Response:
     sql, context, actions = body.get("sql"), body.get("context"), body.get("actions", [])
     if not isinstance(sql, str) or not sql:
         raise ConfigError("expected a text that is not empty", where="root.sql")
-    if not isinstance(context, dict):
-        raise ConfigError("expected an object with event_type and the columns of the event", where="root.context")
     if not isinstance(actions, list) or len(actions) > ACTIONS_MAX:
         raise ConfigError(f"expected a list of at most {ACTIONS_MAX} actions", where="root.actions")
     return Json(await asyncio.to_thread(drafts.tried, desk.log.snapshot, sql, context, actions))

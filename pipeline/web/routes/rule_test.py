@@ -12,18 +12,19 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from pipeline.action import schemas_of, topic_names_of
+from pipeline.action import schemas_of
 from pipeline.config import Config
 from pipeline.errors import ConfigError, RecordError, SqlError
 from pipeline.rule import context_with
-from pipeline.rule_trial import Sample, from_vector, sample_of, selects
+from pipeline.rule_trial import Sample, selects
 from pipeline.sql import Context, Event, compile_statement, to_json
 from pipeline.sql.functions import FUNCTIONS
 from pipeline.web.answers import Json, RequestError
 from pipeline.web.desk import Desk
 from pipeline.web.document import errors, json_body, told
 from pipeline.web.objects.bodies import Body
-from pipeline.web.objects.rule_events import SAMPLED_MS, described, fields_of
+from pipeline.web.objects.drafts import sampled
+from pipeline.web.objects.rule_events import described
 
 router = APIRouter(tags=["rules"])
 
@@ -65,13 +66,7 @@ async def test_statement(desk: Desk, body: Body) -> Response:
 
 
 async def _tried(config: Config, sql: str, context: Any, known: Mapping[str, Any]) -> Response:
-    if not isinstance(context, dict):
-        raise ConfigError("expected an object with event_type and the columns of the event", where="root.context")
-    try:
-        fields = from_vector({**fields_of(context), **known, "node": config.pipeline})
-    except ValueError as error:
-        raise ConfigError(str(error), where="root.context") from None
-    sample = sample_of(fields, SAMPLED_MS, topic_names_of(config))
+    sample = sampled(config, context, known)
     return Response(await asyncio.to_thread(_result, config, sql, sample), media_type="application/json")
 
 
