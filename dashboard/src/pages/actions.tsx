@@ -1,23 +1,19 @@
 // The actions: the list, and the form of one.
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
-import { type Action, idOf } from "../api/objects";
+import { idOf } from "../api/objects";
 import { useSchemas } from "../api/schemas";
 import { useMayChange } from "../api/session";
 import { check, isMessages, sampleOf, tryRule, useEvents } from "../api/trial";
-import { useList, useVerbs } from "../api/use_objects";
-import { Badge } from "../parts/badge";
+import { useList } from "../api/use_objects";
 import { ConflictDialog } from "../parts/conflict";
-import { DeleteDialog } from "../parts/delete_dialog";
 import { Dialog } from "../parts/dialog";
 import { type Edit, useEdit } from "../parts/edit";
 import { stable, type Value } from "../parts/form/value";
-import { Menu } from "../parts/menu";
 import { Notice } from "../parts/notice";
 import { ObjectForm, useFields } from "../parts/object_form";
+import { ObjectList, STATUS } from "../parts/object_list";
 import { Outcome } from "../parts/rendered";
-import { Switch } from "../parts/switch";
-import { type Column, Table } from "../parts/table";
 import { go, leaveFor, to } from "../route";
 import { t } from "../texts";
 import { ConnectorForm } from "./connectors";
@@ -43,97 +39,31 @@ export default function Actions({ id, query }: { id?: string | undefined; query:
 }
 
 function List() {
-  const { data = [], isPending, error } = useList("actions");
-  const verbs = useVerbs("actions");
-  const mayChange = useMayChange();
-  const [doomed, setDoomed] = useState<Action | null>(null);
-  const columns: Column<Action>[] = [
-    {
-      name: t.columns.name,
-      width: "minmax(0, 2fr)",
-      order: (row) => row.name,
-      cell: (row) => (
-        <>
-          <a href={to("actions", idOf("actions", row))}>{row.name}</a>
-          <small>{row.description}</small>
-        </>
-      ),
-    },
-    { name: t.columns.status, width: "150px", order: (row) => row.status, cell: (row) => <Badge status={row.status} reason={row.status_reason ?? null} /> },
-    {
-      name: t.columns.connector,
-      width: "minmax(0, 1fr)",
-      phone: false,
-      order: (row) => row.connector,
-      cell: (row) => <a href={to("connectors", `${row.type}:${row.connector}`)}>{row.connector}</a>,
-    },
-    { name: t.columns.rules, width: "minmax(0, 1fr)", phone: false, cell: (row) => row.rules?.join(", ") || <span className="dim">{t.actions.none_rules}</span> },
-    {
-      name: t.table.enabled,
-      width: "80px",
-      cell: (row) => (
-        <Switch
-          on={row.enable !== false}
-          disabled={!mayChange}
-          label={t.table.enable(row.name)}
-          change={(on) => verbs.enable.mutate({ id: idOf("actions", row), on })}
-        />
-      ),
-    },
-  ];
-  if (mayChange) {
-    columns.push({
-      name: "",
-      width: "44px",
-      cell: (row) => (
-        <Menu label={t.table.more(row.name)}>
-          <a href={to("actions", idOf("actions", row))}>{t.edit.settings}</a>
-          {row.enable !== false && (
-            <button type="button" onClick={() => verbs.start.mutate(idOf("actions", row))}>
-              {t.edit.reconnect}
-            </button>
-          )}
-          <a href={`${to("actions", "new")}?copy=${encodeURIComponent(idOf("actions", row))}`}>{t.edit.duplicate}</a>
-          <a href={`${to("rules", "new")}?action=${encodeURIComponent(idOf("actions", row))}`}>{t.rules.create}</a>
-          <button type="button" className="danger" onClick={() => setDoomed(row)}>
-            {t.edit.delete}
-          </button>
-        </Menu>
-      ),
-    });
-  }
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages.actions}</h1>
-        {mayChange && (
-          <a className="button primary" href={to("actions", "new")}>
-            {t.actions.create}
-          </a>
-        )}
-      </div>
-      {error && <Notice kind="bad">{error.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table
-          label={t.pages.actions}
-          rows={data}
-          columns={columns}
-          id={(row) => idOf("actions", row)}
-          words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
-          empty={<p>{t.actions.none}</p>}
-        />
-      )}
-      {doomed && (
-        <DeleteDialog
-          name={doomed.name}
-          dependants={doomed.rules ?? []}
-          close={() => setDoomed(null)}
-          remove={(withDependants) => verbs.remove.mutateAsync({ id: idOf("actions", doomed), withDependants })}
-        />
-      )}
-    </section>
+    <ObjectList
+      family="actions"
+      name={(row) => row.name}
+      note={(row) => row.description}
+      words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
+      dependants={(row) => row.rules ?? []}
+      columns={[
+        STATUS,
+        {
+          name: t.columns.connector,
+          width: "minmax(0, 1fr)",
+          phone: false,
+          order: (row) => row.connector,
+          cell: (row) => <a href={to("connectors", `${row.type}:${row.connector}`)}>{row.connector}</a>,
+        },
+        {
+          name: t.columns.rules,
+          width: "minmax(0, 1fr)",
+          phone: false,
+          cell: (row) => row.rules?.join(", ") || <span className="dim">{t.actions.none_rules}</span>,
+        },
+      ]}
+      menu={(row) => <a href={`${to("rules", "new")}?action=${encodeURIComponent(idOf("actions", row))}`}>{t.rules.create}</a>}
+    />
   );
 }
 

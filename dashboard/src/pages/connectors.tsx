@@ -1,20 +1,15 @@
 // The connectors: the list, and the form of one.
 import { useState } from "react";
 import { ApiError } from "../api/client";
-import { type Connector, idOf, probe } from "../api/objects";
+import { probe } from "../api/objects";
 import { useSchemas } from "../api/schemas";
 import { useMayChange } from "../api/session";
-import { useList, useVerbs } from "../api/use_objects";
-import { Badge } from "../parts/badge";
 import { ConflictDialog } from "../parts/conflict";
-import { DeleteDialog } from "../parts/delete_dialog";
 import { useEdit } from "../parts/edit";
 import type { Value } from "../parts/form/value";
-import { Menu } from "../parts/menu";
 import { Notice } from "../parts/notice";
 import { ObjectForm, useFields } from "../parts/object_form";
-import { Switch } from "../parts/switch";
-import { type Column, Table } from "../parts/table";
+import { ObjectList, STATUS } from "../parts/object_list";
 import { go, leaveFor, to } from "../route";
 import { t } from "../texts";
 import { PRESETS } from "./presets";
@@ -25,95 +20,23 @@ export default function Connectors({ id, query }: { id?: string | undefined; que
 }
 
 function List() {
-  const { data = [], isPending, error } = useList("connectors");
-  const verbs = useVerbs("connectors");
-  const mayChange = useMayChange();
-  const [doomed, setDoomed] = useState<Connector | null>(null);
-  const columns: Column<Connector>[] = [
-    {
-      name: t.columns.name,
-      width: "minmax(0, 2fr)",
-      order: (row) => row.name,
-      cell: (row) => (
-        <>
-          <a href={to("connectors", idOf("connectors", row))}>{row.name}</a>
-          <small>{row.description || `${row.host}:${row.port}`}</small>
-        </>
-      ),
-    },
-    { name: t.columns.status, width: "150px", order: (row) => row.status, cell: (row) => <Badge status={row.status} reason={row.status_reason ?? null} /> },
-    {
-      name: t.columns.usedBy,
-      width: "minmax(0, 2fr)",
-      phone: false,
-      cell: (row) => row.actions?.join(", ") || <span className="dim">{t.edit.nobody}</span>,
-    },
-    {
-      name: t.table.enabled,
-      width: "80px",
-      cell: (row) => (
-        <Switch
-          on={row.enable !== false}
-          disabled={!mayChange}
-          label={t.table.enable(row.name)}
-          change={(on) => verbs.enable.mutate({ id: idOf("connectors", row), on })}
-        />
-      ),
-    },
-  ];
-  if (mayChange) {
-    columns.push({
-      name: "",
-      width: "44px",
-      cell: (row) => (
-        <Menu label={t.table.more(row.name)}>
-          <a href={to("connectors", idOf("connectors", row))}>{t.edit.settings}</a>
-          {row.enable !== false && (
-            <button type="button" onClick={() => verbs.start.mutate(idOf("connectors", row))}>
-              {t.edit.reconnect}
-            </button>
-          )}
-          <a href={`${to("connectors", "new")}?copy=${encodeURIComponent(idOf("connectors", row))}`}>{t.edit.duplicate}</a>
-          <a href={`${to("actions", "new")}?connector=${encodeURIComponent(row.name)}`}>{t.actions.create}</a>
-          <button type="button" className="danger" onClick={() => setDoomed(row)}>
-            {t.edit.delete}
-          </button>
-        </Menu>
-      ),
-    });
-  }
-  const create = mayChange && (
-    <a className="button primary" href={to("connectors", "new")}>
-      {t.connectors.create}
-    </a>
-  );
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages.connectors}</h1>
-        {create}
-      </div>
-      {error && <Notice kind="bad">{error.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table
-          label={t.pages.connectors}
-          rows={data}
-          columns={columns}
-          id={(row) => idOf("connectors", row)}
-          words={(row) => `${row.name} ${row.description ?? ""} ${row.host ?? ""}`}
-          empty={<p>{t.connectors.none}</p>}
-        />
-      )}
-      {doomed && (
-        <DeleteDialog
-          name={doomed.name}
-          close={() => setDoomed(null)}
-          remove={(withDependants) => verbs.remove.mutateAsync({ id: idOf("connectors", doomed), withDependants })}
-        />
-      )}
-    </section>
+    <ObjectList
+      family="connectors"
+      name={(row) => row.name}
+      note={(row) => row.description || `${row.host}:${row.port}`}
+      words={(row) => `${row.name} ${row.description ?? ""} ${row.host ?? ""}`}
+      columns={[
+        STATUS,
+        {
+          name: t.columns.usedBy,
+          width: "minmax(0, 2fr)",
+          phone: false,
+          cell: (row) => row.actions?.join(", ") || <span className="dim">{t.edit.nobody}</span>,
+        },
+      ]}
+      menu={(row) => <a href={`${to("actions", "new")}?connector=${encodeURIComponent(row.name)}`}>{t.actions.create}</a>}
+    />
   );
 }
 

@@ -1,0 +1,113 @@
+// The list of the objects of one family: its columns, then a switch and a menu for each row, and the way to create one.
+import { type ReactNode, useState } from "react";
+import { type Family, idOf, type Objects } from "../api/objects";
+import { useMayChange } from "../api/session";
+import { useList, useVerbs } from "../api/use_objects";
+import { to } from "../route";
+import { t } from "../texts";
+import { Badge } from "./badge";
+import { DeleteDialog } from "./delete_dialog";
+import { Menu } from "./menu";
+import { Notice } from "./notice";
+import { Switch } from "./switch";
+import { type Column, Table } from "./table";
+
+type Props<F extends Exclude<Family, "sources">> = {
+  family: F;
+  columns: readonly Column<Objects[F]>[];
+  name: (row: Objects[F]) => string;
+  words: (row: Objects[F]) => string; // what the filter looks at
+  note: (row: Objects[F]) => ReactNode; // below the name
+  menu: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
+  dependants?: (row: Objects[F]) => readonly string[]; // what loses the object when it is deleted
+};
+
+export function ObjectList<F extends Exclude<Family, "sources">>({ family, columns, name, words, note, menu, dependants }: Props<F>) {
+  const { data = [], isPending, error } = useList(family);
+  const verbs = useVerbs(family);
+  const mayChange = useMayChange();
+  const [doomed, setDoomed] = useState<Objects[F] | null>(null);
+  const id = (row: Objects[F]) => idOf(family, row);
+  const all: Column<Objects[F]>[] = [
+    {
+      name: family === "rules" ? t.rules.id : t.columns.name,
+      width: "minmax(0, 2fr)",
+      order: name,
+      cell: (row) => (
+        <>
+          <a href={to(family, id(row))}>{name(row)}</a>
+          <small>{note(row)}</small>
+        </>
+      ),
+    },
+    ...columns,
+    {
+      name: t.table.enabled,
+      width: "80px",
+      cell: (row) => (
+        <Switch
+          on={row.enable !== false}
+          disabled={!mayChange}
+          label={t.table.enable(name(row))}
+          change={(on) => verbs.enable.mutate({ id: id(row), on })}
+        />
+      ),
+    },
+  ];
+  if (mayChange) {
+    all.push({
+      name: "",
+      width: "44px",
+      cell: (row) => (
+        <Menu label={t.table.more(name(row))}>
+          <a href={to(family, id(row))}>{t.edit.settings}</a>
+          {family !== "rules" && row.enable !== false && (
+            <button type="button" onClick={() => verbs.start.mutate(id(row))}>
+              {t.edit.reconnect}
+            </button>
+          )}
+          <a href={`${to(family, "new")}?copy=${encodeURIComponent(id(row))}`}>{t.edit.duplicate}</a>
+          {menu(row)}
+          <button type="button" className="danger" onClick={() => setDoomed(row)}>
+            {t.edit.delete}
+          </button>
+        </Menu>
+      ),
+    });
+  }
+  const failed = error ?? verbs.enable.error;
+  return (
+    <section className="page">
+      <div className="heading">
+        <h1>{t.pages[family]}</h1>
+        {mayChange && (
+          <a className="button primary" href={to(family, "new")}>
+            {t[family].create}
+          </a>
+        )}
+      </div>
+      {failed && <Notice kind="bad">{failed.message}</Notice>}
+      {isPending ? (
+        <p className="dim">{t.loading}</p>
+      ) : (
+        <Table label={t.pages[family]} rows={data} columns={all} id={id} words={words} empty={<p>{t[family].none}</p>} />
+      )}
+      {doomed && (
+        <DeleteDialog
+          name={name(doomed)}
+          dependants={dependants?.(doomed) ?? []}
+          close={() => setDoomed(null)}
+          remove={(withDependants) => verbs.remove.mutateAsync({ id: id(doomed), withDependants })}
+        />
+      )}
+    </section>
+  );
+}
+
+/** The column of those that are connected or not. */
+export const STATUS: Column<Objects["connectors" | "actions"]> = {
+  name: t.columns.status,
+  width: "150px",
+  order: (row) => row.status,
+  cell: (row) => <Badge status={row.status} reason={row.status_reason ?? null} />,
+};
