@@ -13,6 +13,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    rolldownOptions: {
+      // A page's file is named by its folder, since all of them are page.tsx.
+      output: { chunkFileNames: ({ facadeModuleId, name }) => `assets/${/pages\/(\w+)\/page/.exec(facadeModuleId ?? "")?.[1] ?? name}-[hash].js` },
+    },
   },
   // `npm run dev` beside `tidegate api` on its default port.
   server: { proxy: { "/api": "http://127.0.0.1:18083" } },

@@ -1,31 +1,15 @@
 // The shell: who is signed in, the list of pages, and the page of the address. Each page is loaded when it is visited.
 import { useQueryClient } from "@tanstack/react-query";
-import { Component, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Component, type ReactNode, Suspense, useEffect, useState } from "react";
 import { ApiError, onSignedOut } from "./api/client";
 import { type Session, signOut, useAskAgain, useStanding, Who } from "./api/session";
+import { FIRST, GROUPS, type Name, PAGES } from "./pages";
 import { Login } from "./pages/login";
 import { Dialog } from "./parts/dialog";
 import { Notice } from "./parts/notice";
-import { go, type Route, to, useHeld, useRoute } from "./route";
+import { go, to, useHeld, useRoute } from "./route";
 import { t } from "./texts";
 import { choose, type Theme, theme } from "./theme";
-
-const ObjectsOf = {
-  connectors: lazy(() => import("./pages/connectors")),
-  actions: lazy(() => import("./pages/actions")),
-  rules: lazy(() => import("./pages/rules")),
-  flow: lazy(() => import("./pages/flow/canvas")),
-};
-
-type Name = keyof typeof t.pages;
-const PAGES: Partial<Record<Name, (route: Route) => ReactNode>> = {
-  connectors: ({ rest, query }) => <ObjectsOf.connectors id={rest[0]} query={query} />,
-  actions: ({ rest, query }) => <ObjectsOf.actions id={rest[0]} query={query} />,
-  rules: ({ rest, query }) => <ObjectsOf.rules id={rest[0]} query={query} />,
-  flow: ({ rest }) => <ObjectsOf.flow id={rest[0]} />,
-};
-const GROUPS: [string, Name[]][] = [[t.groups.integration, ["rules", "actions", "connectors", "flow"]]];
-const FIRST: Name = "rules";
 
 export function App() {
   const standing = useStanding();
@@ -59,11 +43,11 @@ export function App() {
 function Shell({ session }: { session: Session }) {
   const route = useRoute();
   const name = (route.page || FIRST) as Name;
-  const page = PAGES[name];
+  const Page = PAGES.get(name);
   const { held, stay, leave } = useHeld();
   useEffect(() => {
-    document.title = page ? `${t.pages[name]} · ${t.product}` : t.product;
-  }, [name, page]);
+    document.title = Page ? `${t.pages[name]} · ${t.product}` : t.product;
+  }, [name, Page]);
   return (
     <div className="shell">
       <a className="skip" href="#main" onClick={skip}>
@@ -73,7 +57,7 @@ function Shell({ session }: { session: Session }) {
       <main className="main" id="main" tabIndex={-1}>
         <Unreachable />
         <Failure key={location.hash}>
-          <Suspense fallback={<p className="page dim">{t.loading}</p>}>{page ? page(route) : <NotFound />}</Suspense>
+          <Suspense fallback={<p className="page dim">{t.loading}</p>}>{Page ? <Page {...route} /> : <NotFound />}</Suspense>
         </Failure>
       </main>
       {held !== null && (

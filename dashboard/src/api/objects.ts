@@ -30,6 +30,11 @@ export function idOf(family: Family, object: { type?: string; name?: string; id?
   return family === "rules" ? (object.id ?? "") : `${object.type}:${object.name}`;
 }
 
+/** An action of a rule is a name, or one of EMQX's functions, which has no effect here. */
+export function named(action: unknown): string {
+  return typeof action === "string" ? action : String((action as { function?: unknown }).function ?? "");
+}
+
 const at = (family: Family, id: string) => `/${family}/${encodeURIComponent(id)}`;
 
 export async function list<F extends Family>(family: F, signal?: AbortSignal): Promise<Objects[F][]> {

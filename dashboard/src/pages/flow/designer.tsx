@@ -11,7 +11,7 @@ import { useEdit } from "../../parts/edit";
 import { Notice } from "../../parts/notice";
 import { leaveFor, to } from "../../route";
 import { t } from "../../texts";
-import { ActionForm } from "../actions";
+import { ActionForm } from "../actions/form";
 import { type Draft, draftOf, EMPTY, arranged, joins, meaningOf, type Step, withEdge, without, withStep } from "./draft";
 import type { FieldPart } from "./statement";
 

@@ -1,71 +1,21 @@
-// The actions: the list, and the form of one.
+// The form of an action, with a preview of what it writes. The editor of a rule opens it in a dialog too.
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
-import { idOf } from "../api/objects";
-import { useSchemas } from "../api/schemas";
-import { useMayChange } from "../api/session";
-import { check, isMessages, sampleOf, tryRule, useEvents } from "../api/trial";
-import { useList } from "../api/use_objects";
-import { ConflictDialog } from "../parts/conflict";
-import { Dialog } from "../parts/dialog";
-import { type Edit, useEdit } from "../parts/edit";
-import { stable, type Value } from "../parts/form/value";
-import { Notice } from "../parts/notice";
-import { ObjectForm, useFields } from "../parts/object_form";
-import { ObjectList, STATUS } from "../parts/object_list";
-import { Outcome } from "../parts/rendered";
-import { go, leaveFor, to } from "../route";
-import { t } from "../texts";
-import { ConnectorForm } from "./connectors";
+import { useSchemas } from "../../api/schemas";
+import { useMayChange } from "../../api/session";
+import { check, isMessages, sampleOf, tryRule, useEvents } from "../../api/trial";
+import { useList } from "../../api/use_objects";
+import { ConflictDialog } from "../../parts/conflict";
+import { Dialog } from "../../parts/dialog";
+import { type Edit, useEdit } from "../../parts/edit";
+import { stable, type Value } from "../../parts/form/value";
+import { Notice } from "../../parts/notice";
+import { ObjectForm, useFields } from "../../parts/object_form";
+import { Outcome } from "../../parts/rendered";
+import { t } from "../../texts";
+import { ConnectorForm } from "../connectors/form";
 
 const CHECK_MS = 400;
-
-export default function Actions({ id, query }: { id?: string | undefined; query: URLSearchParams }) {
-  if (id === undefined) return <List />;
-  const isNew = id === "new";
-  return (
-    <section className="page">
-      <h1>{isNew ? t.actions.create : id}</h1>
-      <ActionForm
-        key={id}
-        id={isNew ? null : id}
-        copyOf={query.get("copy")}
-        connector={query.get("connector") ?? ""}
-        saved={() => leaveFor(to("actions"))}
-        cancel={() => go(to("actions"))}
-      />
-    </section>
-  );
-}
-
-function List() {
-  return (
-    <ObjectList
-      family="actions"
-      name={(row) => row.name}
-      note={(row) => row.description}
-      words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
-      dependants={(row) => row.rules ?? []}
-      columns={[
-        STATUS,
-        {
-          name: t.columns.connector,
-          width: "minmax(0, 1fr)",
-          phone: false,
-          order: (row) => row.connector,
-          cell: (row) => <a href={to("connectors", `${row.type}:${row.connector}`)}>{row.connector}</a>,
-        },
-        {
-          name: t.columns.rules,
-          width: "minmax(0, 1fr)",
-          phone: false,
-          cell: (row) => row.rules?.join(", ") || <span className="dim">{t.actions.none_rules}</span>,
-        },
-      ]}
-      menu={(row) => <a href={`${to("rules", "new")}?action=${encodeURIComponent(idOf("actions", row))}`}>{t.rules.create}</a>}
-    />
-  );
-}
 
 type FormProps = {
   id: string | null;

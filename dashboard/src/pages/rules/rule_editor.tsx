@@ -1,20 +1,20 @@
 // The editor of a rule: the statement with its errors under the cursor, its actions, and the trial on a sample event.
 import { useMutation } from "@tanstack/react-query";
 import { useId, useState } from "react";
-import { useMayChange } from "../api/session";
-import { check, type EventKind, sampleOf, selected, textOf, tryRule, useEvents, useFunctions, wordsOf } from "../api/trial";
-import { useList } from "../api/use_objects";
-import { ConflictDialog } from "../parts/conflict";
-import { Dialog } from "../parts/dialog";
-import { useEdit } from "../parts/edit";
-import type { Problem } from "../parts/editor";
-import { Notice } from "../parts/notice";
-import { Outcome } from "../parts/rendered";
-import SqlEditor from "../parts/sql_editor";
-import { go, leaveFor, to } from "../route";
-import { t } from "../texts";
-import { ActionForm } from "./actions";
-import { named } from "./rules";
+import { named } from "../../api/objects";
+import { useMayChange } from "../../api/session";
+import { check, type EventKind, sampleOf, selected, textOf, tryRule, useEvents, useFunctions, wordsOf } from "../../api/trial";
+import { useList } from "../../api/use_objects";
+import { ConflictDialog } from "../../parts/conflict";
+import { Dialog } from "../../parts/dialog";
+import { useEdit } from "../../parts/edit";
+import type { Problem } from "../../parts/editor";
+import { Notice } from "../../parts/notice";
+import { Outcome } from "../../parts/rendered";
+import SqlEditor from "../../parts/sql_editor";
+import { go, leaveFor, to } from "../../route";
+import { t } from "../../texts";
+import { ActionForm } from "../actions/form";
 
 const BEGINS = 'SELECT\n  *\nFROM\n  "t/#"';
 const SETTINGS = ["sql", "actions", "description", "enable"];

@@ -1,13 +1,14 @@
 // The rules: the list. The editor of one is loaded when it is opened.
 import { lazy } from "react";
-import { useLive } from "../api/live";
-import { ObjectList } from "../parts/object_list";
-import { to } from "../route";
-import { t } from "../texts";
+import { useLive } from "../../api/live";
+import { named } from "../../api/objects";
+import { ObjectList } from "../../parts/object_list";
+import { type Route, to } from "../../route";
+import { t } from "../../texts";
 
 const RuleEditor = lazy(() => import("./rule_editor"));
 
-export default function Rules({ id, query }: { id?: string | undefined; query: URLSearchParams }) {
+export default function Rules({ rest: [id], query }: Route) {
   if (id === undefined) return <List />;
   return <RuleEditor key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} action={query.get("action")} />;
 }
@@ -38,9 +39,4 @@ function List() {
       menu={(row) => <a href={to("flow", row.id)}>{t.flow.open}</a>}
     />
   );
-}
-
-/** An action of a rule is a name, or one of EMQX's functions, which has no effect here. */
-export function named(action: unknown): string {
-  return typeof action === "string" ? action : String((action as { function?: unknown }).function ?? "");
 }

@@ -1,76 +1,16 @@
-// The connectors: the list, and the form of one.
+// The form of a connector, with its test. The form of an action opens it in a dialog too.
 import { useState } from "react";
-import { ApiError } from "../api/client";
-import { probe } from "../api/objects";
-import { useSchemas } from "../api/schemas";
-import { useMayChange } from "../api/session";
-import { ConflictDialog } from "../parts/conflict";
-import { useEdit } from "../parts/edit";
-import type { Value } from "../parts/form/value";
-import { Notice } from "../parts/notice";
-import { ObjectForm, useFields } from "../parts/object_form";
-import { ObjectList, STATUS } from "../parts/object_list";
-import { go, leaveFor, to } from "../route";
-import { t } from "../texts";
+import { ApiError } from "../../api/client";
+import { probe } from "../../api/objects";
+import { useSchemas } from "../../api/schemas";
+import { useMayChange } from "../../api/session";
+import { ConflictDialog } from "../../parts/conflict";
+import { useEdit } from "../../parts/edit";
+import type { Value } from "../../parts/form/value";
+import { Notice } from "../../parts/notice";
+import { ObjectForm, useFields } from "../../parts/object_form";
+import { t } from "../../texts";
 import { PRESETS } from "./presets";
-
-export default function Connectors({ id, query }: { id?: string | undefined; query: URLSearchParams }) {
-  if (id === undefined) return <List />;
-  return <One key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} />;
-}
-
-function List() {
-  return (
-    <ObjectList
-      family="connectors"
-      name={(row) => row.name}
-      note={(row) => row.description || `${row.host}:${row.port}`}
-      words={(row) => `${row.name} ${row.description ?? ""} ${row.host ?? ""}`}
-      columns={[
-        STATUS,
-        {
-          name: t.columns.usedBy,
-          width: "minmax(0, 2fr)",
-          phone: false,
-          cell: (row) => row.actions?.join(", ") || <span className="dim">{t.edit.nobody}</span>,
-        },
-      ]}
-      menu={(row) => <a href={`${to("actions", "new")}?connector=${encodeURIComponent(row.name)}`}>{t.actions.create}</a>}
-    />
-  );
-}
-
-function One({ id, copyOf }: { id: string | null; copyOf: string | null }) {
-  const mayChange = useMayChange();
-  const [made, setMade] = useState<string | null>(null);
-  if (made) {
-    return (
-      <section className="page">
-        <h1>{made}</h1>
-        <Notice kind="good">{t.connectors.then}</Notice>
-        <p>
-          <a className="button primary" href={`${to("actions", "new")}?connector=${encodeURIComponent(made)}`}>
-            {t.connectors.createAction}
-          </a>
-        </p>
-      </section>
-    );
-  }
-  return (
-    <section className="page">
-      <div className="heading">
-        <h1>{id ?? t.connectors.create}</h1>
-      </div>
-      {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
-      <ConnectorForm
-        id={id}
-        copyOf={copyOf}
-        saved={(name) => (id === null ? setMade(name) : leaveFor(to("connectors")))}
-        cancel={() => go(to("connectors"))}
-      />
-    </section>
-  );
-}
 
 type FormProps = { id: string | null; copyOf?: string | null; saved: (name: string) => void; cancel: () => void };
 

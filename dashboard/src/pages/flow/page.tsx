@@ -7,16 +7,16 @@ import { useMayChange } from "../../api/session";
 import { useList } from "../../api/use_objects";
 import { Badge } from "../../parts/badge";
 import { Notice } from "../../parts/notice";
-import { to } from "../../route";
+import { type Route, to } from "../../route";
 import { t } from "../../texts";
-import { ActionForm } from "../actions";
-import RuleEditor from "../rule_editor";
+import { ActionForm } from "../actions/form";
+import RuleEditor from "../rules/rule_editor";
 import { Designer } from "./designer";
 import { graphOf, type Kind, type Link, type Part, SIZE } from "./graph";
 
 type PartNode = Node<{ part: Part }>;
 
-export default function Flow({ id }: { id?: string | undefined }) {
+export default function Flow({ rest: [id] }: Route) {
   return id === undefined ? <Overview /> : <Designer key={id} id={id === "new" ? null : id} />;
 }
 

@@ -1,5 +1,5 @@
 // What each kind of store needs, as docs/stores.md says it.
-import type { Value } from "../parts/form/value";
+import type { Value } from "../../parts/form/value";
 
 const PLAIN = { ssl: { enable: false } };
 

@@ -1,0 +1,66 @@
+// The connectors: the list, and the page of one.
+import { useState } from "react";
+import { useMayChange } from "../../api/session";
+import { Notice } from "../../parts/notice";
+import { ObjectList, STATUS } from "../../parts/object_list";
+import { go, leaveFor, type Route, to } from "../../route";
+import { t } from "../../texts";
+import { ConnectorForm } from "./form";
+
+export default function Connectors({ rest: [id], query }: Route) {
+  if (id === undefined) return <List />;
+  return <One key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} />;
+}
+
+function List() {
+  return (
+    <ObjectList
+      family="connectors"
+      name={(row) => row.name}
+      note={(row) => row.description || `${row.host}:${row.port}`}
+      words={(row) => `${row.name} ${row.description ?? ""} ${row.host ?? ""}`}
+      columns={[
+        STATUS,
+        {
+          name: t.columns.usedBy,
+          width: "minmax(0, 2fr)",
+          phone: false,
+          cell: (row) => row.actions?.join(", ") || <span className="dim">{t.edit.nobody}</span>,
+        },
+      ]}
+      menu={(row) => <a href={`${to("actions", "new")}?connector=${encodeURIComponent(row.name)}`}>{t.actions.create}</a>}
+    />
+  );
+}
+
+function One({ id, copyOf }: { id: string | null; copyOf: string | null }) {
+  const mayChange = useMayChange();
+  const [made, setMade] = useState<string | null>(null);
+  if (made) {
+    return (
+      <section className="page">
+        <h1>{made}</h1>
+        <Notice kind="good">{t.connectors.then}</Notice>
+        <p>
+          <a className="button primary" href={`${to("actions", "new")}?connector=${encodeURIComponent(made)}`}>
+            {t.connectors.createAction}
+          </a>
+        </p>
+      </section>
+    );
+  }
+  return (
+    <section className="page">
+      <div className="heading">
+        <h1>{id ?? t.connectors.create}</h1>
+      </div>
+      {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
+      <ConnectorForm
+        id={id}
+        copyOf={copyOf}
+        saved={(name) => (id === null ? setMade(name) : leaveFor(to("connectors")))}
+        cancel={() => go(to("connectors"))}
+      />
+    </section>
+  );
+}
