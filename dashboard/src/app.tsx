@@ -126,9 +126,9 @@ function Side({ current, session }: { current: Name; session: Session }) {
             <option value="dark">{t.theme.dark}</option>
           </select>
         </label>
-        <span className="dim">
+        <a href={to("account")} className="dim" aria-current={current === "account" ? "page" : undefined} onClick={() => setOpen(false)}>
           {session.username} · {session.role}
-        </span>
+        </a>
         <button type="button" onClick={() => void leave()}>
           {t.signOut}
         </button>

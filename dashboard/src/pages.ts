@@ -13,6 +13,7 @@ export const PAGES: ReadonlyMap<string, LazyExoticComponent<ComponentType<Route>
 );
 
 const ORDER: [string, Name[]][] = [
+  [t.groups.now, ["overview"]],
   [t.groups.integration, ["rules", "actions", "connectors", "flow"]],
   [t.groups.data, ["objects", "letters", "verify", "replay"]],
   [t.groups.system, ["users", "keys", "history"]],
@@ -24,4 +25,4 @@ export const GROUPS: readonly [string, Name[]][] = ORDER.map(([group, names]): [
   names.filter((name) => PAGES.has(name)),
 ]).filter(([, names]) => names.length > 0);
 
-export const FIRST: Name = "rules";
+export const FIRST: Name = "overview";

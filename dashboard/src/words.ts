@@ -29,7 +29,7 @@ export function bytes(n: number): string {
     left /= 1000;
     unit += 1;
   }
-  return `${unit === 0 ? left : left.toFixed(left < 10 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
+  return `${unit === 0 ? Math.round(left) : left.toFixed(left < 10 ? 1 : 0)} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
 }
 
 /** A length of time: "350 ms", "12 s", "3 min", "2 h", "5 d". */

@@ -10,28 +10,30 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from pipeline.control.status import ProcessReport
+from pipeline.control.status import Parts, ProcessReport
 
 STEP_SECONDS: Final = 10.0
 STEP_MS: Final = 10_000
 KEPT: Final = 360  # samples: an hour
 
 # The columns of a sample, and the counters that they are the sum of.
-COUNTED: Final[Mapping[str, tuple[str, str]]] = {
+COUNTED: Final[Mapping[str, tuple[Parts, str]]] = {
     "received": ("sources", "received"),
     "received_bytes": ("sources", "received_bytes"),
     "sent": ("actions", "success"),
     "sent_bytes": ("actions", "object_bytes"),
+    "objects": ("actions", "objects"),
     "dropped": ("actions", "failed"),
 }
 
 
 class Step(NamedTuple):
-    """What happened in the step before `at`."""
+    """What happened in the step before `at`. `connections` and `lag` (in records) are those of its end."""
 
     at: int
     counts: Mapping[str, int]
     connections: int
+    lag: int
 
 
 class History:
@@ -46,7 +48,8 @@ class History:
         wanted = list(reports)
         totals = {each.node: {name: _total(each, *where) for name, where in COUNTED.items()} for each in wanted}
         if self._before is not None:
-            self._samples.append(Step(now_ms, self._growth(totals), _connections(wanted)))
+            connections, lag = _total_of(wanted, "sources", "connections"), _total_of(wanted, "actions", "queuing")
+            self._samples.append(Step(now_ms, self._growth(totals), connections, lag))
         self._before = totals
 
     def _growth(self, totals: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
@@ -68,11 +71,9 @@ class History:
         return self._samples[-1] if self._samples else None
 
 
-def _total(report: ProcessReport, kind: str, name: str) -> int:
-    parts = report.parts.get("sources" if kind == "sources" else "actions", {})
-    return sum(int(part.counters.get(name, 0)) for part in parts.values())
+def _total_of(reports: Iterable[ProcessReport], kind: Parts, name: str) -> int:
+    return sum(_total(each, kind, name) for each in reports)
 
 
-def _connections(reports: Iterable[ProcessReport]) -> int:
-    sources = [part for each in reports for part in each.parts.get("sources", {}).values()]
-    return sum(int(part.counters.get("connections", 0)) for part in sources)
+def _total(report: ProcessReport, kind: Parts, name: str) -> int:
+    return sum(int(part.counters.get(name, 0)) for part in report.parts.get(kind, {}).values())

@@ -34,6 +34,7 @@ OF_ACTION: Final[Mapping[str, str]] = {
     "queuing_bytes": "tidegate_worker_held_bytes",
     "inflight": "tidegate_worker_inflight",
     "aggregated_upload.success": "tidegate_worker_objects_total",
+    "objects": "tidegate_worker_objects_total",
     "object_bytes": "tidegate_worker_object_bytes_total",
 }
 OF_RULE: Final[Mapping[str, str]] = {

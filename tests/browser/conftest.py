@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.browser.person import Person
+from tests.browser.person import Colleague, Person
 from tests.parts import chromium
 from tests.parts.api_process import config, running
+from tests.parts.page_process import served
 from tests.parts.part import KafkaPart, UnavailableError
 
 
@@ -33,3 +34,14 @@ async def person(chromium_path: str, kafka: KafkaPart) -> AsyncIterator[Person]:
         chromium.page_of(browser) as page,
     ):
         yield Person(page, api)
+
+
+@pytest.fixture
+async def colleague(chromium_path: str) -> AsyncIterator[Colleague]:
+    """A person before the page of a pipeline in memory; nobody is signed in yet."""
+    async with (
+        served() as (api, address),
+        chromium.browsing(chromium_path) as browser,
+        chromium.page_of(browser) as page,
+    ):
+        yield Colleague(page, address, api)

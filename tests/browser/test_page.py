@@ -81,12 +81,13 @@ async def test_what_is_typed_is_kept_when_somebody_else_saves_or_the_user_leaves
     await person.store("/actions", DIRECT)
     hostile = "<img src=x onerror=alert(1)></script>{{7*7}}"
     await person.store("/rules", {**RULE, "description": hostile})
+    await person.go("rules")
     await page.reload()
     await expect(page.get_by_text(hostile)).to_be_visible()
 
     await page.get_by_role("link", name="hot").click()
     await page.get_by_label("Note").fill("my note")
-    answer = await person.api.client.put("/rules/hot", json={"description": "their note"})
+    answer = await person.client.put("/rules/hot", json={"description": "their note"})
     assert answer.status_code == 200
     await page.get_by_role("link", name="Actions (Sink)").click()
     await expect(page.get_by_role("heading", name="Leave without saving?")).to_be_visible()
@@ -97,7 +98,7 @@ async def test_what_is_typed_is_kept_when_somebody_else_saves_or_the_user_leaves
     await page.get_by_role("button", name="Save mine over it").click()
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("my note")).to_be_visible()
-    assert (await person.api.client.get("/rules/hot")).json()["description"] == "my note"
+    assert (await person.client.get("/rules/hot")).json()["description"] == "my note"
 
 
 async def test_a_flow_is_drawn_and_read_back(person: Person) -> None:
@@ -127,7 +128,7 @@ async def test_a_flow_is_drawn_and_read_back(person: Person) -> None:
     await page.get_by_role("button", name="Create").click()
     await expect(page.get_by_label("Rule drawn")).to_be_visible()
 
-    rule = (await person.api.client.get("/rules/drawn")).json()
+    rule = (await person.client.get("/rules/drawn")).json()
     assert rule["sql"].split() == ["SELECT", "*", "FROM", '"t/#"', "WHERE", "qos", ">", "0"]
     assert rule["actions"] == ["s3:raw"]
     await person.go("flow/drawn")

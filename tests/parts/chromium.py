@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
@@ -34,9 +34,9 @@ async def browsing(path: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def page_of(browser: Browser) -> AsyncIterator[Page]:
+async def page_of(browser: Browser, **options: Any) -> AsyncIterator[Page]:
     """A page of a person of its own. At the end nothing may have failed on it: no error, and no breach of the policy."""
-    context = await browser.new_context(viewport=SIZE)  # type: ignore[arg-type]  # a TypedDict of this form
+    context = await browser.new_context(**{"viewport": SIZE, **options})
     page = await context.new_page()
     page.set_default_timeout(patient(20) * 1000)
     wrong: list[str] = []

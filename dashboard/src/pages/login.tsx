@@ -1,7 +1,8 @@
 // The door: sign in. While there is no user, it says where the link for the first one is.
-import { type FormEvent, useId, useState } from "react";
+import { type FormEvent, useState } from "react";
 import { signIn, useAskAgain } from "../api/session";
 import { Notice } from "../parts/notice";
+import { TextField } from "../parts/text_field";
 import { t } from "../texts";
 
 type Props = { first: boolean; trouble: string; name?: string; done?: () => void };
@@ -30,8 +31,8 @@ export function Login({ first, trouble, name = "", done }: Props) {
     <form onSubmit={(event) => void submit(event)}>
       {said && <Notice kind="bad">{said}</Notice>}
       {first && <Notice kind="warn">{t.login.firstSay}</Notice>}
-      <Line label={t.login.name} name="username" autoComplete="username" value={name} />
-      <Line label={t.login.password} name="password" type="password" autoComplete="current-password" />
+      <TextField label={t.login.name} name="username" autoComplete="username" value={name} />
+      <TextField label={t.login.password} name="password" type="password" autoComplete="current-password" />
       <button className="primary" disabled={busy}>
         {t.login.submit}
       </button>
@@ -48,17 +49,5 @@ export function Login({ first, trouble, name = "", done }: Props) {
         {form}
       </div>
     </main>
-  );
-}
-
-type LineProps = { label: string; name: string; type?: string; autoComplete: string; value?: string };
-
-function Line({ label, name, type = "text", autoComplete, value = "" }: LineProps) {
-  const id = useId();
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      <input id={id} name={name} type={type} autoComplete={autoComplete} defaultValue={value} required />
-    </div>
   );
 }

@@ -1,6 +1,7 @@
 // Every text of the page, in one folder: a second language is another object of this type. Names of settings and their help come from
 // the server, since they are declared there once.
 import { actions, connectors, flow, rules } from "./integration";
+import { history, overview, people } from "./system";
 
 const english = {
   product: "Tidegate",
@@ -23,8 +24,9 @@ const english = {
     users: "Users",
     keys: "API keys",
     history: "History",
+    account: "Account",
   },
-  groups: { integration: "Integration", data: "Data", system: "System" },
+  groups: { now: "Now", integration: "Integration", data: "Data", system: "System" },
   notFound: { title: "There is no such page", say: (address: string) => `Nothing is at ${address}.`, back: "Back to the overview" },
   failed: { title: "This page has failed", say: "What you typed elsewhere is kept. The error was:", again: "Load the page again" },
   unreachable: "The server cannot be reached. The page tries again; what you typed stays.",
@@ -62,6 +64,7 @@ const english = {
     key: "Name",
     value: "Value",
     required: "required",
+    optional: "optional",
     secretKept: "Stored. Leave it as it is to keep it.",
     secretHint: "Better than a text: ${NAME} from the workers' environment, or file:///path.",
     json: "JSON",
@@ -113,6 +116,9 @@ const english = {
     rate: "Per second",
     changed: "Changed",
   },
+  overview,
+  people,
+  history,
   connectors,
   actions,
   rules,

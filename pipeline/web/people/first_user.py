@@ -20,15 +20,6 @@ from pipeline.web.people.caller import Caller
 
 VALID_MS: Final = 3_600_000
 
-PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Tidegate: the first user</title>
-<link rel="icon" href="/icon.svg">
-<h1>The first user of this pipeline</h1>
-<form method="post" action="first_user"><input type="hidden" name="token" value="{token}">
-<p><label>Name <input name="username" value="admin" required autocomplete="username"></label></p>
-<p><label>Password <input name="password" type="password" required minlength="8" autocomplete="new-password"></label></p>
-<p><button>Create an administrator</button></p></form></html>
-"""
-
 
 class FirstUser:
     """The link of one process."""

@@ -66,8 +66,9 @@ async def current(desk: Desk) -> Response:
     counts = last.counts if last else dict.fromkeys(COUNTED, 0)
     seconds = STEP_MS / 1000
     rates = {f"{name}_msg_rate": counts[name] / seconds for name in ("received", "sent", "dropped")}
-    rates |= {f"{name}_rate": counts[name] / seconds for name in ("received_bytes", "sent_bytes")}
-    return Json({**rates, "connections": last.connections if last else 0, "node_count": len(_nodes(desk))})
+    rates |= {f"{name}_rate": counts[name] / seconds for name in ("received_bytes", "sent_bytes", "objects")}
+    levels = {"connections": last.connections if last else 0, "lag": last.lag if last else 0}
+    return Json({**rates, **levels, "node_count": len(_nodes(desk))})
 
 
 @router.get("/monitor", responses=told(200, "Things") | errors(400))
@@ -78,4 +79,4 @@ async def monitor(desk: Desk, latest: Annotated[int, Query(ge=1)] = SECONDS_MAX)
 
 
 def _sample(sample: Step) -> dict[str, int]:
-    return {"time_stamp": sample.at, **sample.counts, "connections": sample.connections}
+    return {"time_stamp": sample.at, **sample.counts, "connections": sample.connections, "lag": sample.lag}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from importlib.metadata import version
 from typing import Final
 from urllib.parse import parse_qs
@@ -11,11 +10,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from pipeline.errors import ConfigError
-from pipeline.web.answers import Json, nothing
+from pipeline.web.answers import STATUS, Json, RequestError, nothing
 from pipeline.web.desk import Desk
 from pipeline.web.document import errors, json_body, told
 from pipeline.web.objects.bodies import Body, CallerIs, read_body
-from pipeline.web.people.first_user import PAGE
+from pipeline.web.people import first_user_page
 from pipeline.web.people.gate import PREFIX
 from pipeline.web.people.sessions import COOKIE
 
@@ -69,8 +68,8 @@ def _text(body: dict[str, object], field: str) -> str:
 async def show_form(desk: Desk, token: str = "") -> Response:
     """The form behind the link of the terminal."""
     if not desk.first_user.is_open(token):
-        raise desk.first_user.refused()
-    return HTMLResponse(PAGE.format(token=escape(token)))
+        return _page(first_user_page.refusal(str(desk.first_user.refused())), 403)
+    return _page(first_user_page.form(token))
 
 
 @router.post("/first_user", include_in_schema=False)
@@ -81,6 +80,12 @@ async def create_first_user(request: Request, desk: Desk) -> Response:
     address = request.client.host if request.client else ""
     try:
         await desk.first_user.create(token, name, password, address)
+    except RequestError as error:
+        return _page(first_user_page.refusal(str(error)), STATUS[error.word])
     except ValueError as error:
-        raise ConfigError(str(error), where="root") from None
+        return _page(first_user_page.form(token, name, str(error)), 400)
     return RedirectResponse("/", status_code=303)  # to the page, which asks for the password
+
+
+def _page(text: str, status: int = 200) -> Response:
+    return HTMLResponse(text, status, headers={"Content-Security-Policy": first_user_page.POLICY})

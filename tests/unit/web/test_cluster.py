@@ -125,15 +125,16 @@ async def test_the_monitor_shows_what_each_step_brought(api: Api) -> None:
     """A sample has what was counted since the one before; a process that is new counts from its first report."""
     for received, success in ((5, 1), (25, 11), (25, 11)):
         report(api, INGRESS, sources={"mqtt:plant": part(received=received, connections=2)})
-        report(api, WORKER, actions={"s3:raw": part(success=success)})
+        report(api, WORKER, actions={"s3:raw": part(success=success, objects=success // 2, queuing=received - success)})
         api.services.history.sample(api.clock.now_ms, api.services.board.reports(api.clock.now_ms))
         api.clock.now_ms += STEP_MS
 
     samples = (await api.client.get("/monitor?latest=60")).json()
     now = (await api.client.get("/monitor_current")).json()
 
-    assert [(each["received"], each["sent"]) for each in samples] == [(20, 10), (0, 0)]
-    assert (now["received_msg_rate"], now["connections"]) == (0.0, 2)
+    assert [(each["received"], each["sent"], each["objects"]) for each in samples] == [(20, 10, 5), (0, 0, 0)]
+    assert [each["lag"] for each in samples] == [14, 14]
+    assert (now["received_msg_rate"], now["objects_rate"], now["connections"], now["lag"]) == (0.0, 0.0, 2, 14)
 
 
 @pytest.mark.parametrize("mode", ["node", "all_nodes_aggregated", "all_nodes_unaggregated"])

@@ -289,6 +289,22 @@ async def test_the_first_user_comes_by_the_link_of_the_terminal() -> None:
     await api.client.aclose()
 
 
+async def test_the_form_says_what_is_wrong_and_keeps_the_name() -> None:
+    """A password that is too short gives the form again, with the reason; texts of the user are texts."""
+    api = Api(raise_errors=True)
+    form = {"token": api.services.first_user.token, "username": "<b>root", "password": "short"}
+
+    answer = await api.client.post("/first_user", data=form)
+    named = await api.client.post("/first_user", data={**form, "username": "root"})
+
+    assert (answer.status_code, named.status_code) == (400, 400)
+    assert "<b>root" not in answer.text
+    assert 'role="alert"' in named.text
+    assert 'value="root"' in named.text
+    assert "script" not in named.headers["content-security-policy"]
+    await api.client.aclose()
+
+
 async def test_the_link_is_over_after_an_hour() -> None:
     """An old link makes nobody."""
     api = Api(raise_errors=True)

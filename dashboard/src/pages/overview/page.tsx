@@ -1,0 +1,103 @@
+// The pipeline as it runs now: what comes in and goes out, what waits, what fails; the last hour; and the processes.
+import { STEP_SECONDS, type Step, useMonitor } from "../../api/cluster";
+import { useList } from "../../api/use_objects";
+import { Badge } from "../../parts/badge";
+import { Chart } from "../../parts/chart";
+import { Notice } from "../../parts/notice";
+import { to } from "../../route";
+import { t } from "../../texts";
+import { bytes, count, rate } from "../../words";
+import { Begin } from "./begin";
+import { Processes } from "./processes";
+import "./page.css";
+
+export default function Overview() {
+  const monitor = useMonitor();
+  const samples = monitor.data ?? [];
+  return (
+    <section className="page">
+      <h1>{t.pages.overview}</h1>
+      {monitor.error && <Notice kind="bad">{monitor.error.message}</Notice>}
+      <Begin />
+      <Wrong />
+      <Tiles samples={samples} />
+      <Charts samples={samples} />
+      {monitor.data?.length === 0 && <p className="dim">{t.overview.noSamples}</p>}
+      <Processes />
+    </section>
+  );
+}
+
+function Tiles({ samples }: { samples: readonly Step[] }) {
+  const last = samples.at(-1);
+  const sum = (name: "dropped" | "objects" | "sent_bytes") => samples.reduce((all, each) => all + each[name], 0);
+  const failed = sum("dropped");
+  return (
+    <dl className="tiles">
+      <Tile name={t.overview.received} value={rate((last?.received ?? 0) / STEP_SECONDS)} note={t.overview.connections(count(last?.connections ?? 0))} />
+      <Tile name={t.overview.written} value={rate((last?.sent ?? 0) / STEP_SECONDS)} />
+      <Tile name={t.overview.lag} value={count(last?.lag ?? 0)} />
+      <Tile name={t.overview.failures} value={count(failed)} bad={failed > 0} />
+      <Tile name={t.overview.objects} value={count(sum("objects"))} />
+      <Tile name={t.overview.bytes} value={bytes(sum("sent_bytes"))} />
+    </dl>
+  );
+}
+
+function Tile({ name, value, note, bad }: { name: string; value: string; note?: string; bad?: boolean }) {
+  return (
+    <div className="card tile" data-bad={bad || undefined}>
+      <dt>{name}</dt>
+      <dd className="number">
+        {value} {note && <small>{note}</small>}
+      </dd>
+    </div>
+  );
+}
+
+function Charts({ samples }: { samples: readonly Step[] }) {
+  const times = samples.map((each) => each.time_stamp);
+  const rates = (name: "received" | "sent" | "sent_bytes" | "received_bytes") => samples.map((each) => each[name] / STEP_SECONDS);
+  const { charts, received, written } = t.overview;
+  return (
+    <div className="charts">
+      <Chart
+        title={charts.rates}
+        times={times}
+        series={[
+          { name: received, colour: "--blue", values: rates("received") },
+          { name: written, colour: "--accent", values: rates("sent") },
+        ]}
+        said={rate}
+      />
+      <Chart title={charts.lag} times={times} series={[{ name: t.overview.lag, colour: "--warn", values: samples.map((each) => each.lag) }]} />
+      <Chart title={charts.bytes} times={times} series={[{ name: t.overview.size, colour: "--accent", values: rates("sent_bytes") }]} said={bytes} />
+      <Chart title={charts.failures} times={times} series={[{ name: t.overview.failed, colour: "--bad", values: samples.map((each) => each.dropped) }]} />
+    </div>
+  );
+}
+
+/** Actions and connectors that do not work, with their reasons, so that nobody has to look for them. */
+function Wrong() {
+  const actions = useList("actions").data ?? [];
+  const connectors = useList("connectors").data ?? [];
+  const failing = [
+    ...connectors.filter(fails).map((each) => ({ each, family: "connectors" as const })),
+    ...actions.filter(fails).map((each) => ({ each, family: "actions" as const })),
+  ];
+  if (!failing.length) return null;
+  return (
+    <section className="card" aria-label={t.overview.wrong}>
+      <h2>{t.overview.wrong}</h2>
+      <ul className="plain-list">
+        {failing.map(({ each, family }) => (
+          <li key={family + each.name}>
+            <Badge status={each.status} /> <a href={to(family, `${each.type}:${each.name}`)}>{each.name}</a> <span className="dim">{each.status_reason}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const fails = (each: { enable?: boolean; status: string }) => each.enable !== false && (each.status === "disconnected" || each.status === "inconsistent");

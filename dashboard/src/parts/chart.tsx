@@ -1,0 +1,75 @@
+// A chart of a few series over time. It is drawn on a canvas, so its newest and largest values stand beside it in words too.
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { useTheme } from "../theme";
+import { clock, short } from "../words";
+
+export type Series = { name: string; colour: string; values: readonly number[] }; // colour: a variable of style.css
+
+type Props = { title: string; times: readonly number[]; series: readonly Series[]; said?: (value: number) => string };
+
+const HEIGHT_PX = 150;
+
+export function Chart({ title, times, series, said = short }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const theme = useTheme();
+  const names = series.map(({ name }) => name).join(" ");
+  useEffect(() => {
+    const place = frame.current;
+    if (!place) return;
+    const drawn = new uPlot(options(place, series, said), [[], ...series.map(() => [])] as uPlot.AlignedData, place);
+    chart.current = drawn;
+    const watch = new ResizeObserver(() => drawn.setSize({ width: place.clientWidth, height: HEIGHT_PX }));
+    watch.observe(place);
+    return () => {
+      watch.disconnect();
+      drawn.destroy();
+      chart.current = null;
+    };
+  }, [theme, names]);
+  useEffect(() => chart.current?.setData([times.map((each) => each / 1000), ...series.map(({ values }) => [...values])]), [times, theme, names]);
+  return (
+    <figure className="card chart">
+      <figcaption>
+        <h2>{title}</h2>
+        {series.map(({ name, colour, values }) => (
+          <span key={name}>
+            <i style={{ background: `var(${colour})` }} /> {name} <b className="number">{said(values.at(-1) ?? 0)}</b>
+          </span>
+        ))}
+      </figcaption>
+      <div ref={frame} style={{ height: HEIGHT_PX }} aria-hidden />
+    </figure>
+  );
+}
+
+function options(place: HTMLElement, series: readonly Series[], said: (value: number) => string): uPlot.Options {
+  const [line, dim] = [resolved(place, "--line"), resolved(place, "--dim")];
+  const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
+  return {
+    width: place.clientWidth,
+    height: HEIGHT_PX,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
+    axes: [
+      { ...axis, values: (_, splits) => splits.map((each) => clock(each * 1000)), space: 70, size: 26 },
+      { ...axis, values: (_, splits) => splits.map(said), size: 58, space: 34 },
+    ],
+    series: [
+      {},
+      ...series.map(({ colour }) => ({ stroke: resolved(place, colour), width: 1.5, fill: resolved(place, colour, "12%"), points: { show: false } })),
+    ],
+  };
+}
+
+/** The present value of a variable: a canvas knows none of them. */
+function resolved(place: HTMLElement, variable: string, share = "100%"): string {
+  const before = place.style.color;
+  place.style.color = `color-mix(in srgb, var(${variable}) ${share}, transparent)`;
+  const { color } = getComputedStyle(place);
+  place.style.color = before;
+  return color;
+}

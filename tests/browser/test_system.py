@@ -1,0 +1,134 @@
+"""The overview, and what an administrator does beside the pipeline: users, keys, passwords, and what was changed."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+
+import pytest
+from playwright.async_api import expect
+
+from pipeline.control.history import STEP_MS
+from tests.browser.person import Colleague
+from tests.parts.reports import INGRESS, WORKER, part, report
+from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+
+async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) -> None:
+    """Rates, lag and failures of the last hour, what does not work and why, and every process with its revision."""
+    api, page = colleague.api, colleague.page
+    await api.objects()
+    for step in (0, 1, 2):
+        counts = {
+            "success": 50 * step,
+            "objects": 10 * step,
+            "object_bytes": 20_000 * step,
+            "failed": step,
+            "queuing": 1234,
+        }
+        failing = part("disconnected", "403 from the store", **counts)
+        report(api, WORKER, actions={"s3:raw": failing})
+        report(api, INGRESS, sources={"mqtt:plant": part(received=100 * step, connections=3)})
+        api.services.history.sample(api.clock.now_ms, api.services.board.reports(api.clock.now_ms))
+        api.clock.now_ms += STEP_MS
+    await colleague.arrive()
+
+    shown = {"Messages in": "10/s", "Rows written": "5.0/s", "Records waiting": "1,234", "Objects, last hour": "20"}
+    for name, value in {**shown, "Failed rows, last hour": "2", "Bytes, last hour": "40 kB"}.items():
+        tile = page.locator(".tile").filter(has_text=name)
+        await expect(tile).to_contain_text(value)
+    await expect(page.get_by_label("Needs attention")).to_contain_text("403 from the store")
+    processes = page.get_by_role("table")
+    for words in (WORKER, INGRESS, "api"):
+        await expect(processes).to_contain_text(words)
+    await expect(page.locator("canvas")).to_have_count(4)
+
+
+async def test_the_overview_says_what_to_do_first(colleague: Colleague) -> None:
+    """Without anything there, it leads to a connector; with one, to an action."""
+    page = colleague.page
+    await colleague.arrive()
+    begin = page.get_by_label("Begin here")
+    await expect(begin.get_by_role("link", name="Create connector")).to_be_visible()
+    await colleague.store("/connectors", CONNECTOR)
+    await page.reload()
+
+    await expect(begin.get_by_role("link", name="Create action")).to_be_visible()
+
+
+async def test_users_and_keys_are_made_and_taken_away(colleague: Colleague) -> None:
+    """A refusal stays open with its reason. The secret of a key is shown once, and it works."""
+    page = colleague.page
+    await colleague.arrive("users")
+    await page.get_by_role("button", name="Create user").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("eve")
+    await dialog.get_by_label("Password").fill(PASSWORD)
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("there is already a user eve")
+    await dialog.get_by_label("Name").fill("bob")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("cell", name="bob", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="More for admin").click()
+    await page.get_by_role("button", name="Delete").click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(dialog).to_contain_text("admin is the last administrator")
+    await dialog.get_by_role("button", name="Close").click()
+
+    await page.get_by_role("link", name="API keys").click()
+    await page.get_by_role("button", name="Create API key").click()
+    await dialog.get_by_label("Name").fill("scraper")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog).to_contain_text("the only time that the secret is shown")
+    key, secret = await dialog.locator("dd code").all_inner_texts()
+    header = {"authorization": f"Basic {b64encode(f'{key}:{secret}'.encode()).decode()}"}
+    assert (await colleague.client.get("/rules", headers=header)).status_code == 200
+    await dialog.get_by_role("button", name="Close").click()
+    await page.get_by_label("Enable scraper").click()
+    await expect(page.get_by_label("Enable scraper")).not_to_be_checked()
+    assert (await colleague.client.get("/rules", headers=header)).status_code == 401
+
+
+async def test_a_viewer_changes_only_the_own_password(colleague: Colleague) -> None:
+    """The present password is asked for; the new one is valid at once. Nothing else of the people can be changed."""
+    page = colleague.page
+    await colleague.arrive("account", "eve")
+    for old, said in (("not this one", "the old password is wrong"), (PASSWORD, "The password is changed")):
+        await page.get_by_label("Present password").fill(old)
+        await page.get_by_label("New password", exact=True).fill("another long one")
+        await page.get_by_label("New password again").fill("another long one")
+        await page.get_by_role("button", name="Change the password").click()
+        await expect(page.locator(".notice")).to_contain_text(said)
+    for place, name in (("users", "eve"), ("keys", "grafana"), ("history", "user/eve")):
+        await colleague.go(place)
+        await expect(
+            page.get_by_role("cell", name=name).or_(page.get_by_role("button", name=name)).first
+        ).to_be_visible()
+        await expect(page.get_by_role("button", name="Create")).to_have_count(0)
+        await expect(page.get_by_role("button", name=f"More for {name}")).to_have_count(0)
+
+    login = {"username": "eve", "password": "another long one"}
+    assert (await colleague.client.post("/login", json=login)).status_code == 200
+
+
+async def test_the_history_shows_what_changed_and_brings_it_back(colleague: Colleague) -> None:
+    """A change is shown side by side with what was before. A state comes back as a new change, also of what was deleted."""
+    page, client = colleague.page, colleague.client
+    await colleague.api.objects(
+        ("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", {**RULE, "description": "the first"})
+    )
+    await client.put("/rules/hot", json={"description": "<b>the second</b>"})
+    await client.delete("/rules/hot")
+    await colleague.arrive("history")
+    changes = page.get_by_role("button", name="rule/hot")
+    await changes.nth(1).click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("the first")
+    await expect(dialog).to_contain_text("<b>the second</b>")
+    await dialog.get_by_role("button", name="Bring this state back").click()
+    await expect(dialog).to_contain_text("This state is stored again")
+
+    assert (await client.get("/rules/hot")).json()["description"] == "<b>the second</b>"
+    await dialog.get_by_role("button", name="Close").click()
+    await expect(changes).to_have_count(4)
