@@ -111,7 +111,7 @@ function Side({ current, session }: { current: Name; session: Session }) {
           </section>
         ))}
       </nav>
-      <footer>
+      <div className="foot">
         <label>
           {t.theme.label}{" "}
           <select
@@ -132,7 +132,7 @@ function Side({ current, session }: { current: Name; session: Session }) {
         <button type="button" onClick={() => void leave()}>
           {t.signOut}
         </button>
-      </footer>
+      </div>
     </header>
   );
 }

@@ -10,6 +10,7 @@ import pytest
 from tests.browser.person import Colleague, Person
 from tests.parts import chromium
 from tests.parts.api_process import config, running
+from tests.parts.axe import script as axe_script
 from tests.parts.page_process import served
 from tests.parts.part import KafkaPart, UnavailableError
 
@@ -45,3 +46,14 @@ async def colleague(chromium_path: str) -> AsyncIterator[Colleague]:
         chromium.page_of(browser) as page,
     ):
         yield Colleague(page, address, api)
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The text of axe-core, which is installed where that can be done."""
+    try:
+        return axe_script()
+    except UnavailableError as error:
+        if os.environ.get("TIDEGATE_REQUIRE_REAL") == "1":
+            pytest.fail(f"TIDEGATE_REQUIRE_REAL=1, and no axe-core here: {error}", pytrace=False)
+        pytest.skip(f"needs axe-core: {error}")

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from pipeline.control.history import STEP_MS
 from tests.browser.person import Colleague
-from tests.parts.reports import INGRESS, WORKER, part, report
+from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
 from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
@@ -132,3 +132,26 @@ async def test_the_history_shows_what_changed_and_brings_it_back(colleague: Coll
     assert (await client.get("/rules/hot")).json()["description"] == "<b>the second</b>"
     await dialog.get_by_role("button", name="Close").click()
     await expect(changes).to_have_count(4)
+
+
+async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(colleague: Colleague) -> None:
+    """All processes or one of them; what became of the messages; after a reset everything is 0. A connector names its users."""
+    api, page = colleague.api, colleague.page
+    await api.objects()
+    report(api, WORKER, rules={"hot": part(matched=10, passed=7, failed__no_result=2, failed__exception=1, rate=2.5)})
+    report(api, OTHER, rules={"hot": part(matched=1_000, passed=1_000)}, actions={"s3:raw": part(matched=9, success=8)})
+    await colleague.arrive("rules/hot/statistics")
+    outcome = page.get_by_label("What became of the messages")
+    await expect(outcome).to_contain_text("Matched 1,010")
+    await page.get_by_label("Process", exact=True).select_option(WORKER)
+    await expect(outcome).to_contain_text("Matched 10")
+    for line in ("Passed7", "No result2", "Failed1"):
+        await expect(outcome.locator(".legend > div").filter(has_text=line)).to_have_count(1)
+    await page.get_by_role("button", name="Reset").click()
+    await expect(outcome).to_contain_text("Matched 0")
+
+    await colleague.go("actions/s3:raw/statistics")
+    await expect(outcome).to_contain_text("Matched 9")
+    await colleague.go("connectors/s3:lake/statistics")
+    await expect(page.get_by_label("By process")).to_contain_text(OTHER)
+    await expect(page.get_by_label("Used by").get_by_role("link", name="raw")).to_be_visible()

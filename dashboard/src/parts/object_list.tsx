@@ -11,6 +11,7 @@ import { Menu } from "./menu";
 import { Notice } from "./notice";
 import { Switch } from "./switch";
 import { type Column, Table } from "./table";
+import { STATISTICS } from "./tabs";
 
 type Props<F extends Exclude<Family, "sources">> = {
   family: F;
@@ -61,6 +62,7 @@ export function ObjectList<F extends Exclude<Family, "sources">>({ family, colum
       cell: (row) => (
         <Menu label={t.table.more(name(row))}>
           <a href={to(family, id(row))}>{t.edit.settings}</a>
+          <a href={to(family, id(row), STATISTICS)}>{t.statistics.title}</a>
           {family !== "rules" && row.enable !== false && (
             <button type="button" onClick={() => verbs.start.mutate(id(row))}>
               {t.edit.reconnect}

@@ -4,7 +4,7 @@ import { type ReactNode, useMemo, useRef, useState } from "react";
 import { t } from "../texts";
 
 export type Column<Row> = {
-  name: string;
+  name: string; // "" for the column of menus
   width: string; // of the grid: "2fr", "90px"
   cell: (row: Row) => ReactNode;
   order?: (row: Row) => string | number;
@@ -59,7 +59,7 @@ export function Table<Row>({ label, rows, columns, id, words, tools, empty }: Pr
                     {column.name} <span aria-hidden>{mine ? (order.down ? "↓" : "↑") : ""}</span>
                   </button>
                 ) : (
-                  column.name
+                  column.name || <span className="unseen">{t.table.verbs}</span>
                 )}
               </span>
             );

@@ -1,7 +1,7 @@
 // Every text of the page, in one folder: a second language is another object of this type. Names of settings and their help come from
 // the server, since they are declared there once.
 import { actions, connectors, flow, rules } from "./integration";
-import { history, overview, people } from "./system";
+import { history, overview, people, statistics } from "./system";
 
 const english = {
   product: "Tidegate",
@@ -55,6 +55,7 @@ const english = {
     enabled: "Enabled",
     enable: (name: string) => `Enable ${name}`,
     more: (name: string) => `More for ${name}`,
+    verbs: "More",
     sort: (column: string) => `Sort by ${column}`,
   },
   form: {
@@ -119,6 +120,7 @@ const english = {
   overview,
   people,
   history,
+  statistics,
   connectors,
   actions,
   rules,

@@ -12,6 +12,7 @@ export const connectors = {
   nameHelp: "Letters, digits, - and _. It cannot be changed later.",
   then: "The connector is there. Next, an action says what is written with it.",
   createAction: "Create an action with it",
+  gone: "There is no such connector.",
 };
 
 export const actions = {

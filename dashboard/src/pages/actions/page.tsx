@@ -1,16 +1,27 @@
 // The actions: the list, and the page of one.
 import { idOf } from "../../api/objects";
 import { ObjectList, STATUS } from "../../parts/object_list";
+import { Statistics } from "../../parts/statistics";
+import { Partitions } from "../../parts/statistics/partitions";
+import { STATISTICS, Tabs } from "../../parts/tabs";
 import { go, leaveFor, type Route, to } from "../../route";
 import { t } from "../../texts";
 import { ActionForm } from "./form";
 
-export default function Actions({ rest: [id], query }: Route) {
+export default function Actions({ rest: [id, tab], query }: Route) {
   if (id === undefined) return <List />;
+  if (tab === STATISTICS) {
+    return (
+      <Statistics family="actions" id={id}>
+        <Partitions id={id} />
+      </Statistics>
+    );
+  }
   const isNew = id === "new";
   return (
     <section className="page">
       <h1>{isNew ? t.actions.create : id}</h1>
+      {!isNew && <Tabs family="actions" id={id} on="settings" />}
       <ActionForm
         key={id}
         id={isNew ? null : id}

@@ -3,12 +3,15 @@ import { useState } from "react";
 import { useMayChange } from "../../api/session";
 import { Notice } from "../../parts/notice";
 import { ObjectList, STATUS } from "../../parts/object_list";
+import { STATISTICS, Tabs } from "../../parts/tabs";
 import { go, leaveFor, type Route, to } from "../../route";
 import { t } from "../../texts";
 import { ConnectorForm } from "./form";
+import { Standing } from "./standing";
 
-export default function Connectors({ rest: [id], query }: Route) {
+export default function Connectors({ rest: [id, tab], query }: Route) {
   if (id === undefined) return <List />;
+  if (tab === STATISTICS) return <Standing id={id} />;
   return <One key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} />;
 }
 
@@ -54,6 +57,7 @@ function One({ id, copyOf }: { id: string | null; copyOf: string | null }) {
       <div className="heading">
         <h1>{id ?? t.connectors.create}</h1>
       </div>
+      {id !== null && <Tabs family="connectors" id={id} on="settings" />}
       {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
       <ConnectorForm
         id={id}

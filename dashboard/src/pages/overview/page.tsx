@@ -4,6 +4,7 @@ import { useList } from "../../api/use_objects";
 import { Badge } from "../../parts/badge";
 import { Chart } from "../../parts/chart";
 import { Notice } from "../../parts/notice";
+import { Tile } from "../../parts/tile";
 import { to } from "../../route";
 import { t } from "../../texts";
 import { bytes, count, rate } from "../../words";
@@ -41,17 +42,6 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
       <Tile name={t.overview.objects} value={count(sum("objects"))} />
       <Tile name={t.overview.bytes} value={bytes(sum("sent_bytes"))} />
     </dl>
-  );
-}
-
-function Tile({ name, value, note, bad }: { name: string; value: string; note?: string; bad?: boolean }) {
-  return (
-    <div className="card tile" data-bad={bad || undefined}>
-      <dt>{name}</dt>
-      <dd className="number">
-        {value} {note && <small>{note}</small>}
-      </dd>
-    </div>
   );
 }
 

@@ -1,5 +1,6 @@
 // Every process of the pipeline, with the revision of the configuration that it follows.
 import { type ClusterNode, useNodes } from "../../api/cluster";
+import { Scrolled } from "../../parts/scrolled";
 import { t } from "../../texts";
 import { bytes, lasting } from "../../words";
 
@@ -10,7 +11,7 @@ export function Processes() {
   return (
     <section className="card" aria-label={t.overview.processes}>
       <h2>{t.overview.processes}</h2>
-      <div className="wide-content" tabIndex={0} role="region" aria-label={t.overview.processes}>
+      <Scrolled label={t.overview.processes}>
         <table className="plain-table">
           <thead>
             <tr>
@@ -28,7 +29,7 @@ export function Processes() {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scrolled>
     </section>
   );
 }

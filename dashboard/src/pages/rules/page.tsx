@@ -3,13 +3,16 @@ import { lazy } from "react";
 import { useLive } from "../../api/live";
 import { named } from "../../api/objects";
 import { ObjectList } from "../../parts/object_list";
+import { Statistics } from "../../parts/statistics";
+import { STATISTICS } from "../../parts/tabs";
 import { type Route, to } from "../../route";
 import { t } from "../../texts";
 
 const RuleEditor = lazy(() => import("./rule_editor"));
 
-export default function Rules({ rest: [id], query }: Route) {
+export default function Rules({ rest: [id, tab], query }: Route) {
   if (id === undefined) return <List />;
+  if (tab === STATISTICS) return <Statistics family="rules" id={id} />;
   return <RuleEditor key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} action={query.get("action")} />;
 }
 

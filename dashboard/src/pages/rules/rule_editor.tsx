@@ -12,6 +12,7 @@ import type { Problem } from "../../parts/editor";
 import { Notice } from "../../parts/notice";
 import { Outcome } from "../../parts/rendered";
 import SqlEditor from "../../parts/sql_editor";
+import { Tabs } from "../../parts/tabs";
 import { go, leaveFor, to } from "../../route";
 import { t } from "../../texts";
 import { ActionForm } from "../actions/form";
@@ -73,6 +74,7 @@ export default function RuleEditor({ id, copyOf, action, inPlace = false }: Prop
           </button>
         )}
       </div>
+      {id !== null && !inPlace && <Tabs family="rules" id={id} on="settings" />}
       {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
       {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}
       {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${path}: ${reason}`}</Notice>)}
