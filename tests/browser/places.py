@@ -1,0 +1,59 @@
+"""Every place of the page, and a pipeline that has something to show at each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from playwright.async_api import Page, expect
+
+from tests.parts.reports import INGRESS, WORKER, part, report
+from tests.parts.rest import CONNECTOR, DIRECT, RULE, SOURCE, Api
+
+# Every place, and a text that is there when it is complete.
+PLACES: Final = {
+    "overview": "Processes",
+    "rules": "hot",
+    "rules/new": "Actions of this rule",
+    "rules/hot": "Actions of this rule",
+    "rules/hot/statistics": "By process",
+    "actions": "raw",
+    "actions/new": "Preview on a sample",
+    "actions/s3%3Araw": "Preview on a sample",
+    "actions/s3%3Araw/statistics": "By process",
+    "connectors": "lake",
+    "connectors/new": "Advanced settings",
+    "connectors/s3%3Alake": "Advanced settings",
+    "connectors/s3%3Alake/statistics": "By process",
+    "flow": "Draw a flow",
+    "flow/new": "Draw a flow",
+    "flow/hot": "Arrange",
+    "users": "administrator",
+    "keys": "grafana",
+    "history": "rule/hot",
+    "account": "Change the password",
+    "nowhere": "There is no such page",
+}
+HOSTILE: Final = "<img src=x onerror=alert(1)></script>{{7*7}}${7*7}\u202egnp.exe"
+
+
+async def furnish(api: Api, text: str = "a note") -> None:
+    """One object of each kind, two processes, and a text that somebody else wrote wherever one can be."""
+    topic = f"t/{text}/#".replace("#", "").rstrip("/") if text == HOSTILE else "t"
+    sql = f"SELECT clientid, '{text}' AS said FROM \"{topic}/#\""
+    await api.objects(
+        ("/connectors", {**CONNECTOR, "description": text}),
+        ("/actions", {**DIRECT, "description": text}),
+        ("/rules", {**RULE, "sql": sql, "description": text}),
+        ("/sources", SOURCE),
+    )
+    await api.client.put("/users/eve", json={"description": text})
+    await api.client.put("/api_key/ci", json={"desc": text})
+    counts = part("disconnected", text, matched=12, success=3, failed=1, queuing=5)
+    report(api, WORKER, actions={"s3:raw": counts}, rules={"hot": part(matched=9, passed=8, failed__no_result=1)})
+    report(api, INGRESS, sources={"mqtt:plant": part(received=5)})
+
+
+async def opened(page: Page, address: str, place: str) -> None:
+    """Go to a place, and wait until it is complete."""
+    await page.goto(f"{address}#/{place}")
+    await expect(page.get_by_role("main").get_by_text(PLACES[place]).first).to_be_visible()
