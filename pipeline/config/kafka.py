@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, PrivateAttr, model_validator
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
 from pipeline.config.base.values import Bytes, Seconds
-from pipeline.config.tls import Tls
+from pipeline.config.tls import PemTls
 
 Mechanism = Literal["plain", "scram_sha_256", "scram_sha_512", "oauth", "msk_iam", "kerberos"]
 
@@ -39,7 +39,7 @@ def _servers(value: str) -> str:
     return value
 
 
-class KafkaTls(Tls):
+class KafkaTls(PemTls):
     """TLS to Kafka. A setting for a file also takes PEM text. Files are read again when they change."""
 
     cacertfile: str | None = setting(
@@ -47,32 +47,12 @@ class KafkaTls(Tls):
         advanced=False,
         description="PEM file of the trusted certificate authorities. Default: those of the system.",
     )
-    certfile: str | None = setting(
-        None, advanced=True, description="PEM file of our own certificate and of the certificates of its issuers."
-    )
-    keyfile: Secret | None = setting(
-        None, advanced=True, description="PEM file of the private key, or its text, ${NAME} or file:///path."
-    )
-    password: Secret | None = setting(
-        None, advanced=True, description="Password of the private key: text, ${NAME} or file:///path."
-    )
     server_name_indication: Literal["disable"] | None = setting(
         None,
         advanced=True,
         description="`disable`: do not compare the name in the certificate with the broker's host. Another name than the"
         " host's cannot be set, since each broker has its own.",
     )
-
-    @field_validator("cacertfile", "certfile", "keyfile", mode="before")
-    @classmethod
-    def _blank_is_none(cls, value: object) -> object:
-        return value or None
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.certfile is None) != (self.keyfile is None):
-            raise ValueError("expected certfile and keyfile together, found only one of them")
-        return self
 
 
 class KafkaLogin(Section):

@@ -62,6 +62,31 @@ class ServerTls(Section):
         return self
 
 
+class PemTls(Tls):
+    """TLS of a client connection that may show its own certificate. A setting for a file also takes PEM text."""
+
+    certfile: str | None = setting(
+        None, advanced=True, description="PEM file of our own certificate and of the certificates of its issuers."
+    )
+    keyfile: Secret | None = setting(
+        None, advanced=True, description="PEM file of the private key, or its text, ${NAME} or file:///path."
+    )
+    password: Secret | None = setting(
+        None, advanced=True, description="Password of the private key: text, ${NAME} or file:///path."
+    )
+
+    @field_validator("cacertfile", "certfile", "keyfile", mode="before")
+    @classmethod
+    def _blank_is_none(cls, value: Any) -> Any:
+        return value or None
+
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if (self.certfile is None) != (self.keyfile is None):
+            raise ValueError("expected certfile and keyfile together, found only one of them")
+        return self
+
+
 _Version = Literal["tlsv1.3", "tlsv1.2"]
 
 
@@ -74,19 +99,10 @@ def _names(value: Any) -> Any:
     )
 
 
-class S3Tls(Tls):
+class S3Tls(PemTls):
     """TLS to a store. A setting for a file also takes PEM text."""
 
     enable: bool = setting(True, advanced=True, description="Use TLS.")
-    certfile: str | None = setting(
-        None, advanced=True, description="PEM file of our own certificate and of the certificates of its issuers."
-    )
-    keyfile: Secret | None = setting(
-        None, advanced=True, description="PEM file of the private key, or its text, ${NAME} or file:///path."
-    )
-    password: Secret | None = setting(
-        None, advanced=True, description="Password of the private key: text, ${NAME} or file:///path."
-    )
     versions: Annotated[list[_Version], BeforeValidator(_names)] = setting(
         default_factory=lambda: list[_Version](("tlsv1.3", "tlsv1.2")),
         advanced=True,
@@ -132,13 +148,7 @@ class S3Tls(Tls):
     )
     middlebox_comp_mode: bool = setting(True, advanced=True, description="Without effect: this mode is always on.")
 
-    @field_validator("cacertfile", "certfile", "keyfile", "server_name_indication", mode="before")
+    @field_validator("server_name_indication", mode="before")
     @classmethod
-    def _blank_is_none(cls, value: Any) -> Any:
+    def _blank_name_is_none(cls, value: Any) -> Any:
         return value or None
-
-    @model_validator(mode="after")
-    def _both(self) -> Self:
-        if (self.certfile is None) != (self.keyfile is None):
-            raise ValueError("expected certfile and keyfile together, found only one of them")
-        return self

@@ -17,7 +17,7 @@ from confluent_kafka import Message, TopicPartition
 from pipeline import record
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import Link
-from pipeline.demo.proof import Arrival, DeadLetter
+from pipeline.demo.proof import Arrival, DeadLetter, MessageId
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -106,7 +106,9 @@ class Log:
         clientid = (message.key() or b"").decode(errors="replace")
         value = _json_object(message.value() or b"")
         if topic == self._kafka.messages_topic:
-            arrival = Arrival((clientid, value.get("seq", -1)), message.timestamp()[1], offset, record.DUP in headers)
+            arrival = Arrival(
+                MessageId(clientid, value.get("seq", -1)), message.timestamp()[1], offset, record.DUP in headers
+            )
             self.arrivals[partition, offset] = arrival
         else:
             origin = tuple(headers.get(f"dead_letter.{name}", b"") for name in ("rule", "topic", "partition", "offset"))

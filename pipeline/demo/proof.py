@@ -21,7 +21,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from pipeline.demo.fleet import CONNECTED, DISCONNECTED, Account, Sent
 from pipeline.template.object_names import ROOT
@@ -39,14 +39,33 @@ _HOT_KEY = re.compile(
 _EVENT_KEY = re.compile(r"events/(?P<clientid>[^/]+)/(?P<event>client\.\w+)_(?P<timestamp>\d+)\.json")
 INTERNAL_PREFIX: Final = f"{ROOT}/"
 
-Place = TypeVar("Place")
-Message = tuple[str, int]  # clientid and seq, which identify a message
+
+class MessageId(NamedTuple):
+    """What identifies a message of a device."""
+
+    clientid: str
+    seq: int
+
+
+class RowPlace(NamedTuple):
+    """Where the row of a message is. Places of one partition sort as its rows were read."""
+
+    partition: int
+    first_offset: int  # of the object
+    line: int
+
+
+class Change(NamedTuple):
+    """A connect or disconnect of one device, as its object's key has it. They sort by time."""
+
+    timestamp_ms: int
+    event: str
 
 
 class Arrival(NamedTuple):
     """One record of the messages topic. `dup`: MQTT marked it as possibly delivered before."""
 
-    message: Message
+    message: MessageId
     timestamp_ms: int
     offset: int
     dup: bool
@@ -130,10 +149,10 @@ def _prove_direct(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof
     """One object for each message, with client and millisecond in its key. Its content is the payload, byte for byte."""
     proof = RuleProof()
     sent = _sent(evidence.account)
-    places: dict[Message, list[int]] = defaultdict(list)
+    places: dict[MessageId, list[int]] = defaultdict(list)
     for key, body in objects.items():
         found = _MESSAGE_KEY.fullmatch(key)
-        message = (found["clientid"], _seq(body)) if found else None
+        message = MessageId(found["clientid"], _seq(body)) if found else None
         if found is None or message not in sent or sent[message].payload != body:
             proof.altered += 1
         else:
@@ -155,15 +174,15 @@ def _prove_aggregated(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleP
     """One row for each message above HOT_ABOVE, in files with partition and first offset in their names."""
     proof = RuleProof()
     sent = _sent(evidence.account)
-    places: dict[Message, list[tuple[int, int, int]]] = defaultdict(list)
+    places: dict[MessageId, list[RowPlace]] = defaultdict(list)
     for key, body in objects.items():
         found = _HOT_KEY.fullmatch(key)
         for line, row in enumerate(_rows(body)):
-            message = (str(row.get("clientid")), row.get("seq"))
+            message = MessageId(str(row.get("clientid")), row.get("seq", -1))
             if found is None or message not in sent or not _is_row_of(row, sent[message], found["type"]):
                 proof.altered += 1
             else:
-                places[message].append((int(found["partition"]), int(found["offset"]), line))
+                places[message].append(RowPlace(int(found["partition"]), int(found["offset"]), line))
     published = _published(sent, places)
     hot = {message for message in published if _reading(sent[message])["temp"] > HOT_ABOVE}
     dead = _dead_letters(evidence, AGGREGATED) - places.keys()
@@ -173,7 +192,7 @@ def _prove_aggregated(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleP
     proof.dead_lettered = len(published & dead)
     proof.lost = len(hot - places.keys() - dead)
     _count_copies(proof, {message: len(found) for message, found in places.items()}, evidence.arrivals)
-    one_partition = all(len({place[0] for place in found}) == 1 for found in _by_client(places).values())
+    one_partition = all(len({place.partition for place in found}) == 1 for found in _by_client(places).values())
     proof.order_kept = one_partition and _increasing((message, min(found)) for message, found in places.items())
     return proof
 
@@ -188,7 +207,7 @@ def _prove_events(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof
         letter.message for letter in evidence.dead_letters if letter.rule == EVENTS
     )
     stored: Counter[tuple[str, int | str]] = Counter()
-    history: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    history: dict[str, list[Change]] = defaultdict(list)
     for key, body in objects.items():
         found = _EVENT_KEY.fullmatch(key)
         fields_found = _json_object(body)
@@ -197,7 +216,7 @@ def _prove_events(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof
             proof.altered += 1
         else:
             stored[found["clientid"], found["event"]] += 1
-            history[found["clientid"]].append((int(found["timestamp"]), found["event"]))
+            history[found["clientid"]].append(Change(int(found["timestamp"]), found["event"]))
     for event, count in expected.items():
         proof.published += count
         proof.stored += min(count, stored[event])
@@ -208,25 +227,25 @@ def _prove_events(evidence: Evidence, objects: Mapping[str, bytes]) -> RuleProof
     return proof
 
 
-def _sent(account: Account) -> dict[Message, Sent]:
-    return {(sent.clientid, sent.seq): sent for sent in account.messages}
+def _sent(account: Account) -> dict[MessageId, Sent]:
+    return {MessageId(sent.clientid, sent.seq): sent for sent in account.messages}
 
 
-def _published(sent: Mapping[Message, Sent], found: Collection[Message]) -> set[Message]:
+def _published(sent: Mapping[MessageId, Sent], found: Collection[MessageId]) -> set[MessageId]:
     return {message for message, each in sent.items() if each.acked or message in found}
 
 
-def _dead_letters(evidence: Evidence, rule: str) -> set[Message]:
+def _dead_letters(evidence: Evidence, rule: str) -> set[MessageId]:
     letters = (letter.message for letter in evidence.dead_letters if letter.rule == rule)
-    return {(clientid, seq) for clientid, seq in letters if isinstance(seq, int)}
+    return {MessageId(clientid, seq) for clientid, seq in letters if isinstance(seq, int)}
 
 
-def _overwritten(arrivals: Iterable[Arrival], places: Mapping[Message, Collection[int]]) -> set[Message]:
+def _overwritten(arrivals: Iterable[Arrival], places: Mapping[MessageId, Collection[int]]) -> set[MessageId]:
     """Messages whose key holds a later message: of the same client, in the same millisecond, with a higher offset."""
     meeting: dict[tuple[str, int], list[Arrival]] = defaultdict(list)
     for arrival in arrivals:
-        meeting[arrival.message[0], arrival.timestamp_ms].append(arrival)
-    overwritten: set[Message] = set()
+        meeting[arrival.message.clientid, arrival.timestamp_ms].append(arrival)
+    overwritten: set[MessageId] = set()
     for (_, timestamp), group in meeting.items():
         last = max(group, key=lambda arrival: arrival.offset)
         if timestamp in places.get(last.message, ()):
@@ -234,21 +253,21 @@ def _overwritten(arrivals: Iterable[Arrival], places: Mapping[Message, Collectio
     return overwritten
 
 
-def _count_copies(proof: RuleProof, copies: Mapping[Message, int], arrivals: Iterable[Arrival]) -> None:
+def _count_copies(proof: RuleProof, copies: Mapping[MessageId, int], arrivals: Iterable[Arrival]) -> None:
     announced = Counter(arrival.message for arrival in arrivals if arrival.dup)
     for message, count in copies.items():
         proof.duplicated += count - 1
         proof.redelivered += min(count - 1, announced[message])
 
 
-def _by_client(places: Mapping[Message, Iterable[Place]]) -> dict[str, list[Place]]:
-    clients: dict[str, list[Place]] = defaultdict(list)
+def _by_client(places: Mapping[MessageId, Iterable[RowPlace]]) -> dict[str, list[RowPlace]]:
+    clients: dict[str, list[RowPlace]] = defaultdict(list)
     for (clientid, _), found in places.items():
         clients[clientid].extend(found)
     return clients
 
 
-def _increasing(places: Iterable[tuple[Message, Any]]) -> bool:
+def _increasing(places: Iterable[tuple[MessageId, Any]]) -> bool:
     """Whether the messages of each client have increasing numbers when they are sorted by place."""
     clients: dict[str, list[tuple[Any, int]]] = defaultdict(list)
     for (clientid, seq), place in places:
@@ -256,8 +275,8 @@ def _increasing(places: Iterable[tuple[Message, Any]]) -> bool:
     return all(a[1] < b[1] for each in clients.values() for a, b in pairwise(sorted(each)))
 
 
-def _alternates(history: list[tuple[int, str]]) -> bool:
-    names = [event for _, event in sorted(history)]
+def _alternates(history: list[Change]) -> bool:
+    names = [change.event for change in sorted(history)]
     return names == [(CONNECTED, DISCONNECTED)[n % 2] for n in range(len(names))]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pipeline.demo.fleet import CONNECTED, DISCONNECTED, Account, Event, Sent
-from pipeline.demo.proof import AGGREGATED, DIRECT, EVENTS, Arrival, DeadLetter, Evidence, Proof, prove
+from pipeline.demo.proof import AGGREGATED, DIRECT, EVENTS, Arrival, DeadLetter, Evidence, MessageId, Proof, prove
 
 CLIENT = "thermo-000"
 HOT = "hot/day=2026-01-02/type=thermo/part-3-{offset}-0.jsonl.gz"
@@ -29,7 +29,7 @@ class Run:
             payload = json.dumps({"seq": seq, "type": "thermo", "temp": temp}).encode()
             self.account.messages.append(Sent(CLIENT, seq, payload, acked=True))
             self.objects[f"msgs/{CLIENT}_{1000 + seq}.json"] = payload
-            self.arrivals.append(Arrival((CLIENT, seq), 1000 + seq, offset=seq, dup=False))
+            self.arrivals.append(Arrival(MessageId(CLIENT, seq), 1000 + seq, offset=seq, dup=False))
         self.objects[HOT.format(offset=1)] = gzip.compress(_row(2, 31.0))
         self.objects[HOT.format(offset=10)] = gzip.compress(_row(3, 40.5))
         for at, event in ((1000, CONNECTED), (2000, DISCONNECTED)):
@@ -95,7 +95,7 @@ def test_two_messages_of_one_millisecond_are_overwritten_and_not_lost() -> None:
     """If two messages have one key and the object is the later one's, the earlier message is overwritten and not lost."""
     run = Run()
     del run.objects[f"msgs/{CLIENT}_1002.json"]
-    run.arrivals[1] = Arrival((CLIENT, 2), 1003, offset=2, dup=False)
+    run.arrivals[1] = Arrival(MessageId(CLIENT, 2), 1003, offset=2, dup=False)
 
     proof = run.prove()
 
@@ -107,7 +107,7 @@ def test_an_old_value_over_a_newer_one_is_a_loss() -> None:
     """If two messages have one key and the object is the earlier one's, the later message is lost."""
     run = Run()
     del run.objects[f"msgs/{CLIENT}_1003.json"]
-    run.arrivals[2] = Arrival((CLIENT, 3), 1002, offset=3, dup=False)
+    run.arrivals[2] = Arrival(MessageId(CLIENT, 3), 1002, offset=3, dup=False)
 
     assert run.prove().rules[DIRECT].lost == 1
 
@@ -128,7 +128,7 @@ def test_a_copy_that_mqtt_announced_is_counted_and_allowed() -> None:
     """A redelivered message with MQTT's dup flag counts as duplicated and does not fail the proof."""
     run = Run()
     run.objects[f"msgs/{CLIENT}_1999.json"] = run.objects[f"msgs/{CLIENT}_1004.json"]
-    run.arrivals.append(Arrival((CLIENT, 4), 1999, offset=5, dup=True))
+    run.arrivals.append(Arrival(MessageId(CLIENT, 4), 1999, offset=5, dup=True))
 
     proof = run.prove()
 

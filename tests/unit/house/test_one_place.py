@@ -1,4 +1,4 @@
-"""Two things happen in one place only: policies calculate waits, and one function makes clients of Kafka."""
+"""Three things happen in one place only: waits are calculated, clients of Kafka made, and structlog imported."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def test_nobody_else_makes_a_client() -> None:
     }
 
     assert makers == named == {"pipeline/connectors/kafka/client.py"}
+
+
+def test_only_the_log_knows_structlog() -> None:
+    """No other file imports structlog, because structlog would then load rich."""
+    found = [str(path.relative_to(ROOT)) for path in PRODUCT if "import structlog" in path.read_text(encoding="utf-8")]
+
+    assert found == ["pipeline/log.py"]
 
 
 def sleeps(tree: ast.AST) -> list[ast.expr]:
