@@ -83,7 +83,8 @@ class Supervisor:
         """
         names = [name for name in config.actions.s3 if runs(config, name) and (not self._only or name in self._only)]
         compiled = await asyncio.to_thread(lambda: {name: compile_action(config, name) for name in names})
-        require_secrets(config, *(("connectors", "s3", each.connector) for each in compiled.values()))
+        used = [("connectors", "s3", each.connector) for each in compiled.values()]
+        require_secrets(config, *used, *(("actions", "s3", name) for name in compiled))
         wanted = {name: digests_of(config, each) for name, each in compiled.items()}
         self.config = config
         found = steps({name: each.digests for name, each in self._running.items()}, wanted)

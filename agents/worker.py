@@ -140,7 +140,8 @@ async def connect(config: Config) -> dict[str, str]:
 def _check(config: Config, names: Sequence[str]) -> None:
     """Check that the actions of a file can run. Raises ConfigError."""
     chosen = [compile_action(config, name) for name in _chosen(config, names)]
-    require_secrets(config, *(("connectors", "s3", action.connector) for action in chosen))
+    used = [("connectors", "s3", action.connector) for action in chosen]
+    require_secrets(config, *used, *(("actions", "s3", action.name) for action in chosen))
 
 
 def _chosen(config: Config, actions: Sequence[str]) -> list[str]:

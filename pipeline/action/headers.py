@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from pipeline.config import DirectParameters
 from pipeline.config.base.object_settings import ObjectSettings
+from pipeline.config.base.secrets import texts_of
 from pipeline.errors import RenderError
 from pipeline.sql import Row
 from pipeline.template import Template
@@ -33,7 +34,7 @@ def plain_headers(settings: ObjectSettings) -> dict[str, str]:
     found = {}
     if settings.content_type:
         found["content-type"] = settings.content_type
-    found |= checked(settings.headers)
+    found |= checked(texts_of(settings.headers))
     if settings.storage_class:
         found["x-amz-storage-class"] = settings.storage_class
     return found | ledger_headers(settings)

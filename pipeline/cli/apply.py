@@ -48,9 +48,10 @@ async def _apply(log: ConfigLog, files: list[Path], *, dry_run: bool, prune: boo
     from pipeline.control.objects import after, checked
     from pipeline.control.parts import objects_of_all, placed_in
     from pipeline.control.plan import APPLY, change_of, to_apply
+    from pipeline.control.sealing import kept
 
     parts = _read(log.base, files)
-    wanted = objects_of_all(parts)
+    wanted = kept(log.snapshot.objects, objects_of_all(parts))
     steps = to_apply(log.snapshot.objects, wanted, prune=prune)
     change = change_of(steps, by=by, source=APPLY)
     with placed_in(parts):

@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "delete": "Delete objects of the configuration in Kafka.",
     "export": "Print the configuration in Kafka as a file for `apply`.",
     "history": "Show who changed the configuration in Kafka, or roll it back.",
+    "secrets": "Make keys that seal clear secrets for the workers.",
     "api": "Serve the REST API: see, change, try and watch everything.",
     "verify": "Prove from S3 alone that nothing is lost or there twice.",
     "replay": "Handle a range of records again with today's rules.",

@@ -71,7 +71,7 @@ def replay(
     settings, name = load_whole(config), action.removeprefix("s3:")
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
-    require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector))
+    require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector), ("actions", "s3", name))
     wanted = _Wanted(since, until, tuple(partition or ()))
     sys.exit(asyncio.run(_replay(settings, name, wanted, into, _Talk(output == "jsonl", plan, yes))))
 

@@ -149,9 +149,16 @@ def _print_object(action: str, made: RenderedObject) -> None:
 
     print(f"{action} bucket: {made.bucket}")
     print(f"{action} key: {made.key}")
-    for header, value in made.headers.items():
+    for header, value in _headers(made).items():
         print(f"{action} {header}: {value}")
     print(f"{action} content: {shown(made.content)}")
+
+
+def _headers(made: RenderedObject) -> dict[str, str]:
+    """The headers without what is secret in the settings."""
+    from pipeline.config.base.secrets import SecretText
+
+    return {name: each.shown if isinstance(each, SecretText) else each for name, each in made.headers.items()}
 
 
 def _line(trial: Trial) -> str:
@@ -165,7 +172,7 @@ def _line(trial: Trial) -> str:
         found["result"] = [to_vector(row) for row in trial.rows]
         found["objects"] = [
             {
-                name: {**made._asdict(), "content": to_vector(text_of(made.content)), "headers": dict(made.headers)}
+                name: {**made._asdict(), "content": to_vector(text_of(made.content)), "headers": _headers(made)}
                 for name, made in each.objects.items()
             }
             for each in trial.rendered

@@ -33,7 +33,7 @@ def dump(section: Section, *, defaults: bool = False, masked: bool = False) -> d
             continue
         value, text, said = getattr(section, name), section.written(name), statement_of(field)
         if masked and said and said.private and value:
-            plain: Any = dict.fromkeys(value, MASK) if isinstance(value, dict) else MASK  # a map shows its names
+            plain: Any = _private(value)
         elif text is not None:
             plain = text
         else:
@@ -75,6 +75,13 @@ def content_of(section: Section) -> dict[str, Any]:
 def from_content(section: type[S], content: dict[str, Any]) -> S:
     """The section from the result of `content_of`; other settings have their defaults. Raises pydantic's ValidationError."""
     return section.model_validate(content, context={"plain": True})
+
+
+def _private(value: Any) -> Any:
+    """A value that may hold a secret, for people. Names and references of a mapping are shown."""
+    if not isinstance(value, dict):
+        return MASK
+    return {name: str(each) if isinstance(each, Secret) else MASK for name, each in value.items()}
 
 
 def _plain(value: Any, section: Callable[[Section], dict[str, Any]], masked: bool) -> Any:

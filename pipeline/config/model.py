@@ -67,6 +67,11 @@ class Control(Section):
         min_length=1,
         description="Topic in which processes report their status. Pipelines may share it. Tidegate creates it.",
     )
+    secrets_key: str | None = setting(
+        None,
+        advanced=True,
+        description="File of the keys that open sealed secrets, for workers and ingresses: `tidegate secrets init` makes it.",
+    )
 
 
 class Config(Section):

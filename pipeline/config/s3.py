@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Tag, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.base.object_settings import ObjectSettings
-from pipeline.config.base.secrets import Secret
+from pipeline.config.base.secrets import Secret, texts_of
 from pipeline.config.base.section import ContentSection, Section, by_tag, setting
 from pipeline.config.base.values import Bucket, Bytes, Name, Seconds, size_text
 from pipeline.config.containers import Container, JsonLines, Parquet
@@ -31,12 +31,12 @@ class TransportOptions(Section):
         30.0, advanced=True, gt=0, description="The longest wait for the answer to one request."
     )
     pool_size: int = setting(64, advanced=True, ge=1, le=1024, description="The most connections of one worker.")
-    headers: dict[str, str] = setting(
+    headers: dict[str, Secret] = setting(
         default_factory=dict,
         advanced=True,
         private=True,
         description="Headers of each PUT and of the requests of an upload in parts. Headers of an action take"
-        " precedence.",
+        " precedence. Values: text, ${NAME} or file:///path.",
     )
     max_retries: int = setting(
         2,
@@ -64,8 +64,8 @@ class TransportOptions(Section):
 
     @field_validator("headers")
     @classmethod
-    def _of_no_request(cls, value: dict[str, str]) -> dict[str, str]:
-        checked(value)
+    def _of_no_request(cls, value: dict[str, Secret]) -> dict[str, Secret]:
+        checked(texts_of(value))
         return value
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
@@ -25,13 +25,23 @@ class Tls(Section):
     )
 
 
+def _path(value: str | None) -> str | None:
+    """Refuse a key itself, which would then be stored with the settings."""
+    if value is not None and ("\n" in value or "PRIVATE KEY" in value):
+        raise ValueError("expected the path of a PEM file, found the text of one")
+    return value
+
+
+_KeyPath = Annotated[str | None, AfterValidator(_path)]
+
+
 class ClientTls(Tls):
     """TLS of a client connection that may show its own certificate."""
 
     certfile: str | None = setting(
         None, advanced=True, description="PEM file of our own certificate and of the certificates of its issuers."
     )
-    keyfile: str | None = setting(None, advanced=True, private=True, description="PEM file of the private key.")
+    keyfile: _KeyPath = setting(None, advanced=True, private=True, description="PEM file of the private key.")
 
     @model_validator(mode="after")
     def _both(self) -> Self:
@@ -47,7 +57,7 @@ class ServerTls(Section):
     certfile: str | None = setting(
         None, advanced=False, description="PEM file of our own certificate and of the certificates of its issuers."
     )
-    keyfile: str | None = setting(None, advanced=False, private=True, description="PEM file of the private key.")
+    keyfile: _KeyPath = setting(None, advanced=False, private=True, description="PEM file of the private key.")
     cacertfile: str | None = setting(
         None,
         advanced=True,

@@ -6,7 +6,8 @@ A write, in order:
    what was left half done. A writer that nobody has fenced since its last write goes on without.
 2. Read to the end: all that was ever accepted is known now.
 3. Compare the revisions that the change expects, and check the whole configuration that would follow.
-4. Produce all records, and commit. If another writer has come in between, Kafka refuses: begin again at 1.
+4. Seal clear secrets (sealing.py), produce all records, and commit. If another writer has come in between, Kafka refuses: begin
+   again at 1.
 
 So the topic holds accepted changes only. Followers need no rule about who won, and compaction may take any record that a later
 one replaced. The rejected alternative, an expected revision in a header that followers judge, loses an object if compaction keeps
@@ -31,11 +32,13 @@ from confluent_kafka import KafkaException
 from confluent_kafka import Producer as Librdkafka
 
 from pipeline.config import Config
+from pipeline.config.base.sealed import opened_with
 from pipeline.connectors.kafka.client import Link, failure
 from pipeline.connectors.kafka.topics import ensure_config_topic, kept_for_ms
 from pipeline.control.follower import Follower, read_all
 from pipeline.control.objects import Change, Snapshot, Stored, check_expected, whole, written_values
 from pipeline.control.records import Past, encode, headers_of
+from pipeline.control.sealing import sealer_of
 from pipeline.errors import ConfigError, NotFoundError, RetryableError
 from pipeline.log import get_logger
 from pipeline.retry import FENCED
@@ -59,6 +62,7 @@ class ConfigLog:
     def __init__(self, base: Config, *, patience_seconds: float | None = PATIENCE_SECONDS) -> None:
         assert base.control is not None, "the configuration has no section `control`"
         self.base = base
+        opened_with(base.control.secrets_key)
         self._kafka, self._topic = base.kafka, base.control.topic
         self._patience_seconds = patience_seconds
         self._writer = _Writer(base)
@@ -234,7 +238,7 @@ class _Writer:
     def _commit(self, producer: Librdkafka, number: str, change: Change, objects: dict[str, Stored]) -> bool:
         """Compare, check, and write all records. False if there is nothing to write."""
         check_expected(objects, change.expected)
-        values = written_values(self.base, objects, change)
+        values = written_values(self.base, objects, change, sealer_of(objects))
         if not values:
             return False
         producer.begin_transaction()

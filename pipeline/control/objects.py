@@ -4,25 +4,25 @@ Each object has a key: `connector/s3/lake`, `action/s3/hot`, `source/mqtt/plant`
 configuration. Other keys (users, sessions, API keys) are stored beside them and mean nothing to it.
 
 An object is stored with the texts that were written: durations, sizes and references keep their spelling. A secret is a
-reference; a clear secret is refused, because everybody who may read the topic would read it.
+reference, or is sealed: whoever writes seals a clear one with the key that the topic announces . Without a key it is
+refused, because everybody who may read the topic would read it.
 
 Pure. config_log.py reads and writes the topic.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from pipeline.action import problems
 from pipeline.config import Config
-from pipeline.config.base.environment import is_reference, references
-from pipeline.config.base.secrets import Secret
+from pipeline.config.base.clear import ClearText, clear_in, refusal_of, replaced
 from pipeline.config.base.section import Section, keys_of
 from pipeline.config.dump import dump
 from pipeline.config.load import OBJECT_SETTINGS, load, load_object
-from pipeline.config.text.problems import Problem, dotted
+from pipeline.config.text.problems import dotted
 from pipeline.errors import ConfigError, StaleError
 
 # Kinds of objects, and the setting of the configuration that holds them. The first three have types below: connector/s3/lake.
@@ -30,6 +30,8 @@ TYPED: Final = {"source": "sources", "connector": "connectors", "action": "actio
 PLAIN: Final = {"rule": "rules", "schema": "schemas"}
 # The key of the object that says whose topic it is. The first change of a topic writes it.
 OWNER: Final = "pipeline"
+# The key of the object that announces the public key of secrets: `{"public": …, "id": …}`.
+SECRETS_KEY: Final = "key/secrets"
 
 Value = Mapping[str, Any]
 
@@ -167,32 +169,18 @@ def whole(base: Config, values: Mapping[str, Value], revision: int = 0, *, check
 
 
 def checked(base: Config, values: Mapping[str, Value]) -> Config:
-    """The whole, with every rule and template compiled and without a clear secret. Raises ConfigError."""
+    """The whole, with every rule and template compiled and without a secret that cannot be stored. Raises ConfigError."""
     config = whole(base, values)
     parts = [each if isinstance(each, ConfigError) else ConfigError(str(each)) for each in problems(config)]
-    parts += [ConfigError(each.message, where=dotted(each.path)) for each in _clear_secrets(config)]
+    refused = [(each, refusal_of(each, seals=SECRETS_KEY in values)) for each in _clear_texts(config)]
+    parts += [ConfigError(reason, where=dotted(each.path)) for each, reason in refused if reason]
     if parts:
         raise ConfigError("\n".join(map(str, parts)), parts=parts)
     return config
 
 
-def _clear_secrets(config: Config) -> Iterator[Problem]:
-    for setting in OBJECT_SETTINGS:
-        yield from _clear(getattr(config, setting), (setting,))
-
-
-def _clear(value: Any, path: tuple[str | int, ...]) -> Iterator[Problem]:
-    """The secrets that are clear texts, or have one as the default of their reference."""
-    if isinstance(value, Secret):
-        defaults = [default for _, default in references(value.written) if default is not None]
-        if defaults or not (is_reference(value.written) or value.written.startswith("file://")):
-            yield Problem(path, "expected a secret as ${NAME} or file:///path, found a clear one; the topic keeps none")
-    elif isinstance(value, Section):
-        for name, each in type(value).model_fields.items():
-            yield from _clear(getattr(value, name), (*path, keys_of(name, each)[0]))
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            yield from _clear(each, (*path, name))
+def _clear_texts(config: Config) -> list[ClearText]:
+    return [each for setting in OBJECT_SETTINGS for each in clear_in(getattr(config, setting), (setting,))]
 
 
 # --- Changes
@@ -212,14 +200,24 @@ def after(objects: Mapping[str, Stored], change: Change) -> dict[str, Value]:
     return found | dict(change.puts)
 
 
-def written_values(base: Config, objects: Mapping[str, Stored], change: Change) -> dict[str, Value | None]:
-    """What a change writes, by key: values as they are read back, None for a deletion. ConnectorChecks the whole that follows.
+def written_values(
+    base: Config, objects: Mapping[str, Stored], change: Change, seal: Callable[[str], str] | None = None
+) -> dict[str, Value | None]:
+    """What a change writes, by key: values as they are read back, with clear secrets sealed; None for a deletion.
 
-    Raises ConfigError. A change that touches no object of the configuration is not checked.
+    Checks the whole that follows, and raises ConfigError. A change that touches no object of the configuration is not checked.
+    `seal` seals with the key that `objects` announce; None if they announce none.
     """
     puts: dict[str, Value | None] = dict(change.puts)
     if any(place_of(key) for key in (*change.puts, *change.deletes)):
-        read = objects_of(checked(base, after(objects, change)))
+        config = checked(base, after(objects, change))
+        read = objects_of(config)
+        for each in _clear_texts(config):
+            key = key_at(each.path)
+            if seal is not None and key in puts and not each.is_harmless:
+                place = place_of(key)
+                assert place is not None
+                read[key] = replaced(read[key], each.path[len(place.path) :], seal(each.text))
         puts |= {key: read[key] for key in puts if key in read}
         if OWNER not in objects:
             puts[OWNER] = {"name": base.pipeline}

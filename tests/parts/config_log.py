@@ -15,6 +15,7 @@ from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.control.objects import Change, Snapshot, Stored, check_expected, whole, written_values
 from pipeline.control.records import Past
+from pipeline.control.sealing import sealer_of
 from pipeline.errors import TidegateError
 
 BASE: Mapping[str, Any] = {"pipeline": "plant", "kafka": {"bootstrap_servers": "127.0.0.1:1"}}
@@ -41,7 +42,7 @@ class MemoryLog:
             await self.write(rival)
         objects = self.snapshot.objects
         check_expected(objects, change.expected)
-        values = written_values(self._base, objects, change)
+        values = written_values(self._base, objects, change, sealer_of(objects))
         if values:
             self._take({key: json.loads(json.dumps(value)) for key, value in values.items()}, change)
             async with self._moved:

@@ -8,7 +8,9 @@ from typing import Any, Self
 
 import httpx
 
+from pipeline.config.base.sealed import PrivateKey, new_key
 from pipeline.control.objects import Change
+from pipeline.control.sealing import announced
 from pipeline.passwords import hashed
 from pipeline.web.app import make
 from pipeline.web.desk import Services
@@ -87,6 +89,12 @@ class Api:
                 **{"api_key": f"id-of-{name}", "secret_digest": accounts.digest(f"secret-of-{name}")},
             }
         await self.log.write(Change(puts, by="test", source="rest"))
+
+    async def key(self) -> PrivateKey:
+        """Announce a key, with which clear secrets are sealed. This process cannot open them."""
+        key = new_key()
+        await self.log.write(Change(announced(key), by="test", source="secrets"))
+        return key
 
     async def token(self, name: str) -> str:
         """A new session."""

@@ -1,1 +1,1 @@
-"""The parts of settings: declarations, durations and sizes, secrets, references to the environment, settings of objects."""
+"""The parts of settings: declarations, durations and sizes, secrets, references, settings of objects."""

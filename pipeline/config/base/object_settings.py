@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import ContentSection, setting
 
 Acl = Literal[
@@ -30,12 +31,12 @@ class ObjectSettings(ContentSection):
         content=False,
         description="Content type. Default: that of the container; in direct mode none.",
     )
-    headers: dict[str, str] = setting(
+    headers: dict[str, Secret] = setting(
         advanced=True,
         content=False,
         private=True,
         default_factory=dict,
-        description="Headers of each PUT, such as Cache-Control.",
+        description="Headers of each PUT, such as Cache-Control. Values: text, ${NAME} or file:///path.",
     )
     metadata: dict[str, str] = setting(
         default_factory=dict,

@@ -1,4 +1,4 @@
-"""A secret of the configuration: a reference or a clear text. The code that opens a connection reads its value.
+"""A secret of the configuration: a reference, a sealed text or a clear one. The code that opens a connection reads its value.
 
 Loading reads neither environment nor files, so a process without the worker's environment can load, show and store a
 configuration. `reveal` reads a file each time, so the file can be replaced while a process runs.
@@ -7,6 +7,7 @@ configuration. `reveal` reads a file each time, so the file can be replaced whil
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,29 +15,55 @@ from typing import Any, Final
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.config.base.environment import Spelled, Unset, is_reference, resolve, shown
+from pipeline.config.base import sealed
+from pipeline.config.base.environment import Spelled, Unset, is_reference, references, resolve, shown
 from pipeline.errors import ConfigError
 from pipeline.hidden import hide
 
 _FILE: Final = "file://"
 MASK: Final = "******"
+# Before the secret in a header: `Bearer ${NAME}`.
+_SCHEME: Final = re.compile(r"(?i)^(?:bearer|basic|token|apikey) (?=\$\{)")
 
 
 class Secret:
-    """`written` is the text as it stands in the file: `${NAME}`, `${NAME:-default}`, `file:///path`, or the secret itself.
+    """`written` is the text as it stands in the file: `${NAME}`, `${NAME:-default}`, `file:///path`, `sealed:…`, or the secret
+    itself.
 
-    str and repr never show a clear secret or the default of a reference.
+    str and repr never show a clear secret, a sealed one, or the default of a reference.
     """
 
     __slots__ = ("written",)
 
     def __init__(self, written: str) -> None:
         self.written = written
-        if not is_reference(written) and not written.startswith(_FILE):
+        if not is_reference(written) and not written.startswith((_FILE, sealed.PREFIX)):
             hide(written)
 
+    @property
+    def is_sealed(self) -> bool:
+        """Whether only the workers' key opens it."""
+        return self.written.startswith(sealed.PREFIX)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether whoever reads the text has the secret, or the default of its reference."""
+        if self.is_sealed or self.written.startswith(_FILE):
+            return False
+        text = _SCHEME.sub("", self.written)
+        return not is_reference(text) or references(text)[0][1] is not None
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether a part of it is a reference."""
+        return bool(references(self.written))
+
     def reveal(self, environment: Mapping[str, str] | None = None) -> str:
-        """The secret as clear text. Raises ConfigError, which names the variable or the file and never the secret."""
+        """The secret as clear text. Raises ConfigError, which names the variable, the file or the key, never the secret."""
+        if self.is_sealed:
+            text = sealed.unseal(self.written)
+            hide(text)
+            return text
         text = self._resolved(environment)
         path = _path(text)
         if path is None:
@@ -82,6 +109,26 @@ class Secret:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "format": "password", "examples": ["${S3_SECRET}", "file:///run/secrets/s3"]}
+
+
+class SecretText(str):
+    """The written text of a secret where others have a plain text: in headers. Only the request itself has its value."""
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """As Secret.reveal."""
+        return Secret(self).reveal()
+
+    @property
+    def shown(self) -> str:
+        """For people: without what is secret."""
+        return str(Secret(self))
+
+
+def texts_of(secrets: Mapping[str, Secret]) -> dict[str, str]:
+    """The written texts of secrets by name."""
+    return {name: SecretText(each.written) for name, each in secrets.items()}
 
 
 def _path(text: str) -> Path | None:

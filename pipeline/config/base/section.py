@@ -208,7 +208,7 @@ def _ways(section: type[Section]) -> dict[str, _Way]:
     for name, field in section.model_fields.items():
         said = statement_of(field)
         nested = any(True for _ in sections_in(field.annotation))
-        secret = Secret in members(field.annotation)
+        secret = any(Secret in (each, *get_args(each)) for each in members(field.annotation))
         way = _Way(
             name=name,
             references=not (nested or secret or (said and said.syntax)),

@@ -18,6 +18,7 @@ from typing import Final
 from yarl import URL
 
 from pipeline.config import S3Connector
+from pipeline.config.base.secrets import SecretText, texts_of
 from pipeline.connectors.s3.client import aiohttp
 from pipeline.connectors.s3.credentials import StoreCredentials
 from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
@@ -25,7 +26,7 @@ from pipeline.connectors.s3.multipart import Answer, Kind
 from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.connectors.s3.tls import context_of
-from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
+from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.retry import REQUEST
 from pipeline.template.object_names import bucket_problem, shape_problem
 from pipeline.upload.headers import checked, with_parts
@@ -44,11 +45,12 @@ class Wire:
         self._config = config
         self._session: aiohttp.ClientSession
         self._credentials = StoreCredentials(config, self.endpoint)
-        headers = checked(config.transport_options.headers)
+        headers = checked(texts_of(config.transport_options.headers))
         self._headers: dict[Kind, dict[str, str]] = {"object": headers, "part": with_parts(headers), "other": {}}
         self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
         self._regions: dict[str, str] = {}  # regions of buckets, learnt from their answers
         self._skew_seconds = 0.0
+        self._secrets: dict[str, str] = {}  # values of configured headers by their written texts
 
     async def __aenter__(self) -> Wire:
         options = self._config.transport_options
@@ -139,7 +141,8 @@ class Wire:
         text = query_text(query) if query else ""
         signer = await self._signer(bucket)
         digest = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
-        signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, headers, digest)
+        opened = {name: self._opened(name, value) for name, value in headers.items()}
+        signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, opened, digest)
         scheme = "https" if self._config.transport_options.ssl.enable else "http"
         url = URL(f"{scheme}://{host}{path}{'?' + text if text else ''}", encoded=True)
         try:
@@ -153,6 +156,18 @@ class Wire:
         if answer.status < 300:
             return Answer(answer.status, answer.headers, content)
         raise self._failure(method, bucket, key, answer, content)
+
+    def _opened(self, name: str, value: str) -> str:
+        """The value of a header. A secret of the settings is read when it is first sent. What rows render is sent as it is."""
+        if not isinstance(value, SecretText):
+            return value
+        known = self._secrets.get(value)
+        if known is None:
+            try:
+                known = self._secrets[str(value)] = checked({name: value.reveal()})[name]
+            except (ConfigError, ValueError) as error:
+                raise OperatorError(f"{self.endpoint}: the header {name}: {error}", reason="header") from None
+        return known
 
     def _failure(
         self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes

@@ -141,7 +141,7 @@ def test_references_are_what_they_stand_for() -> None:
     assert (config.pipeline, config.kafka.bootstrap_servers, config.kafka.partitions) == ("p-dev", "k:9092", 8)
     assert (source.server, source.topics, source.qos, source.standby) == ("broker:1883", ["dev/#"], 1, False)
     assert config.connectors.s3["lake"].port == 7070
-    assert config.connectors.s3["lake"].transport_options.headers == {"x-stage": "dev"}
+    assert config.connectors.s3["lake"].transport_options.headers["x-stage"].reveal(HERE) == "dev"
     assert (action.connector, action.parameters.mode, action.parameters.key) == (
         "lake",
         "aggregated",

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.config import S3Connector
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import RefusedError, RetryableError
+from pipeline.connectors.s3.wire import Wire
+from pipeline.errors import OperatorError, RefusedError, RetryableError
 
 NOBODY = {"host": "127.0.0.1", "port": 1, "access_key_id": "a", "secret_access_key": "b"}
 ONCE = {"ssl": {"enable": False}, "max_retries": 0}
@@ -62,3 +63,27 @@ async def test_nothing_is_written_under_a_key_that_leads_elsewhere(key: str) -> 
             await opened.head("bucket", "a/")
 
     assert refused.value.reason == "key"
+
+
+async def test_only_the_request_has_the_value_of_a_secret_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configured header is resolved for the request, once; what a row renders is sent as it is, whatever it looks like."""
+    monkeypatch.setenv("TOKEN", "sesame")
+    headers = {"x-auth-token": "${TOKEN}"}
+    opened = Wire(S3Connector.model_validate({**NOBODY, "transport_options": {**ONCE, "headers": headers}}))
+
+    assert opened._headers["object"] == {"x-auth-token": "${TOKEN}"}
+    assert opened._opened("x-auth-token", opened._headers["object"]["x-auth-token"]) == "sesame"
+    assert opened._opened("x-amz-meta-row", "${TOKEN}") == "${TOKEN}"
+
+
+@pytest.mark.parametrize(("value", "words"), [("a\nb", "characters that HTTP"), ("", "TOKEN is not set")])
+async def test_a_header_that_cannot_be_sent_is_for_a_person(
+    value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that would break the request, or that nobody can read, is an operator's error, and never shown."""
+    if value:
+        monkeypatch.setenv("TOKEN", value)
+    opened = Wire(S3Connector.model_validate({**NOBODY, "transport_options": {**ONCE, "headers": {"x-t": "${TOKEN}"}}}))
+
+    with pytest.raises(OperatorError, match=words):
+        opened._opened("x-t", opened._headers["object"]["x-t"])

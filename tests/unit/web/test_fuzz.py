@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.control.records import encode
 from pipeline.web.document import document
 from tests.parts.rest import CONNECTOR, DIRECT, RULE, SOURCE, Api
 
@@ -128,6 +129,9 @@ PLACES = [
     ("/connectors", ("transport_options", "ssl", "password")),
     ("/connectors", ("secret_access_keys",)),
     ("/actions", ("parameters", "headers", "x-auth-token")),
+    ("/actions", ("parameters", "headers", "x-unknown")),
+    ("/actions", ("fallback_actions",)),
+    ("/sources", ("ssl", "password")),
     ("/sources", ("password",)),
     ("/sources", ("ssl", "keyfile")),
     ("/users", ("password",)),
@@ -143,17 +147,26 @@ def placed(body: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[s
 
 @pytest.mark.parametrize(("path", "place"), PLACES, ids=lambda each: str(each))
 @pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("sealing", [False, True])
 async def test_no_answer_has_a_secret(
-    path: str, place: tuple[str, ...], broken: bool, capfd: pytest.CaptureFixture[str]
+    path: str, place: tuple[str, ...], broken: bool, sealing: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither the answer to a body with a secret, right or wrong, nor a later one, nor the log has the secret in it."""
+    """Neither an answer to a body with a secret, right or wrong, nor a later one, nor the log has the secret in it.
+
+    Nor has the topic, with a key that seals and without one.
+    """
     async with Api(raise_errors=True) as api:
+        if sealing:
+            await api.key()
         await api.objects()
         good = {**GOOD.get(path, {"username": "joe", "password": SECRET}), "name": "new", "username": "joe"}
         good = good if path == "/users" else {name: each for name, each in good.items() if name != "username"}
-        body = placed(good, place, {"a": [SECRET]} if broken else SECRET)
+        value: Any = [{"kind": "republish", "args": {"password": SECRET}}] if place == ("fallback_actions",) else SECRET
+        body = placed(good, place, {"a": [SECRET]} if broken else value)
         texts = [(await api.client.post(path, json=body)).text]
-        texts += [(await api.client.get(each)).text for each in (path, f"{path}/s3:new", "/users/joe")]
+        texts += [(await api.client.get(each)).text for each in (path, f"{path}/s3:new", "/users/joe", "/history")]
         texts.append((await api.client.put(f"{path}/s3:new", json=body, headers={"if-match": '"1"'})).text)
+        topic = [encode(each.stored.value) or b"" for each in await api.log.history() if each.stored]
+        texts += [each.decode() for each in topic]
 
     assert [text for text in (*texts, *capfd.readouterr()) if SECRET in text] == []

@@ -98,17 +98,25 @@ async def test_an_answer_can_be_sent_back(full: Api, path: str) -> None:
 
 
 async def test_a_masked_header_keeps_the_stored_one(full: Api) -> None:
-    """****** in the place of a header keeps it, and a new one beside it is taken."""
+    """****** in the place of a header keeps it as it was sealed, and a new one beside it is sealed too."""
+    await full.key()
     options = {**CONNECTOR["transport_options"], "headers": {"x-auth-token": "sesame-sesame"}}
     await full.client.put("/connectors/s3:lake", json={**CONNECTOR, "transport_options": options})
+    before = full.log.snapshot.objects["connector/s3/lake"].value["transport_options"]["headers"]
     shown = (await full.client.get("/connectors/s3:lake")).json()
 
-    shown["transport_options"]["headers"]["x-other"] = "new"
+    shown["transport_options"]["headers"] |= {"x-other": "new", "x-third": "${THIRD}"}
     answer = await full.client.put("/connectors/s3:lake", json=shown)
 
     stored = full.log.snapshot.objects["connector/s3/lake"].value["transport_options"]["headers"]
-    assert stored == {"x-auth-token": "sesame-sesame", "x-other": "new"}
-    assert answer.json()["transport_options"]["headers"] == {"x-auth-token": MASK, "x-other": MASK}
+    assert stored["x-auth-token"] == before["x-auth-token"]
+    assert {name: text.partition(":")[0] for name, text in stored.items()} == {
+        "x-auth-token": "sealed",
+        "x-other": "sealed",
+        "x-third": "${THIRD}",
+    }
+    headers = answer.json()["transport_options"]["headers"]
+    assert headers == {"x-auth-token": MASK, "x-other": MASK, "x-third": "${THIRD}"}
 
 
 async def test_a_default_of_a_reference_is_not_shown_and_not_lost(api: Api) -> None:
@@ -128,6 +136,7 @@ async def test_a_clear_secret_is_refused_with_what_to_do(api: Api) -> None:
     found = problem(answer)
     assert found["path"] == "root.secret_access_key"
     assert "${NAME} or file:///path" in found["reason"]
+    assert "tidegate secrets init" in found["reason"]
     assert "sesame" not in answer.text
 
 
