@@ -26,6 +26,7 @@ from ingress.events import Adapter, ClientEvent
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
 from ingress.route import Route, Router, identifiers_of
+from ingress.sparkplug.aliases import Aliases
 from ingress.window import Delivery, Window
 from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka.producer import Producer, failure
@@ -52,12 +53,14 @@ class Bridge:
         self._kafka = kafka
         self._producer = producer
         self.subscribed = subscriptions([*source.topics, *(each for adapter in adapters for each in adapter.filters)])
-        self._router = Router(source.topics, adapters, Resolver(source.clientid_from), self.subscribed)
+        self.metrics = SourceMetrics(name)
+        self.aliases = Aliases(f"mqtt:{name}", kafka, self.metrics) if source.sparkplug_aliases else None
+        ways = Resolver(source.clientid_from)
+        self._router = Router(source.topics, adapters, ways, self.subscribed, self.aliases)
         self._source = source
         self._connection: Connection | None = None
         self.window = Window(source.window, source.window_bytes)
         self.empty = asyncio.Event()
-        self.metrics = SourceMetrics(name)
         self._refusals = Refusals(f"mqtt:{name}", kafka, producer, self.metrics)
         self._unwanted: set[bytes] = set()
         self._asked: set[bytes] = set()  # topics of messages that came by a subscription which is not ours
@@ -121,6 +124,8 @@ class Bridge:
         elif self._unwanted_retained(flags):
             self.metrics.dropped("retained")
         elif route.forwarded:
+            if table := route.table(message, now_ms):
+                records.append((self._kafka.aliases_topic, table))
             records.append((self._kafka.messages_topic, route.record(message, now_ms)))
         elif not route.adapters:
             self.metrics.dropped("unsubscribed")

@@ -19,6 +19,9 @@ DROPPED: Final = Counter(
 LEFT_OUT: Final = Counter(
     "tidegate_ingress_values_left_out", "Values in calls of ExHook that are not what MQTT allows.", ["source"]
 )
+UNKNOWN_ALIASES: Final = Counter(
+    "tidegate_ingress_aliases_unknown", "Metrics of Sparkplug B whose alias no birth has named.", ["source"]
+)
 DEAD_LETTERS: Final = Counter(
     "tidegate_ingress_dead_letters", "Records that Kafka refused, by reason.", ["source", "reason"]
 )
@@ -79,6 +82,10 @@ class SourceMetrics:
         """Values of an ExHook call that cannot be understood."""
         if count:
             LEFT_OUT.labels(self._source).inc(count)
+
+    def unknown_aliases(self, count: int) -> None:
+        """Metrics of Sparkplug B without a name, whose alias is unknown."""
+        UNKNOWN_ALIASES.labels(self._source).inc(count)
 
     def dead_letter(self, reason: str) -> None:
         """`reason` is Kafka's word for the refusal."""

@@ -15,6 +15,8 @@ import orjson
 
 from ingress.clientid import Resolver, Steps
 from ingress.events import Adapter, ClientEvent
+from ingress.sparkplug.aliases import Aliases
+from ingress.sparkplug.payload import Speaker, speaker_of
 from pipeline.memo import Memo
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import CORRELATION_DATA as CORRELATION
@@ -36,11 +38,20 @@ HOP_PROPERTIES: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS})
 class Route:
     """The route of messages with one topic name."""
 
-    __slots__ = ("_steps", "adapters", "copies", "forwarded", "prepared")
+    __slots__ = ("_steps", "adapters", "aliases", "copies", "forwarded", "prepared", "speaker")
 
     def __init__(
-        self, *, forwarded: bool, adapters: tuple[Adapter, ...], steps: Steps, copies: Copies | None = None
+        self,
+        *,
+        forwarded: bool,
+        adapters: tuple[Adapter, ...],
+        steps: Steps,
+        copies: Copies | None = None,
+        aliases: Aliases | None = None,
+        speaker: Speaker | None = None,
     ) -> None:
+        self.aliases = aliases
+        self.speaker = speaker  # what the topic says about Sparkplug B, if `aliases` are kept
         self.forwarded = forwarded
         self.copies = copies
         self.adapters = adapters
@@ -70,10 +81,19 @@ class Route:
             timestamp_ms=now_ms,
             extra=extra(properties),
         )
+        if self.aliases is not None and self.speaker is not None:
+            record.headers.extend(self.aliases.headers(self.speaker, payload))
+            return record
         usual = not properties and not flags & RETAIN_FLAG and not self.adapters and self.copies is None
         if usual and self._steps.is_fixed_without_properties:
             self.prepared[flags] = record.key, record.headers
         return record
+
+    def table(self, message: Publish, now_ms: int) -> Outgoing | None:
+        """The record of the names that a birth of Sparkplug B gives, for the topic of `aliases`."""
+        if self.aliases is None or self.speaker is None:
+            return None
+        return self.aliases.table(self.speaker, message[1], now_ms)
 
 
 class Router:
@@ -85,7 +105,9 @@ class Router:
         adapters: Sequence[Adapter],
         resolver: Resolver,
         subscribed: Subscriptions | None = None,
+        aliases: Aliases | None = None,
     ) -> None:
+        self._aliases = aliases
         self._subscribed = subscribed
         self._filters = [unshared(each) for each in filters]
         self._adapters = adapters
@@ -100,6 +122,8 @@ class Router:
             adapters=tuple(each for each in self._adapters if any(matches(wanted, name) for wanted in each.filters)),
             steps=self._resolver.steps(topic),
             copies=self._subscribed.copies_of(name) if self._subscribed is not None else None,
+            aliases=self._aliases,
+            speaker=speaker_of(topic) if self._aliases is not None else None,
         )
         if len(topic) <= TOPIC_BYTES_REMEMBERED_MAX:
             self.routes.remember(topic, route, ROUTE_BYTES + 6 * len(topic))

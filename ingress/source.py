@@ -92,6 +92,8 @@ class Source:
         if self._lead is not None:
             self._lead.open()
         try:
+            if aliases := self._bridge.aliases:
+                await aliases.open(self._stopping)
             while await self._wanted():
                 began = time.monotonic()
                 error = await self._one_connection()
@@ -104,11 +106,15 @@ class Source:
             observer.cancel()
             if self._lead is not None:
                 await self._lead.close()
+            if self._bridge.aliases is not None:
+                await self._bridge.aliases.close()
 
     async def _wanted(self) -> bool:
         """Wait until it is known whether to connect, and return this."""
         if self._lead is not None:
             await self._stand_by(self._lead)
+            if self._bridge.aliases is not None:
+                await self._bridge.aliases.caught_up(self._stopping)
         return not self._stopping.is_set()
 
     async def _stand_by(self, lead: Lead) -> None:

@@ -33,6 +33,7 @@ USERNAME: Final = "username"
 PEERHOST: Final = "peerhost"
 PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, with `User-Property`
 CORRELATION_DATA: Final = "correlation_data"  # the bytes of this property of MQTT 5, when they are not UTF-8
+METRICS: Final = "metrics"  # JSON object: alias of a Sparkplug B metric → [name, datatype or null], as its birth said
 CLIENTID_FROM: Final = "clientid_from"  # where the clientid came from: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
 

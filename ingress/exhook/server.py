@@ -22,6 +22,8 @@ from google.protobuf.message import DecodeError
 from ingress.exhook import wire
 from ingress.exhook.outbox import Outbox
 from ingress.exhook.translate import EventReader, publish_record
+from ingress.sparkplug.aliases import Aliases
+from ingress.sparkplug.payload import speaker_of
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.sources import ExHookSource
 from pipeline.connectors.kafka.producer import Producer
@@ -48,6 +50,7 @@ class ExHookServer:
         self._kafka = kafka
         self._outbox = Outbox(name, producer, kafka, records_max=source.buffer_records, bytes_max=source.buffer_bytes)
         self._reader = EventReader()
+        self._aliases = Aliases(f"exhook:{name}", kafka, self._outbox.metrics) if source.sparkplug_aliases else None
         self._hooks = hooks(source)
         self._events = frozenset(source.events)
         self._stopping = asyncio.Event()
@@ -57,6 +60,8 @@ class ExHookServer:
 
     async def run(self) -> None:
         """Answer calls until `stop`. Raises ConfigError if the address or a certificate cannot be used."""
+        if self._aliases is not None:
+            await self._aliases.open(self._stopping)
         server = self._open()
         await server.start()
         self.connected = True
@@ -74,6 +79,8 @@ class ExHookServer:
             self.connected = False
             self._outbox.metrics.connected.set(0)
             await self._leave(server)
+            if self._aliases is not None:
+                await self._aliases.close()
 
     def stop(self, deadline_seconds: float) -> None:
         """Ask `run` to take no more calls and to wait for Kafka within the deadline."""
@@ -176,12 +183,14 @@ class ExHookServer:
         if topic.startswith("$SYS/") or not any(matches(each, topic) for each in self._source.messages):
             self._outbox.metrics.dropped("unsubscribed")
             return
-        self._outbox.offer(self._kafka.messages_topic, self._record(request))
-
-    def _record(self, request: Any) -> Outgoing:
-        record = publish_record(request, int(time.time() * 1000), self._reader.left_out)
+        now_ms = int(time.time() * 1000)
+        record = publish_record(request, now_ms, self._reader.left_out)
         self._outbox.metrics.left_out(self._reader.left_out.take())
-        return record
+        if self._aliases is not None and (speaker := speaker_of(topic.encode())):
+            record.headers.extend(self._aliases.headers(speaker, record.value))
+            if table := self._aliases.table(speaker, record.value, now_ms):
+                self._outbox.offer(self._aliases.topic, table)
+        self._outbox.offer(self._kafka.messages_topic, record)
 
     def _event(self, hook: str, request: Any) -> None:
         now_ms = int(time.time() * 1000)

@@ -13,6 +13,8 @@ from ingress.clientid import NOT_FOUND, Resolver, Steps
 from ingress.listener.limits.topics import TOPIC_BYTES_MAX, TopicCount
 from ingress.listener.words import Connect, Will
 from ingress.route import extra, properties_object, user_properties
+from ingress.sparkplug.aliases import Aliases
+from ingress.sparkplug.payload import Speaker, speaker_of
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import AUTHENTICATION_DATA, AUTHENTICATION_METHOD, RECEIVE_MAXIMUM, SESSION_EXPIRY
 from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_record
@@ -82,6 +84,7 @@ class Identity:
     topic_count: TopicCount = field(default_factory=TopicCount)
     prepared: dict[bytes, Prepared] = field(default_factory=dict)  # cached topics
     publishers: Resolver | None = None
+    aliases: Aliases | None = None  # the names of Sparkplug B, if the listener keeps them
 
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:
         """The record of a message, or None if its topic is not allowed. Key and headers of usual messages are cached."""
@@ -94,9 +97,21 @@ class Identity:
             return None
         steps = self.publishers.steps(topic) if self.publishers is not None else NO_STEPS
         record = self._message(topic, payload, flags, properties, now_ms, steps)
-        if not properties and steps.is_fixed_without_properties:
+        if not properties and steps.is_fixed_without_properties and self._speaker(topic) is None:
             known[flags] = record.key, record.headers
         return record
+
+    def table(self, message: Publish, now_ms: int) -> Outgoing | None:
+        """The record of the names that a birth of Sparkplug B gives, for the topic of tables."""
+        speaker = self._speaker(message[0])
+        return (
+            self.aliases.table(speaker, message[1], now_ms)
+            if self.aliases is not None and speaker is not None
+            else None
+        )
+
+    def _speaker(self, topic: bytes) -> Speaker | None:
+        return speaker_of(topic) if self.aliases is not None else None
 
     def _remember(self, topic: bytes, known: Prepared) -> None:
         if len(topic) > TOPIC_BYTES_MAX:
@@ -123,6 +138,8 @@ class Identity:
         more = [(PEERHOST, self.address.peerhost.encode())]
         if self.username is not None:
             more.append((USERNAME, self.username.encode()))
+        if self.aliases is not None and (speaker := speaker_of(topic)):
+            more += self.aliases.headers(speaker, payload)
         return message_record(
             topic=topic,
             payload=payload,

@@ -19,6 +19,7 @@ from ingress.listener.identity import Identity, is_notice
 from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
+from ingress.sparkplug.aliases import Aliases
 from ingress.window import Delivery, Refusal, Window
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
@@ -100,6 +101,7 @@ class Inbox:
         self._busy: set[ClientWindow] = set()  # windows that are not empty
         self._full: dict[ClientWindow, None] = {}  # clients that are not read because the inbox is full, in order
         self.metrics = SourceMetrics(name)
+        self.aliases = Aliases(f"listener:{name}", kafka, self.metrics) if source.sparkplug_aliases else None
         self._refusals = Refusals(f"listener:{name}", kafka, producer, self.metrics)
         self._own = ClientWindow(self, None, self._records_max)
         self.empty = asyncio.Event()
@@ -147,6 +149,8 @@ class Inbox:
                 if not obeyed:
                     break
             else:
+                if self.aliases is not None and ready is None and (table := identity.table(message, now_ms)):
+                    produce(self.aliases.topic, table, add(0, self.aliases.topic, table))
                 produce(topic_name, record, add(ack, topic_name, record))
         self._count(window, len(window) - before, window.size_bytes - bytes_before)
         self.metrics.received.inc(len(run))

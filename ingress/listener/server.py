@@ -74,6 +74,7 @@ class Listener:
         self._clients: dict[str, DeviceConnection] = {}
         self._topic_count = TopicCount()
         self._resolver = Resolver(source.clientid_from)
+        self._aliases = self.inbox.aliases
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self.connected_once = asyncio.Event()
@@ -81,6 +82,8 @@ class Listener:
 
     async def run(self) -> None:
         """Serve devices until `stop`. Raises ConfigError if the address or a certificate cannot be used."""
+        if self._aliases is not None:
+            await self._aliases.open(self._stopping)
         await self._open()
         self.connected = True
         self.inbox.metrics.connected.set(1)
@@ -100,6 +103,8 @@ class Listener:
             self.connected = False
             self.inbox.metrics.connected.set(0)
             await self._leave()
+            if self._aliases is not None:
+                await self._aliases.close()
 
     def stop(self, deadline_seconds: float) -> None:
         """Ask `run` to take no more messages and to wait for Kafka within the deadline."""
@@ -214,6 +219,7 @@ class Listener:
             now_ms,
             topic_count=self._topic_count,
             publishers=self._publishers(clientid, admitted.username),
+            aliases=self._aliases,
         )
         self._clients[clientid] = connection
         self.inbox.metrics.connections.inc()

@@ -1,6 +1,7 @@
 """Warnings about sources that work, but hardly as intended. `tidegate check` shows each with its setting.
 
 a name nobody proves    `%c` in the topics of a listener protects nothing while any device may claim any clientid
+births not taken         names of Sparkplug B cannot be kept without the messages that give them
 filters that overlap    a broker may send a message once for each subscription that matches it. pipeline/mqtt/subscriptions.py
                         says which copies the ingress can tell apart; the others are in Kafka more than once
 """
@@ -9,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations, product
+from typing import Final
 
 from pipeline.config import Config, MqttSource
 from pipeline.config.text.problems import Problem
 from pipeline.mqtt.subscriptions import Subscriptions, overlaps, subscriptions
 from pipeline.topics import group_of, may_meet, unshared
+
+BIRTHS: Final = "spBv1.0/+/NBIRTH/+"
 
 
 def of_sources(config: Config) -> Iterator[Problem]:
@@ -21,6 +25,11 @@ def of_sources(config: Config) -> Iterator[Problem]:
     for name, source in config.sources.mqtt.items():
         for problem in _within(source, subscriptions(_filters(source))):
             yield Problem(("sources", "mqtt", name, "topics"), problem)
+        if source.sparkplug_aliases and not any(may_meet(BIRTHS, unshared(each)) for each in source.topics):
+            yield Problem(
+                ("sources", "mqtt", name, "sparkplug_aliases"),
+                f"no filter in topics matches births, such as {BIRTHS!r}",
+            )
     for one, other in combinations(config.sources.mqtt, 2):
         if problem := _between(one, config.sources.mqtt[one], config.sources.mqtt[other]):
             yield Problem(("sources", "mqtt", other, "topics"), problem)

@@ -131,6 +131,11 @@ class KafkaConfig(Section):
     dead_letter_topic: str = setting(
         "tidegate.dead-letter", advanced=True, description="Topic of records that could not be handled."
     )
+    aliases_topic: str = setting(
+        "tidegate.aliases",
+        advanced=True,
+        description="Topic of the names that metrics of Sparkplug B have: see sparkplug_aliases of the sources.",
+    )
     partitions: int = setting(
         8, advanced=False, ge=1, le=10_000, description="Number of partitions of topics that Tidegate creates."
     )
@@ -170,6 +175,11 @@ class KafkaConfig(Section):
     def belongs_to(self, pipeline: str) -> None:
         """Remember the pipeline. For Config only."""
         self._pipeline = pipeline
+
+    @property
+    def pipeline(self) -> str:
+        """The name of the pipeline."""
+        return self._pipeline
 
     def client_id(self, process: str, action: str = "") -> str:
         """The `client.id` of a client: "tidegate-plant-worker-raw". Kafka's logs, metrics and quotas show it."""

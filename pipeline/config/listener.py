@@ -137,6 +137,12 @@ class ListenerSource(Section):
         description="The most bytes of unfinished packets, wills and topic aliases of all clients together. Beyond it, the client"
         " that holds most is disconnected. There is always room for two packets of max_packet_size.",
     )
+    sparkplug_aliases: bool = setting(
+        False,
+        advanced=True,
+        description="Keep the names that metrics of Sparkplug B get in births, so that spb_decode() can give them to metrics"
+        " that come with an alias only.",
+    )
     ssl: ServerTls = setting(advanced=False, default_factory=ServerTls, description="TLS of this port.")
 
     @property

@@ -92,12 +92,28 @@ class MqttSource(Section):
         advanced=True,
     )
 
+    sparkplug_aliases: bool = setting(
+        False,
+        advanced=True,
+        description="Keep the names that metrics of Sparkplug B get in births, so that spb_decode() can give them to metrics"
+        " that come with an alias only.",
+    )
+
     @model_validator(mode="after")
     def _trustworthy(self) -> Self:
         if self.strict_clientid and any(way.payload is not None for way in self.clientid_from):
             raise ValueError(
                 "clientid_from: with strict_clientid, expected no payload field, since a device can claim any"
                 " clientid in it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_reader(self) -> Self:
+        if self.sparkplug_aliases and any(each.startswith("$share/") for each in self.topics):
+            raise ValueError(
+                "sparkplug_aliases: expected no shared subscription ($share) in topics, since another process may get a"
+                " birth at the moment when this one gets the data after it"
             )
         return self
 
@@ -168,6 +184,12 @@ class ExHookSource(Section):
         description="The longest time that EMQX waits before the record is dropped. Keep it below EMQX's"
         " request_timeout.",
         advanced=True,
+    )
+    sparkplug_aliases: bool = setting(
+        False,
+        advanced=True,
+        description="Keep the names that metrics of Sparkplug B get in births, so that spb_decode() can give them to metrics"
+        " that come with an alias only.",
     )
     ssl: ServerTls = setting(advanced=False, default_factory=ServerTls, description="TLS of this port.")
 

@@ -88,6 +88,36 @@ def ensure_status_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable
     _patiently(kafka, create, keep_trying)
 
 
+# What devices can make the topic of alias tables hold. The oldest tables go first.
+ALIASES_BYTES_MAX: Final = 256 << 20
+
+
+def ensure_aliases_topic(kafka: KafkaConfig, *, keep_trying: Callable[[], bool]) -> None:
+    """Create the topic of alias tables: the newest of each device. Waits and raises as ensure_topics does."""
+    topic = kafka.aliases_topic
+
+    def create(admin: AdminClient) -> None:
+        found = _partitions(admin)
+        if topic not in found:
+            settings = {
+                "cleanup.policy": "compact,delete",
+                "retention.ms": "-1",
+                "retention.bytes": str(ALIASES_BYTES_MAX),
+                "segment.bytes": str(ALIASES_BYTES_MAX // 16),
+            }
+            require_seen(admin, [topic])
+            _create(admin, kafka, [topic], 1, settings)
+            _wait_until_known(admin, [topic])
+            log.info("kafka.topics_created", topics=[topic], partitions=1)
+        elif found[topic] != 1:
+            raise OperatorError(
+                f"expected {topic} (kafka.aliases_topic) with one partition, found {found[topic]}: choose another topic",
+                reason="partitions_differ",
+            )
+
+    _patiently(kafka, create, keep_trying)
+
+
 def kept_for_ms(kafka: KafkaConfig, topic: str) -> int:
     """How long a compacted topic keeps for sure what later records replaced; 0 if Kafka does not say. Blocks."""
     admin = Link(kafka, silent=True).admin("admin")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import base64
 import functools
-from typing import Any
+from typing import Any, Final
 
+from pipeline.record import METRICS
 from pipeline.sql.functions.registry import as_binary, function
 from pipeline.sql.functions.sparkplug import PROTO
 from pipeline.sql.runtime import schemas
-from pipeline.sql.runtime.event import Context
+from pipeline.sql.runtime.event import Context, Event
+from pipeline.sql.runtime.jsontext import from_json
 from pipeline.sql.runtime.values import BadValueError, Text, octets, refuse, text_of
 
 
@@ -102,10 +104,49 @@ def spb_encode(value: Any, type_: Any = "Payload") -> Text:
 @function(
     "spb_decode(data: binary[, type: any]) -> any",
     example=("spb_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
+    reads="event",
 )
-def spb_decode(data: Text, type_: Any = "Payload") -> Any:
-    """The same as `sparkplug_decode()`, with `bytes_value` in Base64. Aliases of metrics stay unchanged."""
-    return _bytes_values(_sparkplug().decode(octets(data), _kind(type_)), _to_base64)
+def spb_decode(event: Event, data: Text, type_: Any = "Payload") -> Any:
+    """The same as `sparkplug_decode()`, with `bytes_value` in Base64. A metric with an alias only gets the name and the
+    type that it got at the birth of its device, if the source has `sparkplug_aliases`.
+    """
+    decoded = _bytes_values(_sparkplug().decode(octets(data), _kind(type_)), _to_base64)
+    born = event.header(METRICS)
+    if born and type(metrics := decoded.get("metrics")) is list:
+        _name(metrics, _born(born))
+    return decoded
+
+
+# The most bytes of names that metrics of one message get. The ingress gives no more.
+NAMES_BYTES_MAX: Final = 1 << 20
+
+
+def _born(header: bytes) -> dict[str, tuple[str, int | None]]:
+    """What the ingress knew of the aliases. Refuses what it does not write."""
+    found: Any = from_json(header)
+    whole = type(found) is dict and all(
+        type(each) is list and len(each) == 2 and type(each[0]) is str and type(each[1]) in (int, type(None))
+        for each in found.values()
+    )
+    if not whole:
+        refuse("names of metrics in the record's header", found)
+    born: dict[str, tuple[str, int | None]] = found
+    return born
+
+
+def _name(metrics: list[Any], born: dict[str, tuple[str, int | None]]) -> None:
+    size_bytes = 0
+    for at, metric in enumerate(metrics):
+        named = born.get(str(metric.get("alias"))) if not metric.get("name") else None
+        if named is None:
+            continue
+        name, datatype = named
+        size_bytes += len(name)
+        if size_bytes > NAMES_BYTES_MAX:
+            return
+        metrics[at] = {**metric, "name": name}
+        if datatype is not None:
+            metrics[at].setdefault("datatype", datatype)
 
 
 def _bytes_values(value: Any, convert: Any) -> Any:

@@ -34,7 +34,7 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
     """One message or client event.
 
     `columns`: the event's fields by name, with `payload` as the bytes that arrived. `now_ms`: the arrival, which is the
-    rule's "now". `seed`: Kafka topic, partition and offset; further items are ignored. Do not change `columns` after a
+    rule's "now". `seed`: the record, or only its Kafka topic, partition and offset. Do not change `columns` after a
     program has run on the event.
     """
 
@@ -100,6 +100,11 @@ class Event(msgspec.Struct, gc=False, eq=False, weakref=False):
             except UnicodeDecodeError:
                 row["payload"] = text_of(found)
         return row
+
+    def header(self, name: str) -> bytes | None:
+        """A header of the record, or None if it has none of that name."""
+        headers = self.seed[6] if len(self.seed) > 6 else ()
+        return next((value for each, value in headers if each == name), None)
 
     def draw(self) -> bytes:
         """The next 32 random bytes: a function of the seed, the program (see `start_draws`) and the number of draws."""

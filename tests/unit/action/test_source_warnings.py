@@ -80,3 +80,15 @@ def test_sources_that_share_or_divide_the_messages_are_nothing_to_warn_of() -> N
     assert told(m={"topics": ["$share/g/t/#"]}, n={"topics": ["$share/g/t/#"]}) == []
     assert told(m={"topics": ["a/#"]}, n={"topics": ["b/#"]}) == []
     assert told(m={"topics": ["t/#"]}, n={"topics": ["t/#"], "server": "elsewhere:1883"}) == []
+
+
+def test_names_of_sparkplug_need_births() -> None:
+    """Aliases of a source whose topics hold no birth stay unknown; a filter of all messages has births."""
+    births = [told(m={"topics": [each], "sparkplug_aliases": True}) for each in ("spBv1.0/+/DDATA/#", "spBv1.0/#")]
+
+    assert births == [
+        [
+            "sources.mqtt.m.sparkplug_aliases: no filter in topics matches births, such as 'spBv1.0/+/NBIRTH/+'",
+        ],
+        [],
+    ]
