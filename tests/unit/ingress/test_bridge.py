@@ -16,6 +16,7 @@ from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError
 from pipeline.mqtt.properties import SUBSCRIPTION_IDENTIFIER
 from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
+from tests.parts.sparkplug import BIRTH, DATA
 
 QOS0, QOS1 = 0x30, 0x32
 
@@ -202,3 +203,31 @@ def test_a_message_that_nobody_wants_is_acknowledged(topic: bytes) -> None:
 
     assert broker.acknowledged == [1, 2]
     assert bridge.take_unwanted() == (["other/topic"] if topic == b"other/topic" else [])
+
+
+def test_a_birth_is_acknowledged_when_kafka_has_its_names_too() -> None:
+    """The table goes before the message; data after it has the names at once."""
+    source = MqttSource.model_validate({"server": "h:1", "topics": ["spBv1.0/#"], "sparkplug_aliases": True})
+    kafka, broker = PlayedKafka(), PlayedBroker()
+    bridge = Bridge("plant", source, [], KafkaConfig(bootstrap_servers="k:1"), cast(Producer, kafka))
+    bridge.attach(cast(Connection, broker))
+
+    bridge.on_batch(
+        [
+            (b"spBv1.0/g/NBIRTH/n", BIRTH, QOS1, 1, ()),
+            (b"spBv1.0/g/NDATA/n", DATA, QOS1, 2, ()),
+            (b"spBv1.0/g/NDATA/n", b"", QOS1, 3, ()),
+        ]
+    )
+    (first, _, table_answer), (second, _, birth_answer), (_, data, _), (_, empty, _) = kafka.sent
+    birth_answer(None, None)
+    kafka.sweep()
+    before = list(broker.acknowledged)
+    table_answer(None, None)
+    kafka.sweep()
+
+    assert (first, second) == ("tidegate.aliases", "mqtt.messages")
+    assert dict(data.headers)["metrics"] == b'{"5":["temp",10],"6":["on",null]}'
+    assert "metrics" not in dict(empty.headers)
+    assert before == []
+    assert broker.acknowledged == [1]

@@ -20,6 +20,7 @@ from pipeline.mqtt.packets import Publish
 from pipeline.mqtt.reasons import NOT_AUTHORIZED
 from pipeline.record import Outgoing
 from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
+from tests.parts.sparkplug import BIRTH, DATA
 
 CONNECT = Connect(5, "d1", None, None, 60, True, None, ())
 
@@ -344,3 +345,25 @@ def test_a_client_that_has_gone_gets_nothing_more() -> None:
 
     assert box.take(window, identity, [message(2, topic=b"no")])
     assert (device.acknowledged, device.reading) == ([], False)
+
+
+def test_a_device_that_speaks_sparkplug_gets_its_names() -> None:
+    """A birth's table goes to Kafka before the birth, and the names are in the records of the data after it."""
+    box, kafka = inbox(topics=["spBv1.0/#"], sparkplug_aliases=True)
+    device, window, identity = client(box)
+    identity.topics, identity.aliases = ["spBv1.0/#"], box.aliases
+    birth = message(1, topic=b"spBv1.0/g/DBIRTH/n/d", payload=BIRTH)
+    data = [message(each, topic=b"spBv1.0/g/DDATA/n/d", payload=DATA) for each in (2, 3)]
+
+    box.take(window, identity, [birth, *data])
+    sent = [(topic, dict(record.headers).get("metrics")) for topic, record, _ in kafka.sent]
+    kafka.answer(None, None, None, None)
+
+    names = b'{"5":["temp",10],"6":["on",null]}'
+    assert sent == [
+        ("tidegate.aliases", None),
+        ("mqtt.messages", None),
+        ("mqtt.messages", names),
+        ("mqtt.messages", names),
+    ]
+    assert device.acknowledged == [1, 2, 3]
