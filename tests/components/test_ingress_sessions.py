@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.components.ingress_process import (
 )
 from tests.components.mqtt_publisher import Publisher
 from tests.parts import mosquitto
+from tests.parts.commands import AT_DEBUG
 from tests.parts.part import KafkaPart, MqttPart
 from tests.parts.waiting import wait_until
 
@@ -163,7 +165,7 @@ async def test_a_device_that_claims_another_s_id_does_not_land_under_it(tmp_path
 
 
 async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
-    """With a wrong password the ingress logs this and keeps trying until the file has the right one."""
+    """A wrong password is logged, but not its text, even at debug. The ingress tries on until the file has the right one."""
     passwords = tmp_path / "passwords"
     passwords.touch()
     command = ["mosquitto_passwd", "-b", str(passwords), "anna", "swordfish"]
@@ -172,6 +174,7 @@ async def test_user_name_and_password(tmp_path: Path, kafka: KafkaPart) -> None:
     secret = tmp_path / "secret"
     secret.write_text("cod")
     ingress = an_ingress(tmp_path, kafka, broker, username="anna", password=f"file://{secret}")
+    ingress.server.command = [sys.executable, "-c", AT_DEBUG, "ingress", "-c", str(tmp_path / "ingress.yaml")]
     ingress.server.ready = lambda: True
     ingress.start()
 

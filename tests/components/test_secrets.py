@@ -15,23 +15,9 @@ from pipeline.demo.process import free_port
 from pipeline.hidden import forms_of, hide, without_secrets
 from tests.components.pipeline_parts import Make, aggregated, direct, message
 from tests.parts.canaries import LOGINS, Canaries, declared, with_login
-from tests.parts.commands import tidegate
+from tests.parts.commands import AT_DEBUG, tidegate
 from tests.parts.waiting import patient, wait_until
 
-# The command with everything told that can be: our own log and those of the libraries, at debug, and nothing muted.
-AT_DEBUG = """
-import logging
-from agents.stream import chatter
-from pipeline import log
-configure = log.configure
-def at_debug(**given):
-    configure(**{**given, "level": "debug"})
-    for name in log.QUIET:
-        logging.getLogger(name).setLevel(logging.DEBUG)
-log.configure, chatter.mute = at_debug, lambda: None
-from pipeline.cli.main import main
-main()
-"""
 COMMANDS: dict[str, list[str]] = {
     "check": ["check"],
     "check --connect": ["check", "--connect"],

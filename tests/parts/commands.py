@@ -26,6 +26,21 @@ def tidegate(*arguments: str, given: str = "") -> subprocess.CompletedProcess[st
     return subprocess.run(command, input=given, capture_output=True, text=True, timeout=patient(60))
 
 
+# The command with everything told that can be: our own log and those of the libraries, at debug, and nothing muted.
+AT_DEBUG = """
+import logging
+from agents.stream import chatter
+from pipeline import log
+configure = log.configure
+def at_debug(**given):
+    configure(**{**given, "level": "debug"})
+    for name in log.QUIET:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+log.configure, chatter.mute = at_debug, lambda: None
+from pipeline.cli.main import main
+main()
+"""
+
 # What does the work, and is large. `rich` would style the help at twice its price.
 LARGE = {"aiohttp", "aiokafka", "botocore", "confluent_kafka", "faust", "grpc", "numpy", "pyarrow", "rich"}
 REPORT = "import sys; from pipeline.cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
