@@ -40,7 +40,7 @@ SUBJECTS: Final[dict[str, list[str]]] = {
     "pipeline/upload/outcomes.py": ["tests/unit/upload"],
     "pipeline/upload/ledger.py": ["tests/unit/upload"],
     "pipeline/upload/ledger_check.py": ["tests/unit/upload", "tests/unit/agents/operate/test_verify.py"],
-    "pipeline/formats/columns.py": ["tests/unit/test_formats.py"],
+    "pipeline/formats/columns.py": ["tests/unit/formats", "tests/unit/test_formats.py"],
     "pipeline/sql/runtime/ordering.py": ["tests/conformance"],
     "ingress/route.py": ["tests/unit/ingress/test_route.py"],
     "ingress/window.py": ["tests/unit/ingress/test_window.py"],
@@ -48,7 +48,10 @@ SUBJECTS: Final[dict[str, list[str]]] = {
     "ingress/listener/limits/allowance.py": ["tests/unit/ingress/listener/test_limits.py"],
     "ingress/listener/wills.py": ["tests/unit/ingress/listener/test_wills.py"],
     "ingress/exhook/outbox.py": ["tests/unit/ingress/test_exhook_outbox.py"],
-    "ingress/listener/inbox.py": ["tests/unit/ingress/listener/test_inbox.py"],
+    "ingress/listener/inbox.py": [
+        "tests/unit/ingress/listener/test_inbox.py",
+        "tests/unit/ingress/listener/test_bridges.py",
+    ],
 }
 
 

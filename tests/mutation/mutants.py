@@ -1,7 +1,7 @@
 """Mutants of a module: its source with one small change each, of the kinds that people make by mistake.
 
 A comparison that is off by one or turned round, `and` for `or`, a number that is one too large, a sign, a condition that is
-forgotten, a statement that is not there. Docstrings, annotations and texts are left alone: no test should depend on them.
+forgotten, a statement that is not there. Docstrings, annotations, texts and limits are left alone: no test should depend on them.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ def _ignored(node: ast.AST) -> Iterator[ast.AST]:
     """Parts of a node that are not behaviour."""
     if isinstance(node, ast.AnnAssign):
         yield node.annotation
+        if ast.unparse(node.annotation) == "Final" and isinstance(node.value, ast.Constant):
+            yield node.value  # a limit that somebody chose: one more would do as well
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from filter(
             None, [node.returns, *(each.annotation for each in ast.walk(node.args) if isinstance(each, ast.arg))]
