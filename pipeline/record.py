@@ -12,7 +12,7 @@ This file does not know brokers, rules or S3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -182,8 +182,15 @@ _KEY, _VALUE, _HEADERS, _HEADER_VALUE = itemgetter(4), itemgetter(5), itemgetter
 
 def size_of(records: Sequence[Record]) -> int:
     """The bytes of keys, values and headers. A device also chooses its clientid, its topic and its properties."""
+    try:
+        return sum(sum(map(len, part)) for part in _parts(records))
+    except TypeError:  # null in a record; a search for them would be a quarter of the work for records without
+        return sum(sum(map(len, filter(None, part))) for part in _parts(records))
+
+
+def _parts(records: Sequence[Record]) -> tuple[Iterator[Any], ...]:
     headers = map(_HEADER_VALUE, chain.from_iterable(map(_HEADERS, records)))
-    return sum(map(len, filter(None, chain(map(_KEY, records), map(_VALUE, records), headers))))
+    return map(_KEY, records), map(_VALUE, records), headers
 
 
 def routing_topics(record: Record) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ from pipeline.sql.runtime.circuits import Circuits
 QUEUED_BATCHES_MAX: Final = 8
 # Bytes of one partition that wait. One batch of any size is always accepted.
 QUEUED_BYTES_MAX: Final = 16 << 20
+# A larger batch has a record that is larger than a piece of rows. The bytes of its pieces are counted.
+COUNTED_BYTES_MIN: Final = 2 << 20
 
 
 class Partition(NamedTuple):
@@ -269,7 +271,7 @@ class Lane:
         if batch is None or not batch.rest:
             return TakenRows(Fetched(first, following, size_bytes), batch)
         end = batch.next_offset
-        taken = Fetched(first, end, min(size_bytes, size_of(batch.records)))
+        taken = Fetched(first, end, _share(size_bytes, batch))
         left = Fetched(end, following, size_bytes - taken.size_bytes)
         self._queue.appendleft(QueuedBatch(left, RowBatch((), rest=batch.rest), counted))
         return TakenRows(taken, batch)
@@ -286,6 +288,13 @@ class Lane:
     def _release(self, size_bytes: int) -> None:
         self.queued_bytes -= size_bytes
         self._on_room()
+
+
+def _share(size_bytes: int, batch: RowBatch) -> int:
+    """The bytes of a batch's records that have rows. In a small batch each record counts alike, which costs nothing."""
+    if size_bytes > COUNTED_BYTES_MIN:
+        return min(size_bytes, size_of(batch.records))
+    return size_bytes * len(batch.records) // (len(batch.records) + len(batch.rest))
 
 
 def replacement(topic: str, before: str, now: str) -> TopicReplacedError:
