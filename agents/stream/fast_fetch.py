@@ -8,8 +8,8 @@ Fetches are compressed, and records are unpacked on request. aiokafka counts rec
 because ten thousand large records would exceed an action's memory.
 
 It also reports the range of offsets that a fetch covers, which aiokafka does not. If a log was compacted, or has
-markers of transactions, this range has more offsets than records, and Kafka has shown that the other offsets have no
-records.
+transactions, this range has more offsets than records: markers and records of aborted transactions are left out, and
+Kafka has shown that the other offsets have no records.
 
 aiokafka has no hook for this. Its module looks up the classes by name after each fetch, so `install` puts ours under
 these names for the whole process.
@@ -30,7 +30,6 @@ from pipeline.record import Record, size_of
 # Bytes of one partition at a time, and the number of records between two checks of their size.
 UNPACKED_BYTES_MAX: Final = 1 << 20
 UNPACKED_RECORDS: Final = 64
-_ABORTED_ARE_SKIPPED: Final = fetcher.READ_COMMITTED
 
 
 class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -45,15 +44,12 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     def _unpack_records(self) -> Iterator[Record]:
         """All records from `next_fetch_offset` on, which advances. Raises CorruptRecordException for a wrong checksum."""
-        if self._isolation_level == _ABORTED_ARE_SKIPPED:
-            yield from super()._unpack_records()
-            return
         topic, partition, make = self._tp.topic, self._tp.partition, tuple.__new__
         while self._records.has_next():
             batch = self._records.next_batch()
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            if not batch.is_control_batch:
+            if not (self._is_aborted(batch) or batch.is_control_batch):
                 for found in batch:
                     offset = found.offset
                     if offset >= self.next_fetch_offset:  # a compressed batch may begin before the requested offset
@@ -62,6 +58,15 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
                         yield make(Record, fields)  # the same as Record._make, with one call less
             # Compaction may have removed the last records of a batch: the next fetch begins after them.
             self.next_fetch_offset = batch.next_offset
+
+    def _is_aborted(self, batch: Any) -> bool:
+        """Whether a batch is of a transaction that was aborted. Kafka names these in its answer, unless it reads uncommitted."""
+        if batch.producer_id is None:  # an older form of batches, without transactions
+            return False
+        self._consume_aborted_up_to(batch.base_offset)
+        if batch.is_control_batch and self._contains_abort_marker(batch):
+            self._aborted_producers.discard(batch.producer_id)
+        return bool(batch.is_transactional and batch.producer_id in self._aborted_producers)
 
 
 class FetchedRecords(list[Record]):

@@ -106,7 +106,7 @@ class Committed(NamedTuple):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Faust's thread for aiokafka's consumer. Its commits name the topic's id.
+    """Faust's thread for aiokafka's consumer. It reads committed records only, and its commits name the topic's id.
 
     Faust's queue runs two calls of this thread at a time. A question about a topic that was just deleted gets no answer for 90 s.
     So questions have a limit of their own, and run beside that queue: fetches, commits and rebalances do not wait for them.
@@ -115,6 +115,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asking: set[asyncio.Task[Any]] = set()
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """Read what is committed, as replays do. Faust's consumer would read aborted transactions, too."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
 
     async def commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
         """Commit. False if the partitions belong to another worker now."""

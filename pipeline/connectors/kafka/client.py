@@ -2,7 +2,8 @@
 
 librdkafka reports each attempt to connect with a log line and an event: hundreds of them an hour while Kafka is away. A `Link`
 logs one line for each change of state: `kafka.disconnected` and `kafka.refused` with address and reason, `kafka.connected`. All
-other lines of librdkafka (a setting that it ignores, a poll that came too late) become `kafka.warned`, once for each text.
+other lines of librdkafka (a setting that it ignores, a poll that came too late) become `kafka.warned`, once for each text; those
+about an attempt that it repeats only if it still does after some seconds.
 
 Events come when a client is polled. A command that gives up asks its link for the reason (`why`), and prints it itself.
 
@@ -16,7 +17,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import Producer as Librdkafka
@@ -37,6 +38,9 @@ Made = TypeVar("Made")
 ANSWER_SECONDS: Final = 10.0
 EVENTS_MAX: Final = 1000  # of one client, read together
 WARNINGS_MAX: Final = 100  # texts of librdkafka that a process logs in its life
+# The end of a line about an attempt that librdkafka repeats, and how long it may do so before the line matters.
+RETRYING: Final = ": retrying"
+RETRIED_SECONDS: Final = 10.0
 
 # The record itself is the cause: Kafka will never accept it.
 REFUSED: Final = frozenset(
@@ -219,12 +223,20 @@ def _read_events(client: Any) -> None:
             return
 
 
+class Retried(NamedTuple):
+    """When librdkafka said that it repeats an attempt: for the first time in a row, and for the last time. Seconds."""
+
+    first: float
+    last: float
+
+
 class _Lines(logging.Handler):
     """Handles librdkafka's log lines. Drops those about the connection, which repeat at each attempt: Link logs the changes."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self._told: set[tuple[str, str]] = set()
+        self._retried: dict[tuple[str, str], Retried] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line from confluent-kafka: facility, client, text."""
@@ -233,8 +245,20 @@ class _Lines(logging.Handler):
         told = facility, re.sub(r"\d+", "", text)
         if facility in {"FAIL", "ERROR"} or told in self._told or len(self._told) >= WARNINGS_MAX:
             return
+        if text.endswith(RETRYING) and not self._lasts(told, record.created):
+            return
         self._told.add(told)
         log.warning("kafka.warned", client=client, about=facility, text=text)
+
+    def _lasts(self, told: tuple[str, str], now: float) -> bool:
+        """Whether an attempt has been repeated for some time. Each producer's first one meets a coordinator that still loads."""
+        before = self._retried.get(told)
+        if before is None or now - before.last > RETRIED_SECONDS:
+            before = Retried(now, now)
+            if len(self._retried) >= WARNINGS_MAX:
+                self._retried.clear()
+        self._retried[told] = Retried(before.first, now)
+        return now - before.first >= RETRIED_SECONDS
 
 
 def _logger() -> logging.Logger:

@@ -70,13 +70,17 @@ def lose_the_log(pipeline: Pipeline) -> None:
 
 
 def produce_in_transactions(pipeline: Pipeline, records: list[Outgoing], partition: int) -> None:
-    """One transaction for each record. Each leaves a marker behind it, which has an offset."""
+    """Two transactions for each record: one is committed, one aborted. Each leaves a marker behind it, which has an offset."""
     producer = Producer({"bootstrap.servers": pipeline.kafka.bootstrap_servers, "transactional.id": pipeline.name})
     producer.init_transactions(patient(20))
     for key, value, headers, timestamp in records:
         producer.begin_transaction()
         producer.produce(pipeline.topic, value, key, partition, headers=headers, timestamp=timestamp)
         producer.commit_transaction(patient(20))
+        producer.begin_transaction()
+        producer.produce(pipeline.topic, value, key, partition, headers=headers, timestamp=timestamp)
+        producer.flush(patient(20))
+        producer.abort_transaction(patient(20))
 
 
 def compact(pipeline: Pipeline, last: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import KafkaError
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import Link
+from pipeline.connectors.kafka.client import Link, _Lines
 from pipeline.errors import OperatorError, RetryableError
 
 KAFKA = KafkaConfig(bootstrap_servers="kafka.plant:9092")
@@ -121,3 +121,19 @@ def test_lines_of_librdkafka_come_through_our_log(about: str, told: int) -> None
 
     assert [line["event"] for line in logged] == ["kafka.warned"] * told
     assert [(line["about"], line["text"]) for line in logged] == [(about, f"{about} number 0 is odd")] * told
+
+
+@pytest.mark.parametrize(("at", "told"), [([0, 1, 2], 0), ([0, 4, 8, 12], 1), ([0, 4, 8, 3600, 3604], 0)])
+def test_an_attempt_that_librdkafka_repeats_is_told_if_it_lasts(at: list[float], told: int) -> None:
+    """A new producer meets a coordinator that still loads. The next attempt succeeds, so nobody needs to know."""
+    lines = _Lines()
+
+    with structlog.testing.capture_logs() as logged:
+        for seconds in at:
+            line = logging.makeLogRecord(
+                {"args": ("GETPID", "rdkafka#producer-1", "Broker: Coordinator load in progress: retrying")}
+            )
+            line.created = seconds
+            lines.emit(line)
+
+    assert [line["event"] for line in logged] == ["kafka.warned"] * told

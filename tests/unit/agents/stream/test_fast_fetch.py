@@ -32,11 +32,35 @@ def batch(base: int, offsets: Sequence[int], *, compression: int = NONE) -> byte
     return bytes(data)
 
 
-def both(data: bytes, begin: int) -> tuple[Any, Any]:
-    arguments: tuple[Any, ...] = [], begin, None, None, True, fetcher.READ_UNCOMMITTED
+def of_transaction(base: int, count: int, producer: int) -> bytes:
+    """A batch of a transaction of this producer."""
+    builder = DefaultRecordBatchBuilder(2, NONE, 1, producer, 0, 0, 1 << 20)
+    for number in range(count):
+        builder.append(number, 1_700_000_000_000, None, b"v%d" % (base + number), [])
+    return _at(base, builder.build())
+
+
+def marker(base: int, producer: int, *, abort: bool) -> bytes:
+    """The batch that ends a transaction."""
+    builder = DefaultRecordBatchBuilder(2, NONE, 1, producer, 0, -1, 1 << 20)
+    builder.append(0, 1_700_000_000_000, (0).to_bytes(2, "big") + (0 if abort else 1).to_bytes(2, "big"), b"", [])
+    data = bytearray(_at(base, builder.build()))
+    data[22] |= 0x20  # a control batch
+    return bytes(data)
+
+
+def _at(base: int, batch: bytes) -> bytes:
+    return base.to_bytes(8, "big") + bytes(batch)[8:]
+
+
+def both(data: bytes, begin: int, *, aborted: Sequence[tuple[int, int]] | None = None) -> tuple[Any, Any]:
+    """`aborted` are the transactions of which Kafka says so: producer and first offset. None: the reader is uncommitted."""
+    level = fetcher.READ_UNCOMMITTED if aborted is None else fetcher.READ_COMMITTED
+    arguments: tuple[Any, ...] = list(aborted or ()), begin, None, None, aborted is None, level
+    theirs = list(aborted or ()), *arguments[1:]
     return (
         fast_fetch.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
-        fetcher.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
+        fetcher.PartitionRecords(PLACE, MemoryRecords(data), *theirs),
     )
 
 
@@ -54,6 +78,36 @@ def test_records_are_those_of_aiokafka(compression: int) -> None:
     ]
     assert [record.offset for record in found] == [11, 14, 15, 16, 17]
     assert ours.next_fetch_offset == theirs.next_fetch_offset == 18
+
+
+TRANSACTIONS = {
+    0: batch(0, [0, 1]),
+    2: of_transaction(2, 2, 7),  # aborted, among those of another producer
+    4: of_transaction(4, 2, 8),
+    6: of_transaction(6, 1, 7),
+    7: marker(7, 7, abort=True),
+    8: of_transaction(8, 2, 7),  # the same producer's next one
+    10: marker(10, 8, abort=False),
+    11: batch(11, [11]),
+    12: marker(12, 7, abort=False),
+    13: of_transaction(13, 1, 8),
+    14: marker(14, 8, abort=True),
+}
+
+
+@pytest.mark.parametrize("begin", range(15))
+def test_records_of_aborted_transactions_are_offsets_without_a_record(begin: int) -> None:
+    """Wherever the fetch begins, transactions of several producers side by side are told apart, as aiokafka does."""
+    aborted = [each for each, end in (((7, 2), 7), ((8, 13), 14)) if end >= begin]
+    fetched_from = max(at for at in TRANSACTIONS if at <= begin)  # a fetch begins with a whole batch
+
+    ours, theirs = both(
+        b"".join(each for at, each in TRANSACTIONS.items() if at >= fetched_from), begin, aborted=aborted
+    )
+
+    assert [each.offset for each in ours] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
+    assert [each.offset for each in theirs] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
+    assert ours.next_fetch_offset == theirs.next_fetch_offset == 15
 
 
 def test_a_reader_that_stops_goes_on_where_it_was() -> None:
