@@ -1,6 +1,7 @@
 """One action of a worker: run, started again from what is durable when its lanes cannot go on, drained when it is to end.
 
-A change of its rules, keys, container or limits is taken up in place: each lane turns at its next cut, without a rebalance.
+A change of its rules, keys or contents is taken up in place, without a rebalance: a lane turns at a cut (aggregated), or
+between two batches (direct).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import Any, Final, cast
 
 from agents.metrics import RESTARTS
 from agents.sinks import bucket_check, writers
-from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.patient_store import PatientStore
@@ -22,7 +22,7 @@ from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
 from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
-from pipeline.action import AggregatedAction, CompiledAction
+from pipeline.action import CompiledAction
 from pipeline.config import Config
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.s3.store import S3Store
@@ -60,19 +60,21 @@ class ActionRunner:
     def turn_to(self, action: CompiledAction) -> None:
         """Go on under another version of the action, which reads the same topics and writes to the same place.
 
-        Lanes of aggregated actions turn at their next cut. Call it for those only: see `steps.steps`.
+        What else may differ is a matter of `steps.needs_of`.
         """
-        assert isinstance(action, AggregatedAction)
-        assert isinstance(self._writer, AggregatedWriter)
-        self._action = self._writer.action = action
+        self._action = action
+        writers.turn(self._writer, action)
         if self.app is not None:
             self.app.rules = action.rules
-            self.app.lanes.relieve()
+            self.app.lanes.turn()
 
     def is_revision(self, revision: int) -> None:
         """The action is the same in this revision of the configuration."""
-        if isinstance(self._writer, AggregatedWriter) and revision > self._action.revision:
-            self._action = self._writer.action = replace(self._writer.action, revision=revision)
+        if revision > self._action.revision:
+            self._action = replace(self._action, revision=revision)
+            writers.turn(self._writer, self._action)
+            if self.app is not None:
+                self.app.lanes.turn()
 
     def status(self) -> dict[str, object]:
         """The action's status for /status, with the names and words of EMQX's REST API if it has them."""

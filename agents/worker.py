@@ -8,14 +8,14 @@ deadline. The next owner reads the rest again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
 
 from agents.metrics import DONE, LEFT
 from agents.sinks import bucket_check
 from agents.steps import runs
-from agents.supervisor import Supervisor
+from agents.supervisor import ActionSupervisor
 from pipeline.action import compile_action
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
@@ -53,7 +53,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping(stop))
         group = asyncio.TaskGroup()
-        supervisor = Supervisor(config, producer, group, named)
+        supervisor = ActionSupervisor(config, producer, group, named)
         topic = ConfigLog(config, patience_seconds=None) if config.control is not None else None
         report = Report(
             lambda: _problems(supervisor, producer, stop),
@@ -73,49 +73,28 @@ async def serve(
         if ready:
             ready()
         await stack.enter_async_context(telling(lambda facts: log.info("worker.working", **facts), DONE, LEFT))
-        async with group, _supervised(supervisor):
+        async with group, supervisor:
             if topic is None:
                 await supervisor.become(config)
                 await stop.wait()
             else:
-                await _until(stop, follow(topic, supervisor.take))
+                await follow(topic, supervisor.take, stop)
     log.info("worker.stopped")
 
 
-@asynccontextmanager
-async def _supervised(supervisor: Supervisor) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await supervisor.close()
-
-
-async def _until(stop: asyncio.Event, following: Coroutine[Any, Any, None]) -> None:
-    """Follow until told to stop. What fails in it is our fault."""
-    task, stopped = asyncio.create_task(following), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        stopped.cancel()
-        task.cancel()
-        await asyncio.wait({task})
-
-
-def _problems(supervisor: Supervisor, producer: Producer, stop: asyncio.Event) -> list[str]:
+def _problems(supervisor: ActionSupervisor, producer: Producer, stop: asyncio.Event) -> list[str]:
     """Why the worker does not work now: it stops, Kafka is away, or an action is not where it should be."""
     if stop.is_set():
         return ["it stops"]
     found = [] if producer.connected else [producer.status_reason]
-    return found + [problem for runner in supervisor.runners for problem in runner.problems()]
+    return found + [problem for runner in supervisor.runners.values() for problem in runner.problems()]
 
 
-def _status(supervisor: Supervisor, producer: Producer, topic: ConfigLog | None) -> dict[str, object]:
+def _status(supervisor: ActionSupervisor, producer: Producer, topic: ConfigLog | None) -> dict[str, object]:
     found: dict[str, object] = {
         "pipeline": supervisor.config.pipeline,
         "kafka": {"status": producer.status, "status_reason": producer.status_reason},
-        "actions": {f"s3:{each.name}": each.status() for each in supervisor.runners},
+        "actions": {f"s3:{each.name}": each.status() for each in supervisor.runners.values()},
     }
     if topic is not None:
         found |= {"revision": supervisor.config.revision, "problem": supervisor.problem or topic.error}

@@ -51,6 +51,13 @@ DONE: Final = {
 LEFT: Final = {"window": WINDOW}
 
 
+def forget(source: str) -> None:
+    """Remove all metrics of a source that is gone."""
+    for metric in list(globals().values()):
+        if isinstance(metric, Counter | Gauge):
+            metric.remove_by_labels({"source": source})
+
+
 class SourceMetrics:
     """The metrics of one source. They are looked up once."""
 

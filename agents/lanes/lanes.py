@@ -231,10 +231,10 @@ class Lanes:
         if self.failed.done() and not self.failed.cancelled():
             self.failed.exception()
 
-    def relieve(self) -> None:
-        """Have all lanes cut at the next opportunity."""
+    def turn(self) -> None:
+        """Tell all lanes that their action has changed."""
         for lane, _ in self._lanes.values():
-            lane.relieve()
+            lane.turn()
 
     def _relieve(self) -> None:
         """Cut the partition with the largest rows if the action is at its memory limit."""

@@ -33,7 +33,6 @@ from agents.sinks.dead_letter import Run
 from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
 from agents.sinks.pieces import now
 from pipeline.action import AggregatedAction
-from pipeline.connectors.s3.store import Head
 from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
 from pipeline.sql.runtime.circuits import Circuits
@@ -104,6 +103,10 @@ class AggregatedLane(Lane):
         if self._cut.state is CutState.READING and (self._cut.buffer.groups or self._cut.objects):
             self._cut.due()
             self._wake()
+
+    def turn(self) -> None:
+        """Cut at once: the next entry turns to the action as it is now."""
+        self._wake()
 
     async def run(self) -> None:
         """Run the steps at the top of this file until cancellation or drain."""
@@ -215,8 +218,6 @@ class AggregatedLane(Lane):
         dead = self._add_rows(fetched, batch)
         await self._send_letters(dead)
         self._release(fetched.size_bytes + batch.size_bytes)
-        if self.version.digest != self._writer.action.digest and self._cut.position >= self._cut.read_before:
-            self._cut.due()
 
     async def _send_letters(self, dead: Sequence[DeadLetter]) -> None:
         run = Run(self._run, self._writer.bucket, self.topic_id)
@@ -227,9 +228,7 @@ class AggregatedLane(Lane):
         if fetched.next <= self._cut.position:
             return []
         if fetched.first > self._cut.position:
-            raise InternalError(
-                f"offsets {self._cut.position} to {fetched.first - 1} came neither as records nor as a gap"
-            )
+            raise InternalError(f"offsets {self._cut.position} to {fetched.first - 1} are neither records nor a gap")
         arrived = arrival(batch, self._cut.position, self.version)
         for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, fetched.next):
             self._roll(group)
@@ -262,7 +261,12 @@ class AggregatedLane(Lane):
     def _cut_due(self) -> bool:
         outcomes = self._cut.outcomes
         drains = self._cut.state is CutState.DRAINING and not outcomes.empty
-        return drains or outcomes.records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0
+        return drains or outcomes.records >= CUT_RECORDS_MAX or self._seconds_to_cut() == 0.0 or self._turns()
+
+    def _turns(self) -> bool:
+        """Whether the next entry, which may be without offsets, turns to another version."""
+        cut, turns = self._cut, self._writer.turns(self.version, self._adopted)
+        return turns and bool(self._chain_end) and cut.state is CutState.READING and cut.position >= cut.read_before
 
     async def _store_all(self) -> None:
         """Store every chunk of this cut. An object of another writer may change the chunks of the cut."""
@@ -369,7 +373,8 @@ class AggregatedLane(Lane):
         chunk = group.chunks[0]
         rows = chunk.rows_until(found.last)
         ours = rows == found.rows and chunk.digest(rows) == found.digest
-        if not ours and not self._has_what_kafka_has_not(chunk, found, head):
+        has_more = self._cut.outcomes.misses(chunk.first, found.last + 1)  # than Kafka, which has deleted these offsets
+        if not ours and not (has_more and head.metadata.get("tidegate-version") == self.version.digest):
             raise ForeignObjectError(
                 f"{bucket}/{key} holds {found.rows} rows up to offset {found.last} that are not ours; "
                 f"expected {rows}: does another action write under this key, or was the object replaced?"
@@ -379,11 +384,6 @@ class AggregatedLane(Lane):
             self._cut.shorter()
             self._wake()
         return (found._replace(last=chunk.offsets[rows - 1]) if ours else found), rows
-
-    def _has_what_kafka_has_not(self, chunk: Chunk, found: ObjectFacts, head: Head) -> bool:
-        """Whether an object of this version covers offsets that Kafka no longer has."""
-        reaches = self._cut.outcomes.misses(chunk.first, found.last + 1)
-        return reaches and head.metadata.get("tidegate-version") == self.version.digest
 
     async def _read_on(self, last: int) -> None:
         """Append until offset `last` is read. Another writer has read it, so it is in Kafka."""

@@ -75,6 +75,10 @@ class AggregatedWriter:
         """The bucket of the ledger, and of objects without another bucket."""
         return self.action.parameters.home
 
+    def turns(self, version: AggregatedAction, adopted: int) -> bool:
+        """Whether lanes of this version turn to the action: no older rule follows an adopted object of a later revision."""
+        return self.action.digest != version.digest and self.action.revision >= adopted
+
     def object_headers(
         self, version: AggregatedAction, place: ChainPlace, first: int, facts: ObjectFacts, epoch: int
     ) -> dict[str, str]:

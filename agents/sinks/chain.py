@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
@@ -23,9 +22,6 @@ from pipeline.upload.ledger import ChainEnd, ChainPlace, Entry, Start
 from pipeline.upload.ledger_check import succession
 
 log: Final = get_logger("tidegate.aggregated")
-
-# How often a lane with an outdated configuration checks whether it still has to wait.
-REVISION_SECONDS: Final = 5.0
 
 PAGE_KEYS: Final = 1000  # keys in one answer to a LIST
 OBJECTS_CHECKED_MAX: Final = 3  # objects that are checked of another writer's entry
@@ -349,7 +345,6 @@ async def end_of_our_revision(chain: Chain, lane: Lane, writer: AggregatedWriter
                 help="another worker has a later configuration; this one goes on here when it has it too",
             )
             said = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REVISION_SECONDS):
-                await lane.told_to_drain()
+        while end.revision > writer.action.revision and not lane.draining:
+            await lane.told()
     return end

@@ -21,12 +21,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog, find_place, read_at, say_replaced
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
-from agents.sinks.lane import Lane, Partition
+from agents.sinks.lane import Lane, Partition, QueuedBatch
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import RowParts
 from pipeline.action import DirectAction
@@ -60,6 +60,35 @@ class RowOfRule(NamedTuple):
     row: int
 
 
+class DirectVersion:
+    """A version of the action. A row is rendered and written under one of them, also if the action turns meanwhile."""
+
+    def __init__(self, action: DirectAction) -> None:
+        self.action = action
+        self.fenced = action.parameters.write == "fenced"
+        self.decided = RowParts(action.of_rows, action.options.row_patience)
+        self._own_headers = {
+            METADATA_PREFIX + ACTION: action.mark,
+            f"{METADATA_PREFIX}tidegate-revision": str(action.revision),
+        }
+
+    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
+        """Render the object of a row from the topic with this id. Raises RenderError.
+
+        A redriven dead letter has the place of the record that it repeats, so that an existing row of that record is
+        found.
+        """
+        first = first_place(origin)
+        of_topic = first.topic_id or (topic_id if first.topic == origin.topic else "")
+        place = RowPlace(first.topic, first.partition, first.offset, number, of_topic)
+        bucket, key, content, headers = self.action.render(row)
+        marks = {**self._own_headers, **place.headers}
+        headers = seal.sealed(key, {**headers, **marks, **direct_object.headers_of(content)})
+        if problem := metadata_problem(headers):
+            raise RenderError(problem)
+        return Put(bucket, key, content, headers, place, origin, *made, self)
+
+
 class Put(NamedTuple):
     """One object to write."""
 
@@ -71,6 +100,7 @@ class Put(NamedTuple):
     origin: Record
     rule: str
     row: int  # the row's number among the rows of its rule
+    version: DirectVersion
 
     @property
     def size_bytes(self) -> int:
@@ -89,6 +119,8 @@ class Seen(NamedTuple):
 class DirectWriter:
     """The parts that all lanes of one direct action share: templates, the store, and the written keys."""
 
+    version_type: ClassVar[type[DirectVersion]] = DirectVersion
+
     def __init__(
         self,
         action: DirectAction,
@@ -103,38 +135,19 @@ class DirectWriter:
         self.dead_letters = dead_letters
         self.kafka = kafka
         self.name = action.name
-        self.rules = action.rules
+        self.version = self.version_type(action)
         self.inflight_window = action.options.puts_at_once
-        self._action = action
         self._again = again
-        self._fenced = action.parameters.write == "fenced"
         self._mark = action.mark
-        self._own_headers = {
-            METADATA_PREFIX + ACTION: action.mark,
-            f"{METADATA_PREFIX}tidegate-revision": str(action.revision),
-        }
-        self._decided = RowParts(action.of_rows, action.options.row_patience)
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
         self._said_overwrite = False
         self._said_replaced = ""
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
 
-    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
-        """Render the object of a row from the topic with this id. Raises RenderError.
-
-        A redriven dead letter has the place of the record that it repeats, so that an existing row of that record is
-        found.
-        """
-        first = first_place(origin)
-        of_topic = first.topic_id or (topic_id if first.topic == origin.topic else "")
-        place = RowPlace(first.topic, first.partition, first.offset, number, of_topic)
-        bucket, key, content, headers = self._action.render(row)
-        marks = {**self._own_headers, **place.headers}
-        headers = seal.sealed(key, {**headers, **marks, **direct_object.headers_of(content)})
-        if problem := metadata_problem(headers):
-            raise RenderError(problem)
-        return Put(bucket, key, content, headers, place, origin, *made)
+    def turn_to(self, action: DirectAction) -> None:
+        """Render later rows under this version of the action."""
+        self.version = self.version_type(action)
 
     async def put(self, put: Put) -> None:
         """Write one object, and return when S3 has confirmed it. Raises RefusedError if S3 will never accept it."""
@@ -143,9 +156,10 @@ class DirectWriter:
         self.meter.rows(1)
 
     async def _put(self, put: Put, writing: Writing) -> None:
-        store = self.store.of_row(self._decided, put.bucket, len(put.content), self._action.headers.fixed)
+        version = put.version
+        store = self.store.of_row(version.decided, put.bucket, len(put.content), version.action.headers.fixed)
         there = self._written.get((put.bucket, put.key))
-        if not self._fenced:
+        if not version.fenced:
             self._wrote(put, writing, await store.put(put.bucket, put.key, put.content, put.headers), there)
             return
         conditional = await store.conditional(put.bucket)
@@ -205,7 +219,7 @@ class DirectWriter:
             self._said_overwrite = True
             log.warning(
                 "object.overwritten",
-                action=self._action.name,
+                action=self.name,
                 key=put.key[:200],
                 help="two rows have one key, the later one stays; add ${id} to the key to keep both",
             )
@@ -244,7 +258,7 @@ class DirectLane(Lane):
     @property
     def rules(self) -> RuleSet:
         """The rules of the action."""
-        return self._writer.rules
+        return self._writer.version.action.rules
 
     @property
     def held_bytes(self) -> int:
@@ -260,10 +274,12 @@ class DirectLane(Lane):
             async with asyncio.TaskGroup() as self._group:
                 while (taken := await self._next(None)) is not None:
                     fetched, batch = taken
+                    if batch is not None and not self._is_made(QueuedBatch(fetched, batch)):
+                        self._put_back(fetched, batch)  # the action turned while its rows were made
+                        continue
                     self._batches.append(HeldBatch(fetched.next, fetched.size_bytes))
                     if batch is not None:
-                        await self._writer.dead_letters.send(batch.dead)
-                        await self._take(batch)
+                        await self._take(batch, self._writer.version)
                         self._release(batch.size_bytes)
                     self._open.read(fetched.next)
                     self._advance()
@@ -284,8 +300,13 @@ class DirectLane(Lane):
         """Find the place again after other offsets than `wanted` came. Raises LaneError if the topic or its end has changed."""
         await find_place(self, self._writer.name, self._writer.kafka, wanted, RESET)
 
-    async def _take(self, batch: RowBatch) -> None:
+    def _made(self, batch: RowBatch) -> bool:
+        """Whether rows are made already, under the action as it is now."""
+        return super()._made(batch) and batch.rules == self.rules.digest
+
+    async def _take(self, batch: RowBatch, version: DirectVersion) -> None:
         """Render all rows, and queue them by client. A refused row is open until its dead letter is durable."""
+        await self._writer.dead_letters.send(batch.dead)
         refused: list[DeadLetter] = []
         before, number = None, 0
         made_by = map(RowOfRule, batch.makers, batch.numbers())
@@ -296,7 +317,7 @@ class DirectLane(Lane):
             before = origin
             self._open.open(origin.offset)
             try:
-                put = self._writer.render(row, origin, number, made, self.topic_id)
+                put = version.render(row, origin, number, made, self.topic_id)
             except RecordError as error:
                 refused.append(DeadLetter(origin, error.cause, str(error), *made))
                 if len(refused) >= LETTERS_AT_ONCE_MAX:

@@ -193,14 +193,16 @@ class Lane:
         self.draining = True
         self._arrived.set()
 
-    async def told_to_drain(self) -> None:
-        """Wait until `drain` is called. For a lane that has nothing else to wait for."""
-        while not self.draining:
-            self._arrived.clear()
-            await self._arrived.wait()
+    async def told(self) -> None:
+        """Wait until `drain` or `turn` is called, or a batch comes. For a lane that has nothing else to wait for."""
+        self._arrived.clear()
+        await self._arrived.wait()
 
     def relieve(self) -> None:
         """Write early if that frees memory, because the action is at its memory limit."""
+
+    def turn(self) -> None:
+        """Take up the action as it is now. Rows that were made and not taken yet are made again."""
 
     async def run(self) -> None:
         """Write until cancelled. Raises LaneError if the lane cannot go on."""

@@ -44,6 +44,16 @@ def writer_of(
     return DirectWriter(action, outside.store, outside.dead_letters, outside.kafka, again=again)
 
 
+def turn(writer: AggregatedWriter | DirectWriter, action: CompiledAction) -> None:
+    """Let a writer go on under another version of its action, of the same mode."""
+    if isinstance(writer, AggregatedWriter):
+        assert isinstance(action, AggregatedAction)
+        writer.action = action
+    else:
+        assert isinstance(action, DirectAction)
+        writer.turn_to(action)
+
+
 def lanes_of(writer: AggregatedWriter | DirectWriter) -> OpenLane:
     """A function that opens a lane for a partition."""
     if isinstance(writer, AggregatedWriter):

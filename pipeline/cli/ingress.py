@@ -15,6 +15,6 @@ def ingress(config: ConfigFile, log: LogFormat = "auto") -> None:
     A message is acknowledged only after Kafka has it. The process runs until it is stopped.
     """
     from ingress import service
-    from pipeline.control.whole import load_whole
+    from pipeline.config import load_file
 
-    run(lambda: service.run(load_whole(config)), log)
+    run(lambda: service.run(load_file(config)), log)

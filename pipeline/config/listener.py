@@ -6,13 +6,14 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from pipeline.config.base.section import Section, setting
+from pipeline.config.base.section import setting
 from pipeline.config.base.values import Address, Bytes, Seconds, TopicFilter
 from pipeline.config.clientid_from import ClientidFrom
+from pipeline.config.source import SourceSection
 from pipeline.config.tls import ServerTls
 
 
-class ListenerSource(Section):
+class ListenerSource(SourceSection):
     """A port on which devices publish with MQTT 5, 3.1.1 or 3.1. Clients cannot subscribe here."""
 
     bind: Address = setting("127.0.0.1:1883", advanced=False, description="host:port to listen on.")

@@ -11,6 +11,7 @@ from pipeline.config.base.section import Section, setting
 from pipeline.config.base.values import Address, Bytes, Name, Seconds, TopicFilter
 from pipeline.config.clientid_from import ClientidFrom, TopicTemplate
 from pipeline.config.listener import ListenerSource
+from pipeline.config.source import SourceSection
 from pipeline.config.tls import ClientTls, ServerTls
 
 
@@ -27,7 +28,7 @@ class StatusTopic(Section):
     offline: str = setting("offline", advanced=True, description="Payload of a last will and of a goodbye message.")
 
 
-class MqttSource(Section):
+class MqttSource(SourceSection):
     """One MQTT broker to read from."""
 
     server: Address = setting(advanced=False, description="host:port of the broker.")
@@ -143,7 +144,7 @@ ExHookEvent = Literal[
 ]
 
 
-class ExHookSource(Section):
+class ExHookSource(SourceSection):
     """A port that EMQX's ExHook calls with the publisher of each message and with client and session events."""
 
     bind: Address = setting("127.0.0.1:9000", advanced=False, description="host:port to listen on (gRPC).")

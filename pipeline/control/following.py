@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from pipeline.control.config_log import ConfigLog
 from pipeline.control.objects import Snapshot
@@ -13,8 +13,17 @@ from pipeline.control.objects import Snapshot
 COALESCE_SECONDS: Final = 1.0
 
 
-async def follow(log: ConfigLog, become: Callable[[Snapshot], Awaitable[None]]) -> None:
-    """Call `become` with what the topic says now, and with what it says after changes, until cancelled."""
+async def opened(log: ConfigLog, stop: asyncio.Event) -> bool:
+    """Enter the log, however long Kafka is away. False if `stop` comes first."""
+    return await _done_before(stop, log.__aenter__())
+
+
+async def follow(log: ConfigLog, become: Callable[[Snapshot], Awaitable[None]], stop: asyncio.Event) -> None:
+    """Call `become` with what the topic says now, and with what it says after changes, until `stop`."""
+    await _done_before(stop, _follow(log, become))
+
+
+async def _follow(log: ConfigLog, become: Callable[[Snapshot], Awaitable[None]]) -> None:
     while True:
         snapshot = log.snapshot
         await become(snapshot)
@@ -22,18 +31,17 @@ async def follow(log: ConfigLog, become: Callable[[Snapshot], Awaitable[None]]) 
         await asyncio.sleep(COALESCE_SECONDS)
 
 
-async def opened(log: ConfigLog, stop: asyncio.Event) -> bool:
-    """Enter the log, however long Kafka is away. False if `stop` comes first."""
-    entering = asyncio.create_task(log.__aenter__())
-    stopped = asyncio.create_task(stop.wait())
+async def _done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` was done before `stop`; otherwise it is cancelled. Raises what it raises."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({entering, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
-        if not entering.done():
-            entering.cancel()
-            await asyncio.wait({entering})
-    if entering.cancelled():
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
+    if working.cancelled():
         return False
-    entering.result()
+    working.result()
     return True

@@ -17,6 +17,10 @@ from urllib.request import urlopen
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from pipeline.config.load import load, load_file
+from pipeline.control.config_log import ConfigLog
+from pipeline.control.objects import objects_of
+from pipeline.control.plan import change_of, to_apply
 from pipeline.demo.process import Server
 from tests.components.mqtt_publisher import Publisher
 from tests.parts.part import KafkaPart, MqttPart
@@ -46,6 +50,7 @@ class Ingress:
     kafka_settings: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     more_sources: dict[str, Any] = field(default_factory=dict)
+    control: bool = False  # sources are in Kafka, where `apply` puts them
 
     def __post_init__(self) -> None:
         self.messages, self.events, self.dead = (f"{self.name}.{each}" for each in ("messages", "events", "dead"))
@@ -66,7 +71,19 @@ class Ingress:
     def reconfigure(self, **source: Any) -> None:
         """Change settings of the source for the next start."""
         self.source = {**self.source, **source}
-        self._config_file.write_text(json.dumps(self._config()), encoding="utf-8")
+        own = {name: each for name, each in self._config().items() if name != "sources"}
+        file = own | {"control": {"topic": f"{self.name}.config"}} if self.control else self._config()
+        self._config_file.write_text(json.dumps(file), encoding="utf-8")
+
+    def apply(self) -> int:
+        """Make the sources in Kafka what is wanted now; the revision."""
+
+        async def write() -> int:
+            async with ConfigLog(load_file(self._config_file)) as log:
+                steps = to_apply(log.snapshot.objects, objects_of(load(self._config())), prune=True)
+                return (await log.write(change_of(steps, by="test", source="apply"))).revision
+
+        return asyncio.run(write())
 
     def start(self) -> None:
         self._ready.unlink(missing_ok=True)

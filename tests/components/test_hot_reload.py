@@ -7,13 +7,15 @@ import os
 import random
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.demo.process import Server
+from tests.components.ingress_process import Ingress, assert_all_there, under_load
 from tests.components.pipeline_parts import Make, Pipeline, aggregated, lines, message
-from tests.parts.part import S3Part
+from tests.parts.part import KafkaPart, MqttPart, S3Part
 from tests.parts.waiting import let_pass, wait_until
 
 pytestmark = pytest.mark.real
@@ -139,3 +141,35 @@ def test_rules_change_while_workers_are_killed(make: Make) -> None:
     assert Counter(row["n"] for each in found for row in each) == Counter(range(count))
     assert all(len({row["v"] for row in each}) == 1 for each in found)
     assert len({row["v"] for each in found for row in each}) > 2
+
+
+@pytest.mark.timeout(90)
+def test_sources_change_and_lose_nothing(kafka: KafkaPart, mqtt_broker: MqttPart, tmp_path: Path) -> None:
+    """While devices publish, another source comes and goes and this one's own topics change: every message is in Kafka."""
+    ingress = Ingress(f"sources{time.time_ns()}", tmp_path, kafka, mqtt_broker, control=True)
+    other = {"server": mqtt_broker.server_address, "topics": [f"{ingress.name}x/#"]}
+    ingress.apply()
+    ingress.start()
+    try:
+        with under_load(ingress, devices=4, messages=1500, rate=300) as load:
+            for sources, source, verb in (
+                ({"other": other}, {}, "start"),
+                ({"other": other}, {"topics": [f"{ingress.name}/#", f"{ingress.name}y/#"]}, "replace"),
+                ({"other": {**other, "enable": False}}, {}, "stop"),
+                ({}, {"description": "for people", "window": 500}, "replace"),
+            ):
+                ingress.more_sources = sources
+                ingress.reconfigure(**source)
+                revision = ingress.apply()
+                wait_until(lambda: done(ingress, revision, verb), 20, ingress.server.tail)  # noqa: B023
+        assert_all_there(ingress, load.result())
+        connected = [each["session_present"] for each in ingress.lines() if each["event"] == "mqtt.connected"]
+        assert connected == [False, False, True, True]  # plant, other, and plant twice again
+    finally:
+        ingress.server.stop()
+
+
+def done(ingress: Ingress, revision: int, verb: str) -> bool:
+    """Whether an ingress has taken up a revision, by this step."""
+    applied = [each for each in ingress.lines() if each["event"] == "config.applied"]
+    return any(each["revision"] >= revision and each.get(verb) for each in applied)

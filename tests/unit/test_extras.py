@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from ingress import service
+from ingress.supervisor import open_carrier
 from pipeline.config.load import parse
 from pipeline.errors import ConfigError
 from pipeline.extras import Extra
@@ -50,7 +50,7 @@ def test_exhook_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     config = parse("pipeline: p\nkafka: {bootstrap_servers: '127.0.0.1:9092'}\nsources: {exhook: {emqx: {}}}\n")
 
     with pytest.raises(ConfigError, match=r"sources.exhook needs the package grpc.*tidegate\[exhook\]"):
-        service._sources(config, producer=None)  # type: ignore[arg-type]
+        open_carrier(config, "exhook:emqx", producer=None)  # type: ignore[arg-type]
 
 
 def test_extras_are_those_of_the_distribution() -> None:

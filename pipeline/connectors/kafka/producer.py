@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
+from weakref import WeakMethod
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
@@ -71,7 +72,7 @@ class Producer:
         self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
-        self._after_poll: list[Callable[[], None]] = []
+        self._after_poll: list[WeakMethod[Callable[[], None]]] = []
         self.record_bytes_max = self.dead_letter_bytes_max = kafka.max_message_bytes
         self._link = Link(kafka)
 
@@ -109,8 +110,12 @@ class Producer:
         return f"Kafka at {self._kafka.bootstrap_servers} has not answered for {seconds:.0f} s"
 
     def after_poll(self, action: Callable[[], None]) -> None:
-        """Call `action` after each poll, so that bookkeeping is done once for many records."""
-        self._after_poll.append(action)
+        """Call `action`, a bound method, after each poll, so that bookkeeping is done once for many records.
+
+        It is called for as long as its object lives.
+        """
+        self._after_poll = [each for each in self._after_poll if each() is not None]
+        self._after_poll.append(WeakMethod(action))
 
     def produce(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
         """Give one record to librdkafka. This is the hot path: about 3 µs, and half a microsecond for each header."""
@@ -213,9 +218,9 @@ class Producer:
     def _poll(self) -> None:
         """Collect answers, produce the records that found the queue full, and poll again while records are outstanding."""
         self._timer = None
-        for each in self._open_ones():
+        for client in self._open_ones():
             try:
-                each.poll(0)
+                client.poll(0)
             except (
                 KafkaException
             ) as error:  # confluent-kafka throws fatal errors, and does not give all of them to error_cb
@@ -226,8 +231,9 @@ class Producer:
             self._replace(self._next)
         while self._waiting and self._next is None and self._hand_over(*self._waiting.popleft()):
             pass
-        for action in self._after_poll:
-            action()
+        for each in self._after_poll:
+            if (action := each()) is not None:
+                action()
         if self.outstanding():
             self.wake()
 

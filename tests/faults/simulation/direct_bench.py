@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents.sinks.attempts import Attempts
@@ -99,13 +100,24 @@ class Bench:
             DeadLetters(self.letters, "dead", action, Attempts(action)),
             self.kafka,
         )
+        self.writer = writer
         self.rules = RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n")
         self.lane = DirectLane(Partition("mqtt.messages", 0), lambda: None, writer)
 
-    def feed(self, records: list[Record]) -> None:
+    @property
+    def rules(self) -> RuleSet:
+        """The rules of the action."""
+        return self.writer.version.action.rules
+
+    @rules.setter
+    def rules(self, rules: RuleSet) -> None:
+        self.writer.turn_to(replace(self.writer.version.action, rules=rules))
+
+    def feed(self, records: list[Record], rules: RuleSet | None = None) -> None:
+        """`rules`: those under which the rows are made first; the default are the action's."""
         size_bytes = sum(len(each.value or b"") for each in records)
         self.lane.reserve(Fetched(records[0].offset, records[-1].offset + 1, size_bytes))
-        self.lane.offer(self.rules.evaluate(records))
+        self.lane.offer((rules or self.rules).evaluate(records))
 
     async def finish(self) -> None:
         """Drain; fails if the lane does not end."""

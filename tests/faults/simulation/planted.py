@@ -14,7 +14,7 @@ from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts
 from agents.sinks.attempts import Attempts, Result
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims
-from agents.sinks.direct import DirectLane, DirectWriter, Put, RowOfRule, Seen
+from agents.sinks.direct import DirectLane, DirectVersion, DirectWriter, Put, RowOfRule, Seen
 from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import Suspect
@@ -258,7 +258,7 @@ class Unfenced(DirectWriter):
     """Objects are put over whatever is there."""
 
     async def put(self, put: Put) -> None:
-        store = self.store.of_row(self._decided, put.bucket, len(put.content), {})
+        store = self.store.of_row(put.version.decided, put.bucket, len(put.content), {})
         await store.put(put.bucket, put.key, put.content, {})
 
 
@@ -278,12 +278,16 @@ class FencesByName(DirectWriter):
         return super()._settles(put, there._replace(place=place) if there else None)
 
 
+class _AnyKey(DirectVersion):
+    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
+        good = super().render({**row, "name": "it"}, origin, number, made, topic_id)
+        return good._replace(key=self.action.key.render_text(row))
+
+
 class SendsAnyKey(DirectWriter):
     """What a device has put into a key is not looked at."""
 
-    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
-        good = super().render({**row, "name": "it"}, origin, number, made, topic_id)
-        return good._replace(key=self._action.key.render_text(row))
+    version_type = _AnyKey
 
 
 class _Hasty(Attempts):
@@ -305,9 +309,9 @@ class GivesARowUpAtOnce(DirectWriter):
 class ManyAtOncePerClient(DirectLane):
     """The window is filled with rows of whatever client."""
 
-    async def _take(self, batch: RowBatch) -> None:
+    async def _take(self, batch: RowBatch, version: DirectVersion) -> None:
         each_its_own = {id(origin): origin._replace(key=b"%d" % origin.offset) for origin in batch.origins}
-        await super()._take(replace(batch, origins=[each_its_own[id(origin)] for origin in batch.origins]))
+        await super()._take(replace(batch, origins=[each_its_own[id(origin)] for origin in batch.origins]), version)
 
 
 class CommitsWhatIsUnderWay(DirectLane):
