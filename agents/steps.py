@@ -1,4 +1,4 @@
-"""Decides which actions of a configuration run, and what each depends on. Pure. pipeline/control/steps.py compares them."""
+"""Decides which actions of a configuration run, and what each depends on: see pipeline/control/reload/steps.py. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pipeline.action import AggregatedAction, CompiledAction, DirectAction, statements_of
 from pipeline.config import Config
-from pipeline.control.steps import Digests, decisive, digest
+from pipeline.control.reload.steps import Digests, decisive, digest
 
 
 class Needs(NamedTuple):

@@ -1,4 +1,4 @@
-"""The actions of a worker, kept as the configuration wants them: see pipeline/control/supervisor.py.
+"""The actions of a worker, kept as the configuration wants them: see pipeline/control/reload/supervisor.py.
 
 A store is opened for each digest of a connector, and closed when no action uses it any more.
 """
@@ -19,7 +19,7 @@ from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
-from pipeline.control.supervisor import Supervisor, Wanted
+from pipeline.control.reload.supervisor import Supervisor, WantedPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,16 @@ class ActionSupervisor(Supervisor[ActionPlan, ActionRunner]):
         self._stores: dict[str, S3Store] = {}
         self._store_of: dict[str, str] = {}
 
-    async def _wanted(self, config: Config) -> Mapping[str, Wanted[ActionPlan]]:
+    async def _wanted(self, config: Config) -> Mapping[str, WantedPart[ActionPlan]]:
         names = [name for name in config.actions.s3 if runs(config, name) and (not self._only or name in self._only)]
         compiled = await asyncio.to_thread(lambda: {name: compile_action(config, name) for name in names})
         used = [("connectors", "s3", each.connector) for each in compiled.values()]
         require_secrets(config, *used, *(("actions", "s3", name) for name in compiled))
-        found: dict[str, Wanted[ActionPlan]] = {}
+        found: dict[str, WantedPart[ActionPlan]] = {}
         for name, action in compiled.items():
             digests, store = needs_of(config, action)
             await self._open_store(store, config, action.connector)
-            found[name] = Wanted(ActionPlan(action, store), digests)
+            found[name] = WantedPart(ActionPlan(action, store), digests)
         self._store_of = {name: each.plan.store for name, each in found.items()}
         return found
 

@@ -22,7 +22,7 @@ from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.connectors.s3.store import S3Store
 from pipeline.control.config_log import ConfigLog
-from pipeline.control.following import follow, opened
+from pipeline.control.reload.following import follow, opened
 from pipeline.control.reporter import reported
 from pipeline.errors import ConfigError, NotFoundError
 from pipeline.log import get_logger

@@ -64,7 +64,7 @@ class SourceRunner:
     @property
     def status_reason(self) -> str:
         """The reason why it is not connected, for people; empty if it is unknown."""
-        return self._problem or self._carrier.status_reason
+        return "" if self.connected else self._problem or self._carrier.status_reason
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry until `stop`. Raises ConfigError and OperatorError only without `again`."""
@@ -83,7 +83,7 @@ class SourceRunner:
         """Whether the source has run until `stop`; otherwise it could not begin."""
         try:
             if self._problem:
-                self._carrier = self._open_carrier()
+                self._carrier, self._problem = self._open_carrier(), ""
             await self._carry(self._carrier, stop)
         except (ConfigError, OperatorError) as error:
             if not self._again:
@@ -107,5 +107,4 @@ class SourceRunner:
 
     async def _announce(self, carrier: Carrier) -> None:
         await carrier.connected_once.wait()
-        self._problem = ""
         self.announced.set()

@@ -20,8 +20,8 @@ from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
 from pipeline.control.config_log import ConfigLog
-from pipeline.control.following import follow, opened
 from pipeline.control.objects import Snapshot
+from pipeline.control.reload.following import follow, opened
 from pipeline.control.reporter import reported
 from pipeline.errors import ConfigError
 from pipeline.log import get_logger

@@ -1,4 +1,4 @@
-"""The sources of an ingress, kept as the configuration wants them: see pipeline/control/supervisor.py.
+"""The sources of an ingress, kept as the configuration wants them: see pipeline/control/reload/supervisor.py.
 
 A source is replaced for each change of its settings: it stops reading, acknowledges what Kafka has, and connects again. It keeps
 its clientid, so the broker keeps its session and what comes meanwhile. A source that is removed or disabled leaves its session
@@ -16,11 +16,11 @@ from ingress.listener.server import Listener
 from ingress.runner import Carrier, SourceRunner
 from ingress.source import Source
 from pipeline.config import Config
+from pipeline.config.base.source import SourceSection
 from pipeline.config.load import require_secrets
-from pipeline.config.source import SourceSection
 from pipeline.connectors.kafka.producer import Producer
-from pipeline.control.steps import Digests, decisive, digest
-from pipeline.control.supervisor import Supervisor, Wanted
+from pipeline.control.reload.steps import Digests, decisive, digest
+from pipeline.control.reload.supervisor import Supervisor, WantedPart
 from pipeline.extras import needed
 
 
@@ -40,14 +40,14 @@ class SourceSupervisor(Supervisor[SourcePlan, SourceRunner]):
         super().__init__(config, group)
         self._producer = producer
 
-    async def _wanted(self, config: Config) -> Mapping[str, Wanted[SourcePlan]]:
-        found: dict[str, Wanted[SourcePlan]] = {}
+    async def _wanted(self, config: Config) -> Mapping[str, WantedPart[SourcePlan]]:
+        found: dict[str, WantedPart[SourcePlan]] = {}
         for id, source in sources_of(config).items():
             type_, _, name = id.partition(":")
             require_secrets(config, ("sources", type_, name))
             same = digest([id, decisive(source)])
             plan = SourcePlan(id, lambda id=id: open_carrier(config, id, self._producer), config.revision)  # type: ignore[misc]
-            found[id] = Wanted(plan, Digests(same, same))
+            found[id] = WantedPart(plan, Digests(same, same))
         return found
 
     def _made(self, config: Config, plan: SourcePlan) -> SourceRunner:

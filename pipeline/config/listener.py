@@ -7,9 +7,9 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pipeline.config.base.section import setting
+from pipeline.config.base.source import SourceSection
 from pipeline.config.base.values import Address, Bytes, Seconds, TopicFilter
 from pipeline.config.clientid_from import ClientidFrom
-from pipeline.config.source import SourceSection
 from pipeline.config.tls import ServerTls
 
 

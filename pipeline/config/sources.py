@@ -8,10 +8,10 @@ from pydantic import model_validator
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
+from pipeline.config.base.source import SourceSection
 from pipeline.config.base.values import Address, Bytes, Name, Seconds, TopicFilter
 from pipeline.config.clientid_from import ClientidFrom, TopicTemplate
 from pipeline.config.listener import ListenerSource
-from pipeline.config.source import SourceSection
 from pipeline.config.tls import ClientTls, ServerTls
 
 

@@ -173,8 +173,6 @@ def _add_switch(router: APIRouter, family: Family) -> None:
         type_, name = kind.place(id)
         if enable not in {"true", "false"}:
             raise RequestError("BAD_REQUEST", f"expected true or false, found {enable[:40]!r}")
-        if "enable" not in kind.types[type_].model_fields:
-            raise RequestError("BAD_REQUEST", f"a {kind.word} of type {type_} cannot be switched off; delete it")
         key = kind.key(type_, name)
 
         def made(snapshot: Snapshot, found: Stored | None) -> Edit:

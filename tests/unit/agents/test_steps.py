@@ -10,7 +10,7 @@ import pytest
 from agents.steps import Needs, needs_of, runs
 from pipeline.action import compile_action
 from pipeline.config.load import load
-from pipeline.control.steps import steps
+from pipeline.control.reload.steps import steps
 
 SETTINGS: dict[str, Any] = {
     "pipeline": "p",

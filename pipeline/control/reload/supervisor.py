@@ -18,7 +18,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 from pipeline.config import Config
 from pipeline.control.objects import Snapshot
-from pipeline.control.steps import VERBS, Digests, Step, steps
+from pipeline.control.reload.steps import VERBS, Digests, PartStep, steps
 from pipeline.errors import ConfigError
 from pipeline.log import get_logger
 
@@ -37,7 +37,7 @@ Plan = TypeVar("Plan")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted(Generic[Plan]):
+class WantedPart(Generic[Plan]):
     """A part as the configuration wants it: what to make of it, and what that depends on."""
 
     plan: Plan
@@ -45,7 +45,7 @@ class Wanted(Generic[Plan]):
 
 
 @dataclass(frozen=True, slots=True)
-class Member(Generic[Running]):
+class RunningPart(Generic[Running]):
     """A part that runs, and how to stop it."""
 
     runner: Running
@@ -64,7 +64,7 @@ class Supervisor(ABC, Generic[Plan, Running]):
         self.config = config
         self.problem = ""  # why the newest configuration does not run; empty if it does
         self._group = group
-        self._members: dict[str, Member[Running]] = {}
+        self._members: dict[str, RunningPart[Running]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -96,7 +96,7 @@ class Supervisor(ABC, Generic[Plan, Running]):
             told = {verb: names for verb in VERBS if (names := [each.name for each in found if each.verb == verb])}
             log.info("config.applied", revision=config.revision, **told)
 
-    async def become(self, config: Config) -> list[Step]:
+    async def become(self, config: Config) -> list[PartStep]:
         """Run the parts of this configuration, and no others; what that took.
 
         Raises ConfigError, and then nothing has changed.
@@ -120,7 +120,7 @@ class Supervisor(ABC, Generic[Plan, Running]):
     # --- What the processes differ in
 
     @abstractmethod
-    async def _wanted(self, config: Config) -> Mapping[str, Wanted[Plan]]:
+    async def _wanted(self, config: Config) -> Mapping[str, WantedPart[Plan]]:
         """The parts to run, each checked. Raises ConfigError."""
 
     @abstractmethod
@@ -144,14 +144,14 @@ class Supervisor(ABC, Generic[Plan, Running]):
     def _start(self, name: str, runner: Running, digests: Digests) -> None:
         stop = asyncio.Event()
         task = self._group.create_task(runner.run(stop), name=name)
-        self._members[name] = Member(runner, digests, stop, task)
+        self._members[name] = RunningPart(runner, digests, stop, task)
 
-    def _go_on(self, name: str, wanted: Wanted[Plan]) -> None:
+    def _go_on(self, name: str, wanted: WantedPart[Plan]) -> None:
         before = self._members[name]
         self._kept(before.runner, wanted.plan, turned=before.digests != wanted.digests)
-        self._members[name] = Member(before.runner, wanted.digests, before.stop, before.task)
+        self._members[name] = RunningPart(before.runner, wanted.digests, before.stop, before.task)
 
-    async def _end(self, step: Step) -> None:
+    async def _end(self, step: PartStep) -> None:
         """Drain and stop a part."""
         each = self._members.pop(step.name)
         each.stop.set()

@@ -29,24 +29,24 @@ class Digests(NamedTuple):
     whole: str
 
 
-class Step(NamedTuple):
+class PartStep(NamedTuple):
     """What to do with a part."""
 
     verb: Verb
     name: str
 
 
-def steps(running: Mapping[str, Digests], wanted: Mapping[str, Digests]) -> list[Step]:
+def steps(running: Mapping[str, Digests], wanted: Mapping[str, Digests]) -> list[PartStep]:
     """What to do, so that the wanted parts run and no others. A part that is in no step goes on as it is."""
-    found = [Step("stop", name) for name in running if name not in wanted]
+    found = [PartStep("stop", name) for name in running if name not in wanted]
     for name, after in wanted.items():
         before = running.get(name)
         if before is None:
-            found.append(Step("start", name))
+            found.append(PartStep("start", name))
         elif before.fixed != after.fixed:
-            found.append(Step("replace", name))
+            found.append(PartStep("replace", name))
         elif before.whole != after.whole:
-            found.append(Step("turn", name))
+            found.append(PartStep("turn", name))
     return found
 
 
