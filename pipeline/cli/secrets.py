@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.config.base.sealed import PrivateKey
     from pipeline.control.config_log import ConfigLog
 
-app = group("Keys that seal clear secrets for the workers.")
+app = group("Make keys that seal clear secrets for the workers.")
 
 
 @app.command()

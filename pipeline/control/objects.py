@@ -4,7 +4,7 @@ Each object has a key: `connector/s3/lake`, `action/s3/hot`, `source/mqtt/plant`
 configuration. Other keys (users, sessions, API keys) are stored beside them and mean nothing to it.
 
 An object is stored with the texts that were written: durations, sizes and references keep their spelling. A secret is a
-reference, or is sealed: whoever writes seals a clear one with the key that the topic announces . Without a key it is
+reference, or is sealed: whoever writes seals a clear one with the key that the topic announces. Without a key it is
 refused, because everybody who may read the topic would read it.
 
 Pure. config_log.py reads and writes the topic.

@@ -16,6 +16,7 @@ from pipeline.web.desk import Services
 from pipeline.web.document import document
 from pipeline.web.people.gate import PREFIX, Gate
 from pipeline.web.routes import (
+    absent,
     actions,
     api_keys,
     cluster,
@@ -23,6 +24,7 @@ from pipeline.web.routes import (
     editing,
     history,
     login,
+    overview,
     partitions,
     prometheus,
     rule_test,
@@ -47,9 +49,11 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         sources,
         rules,
         rule_test,
+        absent,
         editing,
         schemas,
         cluster,
+        overview,
         prometheus,
         history,
         partitions,

@@ -144,6 +144,8 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     },
     "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
     "Free": _FREE,
+    "Numbers": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
+    "Page": _object({"data": {"type": "array", "items": _FREE}, "meta": _META}),
     "Things": {"type": "array", "items": _FREE},
 }
 
