@@ -31,6 +31,7 @@ from pipeline.web.routes import (
     rules,
     schemas,
     sources,
+    trace,
     users,
 )
 from pipeline.web.static import Dashboard
@@ -49,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         sources,
         rules,
         rule_test,
+        trace,
         absent,
         editing,
         schemas,

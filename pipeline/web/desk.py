@@ -18,6 +18,7 @@ from pipeline.web.objects.writing import Log
 from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.sessions import Sessions
 from pipeline.web.probes import ConnectorChecks
+from pipeline.web.tracing.traces import Traces
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Services:
     board: Board = field(default_factory=Board)
     history: History = field(default_factory=History)
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)
+    traces: Traces = field(default_factory=Traces)
     secure_cookies: bool = False
     node: str = "api"
 

@@ -143,6 +143,13 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
         "items": _object({"topic": _TEXT, "partition": _WHOLE, "start": _WHOLE, "end": _WHOLE, "lag": _WHOLE}),
     },
     "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
+    "Trace": _object(
+        {
+            **{"name": _TEXT, "type": _TEXT, "start_at": _WHOLE, "end_at": _WHOLE},
+            **{"status": _TEXT, "log_size": _FREE, "payload_encode": _TEXT, "formatter": _TEXT},
+        }
+    ),
+    "TraceLog": _object({"items": _TEXT, "meta": _object({"position": _WHOLE, "bytes": _WHOLE})}),
     "Free": _FREE,
     "Numbers": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
     "Page": _object({"data": {"type": "array", "items": _FREE}, "meta": _META}),

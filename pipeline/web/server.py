@@ -33,6 +33,7 @@ from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.gate import PREFIX
 from pipeline.web.people.sessions import Sessions
 from pipeline.web.standing import own_report
+from pipeline.web.tracing.tail import tracing
 
 PORT: Final = 18083
 STOP_SECONDS: Final = 5  # for requests that are under way
@@ -118,6 +119,7 @@ async def serve(
             await stack.enter_async_context(following(config, services.board))
             await stack.enter_async_context(reporting(config, services.node, lambda: own_report(services)))
             await stack.enter_async_context(_sampling(services))
+            await stack.enter_async_context(tracing(lambda: config_log.snapshot.config, services.traces, _now_ms))
             if ready:
                 ready(address)
             await run(services, door, listening, stop)

@@ -14,6 +14,7 @@ from pipeline.config.load import load
 from pipeline.connectors.kafka.producer import ensure_topics
 from pipeline.control.reporter import reported
 from pipeline.errors import CommandError, ConfigError
+from pipeline.record import message_record
 from pipeline.web.server import WebDoor, serve
 from tests.parts.api_process import config, found, running
 from tests.parts.part import KafkaPart
@@ -130,3 +131,30 @@ async def test_a_process_that_cannot_serve_says_why(kafka: KafkaPart) -> None:
         await serve(without, WebDoor(port=0), say=print)
     with pytest.raises(CommandError, match="no user yet"):
         await serve(settings, WebDoor("0.0.0.0", 0), say=print)
+
+
+async def test_a_trace_sees_live_records(kafka: KafkaPart) -> None:
+    """Records that come while a trace runs are in its log, with the object that each would become."""
+    settings = config(kafka)
+    async with AsyncExitStack() as stack:
+        api = await stack.enter_async_context(running(settings))
+        form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
+        await api.client.post("/first_user", data=form)
+        token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+        api.client.headers["authorization"] = f"Bearer {token}"
+        for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", RULE)):
+            await api.client.post(path, json=body)
+        await asyncio.to_thread(ensure_topics, settings.kafka)
+        await api.client.post("/trace", json={"name": "live", "type": "ruleid", "ruleid": "hot"})
+        producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+        record = {"topic": b"t/1", "payload": b"x", "clientid": b"c1", "clientid_from": b"session"}
+        made = message_record(**record, qos=0, retain=False, dup=False, timestamp_ms=1)  # type: ignore[arg-type]
+
+        async with asyncio.timeout(patient(30)):
+            items = ""
+            while "action_template_rendered" not in items:
+                producer.produce(settings.kafka.messages_topic, made.value, made.key, headers=made.headers)
+                producer.flush(1)
+                await pause(0.2)
+                items = (await api.client.get("/trace/live/log?bytes=100000")).json()["items"]
+        assert "raw/c1/" in items

@@ -48,6 +48,15 @@ AGGREGATED = {
     "resource_opts": {"batch_size": 100, "batch_time": "10ms"},
 }
 
+DEBUG = {
+    "name": "DEBUG_RULE_hot_1",
+    "type": "ruleid",
+    "ruleid": "hot",
+    "payload_encode": "text",
+    "formatter": "json",
+    "end_at": "2099-01-01T00:00:00Z",
+}
+
 # In this order, for each row stands on those before it.
 ROWS = [
     # people
@@ -121,6 +130,19 @@ ROWS = [
     Row("POST", "/rule_test", 200, "Rows", {"sql": 'SELECT payload.temp AS t FROM "t/#"', "context": MESSAGE}),
     Row("POST", "/rule_test", 412, "Error", {"sql": 'SELECT * FROM "s/#"', "context": MESSAGE}),
     Row("POST", "/rule_test", 400, "Error", {"sql": "SELEC", "context": MESSAGE}),
+    Row("POST", "/trace", 200, "Trace", DEBUG),
+    Row("POST", "/trace", 400, "Error", DEBUG),
+    Row("POST", "/rules/hot/test", 200, "Free", {"context": MESSAGE, "stop_action_after_template_rendering": False}),
+    Row("POST", "/rules/hot/test", 412, "Error", {"context": {**MESSAGE, "topic": "other"}}),
+    Row("POST", "/rules/hot/test", 400, "Error", {"context": {"event_type": "none"}}),
+    Row("POST", "/rules/none/test", 404, "Error", {"context": MESSAGE}),
+    Row("GET", "/trace", 200, "[Trace]"),
+    Row("GET", "/trace/DEBUG_RULE_hot_1/log_detail", 200, "Things"),
+    Row("GET", "/trace/DEBUG_RULE_hot_1/log?node=api&bytes=5000&position=0", 200, "TraceLog"),
+    Row("PUT", "/trace/DEBUG_RULE_hot_1/stop", 200, "Free"),
+    Row("DELETE", "/trace/DEBUG_RULE_hot_1", 204),
+    Row("GET", "/trace/DEBUG_RULE_hot_1/log", 404, "Error"),
+    Row("DELETE", "/trace", 204),
     # cluster
     Row("GET", "/nodes", 200, "[Node]"),
     Row("GET", f"/nodes/{WORKER}", 200, "Node"),
@@ -245,6 +267,7 @@ def test_every_path_of_the_document_has_a_row(client: httpx.Client) -> None:
 
 OURS = (
     "/schema_registry",
+    "/trace/{name}/download",
     "/history",
     "/actions/{id}/partitions",
     "/rule_functions",

@@ -160,7 +160,7 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
             if place not in ends:
                 continue
             if error is None and offset < ends[place]:
-                yield _record(message)
+                yield record_of(message)
             if error is not None or offset + 1 >= ends[place]:
                 del ends[place]  # also at its end, because the last offset may be a transaction marker and not a record
         if messages:  # counted from the caller's last request, because the caller may have waited long for the store
@@ -174,7 +174,8 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
             )
 
 
-def _record(message: Any) -> Record:
+def record_of(message: Any) -> Record:
+    """A message of the Kafka library as a record."""
     headers = [(name, value or b"") for name, value in message.headers() or ()]
     place = message.topic(), message.partition(), message.offset(), message.timestamp()[1]
     return Record(*place, message.key(), message.value(), headers)

@@ -112,7 +112,7 @@ def _shown(trial: Trial) -> dict[str, Any]:
         "rows": [to_vector(row) for row in trial.rows[:ROWS_SHOWN_MAX]],
         "rendered": [
             [
-                {"action": id, "bucket": each.bucket, "key": each.key, "content": _text(each.content)}
+                {"action": id, "bucket": each.bucket, "key": each.key, "content": text_shown(each.content)}
                 for id, each in row.objects.items()
             ]
             for row in trial.rendered[:ROWS_SHOWN_MAX]
@@ -128,7 +128,7 @@ def _error(trial: Trial) -> dict[str, Any] | None:
     return {"message": str(trial.error), **place}
 
 
-def _text(content: bytes) -> str:
+def text_shown(content: bytes) -> str:
     """The beginning of a content, for people. What is not text is only named."""
     shown = content[:CONTENT_SHOWN_MAX].decode("utf-8", "ignore")
     is_text = len(shown.encode()) >= min(len(content), CONTENT_SHOWN_MAX) - 3  # a letter may be cut at the end

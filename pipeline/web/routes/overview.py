@@ -67,7 +67,7 @@ def _node(services: Services, node: str) -> ProcessReport:
 
 
 def _numbers(nodes: list[Answer], aggregate: bool, of_all: dict[str, int]) -> Any:
-    """One object for each process, or one for all: `of_all` are the numbers that are no sums."""
+    """One object for each process, or one for all: `of_all` has the numbers that are the same in each process."""
     if not aggregate:
         return nodes
     names = dict.fromkeys(name for each in nodes for name in each if name != "node")
@@ -132,7 +132,7 @@ def _alarm(node: str, name: str, message: str) -> Answer:
 
 @router.get("/audit", responses=told(200, "Page") | errors(400, 503))
 async def audit(desk: Desk, page: str | None = None, limit: str | None = None) -> Response:
-    """Who changed what, the newest first, as far as the topic of the configuration has it. `/history` has the values too."""
+    """The changes with their authors, the newest first, as far as the topic of the configuration has it. `/history` has the values too."""
     past = [each for each in await desk.log.history() if not each.key.startswith("session/")]
     found, meta = page_of(past[::-1], page, limit)
     return Json({"data": list(_entries(found)), "meta": meta})
