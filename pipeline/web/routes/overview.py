@@ -132,7 +132,7 @@ def _alarm(node: str, name: str, message: str) -> Answer:
 
 @router.get("/audit", responses=told(200, "Page") | errors(400, 503))
 async def audit(desk: Desk, page: str | None = None, limit: str | None = None) -> Response:
-    """The changes with their authors, the newest first, as far as the topic of the configuration has it. `/history` has the values too."""
+    """The changes with their authors, the newest first, as far as the topic has them. `/history` has the values too."""
     past = [each for each in await desk.log.history() if not each.key.startswith("session/")]
     found, meta = page_of(past[::-1], page, limit)
     return Json({"data": list(_entries(found)), "meta": meta})
