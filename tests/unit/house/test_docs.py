@@ -56,6 +56,8 @@ OTHERS = {
     "mosquitto_pub": {"-q", "-t", "-m", "-h", "-p", "--cafile", "-u", "-P", "-i"},
     "pipx": {"install", "run"},
     "uv": {"tool", "install"},
+    "helm": {"--set", "--set-file", "--set-json", "--reuse-values"},
+    "kubectl": {"--from-literal", "--selector", "--", "-c"},
     "docker": {"compose", "up", "build", "run", "--build", "--detach", "--rm", "--tag", "--build-arg", "--volume"},
 }
 COMMAND: Any = typer.main.get_command(app)
@@ -158,7 +160,7 @@ def test_a_command_of_the_manual_can_be_given(
     elif words[0] == "make":
         assert {word for word in words[1:] if "=" not in word} <= TARGETS
     else:
-        options = {word for word in words[1:] if word.startswith("-")}
+        options = {word.partition("=")[0] for word in words[1:] if word.startswith("-")}
         assert options <= OTHERS[words[0]], f"{place}: {line}"
 
 
