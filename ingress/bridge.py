@@ -105,7 +105,7 @@ class Bridge:
                 self._produce_unprepared(message, route, now_ms)
                 continue
             record = Outgoing(prepared[0], payload, prepared[1], now_ms)
-            produce(topic_name, record, add(mid, topic_name, record))
+            produce(topic_name, record, add(mid, topic_name, record, True))
         self.empty.clear()
         self._count(len(batch), redelivered, dropped)
         if self.window.full and self._connection is not None:

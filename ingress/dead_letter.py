@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
+from ingress.window import size_of
 from pipeline.dead_letter import PREFIX, SIZE
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
@@ -19,11 +20,6 @@ SHA256: Final = PREFIX + "sha256"  # hexadecimal digest of the original value, i
 
 FIELD_BYTES_SHORT: Final = 200  # bytes of the key and of each header in a dead letter that must be small
 ROOM_BYTES: Final = 1024  # for our own headers and Kafka's bytes around each part
-
-
-def record_bytes(record: Outgoing) -> int:
-    """Size of a record, without the few bytes that Kafka adds around each part."""
-    return len(record.key) + len(record.value) + sum(len(name) + len(value) for name, value in record.headers)
 
 
 def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_bytes: int) -> Outgoing:
@@ -42,7 +38,7 @@ def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_byte
     if not limit_bytes:
         headers = [(name, text[:FIELD_BYTES_SHORT]) for name, text in headers]
         key = key[:FIELD_BYTES_SHORT]
-    room = max(0, limit_bytes - ROOM_BYTES - record_bytes(record) + len(value))
+    room = max(0, limit_bytes - ROOM_BYTES - size_of(record) + len(value))
     if len(value) > room:
         headers += [(SIZE, b"%d" % len(value)), (SHA256, hashlib.sha256(value).hexdigest().encode())]
         value = value[:room]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ingress.dead_letter import dead_letter, record_bytes
+from ingress.dead_letter import dead_letter
 from ingress.metrics import SourceMetrics
-from ingress.window import Delivery
+from ingress.window import Delivery, size_of
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import RefusedError
@@ -44,7 +44,7 @@ class Refusals:
             2: lambda: (letters, dead_letter(delivery.record, problem, self._source, room)),
             3: lambda: (letters, dead_letter(delivery.record, problem, self._source, 0)),
         }
-        if delivery.tries == 1 and record_bytes(delivery.record) > limit:
+        if delivery.tries == 1 and size_of(delivery.record) > limit:
             delivery.tries = 2
         if delivery.tries not in ways:
             return False

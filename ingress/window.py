@@ -17,13 +17,14 @@ from pipeline.record import Outgoing
 class Delivery:
     """One message under way. The producer calls it with the result. `mid` is 0 for QoS 0, which has no acknowledgement."""
 
-    __slots__ = ("done", "mid", "record", "topic", "tries", "window")
+    __slots__ = ("done", "mid", "record", "size_bytes", "topic", "tries", "window")
 
-    def __init__(self, window: Window, mid: int, topic: str, record: Outgoing) -> None:
+    def __init__(self, window: Window, mid: int, topic: str, record: Outgoing, size_bytes: int) -> None:
         self.window = window
         self.mid = mid
         self.topic = topic  # topic in Kafka
         self.record = record
+        self.size_bytes = size_bytes
         self.done = False
         self.tries = 0  # how often Kafka has refused it
 
@@ -77,11 +78,11 @@ class Window:
         """The first message, for which all others wait."""
         return self._pending[0] if self._pending else None
 
-    def add(self, mid: int, topic: str, record: Outgoing) -> Delivery:
-        """Add a message. With `mid` 0 it counts, but is never acknowledged."""
-        delivery = Delivery(self, mid, topic, record)
+    def add(self, mid: int, topic: str, record: Outgoing, shared: bool = False) -> Delivery:
+        """Add a message. With `mid` 0 it counts, but is never acknowledged. See `size_of` about `shared`."""
+        delivery = Delivery(self, mid, topic, record, size_of(record, shared))
         self._pending.append(delivery)
-        self._bytes += len(record[1])
+        self._bytes += delivery.size_bytes
         return delivery
 
     def settle(self) -> Settled:
@@ -92,7 +93,7 @@ class Window:
         while pending and pending[0].done:
             delivery = pending.popleft()
             count += 1
-            freed += len(delivery.record[1])
+            freed += delivery.size_bytes
             if delivery.mid:
                 mids.append(delivery.mid)
         self._bytes -= freed
@@ -102,3 +103,10 @@ class Window:
         """The deliveries that Kafka has refused since the last call, with their errors."""
         failed, self.failed = self.failed, []
         return failed
+
+
+def size_of(record: Outgoing, shared: bool = False) -> int:
+    """The memory that a message takes while it waits. `shared`: a cache of topics holds its key and its headers anyway."""
+    if shared:
+        return len(record[1])
+    return len(record.key) + len(record.value) + sum(len(name) + len(value) for name, value in record.headers)

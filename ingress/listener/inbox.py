@@ -20,7 +20,7 @@ from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
 from ingress.sparkplug.aliases import Aliases
-from ingress.window import Delivery, Refusal, Window
+from ingress.window import Delivery, Refusal, Window, size_of
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka.producer import Producer, failure
@@ -64,14 +64,14 @@ class ClientWindow(Window):
 
     @property
     def size_bytes(self) -> int:
-        """Bytes of payload in the window."""
+        """Bytes of the messages in the window."""
         return self._bytes
 
-    def add(self, mid: int, topic: str, record: Outgoing) -> Delivery:
+    def add(self, mid: int, topic: str, record: Outgoing, shared: bool = False) -> Delivery:
         """Add a message whose delivery registers the window after Kafka's answer."""
-        delivery = _Delivery(self, mid, topic, record)
+        delivery = _Delivery(self, mid, topic, record, size_of(record, shared))
         self._pending.append(delivery)
-        self._bytes += len(record[1])
+        self._bytes += delivery.size_bytes
         return delivery
 
 
@@ -151,7 +151,7 @@ class Inbox:
             else:
                 if self.aliases is not None and ready is None and (table := identity.table(message, now_ms)):
                     produce(self.aliases.topic, table, add(0, self.aliases.topic, table))
-                produce(topic_name, record, add(ack, topic_name, record))
+                produce(topic_name, record, add(ack, topic_name, record, ready is not None))
         self._count(window, len(window) - before, window.size_bytes - bytes_before)
         self.metrics.received.inc(len(run))
         if redelivered:
@@ -168,8 +168,9 @@ class Inbox:
 
     def put(self, topic: str, record: Outgoing) -> None:
         """Produce an event or a will, for which no client waits."""
-        self._producer.produce(topic, record, self._own.add(0, topic, record))
-        self._count(self._own, 1, len(record.value))
+        delivery = self._own.add(0, topic, record)
+        self._producer.produce(topic, record, delivery)
+        self._count(self._own, 1, delivery.size_bytes)
 
     def _refuse(self, window: ClientWindow, ack: Ack) -> bool:
         """Refuse a message because of its topic. In MQTT 5 the refusal keeps its place in the window."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re as python_re
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -35,11 +36,13 @@ _DIFFERS: Final = python_re.compile(rb"\\[sS]")
 
 
 class Pattern:
-    """A pattern compiled for both engines. `search` and `finditer` choose the engine for each subject."""
+    """A pattern. `search` and `matches` choose the engine for each subject.
+
+    The backtracking engine compiles it only for a subject that needs it. A long pattern that a device chose would take 30 ms.
+    """
 
     def __init__(self, source: bytes) -> None:
         import re2  # imported here, so that a process without patterns in its rules does not load it
-        import regex
 
         options = re2.Options()
         options.encoding = re2.Options.Encoding.LATIN1
@@ -47,17 +50,24 @@ class Pattern:
         options.max_mem = LINEAR_BYTES_MAX
         self._ends_line = b"$" in source
         self._vertical_tab = bool(_DIFFERS.search(source))
+        self._source = source
         self._linear: Any = None
-        try:
-            with suppress(re2.error):
-                self._linear = re2.compile(source, options)
-            self._backtracking = regex.compile(source, regex.VERSION0 | regex.ASCII, cache_pattern=False)
-        except (regex.error, RecursionError, OverflowError) as error:
-            raise BadValueError(f"not a regular expression: {error}") from None
-        finally:
-            re2.purge()  # its own cache has a bound on the number of patterns only
+        with suppress(re2.error):
+            self._linear = re2.compile(source, options)
+        re2.purge()  # its own cache has a bound on the number of patterns only
+        if self._linear is None:
+            _ = self._backtracking  # so that a bad pattern is refused here
         steps = self._linear.programsize if self._linear is not None else 0
         self.size_bytes = SEARCH_BYTES + 32 * steps + 64 * len(source)
+
+    @cached_property
+    def _backtracking(self) -> Any:
+        import regex
+
+        try:
+            return regex.compile(self._source, regex.VERSION0 | regex.ASCII, cache_pattern=False)
+        except (regex.error, RecursionError, OverflowError) as error:
+            raise BadValueError(f"not a regular expression: {error}") from None
 
     def linear(self, subject: bytes) -> bool:
         """Whether RE2 gives the same answer as Perl."""

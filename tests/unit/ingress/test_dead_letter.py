@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from ingress.dead_letter import dead_letter, record_bytes
+from ingress.dead_letter import dead_letter
+from ingress.window import size_of
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
 
@@ -39,11 +40,11 @@ def test_one_that_does_not_fit_is_cut() -> None:
 
     assert headers["dead_letter.size"] == b"50000"
     assert headers["dead_letter.sha256"] == hashlib.sha256(b"x" * 50_000).hexdigest().encode()
-    assert 8_000 < record_bytes(letter) < 10_000
+    assert 8_000 < size_of(letter) < 10_000
 
 
 def test_the_last_way_is_small_whatever_the_record_was() -> None:
     """Without a known limit, value, key and headers are cut so much that any Kafka accepts the letter."""
     odd = Outgoing(b"k" * 60_000, b"v" * 60_000, [("topic", b"t" * 60_000)], 7)
 
-    assert record_bytes(dead_letter(odd, PROBLEM, "mqtt:plant", 0)) < 1024
+    assert size_of(dead_letter(odd, PROBLEM, "mqtt:plant", 0)) < 1024

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ingress.window import Delivery, Window
 from pipeline.record import Outgoing
 
-RECORD = Outgoing(b"k", b"12345", [], 0)
+RECORD = Outgoing(b"", b"12345", [], 0)
 
 
 def filled(mids: list[int], *, messages_max: int = 100, bytes_max: int = 1000) -> tuple[Window, list[Delivery]]:
@@ -89,3 +89,19 @@ def test_what_leaves_the_window_frees_its_bytes() -> None:
     assert not window.full
     assert window.oldest is deliveries[2]
     assert deliveries[2].tries == 0
+
+
+def test_keys_and_headers_count_unless_a_cache_holds_them() -> None:
+    """A device chooses its clientid, its topic and its properties, so a window of empty payloads is not small."""
+    record = Outgoing(b"key", b"12345", [("topic", b"t" * 90), ("pub_props", b"p" * 900)], 0)
+    own, shared = Window(100, 1000), Window(100, 1000)
+
+    delivery = own.add(1, "t", record)
+    shared.add(1, "t", record, shared=True)
+
+    assert own.full
+    assert not shared.full
+
+    delivery(None, None)
+    own.settle()
+    assert not own.full

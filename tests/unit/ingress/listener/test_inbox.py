@@ -22,6 +22,7 @@ from pipeline.record import Outgoing
 from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
 from tests.parts.sparkplug import BIRTH, DATA
 
+KILOBYTE = b"x" * 1000
 CONNECT = Connect(5, "d1", None, None, 60, True, None, ())
 
 
@@ -108,14 +109,14 @@ def test_a_client_with_a_full_window_is_not_read() -> None:
     assert device.reading
 
 
-@pytest.mark.parametrize("limit", [{"buffer_records": 3}, {"buffer_bytes": 3}])
+@pytest.mark.parametrize("limit", [{"buffer_records": 3}, {"buffer_bytes": 3000}])
 def test_when_the_inbox_is_full_whoever_sends_is_not_read(limit: dict[str, int]) -> None:
     """When the inbox is full, a client that sends waits until there is room, even if its own window is empty."""
     box, kafka = inbox(**limit)
     first, *its_first = client(box)
     second, *its_second = client(box, "d2")
-    box.take(*its_first, [message(1), message(2)])
-    box.take(*its_second, [message(1)])
+    box.take(*its_first, [message(1, payload=KILOBYTE), message(2, payload=KILOBYTE)])
+    box.take(*its_second, [message(1, payload=KILOBYTE)])
 
     assert box.full
     assert (first.reading, second.reading) == (True, False)
