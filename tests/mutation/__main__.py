@@ -35,11 +35,14 @@ SECONDS_UNCHANGED: Final = (
 # What is mutated, and the tests that should notice.
 SUBJECTS: Final[dict[str, list[str]]] = {
     "pipeline/topics.py": ["tests/unit/test_topics.py"],
-    "pipeline/upload/buffer.py": ["tests/unit/upload"],
-    "pipeline/upload/open_offsets.py": ["tests/unit/upload"],
-    "pipeline/upload/outcomes.py": ["tests/unit/upload"],
-    "pipeline/upload/ledger.py": ["tests/unit/upload"],
-    "pipeline/upload/ledger_check.py": ["tests/unit/upload", "tests/unit/agents/operate/test_verify.py"],
+    "pipeline/upload/buffer.py": ["tests/unit/upload/test_buffer.py"],
+    "pipeline/upload/open_offsets.py": ["tests/unit/upload/test_open_offsets.py"],
+    "pipeline/upload/outcomes.py": ["tests/unit/upload/test_outcomes.py"],
+    "pipeline/upload/ledger.py": ["tests/unit/upload/test_ledger.py", "tests/unit/upload/test_ledger_check.py"],
+    "pipeline/upload/ledger_check.py": [
+        "tests/unit/upload/test_ledger_check.py",
+        "tests/unit/agents/operate/test_verify.py",
+    ],
     "pipeline/formats/columns.py": ["tests/unit/formats", "tests/unit/test_formats.py"],
     "pipeline/sql/runtime/ordering.py": ["tests/conformance"],
     "ingress/route.py": ["tests/unit/ingress/test_route.py"],

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.topics import TopicIndex, covers, matches, may_meet, validate_filter
+from pipeline.topics import TopicIndex, covers, group_of, matches, may_meet, unshared, validate_filter
 from tests.parts.topic_names import FILTERS, TOPICS
 
 
@@ -138,3 +138,17 @@ def test_answers_are_remembered_up_to_a_bound() -> None:
 def test_two_filters_meet_if_a_topic_name_matches_both(one: str, other: str, meets: bool) -> None:
     """It is the same from both sides. A wildcard in the first level does not meet a topic that begins with $."""
     assert may_meet(one, other) is may_meet(other, one) is meets
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "group", "plain"),
+    [
+        ("$share/g/t/a/#", "g", "t/a/#"),
+        ("share/g/t", "", "share/g/t"),
+        ("t", "", "t"),
+        ("$shared/g/t", "", "$shared/g/t"),
+    ],
+)
+def test_a_shared_subscription_has_a_group_and_a_filter(topic_filter: str, group: str, plain: str) -> None:
+    """Any other filter has no group, and is itself."""
+    assert (group_of(topic_filter), unshared(topic_filter)) == (group, plain)

@@ -25,6 +25,15 @@ def test_chunk_rolls_when_it_is_full() -> None:
     assert [chunk.rows for chunk in group.chunks] == [3, 1]
 
 
+def test_a_chunk_that_ends_says_so() -> None:
+    """And a record of more rows than a chunk takes ends none, because it is not known to be whole."""
+    group = Buffer(LIMITS)
+
+    assert not group.extend(G, [b"x"] * 5, [1] * 5)
+    assert group.extend(G, [b"x"], [2])
+    assert not group.extend(G, [b"x"], [3])
+
+
 def test_rows_of_one_record_stay_together() -> None:
     """A chunk ends only at the end of a record, so that no two chunks begin with the same offset."""
     group = filled([1, 2, 2, 2, 2, 3]).groups[G]

@@ -238,6 +238,12 @@ def counted(name: str) -> float:
     return REGISTRY.get_sample_value(f"tidegate_ingress_{name}", {"source": "devices"}) or 0
 
 
+def dropped(reason: str) -> float:
+    """The dropped messages of the listener, of one reason."""
+    labels = {"source": "devices", "reason": reason}
+    return REGISTRY.get_sample_value("tidegate_ingress_messages_dropped_total", labels) or 0
+
+
 def test_an_inbox_is_empty_when_kafka_has_everything() -> None:
     """The inbox is empty after Kafka's last answer, and not empty after the next message."""
     box, kafka = inbox()
@@ -287,6 +293,19 @@ def test_what_is_counted_is_what_became_of_messages() -> None:
 
     assert [counted(name) - old for name, old in zip(names, before, strict=True)] == [4, 1, 3, 2]
     assert kafka.woken == 1  # the refusal takes its turn at the next look for answers, which must not wait for a record
+
+
+def test_what_is_dropped_is_counted_by_its_reason() -> None:
+    """A topic that is not allowed, and a bridge's notice, which is acknowledged nevertheless."""
+    reasons = {"not_authorized": 2.0, "bridge_notice": 1.0}
+    box, _ = inbox()
+    _, *its = client(box)
+    before = {reason: dropped(reason) for reason in reasons}
+    notice = message(3, topic=b"$SYS/broker/connection/site/state")
+
+    box.take(*its, [message(1, topic=b"no"), message(2, topic=b"no"), notice, message(4)])
+
+    assert {reason: dropped(reason) - before[reason] for reason in reasons} == reasons
 
 
 def test_a_retained_message_of_qos_2_gets_its_pubrec() -> None:

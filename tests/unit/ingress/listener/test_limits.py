@@ -34,6 +34,15 @@ def test_a_burst_is_free_and_what_is_beyond_it_has_to_wait() -> None:
     assert not allowance.is_used_up
 
 
+def test_the_last_packet_of_a_burst_is_free_and_the_next_is_not() -> None:
+    """Nobody is held back who has not gone beyond the limit, and a new client has used up nothing."""
+    allowance = Allowance(1, now=0.0)
+
+    assert not allowance.is_used_up
+    assert allowance.spend(int(BURST_SECONDS), 0.0) == 0.0
+    assert allowance.spend(1, 0.0) == 1.0
+
+
 @pytest.mark.parametrize(("silence", "expected"), [(0.0, True), (5.0, False)])
 def test_who_goes_on_too_long_has_used_it_up(silence: float, expected: bool) -> None:
     """A client that is held back for half a minute has used up its limit, and a pause starts a new count."""
