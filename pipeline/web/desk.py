@@ -35,6 +35,7 @@ class Services:
     traces: Traces = field(default_factory=Traces)
     secure_cookies: bool = False
     node: str = "api"
+    live_trials: int = 0  # streams of rules that are tried on live messages
 
     closing: asyncio.Event = field(default_factory=asyncio.Event)  # the process stops: answers without an end end now
 

@@ -13,8 +13,10 @@ from tests.parts import debian
 from tests.parts.waiting import patient
 
 SIZE: Final = {"width": 1280, "height": 800}
-# The browser itself writes this for each answer of 400 and more. Tests look at what the page makes of such an answer.
-_OF_AN_ANSWER: Final = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+# The browser itself writes this for each answer of 400 and more, and for none at all. Tests look at what the page makes of it.
+_OF_AN_ANSWER: Final = re.compile(
+    r"Failed to load resource: (the server responded with a status of 4\d\d|net::ERR_FAILED)"
+)
 
 
 def program() -> str:

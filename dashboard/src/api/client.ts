@@ -61,7 +61,8 @@ export async function versioned<T>(method: Method, path: string, { body, etag, s
   return { value: (text ? JSON.parse(text) : undefined) as T, etag: answer.headers.get("ETag") };
 }
 
-async function refusal(answer: Response, path: string): Promise<ApiError> {
+/** What an answer that is not good says. */
+export async function refusal(answer: Response, path: string): Promise<ApiError> {
   const text = await answer.text();
   let body: Record<string, unknown> = {};
   try {

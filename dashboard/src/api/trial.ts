@@ -2,11 +2,13 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Word } from "../parts/editor";
 import type { Value } from "../parts/form/value";
+import { t } from "../texts";
 import { call, type Problem } from "./client";
 
 /** An event that rules can select, with example values for each of its columns. */
 export type EventKind = {
   event: string; // as FROM has it
+  topics: string[]; // all names that FROM may have for it
   event_type: string; // as a context has it
   title: string | { en: string };
   description: string | { en: string };
@@ -37,9 +39,9 @@ export const tryRule = (sql: string, context: unknown, actions: readonly (string
 
 export type Checked = { errors: Problem[]; warnings: Problem[] };
 
-/** What would refuse this object if it were stored, and what `tidegate check` would warn of. */
-export const check = (family: "actions" | "rules", body: Value, signal?: AbortSignal): Promise<Checked> =>
-  call("POST", `/${family}_check`, { body, ...(signal ? { signal } : {}) });
+/** What would refuse this object if it were stored, and what `tidegate check` would warn of. `sql` feeds an action that no rule feeds yet. */
+export const check = (family: "actions" | "rules", body: Value, sql = ""): Promise<Checked> =>
+  call("POST", `/${family}_check${sql ? `?sql=${encodeURIComponent(sql)}` : ""}`, { body });
 
 export function textOf(words: string | { en: string }): string {
   return typeof words === "string" ? words : words.en;
@@ -55,17 +57,22 @@ export function sampleOf(kind: EventKind): Value {
 export function selected(sql: string, kinds: readonly EventKind[]): EventKind[] {
   const from = /\bfrom\b([\s\S]*?)(\bwhere\b|$)/i.exec(sql)?.[1] ?? "";
   const topics = [...from.matchAll(/"([^"]+)"|'([^']+)'/g)].map((match) => match[1] ?? match[2] ?? "");
-  const named = kinds.filter((kind) => topics.includes(kind.event));
+  const named = kinds.filter((kind) => kind.topics.some((each) => topics.includes(each)));
   const messages = kinds.find(isMessages);
   return messages && topics.some((topic) => !topic.startsWith("$events/")) ? [messages, ...named.filter((each) => each !== messages)] : named;
+}
+
+function helpOf(kind: EventKind, column: string): string {
+  const given = kind.test_columns[column];
+  return Array.isArray(given) ? `${String(given[1])}. ${t.rules.forExample(JSON.stringify(given[0]))}` : "";
 }
 
 export const isMessages = (kind: EventKind) => kind.event_type === "message_publish";
 
 export function wordsOf(functions: readonly Function[], kinds: readonly EventKind[]): Word[] {
-  const columns = new Set(kinds.flatMap((kind) => kind.columns));
+  const helps = new Map(kinds.flatMap((kind) => kind.columns.map((name) => [name, helpOf(kind, name)] as const)));
   return [
-    ...[...columns].map((name): Word => ({ name, kind: "column", detail: "column", help: "" })),
+    ...[...helps].map(([name, help]): Word => ({ name, kind: "column", detail: "column", help })),
     ...functions.map(({ name, signatures, description }): Word => ({ name, kind: "function", detail: signatures[0] ?? "", help: description })),
   ];
 }

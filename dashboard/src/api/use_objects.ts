@@ -22,7 +22,10 @@ export function useVerbs<F extends Family>(family: F) {
     }),
     start: useMutation({ mutationFn: (id: string) => start(family, id), onSettled: again }),
     remove: useMutation({
-      mutationFn: ({ id, withDependants }: { id: string; withDependants: boolean }) => remove(family, id, withDependants),
+      mutationFn: async ({ id, withDependants, also }: { id: string; withDependants: boolean; also: readonly string[] }) => {
+        await remove(family, id, withDependants);
+        for (const action of also) await remove("actions", action);
+      },
       onSettled: again,
     }),
   };

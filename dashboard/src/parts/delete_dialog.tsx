@@ -8,16 +8,18 @@ import { Notice } from "./notice";
 type Props = {
   name: string;
   close: () => void;
-  remove: (withDependants: boolean) => Promise<unknown>;
+  remove: (withDependants: boolean, also: readonly string[]) => Promise<unknown>;
   dependants?: readonly string[]; // what loses the object with it
+  orphans?: readonly string[]; // what nobody else uses: it may go too
 };
 
-export function DeleteDialog({ name, close, remove, dependants = [] }: Props) {
+export function DeleteDialog({ name, close, remove, dependants = [], orphans = [] }: Props) {
   const [said, setSaid] = useState<ApiError | null>(null);
+  const [also, setAlso] = useState(true);
   const users = ["rules", "actions", "sources"].flatMap((family) => (Array.isArray(said?.body[family]) ? (said.body[family] as string[]) : []));
   async function submit() {
     try {
-      await remove(dependants.length > 0);
+      await remove(dependants.length > 0, also ? orphans : []);
       close();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -37,6 +39,14 @@ export function DeleteDialog({ name, close, remove, dependants = [] }: Props) {
         <>
           <p>{t.edit.actionsOf}</p>
           <Names of={dependants} />
+        </>
+      )}
+      {!said && orphans.length > 0 && (
+        <>
+          <label>
+            <input type="checkbox" checked={also} onChange={(event) => setAlso(event.target.checked)} /> {t.edit.withOrphans}
+          </label>
+          <Names of={orphans} />
         </>
       )}
       <div className="answers">

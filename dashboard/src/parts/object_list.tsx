@@ -21,9 +21,10 @@ type Props<F extends Exclude<Family, "sources">> = {
   note: (row: Objects[F]) => ReactNode; // below the name
   menu: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
   dependants?: (row: Objects[F]) => readonly string[]; // what loses the object when it is deleted
+  orphans?: (row: Objects[F], all: readonly Objects[F][]) => readonly string[]; // the actions that only this row uses
 };
 
-export function ObjectList<F extends Exclude<Family, "sources">>({ family, columns, name, words, note, menu, dependants }: Props<F>) {
+export function ObjectList<F extends Exclude<Family, "sources">>({ family, columns, name, words, note, menu, dependants, orphans }: Props<F>) {
   const { data = [], isPending, error } = useList(family);
   const verbs = useVerbs(family);
   const mayChange = useMayChange();
@@ -99,7 +100,8 @@ export function ObjectList<F extends Exclude<Family, "sources">>({ family, colum
           name={name(doomed)}
           dependants={dependants?.(doomed) ?? []}
           close={() => setDoomed(null)}
-          remove={(withDependants) => verbs.remove.mutateAsync({ id: id(doomed), withDependants })}
+          orphans={orphans?.(doomed, data) ?? []}
+          remove={(withDependants, also) => verbs.remove.mutateAsync({ id: id(doomed), withDependants, also })}
         />
       )}
     </section>

@@ -98,7 +98,7 @@ const english = {
     reallyDelete: (name: string) => `Delete ${name}?`,
     inUse: (name: string) => `${name} is in use`,
     inUseSay: "Take it away from these first:",
-    withDependants: "Delete the actions of this rule too",
+    withOrphans: "Delete these actions too, which no other rule uses:",
     actionsOf: "These rules lose the action and go on without it:",
     copy: (name: string) => `${name}_copy`,
     read: "You may read this and not change it.",

@@ -20,6 +20,7 @@ from pipeline.record import Record
 
 SILENCE_SECONDS_MAX: Final = 30.0
 BATCH_RECORDS_MAX: Final = 5_000
+ARRIVING_SECONDS: Final = 0.5
 
 
 class Span(NamedTuple):
@@ -91,6 +92,29 @@ def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
         reading = _read(consumer, [span])
         while records := list(islice(reading, BATCH_RECORDS_MAX)):
             yield records
+
+
+def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
+    """Messages and events as they come from now on, twice a second at least: a batch may be empty. It ends when it is closed.
+
+    Raises a ConnectorError or NotFoundError.
+    """
+    with _consumer(kafka) as consumer:
+        ends: list[Span] = []
+
+        def end(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
+            ends.append(Span(place.topic, place.partition, high, high))
+            return high, high
+
+        _spans(consumer, list(dict.fromkeys([kafka.messages_topic, kafka.events_topic])), end)
+        consumer.assign([TopicPartition(each.topic, each.partition, each.first) for each in ends])
+        while True:
+            found = consumer.consume(BATCH_RECORDS_MAX, timeout=ARRIVING_SECONDS)
+            for message in found:
+                error = message.error()
+                if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+            yield [_record(message) for message in found if message.error() is None]
 
 
 @contextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from pipeline.action import CompiledAction, compile_action, schemas_of, statements_of, topic_names_of, warnings
 from pipeline.config import Config
 from pipeline.config.text.problems import dotted
 from pipeline.control.objects import Change, Snapshot, after, checked
-from pipeline.errors import ConfigError, SqlError
+from pipeline.errors import ConfigError, RecordError, SqlError
+from pipeline.record import Record, event_columns, is_message, message_reader
 from pipeline.rule import context_with
 from pipeline.rule_trial import Sample, Trial, from_vector, sample_of, to_vector, try_rule
 from pipeline.sql import Context, compile_statement
@@ -27,23 +28,29 @@ TRIED: Final = "tried"  # the name of a draft that has none yet
 class Draft:
     """One object as a body describes it: its key in the topic, its path in the configuration, its settings."""
 
-    def __init__(self, key: str, path: str, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, key: str, path: str, settings: Mapping[str, Any], beside: Mapping[str, Any] | None = None
+    ) -> None:
         self.key = key
         self.path = path
         self.settings = settings
+        self._beside = beside or {}  # other objects that are not stored either
 
     def whole(self, snapshot: Snapshot) -> Config:
         """The configuration if this were stored. Raises ConfigError."""
-        return checked(snapshot.config, after(snapshot.objects, Change({self.key: self.settings})))
+        return checked(snapshot.config, after(snapshot.objects, Change({**self._beside, self.key: self.settings})))
 
 
-def action_of(snapshot: Snapshot, body: Mapping[str, Any]) -> Draft:
-    """The draft of an action. Raises ConfigError."""
+def action_of(snapshot: Snapshot, body: Mapping[str, Any], sql: str = "") -> Draft:
+    """The draft of an action. `sql` feeds it as long as no stored rule does. Raises ConfigError."""
     kind = KINDS["actions"]
     type_, name = kind.new_place(body.get("type"), body.get("name") or TRIED)
     stored = next((each for each in kind.all(snapshot.config) if (each.type, each.name) == (type_, name)), None)
     settings = restored(settings_of(body, kind.types[type_]), stored.section if stored else None)
-    return Draft(kind.key(type_, name), kind.path(type_, name), settings)
+    id = f"{type_}:{name}"
+    fed = any(id in rule.actions for rule in snapshot.config.rules.values())
+    beside = {f"rule/{TRIED}": {"sql": sql, "actions": [id]}} if sql and not fed else {}
+    return Draft(kind.key(type_, name), kind.path(type_, name), settings, beside)
 
 
 def rule_of(snapshot: Snapshot, body: Mapping[str, Any]) -> Draft:
@@ -83,14 +90,31 @@ def sampled(config: Config, context: Any, known: Mapping[str, Any] | None = None
 
 def tried(snapshot: Snapshot, sql: str, context: Any, actions: Iterable[Any]) -> dict[str, Any]:
     """What a statement and its actions make of an event. Raises ConfigError for what cannot be tried at all."""
-    config = snapshot.config
-    sample = sampled(config, context)
+    sample = sampled(snapshot.config, context)
+    return _shown(trier(snapshot, sql, actions)(sample))
+
+
+def trier(snapshot: Snapshot, sql: str, actions: Iterable[Any]) -> Callable[[Sample], Trial]:
+    """What tries a statement and its actions on an event. Raises ConfigError for what cannot be tried at all."""
+    schemas = schemas_of(snapshot.config)
     try:
-        compile_statement(sql, context_with(schemas_of(config), Context()))
+        compile_statement(sql, context_with(schemas, Context()))
     except SqlError as error:
-        return _shown(Trial("error", error=error))
+        wrong = Trial("error", error=error)
+        return lambda sample: wrong
     compiled = [_compiled(snapshot, sql, each) for each in actions]
-    return _shown(try_rule(sql, sample, actions=compiled, schemas=schemas_of(config)))
+    return lambda sample: try_rule(sql, sample, actions=compiled, schemas=schemas)
+
+
+def tried_live(pipeline: str, attempt: Callable[[Sample], Trial], record: Record) -> dict[str, Any] | None:
+    """What an attempt makes of a record of Kafka; None if the statement's FROM selects other topics."""
+    at = {"at": record.timestamp, "topic": record.topic, "partition": record.partition, "offset": record.offset}
+    try:
+        fields = message_reader(None, pipeline)(record) if is_message(record) else event_columns(record, pipeline)
+    except RecordError as error:
+        return {**at, "event": {}, **_shown(Trial("error", error=error))}
+    trial = attempt(Sample(fields, record))
+    return None if trial.outcome == "not_matched" else {**at, "event": to_vector(fields), **_shown(trial)}
 
 
 def _compiled(snapshot: Snapshot, sql: str, action: Any) -> CompiledAction:

@@ -145,14 +145,16 @@ def fields_of(context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def described() -> list[dict[str, Any]]:
-    """Every event, in the form of EMQX."""
+    """Every event, in the form of EMQX. `topics`: all names that FROM may have for it."""
     return [_described(event, kind) for event, kind in KINDS.items()]
 
 
 def _described(event: str, kind: RuleEvent) -> dict[str, Any]:
-    topic = EVENT_TOPICS[event][-1] if event in EVENT_TOPICS else "$events/message_publish"
+    topics = EVENT_TOPICS.get(event, ("$events/message_publish",))
+    topic = topics[-1]
     return {
         "event": topic,
+        "topics": list(topics),
         "event_type": event_type(event),
         "title": {"en": kind.title},
         "description": {"en": f"{kind.title} ({event})."},

@@ -10,7 +10,9 @@ Through = Literal["session", "page", "api_key", "first_user"]
 ROLES: Final = ("administrator", "viewer")
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 # What a viewer may send although it is not a GET: it changes nothing that is not the viewer's. The last part of the path.
-OF_EVERYBODY: Final = frozenset({"logout", "change_pwd", "rule_test", "rule_trial", "rules_check", "actions_check"})
+OF_EVERYBODY: Final = frozenset(
+    {"logout", "change_pwd", "rule_test", "rule_trial", "rule_live", "rules_check", "actions_check"}
+)
 
 
 class Caller(NamedTuple):

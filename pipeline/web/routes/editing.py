@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, Final
@@ -51,12 +51,15 @@ async def form_schemas(setting: str) -> Response:
 
 
 @router.post("/{setting}_check", responses=told(200, "Free") | errors(400, 404, 413, 415), openapi_extra=json_body({}))
-async def check(setting: str, request: Request, desk: Desk, body: Body) -> Response:
-    """What would refuse this action or rule if it were stored, and what is only worth a look. Nothing is stored."""
+async def check(setting: str, desk: Desk, body: Body, sql: str = "") -> Response:
+    """What would refuse this action or rule if it were stored, and what is only worth a look. Nothing is stored.
+
+    `sql`: the statement that would feed the action, as long as no stored rule does.
+    """
     if setting not in ("actions", "rules"):
         raise NotFoundError(f"expected /actions_check or /rules_check, found /{setting[:80]}_check")
     snapshot = desk.log.snapshot
-    draft = (drafts.action_of if setting == "actions" else drafts.rule_of)(snapshot, body)
+    draft = drafts.action_of(snapshot, body, sql) if setting == "actions" else drafts.rule_of(snapshot, body)
     return Json(await asyncio.to_thread(drafts.findings, snapshot, draft))
 
 
@@ -67,12 +70,18 @@ async def check(setting: str, request: Request, desk: Desk, body: Body) -> Respo
 )
 async def trial(desk: Desk, body: Body) -> Response:
     """What a statement makes of an event, and the object that each action makes of each row. Nothing is written."""
-    sql, context, actions = body.get("sql"), body.get("context"), body.get("actions", [])
+    sql, actions = statement_in(body)
+    return Json(await asyncio.to_thread(drafts.tried, desk.log.snapshot, sql, body.get("context"), actions))
+
+
+def statement_in(body: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    """The statement and the actions that a body wants to try. Raises ConfigError."""
+    sql, actions = body.get("sql"), body.get("actions", [])
     if not isinstance(sql, str) or not sql:
         raise ConfigError("expected a text that is not empty", where="root.sql")
     if not isinstance(actions, list) or len(actions) > ACTIONS_MAX:
         raise ConfigError(f"expected a list of at most {ACTIONS_MAX} actions", where="root.actions")
-    return Json(await asyncio.to_thread(drafts.tried, desk.log.snapshot, sql, context, actions))
+    return sql, actions
 
 
 # --- The numbers of now

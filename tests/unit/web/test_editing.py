@@ -11,6 +11,7 @@ import pytest
 
 import pipeline.web
 from pipeline.config.s3 import S3Connector
+from pipeline.web.routes.rule_live import AT_ONCE_MAX
 from tests.parts.rest import DIRECT, RULE, Api
 
 BUILT = Path(pipeline.web.__file__).parent / "dashboard"
@@ -65,6 +66,26 @@ async def test_a_draft_is_told_what_is_worth_a_look(api: Api) -> None:
     found = (await api.client.post("/actions_check", json=body)).json()
     assert found["errors"] == []
     assert any("${id}" in each["reason"] and each["path"] == "parameters.key" for each in found["warnings"])
+
+
+async def test_a_draft_of_an_action_knows_the_statement_that_will_feed_it(api: Api) -> None:
+    """A new action has no rule yet. Whether its keys collide depends on what the rows of its statement have."""
+    body = {**DIRECT, "name": "new", "parameters": {**DIRECT["parameters"], "key": "raw/${w}"}}
+    for sql, warned in (('SELECT timestamp AS w FROM "t/#"', True), ('SELECT id AS w FROM "t/#"', False)):
+        found = (await api.client.post("/actions_check", params={"sql": sql}, json=body)).json()
+        assert any(each["path"] == "parameters.key" for each in found["warnings"]) == warned, found
+    assert (await api.client.get("/rules")).json()["meta"]["count"] == 1
+
+
+async def test_live_messages_need_kafka_and_a_place(api: Api) -> None:
+    """Without Kafka the stream says why and ends; an unknown action is refused; only so many streams at once."""
+    body = {"sql": RULE["sql"], "actions": ["s3:raw"]}
+    answer = await api.client.post("/rule_live", json=body)
+    assert "error" in json.loads(answer.text.split("data: ")[1])
+    assert (await api.client.post("/rule_live", json={**body, "actions": ["s3:none"]})).status_code == 404
+    assert api.services.live_trials == 0
+    api.services.live_trials = AT_ONCE_MAX
+    assert (await api.client.post("/rule_live", json=body)).status_code == 429
 
 
 async def test_a_trial_shows_rows_and_objects(api: Api) -> None:

@@ -1,9 +1,10 @@
 // The form of an action, with a preview of what it writes. The editor of a rule opens it in a dialog too.
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
+import { ApiError } from "../../api/client";
 import { useSchemas } from "../../api/schemas";
 import { useMayChange } from "../../api/session";
-import { check, isMessages, sampleOf, tryRule, useEvents } from "../../api/trial";
+import { check, isMessages, sampleOf, selected, tryRule, useEvents } from "../../api/trial";
 import { useList } from "../../api/use_objects";
 import { ConflictDialog } from "../../parts/conflict";
 import { Dialog } from "../../parts/dialog";
@@ -21,12 +22,13 @@ type FormProps = {
   id: string | null;
   copyOf?: string | null;
   connector?: string;
+  sql?: string; // of the rule that will feed it
   saved: (name: string) => void;
   cancel: () => void;
 };
 
 /** The form alone: the editor of a rule opens it in a dialog too. */
-export function ActionForm({ id, copyOf = null, connector = "", saved, cancel }: FormProps) {
+export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved, cancel }: FormProps) {
   const mayChange = useMayChange();
   const schemas = useSchemas("actions");
   const fields = useFields(schemas.data, "S3Action", ["connector"]);
@@ -64,7 +66,7 @@ export function ActionForm({ id, copyOf = null, connector = "", saved, cancel }:
         </div>
         <ConflictDialog edit={edit} />
       </form>
-      <Preview id={id} value={edit.value} />
+      <Preview id={id} value={edit.value} sql={sql} />
     </div>
   );
 }
@@ -115,23 +117,26 @@ function ConnectorChoice({ edit, disabled }: { edit: Edit; disabled: boolean }) 
 }
 
 /** The object that the action would make of a sample, and what `check` would warn of, as the user types. */
-function Preview({ id, value }: { id: string | null; value: Value }) {
+function Preview({ id, value, sql }: { id: string | null; value: Value; sql: string }) {
   const { data: events = [] } = useEvents();
-  const messages = events.find(isMessages);
-  const [text, setText] = useState('SELECT * FROM "t/#"');
+  const { data: rules = [] } = useList("rules");
+  const feeding = id === null ? undefined : rules.find((rule) => rule.actions.includes(id))?.sql;
+  const [typed, setText] = useState<string | null>(null);
+  const text = typed ?? feeding ?? (sql || 'SELECT * FROM "t/#"');
+  const event = selected(text, events)[0] ?? events.find(isMessages);
   const sqlId = useId();
   const body = id === null ? { ...value, name: value.name || "preview" } : { ...value, type: "s3", name: id.replace(/^s3:/, "") };
   const wanted = stable(body);
-  const trial = useMutation({ mutationFn: async () => tryRule(text, messages ? sampleOf(messages) : {}, [body]) });
-  const checked = useMutation({ mutationFn: async () => check("actions", body) });
+  const trial = useMutation({ mutationFn: async () => tryRule(text, event ? sampleOf(event) : {}, [body]) });
+  const checked = useMutation({ mutationFn: async () => check("actions", body, text) });
   useEffect(() => {
-    if (!messages) return;
+    if (!event) return;
     const timer = setTimeout(() => {
       trial.mutate();
       checked.mutate();
     }, CHECK_MS);
     return () => clearTimeout(timer);
-  }, [wanted, text, messages]);
+  }, [wanted, text, event]);
   return (
     <div className="card">
       <h2>{t.actions.preview}</h2>
@@ -141,7 +146,7 @@ function Preview({ id, value }: { id: string | null; value: Value }) {
         <input id={sqlId} className="code" value={text} onChange={(event) => setText(event.target.value)} />
       </div>
       <div aria-live="polite">
-        {trial.error && <p className="dim">{trial.error.message}</p>}
+        {trial.error && <p className="dim">{lacking(trial.error)}</p>}
         {trial.data && !trial.error && <Outcome trial={trial.data} />}
         {checked.data?.warnings.map(({ path, reason }) => (
           <Notice kind="warn" key={path + reason}>
@@ -151,4 +156,10 @@ function Preview({ id, value }: { id: string | null; value: Value }) {
       </div>
     </div>
   );
+}
+
+/** Which settings are still wrong or missing, as long as nothing can be shown. */
+function lacking(error: Error): string {
+  const paths = error instanceof ApiError ? error.problems.map(({ path }) => path.replace(/^actions\.[^.]+\.[^.]+\./, "")).filter(Boolean) : [];
+  return paths.length ? t.actions.lacking(paths.join(", ")) : error.message;
 }

@@ -39,6 +39,10 @@ function List() {
         { name: t.columns.actions, width: "minmax(0, 1fr)", phone: false, cell: (row) => row.actions.map(named).join(", ") },
         { name: t.columns.rate, width: "90px", cell: (row) => <Rate id={row.id} /> },
       ]}
+      orphans={(row, all) => {
+        const others = new Set(all.filter((each) => each !== row).flatMap((each) => each.actions));
+        return row.actions.filter((action): action is string => typeof action === "string" && !others.has(action));
+      }}
       menu={(row) => <a href={to("flow", row.id)}>{t.flow.open}</a>}
     />
   );

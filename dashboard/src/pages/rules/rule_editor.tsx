@@ -3,10 +3,8 @@ import { useMutation } from "@tanstack/react-query";
 import { useId, useState } from "react";
 import { named } from "../../api/objects";
 import { useMayChange } from "../../api/session";
-import { check, type EventKind, sampleOf, selected, textOf, tryRule, useEvents, useFunctions, wordsOf } from "../../api/trial";
-import { useList } from "../../api/use_objects";
+import { check, sampleOf, selected, tryRule, useEvents, useFunctions, wordsOf } from "../../api/trial";
 import { ConflictDialog } from "../../parts/conflict";
-import { Dialog } from "../../parts/dialog";
 import { useEdit } from "../../parts/edit";
 import type { Problem } from "../../parts/editor";
 import { Notice } from "../../parts/notice";
@@ -15,7 +13,10 @@ import SqlEditor from "../../parts/sql_editor";
 import { Tabs } from "../../parts/tabs";
 import { go, leaveFor, to } from "../../route";
 import { t } from "../../texts";
-import { ActionForm } from "../actions/form";
+import { ChosenActions } from "./chosen_actions";
+import { Debug } from "./debug";
+import { Examples } from "./examples";
+import { Sample } from "./sample";
 
 const BEGINS = 'SELECT\n  *\nFROM\n  "t/#"';
 const SETTINGS = ["sql", "actions", "description", "enable"];
@@ -34,6 +35,7 @@ export default function RuleEditor({ id, copyOf, action, inPlace = false }: Prop
   const { data: events = [] } = useEvents();
   const { data: functions = [] } = useFunctions();
   const [examples, setExamples] = useState(false);
+  const [on, setOn] = useState<"sample" | "live">("sample");
   const noteId = useId();
   const nameId = useId();
   const text = String(edit.value.sql ?? "");
@@ -110,25 +112,38 @@ export default function RuleEditor({ id, copyOf, action, inPlace = false }: Prop
             run={() => trial.mutate()}
             readOnly={!mayChange}
           />
-          <Actions chosen={actions} change={(now) => edit.change({ ...edit.value, actions: now })} mayChange={mayChange} />
+          <ChosenActions chosen={actions} change={(now) => edit.change({ ...edit.value, actions: now })} mayChange={mayChange} sql={text} />
         </div>
         <div className="card">
-          <Sample kinds={events} kind={kinds[0]} text={context} change={setSample} run={() => trial.mutate()} />
-          <h2>{t.rules.result}</h2>
-          <div aria-live="polite">
-            {trial.error && <Notice kind="bad">{trial.error.message}</Notice>}
-            {trial.data && !trial.error && <Outcome trial={trial.data} />}
-            {!trial.data && !trial.error && <p className="dim">{t.rules.resultEmpty}</p>}
+          <div className="tabs" role="group" aria-label={t.rules.tryOn}>
+            {(["sample", "live"] as const).map((each) => (
+              <button type="button" key={each} aria-pressed={on === each} onClick={() => setOn(each)}>
+                {t.rules.on[each]}
+              </button>
+            ))}
           </div>
+          {on === "live" && <Debug sql={text} actions={actions.map(named)} />}
+          {on === "sample" && (
+            <>
+              <Sample kinds={events} kind={kinds[0]} text={context} change={setSample} run={() => trial.mutate()} />
+              <h2>{t.rules.result}</h2>
+              <div aria-live="polite">
+                {trial.error && <Notice kind="bad">{trial.error.message}</Notice>}
+                {trial.data && !trial.error && <Outcome trial={trial.data} />}
+                {!trial.data && !trial.error && <p className="dim">{t.rules.resultEmpty}</p>}
+              </div>
+            </>
+          )}
         </div>
       </div>
       {examples && (
         <Examples
           kinds={events}
           close={() => setExamples(false)}
-          use={(sql) => {
+          use={(sql, event) => {
             edit.change({ ...edit.value, sql });
-            setSample(null);
+            setSample(JSON.stringify(event, null, 2));
+            setOn("sample");
             setExamples(false);
           }}
         />
@@ -154,119 +169,4 @@ function parsed(text: string): unknown {
 
 function randomId(): string {
   return `rule_${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36)}`;
-}
-
-type SampleProps = { kinds: EventKind[]; kind: EventKind | undefined; text: string; change: (text: string | null) => void; run: () => void };
-
-function Sample({ kinds, kind, text, change, run }: SampleProps) {
-  const id = useId();
-  return (
-    <>
-      <div className="field">
-        <label htmlFor={`${id}-kind`}>{t.rules.event}</label>
-        <select
-          id={`${id}-kind`}
-          value={kind?.event ?? ""}
-          onChange={(event) => {
-            const chosen = kinds.find((each) => each.event === event.target.value);
-            if (chosen) change(JSON.stringify(sampleOf(chosen), null, 2));
-          }}
-        >
-          {kinds.map((each) => (
-            <option key={each.event} value={each.event}>
-              {textOf(each.title)}
-            </option>
-          ))}
-        </select>
-      </div>
-      <div className="field">
-        <label htmlFor={`${id}-text`}>{t.rules.sample}</label>
-        <textarea id={`${id}-text`} className="code" rows={12} spellCheck={false} value={text} onChange={(event) => change(event.target.value)} />
-      </div>
-      <div className="tools">
-        <button type="button" className="primary" onClick={run}>
-          {t.rules.run}
-        </button>
-        <button type="button" onClick={() => change(null)}>
-          {t.rules.reset}
-        </button>
-      </div>
-    </>
-  );
-}
-
-type ActionsProps = { chosen: unknown[]; change: (now: unknown[]) => void; mayChange: boolean };
-
-function Actions({ chosen, change, mayChange }: ActionsProps) {
-  const { data = [] } = useList("actions");
-  const [making, setMaking] = useState(false);
-  const names = data.map((each) => `${each.type}:${each.name}`);
-  const others = names.filter((each) => !chosen.includes(each));
-  return (
-    <>
-      <h2>{t.rules.output}</h2>
-      <ul className="chosen">
-        {chosen.map((each, n) => {
-          const name = named(each);
-          return (
-            <li key={name + n}>
-              <a href={to("actions", name)}>{name}</a> {!names.includes(name) && <span className="error">{t.rules.notFound}</span>}
-              {mayChange && (
-                <button type="button" aria-label={t.rules.takeAway(name)} onClick={() => change(chosen.filter((_, m) => m !== n))}>
-                  ×
-                </button>
-              )}
-            </li>
-          );
-        })}
-      </ul>
-      {mayChange && (
-        <div className="tools">
-          <select aria-label={t.rules.addAction} value="" onChange={(event) => event.target.value && change([...chosen, event.target.value])}>
-            <option value="">{t.rules.addAction}…</option>
-            {others.map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
-          <button type="button" onClick={() => setMaking(true)}>
-            {t.rules.newAction}
-          </button>
-        </div>
-      )}
-      {making && (
-        <Dialog title={t.rules.newAction} close={() => setMaking(false)} wide>
-          <ActionForm
-            id={null}
-            cancel={() => setMaking(false)}
-            saved={(name) => {
-              change([...chosen, `s3:${name}`]);
-              setMaking(false);
-            }}
-          />
-        </Dialog>
-      )}
-    </>
-  );
-}
-
-function Examples({ kinds, close, use }: { kinds: EventKind[]; close: () => void; use: (sql: string) => void }) {
-  return (
-    <Dialog title={t.rules.examples} close={close} wide>
-      {kinds.map((kind) => (
-        <section key={kind.event}>
-          <h3>{textOf(kind.title)}</h3>
-          <p className="dim">{textOf(kind.description)}</p>
-          <pre>{kind.sql_example}</pre>
-          <button type="button" onClick={() => use(kind.sql_example)}>
-            {t.rules.use}
-          </button>
-        </section>
-      ))}
-      <div className="answers">
-        <button type="button" autoFocus onClick={close}>
-          {t.edit.close}
-        </button>
-      </div>
-    </Dialog>
-  );
 }

@@ -18,6 +18,7 @@ export type Schema = {
   additionalProperties?: boolean | Schema;
   required?: string[];
   format?: string;
+  deprecated?: boolean;
   minimum?: number;
   maximum?: number;
   examples?: unknown[];
@@ -46,13 +47,20 @@ export type Kind =
   | { is: "one of"; tag: string; variants: { value: string; help: string; fields: Field[] }[] }
   | { is: "json" };
 
-/** The fields of an object's schema, in the order of its declaration, without those of `hidden`. */
+/** The fields of an object's schema, in the order of its declaration, without those of `hidden` and those that change nothing. */
 export function fieldsOf(whole: Schema, schema: Schema, hidden: readonly string[] = []): Field[] {
   const object = resolved(whole, schema);
   const required = new Set(object.required ?? []);
   return Object.entries(object.properties ?? {})
-    .filter(([name, each]) => !hidden.includes(name) && resolved(whole, each)["x-syntax"] !== "emqx")
-    .map(([name, each]) => fieldOf(whole, name, each, required.has(name)));
+    .filter(([name, each]) => !hidden.includes(name) && !isIdle(resolved(whole, each)))
+    .map(([name, each]) => fieldOf(whole, name, each, required.has(name)))
+    .filter(({ kind }) => kind.is !== "object" || kind.fields.length > 0)
+    .sort((a, b) => Number(b.required) - Number(a.required)); // the order of the declaration, but what is required first
+}
+
+/** Settings that are taken for EMQX's sake and have no effect, and older names of others. */
+function isIdle(schema: Schema): boolean {
+  return schema["x-syntax"] === "emqx" || schema.deprecated === true || /^without effect/i.test(schema.description ?? "");
 }
 
 function fieldOf(whole: Schema, name: string, schema: Schema, required: boolean): Field {

@@ -1,0 +1,56 @@
+// A rule on the messages that come now, before it is saved: for each, its rows and the object that each action would write.
+import { useLiveTrials, type LiveTrial } from "../../api/live_trials";
+import { Notice } from "../../parts/notice";
+import { Outcome } from "../../parts/rendered";
+import { t } from "../../texts";
+import { count, exact } from "../../words";
+
+export function Debug({ sql, actions }: { sql: string; actions: readonly string[] }) {
+  const { trials, leftOut, running, trouble, begin, end } = useLiveTrials();
+  return (
+    <>
+      <p className="dim">{t.rules.debugSay}</p>
+      <div className="tools">
+        {running ? (
+          <button type="button" onClick={end}>
+            {t.rules.debugStop}
+          </button>
+        ) : (
+          <button type="button" className="primary" onClick={() => void begin(sql, actions)}>
+            {t.rules.debug}
+          </button>
+        )}
+        <span className="dim" role="status">
+          {running && (trials.length ? t.rules.debugSeen(count(trials.length)) : t.rules.debugWaits)}
+        </span>
+      </div>
+      {trouble && <Notice kind="bad">{trouble}</Notice>}
+      {leftOut > 0 && <Notice kind="warn">{t.rules.debugLeftOut(count(leftOut))}</Notice>}
+      <div className="trials">
+        {trials.map((each) => (
+          <One key={`${each.topic}-${each.partition}-${each.offset}`} trial={each} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+const STATES = { rows: "connected", no_result: "stopped", not_matched: "stopped", error: "disconnected" } as const;
+
+function One({ trial }: { trial: LiveTrial }) {
+  const { clientid, topic } = trial.event;
+  return (
+    <details>
+      <summary>
+        <span className="badge" data-status={STATES[trial.outcome]}>
+          {t.rules.outcomes[trial.outcome]}
+        </span>{" "}
+        <span className="number">{exact(trial.at)}</span> {String(clientid ?? "")} <code>{String(topic ?? "")}</code>
+      </summary>
+      <Outcome trial={trial} />
+      <h3>{t.rules.input}</h3>
+      <pre>{JSON.stringify(trial.event, null, 2)}</pre>
+      <p className="dim">{t.rules.record(trial.topic, trial.partition, trial.offset)}</p>
+    </details>
+  );
+}
