@@ -11,7 +11,7 @@ MUTATION_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check format bench mutation page lock clean
+.PHONY: help install demo test coverage check format bench mutation types page lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,6 +45,10 @@ bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress
 
 mutation: $(VENV)/.installed-dev ## change the pure modules a little and see a test fail (MUTATION_ARGS="--seconds 1200 --seed abc")
 	@$(BIN)/python -m tests.mutation $(MUTATION_ARGS)
+
+types: $(VENV)/.installed ## make the dashboard's types from the OpenAPI document of the API
+	@mkdir -p build && $(BIN)/python -m pipeline.web.app > build/openapi.json
+	@.ci/npm run --silent types < build/openapi.json
 
 page: ## build the dashboard from dashboard/ into the package that serves it
 	@.ci/npm ci

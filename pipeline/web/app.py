@@ -1,9 +1,13 @@
-"""The application of the REST API: its routes behind the gate, and errors in EMQX's form."""
+"""The application of the REST API: its routes behind the gate, and errors in EMQX's form.
+
+`python -m pipeline.web.app` prints the OpenAPI document.
+"""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -67,17 +71,23 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
 
 def make(services: Services) -> FastAPI:
     """The application of one process."""
-    app = FastAPI(openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = routed()
     app.state.services = services
-    for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX)
     app.mount("/", Dashboard())
-    app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to replace its document
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES_MIN, compresslevel=COMPRESSION)
     app.add_middleware(Gate, sessions=services.sessions)
     app.add_exception_handler(TidegateError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_found)
+    return app
+
+
+def routed() -> FastAPI:
+    """The routes with their document, and nothing that answers."""
+    app = FastAPI(openapi_url=f"{PREFIX}/openapi.json", docs_url=None, redoc_url=None, redirect_slashes=False)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to replace its document
     return app
 
 
@@ -100,3 +110,7 @@ async def _not_found(request: Request, error: Any) -> Response:
     if error.status_code == 404:
         return refusal(RequestError("NOT_FOUND", f"there is no path {request.url.path[:200]}"))
     return Json({"code": "BAD_REQUEST", "message": str(error.detail)}, status_code=error.status_code)
+
+
+if __name__ == "__main__":
+    print(orjson.dumps(routed().openapi()).decode())  # for `make types`

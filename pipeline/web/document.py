@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from pipeline.config.schema import schema as schema_of_configuration
+from pipeline.control.history import COUNTED
 from pipeline.web.objects.kinds import KINDS
 
 JSON: Final = "application/json"
@@ -83,6 +84,14 @@ _NODE_STATUS: Final = {
 }
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 _FREE: Final = {"type": "object", "additionalProperties": True}
+_WORDS: Final = _object({"en": _TEXT})
+_PLACE: Final = {"line": _WHOLE, "column": _WHOLE}
+_PROBLEMS: Final = {
+    "type": "array",
+    "items": _object({"kind": _TEXT, "path": _TEXT, "reason": _TEXT, **_PLACE}, "kind", *_PLACE),
+}
+_RENDERED: Final = _object({"action": _TEXT, "bucket": _TEXT, "key": _TEXT, "content": _TEXT})
+_SESSION: Final = _object({"username": _TEXT, "role": {"enum": ["administrator", "viewer"]}, "version": _TEXT})
 
 
 def _resource(*lists: str) -> dict[str, Any]:
@@ -134,14 +143,53 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
         },
         "api_secret",
     ),
-    "Node": _object({"node": _TEXT, "node_status": _TEXT, "version": _TEXT, "edition": _TEXT, "uptime": _WHOLE})
-    | {"additionalProperties": True},
+    "Node": _object(
+        {
+            **{"node": _TEXT, "node_status": _TEXT, "role": _TEXT, "kind": _TEXT, "version": _TEXT, "edition": _TEXT},
+            **{"uptime": _WHOLE, "revision": _WHOLE, "problem": _TEXT, "memory_used": _WHOLE, "cpu_percent": _NUMBER},
+        },
+        *("memory_used", "cpu_percent"),
+    ),
+    "Current": {"type": "object", "additionalProperties": _NUMBER},
+    "Step": _object(dict.fromkeys(("time_stamp", *COUNTED, "connections", "lag"), _WHOLE)),
     "Changes": _object({"data": {"type": "array", "items": _ref("ConfigChange")}, "meta": _META}),
-    "ConfigChange": _object({"key": _TEXT, "revision": _WHOLE, "by": _TEXT, "at": _WHOLE, "source": _TEXT}),
+    "ConfigChange": _object(
+        {
+            **{"key": _TEXT, "revision": _WHOLE, "by": _TEXT, "at": _WHOLE, "source": _TEXT, "change": _TEXT},
+            "value": {"oneOf": [_FREE, {"type": "null"}]},
+        }
+    ),
     "Partitions": {
         "type": "array",
-        "items": _object({"topic": _TEXT, "partition": _WHOLE, "start": _WHOLE, "end": _WHOLE, "lag": _WHOLE}),
+        "items": _object(
+            {
+                **{"topic": _TEXT, "partition": _WHOLE, "start": _WHOLE, "end": _WHOLE, "lag": _WHOLE},
+                "committed": {"type": ["integer", "null"]},
+            }
+        ),
     },
+    "RuleEvent": _object(
+        {
+            **{"event": _TEXT, "topics": _TEXTS, "event_type": _TEXT, "title": _WORDS, "description": _WORDS},
+            **{"columns": _TEXTS, "test_columns": _FREE, "sql_example": _TEXT},
+        }
+    ),
+    "Function": _object(
+        {
+            **{"name": _TEXT, "theme": _TEXT, "signatures": _TEXTS, "description": _TEXT},
+            "examples": {"type": "array", "items": _object({"call": _TEXT, "result": _TEXT})},
+        }
+    ),
+    "Checked": _object({"errors": _PROBLEMS, "warnings": _PROBLEMS}),
+    "Trial": _object(
+        {
+            "outcome": {"enum": ["rows", "no_result", "not_matched", "error"]},
+            "rows": {"type": "array", "items": {}},
+            "rendered": {"type": "array", "items": {"type": "array", "items": _RENDERED}},
+            "error": {"oneOf": [_object({"message": _TEXT, **_PLACE}, *_PLACE), {"type": "null"}]},
+        }
+    ),
+    "Session": _object({"session": {"oneOf": [_SESSION, {"type": "null"}]}, "first": {"type": "boolean"}}),
     "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
     "Trace": _object(
         {

@@ -1,30 +1,11 @@
 // What the processes of the pipeline did together, and which there are.
 import { useQuery } from "@tanstack/react-query";
 import { call } from "./client";
+import type { Answer } from "./types";
 
 /** What happened in the 10 s before `time_stamp`; `connections` and `lag` are those of that moment. */
-export type Step = {
-  time_stamp: number;
-  received: number;
-  received_bytes: number;
-  sent: number;
-  sent_bytes: number;
-  objects: number;
-  dropped: number;
-  connections: number;
-  lag: number;
-};
-
-export type ClusterNode = {
-  node: string;
-  kind: string;
-  version: string;
-  uptime: number;
-  revision: number;
-  problem: string;
-  memory_used?: number;
-  cpu_percent?: number;
-};
+export type Step = Answer["Step"];
+export type ClusterNode = Answer["Node"];
 
 export const STEP_SECONDS = 10;
 

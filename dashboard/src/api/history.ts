@@ -2,9 +2,10 @@
 import { useQuery } from "@tanstack/react-query";
 import type { Value } from "../parts/form/value";
 import { ApiError, call } from "./client";
+import type { Answer } from "./types";
 
-export type Past = { key: string; revision: number; by: string; at: number; source: string; change: string; value: Value | null };
-type Page = { data: Past[]; meta: { count: number; hasnext: boolean } };
+export type Past = Answer["ConfigChange"];
+type Page = Answer["Changes"];
 
 const OF_ONE = 10_000;
 

@@ -1,11 +1,11 @@
 // The counters of a rule or an action, as all processes report them, and how far an action has come in Kafka.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { call } from "./client";
+import type { Answer } from "./types";
 
 export type Counted = "rules" | "actions";
-export type Numbers = Readonly<Record<string, number>>;
-export type Metrics = { metrics: Numbers; node_metrics: { node: string; metrics: Numbers }[] };
-export type Partition = { topic: string; partition: number; start: number; end: number; committed: number | null; lag: number };
+export type Metrics = Answer["Metrics"];
+export type Numbers = Metrics["metrics"];
 
 const REFRESH_MS = 3_000;
 const at = (family: Counted, id: string) => `/${family}/${encodeURIComponent(id)}`;
@@ -14,7 +14,7 @@ export const useMetrics = (family: Counted, id: string) =>
   useQuery({ queryKey: ["metrics", family, id], queryFn: ({ signal }) => call<Metrics>("GET", `${at(family, id)}/metrics`, { signal }), refetchInterval: REFRESH_MS });
 
 export const usePartitions = (id: string) =>
-  useQuery({ queryKey: ["partitions", id], queryFn: ({ signal }) => call<Partition[]>("GET", `${at("actions", id)}/partitions`, { signal }), refetchInterval: REFRESH_MS });
+  useQuery({ queryKey: ["partitions", id], queryFn: ({ signal }) => call<Answer["Partitions"]>("GET", `${at("actions", id)}/partitions`, { signal }), refetchInterval: REFRESH_MS });
 
 /** Lets the counters begin again at 0. */
 export function useReset(family: Counted, id: string): () => Promise<void> {

@@ -1,27 +1,13 @@
 // Connectors, actions, sources and rules: the same few verbs for each. Shapes are those of EMQX's API.
 import { call, type Versioned, versioned } from "./client";
+import type { Answer } from "./types";
 
 export type Family = "connectors" | "actions" | "sources" | "rules";
 
-type Common = {
-  enable?: boolean;
-  description?: string;
-  created_at?: number | string;
-  last_modified_at?: number | string;
-};
-
-export type Connected = Common & {
-  type: string;
-  name: string;
-  status: string;
-  status_reason?: string | null;
-  node_status?: { node: string; status: string; status_reason?: string }[];
-};
-
-export type Connector = Connected & { actions?: string[]; sources?: string[]; host?: string; port?: number | string };
-export type Action = Connected & { connector: string; rules?: string[]; parameters: Record<string, unknown> };
-export type Source = Connected;
-export type Rule = Common & { id: string; name?: string; sql: string; from?: string[]; actions: unknown[] };
+export type Connector = Answer["Connector"] & { description?: string; host?: string; port?: number | string };
+export type Action = Answer["Action"] & { description?: string; connector: string; parameters: Record<string, unknown> };
+export type Source = Answer["Source"];
+export type Rule = Omit<Answer["Rule"], "actions"> & { actions: unknown[] }; // also EMQX's functions
 
 export type Objects = { connectors: Connector; actions: Action; sources: Source; rules: Rule };
 

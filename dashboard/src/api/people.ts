@@ -1,10 +1,11 @@
 // Users and API keys.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { call } from "./client";
+import type { Answer } from "./types";
 
-export type User = { username: string; role: string; description: string };
-export type ApiKey = { name: string; api_key: string; role: string; desc: string; enable: boolean; expired: boolean; expired_at: string; created_at: string };
-
+export type User = Omit<Answer["User"], "backend">;
+export type ApiKey = Answer["ApiKey"];
+export type NewKey = Pick<ApiKey, "name" | "role" | "desc" | "expired_at">;
 const USERS = ["users"];
 const KEYS = ["api_keys"];
 const at = (path: string, name: string) => `${path}/${encodeURIComponent(name)}`;
@@ -24,8 +25,6 @@ export function useUserVerbs() {
 
 export const changePassword = (username: string, old_pwd: string, new_pwd: string): Promise<void> =>
   call("POST", `${at("/users", username)}/change_pwd`, { body: { old_pwd, new_pwd } });
-
-export type NewKey = Pick<ApiKey, "name" | "role" | "desc" | "expired_at">;
 
 export function useKeyVerbs() {
   const queries = useQueryClient();

@@ -2,9 +2,10 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, useContext } from "react";
 import { call } from "./client";
+import type { Answer } from "./types";
 
-export type Session = { username: string; role: "administrator" | "viewer"; version: string };
-export type Standing = { session: Session | null; first: boolean }; // `first`: there is no user yet
+export type Standing = Answer["Session"]; // `first`: there is no user yet
+export type Session = NonNullable<Standing["session"]>;
 
 export const KEY = ["session"];
 

@@ -3,29 +3,14 @@ import { useQuery } from "@tanstack/react-query";
 import type { Word } from "../parts/editor";
 import type { Value } from "../parts/form/value";
 import { t } from "../texts";
-import { call, type Problem } from "./client";
+import { call } from "./client";
+import type { Answer } from "./types";
 
 /** An event that rules can select, with example values for each of its columns. */
-export type EventKind = {
-  event: string; // as FROM has it
-  topics: string[]; // all names that FROM may have for it
-  event_type: string; // as a context has it
-  title: string | { en: string };
-  description: string | { en: string };
-  columns: string[];
-  test_columns: Record<string, unknown>;
-  sql_example: string;
-};
-
-export type Rendered = { action: string; bucket: string; key: string; content: string };
-export type Trial = {
-  outcome: "rows" | "no_result" | "not_matched" | "error";
-  rows: unknown[];
-  rendered: Rendered[][]; // for each row, the object that each action makes of it
-  error: { message: string; line?: number; column?: number } | null;
-};
-
-export type Function = { name: string; theme: string; signatures: string[]; description: string };
+export type EventKind = Answer["RuleEvent"];
+/** What a statement makes of an event: rows, and for each the object that each action makes of it. */
+export type Trial = Answer["Trial"];
+export type Function = Answer["Function"];
 
 export const useEvents = () =>
   useQuery({ queryKey: ["rule_events"], queryFn: ({ signal }) => call<EventKind[]>("GET", "/rule_events", { signal }), staleTime: Infinity });
@@ -37,15 +22,11 @@ export const useFunctions = () =>
 export const tryRule = (sql: string, context: unknown, actions: readonly (string | Value)[], signal?: AbortSignal): Promise<Trial> =>
   call("POST", "/rule_trial", { body: { sql, context, actions }, ...(signal ? { signal } : {}) });
 
-export type Checked = { errors: Problem[]; warnings: Problem[] };
+export type Checked = Answer["Checked"];
 
 /** What would refuse this object if it were stored, and what `tidegate check` would warn of. `sql` feeds an action that no rule feeds yet. */
 export const check = (family: "actions" | "rules", body: Value, sql = ""): Promise<Checked> =>
   call("POST", `/${family}_check${sql ? `?sql=${encodeURIComponent(sql)}` : ""}`, { body });
-
-export function textOf(words: string | { en: string }): string {
-  return typeof words === "string" ? words : words.en;
-}
 
 /** The example values of an event's columns: `test_columns` has a pair of value and help, or the value. */
 export function sampleOf(kind: EventKind): Value {

@@ -59,7 +59,7 @@ async def get_node(node: str, desk: Desk) -> Response:
     return Json(nodes[node])
 
 
-@router.get("/monitor_current", responses=told(200, "Free") | errors())
+@router.get("/monitor_current", responses=told(200, "Current") | errors())
 async def current(desk: Desk) -> Response:
     """What happens now: rates over the last step, in messages a second."""
     last = desk.history.last
@@ -71,7 +71,7 @@ async def current(desk: Desk) -> Response:
     return Json({**rates, **levels, "node_count": len(_nodes(desk))})
 
 
-@router.get("/monitor", responses=told(200, "Things") | errors(400))
+@router.get("/monitor", responses=told(200, "Step", many=True) | errors(400))
 async def monitor(desk: Desk, latest: Annotated[int, Query(ge=1)] = SECONDS_MAX) -> Response:
     """The samples of the last seconds, an hour at most, one every 10 s."""
     since = desk.now_ms() - min(latest, SECONDS_MAX) * 1000

@@ -29,7 +29,7 @@ ACTIONS_MAX: Final = 20
 router = APIRouter(tags=["page"])
 
 
-@router.get("/session", responses=told(200, "Free"))
+@router.get("/session", responses=told(200, "Session"))
 async def session(request: Request, desk: Desk) -> Response:
     """The user of this request; without a login `session` is null. `first`: there is no user yet."""
     try:
@@ -50,7 +50,9 @@ async def form_schemas(setting: str) -> Response:
     return Json({"types": types, "components": {"schemas": schema_of_configuration()["$defs"]}})
 
 
-@router.post("/{setting}_check", responses=told(200, "Free") | errors(400, 404, 413, 415), openapi_extra=json_body({}))
+@router.post(
+    "/{setting}_check", responses=told(200, "Checked") | errors(400, 404, 413, 415), openapi_extra=json_body({})
+)
 async def check(setting: str, desk: Desk, body: Body, sql: str = "") -> Response:
     """What would refuse this action or rule if it were stored, and what is only worth a look. Nothing is stored.
 
@@ -65,7 +67,7 @@ async def check(setting: str, desk: Desk, body: Body, sql: str = "") -> Response
 
 @router.post(
     "/rule_trial",
-    responses=told(200, "Free") | errors(400, 404, 413, 415, 503),
+    responses=told(200, "Trial") | errors(400, 404, 413, 415, 503),
     openapi_extra=json_body({"sql": {"type": "string"}, "context": {"type": "object"}, "actions": {"type": "array"}}),
 )
 async def trial(desk: Desk, body: Body) -> Response:

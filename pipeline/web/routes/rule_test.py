@@ -29,13 +29,13 @@ from pipeline.web.objects.rule_events import described
 router = APIRouter(tags=["rules"])
 
 
-@router.get("/rule_events", responses=told(200, "Things") | errors())
+@router.get("/rule_events", responses=told(200, "RuleEvent", many=True) | errors())
 async def events() -> Response:
     """The events that a rule can select: their columns, samples, and a statement to begin with."""
     return Json(described())
 
 
-@router.get("/rule_functions", responses=told(200, "Things") | errors())
+@router.get("/rule_functions", responses=told(200, "Function", many=True) | errors())
 async def functions() -> Response:
     """The functions of the rule language, for the completion of an editor."""
     return Json(

@@ -1,7 +1,7 @@
 // Statements to begin with: for usual tasks, and one for each event. Each is run on its event when it is opened.
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { type EventKind, isMessages, sampleOf, textOf, tryRule } from "../../api/trial";
+import { type EventKind, isMessages, sampleOf, tryRule } from "../../api/trial";
 import { Dialog } from "../../parts/dialog";
 import type { Value } from "../../parts/form/value";
 import { Outcome } from "../../parts/rendered";
@@ -30,7 +30,7 @@ type Example = { title: string; note: string; sql: string; context: Value };
 function examplesOf(kinds: readonly EventKind[]): Example[] {
   const messages = kinds.find(isMessages);
   const usual = messages ? USUAL.map(({ title, payload, sql }) => ({ title, note: "", sql, context: { ...sampleOf(messages), payload: JSON.stringify(payload) } })) : [];
-  const ofEvents = kinds.map((kind) => ({ title: textOf(kind.title), note: textOf(kind.description), sql: kind.sql_example, context: sampleOf(kind) }));
+  const ofEvents = kinds.map((kind) => ({ title: kind.title.en, note: kind.description.en, sql: kind.sql_example, context: sampleOf(kind) }));
   return [...usual, ...ofEvents];
 }
 

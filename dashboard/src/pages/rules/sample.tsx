@@ -1,6 +1,6 @@
 // The sample event on which a statement is run: its kind, its fields as JSON, Run and Reset.
 import { useId } from "react";
-import { type EventKind, sampleOf, textOf } from "../../api/trial";
+import { type EventKind, sampleOf } from "../../api/trial";
 import { t } from "../../texts";
 
 type SampleProps = { kinds: EventKind[]; kind: EventKind | undefined; text: string; change: (text: string | null) => void; run: () => void };
@@ -21,7 +21,7 @@ export function Sample({ kinds, kind, text, change, run }: SampleProps) {
         >
           {kinds.map((each) => (
             <option key={each.event} value={each.event}>
-              {textOf(each.title)}
+              {each.title.en}
             </option>
           ))}
         </select>
