@@ -264,8 +264,43 @@ export interface components {
         } | {
             [key: string]: unknown;
         }[];
+        Trace: {
+            name: string;
+            type: string;
+            start_at: number;
+            end_at: number;
+            status: string;
+            log_size: {
+                [key: string]: unknown;
+            };
+            payload_encode: string;
+            formatter: string;
+        };
+        TraceLog: {
+            items: string;
+            meta: {
+                position: number;
+                bytes: number;
+            };
+        };
         Free: {
             [key: string]: unknown;
+        };
+        Numbers: {
+            [key: string]: unknown;
+        } | {
+            [key: string]: unknown;
+        }[];
+        Page: {
+            data: {
+                [key: string]: unknown;
+            }[];
+            meta: {
+                page: number;
+                limit: number;
+                count: number;
+                hasnext: boolean;
+            };
         };
         Things: {
             [key: string]: unknown;

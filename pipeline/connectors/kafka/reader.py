@@ -114,7 +114,7 @@ def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
                 error = message.error()
                 if error is not None and error.code() != KafkaError._PARTITION_EOF:
                     raise KafkaException(error)
-            yield [_record(message) for message in found if message.error() is None]
+            yield [record_of(message) for message in found if message.error() is None]
 
 
 @contextmanager

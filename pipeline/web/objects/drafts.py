@@ -9,8 +9,7 @@ from pipeline.action import CompiledAction, compile_action, schemas_of, statemen
 from pipeline.config import Config
 from pipeline.config.text.problems import dotted
 from pipeline.control.objects import Change, Snapshot, after, checked
-from pipeline.errors import ConfigError, RecordError, SqlError
-from pipeline.record import Record, event_columns, is_message, message_reader
+from pipeline.errors import ConfigError, SqlError
 from pipeline.rule import context_with
 from pipeline.rule_trial import Sample, Trial, from_vector, sample_of, to_vector, try_rule
 from pipeline.sql import Context, compile_statement
@@ -106,15 +105,13 @@ def trier(snapshot: Snapshot, sql: str, actions: Iterable[Any]) -> Callable[[Sam
     return lambda sample: try_rule(sql, sample, actions=compiled, schemas=schemas)
 
 
-def tried_live(pipeline: str, attempt: Callable[[Sample], Trial], record: Record) -> dict[str, Any] | None:
+def tried_live(attempt: Callable[[Sample], Trial], sample: Sample) -> dict[str, Any] | None:
     """What an attempt makes of a record of Kafka; None if the statement's FROM selects other topics."""
-    at = {"at": record.timestamp, "topic": record.topic, "partition": record.partition, "offset": record.offset}
-    try:
-        fields = message_reader(None, pipeline)(record) if is_message(record) else event_columns(record, pipeline)
-    except RecordError as error:
-        return {**at, "event": {}, **_shown(Trial("error", error=error))}
-    trial = attempt(Sample(fields, record))
-    return None if trial.outcome == "not_matched" else {**at, "event": to_vector(fields), **_shown(trial)}
+    record, trial = sample.origin, attempt(sample)
+    if trial.outcome == "not_matched":
+        return None
+    place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    return {"at": record.timestamp, **place, "event": to_vector(sample.fields), **_shown(trial)}
 
 
 def _compiled(snapshot: Snapshot, sql: str, action: Any) -> CompiledAction:

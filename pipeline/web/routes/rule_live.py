@@ -15,6 +15,7 @@ import orjson
 from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
+from pipeline.config import Config
 from pipeline.connectors.kafka.reader import arriving
 from pipeline.errors import TidegateError
 from pipeline.record import Record
@@ -25,6 +26,7 @@ from pipeline.web.document import errors, json_body
 from pipeline.web.objects import drafts
 from pipeline.web.objects.bodies import Body
 from pipeline.web.routes.editing import statement_in
+from pipeline.web.tracing.lines import sample_of_record
 
 RECORDS_MAX: Final = 100  # that are looked at in each half second
 SECONDS_MAX: Final = 600.0
@@ -57,7 +59,7 @@ async def _events(services: Services, attempt: Attempt) -> AsyncIterator[bytes]:
     services.live_trials += 1
     try:
         while time.monotonic() < end and not services.closing.is_set():
-            yield await asyncio.to_thread(_next, records, config.pipeline, attempt)
+            yield await asyncio.to_thread(_next, records, config, attempt)
     except TidegateError as error:
         yield _event({"error": str(error)})
     finally:
@@ -65,10 +67,11 @@ async def _events(services: Services, attempt: Attempt) -> AsyncIterator[bytes]:
         await asyncio.to_thread(records.close)
 
 
-def _next(records: Generator[list[Record]], pipeline: str, attempt: Attempt) -> bytes:
+def _next(records: Generator[list[Record]], config: Config, attempt: Attempt) -> bytes:
     """The next half of a second."""
     came = next(records)
-    found = (drafts.tried_live(pipeline, attempt, record) for record in came[:RECORDS_MAX])
+    samples = (sample_of_record(config, record) for record in came[:RECORDS_MAX])
+    found = (drafts.tried_live(attempt, sample) for sample in samples if sample is not None)
     trials = [each for each in found if each is not None]
     left_out = len(came[RECORDS_MAX:])
     return _event({"trials": trials, "left_out": left_out}) if trials or left_out else b": \n\n"
