@@ -117,3 +117,14 @@ def test_rows_roll_at_the_same_places_in_whatever_pieces_they_come(numbers: list
 def _shape(buffer: Buffer) -> list[tuple[list[int], bytes, list[int]]]:
     chunks = buffer.groups[G].chunks if G in buffer.groups else []
     return [(list(chunk.offsets), bytes(chunk.data), list(chunk.ends)) for chunk in chunks]
+
+
+def test_groups_that_are_open_before_an_offset() -> None:
+    """Those whose first row that is not durable is below it; all of them without one."""
+    buffer = filled([5])
+    buffer.extend(("h",), [b"x"], [8])
+
+    assert [group.name for group in buffer.open_groups()] == [G, ("h",)]
+    assert [group.name for group in buffer.open_groups(8)] == [G]
+    assert buffer.open_groups(5) == []
+    assert buffer.first == 5

@@ -66,6 +66,22 @@ def test_an_entry_without_offsets_keeps_what_the_chain_is_of() -> None:
     assert (newer.topic_id, newer.revision, newer.next_key_epoch) == ("id", 9, 3)
 
 
+def test_a_turn_counts_nothing() -> None:
+    """An entry that only changes the version has no offsets, records or rows, and opens the next epoch."""
+    end = ledger.end_after(entry())
+    turn = ledger.without_offsets(end, next_version="x", clean=True)
+
+    assert (turn.first, turn.next, turn.records, turn.filtered, turn.dead_lettered, turn.rows) == (30, 30, 0, 0, 0, 0)
+    assert (turn.epoch, turn.next_epoch, turn.version, turn.next_version, turn.clean) == (1, 2, "w", "x", True)
+    assert ledger.ChainEnd(1, 2, "v") == ledger.ChainEnd(1, 2, "v", "", False, 0, "", 0)
+
+
+@pytest.mark.parametrize("key", ["_tidegate/a/t/~/x/1.json", "other/a/t/~/0/1.json", "_tidegate/a/t/0/1.json", "a"])
+def test_a_key_beside_the_chains_is_of_none(key: str) -> None:
+    """Another root, a partition that is not a number, fewer parts."""
+    assert ledger.place_of(key) is None
+
+
 def test_keys_sort_as_offsets_do() -> None:
     """The newest entry is the last key, and the chain's start comes after all of them."""
     keys = [ledger.entry_key(PLACE, first, epoch) for first, epoch in ((9, 0), (10, 0), (10, 1), (1 << 40, 0))]

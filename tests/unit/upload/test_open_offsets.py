@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +92,18 @@ def test_what_is_gone_is_told_apart_from_what_is_not_there() -> None:
 
     assert tally.counts(12) == (0, 0, 0, 0, 3, ())
     assert (tally.empty, tally.any_missing) == (False, False)
+
+
+def test_an_offset_before_the_last_open_one_is_refused() -> None:
+    """The last one itself may be opened again, whether its work is done or not."""
+    offsets = OpenOffsets()
+    offsets.open(5)
+    offsets.open(5)
+    offsets.close(5)
+    assert (offsets.durable, offsets.pending) == (5, 1)
+    offsets.open(7)
+    offsets.close(7)
+    offsets.open(7)
+
+    with pytest.raises(ValueError, match="offset 6 after 7"):
+        offsets.open(6)

@@ -94,3 +94,9 @@ def test_nothing_is_dead_or_gone_before_it_is_told() -> None:
     outcomes.dead([0])
 
     assert outcomes.any_dead
+
+    outcomes = Outcomes()
+    outcomes.add(0, 1, [0], bytes([DEAD]))
+    outcomes.add(1, 2, [1], bytes([WRITTEN]))
+
+    assert outcomes.any_dead
