@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter as Tally
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from pipeline.record import Record
 from pipeline.rule import RowBatch
 
 RECORDS: Final = Counter("tidegate_worker_records", "Records read from Kafka.", ["action"])
@@ -74,6 +77,17 @@ RULE_FAILED: Final = Counter(
     "tidegate_worker_rule_failed", "Of these, records on which the rule failed: dead letters.", _OF_RULE
 )
 
+RULE_ROWS: Final = Counter("tidegate_worker_rule_rows", "Rows of the rule that this action was given.", _OF_RULE)
+RULE_ROWS_FAILED: Final = Counter(
+    "tidegate_worker_rule_rows_failed", "Of these, rows that became dead letters in the action.", _OF_RULE
+)
+LATENCY: Final = Histogram(
+    "tidegate_worker_latency_seconds",
+    "From the arrival of a record until its rows are durable.",
+    ["action"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14400),
+)
+
 # The facts of the line a minute.
 DONE: Final = {
     "records": RECORDS,
@@ -99,6 +113,8 @@ def count_batch(action: str, batch: RowBatch) -> None:
         RULE_PASSED.labels(action, rule).inc(matched - no_result - wrong)
         RULE_NO_RESULT.labels(action, rule).inc(no_result)
         RULE_FAILED.labels(action, rule).inc(wrong)
+    for rule, rows in Tally(batch.makers).items():
+        RULE_ROWS.labels(action, rule).inc(rows)
 
 
 def _filtered(batch: RowBatch) -> int:
@@ -116,6 +132,8 @@ class ObjectMeter:
         self._objects, self._bytes = OBJECTS.labels(action), OBJECT_BYTES.labels(action)
         self._size, self._seconds = OBJECT_SIZE.labels(action), OBJECT_SECONDS.labels(action)
         self._rows, self._cuts = ROWS_WRITTEN.labels(action), CUTS.labels(action)
+        self._latency = LATENCY.labels(action)
+        self._arrivals: tuple[int, int] | None = None  # of the first and the last record since the last entry
 
     def writing(self) -> Writing:
         """Count an object that begins its upload now."""
@@ -128,14 +146,27 @@ class ObjectMeter:
         self._size.observe(size_bytes)
         self._seconds.observe(seconds)
 
-    def rows(self, count: int) -> None:
-        """Count rows that are in S3."""
-        self._rows.inc(count)
+    def row(self, arrival_ms: int) -> None:
+        """Count a row that is in S3, whose record arrived then."""
+        self._rows.inc()
+        self._durable(arrival_ms)
+
+    def arrived(self, records: Sequence[Record]) -> None:
+        """Note a batch whose rows come into the next entry of the ledger."""
+        if records:
+            first = self._arrivals[0] if self._arrivals else records[0].timestamp
+            self._arrivals = first, records[-1].timestamp
 
     def cut(self, rows: int) -> None:
         """Count an entry of the ledger."""
         self._cuts.inc()
         self._rows.inc(rows)
+        for each in self._arrivals or ():
+            self._durable(each)
+        self._arrivals = None
+
+    def _durable(self, arrival_ms: int) -> None:
+        self._latency.observe(max(0.0, time.time() - arrival_ms / 1000))
 
 
 class Writing:

@@ -69,7 +69,8 @@ async def serve(
             stack.push_async_exit(topic)
         await producer.connect()
         stack.push_async_callback(producer.close, 5.0)
-        await stack.enter_async_context(reported("worker", config, report.status, lambda: supervisor.config))
+        objects = lambda: topic.snapshot.objects if topic is not None else {}  # noqa: E731
+        await stack.enter_async_context(reported("worker", config, report.status, lambda: supervisor.config, objects))
         if ready:
             ready()
         await stack.enter_async_context(telling(lambda facts: log.info("worker.working", **facts), DONE, LEFT))

@@ -59,7 +59,8 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
             stack.push_async_exit(topic)
         await producer.connect()
         stack.push_async_callback(_closed, producer)
-        await stack.enter_async_context(reported("ingress", config, report.status, lambda: supervisor.config))
+        objects = lambda: topic.snapshot.objects if topic is not None else {}  # noqa: E731
+        await stack.enter_async_context(reported("ingress", config, report.status, lambda: supervisor.config, objects))
         await stack.enter_async_context(telling(lambda facts: log.info("ingress.working", **facts), DONE, LEFT))
         async with group, supervisor:
             await _carry(config, supervisor, topic, stop, ready)

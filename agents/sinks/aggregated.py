@@ -229,6 +229,7 @@ class AggregatedLane(Lane):
             return []
         if fetched.first > self._cut.position:
             raise InternalError(f"offsets {self._cut.position} to {fetched.first - 1} are neither records nor a gap")
+        self._meter.arrived(batch.records)
         arrived = arrival(batch, self._cut.position, self.version)
         for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, fetched.next):
             self._roll(group)
@@ -355,8 +356,7 @@ class AggregatedLane(Lane):
     async def _give_up(self, group: Group, error: RefusedError) -> None:
         """Make dead letters of the records, because the store will never accept an object with this key."""
         chunk = group.chunks[0]
-        rows, offsets = chunk.rows, sorted(set(chunk.offsets))
-        # More rows may come meanwhile.
+        rows, offsets = chunk.rows, sorted(set(chunk.offsets))  # now, because more rows may come meanwhile
         await self._send_letters(dead_letters_of(self.partition, offsets, error))
         self._cut.given_up(group, rows, offsets)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from agents.metrics import DEAD_LETTERS
+from agents.metrics import DEAD_LETTERS, RULE_ROWS_FAILED
 from agents.sinks.attempts import Attempts
 from pipeline.dead_letter import VALUE_LEFT_OUT, headers_of
 from pipeline.errors import RefusedError
@@ -68,6 +68,8 @@ class DeadLetters:
             await self._one_by_one(records)
         for letter in letters:
             DEAD_LETTERS.labels(self._action, letter.cause).inc()
+            if letter.row is not None:
+                RULE_ROWS_FAILED.labels(self._action, letter.rule).inc()
 
     async def _one_by_one(self, records: Sequence[Outgoing]) -> None:
         """Send letters one by one, because one is too large with its headers.

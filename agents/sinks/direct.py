@@ -153,7 +153,7 @@ class DirectWriter:
         """Write one object, and return when S3 has confirmed it. Raises RefusedError if S3 will never accept it."""
         with self.meter.writing() as writing:
             await self._put(put, writing)
-        self.meter.rows(1)
+        self.meter.row(put.origin.timestamp)
 
     async def _put(self, put: Put, writing: Writing) -> None:
         version = put.version

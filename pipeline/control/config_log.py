@@ -244,7 +244,9 @@ class _Writer:
         producer.begin_transaction()
         now_ms = time.time_ns() // 1_000_000
         for key, value in values.items():
-            headers = headers_of(by=change.by, at=now_ms, source=change.sources.get(key, change.source), change=number)
+            source, before = change.sources.get(key, change.source), objects.get(key)
+            created = before.created if before else now_ms
+            headers = headers_of(by=change.by, at=now_ms, source=source, change=number, created=created)
             producer.produce(self._topic, encode(value), key.encode(), partition=0, headers=headers, timestamp=now_ms)
         _until_certain(lambda: producer.commit_transaction(PATIENCE_SECONDS))
         return True

@@ -24,6 +24,8 @@ COUNTED: Final[Mapping[str, tuple[Parts, str]]] = {
     "sent_bytes": ("actions", "object_bytes"),
     "objects": ("actions", "objects"),
     "dropped": ("actions", "failed"),
+    "latency_count": ("actions", "latency.count"),
+    "latency_ms": ("actions", "latency.sum_ms"),
 }
 
 

@@ -48,6 +48,7 @@ class Stored:
     by: str
     at: int
     source: str
+    created: int = 0  # when its key came into the topic, in the same unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _BY: Final = "by"
 _AT: Final = "at"
 _SOURCE: Final = "from"
 _CHANGE: Final = "change"
+_CREATED: Final = "created"
 
 
 class Past(NamedTuple):
@@ -30,9 +31,9 @@ class Past(NamedTuple):
     change: str
 
 
-def headers_of(*, by: str, at: int, source: str, change: str) -> list[tuple[str, str | bytes | None]]:
+def headers_of(*, by: str, at: int, source: str, change: str, created: int) -> list[tuple[str, str | bytes | None]]:
     """The headers of a record."""
-    said = {_BY: by, _AT: str(at), _SOURCE: source, _CHANGE: change}
+    said = {_BY: by, _AT: str(at), _SOURCE: source, _CHANGE: change, _CREATED: str(created)}
     return [(name, text.encode()) for name, text in said.items()]
 
 
@@ -49,5 +50,5 @@ def decode(key: bytes, value: bytes | None, headers: Sequence[tuple[str, Any]], 
         raise ValueError("expected an object in JSON")
     by, source, change = said.get(_BY, ""), said.get(_SOURCE, ""), said.get(_CHANGE, "")
     at = int(said.get(_AT) or 0)
-    stored = None if found is None else Stored(found, offset, by, at, source)
+    stored = None if found is None else Stored(found, offset, by, at, source, int(said.get(_CREATED) or at))
     return Past(key.decode(), stored, offset, by, at, source, change)

@@ -18,7 +18,10 @@ from typing import Any, Final
 from prometheus_client import REGISTRY
 
 from pipeline.config import Config
-from pipeline.control.status import Part, Parts, ProcessReport
+from pipeline.control import latency
+from pipeline.control.latency import counters_of
+from pipeline.control.objects import Stored
+from pipeline.control.status import Part, Parts, ProcessReport, reset_key
 from pipeline.control.status_topic import node_name, reporting
 
 MINUTES_5: Final = 300.0
@@ -43,6 +46,11 @@ OF_RULE: Final[Mapping[str, str]] = {
     "failed.no_result": "tidegate_worker_rule_no_result_total",
     "failed.exception": "tidegate_worker_rule_failed_total",
 }
+# Of all actions of a rule together, in rows. Rows that did not fail are those that the actions took.
+OF_RULES_ACTIONS: Final[Mapping[str, str]] = {
+    "actions.total": "tidegate_worker_rule_rows_total",
+    "actions.failed": "tidegate_worker_rule_rows_failed_total",
+}
 OF_SOURCE: Final[Mapping[str, str]] = {
     "received": "tidegate_ingress_messages_received_total",
     "success": "tidegate_ingress_records_produced_total",
@@ -54,17 +62,22 @@ OF_SOURCE: Final[Mapping[str, str]] = {
 
 @asynccontextmanager
 async def reported(
-    kind: str, base: Config, status: Callable[[], Mapping[str, Any]], config: Callable[[], Config] | None = None
+    kind: str,
+    base: Config,
+    status: Callable[[], Mapping[str, Any]],
+    config: Callable[[], Config],
+    objects: Callable[[], Mapping[str, Stored]],
 ) -> AsyncIterator[None]:
     """In the block, this process reports to Kafka, if its configuration is there (`control`).
 
-    `base` is the process's own file, `config` gives its present configuration (None: `base`), `status` what /status shows.
+    `base` is the process's own file, `config` gives its present configuration, `status` what /status shows, `objects` what the
+    topic holds: a reset of counters is one of them.
     """
     if base.control is None:
         yield
         return
     node = node_name(kind)
-    async with reporting(base, node, Reporter(node, kind, config or (lambda: base), status).report):
+    async with reporting(base, node, Reporter(node, kind, config, status, objects).report):
         yield
 
 
@@ -72,10 +85,15 @@ class Reporter:
     """The reports of one process. `config` gives its present configuration, `status` what /status shows."""
 
     def __init__(
-        self, node: str, kind: str, config: Callable[[], Config], status: Callable[[], Mapping[str, Any]]
+        self,
+        node: str,
+        kind: str,
+        config: Callable[[], Config],
+        status: Callable[[], Mapping[str, Any]],
+        objects: Callable[[], Mapping[str, Stored]] = dict,
     ) -> None:
         self._node, self._kind = node, kind
-        self._config, self._status = config, status
+        self._config, self._status, self._objects = config, status, objects
         self._began_ms = time.time_ns() // 1_000_000
         self._rates: dict[str, Rate] = {}
 
@@ -85,11 +103,13 @@ class Reporter:
         now = time.monotonic()
         parts: dict[Parts, dict[str, Part]] = {
             "actions": {
-                id: self._part(id, said, self._of_action(config, id, counts), "matched", now)
+                id: self._part(reset_key("actions", id), said, self._of_action(config, id, counts), "matched", now)
                 for id, said in status.get("actions", {}).items()
             },
             "sources": {
-                id: self._part(id, said, counts.sums(OF_SOURCE, source=id.partition(":")[2]), "received", now)
+                id: self._part(
+                    reset_key("sources", id), said, counts.sums(OF_SOURCE, source=id.partition(":")[2]), "received", now
+                )
                 for id, said in status.get("sources", {}).items()
             },
             "rules": dict(self._rules(config, counts, now)) if self._kind == "worker" else {},
@@ -108,7 +128,7 @@ class Reporter:
 
     def _of_action(self, config: Config, id: str, counts: MetricSums) -> dict[str, int]:
         name = id.partition(":")[2]
-        found = counts.sums(OF_ACTION, action=name)
+        found = counts.sums(OF_ACTION, action=name) | counters_of(counts.samples(latency.METRIC, action=name))
         action = config.actions.s3.get(name)
         if action is not None and action.parameters.mode == "direct":
             found["aggregated_upload.success"] = 0
@@ -121,15 +141,20 @@ class Reporter:
                 continue
             found = counts.sums(OF_RULE, action=first.partition(":")[2], rule=id)
             found["failed"] = found["failed.no_result"] + found["failed.exception"]
-            rates = self._rate(f"rule {id}", found["matched"], now)
+            found |= counts.sums(OF_RULES_ACTIONS, rule=id)
+            found["actions.success"] = max(0, found["actions.total"] - found["actions.failed"])
+            found["actions.failed.unknown"] = found["actions.failed"]
+            rates = self._rate(reset_key("rules", id), found["matched"], now)
             yield id, Part("", "", found, {f"matched.{name.replace('_', '.')}": each for name, each in rates.items()})
 
-    def _part(self, id: str, said: Mapping[str, Any], counts: dict[str, int], rated: str, now: float) -> Part:
+    def _part(self, key: str, said: Mapping[str, Any], counts: dict[str, int], rated: str, now: float) -> Part:
         more = {name: value for name, value in said.items() if name not in {"status", "status_reason"}}
-        return Part(said["status"], said["status_reason"], counts, self._rate(id, counts[rated], now), more)
+        return Part(said["status"], said["status_reason"], counts, self._rate(key, counts[rated], now), more)
 
-    def _rate(self, name: str, count: int, now: float) -> dict[str, float]:
-        rate = self._rates.setdefault(name, Rate())
+    def _rate(self, key: str, count: int, now: float) -> dict[str, float]:
+        rate, reset = self._rates.setdefault(key, Rate()), self._objects().get(key)
+        if reset is not None and reset.revision > rate.reset:
+            rate.begin_again(reset.revision)
         rate.take(count, now)
         return rate.shown()
 
@@ -140,6 +165,11 @@ class Rate:
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
         self._most = 0.0
+        self.reset = -1  # the revision of the last reset that it knows
+
+    def begin_again(self, reset: int) -> None:
+        """Forget how fast it was at most."""
+        self._most, self.reset = 0.0, reset
 
     def take(self, count: int, now: float) -> None:
         """Note the counter as of now."""
@@ -173,12 +203,23 @@ class MetricSums:
             for each in family.samples:
                 self._samples.setdefault(each.name, []).append((each.labels, each.value))
 
+    def samples(self, metric: str, **labels: str) -> Iterator[tuple[str, Mapping[str, str], float]]:
+        """The samples of a histogram with these labels."""
+        for name in (f"{metric}_count", f"{metric}_sum", f"{metric}_bucket"):
+            yield from (
+                (name, own, value) for own, value in self._samples.get(name, ()) if labels.items() <= own.items()
+            )
+
     def sums(self, names: Mapping[str, str], **labels: str) -> dict[str, int]:
         """By EMQX's name, the sum of our metric over all samples with these labels."""
         return {
             name: round(sum(value for own, value in self._samples.get(ours, ()) if labels.items() <= own.items()))
             for name, ours in names.items()
         }
+
+
+def _of_source(id: str, counts: MetricSums) -> dict[str, int]:
+    return counts.sums(OF_SOURCE, source=id.partition(":")[2])
 
 
 def _runs(config: Config, id: str) -> bool:

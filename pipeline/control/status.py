@@ -100,6 +100,11 @@ def together(reports: Iterable[ProcessReport], kind: Parts, id: str, nobody: str
     return Together(statuses.pop() if len(statuses) == 1 else "inconsistent", reason, nodes)
 
 
+def reset_key(kind: Parts, id: str) -> str:
+    """The key of a reset in the topic."""
+    return f"reset/{kind.removesuffix('s')}/{id.replace(':', '/')}"
+
+
 # --- A report as the value of a record
 
 

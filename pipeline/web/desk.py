@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 
 from pipeline.control.board import Board
 from pipeline.control.history import History
+from pipeline.web.live import Live
 from pipeline.web.objects.writing import Log
 from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.sessions import Sessions
@@ -32,6 +33,7 @@ class Services:
     board: Board = field(default_factory=Board)
     history: History = field(default_factory=History)
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)
+    live: Live = field(default_factory=Live)
     traces: Traces = field(default_factory=Traces)
     secure_cookies: bool = False
     node: str = "api"

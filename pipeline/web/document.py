@@ -97,7 +97,13 @@ _SESSION: Final = _object({"username": _TEXT, "role": {"enum": ["administrator",
 def _resource(*lists: str) -> dict[str, Any]:
     """An answer about a connector, action or source: its settings, and these fields."""
     known = {"type": _TEXT, "name": _TEXT, "enable": {"type": "boolean"}, "status": _STATUS, "status_reason": _TEXT}
-    fields = {**known, "node_status": _NODE_STATUS, "resource_opts": _FREE, "last_modified_at": _WHOLE}
+    fields = {
+        **known,
+        "node_status": _NODE_STATUS,
+        "resource_opts": _FREE,
+        "created_at": _WHOLE,
+        "last_modified_at": _WHOLE,
+    }
     return _object({**fields, **dict.fromkeys(lists, _TEXTS)}) | {"additionalProperties": True}
 
 
@@ -108,7 +114,9 @@ _METRICS: Final = _object(
             "type": "array",
             "items": _object({"node": _TEXT, "metrics": {"type": "object", "additionalProperties": _NUMBER}}),
         },
-    }
+        "latency": _FREE,
+    },
+    "latency",
 )
 _RULE: Final = _object(
     {

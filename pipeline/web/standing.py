@@ -8,9 +8,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from pipeline.config import Config, S3Action, S3Connector
+from pipeline.control.latency import latency_of
 from pipeline.control.objects import Snapshot
 from pipeline.control.reporter import memory_bytes
-from pipeline.control.status import Part, Parts, ProcessReport, Together, together
+from pipeline.control.status import Part, Parts, ProcessReport, Together, reset_key, together
 from pipeline.web.desk import Services
 from pipeline.web.objects.kinds import NamedObject
 from pipeline.web.probes import bucket_of
@@ -108,21 +109,32 @@ def metrics(snapshot: Snapshot, reports: Iterable[ProcessReport], kind: Parts, i
     }
     whole = {name: sum(each[name] for each in nodes.values()) for name in names}
     summed = {name: round(sum(each[name] for each in nodes.values()) + 0.0, 3) for name in rates}
-    return {
+    found = {
         "metrics": whole | summed,
         "node_metrics": [{"node": node, "metrics": each} for node, each in nodes.items()],
     }
+    if kind == "actions":
+        found["latency"] = latency_of(_since(reports, kind, id, baselines))
+    return found
+
+
+def _since(
+    reports: Iterable[ProcessReport], kind: Parts, id: str, before: Mapping[str, Mapping[str, int]]
+) -> dict[str, int]:
+    """The counters of latency over all processes since they were reset."""
+    found: dict[str, int] = {}
+    for report in reports:
+        part = report.of(kind, id)
+        for name, count in part.counters.items() if part else ():
+            if name.startswith("latency."):
+                found[name] = found.get(name, 0) + max(0, count - int(before.get(report.node, {}).get(name, 0)))
+    return found
 
 
 def baselines(reports: Iterable[ProcessReport], kind: Parts, id: str) -> dict[str, Any]:
     """The value of a reset: what each process has counted so far. A process that starts again begins at nothing."""
     found = {report.node: dict(part.counters) for report in reports if (part := report.of(kind, id)) is not None}
     return {"nodes": found}
-
-
-def reset_key(kind: Parts, id: str) -> str:
-    """The key of a reset in the topic."""
-    return f"reset/{kind.removesuffix('s')}/{id.replace(':', '/')}"
 
 
 _GAUGES: Final = frozenset({"queuing", "queuing_bytes", "inflight"})

@@ -81,7 +81,7 @@ async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) 
             await api.client.post(path, json=body)
 
         said = {"actions": {"s3:raw": {"status": "connected", "status_reason": "", "consumer_group": "g"}}}
-        async with reported("worker", settings, lambda: said):
+        async with reported("worker", settings, lambda: said, lambda: settings, dict):
             await shown(api.client, "connected")
             nodes = (await api.client.get("/actions/s3:raw/metrics")).json()["node_metrics"]
             assert [each["node"].partition("@")[0] for each in nodes] == ["worker"]

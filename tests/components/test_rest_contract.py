@@ -110,7 +110,7 @@ ROWS = [
     Row("PUT", "/sources/mqtt%3Aplant", 200, "Source", SOURCE),
     Row("GET", "/sources_summary", 200, "Things"),
     Row("GET", "/source_types", 200, "Names"),
-    Row("PUT", "/sources/mqtt%3Aplant/enable/false", 400, "Error"),
+    Row("PUT", "/sources/mqtt%3Aplant/enable/false", 204),
     Row("POST", "/sources/mqtt%3Aplant/start", 400, "Error"),
     Row("POST", "/sources_probe", 400, "Error", SOURCE),
     Row("GET", "/sources/mqtt:plant/metrics", 200, "Metrics"),

@@ -54,7 +54,8 @@ class MemoryLog:
         number = str(offset)
         for key, value in values.items():
             offset += 1
-            stored = None if value is None else Stored(value, offset, change.by, now, change.source)
+            created = objects[key].created if key in objects else now
+            stored = None if value is None else Stored(value, offset, change.by, now, change.source, created)
             self._past.append(Past(key, stored, offset, change.by, now, change.source, number))
             objects.pop(key, None)
             if stored is not None:

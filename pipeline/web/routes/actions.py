@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from pipeline.config import Config, S3Action
 from pipeline.control.objects import Snapshot
-from pipeline.control.status import Together
+from pipeline.control.status import Together, reset_key
 from pipeline.web.answers import Json, RequestError, nothing
 from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
@@ -17,7 +17,7 @@ from pipeline.web.objects.kinds import KINDS, NamedObject
 from pipeline.web.objects.writing import Edit, write
 from pipeline.web.probes import probe_action
 from pipeline.web.routes.resources import Family, router_of
-from pipeline.web.standing import baselines, metrics, of_action, reset_key
+from pipeline.web.standing import baselines, metrics, of_action
 
 KIND = KINDS["actions"]
 

@@ -1,29 +1,25 @@
-"""What our own page asks beside EMQX's calls: the user, the forms, what a draft would be told, and the numbers of now."""
+"""What our own page asks beside EMQX's calls: the user, the forms, and what a draft would be told."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
-import orjson
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pipeline.config.schema import schema as schema_of_configuration
 from pipeline.errors import ConfigError, NotFoundError
 from pipeline.web.answers import Json, RequestError
-from pipeline.web.desk import Desk, Services
+from pipeline.web.desk import Desk
 from pipeline.web.document import errors, json_body, told
 from pipeline.web.objects import drafts
 from pipeline.web.objects.bodies import Body
 from pipeline.web.objects.kinds import KINDS
 from pipeline.web.people.accounts import has_users
-from pipeline.web.standing import metrics, of_action
 
-LIVE_SECONDS: Final = 1.0
 ACTIONS_MAX: Final = 20
 
 router = APIRouter(tags=["page"])
@@ -84,37 +80,3 @@ def statement_in(body: Mapping[str, Any]) -> tuple[str, list[Any]]:
     if not isinstance(actions, list) or len(actions) > ACTIONS_MAX:
         raise ConfigError(f"expected a list of at most {ACTIONS_MAX} actions", where="root.actions")
     return sql, actions
-
-
-# --- The numbers of now
-
-
-@router.get("/live", include_in_schema=False)
-async def live(desk: Desk) -> Response:
-    """Statuses and rates as server-sent events, one a second while something changes."""
-    return StreamingResponse(_events(desk), media_type="text/event-stream")
-
-
-async def _events(services: Services) -> AsyncIterator[bytes]:
-    before = b""
-    while not services.closing.is_set():
-        now = orjson.dumps(_numbers(services))
-        # A comment keeps the connection, and tells the server that the page is gone.
-        yield b": \n\n" if now == before else b"data: " + now + b"\n\n"
-        before = now
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LIVE_SECONDS):
-                await services.closing.wait()
-
-
-def _numbers(services: Services) -> dict[str, Any]:
-    snapshot = services.log.snapshot
-    reports = services.board.reports(services.now_ms())
-    status: dict[str, str] = {}
-    rates: dict[str, float] = {}
-    for action in KINDS["actions"].all(snapshot.config):
-        status[f"action/{action.id}"] = of_action(snapshot.config, reports, action).status
-        rates[f"action/{action.id}"] = metrics(snapshot, reports, "actions", action.id)["metrics"]["rate"]
-    for id in snapshot.config.rules:
-        rates[f"rule/{id}"] = metrics(snapshot, reports, "rules", id)["metrics"]["matched.rate"]
-    return {"revision": snapshot.revision, "status": status, "rates": rates}

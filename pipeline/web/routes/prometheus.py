@@ -5,6 +5,7 @@ The processes' own pages (/metrics) have more, under our names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -66,7 +67,17 @@ def _actions(services: Services, snapshot: Snapshot, mode: Mode) -> Iterator[Lin
         status = of_action(snapshot.config, reports, each)
         yield "emqx_action_enable", {"id": each.id}, bool(getattr(each.section, "enable", True))
         yield "emqx_action_status", {"id": each.id}, status.status == "connected"
-        yield from _counters("action", each.id, metrics(snapshot, reports, "actions", each.id), mode)
+        found = metrics(snapshot, reports, "actions", each.id)
+        yield from _counters("action", each.id, found, mode)
+        yield from _latency(each.id, found["latency"])
+
+
+def _latency(id: str, found: dict[str, Any]) -> Iterator[Line]:
+    """EMQX has no such metric, so its name is ours."""
+    for le, count in found["buckets"].items():
+        yield "tidegate_action_latency_seconds_bucket", {"id": id, "le": le}, count
+    yield "tidegate_action_latency_seconds_count", {"id": id}, found["count"]
+    yield "tidegate_action_latency_seconds_sum", {"id": id}, (found["mean_seconds"] or 0) * found["count"]
 
 
 def _counters(kind: str, id: str, found: dict[str, Any], mode: Mode) -> Iterator[Line]:
@@ -86,9 +97,9 @@ def _text(lines: list[Line]) -> str:
         found.setdefault(name, []).append(
             f"{name}{{{text}}} {float(value):.17g}" if text else f"{name} {float(value):.17g}"
         )
-    gauges = ("_count", "_enable", "_status", "_queuing", "_queuing_bytes", "_inflight")
+    gauge = re.compile(r"emqx_.*_(count|enable|status|queuing|queuing_bytes|inflight)")
     return "".join(
-        f"# TYPE {name} {'gauge' if name.endswith(gauges) else 'counter'}\n" + "\n".join(values) + "\n"
+        f"# TYPE {name} {'gauge' if gauge.fullmatch(name) else 'counter'}\n" + "\n".join(values) + "\n"
         for name, values in found.items()
     )
 

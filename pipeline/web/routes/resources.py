@@ -54,6 +54,7 @@ class Family:
             "status_reason": status.status_reason,
             "node_status": status.node_status(),
             **self.users(snapshot.config, named),
+            "created_at": stored.created if stored else 0,
             "last_modified_at": stored.at if stored else 0,
         }
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from pipeline.control.objects import Snapshot, Stored
+from pipeline.control.status import reset_key
 from pipeline.errors import NotFoundError
 from pipeline.web.answers import Json, RequestError, nothing, page_of
 from pipeline.web.desk import Desk, Services
@@ -16,7 +17,7 @@ from pipeline.web.objects.bodies import Body, CallerIs, IfMatch, etag
 from pipeline.web.objects.kinds import KINDS
 from pipeline.web.objects.rules import FILTERS, filtered, new_id, rule_answer, settings_of_rule
 from pipeline.web.objects.writing import Edit, write
-from pipeline.web.standing import baselines, metrics, of_action, reset_key
+from pipeline.web.standing import baselines, metrics, of_action
 
 router = APIRouter(tags=["rules"])
 

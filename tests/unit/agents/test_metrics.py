@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 
 from prometheus_client import REGISTRY
@@ -124,3 +125,31 @@ def test_what_became_of_records_is_counted_for_each_rule() -> None:
         for rule in ("hot", "sum")
     }
     assert found == {"hot": [4, 1, 2, 1], "sum": [3, 2, 0, 1]}
+
+
+def test_rows_of_a_rule_are_counted_for_each_action() -> None:
+    """Rows that an action is given, and those that become dead letters in it; a record on which the rule failed is neither."""
+    rules = RuleSet({"rows": 'FOREACH payload.a FROM "t/#"', "one": 'SELECT payload.a[1] AS x FROM "t/#"'}, node="n")
+    metrics.count_batch("by-row", rules.evaluate([kafka_record(0, b"c", b'{"a": [1, 2, 3]}')]))
+
+    assert metrics.RULE_ROWS.labels("by-row", "rows")._value.get() == 3
+    assert metrics.RULE_ROWS.labels("by-row", "one")._value.get() == 1
+
+
+def test_latency_is_that_of_a_row_or_of_an_entrys_first_and_last_record() -> None:
+    """A direct row counts once; an entry of the ledger counts the age of its first and its last record, however many it has."""
+    now_ms = int(time.time() * 1000)
+    meter = metrics.ObjectMeter("latent")
+    meter.row(now_ms - 200_000)
+    for first, last in ((20_000, 15_000), (10_000, 600)):
+        meter.arrived([kafka_record(0, b"c", b"")._replace(timestamp=now_ms - age) for age in (first, 12_000, last)])
+    meter.cut(6)
+    meter.cut(0)  # a turn without records has none
+    meter.row(now_ms + 60_000)  # clocks that differ
+
+    below = {
+        each.labels["le"]: each.value
+        for each in metrics.LATENCY.labels("latent")._child_samples()
+        if each.name == "_bucket"
+    }
+    assert (below["0.01"], below["1.0"], below["10.0"], below["30.0"], below["300.0"]) == (1, 2, 2, 3, 4)

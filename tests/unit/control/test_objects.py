@@ -143,10 +143,10 @@ def test_the_objects_of_another_pipeline_are_refused(base: Config) -> None:
 
 def test_a_record_says_what_was_written() -> None:
     """An object and its record are the same, and a record without a value is a deletion."""
-    said: Any = headers_of(by="Änne", at=5, source="rest", change="c1")
+    said: Any = headers_of(by="Änne", at=5, source="rest", change="c1", created=3)
 
     found = decode(b"rule/hot", encode({"sql": "ü", "n": 1 << 70}), said, 9)
-    assert found.stored == Stored({"sql": "ü", "n": 1 << 70}, 9, "Änne", 5, "rest")
+    assert found.stored == Stored({"sql": "ü", "n": 1 << 70}, 9, "Änne", 5, "rest", 3)
     assert (found.key, found.revision, found.by, found.at, found.source, found.change) == (
         "rule/hot", 9, "Änne", 5, "rest", "c1",
     )  # fmt: skip
