@@ -217,7 +217,7 @@ class _Writer:
 
     def _opened(self) -> Librdkafka:
         """The producer that nobody has fenced yet as far as we know, or a new one that fences all others."""
-        if self._producer is None:
+        if self._producer is None or self._link.refresh(self._producer):
             settings = {
                 "transactional.id": self._topic,
                 "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),

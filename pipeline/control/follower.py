@@ -25,6 +25,7 @@ from pipeline.log import get_logger
 log: Final = get_logger("tidegate.control")
 
 POLL_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 1.0  # between two looks at the files of certificates and passwords
 CHANGES_REMEMBERED_MAX: Final = 1_000
 
 # The objects by key, and the revision.
@@ -41,6 +42,7 @@ class Follower:
         self._kafka = kafka
         self._asking: AdminClient | None = None
         self._consumer = open_reader(self._link, "config")
+        self._next = 0  # offset of the next record to read
         self._objects: dict[str, Stored] = {}
         self._published: dict[str, Stored] = {}
         self._changes: dict[str, int] = {}  # the newest, oldest first, and the last offset of each
@@ -99,10 +101,10 @@ class Follower:
 
         A client of its own asks: the consumer that is polled in another thread meanwhile may never answer.
         """
-        self._asking = self._asking or self._link.admin("config-end")
+        asking = self._asking = self._asking or self._link.admin("config-end")
         committed = IsolationLevel.READ_COMMITTED
         while True:
-            asked = self._asking.list_offsets(
+            asked = asking.list_offsets(
                 {self._place: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
                 isolation_level=committed,
                 request_timeout=ANSWER_SECONDS,
@@ -111,14 +113,18 @@ class Follower:
                 return int(asked[self._place].result(ANSWER_SECONDS).offset)
             except KafkaException as error:
                 if not error.args[0].retriable() or time.monotonic() > give_up:
-                    raise self._link.why(self._asking, error.args[0], f"cannot read {self._place.topic}") from None
+                    raise self._link.why(asking, error.args[0], f"cannot read {self._place.topic}") from None
                 time.sleep(0.05)
 
     # --- In the thread
 
     def _follow(self) -> None:
+        look_at = time.monotonic() + LOOK_SECONDS
         while not self._closing.is_set():
             message = self._consumer.poll(POLL_SECONDS)
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_SECONDS
+                self._refresh()
             if message is None:
                 continue
             error = message.error()
@@ -129,7 +135,21 @@ class Follower:
             else:
                 self._error = self._link.why(None, error, f"cannot read {self._place.topic}")
 
+    def _refresh(self) -> None:
+        """Use the certificates and passwords that are in their files now, from the next connection on."""
+        if not self._link.refresh(*filter(None, (self._consumer, self._asking))):
+            return
+        try:
+            following = open_reader(self._link, "config")
+        except ConnectorError as error:
+            self._link.certificates_are_bad(error)
+            return
+        self._consumer.close()
+        self._consumer, self._asking = following, None
+        self._consumer.assign([TopicPartition(self._place.topic, 0, self._next)])
+
     def _take(self, message: Any) -> None:
+        self._next = (message.offset() or 0) + 1
         past = _read(message)
         if past is None:
             return

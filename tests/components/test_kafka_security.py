@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -21,13 +22,15 @@ from structlog.testing import capture_logs
 
 from agents.stream.credentials import credentials
 from pipeline.config import KafkaConfig
+from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.kafka.topics import ensure_topics, look_at_topics
+from pipeline.control.follower import Follower
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.record import Outgoing
 from tests.components.pipeline_parts import Pipeline, aggregated, message
+from tests.components.secure_settings import TOPIC, kafka_of, settings, wrong
 from tests.parts import apache_kafka, secure_kafka
-from tests.parts.authority import Authority
 from tests.parts.part import S3Part, UnavailableError
 from tests.parts.secure_kafka import OUTSIDER, PASSWORD, SESSION_MS, SecureKafka
 from tests.parts.token_server import TokenServer
@@ -35,7 +38,6 @@ from tests.parts.waiting import patient, pause, until
 
 pytestmark = pytest.mark.real
 
-TOPIC = "secured"
 WAYS = ("tls", "mtls", "mtls as text", "plain", "scram_sha_256", "scram_sha_512", "oauth", "oauth token", "any name")
 
 
@@ -54,40 +56,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
             future.result(30)
         yield part
         part.stop()
-
-
-def settings(secure: SecureKafka, way: str) -> dict[str, Any]:
-    """The section `kafka` of a configuration for one way to connect."""
-    tls: dict[str, Any] = {"enable": True, "cacertfile": str(secure.folder / "ca.pem")}
-    login: dict[str, Any] | None = None
-    listener = way if way in secure.ports else "sasl"
-    if way.startswith("mtls"):
-        listener = "mtls"
-        tls |= {"certfile": str(secure.folder / "client.pem"), "keyfile": f"file://{secure.folder}/client.key"}
-    if way == "mtls as text":
-        intermediate = Authority("below the authority of the tests", secure.authority)
-        certificate, key = intermediate.sign("tidegate", password="of the key")
-        tls |= {"cacertfile": secure.authority.pem, "certfile": certificate, "keyfile": key, "password": "of the key"}
-    elif way == "any name":
-        listener = "other"
-        tls["server_name_indication"] = "disable"
-    elif way == "oauth":
-        client = {"client_id": "tidegate", "client_secret": secure.tokens.client_secret, "scope": "kafka"}
-        login = {"mechanism": "oauth", "endpoint_uri": secure.tokens.endpoint_uri, **client}
-    elif way == "oauth token":
-        (secure.folder / "token").write_text(secure.tokens.jwt())
-        login = {"mechanism": "oauth", "token": f"file://{secure.folder}/token"}
-    elif listener == "sasl":
-        login = {"mechanism": way, "username": "tidegate", "password": PASSWORD}
-    topics = {"messages_topic": TOPIC, "events_topic": TOPIC, "dead_letter_topic": TOPIC}
-    found = {"bootstrap_servers": secure.at(listener), "ssl": tls, **topics}
-    return found | ({"authentication": login} if login else {})
-
-
-def kafka_of(found: dict[str, Any]) -> KafkaConfig:
-    kafka = KafkaConfig.model_validate(found)
-    kafka.belongs_to("secured")
-    return kafka
 
 
 def reading(kafka: KafkaConfig) -> aiokafka.AIOKafkaConsumer:
@@ -129,61 +97,6 @@ async def test_both_libraries_connect(secure: SecureKafka, way: str) -> None:
     finally:
         await consumer.stop()
         await producer.close()
-
-
-def wrong(secure: SecureKafka) -> dict[str, tuple[dict[str, Any], str]]:
-    """Settings that cannot work, and the setting that the error names."""
-    tls, plain, oauth = settings(secure, "tls"), settings(secure, "plain"), settings(secure, "oauth")
-    scram = settings(secure, "scram_sha_512")
-    without = {name: value for name, value in tls.items() if name != "ssl"}
-    login = {"authentication": plain["authentication"]}
-    closed = {"bootstrap_servers": secure.at("mtls")}
-    return {
-        "password of plain": (
-            plain | {"authentication": plain["authentication"] | {"password": "wrong password"}},
-            "kafka.authentication.password",
-        ),
-        "password of scram": (
-            scram | {"authentication": scram["authentication"] | {"password": "wrong password"}},
-            "kafka.authentication.password",
-        ),
-        "client secret": (
-            oauth | {"authentication": oauth["authentication"] | {"client_secret": "wrong secret"}},
-            "kafka.authentication.client_secret",
-        ),
-        "no token": (
-            oauth | {"authentication": {"mechanism": "oauth", "token": "no token at all"}},
-            "kafka.authentication.token",
-        ),
-        "no server of tokens": (
-            oauth | {"authentication": oauth["authentication"] | {"endpoint_uri": "http://127.0.0.1:1/token"}},
-            "kafka.authentication.endpoint_uri",
-        ),
-        "untrusted": (tls | {"ssl": {"enable": True}}, "kafka.ssl.cacertfile"),
-        "other name": (tls | {"bootstrap_servers": secure.at("other")}, "kafka.ssl.server_name_indication"),
-        "no certificate": (tls | closed, "kafka.ssl.certfile"),
-        "TLS to a plain listener": (tls | {"bootstrap_servers": secure.bootstrap_servers}, "kafka.ssl.enable"),
-        "plain to a TLS listener": (without, "kafka.ssl.enable"),
-        "a login without TLS": (without | login | {"bootstrap_servers": secure.at("sasl")}, "kafka.ssl.enable"),
-        "no login": (tls | {"bootstrap_servers": secure.at("sasl")}, "(kafka.authentication)"),
-        "a login where none is": (tls | login, "kafka.authentication.mechanism"),
-        "no such file": (tls | {"ssl": {"enable": True, "cacertfile": "/nowhere.pem"}}, "kafka.ssl.cacertfile"),
-        "no such variable": (
-            plain | {"authentication": plain["authentication"] | {"password": "${TIDEGATE_TESTS_NOPE}"}},
-            "kafka.authentication.password",
-        ),
-        "kerberos": (
-            plain
-            | {
-                "authentication": {
-                    "mechanism": "kerberos",
-                    "kerberos_principal": "tidegate",
-                    "kerberos_keytab_file": "/nowhere",
-                }
-            },
-            "kafka.authentication.mechanism",
-        ),
-    }
 
 
 def test_what_is_wrong_is_told_by_its_setting(secure: SecureKafka) -> None:
@@ -340,6 +253,40 @@ async def test_a_password_is_replaced_while_running(secure: SecureKafka, tmp_pat
     finally:
         await consumer.stop()
         await producer.close()
+
+
+async def test_those_who_read_for_long_take_a_new_password(
+    secure: SecureKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replay that waits for its store, and who follows the configuration, log in with the password that replaced theirs."""
+    monkeypatch.setattr(reader, "BATCH_RECORDS_MAX", 1)
+    secret = tmp_path / "password"
+    secret.write_text("the first password\n")
+    secure.set_scram_password("turning", "the first password")
+    login = {"mechanism": "scram_sha_512", "username": "turning", "password": f"file://{secret}"}
+    kafka = kafka_of(settings(secure, "scram_sha_512") | {"authentication": login})
+    producer = Producer(kafka_of(settings(secure, "scram_sha_512")), process="tests")
+    await producer.connect()
+    for number in range(3):
+        await sent(producer, b"%d" % number)
+    follower = Follower(kafka, TOPIC, lambda objects, revision: None)
+    follower.start()
+    end = (await asyncio.to_thread(reader.ranges, kafka, [TOPIC], reader.Bound(0), None))[0].end
+    found = reader.batches(kafka, reader.Span(TOPIC, 0, end - 3, end))
+    try:
+        first = await asyncio.to_thread(next, found)
+        secure.set_scram_password("turning", "the second password")
+        secret.write_text("the second password\n")
+        await pause(2 * SESSION_MS / 1000)
+        rest = await asyncio.to_thread(list, found)
+        await sent(producer, b"later")
+        _, revision = await asyncio.to_thread(follower.catch_up, patient(30))
+    finally:
+        await asyncio.to_thread(follower.close)
+        await producer.close()
+
+    assert [each.value for batch in [first, *rest] for each in batch] == [b"0", b"1", b"2"]
+    assert revision >= end
 
 
 async def test_a_certificate_is_replaced_while_running(secure: SecureKafka, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def newest(kafka: KafkaConfig, count: int) -> list[Record]:
     Raises a ConnectorError or NotFoundError.
     """
     topics = list(dict.fromkeys([kafka.messages_topic, kafka.events_topic]))
-    with _consumer(kafka) as consumer:
+    with _consumer(kafka) as (_, consumer):
         spans = _spans(consumer, topics, lambda place, low, high: (max(low, high - count), high))
         found = sorted(
             _read(consumer, spans), key=lambda each: (each.timestamp, each.topic, each.partition, each.offset)
@@ -58,7 +58,7 @@ def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -
 
     Raises a ConnectorError or NotFoundError.
     """
-    with _consumer(kafka) as consumer:
+    with _consumer(kafka) as (_, consumer):
 
         def begin(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
             return (low if since_ms is None else _at(consumer, place, since_ms, high)), high
@@ -73,7 +73,7 @@ def ranges(
 
     `partitions`: only these partitions, or all if empty. Raises a ConnectorError or NotFoundError.
     """
-    with _consumer(kafka) as consumer:
+    with _consumer(kafka) as (_, consumer):
 
         def offset(bound: Bound, place: TopicPartition, low: int, high: int) -> int:
             wanted = bound.offset if bound.time_ms is None else _at(consumer, place, bound.time_ms, high)
@@ -88,10 +88,17 @@ def ranges(
 
 def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
     """The records of one span, in order, in batches of about a thousand. Raises a ConnectorError or NotFoundError."""
-    with _consumer(kafka) as consumer:
-        reading = _read(consumer, [span])
-        while records := list(islice(reading, BATCH_RECORDS_MAX)):
-            yield records
+    first = span.first
+    while first < span.end:
+        with _consumer(kafka) as (link, consumer):
+            reading = _read(consumer, [span._replace(first=first)])
+            while records := list(islice(reading, BATCH_RECORDS_MAX)):
+                yield records
+                first = records[-1].offset + 1
+                if link.refresh(consumer):  # whoever handles a batch may take hours
+                    break
+            else:
+                return
 
 
 def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
@@ -118,7 +125,7 @@ def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
 
 
 @contextmanager
-def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
+def _consumer(kafka: KafkaConfig) -> Iterator[tuple[Link, Consumer]]:
     settings = {
         "group.id": "tidegate-reader",
         "enable.auto.commit": False,
@@ -129,7 +136,7 @@ def _consumer(kafka: KafkaConfig) -> Iterator[Consumer]:
     link = Link(kafka, silent=True)  # the caller's error gives the reason
     consumer = link.consumer("reader", settings)
     try:
-        yield consumer
+        yield link, consumer
     except KafkaException as error:
         raise link.why(consumer, error.args[0], "cannot read") from error
     finally:

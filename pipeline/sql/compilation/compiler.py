@@ -110,18 +110,29 @@ class Compiler(Bookkeeping):
             return self.payload_path(node, self.scope)
         return self.name_in(self.scope, node)
 
-    def name_in(self, scope: Scope | None, node: n.Path) -> Code:
-        """A name or path, looked up in the outputs of `scope`, and below it if they do not hide what is below."""
+    def name_in(self, scope: Scope | None, node: n.Path, record: Scope | None = None) -> Code:
+        """A name or path, looked up in the outputs of `scope`, and below it if they do not hide what is below.
+
+        An index by path is read from the same record: from `record`, if a merged scope and all below it are one, otherwise
+        from the outputs alone or from the columns alone.
+        """
+        record = scope if record is None and scope is not None and scope.merged else record
+        if record is not None:
+            index = lambda path: self.name_in(record, path)  # noqa: E731
+        elif scope is None:
+            index = self.index_in(lambda: py("event.columns", self.label))
+        else:
+            index = self.index_in(lambda: self.record(scope))
         if scope is None:
-            return self.steps(self.column(node.root), node, lambda: py("event.columns", self.label))
+            return self.steps(self.column(node.root), node, index)
         if node.root not in scope.outputs:
-            return self.name_in(scope.below, node)
+            return self.name_in(scope.below, node, record)
         tree = scope.outputs[node.root]
-        found = self.steps(tree_code(tree, self.label), node, lambda: self.record(scope))
+        found = self.steps(tree_code(tree, self.label), node, index)
         if scope.merged:
             return found
         with self.perhaps():
-            below = self.name_in(scope.below, node)
+            below = self.name_in(scope.below, node, record)
         return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
 
     def record(self, scope: Scope) -> Code:
@@ -135,10 +146,19 @@ class Compiler(Bookkeeping):
             return py("event.payload()", self.label)
         return py("get(k, U)", self.label, k=constant(name, self.label))
 
-    def steps(self, value: Code, node: n.Path, origin: Callable[[], Code], skip: int = 0) -> Code:
+    def index_in(self, origin: Callable[[], Code]) -> Callable[[n.Path], Code]:
+        """How an index by path is read from a record, `origin()`."""
+
+        def index(path: n.Path) -> Code:
+            self._reads_all(path)
+            return py("read(o, s, o)", self.label, o=origin(), s=self.bind(path_steps(path), "path"))
+
+        return index
+
+    def steps(self, value: Code, node: n.Path, index: Callable[[n.Path], Code], skip: int = 0) -> Code:
         """`value` with the steps of a path applied, without the first `skip` steps.
 
-        `origin()` is the record from which an index by path is read.
+        `index` gives the value of an index by path.
         """
         for step in node.steps[skip:]:
             if isinstance(step, n.Key):
@@ -148,9 +168,7 @@ class Compiler(Bookkeeping):
                 number = -step.number if step.from_end else step.number
                 value = py("element(x, i)", self.label, x=value, i=constant(number, self.label))
             else:
-                self._reads_all(step.path)
-                index = py("read(o, s, o)", self.label, o=origin(), s=self.bind(path_steps(step.path), "path"))
-                value = py("element(x, i)", self.label, x=value, i=index)
+                value = py("element(x, i)", self.label, x=value, i=index(step.path))
         return value
 
     def _reads_all(self, path: n.Path) -> None:
@@ -175,7 +193,7 @@ class Compiler(Bookkeeping):
             own = py(source, self.label, t=self.local(), x=own)
         holder = self.local()
         own = py("(t := x)", self.label, t=holder, x=own)
-        found = self.steps(own, node, lambda: py("t", self.label, t=holder))
+        found = self.steps(own, node, self.index_in(lambda: py("t", self.label, t=holder)))
         if scope.merged:
             return found
         with self.perhaps():
@@ -189,13 +207,14 @@ class Compiler(Bookkeeping):
         If the first step cannot be an attribute, the whole document is decoded to maps and lists.
         """
         self.reads("payload")
+        in_document = self.index_in(lambda: py("event.document()", self.label))
         first = node.steps[0]
         if not isinstance(first, n.Key) or not fits(first.name):
-            return self.steps(py("event.document()", self.label), node, lambda: py("event.document()", self.label))
+            return self.steps(py("event.document()", self.label), node, in_document)
         self.keys.add(first.name)
         source = f"x.{attribute(first.name)}"
         value = py(source, self.label, x=self.narrowed())
-        return self.steps(value, node, lambda: py("event.document()", self.label), skip=1)
+        return self.steps(value, node, in_document, skip=1)
 
     def narrowed(self) -> Code:
         """The struct of the decoded payload. The code decodes it unless that has surely happened before."""

@@ -55,8 +55,10 @@ def map_put(path: Text, value: Any, m: Any) -> dict[str, Any]:
 )
 def mget(key: Any, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
     """The value of exactly this key, in a map or in the text of a JSON object. If it is missing, the default, or
-    `undefined`.
+    `undefined`. A boolean, null or `undefined` as the key is its word.
     """
+    if key is None or key is UNDEFINED or type(key) is bool:
+        key = to_text(key)
     return m.get(key, default) if type(key) is str else default
 
 

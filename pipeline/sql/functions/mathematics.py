@@ -105,7 +105,7 @@ def fmod(x: float, y: float) -> float:
 
 def _evaluated(function_: Any, *arguments: float) -> float:
     try:
-        return float(function_(*arguments))
+        return float(function_(*map(float, arguments)))  # an integer beyond the range of a float is refused, as in EMQX
     except (ValueError, OverflowError):
         shown = ", ".join(map(str, arguments))
         raise BadValueError(f"{function_.__name__}({shown}) is not a finite real number") from None

@@ -1,0 +1,100 @@
+"""Ways to configure the real Kafka behind TLS and logins: each right way, and what can be wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.config import KafkaConfig
+from tests.parts.authority import Authority
+from tests.parts.secure_kafka import PASSWORD, SecureKafka
+
+TOPIC = "secured"
+
+
+def settings(secure: SecureKafka, way: str) -> dict[str, Any]:
+    """The section `kafka` of a configuration for one way to connect."""
+    tls: dict[str, Any] = {"enable": True, "cacertfile": str(secure.folder / "ca.pem")}
+    login: dict[str, Any] | None = None
+    listener = way if way in secure.ports else "sasl"
+    if way.startswith("mtls"):
+        listener = "mtls"
+        tls |= {"certfile": str(secure.folder / "client.pem"), "keyfile": f"file://{secure.folder}/client.key"}
+    if way == "mtls as text":
+        intermediate = Authority("below the authority of the tests", secure.authority)
+        certificate, key = intermediate.sign("tidegate", password="of the key")
+        tls |= {"cacertfile": secure.authority.pem, "certfile": certificate, "keyfile": key, "password": "of the key"}
+    elif way == "any name":
+        listener = "other"
+        tls["server_name_indication"] = "disable"
+    elif way == "oauth":
+        client = {"client_id": "tidegate", "client_secret": secure.tokens.client_secret, "scope": "kafka"}
+        login = {"mechanism": "oauth", "endpoint_uri": secure.tokens.endpoint_uri, **client}
+    elif way == "oauth token":
+        (secure.folder / "token").write_text(secure.tokens.jwt())
+        login = {"mechanism": "oauth", "token": f"file://{secure.folder}/token"}
+    elif listener == "sasl":
+        login = {"mechanism": way, "username": "tidegate", "password": PASSWORD}
+    topics = {"messages_topic": TOPIC, "events_topic": TOPIC, "dead_letter_topic": TOPIC}
+    found = {"bootstrap_servers": secure.at(listener), "ssl": tls, **topics}
+    return found | ({"authentication": login} if login else {})
+
+
+def kafka_of(found: dict[str, Any]) -> KafkaConfig:
+    kafka = KafkaConfig.model_validate(found)
+    kafka.belongs_to("secured")
+    return kafka
+
+
+def wrong(secure: SecureKafka) -> dict[str, tuple[dict[str, Any], str]]:
+    """Settings that cannot work, and the setting that the error names."""
+    tls, plain, oauth = settings(secure, "tls"), settings(secure, "plain"), settings(secure, "oauth")
+    scram = settings(secure, "scram_sha_512")
+    without = {name: value for name, value in tls.items() if name != "ssl"}
+    login = {"authentication": plain["authentication"]}
+    closed = {"bootstrap_servers": secure.at("mtls")}
+    return {
+        "password of plain": (
+            plain | {"authentication": plain["authentication"] | {"password": "wrong password"}},
+            "kafka.authentication.password",
+        ),
+        "password of scram": (
+            scram | {"authentication": scram["authentication"] | {"password": "wrong password"}},
+            "kafka.authentication.password",
+        ),
+        "client secret": (
+            oauth | {"authentication": oauth["authentication"] | {"client_secret": "wrong secret"}},
+            "kafka.authentication.client_secret",
+        ),
+        "no token": (
+            oauth | {"authentication": {"mechanism": "oauth", "token": "no token at all"}},
+            "kafka.authentication.token",
+        ),
+        "no server of tokens": (
+            oauth | {"authentication": oauth["authentication"] | {"endpoint_uri": "http://127.0.0.1:1/token"}},
+            "kafka.authentication.endpoint_uri",
+        ),
+        "untrusted": (tls | {"ssl": {"enable": True}}, "kafka.ssl.cacertfile"),
+        "other name": (tls | {"bootstrap_servers": secure.at("other")}, "kafka.ssl.server_name_indication"),
+        "no certificate": (tls | closed, "kafka.ssl.certfile"),
+        "TLS to a plain listener": (tls | {"bootstrap_servers": secure.bootstrap_servers}, "kafka.ssl.enable"),
+        "plain to a TLS listener": (without, "kafka.ssl.enable"),
+        "a login without TLS": (without | login | {"bootstrap_servers": secure.at("sasl")}, "kafka.ssl.enable"),
+        "no login": (tls | {"bootstrap_servers": secure.at("sasl")}, "(kafka.authentication)"),
+        "a login where none is": (tls | login, "kafka.authentication.mechanism"),
+        "no such file": (tls | {"ssl": {"enable": True, "cacertfile": "/nowhere.pem"}}, "kafka.ssl.cacertfile"),
+        "no such variable": (
+            plain | {"authentication": plain["authentication"] | {"password": "${TIDEGATE_TESTS_NOPE}"}},
+            "kafka.authentication.password",
+        ),
+        "kerberos": (
+            plain
+            | {
+                "authentication": {
+                    "mechanism": "kerberos",
+                    "kerberos_principal": "tidegate",
+                    "kerberos_keytab_file": "/nowhere",
+                }
+            },
+            "kafka.authentication.mechanism",
+        ),
+    }
