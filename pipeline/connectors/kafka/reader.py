@@ -106,7 +106,7 @@ def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
 
     Raises a ConnectorError or NotFoundError.
     """
-    with _consumer(kafka) as consumer:
+    with _consumer(kafka) as (_, consumer):
         ends: list[Span] = []
 
         def end(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
