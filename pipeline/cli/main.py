@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Annotated, Any, Final
 
 import typer
@@ -28,6 +29,7 @@ COMMANDS: Final = {
     "ingress": "Read messages and events from MQTT, write them to Kafka.",
     "worker": "Apply the rules to records in Kafka, write the rows to S3.",
     "apply": "Make the configuration in Kafka what files say.",
+    "import": "Take over the configuration of an EMQX.",
     "get": "Show objects of the configuration in Kafka.",
     "delete": "Delete objects of the configuration in Kafka.",
     "export": "Print the configuration in Kafka as a file for `apply`.",
@@ -50,7 +52,8 @@ class _Listed(TyperCommand):
     def loaded(self) -> Any:
         """The loaded command with its options."""
         assert self.name is not None
-        module = import_module(f"pipeline.cli.{self.name.replace('-', '_')}")
+        file = self.name.replace("-", "_")
+        module = import_module(f"pipeline.cli.{file}_" if iskeyword(file) else f"pipeline.cli.{file}")
         return typer.main.get_command(module.app)
 
 

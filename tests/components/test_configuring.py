@@ -147,3 +147,22 @@ def test_a_file_moves_to_the_topic(say: Say, tmp_path: Path) -> None:
     assert f"`tidegate apply -c {own} -f {own}`" in str(refused.exception)
     assert "3 new" in moved.output
     assert "3 new" not in say("apply", "-f", str(own), "--dry-run").output
+
+
+def test_the_configuration_of_an_emqx_is_taken_over(say: Say, tmp_path: Path) -> None:
+    """`import` reports, writes what can be taken as one change, and changes nothing when it is run again."""
+    source = tmp_path / "cluster.hocon"
+    source.write_text(
+        'connectors.s3.lake { host = h, access_key_id = a, secret_access_key = "s3same-s3same" }\n'
+        'actions.s3.raw { connector = lake, parameters { mode = direct, bucket = iot, key = "${id}" } }\n'
+        'rule_engine.rules.hot { sql = "SELECT * FROM \\"t/#\\"", actions = ["s3:raw", "kafka:x"] }\n'
+    )
+    dry = say("import", str(source), "--dry-run")
+    told = say("import", str(source))
+
+    assert dry.exit_code == 1
+    assert re.search(r"3 new; revision \d+\n", told.stdout.replace(", nothing is written", ""))
+    assert "without its action kafka:x" in told.stdout
+    assert "actions:\n    - s3:raw\n" in say("export").stdout
+    assert "nothing to change" in say("import", str(source)).stdout
+    assert "s3same" not in told.output + dry.output + say("export").output
