@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RefusedError
 from pipeline.formats import read_rows
 from pipeline.upload import claims, ledger, object_check
-from pipeline.upload.ledger import ChainPlace
+from pipeline.upload.ledger import ChainPlace, Entry
 from pipeline.upload.ledger_check import ChainCheck, Finding, Totals
 from pipeline.upload.object_check import Named
 
@@ -45,6 +45,12 @@ class PartitionDone:
 
 
 Report = Finding | PartitionDone
+# Called with each entry when its objects were checked, and with the keys of which something is wrong.
+Watch = Callable[[ChainPlace, Entry, frozenset[str]], None]
+
+
+def nobody_watches(place: ChainPlace, entry: Entry, wrong: frozenset[str]) -> None:
+    """Ignore an entry."""
 
 
 @dataclass
@@ -66,7 +72,14 @@ class LedgerReader:
     """The ledgers of one action. `known` grows while they are read. `partitions` are those to read; empty: all."""
 
     def __init__(
-        self, action: str, parameters: AggregatedParameters, store: S3Store, partitions: frozenset[int], *, deep: bool
+        self,
+        action: str,
+        parameters: AggregatedParameters,
+        store: S3Store,
+        partitions: frozenset[int],
+        *,
+        deep: bool,
+        watch: Watch = nobody_watches,
     ) -> None:
         self.action = action
         self.parameters = parameters
@@ -74,6 +87,7 @@ class LedgerReader:
         self.known = Known()
         self._partitions = partitions
         self._deep = deep
+        self._watch = watch
 
     async def reports(self) -> AsyncIterator[Report]:
         """All findings and totals, as soon as they are found. Raises a ConnectorError if the bucket cannot be read."""
@@ -172,20 +186,25 @@ class LedgerReader:
             some = entries[begin : begin + REQUESTS_AT_ONCE_MAX]
             contents = await asyncio.gather(*[self.get(key) for key in some])
             objects: list[Named] = []
+            whole: list[Entry] = []
             for key, content in zip(some, contents, strict=True):
                 entry, findings = chain.feed(key, content)
                 for finding in findings:
                     yield finding
                 if entry is None:
                     continue
+                whole.append(entry)
                 objects += [
                     Named(each, chain.place, chain.key_epoch, entry.version, entry.revision) for each in entry.objects
                 ]
                 for digest in sorted({entry.version, entry.next_version}):
                     for finding in await self._version(digest, key):
                         yield finding
-            for finding in await self._object_findings(objects):
+            found = await self._object_findings(objects)
+            for finding in found:
                 yield finding
+            for entry in whole:
+                self._watch(chain.place, entry, frozenset(finding.key for finding in found))
 
     async def read_on(self, place: ChainPlace) -> AsyncIterator[Finding]:
         """Check the entries that were written after the ledger was read, or after it was found missing."""

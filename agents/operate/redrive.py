@@ -11,11 +11,13 @@ the fence.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Self
+from itertools import islice
+from typing import Final, NamedTuple, Self
 
 from agents.operate.replay import LeftOut
 from agents.sinks.aggregated_writer import AggregatedWriter
@@ -26,13 +28,38 @@ from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline import dead_letter
 from pipeline.action import AggregatedAction, CompiledAction, compile_action, statements_of
 from pipeline.config import Config
+from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.s3.store import S3Store
 from pipeline.dead_letter import Letter
 from pipeline.errors import RecordError
+from pipeline.operation import Sent
 from pipeline.record import Outgoing
 from pipeline.redriven import Failure
 from pipeline.upload.claims import Standing
 from pipeline.upload.source_log import LogBounds
+
+SENT_AT_ONCE: Final = 500
+
+
+async def send_all(
+    config: Config, letters: Iterator[Letter], tell: Callable[[str], None], *, unproven: bool, dry_run: bool
+) -> Sent:
+    """Send the letters that count. They are read in threads, some at a time. Raises a ConnectorError or NotFoundError."""
+
+    async def next_letters() -> list[Letter]:
+        return await asyncio.to_thread(lambda: list(islice(letters, SENT_AT_ONCE)))
+
+    some = await next_letters()  # first read, then connect the producer: so an absent Kafka is reported only once
+    producer = Producer(config.kafka, process="redrive", delivery_timeout_seconds=60)
+    await producer.connect()
+    try:
+        async with Redrive(config, producer, tell, unproven=unproven, dry_run=dry_run) as job:
+            while some:
+                await job.send(some)
+                some = await next_letters()
+    finally:
+        await producer.close(10.0)
+    return Sent(job.tally.sent, job.tally.over, job.tally.kept)
 
 
 class Sending(NamedTuple):

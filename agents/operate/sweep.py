@@ -25,6 +25,7 @@ from pipeline.formats import row_texts
 from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainPlace, Entry, StoredObject
 from pipeline.upload.ledger_check import ChainCheck
+from pipeline.upload.object_check import written_of
 
 
 class Placed(NamedTuple):
@@ -61,14 +62,8 @@ class Covering(NamedTuple):
 
 def placed_of(bucket: str, key: str, head: Head) -> Placed | None:
     """The facts in an object's metadata, or None if it does not name the place of its rows."""
-    found: Mapping[str, str] = head.metadata
-    try:
-        topic, partition, first = found["tidegate-place"].rsplit("/", 2)
-        topic_id = ledger.topic_id_of(found["tidegate-topic-id"])
-        chain = ChainPlace(found["tidegate-action"], topic, topic_id, int(partition))
-        return Placed(bucket, key, head, chain, int(first), int(found["tidegate-last"]), int(found["tidegate-epoch"]))
-    except (KeyError, ValueError):
-        return None
+    written = written_of(head.metadata)
+    return Placed(bucket, key, head, *written) if written else None
 
 
 class Sweeper:

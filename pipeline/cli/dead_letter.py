@@ -7,9 +7,8 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,34 +19,12 @@ from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
+    from pipeline.connectors.kafka.letters import Found, Wanted
 
 app = group("Show records that could not be handled, send them again.")
 
-SENT_AT_ONCE: Final = 500
-
 
 # --- Which letters a command is about
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """The dead letters that a command selects."""
-
-    places: frozenset[str] = frozenset()
-    action: str | None = None
-    rule: str | None = None
-    cause: str | None = None
-    since_ms: int = 0
-    again: bool = False
-
-    def takes(self, letter: Letter) -> bool:
-        """Whether the letter is selected. `places` and `again` are not checked here."""
-        return (
-            self.action in (None, letter.action)
-            and self.rule in (None, letter.rule)
-            and self.cause in (None, letter.cause)
-            and letter.record.timestamp >= self.since_ms
-        )
 
 
 Places = Annotated[
@@ -73,11 +50,15 @@ def _wanted(
     again: bool = False,
 ) -> Wanted:
     """What the options of a command select. Raises CommandError for a place that is not one."""
+    from pipeline.connectors.kafka.letters import Wanted
+
     for place in places or ():
         partition, _, offset = place.partition(":")
         if not (partition.isdecimal() and offset.isdecimal()):
             raise CommandError(f"expected partition:offset such as 3:42, found {place!r}")
-    return Wanted(frozenset(places or ()), action and action.removeprefix("s3:"), rule, cause, since or 0, again)
+    return Wanted(
+        frozenset(places or ()), action and action.removeprefix("s3:"), rule, cause, since_ms=since or 0, again=again
+    )
 
 
 # --- The commands
@@ -100,14 +81,15 @@ def list_letters(
 
     A worker that was killed may leave copies of a letter. One line shows them all, with their number.
     """
+    from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
 
     wanted = _wanted(places, action, rule, cause, since, again)
-    found = _letters(load_whole(config), wanted, runs=False)
+    found = letters(load_whole(config), wanted, runs=False)
     if summary:
-        _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each, _ in found), output)
+        _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each, _, _ in found), output)
         return
-    for letter, copies in islice(found, limit):
+    for letter, copies, _ in islice(found, limit):
         facts = {**_facts(letter), "copies": copies}
         typer.echo(json.dumps(facts, ensure_ascii=False) if output == "jsonl" else _line(letter, copies))
 
@@ -117,10 +99,11 @@ def show_letter(
     config: ConfigFile, place: Annotated[str, typer.Argument(help="Place of the dead letter, as partition:offset.")]
 ) -> None:
     """Show one whole dead letter as JSON: the original record, and what happened to it."""
+    from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
     from pipeline.sql.runtime.values import text_of
 
-    for letter, _ in _letters(load_whole(config), _wanted([place], again=True), runs=False):
+    for letter, _, _ in letters(load_whole(config), _wanted([place], again=True), runs=False):
         whole = {
             **_facts(letter),
             "headers": {name: text_of(value) for name, value in dead_letter.original_headers(letter.record)},
@@ -148,33 +131,22 @@ def redrive(
     Each failure is sent once. The command skips copies, and letters whose records were written since. You can repeat it.
     """
     from pipeline import log
+    from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
 
     log.configure(level="error", stream=sys.stderr)
     wanted = _wanted(places, action, rule, cause, since, again)
     settings = load_whole(config)
-    asyncio.run(_redrive(settings, _letters(settings, wanted, runs=True), dry_run, unproven))
+    asyncio.run(_redrive(settings, letters(settings, wanted, runs=True), dry_run, unproven))
 
 
-async def _redrive(config: Config, found: Iterator[_Found], dry_run: bool, unproven: bool) -> None:
-    from agents.operate.redrive import Redrive
-    from pipeline.connectors.kafka.producer import Producer
+async def _redrive(config: Config, found: Iterator[Found], dry_run: bool, unproven: bool) -> None:
+    from agents.operate.redrive import send_all
 
-    async def next_letters() -> list[Letter]:
-        return await asyncio.to_thread(lambda: [each.letter for each in islice(found, SENT_AT_ONCE)])
+    def tell(text: str) -> None:
+        typer.echo(text, err=True)
 
-    some = await next_letters()  # first read, then connect the producer: so an absent Kafka is reported only once
-    producer = Producer(config.kafka, process="redrive", delivery_timeout_seconds=60)
-    await producer.connect()
-    job = Redrive(config, producer, lambda text: typer.echo(text, err=True), unproven=unproven, dry_run=dry_run)
-    try:
-        async with job:
-            while some:
-                await job.send(some)
-                some = await next_letters()
-    finally:
-        await producer.close(10.0)
-    done = job.tally
+    done = await send_all(config, (each.letter for each in found), tell, unproven=unproven, dry_run=dry_run)
     typer.echo(
         f"{'would send' if dry_run else 'sent'} {done.sent:,} dead letters again"
         + (f", left out {done.over:,} whose rows are not missing" if done.over else "")
@@ -182,44 +154,7 @@ async def _redrive(config: Config, found: Iterator[_Found], dry_run: bool, unpro
     )
 
 
-# --- Reading
-
-
-class _Found(NamedTuple):
-    """A letter, and how many there are that are one with it."""
-
-    letter: Letter
-    copies: int
-
-
-def _letters(config: Config, wanted: Wanted, *, runs: bool) -> Iterator[_Found]:
-    """The letters that are wanted, each once. The topic is read twice: copies and marks come after the letter they are about.
-
-    `runs`: letters that differ in nothing but the run are told apart.
-    """
-    from pipeline.connectors.kafka.reader import everything
-
-    topic, pipeline = config.kafka.dead_letter_topic, config.pipeline
-    folding = dead_letter.Folding(runs=runs)
-    places = set(wanted.places)
-    named: set[str] = set()
-    for record in everything(config.kafka, topic):
-        found = dead_letter.read(record)
-        folding.learn(found)
-        if isinstance(found, Letter) and found.place in places:
-            named.add(found.name_of_all_runs)
-    for record in everything(config.kafka, topic):
-        letter = dead_letter.read(record)
-        if not isinstance(letter, Letter) or not (copies := folding.last_of(letter)):
-            continue
-        ours = letter.failure is None or letter.failure.pipeline in ("", pipeline)
-        if (
-            ours
-            and (wanted.again or not folding.is_settled(letter))
-            and (not places or letter.name_of_all_runs in named)
-            and wanted.takes(letter)
-        ):
-            yield _Found(letter, copies)
+# --- Showing
 
 
 def _facts(letter: Letter) -> dict[str, Any]:

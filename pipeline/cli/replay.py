@@ -6,8 +6,8 @@ import asyncio
 import json
 import sys
 import time
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -15,10 +15,8 @@ from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, sing
 from pipeline.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from agents.operate.replay import LeftOut, Plan, Replay
-    from agents.operate.replay_in_place import EnteredCut
-    from pipeline.config import Config
-    from pipeline.connectors.kafka.reader import Bound, Span
+    from pipeline.connectors.kafka.reader import Bound
+    from pipeline.operation import LeftOutRecords, Planned
 
 app = single()
 
@@ -63,81 +61,21 @@ def replay(
     The rows go into the same keys, or below another prefix. TIME is, for example, 2026-01-31T08:00 (UTC). OFFSET is a whole
     number and means the same offset in each partition. After a kill, the same command continues the replay.
     """
+    from agents.operate.replaying import run
     from pipeline import log
     from pipeline.config.load import require_secrets
     from pipeline.control.whole import load_whole
+    from pipeline.operation import Range
 
     log.configure(level="warning", stream=sys.stderr)
     settings, name = load_whole(config), action.removeprefix("s3:")
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
     require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector), ("actions", "s3", name))
-    wanted = _Wanted(since, until, tuple(partition or ()))
-    sys.exit(asyncio.run(_replay(settings, name, wanted, into, _Talk(output == "jsonl", plan, yes))))
-
-
-class _Wanted(NamedTuple):
-    """The records of a replay. Without partitions, all partitions."""
-
-    since: Bound
-    until: Bound | None
-    partitions: tuple[int, ...]
-
-
-async def _replay(config: Config, name: str, wanted: _Wanted, into: str | None, talk: _Talk) -> int:
-    """The whole command: find the range, plan, ask, write. Returns the exit status."""
-    from agents.operate import replay
-    from pipeline.connectors.kafka.reader import ranges
-    from pipeline.connectors.s3.store import S3Store
-
-    settings = config.actions.s3[name]
-    async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(S3Store(config.connectors.s3[settings.connector]))
-        job = replay.Replay(config, name, replay.prefix(into) if into is not None else "", store)
-        spans = await asyncio.to_thread(ranges, config.kafka, job.compiled.topics, *wanted)
-        for span in spans:
-            if wanted.since.offset is not None and span.first > wanted.since.offset:
-                talk.note(f"{span.topic}/{span.partition}: Kafka no longer has records before offset {span.first}")
-        if into is None and job.writer is not None:
-            return await _make_cuts_again(config, job, spans, talk, stack)
-        return await _write_again(job, await job.ranges(spans), talk)
-
-
-async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk: _Talk, stack: AsyncExitStack) -> int:
-    """Make the ledger's cuts of an aggregated action again, into the same keys."""
-    from agents.operate.replay_in_place import Rewrite
-    from pipeline.connectors.kafka.producer import Producer
-
-    assert job.writer is not None
-    producer = Producer(config.kafka, process="replay")
-    await producer.connect()
-    stack.push_async_callback(producer.close, 10.0)
-    again = Rewrite(config, job.writer, producer)
-    cuts = await again.cuts(spans)
-    talk.begin("reading", sum(cut.entry.records for cut in cuts))
-    planned = await again.plan(cuts, talk.progress)
-    talk.gone(again.gone)
-    if not talk.agreed(planned, f"{job.compiled.parameters.bucket}, the same keys"):
-        return max(talk.declined, bool(again.gone))
-    talk.begin("writing", planned.records)
-    await again.run(cuts, talk.progress)
-    talk.end(f"{again.written} objects written, {again.removed} removed", again.left_out)
-    return 1 if again.gone else 0
-
-
-async def _write_again(job: Replay, spans: list[Span], talk: _Talk) -> int:
-    """Write below another prefix, or into the same keys of a direct action."""
-    talk.begin("reading", sum(span.end - span.first for span in spans))
-    planned = await asyncio.to_thread(job.plan, spans, talk.progress)
-    if job.forgets_order:
-        talk.note("write: overwrite keeps no order between runs: rows of this range replace those of later records")
-    where = f"below {job.into}" if job.into else "the same keys"
-    if not talk.agreed(planned, f"{job.compiled.parameters.bucket}, {where}"):
-        return talk.declined
-    talk.begin("writing", planned.records)
-    await job.run(spans, talk.progress)
-    talk.end("everything is durable", job.left_out)
-    return 0
+    wanted = Range(since, until, tuple(partition or ()))
+    talk = _Talk(output == "jsonl", plan, yes)
+    whole = asyncio.run(run(settings, name, wanted, into, talk))
+    sys.exit(talk.status if whole else 1)
 
 
 class _Talk:
@@ -148,7 +86,7 @@ class _Talk:
         self._only_plan = only_plan
         self._yes = yes
         self._what, self._done, self._total, self._next = "", 0, 0, 0.0
-        self.declined = 0 if only_plan else 1
+        self.status = 0 if only_plan else 1  # until it is agreed to
 
     def begin(self, what: str, total: int) -> None:
         """Begin a part of the work, with about `total` records."""
@@ -166,14 +104,7 @@ class _Talk:
         """Print a note."""
         self._print({"note": text}, text)
 
-    def gone(self, cuts: list[EnteredCut]) -> None:
-        """Print the cuts that cannot be made again."""
-        for cut in cuts:
-            topic, partition, first, end = cut.span
-            text = f"Kafka no longer has all of {topic}/{partition} offsets {first} to {end - 1}"
-            self.note(f"{text}: its {len(cut.entry.objects)} objects stay unchanged")
-
-    def agreed(self, plan: Plan, where: str) -> bool:
+    async def agreed(self, plan: Planned) -> bool:
         """Print the plan, and return whether to go on."""
         for span in plan.spans:
             self._print(
@@ -181,36 +112,35 @@ class _Talk:
             )
         counts = {name: getattr(plan, name) for name in ("records", "rows", "objects", "puts")}
         self._print(
-            {"plan": counts, "into": where},
+            {"plan": counts, "into": plan.where},
             f"{plan.records:,} records give {plan.rows:,} rows in at most {plan.objects:,} objects, "
-            f"{plan.puts:,} PUT requests, into {where}",
+            f"{plan.puts:,} PUT requests, into {plan.where}",
         )
         self._refused(plan.left_out, "would be left out")
-        if self._only_plan or not plan.records:
-            if not plan.records:
-                self.declined = 0
-                self.note("nothing to do")
+        if not plan.records:
+            self.status = 0
+            self.note("nothing to do")
+        if self._only_plan or not plan.records or not (self._yes or typer.confirm("Go on?", err=True)):
             return False
-        return self._yes or typer.confirm("Go on?", err=True)
+        self.status = 0
+        return True
 
-    def end(self, text: str, left_out: LeftOut) -> None:
+    def end(self, text: str, left_out: Sequence[LeftOutRecords]) -> None:
         """Print the last lines."""
         self._refused(left_out, "left out")
         self._print({"done": text}, f"done: {text}")
 
-    def _refused(self, left_out: LeftOut, what: str) -> None:
-        for (rule, cause), count in sorted(left_out.counts.items()):
-            first = left_out.first[rule, cause]
-            record = first.record
+    def _refused(self, left_out: Sequence[LeftOutRecords], what: str) -> None:
+        for each in left_out:
             facts = {
-                "rule": rule,
-                "cause": cause,
-                "count": count,
-                "first": f"{record.topic}/{record.partition}/{record.offset}",
-                "arrived": show_time(record.timestamp),
-                "error": first.error,
+                "rule": each.rule,
+                "cause": each.cause,
+                "count": each.records,
+                "first": each.first,
+                "arrived": show_time(each.arrived_ms),
+                "error": each.error,
             }
-            text = f"{what}: {count:,} times {rule or 'rows'} {cause}, first at {facts['first']}: {first.error}"
+            text = f"{what}: {each.records:,} times {each.rule or 'rows'} {each.cause}, first at {each.first}: {each.error}"
             self._print({"refused": facts}, text)
 
     def _print(self, fields: dict[str, Any], line: str) -> None:

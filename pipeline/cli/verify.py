@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,6 @@ from pipeline.cli.options import ConfigFile, Output, single
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
     from pipeline.upload.ledger_check import Totals
 
 app = single()
@@ -53,6 +51,8 @@ def verify(
 
     Exit status 1 on any finding.
     """
+    from agents.operate.verify import Wish
+    from agents.operate.verify import verify as verify_actions
     from pipeline.config.load import require_secrets
     from pipeline.control.whole import load_whole
 
@@ -65,50 +65,10 @@ def verify(
     if into is not None and len(names) != 1:
         raise CommandError("expected one --action with --into: the action of that replay")
     printer = _Printer(output == "jsonl")
-    part = frozenset(partition or ())
-    asyncio.run(_verify(settings, names, part, printer, into=into, deep=deep, sweep=sweep))
+    wish = Wish(frozenset(partition or ()), into, deep, sweep)
+    asyncio.run(verify_actions(settings, names, wish, printer.show))
     printer.end()
     sys.exit(1 if printer.findings else 0)
-
-
-async def _verify(
-    config: Config,
-    names: list[str],
-    partitions: frozenset[int],
-    printer: _Printer,
-    *,
-    into: str | None,
-    deep: bool,
-    sweep: bool,
-) -> None:
-    from agents.operate import replay
-    from agents.operate.verify import Verifier
-    from agents.operate.verify_direct import DirectVerifier
-    from pipeline.action import mark_of
-    from pipeline.config import AggregatedParameters
-    from pipeline.connectors.s3.store import S3Store
-
-    stores: dict[str, S3Store] = {}
-    async with AsyncExitStack() as stack:
-        for name in names:
-            ledger = name
-            if into is not None:
-                below = replay.prefix(into)
-                ledger, config = replay.ledger_name(name, below), replay.moved(config, name, below)
-            action = config.actions.s3[name]
-            if action.connector not in stores:
-                stores[action.connector] = await stack.enter_async_context(
-                    S3Store(config.connectors.s3[action.connector])
-                )
-            store = stores[action.connector]
-            verifier: Verifier | DirectVerifier
-            if isinstance(action.parameters, AggregatedParameters):
-                verifier = Verifier(ledger, action.parameters, store, partitions, deep, sweep)
-            else:
-                mark = mark_of(config.pipeline, name)
-                verifier = DirectVerifier(mark, action.parameters, store, partitions, deep)
-            async for report in verifier.reports():
-                printer.show(name, report)
 
 
 class _Printer:

@@ -33,6 +33,8 @@ class Levels(NamedTuple):
 
 
 LEVELS: Final[Mapping[str, Levels]] = {"gzip": Levels(range(4), 1), "zstd": Levels(range(1, 20), 1)}
+# The bytes with which the data begins (RFC 1952, RFC 8878).
+_MARKS: Final[Mapping[str, bytes]] = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 
 
 def make(compression: str, level: int | None = None) -> Compress:
@@ -56,6 +58,26 @@ def decompress(compression: str, content: bytes) -> bytes:
         return zstd.decompress(content)
     except (zlib.error, EOFError, OSError, zstd.ZstdError) as error:
         raise ValueError(f"not {compression}, or not whole: {error}") from None
+
+
+def found_in(content: bytes) -> str:
+    """The name of the compression with which data begins, or "none"."""
+    return next((name for name, mark in _MARKS.items() if content.startswith(mark)), "none")
+
+
+def beginning(compression: str, content: bytes, bytes_max: int) -> bytes:
+    """At most `bytes_max` of the data before compression, also if only the beginning of the compressed data is there.
+
+    Raises ValueError for data of another form.
+    """
+    if compression == "none":
+        return content[:bytes_max]
+    try:
+        if compression == "gzip":
+            return zlib.decompressobj(wbits=31).decompress(content, bytes_max)
+        return zstd.ZstdDecompressor().decompress(content, max_length=bytes_max)
+    except (zlib.error, zstd.ZstdError) as error:
+        raise ValueError(f"not {compression}: {error}") from None
 
 
 def _gzip(level: int, data: bytes) -> bytes:

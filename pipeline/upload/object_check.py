@@ -43,6 +43,26 @@ class Named(NamedTuple):
         }
 
 
+class Written(NamedTuple):
+    """What an object's own metadata says: the chain and offsets of its rows, and the epoch in its key."""
+
+    chain: ChainPlace
+    first: int
+    last: int
+    epoch: int
+
+
+def written_of(metadata: Mapping[str, str]) -> Written | None:
+    """The facts in the metadata of an aggregated object, or None if it does not name the place of its rows."""
+    try:
+        topic, partition, first = metadata["tidegate-place"].rsplit("/", 2)
+        topic_id = ledger.topic_id_of(metadata["tidegate-topic-id"])
+        chain = ChainPlace(metadata["tidegate-action"], topic, topic_id, int(partition))
+        return Written(chain, int(first), int(metadata["tidegate-last"]), int(metadata["tidegate-epoch"]))
+    except (KeyError, ValueError):
+        return None
+
+
 def missing(named: Named) -> Finding:
     """The finding for an object that does not exist."""
     stored = named.stored

@@ -27,8 +27,11 @@ from pipeline.web.routes import (
     connectors,
     editing,
     history,
+    jobs,
+    letters,
     live,
     login,
+    objects,
     overview,
     partitions,
     prometheus,
@@ -67,6 +70,9 @@ ROUTERS: tuple[APIRouter, ...] = tuple(
         prometheus,
         history,
         partitions,
+        objects,
+        letters,
+        jobs,
     )
 )
 

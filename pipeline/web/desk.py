@@ -14,6 +14,8 @@ from fastapi import Depends, Request
 
 from pipeline.control.board import Board
 from pipeline.control.history import History
+from pipeline.operation import Operator
+from pipeline.web.evidence.jobs import Jobs
 from pipeline.web.live import Live
 from pipeline.web.objects.writing import Log
 from pipeline.web.people.first_user import FirstUser
@@ -30,6 +32,8 @@ class Services:
     sessions: Sessions
     first_user: FirstUser
     now_ms: Callable[[], int]
+    operator: Operator
+    jobs: Jobs = field(default_factory=Jobs)
     board: Board = field(default_factory=Board)
     history: History = field(default_factory=History)
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)

@@ -92,6 +92,9 @@ _PROBLEMS: Final = {
 }
 _RENDERED: Final = _object({"action": _TEXT, "bucket": _TEXT, "key": _TEXT, "content": _TEXT})
 _SESSION: Final = _object({"username": _TEXT, "role": {"enum": ["administrator", "viewer"]}, "version": _TEXT})
+_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
+_WHOLE_OR_NULL: Final = {"type": ["integer", "null"]}
+_FREE_OR_NULL: Final = {"type": ["object", "null"], "additionalProperties": True}
 
 
 def _resource(*lists: str) -> dict[str, Any]:
@@ -132,6 +135,13 @@ _RULE: Final = _object(
     }
 )
 _META: Final = _object({"page": _WHOLE, "limit": _WHOLE, "count": _WHOLE, "hasnext": {"type": "boolean"}})
+_LETTER: Final = _object(
+    {
+        **{"place": _TEXT, "arrived": _WHOLE, "action": _TEXT, "rule": _TEXT, "source": _TEXT, "cause": _TEXT},
+        **{"error": _TEXT, "row": _WHOLE_OR_NULL, "origin": _FREE_OR_NULL, "value_bytes": _WHOLE, "copies": _WHOLE},
+        **{"settled": {"type": "boolean"}, "key": {"type": ["string", "object"]}},
+    }
+) | {"additionalProperties": True}
 ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "Error": _object({"code": _TEXT, "message": _TEXT}),
     "Login": _object({"token": _TEXT, "role": _TEXT, "version": _TEXT, "license": _FREE}),
@@ -198,6 +208,49 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
         }
     ),
     "Session": _object({"session": {"oneOf": [_SESSION, {"type": "null"}]}, "first": {"type": "boolean"}}),
+    "ObjectPage": _object(
+        {
+            **{"bucket": _TEXT, "prefix": _TEXT, "folders": _TEXTS, "next": {"type": ["string", "null"]}},
+            "objects": {"type": "array", "items": _object({"key": _TEXT, "size": _WHOLE, "modified": _TEXT})},
+        }
+    ),
+    "ObjectFacts": _object(
+        {
+            **{"bucket": _TEXT, "key": _TEXT, "size": _WHOLE, "modified": _TEXT, "etag": _TEXT, "content_type": _TEXT},
+            **dict.fromkeys(("revision", "rows", "partition", "first", "last"), _WHOLE_OR_NULL),
+            **dict.fromkeys(("version", "sha256", "topic"), _TEXT_OR_NULL),
+            **{"rules": _FREE_OR_NULL, "entry": _FREE_OR_NULL, "ledger_problem": _TEXT, "named": {"type": "boolean"}},
+            "unchanged": {"type": ["boolean", "null"]},
+        }
+    ),
+    "ObjectPreview": _object(
+        {
+            "form": {"enum": ["json_lines", "json", "csv", "parquet", "text", "binary"]},
+            "compression": {"enum": ["none", "gzip", "zstd"]},
+            **{"columns": _TEXTS, "rows": {"type": "array", "items": {"type": "array", "items": _TEXT_OR_NULL}}},
+            **{"text": _TEXT_OR_NULL, "cut": {"type": "boolean"}, "problem": _TEXT_OR_NULL},
+        }
+    ),
+    "Letters": _object(
+        {"data": {"type": "array", "items": _LETTER}, "meta": _META, "groups": {"type": "array", "items": _FREE}}
+    ),
+    "Letter": _LETTER,
+    "Job": _object(
+        {
+            **{"id": _TEXT, "kind": {"enum": ["verify", "replay", "redrive"]}, "wish": _FREE, "by": _TEXT},
+            "state": {"enum": ["running", "planned", "done", "failed", "cancelled"]},
+            **{
+                "problem": _TEXT,
+                "doing": _TEXT,
+                "done": _WHOLE,
+                "total": _WHOLE,
+                "began": _WHOLE,
+                "ended": _WHOLE_OR_NULL,
+            },
+            **{"notes": _TEXTS, "result": _FREE},
+        },
+        "result",
+    ),
     "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
     "Trace": _object(
         {

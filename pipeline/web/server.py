@@ -24,6 +24,7 @@ from pipeline.control.history import STEP_SECONDS
 from pipeline.control.status_topic import following, node_name, reporting
 from pipeline.errors import CommandError, ConfigError
 from pipeline.log import get_logger
+from pipeline.operation import Operator
 from pipeline.process.signals import stopping
 from pipeline.web.app import make
 from pipeline.web.desk import Services
@@ -89,6 +90,7 @@ class WebDoor:
 async def serve(
     config: Config,
     door: WebDoor,
+    operator: Operator,
     *,
     say: Callable[[str], None],
     stop: asyncio.Event | None = None,
@@ -106,7 +108,7 @@ async def serve(
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping(stop))
         config_log = await stack.enter_async_context(ConfigLog(config))
-        services = services_of(config_log)
+        services = services_of(config_log, operator)
         door.check(has_users(config_log.snapshot.objects))
         services.secure_cookies = door.certfile is not None or door.plain
         with door.opened() as listening:
@@ -126,10 +128,10 @@ async def serve(
     log.info("api.stopped")
 
 
-def services_of(config_log: Log) -> Services:
+def services_of(config_log: Log, operator: Operator) -> Services:
     """What the routes have, on the clock of this machine."""
     sessions = Sessions(config_log, _now_ms)
-    return Services(config_log, sessions, FirstUser(config_log, _now_ms), _now_ms)
+    return Services(config_log, sessions, FirstUser(config_log, _now_ms), _now_ms, operator)
 
 
 @asynccontextmanager
@@ -168,6 +170,7 @@ async def run(services: Services, door: WebDoor, listening: socket.socket, stop:
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     services.closing.set()
+    await services.jobs.close()
     server.should_exit = True
     stopped.cancel()
     await serving

@@ -32,6 +32,22 @@ class KeyPage(NamedTuple):
     more: bool
 
 
+class ListedObject(NamedTuple):
+    """An object, as a listing tells of it."""
+
+    key: str
+    size_bytes: int
+    modified: str  # ISO 8601, on the store's clock; empty if the store does not say
+
+
+class FolderPage(NamedTuple):
+    """Folders (prefixes that end with /) and objects in order, and the token of the next page, or None on the last page."""
+
+    folders: list[str]
+    objects: list[ListedObject]
+    following: str | None
+
+
 class UploadPage(NamedTuple):
     """Uploads, and the query of the next page, or None on the last page."""
 
@@ -49,6 +65,23 @@ def keys_of(document: bytes) -> KeyPage:
     """The keys of a page. Raises RetryableError for an incomplete page."""
     page = _Page(document, "ListBucketResult")
     return KeyPage([page.key(each, "Key") for each in page.all("Contents")], page.is_truncated)
+
+
+def folder_query(prefix: str, token: str, count: int) -> dict[str, str]:
+    """The query of a page of what is directly below `prefix`. `token`: that of the page before; empty: the first page."""
+    query = {"list-type": "2", "encoding-type": "url", "max-keys": str(count), "prefix": prefix, "delimiter": "/"}
+    return query | ({"continuation-token": token} if token else {})
+
+
+def folder_of(document: bytes) -> FolderPage:
+    """The folders and objects of a page. Raises RetryableError for an incomplete page."""
+    page = _Page(document, "ListBucketResult")
+    objects = [
+        ListedObject(page.key(each, "Key"), _size(each.get("Size", "")), each.get("LastModified", ""))
+        for each in page.all("Contents")
+    ]
+    folders = [page.key(each, "Prefix") for each in page.all("CommonPrefixes")]
+    return FolderPage(folders, objects, page.own.get("NextContinuationToken", "") if page.is_truncated else None)
 
 
 def uploads_query(prefix: str) -> dict[str, str]:
@@ -99,6 +132,13 @@ class _Page:
         """A key, decoded if the store encoded it."""
         text = element.get(name, "")
         return unquote_plus(text) if self._encoded else text
+
+
+def _size(text: str) -> int:
+    """A size in bytes. Raises RetryableError for another text."""
+    if not (text.isascii() and text.isdecimal()):
+        raise RetryableError(f"expected a number in Size, found {text[:40]!a}", reason="listing")
+    return int(text)
 
 
 def _time(text: str) -> datetime:

@@ -20,7 +20,17 @@ from functools import partial
 from typing import Final
 
 from pipeline.config import S3Connector
-from pipeline.connectors.s3.listing import KeyPage, Upload, keys_of, keys_query, uploads_of, uploads_query
+from pipeline.connectors.s3.listing import (
+    FolderPage,
+    KeyPage,
+    Upload,
+    folder_of,
+    folder_query,
+    keys_of,
+    keys_query,
+    uploads_of,
+    uploads_query,
+)
 from pipeline.connectors.s3.multipart import Answer, create_in_parts
 from pipeline.connectors.s3.wire import BUCKETS_REMEMBERED_MAX, Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
@@ -50,6 +60,7 @@ class Head:
     etag: str
     metadata: Mapping[str, str]
     modified: datetime = NEVER
+    content_type: str = ""
 
 
 class S3Store:
@@ -184,6 +195,7 @@ class S3Store:
             headers.get("ETag", ""),
             metadata,
             _modified(headers.get("Last-Modified")),
+            headers.get("Content-Type", ""),
         )
 
     async def get(self, bucket: str, key: str) -> bytes | None:
@@ -195,6 +207,17 @@ class S3Store:
                 return None
             raise
 
+    async def part(self, bucket: str, key: str, first: int, size_bytes: int) -> bytes | None:
+        """At most `size_bytes` of an object's content from `first` on, which must be within it. None: it does not exist."""
+        wanted = {"range": f"bytes={first}-{first + size_bytes - 1}"}
+        try:
+            answer = await self._wire.request("GET", bucket, key, b"", wanted)
+        except OperatorError as error:
+            if error.reason in _GONE:
+                return None
+            raise
+        return answer.body if answer.status == 206 else answer.body[first : first + size_bytes]
+
     async def delete(self, bucket: str, key: str) -> None:
         """Remove an object. A missing object is not an error."""
         with _passing(*_GONE):
@@ -203,6 +226,10 @@ class S3Store:
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> KeyPage:
         """At most a thousand keys with `prefix` that sort after `after`, in order, and whether more follow."""
         return keys_of((await self._wire.of_bucket("GET", bucket, keys_query(prefix, after, KEYS_AT_ONCE))).body)
+
+    async def folder(self, bucket: str, prefix: str, *, token: str = "", count: int = KEYS_AT_ONCE) -> FolderPage:
+        """At most `count` folders and objects directly below `prefix`, in order. `token`: that of the page before."""
+        return folder_of((await self._wire.of_bucket("GET", bucket, folder_query(prefix, token, count))).body)
 
     async def uploads(self, bucket: str, prefix: str) -> list[Upload]:
         """Multipart uploads under way of keys with `prefix`."""

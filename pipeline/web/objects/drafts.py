@@ -87,9 +87,8 @@ def sampled(config: Config, context: Any, known: Mapping[str, Any] | None = None
     return sample_of(fields, SAMPLED_MS, topic_names_of(config))
 
 
-def tried(snapshot: Snapshot, sql: str, context: Any, actions: Iterable[Any]) -> dict[str, Any]:
+def tried(snapshot: Snapshot, sql: str, sample: Sample, actions: Iterable[Any]) -> dict[str, Any]:
     """What a statement and its actions make of an event. Raises ConfigError for what cannot be tried at all."""
-    sample = sampled(snapshot.config, context)
     return _shown(trier(snapshot, sql, actions)(sample))
 
 

@@ -15,6 +15,7 @@ from pipeline.errors import ConfigError, NotFoundError
 from pipeline.web.answers import Json, RequestError
 from pipeline.web.desk import Desk
 from pipeline.web.document import errors, json_body, told
+from pipeline.web.evidence import letters
 from pipeline.web.objects import drafts
 from pipeline.web.objects.bodies import Body
 from pipeline.web.objects.kinds import KINDS
@@ -64,12 +65,25 @@ async def check(setting: str, desk: Desk, body: Body, sql: str = "") -> Response
 @router.post(
     "/rule_trial",
     responses=told(200, "Trial") | errors(400, 404, 413, 415, 503),
-    openapi_extra=json_body({"sql": {"type": "string"}, "context": {"type": "object"}, "actions": {"type": "array"}}),
+    openapi_extra=json_body(
+        {
+            **{"sql": {"type": "string"}, "context": {"type": "object"}, "letter": {"type": "string"}},
+            "actions": {"type": "array"},
+        }
+    ),
 )
 async def trial(desk: Desk, body: Body) -> Response:
-    """What a statement makes of an event, and the object that each action makes of each row. Nothing is written."""
+    """What a statement makes of an event, and the object that each action makes of each row. Nothing is written.
+
+    The event is that of `context`, or that of a dead letter: `letter` is its place.
+    """
     sql, actions = statement_in(body)
-    return Json(await asyncio.to_thread(drafts.tried, desk.log.snapshot, sql, body.get("context"), actions))
+    snapshot, letter = desk.log.snapshot, body.get("letter")
+    if letter is None:
+        sample = drafts.sampled(snapshot.config, body.get("context"))
+    else:
+        sample = await asyncio.to_thread(letters.sample, snapshot.config, str(letter))
+    return Json(await asyncio.to_thread(drafts.tried, snapshot, sql, sample, actions))
 
 
 def statement_in(body: Mapping[str, Any]) -> tuple[str, list[Any]]:

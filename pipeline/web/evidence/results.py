@@ -1,0 +1,133 @@
+"""What the three kinds of jobs have found so far: a verification, a replay, a redrive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from pipeline.hidden import without_secrets
+from pipeline.operation import LeftOutRecords, Planned, Sent
+from pipeline.upload.ledger import ChainPlace, Entry
+from pipeline.upload.ledger_check import MEANINGS, Finding, Totals
+from pipeline.web.evidence.jobs import Job
+from pipeline.web.evidence.strips import Strip
+
+FINDINGS_MAX: Final = 1_000
+
+
+class Verification:
+    """A verification: strips, findings, totals. It is a `Verdict` of the operator."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self._strips: dict[ChainPlace, Strip] = {}
+        self._findings: list[Finding] = []
+        self._counts: Counter[str] = Counter()
+        self._totals = Totals()
+        self._direct: dict[str, int] | None = None
+
+    def entry(self, place: ChainPlace, entry: Entry, wrong: frozenset[str]) -> None:
+        """Put an entry on the strip of its partition."""
+        self._strips.setdefault(place, Strip(place)).add(entry, wrong)
+        if self.job:
+            self.job.progress(1)
+
+    def finding(self, finding: Finding) -> None:
+        """Keep a finding. Of very many, only their number by kind."""
+        self._counts[finding.kind] += 1
+        if len(self._findings) < FINDINGS_MAX:
+            self._findings.append(finding)
+
+    def partition(self, totals: Totals) -> None:
+        """Add up."""
+        self._totals.add(totals)
+
+    def direct(self, objects: int, size_bytes: int, unmarked: int) -> None:
+        """Keep the totals of direct upload."""
+        self._direct = {"objects": objects, "bytes": size_bytes, "unmarked": unmarked}
+
+    def note(self, text: str) -> None:
+        """Keep a fact."""
+        if self.job:
+            self.job.note(text)
+
+    def shown(self, columns: int) -> Mapping[str, Any]:
+        """Everything."""
+        return {
+            "totals": asdict(self._totals),
+            "direct": self._direct,
+            "found": dict(self._counts),
+            "findings": [
+                {"kind": each.kind, "key": each.key, "text": without_secrets(each.text), "meaning": MEANINGS[each.kind]}
+                for each in self._findings
+            ],
+            "strips": [
+                each.shown(columns)
+                for _, each in sorted(
+                    self._strips.items(), key=lambda item: (item[0].topic, item[0].partition, item[0])
+                )
+            ],
+        }
+
+
+class Replaying:
+    """A replay: its plan, and what it left out. It is a `Talk` of the operator."""
+
+    def __init__(self, agreed: bool) -> None:
+        self.job: Job
+        self._plan: Planned | None = None
+        self._end = ""
+        self._left_out: Sequence[LeftOutRecords] = ()
+        self._agreed = agreed
+
+    def begin(self, what: str, total: int) -> None:
+        """As the job has it."""
+        self.job.begin(what, total)
+
+    def progress(self, records: int) -> None:
+        """As the job has it."""
+        self.job.progress(records)
+
+    def note(self, text: str) -> None:
+        """As the job has it."""
+        self.job.note(text)
+
+    async def agreed(self, plan: Planned) -> bool:
+        """Show the plan, and wait for the answer."""
+        self._plan, self._left_out = plan, plan.left_out
+        if not plan.records:
+            self.job.note("nothing to do")
+            return False
+        return self._agreed or await self.job.agreement()
+
+    def end(self, text: str, left_out: Sequence[LeftOutRecords]) -> None:
+        """Keep how it ended."""
+        self._end, self._left_out = text, left_out
+
+    def shown(self, columns: int) -> Mapping[str, Any]:
+        """Everything."""
+        plan = self._plan
+        return {
+            "plan": plan
+            and {
+                **{"records": plan.records, "rows": plan.rows, "objects": plan.objects, "puts": plan.puts},
+                "where": plan.where,
+                "spans": [each._asdict() for each in plan.spans],
+            },
+            "end": self._end,
+            "left_out": [{**each._asdict(), "error": without_secrets(each.error)} for each in self._left_out],
+        }
+
+
+class Redriving:
+    """A redrive: what it would do, and what it has done."""
+
+    def __init__(self) -> None:
+        self.plan: Sent | None = None
+        self.sent: Sent | None = None
+
+    def shown(self, columns: int) -> Mapping[str, Any]:
+        """Everything."""
+        return {"plan": self.plan and self.plan._asdict(), "sent": self.sent and self.sent._asdict()}

@@ -1,0 +1,151 @@
+"""The objects of an action: pages of a folder, one object with its place in the ledger, its first rows, its content."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.responses import Response, StreamingResponse
+
+from pipeline.config import AggregatedParameters, Config
+from pipeline.connectors.s3.store import Head
+from pipeline.errors import LaneError
+from pipeline.upload import ledger
+from pipeline.upload.ledger import Entry
+from pipeline.upload.object_check import written_of
+from pipeline.web.answers import Json
+from pipeline.web.desk import Desk, Services
+from pipeline.web.document import errors, told
+from pipeline.web.evidence import preview
+from pipeline.web.evidence.bucket import ActionBucket, facts, opened
+
+router = APIRouter(tags=["objects"], prefix="/objects")
+LIMIT_MAX: Final = 1_000
+
+ActionId = Annotated[str, Query(description="The action, as s3:name.")]
+Key = Annotated[str, Query(max_length=1024)]
+Bucket = Annotated[str, Query(description="Only for an action whose rows decide the bucket.")]
+
+
+@router.get("", responses=told(200, "ObjectPage") | errors(400, 404, 503))
+async def list_objects(
+    desk: Desk,
+    action: ActionId,
+    prefix: str | None = None,
+    bucket: Bucket = "",
+    token: str = "",
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = 200,
+) -> Response:
+    """The folders and objects below `prefix` (default: where the keys of the action begin).
+
+    `next` is the `token` of the next page."""
+    async with opened(desk.log.snapshot.config, action, bucket) as found:
+        return Json(await found.page(found.prefix if prefix is None else prefix, token, limit))
+
+
+@router.get("/facts", responses=told(200, "ObjectFacts") | errors(400, 404, 503))
+async def object_facts(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
+    """One object: size and time, its offsets, revision and rules, and the entry of the ledger that names it."""
+    config = desk.log.snapshot.config
+    async with opened(config, action, bucket) as found:
+        head = await found.head(key)
+        entry, problem = await _entry(desk, config, found, head)
+        named = next((each for each in entry.objects if each.key == key), None) if entry else None
+        return Json(
+            {
+                **facts(found, key, head),
+                "rules": await _rules(found, head),
+                "entry": entry and _shown(entry),
+                "named": named is not None,
+                "unchanged": named.etag == head.etag if named else None,
+                "ledger_problem": problem,
+            }
+        )
+
+
+async def _entry(desk: Services, config: Config, found: ActionBucket, head: Head) -> tuple[Entry | None, str]:
+    """The entry over an object, and the reason why there is none."""
+    written = written_of(head.metadata)
+    if written is None:
+        return None, ""
+    try:
+        return await desk.operator.entry_over(config, found.name, found.store, written), ""
+    except LaneError as error:
+        return None, str(error)
+
+
+def _shown(entry: Entry) -> dict[str, Any]:
+    counts = {name: getattr(entry, name) for name in ("records", "filtered", "dead_lettered", "absent", "rows")}
+    return {
+        **{
+            "first": entry.first,
+            "next": entry.next,
+            "epoch": entry.epoch,
+            "revision": entry.revision,
+            "version": entry.version,
+        },
+        **counts,
+        "objects": len(entry.objects),
+        "gone": sum(each.next - each.first for each in entry.missing),
+        "replayed": bool(entry.original),
+    }
+
+
+async def _rules(found: ActionBucket, head: Head) -> dict[str, str] | None:
+    """The rules that made an aggregated object, as the text of its version beside the ledger has them."""
+    parameters, digest = found.action.parameters, head.metadata.get("tidegate-version", "")
+    written = written_of(head.metadata)
+    if written is None or not isinstance(parameters, AggregatedParameters) or not digest.isalnum():
+        return None
+    text = await found.store.get(parameters.home, ledger.version_key(written.chain.action, digest))
+    try:
+        rules = orjson.loads(text or b"")["rules"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return rules if isinstance(rules, dict) else None
+
+
+@router.get("/preview", responses=told(200, "ObjectPreview") | errors(400, 404, 503))
+async def object_preview(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
+    """The first rows of JSON Lines, CSV or Parquet, also compressed, and the beginning of the text."""
+    async with opened(desk.log.snapshot.config, action, bucket) as found:
+        head = await found.head(key)
+        size = head.size_bytes
+        content = await found.store.part(found.bucket, key, 0, min(size, preview.READ_BYTES)) if size else b""
+        content = content or b""
+        if preview.is_parquet(content) and len(content) < size <= preview.WHOLE_BYTES_MAX:
+            content = await found.store.get(found.bucket, key) or b""
+    whole = len(content) == size
+    return Json(await asyncio.to_thread(preview.preview, content, whole=whole, content_type=head.content_type))
+
+
+@router.get(
+    "/content",
+    responses=errors(400, 404, 503) | {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}},
+)
+async def object_content(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
+    """The whole content, as a file to save."""
+    stack = AsyncExitStack()
+    try:
+        found = await stack.enter_async_context(opened(desk.log.snapshot.config, action, bucket))
+        head = await found.head(key)
+    except BaseException:
+        await stack.aclose()
+        raise
+
+    async def parts() -> AsyncIterator[bytes]:
+        async with stack:
+            async for part in found.content(key, head):
+                yield part
+
+    # Always a file to save, whatever the bytes are: never a page of this address.
+    headers = {
+        "content-disposition": f"attachment; filename*=UTF-8''{quote(key.rpartition('/')[2] or 'object', safe='')}",
+        "content-length": str(head.size_bytes),
+    }
+    return StreamingResponse(parts(), media_type="application/octet-stream", headers=headers)
