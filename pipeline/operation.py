@@ -1,6 +1,6 @@
 """The work of an operator in values: what verify, replay and redrive are asked for, what they plan and what they find.
 
-agents/operate does the work. The library knows no process, so the API gets an `Operator` from whoever starts it.
+agents/operate does the work. The library does not know the processes, so the API gets an `Operator` from its caller.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.connectors.s3.store import S3Store
 from pipeline.dead_letter import Letter
 from pipeline.upload.ledger import ChainPlace, Entry
 from pipeline.upload.ledger_check import Finding, Totals
-from pipeline.upload.object_check import Written
+from pipeline.upload.object_check import ObjectMarks
 
 
 class Verdict(Protocol):
@@ -26,7 +26,7 @@ class Verdict(Protocol):
     def finding(self, finding: Finding) -> None:
         """A breach."""
 
-    def partition(self, totals: Totals) -> None:
+    def partition(self, place: ChainPlace, totals: Totals) -> None:
         """The ledger of a partition was read to its end."""
 
     def direct(self, objects: int, size_bytes: int, unmarked: int) -> None:
@@ -60,6 +60,7 @@ class Planned(NamedTuple):
 
     spans: Sequence[Span]
     records: int
+    bytes: int  # of these records
     rows: int
     objects: int
     puts: int
@@ -97,7 +98,7 @@ class Sent(NamedTuple):
 class Operator(Protocol):
     """The work itself. agents/operate/desk.py has it."""
 
-    async def entry_over(self, config: Config, name: str, store: S3Store, written: Written) -> Entry | None:
+    async def entry_over(self, config: Config, name: str, store: S3Store, written: ObjectMarks) -> Entry | None:
         """The ledger's entry over the first row of an object. Raises LaneError or a ConnectorError."""
 
     async def verify(self, config: Config, name: str, partitions: frozenset[int], deep: bool, verdict: Verdict) -> None:

@@ -11,15 +11,15 @@ from pipeline.config import Config
 from pipeline.connectors.s3.store import S3Store
 from pipeline.dead_letter import Letter
 from pipeline.operation import Range, Sent, Talk, Verdict
-from pipeline.upload.ledger import Entry
+from pipeline.upload.ledger import ChainPlace, Entry
 from pipeline.upload.ledger_check import Finding
-from pipeline.upload.object_check import Written
+from pipeline.upload.object_check import ObjectMarks
 
 
 class OperatorDesk:
     """An `Operator` (pipeline/operation.py)."""
 
-    async def entry_over(self, config: Config, name: str, store: S3Store, written: Written) -> Entry | None:
+    async def entry_over(self, config: Config, name: str, store: S3Store, written: ObjectMarks) -> Entry | None:
         """As `Operator` says."""
         return await entries.entry_over(config, name, store, written)
 
@@ -30,7 +30,7 @@ class OperatorDesk:
             if isinstance(report, Finding):
                 verdict.finding(report)
             elif isinstance(report, PartitionDone):
-                verdict.partition(report.totals)
+                verdict.partition(ChainPlace(name, report.topic, report.topic_id, report.partition), report.totals)
             elif isinstance(report, DirectDone):
                 verdict.direct(report.objects, report.size_bytes, report.unmarked)
             elif isinstance(report, Note):

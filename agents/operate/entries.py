@@ -13,10 +13,10 @@ from pipeline.action import AggregatedAction, compile_action
 from pipeline.config import Config
 from pipeline.connectors.s3.store import S3Store
 from pipeline.upload.ledger import Entry
-from pipeline.upload.object_check import Written
+from pipeline.upload.object_check import ObjectMarks
 
 
-async def entry_over(config: Config, name: str, store: S3Store, written: Written) -> Entry | None:
+async def entry_over(config: Config, name: str, store: S3Store, written: ObjectMarks) -> Entry | None:
     """The entry that covers the first row of an object, or None. Raises LaneError or a ConnectorError."""
     action = await asyncio.to_thread(compile_action, config, name)
     if not isinstance(action, AggregatedAction):

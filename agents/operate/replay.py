@@ -82,6 +82,7 @@ class Plan:
 
     spans: list[Span]
     records: int = 0
+    bytes: int = 0  # of these records
     rows: int = 0
     objects: int = 0
     puts: int = 0
@@ -176,6 +177,7 @@ class Replay:
             count = Counted(self.writer.action if self.writer else None, self.compiled.options.max_buffer_bytes)
             for records in reader.batches(self._config.kafka, span):
                 plan.records += len(records)
+                plan.bytes += size_of(records)
                 for batch in pieces(self.compiled.rules, records, self._spans):
                     plan.left_out.note(count.add(batch))
                 progress(len(records))

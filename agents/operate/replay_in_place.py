@@ -36,7 +36,7 @@ from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordsGoneError, RefusedError
-from pipeline.record import Record
+from pipeline.record import Record, size_of
 from pipeline.redriven import RecordPlace
 from pipeline.rule import DeadLetter
 from pipeline.upload.buffer import Buffer, Chunk, Group
@@ -125,6 +125,7 @@ class Rewrite:
         self.left_out = LeftOut()
         self.gone: list[EnteredCut] = []
         self.written = self.removed = 0
+        self._read_bytes = 0
 
     async def cuts(self, spans: Sequence[Span]) -> list[EnteredCut]:
         """The cuts that hold offsets of `spans`."""
@@ -150,6 +151,7 @@ class Rewrite:
                 plan.objects += len(made.objects)
                 plan.puts += len(made.objects) + 1
         plan.puts += bool(plan.records)  # the version's text
+        plan.bytes = self._read_bytes
         plan.left_out, self.left_out = self.left_out, LeftOut()
         return plan
 
@@ -187,6 +189,7 @@ class Rewrite:
         with suppress(RecordsGoneError):
             async for records in reading.batches(cut.span):
                 progress(len(records))
+                self._read_bytes += size_of(records)
                 for piece in pieces(self._version.rules, records, ()):
                     batch = without_claimed(piece, claimed)
                     if store is not None and batch.redriven:

@@ -70,7 +70,8 @@ def _gone(cut: EnteredCut) -> str:
 
 
 def _shown(plan: Plan, where: str) -> Planned:
-    return Planned(plan.spans, plan.records, plan.rows, plan.objects, plan.puts, where, _counted(plan.left_out))
+    counts = plan.records, plan.bytes, plan.rows, plan.objects, plan.puts
+    return Planned(plan.spans, *counts, where, _counted(plan.left_out))
 
 
 def _counted(left_out: LeftOut) -> Sequence[LeftOutRecords]:

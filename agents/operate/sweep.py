@@ -25,7 +25,7 @@ from pipeline.formats import row_texts
 from pipeline.upload import ledger
 from pipeline.upload.ledger import ChainPlace, Entry, StoredObject
 from pipeline.upload.ledger_check import ChainCheck
-from pipeline.upload.object_check import written_of
+from pipeline.upload.object_check import marks_of
 
 
 class Placed(NamedTuple):
@@ -62,7 +62,7 @@ class Covering(NamedTuple):
 
 def placed_of(bucket: str, key: str, head: Head) -> Placed | None:
     """The facts in an object's metadata, or None if it does not name the place of its rows."""
-    written = written_of(head.metadata)
+    written = marks_of(head.metadata)
     return Placed(bucket, key, head, *written) if written else None
 
 

@@ -110,11 +110,11 @@ class _Talk:
             self._print(
                 {"range": span._asdict()}, f"{span.topic}/{span.partition}: offsets {span.first} to {span.end - 1}"
             )
-        counts = {name: getattr(plan, name) for name in ("records", "rows", "objects", "puts")}
+        counts = {name: getattr(plan, name) for name in ("records", "bytes", "rows", "objects", "puts")}
         self._print(
             {"plan": counts, "into": plan.where},
             f"{plan.records:,} records give {plan.rows:,} rows in at most {plan.objects:,} objects, "
-            f"{plan.puts:,} PUT requests, into {plan.where}",
+            f"{plan.puts:,} PUT requests, into {plan.where}; {plan.bytes:,} bytes to read",
         )
         self._refused(plan.left_out, "would be left out")
         if not plan.records:

@@ -43,7 +43,7 @@ class Named(NamedTuple):
         }
 
 
-class Written(NamedTuple):
+class ObjectMarks(NamedTuple):
     """What an object's own metadata says: the chain and offsets of its rows, and the epoch in its key."""
 
     chain: ChainPlace
@@ -52,13 +52,13 @@ class Written(NamedTuple):
     epoch: int
 
 
-def written_of(metadata: Mapping[str, str]) -> Written | None:
+def marks_of(metadata: Mapping[str, str]) -> ObjectMarks | None:
     """The facts in the metadata of an aggregated object, or None if it does not name the place of its rows."""
     try:
         topic, partition, first = metadata["tidegate-place"].rsplit("/", 2)
         topic_id = ledger.topic_id_of(metadata["tidegate-topic-id"])
         chain = ChainPlace(metadata["tidegate-action"], topic, topic_id, int(partition))
-        return Written(chain, int(first), int(metadata["tidegate-last"]), int(metadata["tidegate-epoch"]))
+        return ObjectMarks(chain, int(first), int(metadata["tidegate-last"]), int(metadata["tidegate-epoch"]))
     except (KeyError, ValueError):
         return None
 

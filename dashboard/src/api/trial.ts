@@ -57,3 +57,7 @@ export function wordsOf(functions: readonly Function[], kinds: readonly EventKin
     ...functions.map(({ name, signatures, description }): Word => ({ name, kind: "function", detail: signatures[0] ?? "", help: description })),
   ];
 }
+
+/** The same on the record of a dead letter, as it came. */
+export const tryRuleOnLetter = (sql: string, letter: string, actions: readonly string[]): Promise<Trial> =>
+  call("POST", "/rule_trial", { body: { sql, letter, actions } });

@@ -1,5 +1,6 @@
 // Every text of the page, in one folder: a second language is another object of this type. Names of settings and their help come from
 // the server, since they are declared there once.
+import { evidence, jobs, letters, objects, replay, verify } from "./evidence";
 import { actions, connectors, flow, rules } from "./integration";
 import { history, overview, people, statistics } from "./system";
 
@@ -125,6 +126,12 @@ const english = {
   actions,
   rules,
   flow,
+  evidence,
+  objects,
+  letters,
+  jobs,
+  verify,
+  replay,
 };
 
 export type Texts = typeof english;

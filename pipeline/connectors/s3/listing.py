@@ -33,7 +33,7 @@ class KeyPage(NamedTuple):
 
 
 class ListedObject(NamedTuple):
-    """An object, as a listing tells of it."""
+    """An object in a listing."""
 
     key: str
     size_bytes: int

@@ -5,5 +5,5 @@
     jobs.py       work that takes longer than a request      results.py   what it has found so far
     strips.py     the picture of a verification
 
-The work itself stands in agents/operate. It comes as an `Operator` (pipeline/operation.py), because the library knows no process.
+The work itself stands in agents/operate. It comes as an `Operator` (pipeline/operation.py), because the library does not know the processes.
 """

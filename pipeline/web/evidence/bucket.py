@@ -16,7 +16,7 @@ from pipeline.connectors.s3.store import Head, S3Store
 from pipeline.errors import NotFoundError
 from pipeline.template.object_key import key_pattern, literal_prefix
 from pipeline.template.object_names import ROOT
-from pipeline.upload.object_check import written_of
+from pipeline.upload.object_check import marks_of
 from pipeline.upload.row_place import place_of
 from pipeline.web.answers import RequestError
 from pipeline.web.objects.kinds import KINDS
@@ -121,7 +121,7 @@ def facts(opened: ActionBucket, key: str, head: Head) -> dict[str, Any]:
 
 def _place(action: S3Action, head: Head) -> dict[str, Any]:
     if isinstance(action.parameters, AggregatedParameters):
-        written = written_of(head.metadata)
+        written = marks_of(head.metadata)
         if written is None:
             return {"topic": None, "partition": None, "first": None, "last": None}
         chain = written.chain

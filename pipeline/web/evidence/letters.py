@@ -18,9 +18,9 @@ from typing import Any, Final
 from pipeline import dead_letter
 from pipeline.config import Config
 from pipeline.connectors.kafka.letters import Found, Wanted, letters
-from pipeline.connectors.kafka.reader import Span, batches
+from pipeline.connectors.kafka.reader import Bound, batches, ranges
 from pipeline.dead_letter import Letter
-from pipeline.errors import NotFoundError, RecordError, RecordsGoneError
+from pipeline.errors import NotFoundError, RecordError
 from pipeline.record import Record, event_columns, is_message, message_reader
 from pipeline.rule_trial import Sample, to_vector
 from pipeline.sql.runtime.values import text_of
@@ -150,12 +150,15 @@ def sample(config: Config, place: str) -> Sample:
     if matched is None:
         raise RequestError("BAD_REQUEST", f"letter: expected partition:offset, found {place[:40]!r}")
     partition, offset = int(matched[1]), int(matched[2])
-    span = Span(config.kafka.dead_letter_topic, partition, offset, offset + 1)
-    try:
-        with closing(batches(config.kafka, span)) as reading:
-            record = next(reading)[0]
-    except (RecordsGoneError, StopIteration):
-        raise NotFoundError(f"no dead letter at {place!r}") from None
+    topic, here = config.kafka.dead_letter_topic, Bound(offset=offset)
+    spans = ranges(config.kafka, [topic], here, here._replace(offset=offset + 1), [partition])
+    if not spans or spans[0].first != offset:
+        raise NotFoundError(f"no dead letter at {place!r}")
+    with closing(batches(config.kafka, spans[0])) as reading:
+        records = next(reading, [])
+    if not records:
+        raise NotFoundError(f"no dead letter at {place!r}")
+    record = records[0]
     letter = dead_letter.read(record)
     if not isinstance(letter, Letter):
         raise NotFoundError(f"no dead letter at {place!r}")
@@ -168,6 +171,6 @@ def sample(config: Config, place: str) -> Sample:
 
 
 def _text(value: bytes) -> Any:
-    """The text of bytes; bytes that are no text, in Base64."""
+    """The text of bytes, or the bytes in Base64 if they are not a text."""
     found = text_of(value)
     return found if isinstance(found, str) else {"$b64": base64.b64encode(value).decode()}

@@ -40,8 +40,9 @@ class Verification:
         if len(self._findings) < FINDINGS_MAX:
             self._findings.append(finding)
 
-    def partition(self, totals: Totals) -> None:
-        """Add up."""
+    def partition(self, place: ChainPlace, totals: Totals) -> None:
+        """Add up. A partition without a cut has a strip too."""
+        self._strips.setdefault(place, Strip(place))
         self._totals.add(totals)
 
     def direct(self, objects: int, size_bytes: int, unmarked: int) -> None:
@@ -75,12 +76,11 @@ class Verification:
 class Replaying:
     """A replay: its plan, and what it left out. It is a `Talk` of the operator."""
 
-    def __init__(self, agreed: bool) -> None:
+    def __init__(self) -> None:
         self.job: Job
         self._plan: Planned | None = None
         self._end = ""
         self._left_out: Sequence[LeftOutRecords] = ()
-        self._agreed = agreed
 
     def begin(self, what: str, total: int) -> None:
         """As the job has it."""
@@ -100,7 +100,7 @@ class Replaying:
         if not plan.records:
             self.job.note("nothing to do")
             return False
-        return self._agreed or await self.job.agreement()
+        return await self.job.agreement()
 
     def end(self, text: str, left_out: Sequence[LeftOutRecords]) -> None:
         """Keep how it ended."""
@@ -112,7 +112,13 @@ class Replaying:
         return {
             "plan": plan
             and {
-                **{"records": plan.records, "rows": plan.rows, "objects": plan.objects, "puts": plan.puts},
+                **{
+                    "records": plan.records,
+                    "bytes": plan.bytes,
+                    "rows": plan.rows,
+                    "objects": plan.objects,
+                    "puts": plan.puts,
+                },
                 "where": plan.where,
                 "spans": [each._asdict() for each in plan.spans],
             },

@@ -91,6 +91,7 @@ async def job_report(id: str, desk: Desk) -> Response:
 def _verify(desk: Services, caller: Caller, body: Mapping[str, Any]) -> Job:
     config, name = _action(desk, body)
     partitions, deep = _partitions(body), body.get("deep") is True
+    _check_secrets(config, name)
     result = Verification()
     wish = {"action": f"s3:{name}", "partitions": list(partitions), "deep": deep}
     job = Job("verify", wish, caller.name, desk.now_ms, result)
@@ -108,9 +109,10 @@ def _replay(desk: Services, caller: Caller, body: Mapping[str, Any]) -> Job:
     into = body.get("into")
     if into is not None and (not isinstance(into, str) or not into.strip("/")):
         raise ConfigError("expected a prefix such as replays/2026-01, or nothing for the same keys", where="root.into")
-    result = Replaying(agreed=False)
-    told_from = {name: body.get(name) for name in ("from", "to")}
-    wish = {"action": f"s3:{name}", "partitions": list(wanted.partitions), "into": into, **told_from}
+    _check_secrets(config, name)
+    result = Replaying()
+    ends = {end: body.get(end) for end in ("from", "to")}
+    wish = {"action": f"s3:{name}", "partitions": list(wanted.partitions), "into": into, **ends}
     result.job = job = Job("replay", wish, caller.name, desk.now_ms, result)
     job.begin("reading", 0)
     return desk.jobs.start(job, lambda _: desk.operator.replay(config, name, wanted, into, result))
@@ -149,8 +151,12 @@ def _action(desk: Services, body: Mapping[str, Any]) -> tuple[Config, str]:
     if not isinstance(id, str):
         raise ConfigError("expected the id of an action, such as s3:name", where="root.action")
     named = KINDS["actions"].found(config, id)
-    require_secrets(config, ("connectors", "s3", config.actions.s3[named.name].connector))
     return config, named.name
+
+
+def _check_secrets(config: Config, name: str) -> None:
+    """Raise ConfigError if this process cannot read the secrets of the action's connector."""
+    require_secrets(config, ("connectors", "s3", config.actions.s3[name].connector))
 
 
 def _partitions(body: Mapping[str, Any]) -> tuple[int, ...]:

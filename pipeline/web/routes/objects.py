@@ -17,7 +17,7 @@ from pipeline.connectors.s3.store import Head
 from pipeline.errors import LaneError
 from pipeline.upload import ledger
 from pipeline.upload.ledger import Entry
-from pipeline.upload.object_check import written_of
+from pipeline.upload.object_check import marks_of
 from pipeline.web.answers import Json
 from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
@@ -70,7 +70,7 @@ async def object_facts(desk: Desk, action: ActionId, key: Key, bucket: Bucket = 
 
 async def _entry(desk: Services, config: Config, found: ActionBucket, head: Head) -> tuple[Entry | None, str]:
     """The entry over an object, and the reason why there is none."""
-    written = written_of(head.metadata)
+    written = marks_of(head.metadata)
     if written is None:
         return None, ""
     try:
@@ -99,7 +99,7 @@ def _shown(entry: Entry) -> dict[str, Any]:
 async def _rules(found: ActionBucket, head: Head) -> dict[str, str] | None:
     """The rules that made an aggregated object, as the text of its version beside the ledger has them."""
     parameters, digest = found.action.parameters, head.metadata.get("tidegate-version", "")
-    written = written_of(head.metadata)
+    written = marks_of(head.metadata)
     if written is None or not isinstance(parameters, AggregatedParameters) or not digest.isalnum():
         return None
     text = await found.store.get(parameters.home, ledger.version_key(written.chain.action, digest))

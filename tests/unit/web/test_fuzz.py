@@ -41,7 +41,7 @@ def operations() -> list[tuple[str, str]]:
         (method.upper(), path.removeprefix("/api/v5"))
         for path, found in DOCUMENT["paths"].items()
         for method in found
-        if "probe" not in path and not path.endswith("{operation}")
+        if "probe" not in path and "dead_letters" not in path and not path.endswith("{operation}")
     ]
 
 
