@@ -19,7 +19,7 @@ from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.config import Config
-    from pipeline.connectors.kafka.letters import Found, Wanted
+    from pipeline.connectors.kafka.letters import FoundLetter, Wanted
 
 app = group("Show records that could not be handled, send them again.")
 
@@ -140,7 +140,7 @@ def redrive(
     asyncio.run(_redrive(settings, letters(settings, wanted, runs=True), dry_run, unproven))
 
 
-async def _redrive(config: Config, found: Iterator[Found], dry_run: bool, unproven: bool) -> None:
+async def _redrive(config: Config, found: Iterator[FoundLetter], dry_run: bool, unproven: bool) -> None:
     from agents.operate.redrive import send_all
 
     def tell(text: str) -> None:

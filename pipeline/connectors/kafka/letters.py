@@ -35,7 +35,7 @@ class Wanted:
         )
 
 
-class Found(NamedTuple):
+class FoundLetter(NamedTuple):
     """A letter, how many there are that are one with it, and whether it was sent again."""
 
     letter: Letter
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     settled: bool
 
 
-def letters(config: Config, wanted: Wanted, *, runs: bool) -> Generator[Found]:
+def letters(config: Config, wanted: Wanted, *, runs: bool) -> Generator[FoundLetter]:
     """The letters that are wanted. The topic is read twice: copies and marks come after the letter they are about.
 
     `runs`: letters that differ in nothing but the run are told apart. Raises a ConnectorError or NotFoundError.
@@ -68,4 +68,4 @@ def letters(config: Config, wanted: Wanted, *, runs: bool) -> Generator[Found]:
             and (not wanted.places or letter.name_of_all_runs in named)
             and wanted.takes(letter)
         ):
-            yield Found(letter, copies, settled)
+            yield FoundLetter(letter, copies, settled)

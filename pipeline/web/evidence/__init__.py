@@ -1,9 +1,10 @@
-"""What was written, and the proof of it: objects and their previews, dead letters, and the jobs that verify, redrive and replay.
+"""Objects and the proof that they are right: their rows, dead letters, and the jobs that verify, redrive and replay.
 
     bucket.py     the objects of an action: pages of a folder, facts, parts of the content     preview.py   rows of an object
     letters.py    dead letters, as the API shows them
     jobs.py       work that takes longer than a request      results.py   what it has found so far
     strips.py     the picture of a verification
 
-The work itself stands in agents/operate. It comes as an `Operator` (pipeline/operation.py), because the library does not know the processes.
+agents/operate does the work itself. It comes as an `Operator` (pipeline/operation.py), because the library does not know the
+processes.
 """

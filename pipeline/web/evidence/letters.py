@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pipeline import dead_letter
 from pipeline.config import Config
-from pipeline.connectors.kafka.letters import Found, Wanted, letters
+from pipeline.connectors.kafka.letters import FoundLetter, Wanted, letters
 from pipeline.connectors.kafka.reader import Bound, batches, ranges
 from pipeline.dead_letter import Letter
 from pipeline.errors import NotFoundError, RecordError
@@ -83,7 +83,7 @@ def page(config: Config, wanted: Wanted, number: int, size: int) -> dict[str, An
     return {"data": shown, "meta": meta, "groups": named}
 
 
-def within(found: Iterator[Found], seconds: float) -> Iterator[Found]:
+def within(found: Iterator[FoundLetter], seconds: float) -> Iterator[FoundLetter]:
     """The letters, unless reading takes too long. Raises RequestError."""
     give_up = time.monotonic() + seconds
     for each in found:
@@ -117,7 +117,7 @@ def one(config: Config, place: str) -> dict[str, Any]:
     }
 
 
-def facts(found: Found) -> dict[str, Any]:
+def facts(found: FoundLetter) -> dict[str, Any]:
     """What happened."""
     letter = found.letter
     origin = letter.origin

@@ -155,8 +155,8 @@ def _action(desk: Services, body: Mapping[str, Any]) -> tuple[Config, str]:
 
 
 def _check_secrets(config: Config, name: str) -> None:
-    """Raise ConfigError if this process cannot read the secrets of the action's connector."""
-    require_secrets(config, ("connectors", "s3", config.actions.s3[name].connector))
+    """Raise ConfigError if this process cannot read the secrets of the action and its connector."""
+    require_secrets(config, ("connectors", "s3", config.actions.s3[name].connector), ("actions", "s3", name))
 
 
 def _partitions(body: Mapping[str, Any]) -> tuple[int, ...]:

@@ -1,0 +1,1 @@
+import{t as e}from"./jsx-runtime-Wy9s6hX0.js";var t=e();function n({label:e,children:n}){return(0,t.jsx)(`div`,{className:`wide-content`,tabIndex:0,role:`group`,"aria-label":e,children:n})}export{n as t};

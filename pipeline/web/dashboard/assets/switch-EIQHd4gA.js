@@ -1,0 +1,1 @@
+import{t as e}from"./jsx-runtime-Wy9s6hX0.js";var t=e();function n({id:e,on:n,change:r,disabled:i,label:a,described:o}){return(0,t.jsx)(`input`,{id:e,type:`checkbox`,role:`switch`,className:`switch`,checked:n,disabled:i,"aria-label":a,"aria-describedby":o,onChange:e=>r(e.target.checked)})}export{n as t};

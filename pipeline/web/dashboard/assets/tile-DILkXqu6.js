@@ -1,0 +1,1 @@
+import{t as e}from"./jsx-runtime-Wy9s6hX0.js";var t=e();function n({name:e,value:n,note:r,bad:i}){return(0,t.jsxs)(`div`,{className:`card tile`,"data-bad":i||void 0,children:[(0,t.jsx)(`dt`,{children:e}),(0,t.jsxs)(`dd`,{className:`number`,children:[n,` `,r&&(0,t.jsx)(`small`,{children:r})]})]})}export{n as t};
