@@ -30,6 +30,7 @@ app = single()
 def doctor(
     config: ConfigFile,
     output: Annotated[Literal["text", "json"], typer.Option(help="json: one JSON object at the end.")] = "text",
+    api: Annotated[str, typer.Option(help="Address of `tidegate api` to try, such as http://127.0.0.1:18083.")] = "",
 ) -> None:
     """Check the brokers, Kafka and the buckets before you start.
 
@@ -38,7 +39,7 @@ def doctor(
     from pipeline import log
 
     log.configure(level="error")  # the checks report what the connectors would warn about
-    sys.exit(asyncio.run(_print(_known(config), as_json=output == "json")))
+    sys.exit(asyncio.run(_print(_known(config), api, as_json=output == "json")))
 
 
 def _known(file: Path) -> Config:
@@ -52,9 +53,9 @@ def _known(file: Path) -> Config:
         return load_file(file)
 
 
-async def _print(config: Config, *, as_json: bool) -> int:
+async def _print(config: Config, api: str, *, as_json: bool) -> int:
     found: list[Check] = []
-    async for check in _checks(config):
+    async for check in _checks(config, api):
         found.append(check)
         if not as_json:
             typer.echo(without_secrets(check.line()))
@@ -70,10 +71,10 @@ def _shown(check: Check) -> dict[str, str]:
     return {name: without_secrets(text) for name, text in asdict(check).items()}
 
 
-async def _checks(config: Config) -> AsyncIterator[Check]:
+async def _checks(config: Config, api: str) -> AsyncIterator[Check]:
     from agents.operate import standing
     from pipeline.config.references import unresolved_secrets
-    from pipeline.doctor import Check, kafka, mqtt, s3
+    from pipeline.doctor import Check, control, kafka, mqtt, s3
 
     for secret in unresolved_secrets(config):
         title, _, setting = str(secret).partition(": ")
@@ -89,6 +90,8 @@ async def _checks(config: Config) -> AsyncIterator[Check]:
         packets[f"listener:{name}"] = listener.max_packet_size
         yield Check(f"listener:{name}", "skipped", "devices connect to the ingress; no broker has to queue messages")
     for check in await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets))):
+        yield check
+    for check in await asyncio.to_thread(lambda: list(control.check(config, api))):
         yield check
     async for check in s3.check(config):
         yield check

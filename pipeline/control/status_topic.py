@@ -129,8 +129,30 @@ async def following(config: Config, board: Board) -> AsyncIterator[None]:
         await asyncio.to_thread(thread.join)
 
 
-def _read(config: Config, take: Callable[[str, int, Any], object], closing: threading.Event) -> None:
-    """Read until told to stop. Blocks. librdkafka connects again by itself when Kafka was away."""
+def newest(config: Config, board: Board, seconds: float) -> None:
+    """Give the board what the topic holds now. Blocks, `seconds` at most."""
+    closing = threading.Event()
+    timer = threading.Timer(seconds, closing.set)
+    timer.start()
+
+    def take(node: str, at: int, value: Mapping[str, Any] | None) -> None:
+        with suppress(ValueError):
+            board.take(node, at, value)
+
+    _read(config, take, closing, at_end=closing.set)
+    timer.cancel()
+
+
+def _read(
+    config: Config,
+    take: Callable[[str, int, Any], object],
+    closing: threading.Event,
+    at_end: Callable[[], None] = lambda: None,
+) -> None:
+    """Read until told to stop. Blocks. `at_end` is called when there is nothing more to read now.
+
+    librdkafka connects again by itself when Kafka was away.
+    """
     consumer = open_reader(Link(config.kafka, silent=True), "tidegate-status")
     prefix = f"{config.pipeline}/"
     try:
@@ -141,7 +163,9 @@ def _read(config: Config, take: Callable[[str, int, Any], object], closing: thre
                 continue
             error = message.error()
             if error is not None:
-                if error.code() != KafkaError._PARTITION_EOF:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    at_end()
+                else:
                     closing.wait(POLL_SECONDS)
                 continue
             key = (message.key() or b"").decode("utf-8", "replace")

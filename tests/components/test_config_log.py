@@ -20,6 +20,9 @@ from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.control.config_log import ConfigLog
 from pipeline.control.objects import Change, Snapshot
+from pipeline.control.status import ProcessReport
+from pipeline.control.status_topic import reporting
+from pipeline.doctor import control as doctor
 from pipeline.errors import ConfigError, OperatorError, StaleError
 from tests.parts.part import KafkaPart
 from tests.parts.waiting import patient, pause, until, wait_until
@@ -248,3 +251,22 @@ def _create(kafka: KafkaPart, topic: str, *, partitions: int = 1, config: dict[s
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(patient(20))
     wait_until(lambda: topic in admin.list_topics(timeout=10).topics, 10, lambda: "the topic is not there")
+
+
+async def test_the_doctor_looks_at_it(kafka: KafkaPart, topic: str) -> None:
+    """Before the first start the topics are not there; then all is well, and a worker that is behind is named."""
+
+    def found(config: Config) -> dict[str, str]:
+        return {each.name: each.state for each in doctor.check(config)}
+
+    before = await asyncio.to_thread(found, base(kafka, topic))
+    assert before[f"kafka:{topic} topic"] == "warn"
+    async with ConfigLog(base(kafka, topic)) as log:
+        config = (await log.write(change(puts=OBJECTS))).config
+        behind = ProcessReport("worker@a", "worker", 0, revision=config.revision - 1)
+        async with reporting(config, "worker@a", lambda: behind):
+            while "revision of worker@a" not in (now := await asyncio.to_thread(found, config)):
+                await pause(0.1)
+
+    assert (now[f"kafka:{topic} topic"], now[f"kafka:{topic} transactions"]) == ("ok", "ok")
+    assert now["revision of worker@a"] == "warn"

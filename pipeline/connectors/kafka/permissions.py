@@ -37,6 +37,19 @@ def permissions(kafka: KafkaConfig, topics: Iterable[str]) -> dict[str, frozense
     return found
 
 
+def transactions(kafka: KafkaConfig, transactional_id: str) -> str:
+    """Why the user may not write in transactions under this id; empty if it may. Blocks.
+
+    It does what a writer does first, so a writer that is under way is fenced, and begins again.
+    """
+    producer = Link(kafka, silent=True).producer("doctor", {"transactional.id": transactional_id, "log_level": 0})
+    try:
+        producer.init_transactions(ANSWER_SECONDS)
+    except KafkaException as error:
+        return str(failure(error.args[0], f"cannot use the transactional id {transactional_id}"))
+    return ""
+
+
 def require_seen(admin: AdminClient, topics: Iterable[str]) -> None:
     """Raise OperatorError if one of these topics, which a list of topics lacks, is hidden from the user."""
     wanted = list(topics)

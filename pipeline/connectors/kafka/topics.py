@@ -241,13 +241,13 @@ class FoundTopic:
     settings: Mapping[str, str]
 
 
-def look_at_topics(kafka: KafkaConfig) -> dict[str, FoundTopic]:
-    """Those of our topics that exist. Blocks for a few seconds at most. Raises ConnectorError if Kafka does not answer."""
+def look_at_topics(kafka: KafkaConfig, more: Sequence[str] = ()) -> dict[str, FoundTopic]:
+    """Those of our topics, and of `more`, that exist. Blocks for a few seconds at most. Raises ConnectorError without an answer."""
     link = Link(kafka, silent=True)
     admin = link.admin("doctor")
     try:
         found = _partitions(admin)
-        ours = [name for name in _topics(kafka) if name in found]
+        ours = [name for name in (*_topics(kafka), *more) if name in found]
         settings = _settings(admin, ours)
     except KafkaException as error:
         raise link.why(admin, error.args[0], "cannot look at the topics") from None
