@@ -71,7 +71,7 @@ def _shown(check: Check) -> dict[str, str]:
     return {name: without_secrets(text) for name, text in asdict(check).items()}
 
 
-async def _checks(config: Config, api: str) -> AsyncIterator[Check]:
+async def _checks(config: Config, api: str = "") -> AsyncIterator[Check]:
     from agents.operate import standing
     from pipeline.config.references import unresolved_secrets
     from pipeline.doctor import Check, control, kafka, mqtt, s3

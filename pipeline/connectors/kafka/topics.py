@@ -242,7 +242,7 @@ class FoundTopic:
 
 
 def look_at_topics(kafka: KafkaConfig, more: Sequence[str] = ()) -> dict[str, FoundTopic]:
-    """Those of our topics, and of `more`, that exist. Blocks for a few seconds at most. Raises ConnectorError without an answer."""
+    """Those of our topics, and of `more`, that exist. Blocks for some seconds. Raises ConnectorError without an answer."""
     link = Link(kafka, silent=True)
     admin = link.admin("doctor")
     try:
