@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from pipeline.errors import TidegateError
 from pipeline.web.answers import Json, RequestError, refusal
@@ -81,6 +81,7 @@ def make(services: Services) -> FastAPI:
     """The application of one process."""
     app = routed()
     app.state.services = services
+    app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.mount("/", Dashboard())
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES_MIN, compresslevel=COMPRESSION)
     app.add_middleware(Gate, sessions=services.sessions)
@@ -97,6 +98,14 @@ def routed() -> FastAPI:
         app.include_router(router, prefix=PREFIX)
     app.openapi = lambda: document(app)  # type: ignore[method-assign] # FastAPI's own way to replace its document
     return app
+
+
+async def _ready(request: Request) -> Response:
+    """For programs that wait for the process: 200, or 503 while it cannot read the topic of the configuration. Needs no login."""
+    services: Services = request.app.state.services
+    reason = "closing" if services.closing.is_set() else "the topic of the configuration cannot be read now"
+    works = not services.closing.is_set() and not services.log.error
+    return PlainTextResponse("ready\n" if works else f"{reason}\n", status_code=200 if works else 503)
 
 
 async def _refused(request: Request, error: Any) -> Response:

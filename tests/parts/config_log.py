@@ -30,6 +30,7 @@ class MemoryLog:
         self._moved = asyncio.Condition()
         self._past: list[Past] = []
         self.snapshot = Snapshot({}, -1, self._base)
+        self.error = ""
         self.rival: Change | None = None
         self.away: TidegateError | None = None
 

@@ -32,6 +32,10 @@ class Log(Protocol):
     def snapshot(self) -> Snapshot:
         """The snapshot that was read last."""
 
+    @property
+    def error(self) -> str:
+        """Why the topic cannot be read now; empty while it can."""
+
     async def write(self, change: Change) -> Snapshot:
         """Write a change. Raises StaleError, ConfigError or ConnectorError."""
 

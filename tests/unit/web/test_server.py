@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import CommandError
 from pipeline.web.server import WebDoor
+from tests.parts.rest import Api
 
 CERTIFICATE = {"certfile": Path("cert.pem"), "keyfile": Path("key.pem")}
 
@@ -33,3 +34,18 @@ def test_a_certificate_needs_its_key() -> None:
     """Only one of the two files is a mistake."""
     with pytest.raises(CommandError, match="together"):
         WebDoor(certfile=Path("cert.pem")).check(users=True)
+
+
+async def test_whoever_waits_for_the_process_needs_no_login() -> None:
+    """/readyz is 200 while the topic can be read, and 503 while it cannot or the process stops."""
+    async with Api() as api:
+        api.client.headers.pop("authorization")
+        ask = "http://api.example/readyz"
+        statuses = [(await api.client.get(ask)).status_code]
+        api.log.error = "Kafka is away"
+        statuses.append((await api.client.get(ask)).status_code)
+        api.log.error = ""
+        api.services.closing.set()
+        statuses.append((await api.client.get(ask)).status_code)
+
+    assert statuses == [200, 503, 503]
