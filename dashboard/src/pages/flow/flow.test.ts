@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { draftOf, joins, meaningOf, withEdge, without } from "./draft";
+import type { Action, Rule } from "../../api/objects";
+import { graphOf } from "./graph";
 import { partsOf, statementOf } from "./statement";
 
 describe("a statement and its parts", () => {
@@ -65,6 +67,21 @@ describe("a draft", () => {
 
   it("leaves a rule with one of EMQX's functions to the editor", () => {
     expect(draftOf({ ...rule, actions: [{ function: "console" }] })).toBeNull();
+  });
+});
+
+describe("the pipeline as a graph", () => {
+  it("goes from topics through Kafka, rules and actions to buckets", () => {
+    const action = { type: "s3", name: "hot", connector: "lake", parameters: { bucket: "iot" } } as unknown as Action;
+    const rule = { id: "r", sql: "", from: ["t/#", "$events/client/connected"], actions: ["s3:hot", "s3:gone"] } as unknown as Rule;
+    const { parts, links } = graphOf([rule], [action]);
+
+    expect(parts.map(({ id }) => id).sort()).toEqual(
+      ["action/s3:hot", "bucket/iot", "event/$events/client/connected", "log/events", "log/messages", "rule/r", "topic/t/#"].sort(),
+    );
+    const columns = ["topic/t/#", "log/messages", "rule/r", "action/s3:hot", "bucket/iot"].map((id) => parts.find((each) => each.id === id)?.x ?? -1);
+    expect(columns).toEqual([...columns].sort((a, b) => a - b));
+    expect(links).toHaveLength(6);
   });
 });
 

@@ -1,14 +1,16 @@
-// The pipeline as a graph: what rules select, the rules, their actions, and the buckets; and where each node stands. Pure.
+// The pipeline as a graph: what rules select, Kafka's topics between, the rules, their actions, and the buckets; and where each node
+// stands. Pure.
 import dagre from "@dagrejs/dagre";
 import type { Action, Rule } from "../../api/objects";
 
-export type Kind = "topic" | "event" | "rule" | "action" | "bucket";
+export type Kind = "topic" | "event" | "log" | "rule" | "action" | "bucket";
+/** `note` says more to people; of a log it is an action that reads it, by which its partitions are known. */
 export type Part = { id: string; kind: Kind; name: string; note: string; enabled: boolean; x: number; y: number };
 export type Link = { id: string; from: string; to: string; rule: string | null; action: string | null };
 export type Graph = { parts: Part[]; links: Link[] };
 
 export const SIZE = { width: 200, height: 52 };
-const GAP = { ranksep: 130, nodesep: 18 };
+const GAP = { ranksep: 90, nodesep: 18 };
 
 export function graphOf(rules: readonly Rule[], actions: readonly Action[]): Graph {
   const parts = new Map<string, Part>();
@@ -29,8 +31,12 @@ export function graphOf(rules: readonly Rule[], actions: readonly Action[]): Gra
   }
   for (const rule of rules) {
     const own = part("rule", rule.id, rule.description ?? "", rule.enable !== false);
+    const reader = rule.actions.find((action): action is string => typeof action === "string" && parts.has(`action/${action}`)) ?? "";
     for (const topic of rule.from ?? []) {
-      link(part(topic.startsWith("$events/") ? "event" : "topic", topic, "", true), own, rule.id, null);
+      const isEvent = topic.startsWith("$events/");
+      const log = part("log", isEvent ? "events" : "messages", reader, true);
+      link(part(isEvent ? "event" : "topic", topic, "", true), log, rule.id, null);
+      link(log, own, rule.id, null);
     }
     for (const action of rule.actions) {
       if (typeof action === "string" && parts.has(`action/${action}`)) link(own, `action/${action}`, rule.id, action);

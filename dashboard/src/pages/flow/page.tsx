@@ -3,12 +3,16 @@ import { Background, BaseEdge, Controls, EdgeLabelRenderer, type EdgeProps, getB
 import "@xyflow/react/dist/base.css";
 import { memo, useMemo, useState } from "react";
 import { useLive } from "../../api/live";
+import { usePartitions } from "../../api/metrics";
 import { useMayChange } from "../../api/session";
 import { useList } from "../../api/use_objects";
 import { Badge } from "../../parts/badge";
 import { Notice } from "../../parts/notice";
+import { Partitions as LogPartitions } from "../../parts/statistics/partitions";
+import { STATISTICS } from "../../parts/tabs";
 import { type Route, to } from "../../route";
 import { t } from "../../texts";
+import { count } from "../../words";
 import { ActionForm } from "../actions/form";
 import RuleEditor from "../rules/rule_editor";
 import { Designer } from "./designer";
@@ -83,15 +87,30 @@ function drawn(...lists: Parameters<typeof graphOf>) {
   return { nodes, edges };
 }
 
+/** The partitions of one of Kafka's topics: how many, and how much waits in them for the action that was asked. */
+function Partitions({ log, action }: { log: string; action: string }) {
+  const { data = [] } = usePartitions(action);
+  const own = data.filter((each) => each.topic.endsWith(log));
+  const most = Math.max(1, ...own.map((each) => each.lag));
+  return (
+    <span className="partitions" title={own.map((each) => t.flow.partition(each.partition, count(each.end), count(each.lag))).join("\n")}>
+      {own.length ? t.flow.partitions(own.length) : log}{" "}
+      {own.map((each) => (
+        <i key={each.partition} style={{ opacity: 0.3 + (0.7 * each.lag) / most }} />
+      ))}
+    </span>
+  );
+}
+
 const STARTS: readonly Kind[] = ["topic", "event"];
 
 const PartBox = memo(({ data: { part } }: NodeProps<PartNode>) => {
   const status = useLive((live) => live?.status[part.id]);
   return (
-    <div className="part" data-kind={part.kind} data-off={part.enabled ? undefined : true} data-status={status}>
+    <div className="part" data-kind={part.kind} data-off={part.enabled ? undefined : true} data-status={status} title={status && t.status[status]}>
       {!STARTS.includes(part.kind) && <Handle type="target" position={Position.Left} />}
-      <small>{t.flow.kinds[part.kind]}</small>
-      <span title={part.name}>{part.name}</span>
+      <small>{part.kind === "log" ? t.flow.log(part.name) : t.flow.kinds[part.kind]}</small>
+      {part.kind === "log" ? <Partitions log={part.name} action={part.note} /> : <span title={part.name}>{part.name}</span>}
       {part.kind !== "bucket" && <Handle type="source" position={Position.Right} />}
     </div>
   );
@@ -131,7 +150,8 @@ function Panel({ part, close }: { part: Part; close: () => void }) {
           ×
         </button>
       </div>
-      {part.note && <p className="dim">{part.note}</p>}
+      {part.note && part.kind !== "log" && <p className="dim">{part.note}</p>}
+      {part.kind === "log" && part.note && <LogPartitions id={part.note} />}
       {part.kind === "rule" && (
         <p className="tools">
           <a className="button" href={to("flow", part.name)}>
@@ -139,6 +159,9 @@ function Panel({ part, close }: { part: Part; close: () => void }) {
           </a>
           <a className="button" href={to("rules", part.name)}>
             {t.flow.editor}
+          </a>
+          <a className="button" href={to("rules", part.name, STATISTICS)}>
+            {t.statistics.title}
           </a>
         </p>
       )}
