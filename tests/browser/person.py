@@ -15,12 +15,11 @@ NAME: Final = "ada"
 
 
 class Visitor:
-    """Whoever sits before the page of one API process. `client` is a program of the same user, beside the page."""
+    """Whoever sits before the page of one API process."""
 
-    def __init__(self, page: Page, address: str, client: httpx.AsyncClient) -> None:
+    def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.address = address
-        self.client = client
 
     async def sign_in(self, name: str = NAME, password: str = PASSWORD) -> None:
         """Sign in on the page that is open."""
@@ -28,18 +27,26 @@ class Visitor:
         await self.page.get_by_label("Password").fill(password)
         await self.page.get_by_role("button", name="Sign in").click()
 
-    async def store(self, path: str, body: Any) -> None:
-        """Store an object by the program."""
-        answer = await self.client.post(path, json=dict(body))
-        assert answer.status_code in (200, 201), answer.text
-
     async def go(self, place: str) -> None:
         """Open a place of the page by its address."""
         await self.page.goto(f"{self.address}#/{place}")
 
 
-class Person(Visitor):
-    """A visitor who is the first user of a new pipeline."""
+class User(Visitor):
+    """A visitor who may sign in. `client` is a program of the same user, beside the page."""
+
+    def __init__(self, page: Page, address: str, client: httpx.AsyncClient) -> None:
+        super().__init__(page, address)
+        self.client = client
+
+    async def store(self, path: str, body: Any) -> None:
+        """Store an object by the program."""
+        answer = await self.client.post(path, json=dict(body))
+        assert answer.status_code in (200, 201), answer.text
+
+
+class Person(User):
+    """The first user of a new pipeline."""
 
     def __init__(self, page: Page, api: Running) -> None:
         where = urlsplit(str(api.client.base_url))
@@ -65,8 +72,8 @@ class Person(Visitor):
         self.client.headers["authorization"] = f"Bearer {answer.json()['token']}"
 
 
-class Colleague(Visitor):
-    """A visitor of a pipeline in memory, which has people already: `api` reports for its processes."""
+class Colleague(User):
+    """A user of a pipeline in memory, which has people already: `api` reports for its processes."""
 
     def __init__(self, page: Page, address: str, api: Api) -> None:
         super().__init__(page, address, api.client)
