@@ -71,7 +71,7 @@ async def _pictures(browser: Browser, address: str, scheme: str) -> None:
         visitor = Visitor(page, address)
         await page.goto(address)
         await visitor.sign_in("ada")
-        await expect(page.locator("canvas")).to_have_count(4)
+        await expect(page.locator("canvas")).to_have_count(6)
         await _picture(page, converter, f"overview-{scheme}")
         await visitor.go("rules/hot_devices")
         await page.get_by_label("Sample event").fill(json.dumps(SAMPLE, indent=2))

@@ -26,6 +26,8 @@ async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) 
             "object_bytes": 20_000 * step,
             "failed": step,
             "queuing": 1234,
+            "latency__count": 10 * step,
+            "latency__sum_ms": 25_000 * step,
         }
         failing = part("disconnected", "403 from the store", **counts)
         report(api, WORKER, actions={"s3:raw": failing})
@@ -34,7 +36,13 @@ async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) 
         api.clock.now_ms += STEP_MS
     await colleague.arrive()
 
-    shown = {"Messages in": "10/s", "Rows written": "5.0/s", "Records waiting": "1,234", "Objects, last hour": "20"}
+    shown = {
+        "Messages in": "10/s",
+        "End to end": "2.5 s",
+        "Rows written": "5.0/s",
+        "Records waiting": "1,234",
+        "Objects, last hour": "20",
+    }
     for name, value in {**shown, "Failed rows, last hour": "2", "Bytes, last hour": "40 kB"}.items():
         tile = page.locator(".tile").filter(has_text=name)
         await expect(tile).to_contain_text(value)
@@ -42,7 +50,7 @@ async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) 
     processes = page.get_by_role("table")
     for words in (WORKER, INGRESS, "api"):
         await expect(processes).to_contain_text(words)
-    await expect(page.locator("canvas")).to_have_count(4)
+    await expect(page.locator("canvas")).to_have_count(6)
 
 
 async def test_the_overview_says_what_to_do_first(colleague: Colleague) -> None:

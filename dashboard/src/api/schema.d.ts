@@ -31,6 +31,7 @@ export interface components {
             resource_opts: {
                 [key: string]: unknown;
             };
+            created_at: number;
             last_modified_at: number;
             actions: string[];
             sources: string[];
@@ -52,6 +53,7 @@ export interface components {
             resource_opts: {
                 [key: string]: unknown;
             };
+            created_at: number;
             last_modified_at: number;
             rules: string[];
         } & {
@@ -72,6 +74,7 @@ export interface components {
             resource_opts: {
                 [key: string]: unknown;
             };
+            created_at: number;
             last_modified_at: number;
             rules: string[];
         } & {
@@ -88,6 +91,9 @@ export interface components {
                     [key: string]: number;
                 };
             }[];
+            latency?: {
+                [key: string]: unknown;
+            };
         };
         Rule: {
             id: string;
@@ -161,6 +167,8 @@ export interface components {
             sent_bytes: number;
             objects: number;
             dropped: number;
+            latency_count: number;
+            latency_ms: number;
             connections: number;
             lag: number;
         };

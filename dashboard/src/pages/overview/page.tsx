@@ -7,7 +7,7 @@ import { Notice } from "../../parts/notice";
 import { Tile } from "../../parts/tile";
 import { to } from "../../route";
 import { t } from "../../texts";
-import { bytes, count, rate } from "../../words";
+import { bytes, count, lasting, rate } from "../../words";
 import { Begin } from "./begin";
 import { Processes } from "./processes";
 import "./page.css";
@@ -37,6 +37,7 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
     <dl className="tiles">
       <Tile name={t.overview.received} value={rate((last?.received ?? 0) / STEP_SECONDS)} note={t.overview.connections(count(last?.connections ?? 0))} />
       <Tile name={t.overview.written} value={rate((last?.sent ?? 0) / STEP_SECONDS)} />
+      <Tile name={t.overview.latency} value={last?.latency_count ? lasting(meanLatency(last)) : "–"} />
       <Tile name={t.overview.lag} value={count(last?.lag ?? 0)} />
       <Tile name={t.overview.failures} value={count(failed)} bad={failed > 0} />
       <Tile name={t.overview.objects} value={count(sum("objects"))} />
@@ -45,9 +46,12 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
   );
 }
 
+/** From the arrival of a message to its place in the store, on average. */
+const meanLatency = ({ latency_ms, latency_count }: Step): number => (latency_count ? latency_ms / latency_count : 0);
+
 function Charts({ samples }: { samples: readonly Step[] }) {
   const times = samples.map((each) => each.time_stamp);
-  const rates = (name: "received" | "sent" | "sent_bytes" | "received_bytes") => samples.map((each) => each[name] / STEP_SECONDS);
+  const rates = (name: "received" | "sent" | "sent_bytes" | "objects") => samples.map((each) => each[name] / STEP_SECONDS);
   const { charts, received, written } = t.overview;
   return (
     <div className="charts">
@@ -60,8 +64,10 @@ function Charts({ samples }: { samples: readonly Step[] }) {
         ]}
         said={rate}
       />
+      <Chart title={charts.latency} times={times} series={[{ name: t.overview.mean, colour: "--violet", values: samples.map(meanLatency) }]} said={lasting} />
       <Chart title={charts.lag} times={times} series={[{ name: t.overview.lag, colour: "--warn", values: samples.map((each) => each.lag) }]} />
       <Chart title={charts.bytes} times={times} series={[{ name: t.overview.size, colour: "--accent", values: rates("sent_bytes") }]} said={bytes} />
+      <Chart title={charts.objects} times={times} series={[{ name: t.overview.size, colour: "--accent", values: rates("objects") }]} said={rate} />
       <Chart title={charts.failures} times={times} series={[{ name: t.overview.failed, colour: "--bad", values: samples.map((each) => each.dropped) }]} />
     </div>
   );
