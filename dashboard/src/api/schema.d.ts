@@ -267,6 +267,123 @@ export interface components {
             } | null;
             first: boolean;
         };
+        ObjectPage: {
+            bucket: string;
+            prefix: string;
+            folders: string[];
+            next: string | null;
+            objects: {
+                key: string;
+                size: number;
+                modified: string;
+            }[];
+        };
+        ObjectFacts: {
+            bucket: string;
+            key: string;
+            size: number;
+            modified: string;
+            etag: string;
+            content_type: string;
+            revision: number | null;
+            rows: number | null;
+            partition: number | null;
+            first: number | null;
+            last: number | null;
+            version: string | null;
+            sha256: string | null;
+            topic: string | null;
+            rules: {
+                [key: string]: unknown;
+            } | null;
+            entry: {
+                [key: string]: unknown;
+            } | null;
+            ledger_problem: string;
+            named: boolean;
+            unchanged: boolean | null;
+        };
+        ObjectPreview: {
+            /** @enum {unknown} */
+            form: "json_lines" | "json" | "csv" | "parquet" | "text" | "binary";
+            /** @enum {unknown} */
+            compression: "none" | "gzip" | "zstd";
+            columns: string[];
+            rows: (string | null)[][];
+            text: string | null;
+            cut: boolean;
+            problem: string | null;
+        };
+        Letters: {
+            data: ({
+                place: string;
+                arrived: number;
+                action: string;
+                rule: string;
+                source: string;
+                cause: string;
+                error: string;
+                row: number | null;
+                origin: {
+                    [key: string]: unknown;
+                } | null;
+                value_bytes: number;
+                copies: number;
+                settled: boolean;
+                key: string | Record<string, never>;
+            } & {
+                [key: string]: unknown;
+            })[];
+            meta: {
+                page: number;
+                limit: number;
+                count: number;
+                hasnext: boolean;
+            };
+            groups: {
+                [key: string]: unknown;
+            }[];
+        };
+        Letter: {
+            place: string;
+            arrived: number;
+            action: string;
+            rule: string;
+            source: string;
+            cause: string;
+            error: string;
+            row: number | null;
+            origin: {
+                [key: string]: unknown;
+            } | null;
+            value_bytes: number;
+            copies: number;
+            settled: boolean;
+            key: string | Record<string, never>;
+        } & {
+            [key: string]: unknown;
+        };
+        Job: {
+            id: string;
+            /** @enum {unknown} */
+            kind: "verify" | "replay" | "redrive";
+            wish: {
+                [key: string]: unknown;
+            };
+            by: string;
+            /** @enum {unknown} */
+            state: "running" | "planned" | "done" | "failed" | "cancelled";
+            problem: string;
+            doing: string;
+            done: number;
+            total: number;
+            began: number;
+            ended: number | null;
+            notes: string[];
+            result?: {
+                [key: string]: unknown;
+            };
+        };
         Rows: {
             [key: string]: unknown;
         } | {
