@@ -24,6 +24,7 @@ from agents.stream.app import ActionApp
 from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
 from pipeline.action import CompiledAction
 from pipeline.config import Config
+from pipeline.connectors.kafka.permissions import require_group
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import InternalError, TidegateError
@@ -136,6 +137,7 @@ class ActionRunner:
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[ActionApp]:
+        await asyncio.to_thread(require_group, self._config.kafka, self.group)
         app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
         self.app = app
         app.finalize()

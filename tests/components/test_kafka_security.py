@@ -34,7 +34,7 @@ from tests.parts import apache_kafka, secure_kafka
 from tests.parts.part import S3Part, UnavailableError
 from tests.parts.secure_kafka import OUTSIDER, PASSWORD, SESSION_MS, SecureKafka
 from tests.parts.token_server import TokenServer
-from tests.parts.waiting import patient, pause, until
+from tests.parts.waiting import patient, pause, until, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -220,6 +220,28 @@ def test_a_worker_behind_a_login(secure: SecureKafka, s3: S3Part, tmp_path: Path
     told = [json.loads(line) for line in text.splitlines()]
     odd = [line for line in told if line["level"] != "info" and line["event"] != "kafka.topic_limited"]
     assert [line for line in odd if "Coordinator load in progress" not in line.get("text", "")] == []
+
+
+def test_a_worker_that_may_not_use_its_group_says_so(secure: SecureKafka, tmp_path: Path) -> None:
+    """A user that may read the topics, and not the consumer group, is one line that names the group and the setting."""
+    secure.set_scram_password("halfway", "a password")
+    secure.allow("halfway", TOPIC)
+    login = {"mechanism": "scram_sha_512", "username": "halfway", "password": "a password"}
+    config = config_of(tmp_path, settings(secure, "scram_sha_512") | {"authentication": login})
+    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
+    log = tmp_path / "worker.log"
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
+        try:
+            wait_until(lambda: "action.failed" in log.read_text(), 30, log.read_text)
+        finally:
+            worker.kill()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [line for line in lines if line["level"] in ("warning", "error") and "secured.raw" in str(line)]
+
+    assert len(told) == 1, log.read_text()
+    assert told[0]["error"].startswith("cannot use the consumer group secured.raw: ")
+    assert "the user of `kafka` needs READ on the consumer group (kafka.authentication)" in told[0]["error"]
+    assert "Traceback" not in log.read_text()
 
 
 def drop(consumer: aiokafka.AIOKafkaConsumer) -> None:

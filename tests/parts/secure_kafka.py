@@ -9,7 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 
 from pipeline.demo.process import HOST, free_port
 from tests.parts import apache_kafka
@@ -67,6 +77,14 @@ class SecureKafka(KafkaPart):
         info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
         change = UserScramCredentialUpsertion(user, info, password.encode())
         for future in admin.alter_user_scram_credentials([change]).values():
+            future.result(timeout=30)
+
+    def allow(self, user: str, topic: str) -> None:
+        """Let a user do everything with a topic, and nothing else."""
+        name, kind, allow = ResourceType.TOPIC, ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+        rule = AclBinding(name, topic, kind, f"User:{user}", "*", AclOperation.ALL, allow)
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        for future in admin.create_acls([rule]).values():
             future.result(timeout=30)
 
 

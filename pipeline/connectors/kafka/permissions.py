@@ -63,3 +63,20 @@ def require_seen(admin: AdminClient, topics: Iterable[str]) -> None:
                 raise failure(error.args[0], f"cannot use the topic {name}") from None
         except TimeoutError:
             continue
+
+
+def require_group(kafka: KafkaConfig, group: str) -> None:
+    """Raise OperatorError if Kafka forbids this user the consumer group. Blocks.
+
+    aiokafka would ask again and again without a word. Nothing is asked of a Kafka without users.
+    """
+    if kafka.authentication is None and kafka.ssl.certfile is None:
+        return
+    admin = Link(kafka, silent=True).admin("group")
+    try:
+        admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)[group].result(ANSWER_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise failure(error.args[0], f"cannot use the consumer group {group}") from None
+    except TimeoutError:
+        return  # Kafka is away, and the consumer waits for it

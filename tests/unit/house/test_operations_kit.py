@@ -81,6 +81,7 @@ def test_the_dashboard_shows_every_metric() -> None:
     """A metric of the manual has a panel, except those that are for one question only."""
     shown = " ".join(expression for _, expression in _expressions())
     questions = {
+        "tidegate_ingress_aliases_unknown_total",
         "tidegate_ingress_connections_total",
         "tidegate_ingress_messages_redelivered_total",
         "tidegate_ingress_values_left_out_total",
