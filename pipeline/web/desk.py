@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import Depends, Request
 
@@ -22,6 +22,13 @@ from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.sessions import Sessions
 from pipeline.web.probes import ConnectorChecks
 from pipeline.web.tracing.traces import Traces
+
+
+class Backup(NamedTuple):
+    """An archive of the configuration, and when this process got it."""
+
+    content: bytes
+    at: int
 
 
 @dataclass
@@ -39,6 +46,7 @@ class Services:
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)
     live: Live = field(default_factory=Live)
     traces: Traces = field(default_factory=Traces)
+    backups: dict[str, Backup] = field(default_factory=dict)
     secure_cookies: bool = False
     node: str = "api"
     live_trials: int = 0  # streams of rules that are tried on live messages

@@ -258,6 +258,9 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
             **{"status": _TEXT, "log_size": _FREE, "payload_encode": _TEXT, "formatter": _TEXT},
         }
     ),
+    "Backup": _object(
+        {"filename": _TEXT, "node": _TEXT, "created_at": _TEXT, "created_at_sec": _WHOLE, "size": _WHOLE}
+    ),
     "TraceLog": _object({"items": _TEXT, "meta": _object({"position": _WHOLE, "bytes": _WHOLE})}),
     "Free": _FREE,
     "Numbers": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},

@@ -157,6 +157,12 @@ ROWS = [
     Row("GET", "/metrics?node=nobody", 404, "Error"),
     Row("GET", "/alarms?activated=true&page=1&limit=10", 200, "Page"),
     Row("GET", "/audit?page=1&limit=10", 200, "Page"),
+    Row("POST", "/data/export", 200, "Backup"),
+    Row("GET", "/data/files", 200, "Page"),
+    Row("POST", "/data/files", 400, "Error"),
+    Row("GET", "/data/files/none.tar.gz", 404, "Error"),
+    Row("DELETE", "/data/files/none.tar.gz", 404, "Error"),
+    Row("POST", "/data/import", 404, "Error", {"filename": "none.tar.gz"}),
     # what Tidegate has none of
     Row("GET", "/bridges", 200, "Things"),
     Row("GET", "/bridges/s3:lake", 404, "Error"),
