@@ -24,6 +24,7 @@ from pipeline.process import collector
 
 COMMANDS: Final = {
     "demo": "Run the whole pipeline on embedded servers and prove it.",
+    "servers": "Run a Kafka, an MQTT broker and an S3 server for a first try.",
     "check": "Check a configuration: every setting, rule and template.",
     "doctor": "Check the brokers, Kafka and the buckets before you start.",
     "ingress": "Read messages and events from MQTT, write them to Kafka.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, single
-from pipeline.errors import NotFoundError
+from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.connectors.kafka.reader import Bound
@@ -78,6 +78,16 @@ def replay(
     sys.exit(talk.status if whole else 1)
 
 
+def _confirmed() -> bool:
+    """The answer of a person. Raises CommandError if standard input ends without one."""
+    try:
+        return typer.confirm("Go on?", err=True)
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise CommandError("nobody answers on standard input; give --yes to go on without a question") from None
+
+
 class _Talk:
     """The output of the command: lines for people, or one JSON object a line. Progress goes to the error stream."""
 
@@ -120,7 +130,7 @@ class _Talk:
         if not plan.records:
             self.status = 0
             self.note("nothing to do")
-        if self._only_plan or not plan.records or not (self._yes or typer.confirm("Go on?", err=True)):
+        if self._only_plan or not plan.records or not (self._yes or _confirmed()):
             return False
         self.status = 0
         return True

@@ -59,7 +59,7 @@ def run(options: Options) -> int:
     console = Console(stderr=options.output == "json", force_terminal=False if options.output == "json" else None)
     status, started_at = INTERRUPTED, time.monotonic()
     log.configure(level="error")  # the processes of the demo have logs of their own
-    with _interruptible():
+    with interruptible():
         try:
             with Stack(listener=options.listener) as stack:
                 status = _prove(stack, options, console, started_at)
@@ -154,7 +154,7 @@ def _idle(stack: Stack) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Convert the first signal into Interrupted. A later Ctrl-C interrupts the orderly stop, and everything is killed
     at exit.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipeline.demo.process import free_port
 from tests.parts.waiting import patient, wait_until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.slow]
@@ -116,3 +117,32 @@ def test_ctrl_c_while_stopping_ends_at_once(demo: subprocess.Popen[bytes]) -> No
 
     assert demo.wait(patient(20)) == 130
     wait_until(lambda: not alive(started), 20, lambda: f"left: {alive(started)}")
+
+
+def test_the_servers_alone_run_until_a_signal() -> None:
+    """`tidegate servers` opens its ports, refuses ports in use by name, and leaves no process behind."""
+    ports = {name: free_port() for name in ("kafka", "mqtt", "mqtt-311", "s3")}
+    options = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
+    command = [sys.executable, "-u", "-m", "pipeline.cli", "servers", "--bucket", "first", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        said = [process.stdout.readline() for _ in range(4)]
+        servers = children(process.pid)
+        with httpx.Client() as client:
+            bucket = client.head(f"http://127.0.0.1:{ports['s3']}/first").status_code
+        second = subprocess.run(command, capture_output=True, text=True, timeout=patient(60))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=patient(30))
+        process.stdout.close()
+
+    assert bucket == 200
+    assert f"127.0.0.1:{ports['kafka']}" in said[0]
+    assert all(listened for listened in said)
+    assert (second.returncode, f"port {ports['kafka']} " in second.stderr, "--kafka-port" in second.stderr) == (
+        2,
+        True,
+        True,
+    )
+    assert process.returncode == 130
+    assert alive(servers) == set()

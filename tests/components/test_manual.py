@@ -31,7 +31,8 @@ def commands(page: Path) -> list[list[str]]:
     """The words of each `tidegate …` in the blocks of a page, and of what publishes a message."""
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
-    return [words for words in lines if words and words[0] in ("tidegate", "mosquitto_pub")]
+    wanted = [words for words in lines if words and words[0] in ("tidegate", "mosquitto_pub")]
+    return [words for words in wanted if words[1:2] != ["servers"]]  # this trial has servers already
 
 
 def configuration(kafka: KafkaPart, broker: MqttPart, s3: S3Part, ports: dict[str, int]) -> str:
@@ -41,7 +42,7 @@ def configuration(kafka: KafkaPart, broker: MqttPart, s3: S3Part, ports: dict[st
     for here, there in {
         '"127.0.0.1:9092"': f'"{kafka.bootstrap_servers}", {names}, partitions: 4',
         "127.0.0.1:1883": broker.server_address,
-        "port: 7070, access_key_id: key": f"port: {s3.port}, access_key_id: {s3.access_key_id}",
+        "port: 7070, access_key_id: tidegate": f"port: {s3.port}, access_key_id: {s3.access_key_id}",
     }.items():
         assert here in text
         text = text.replace(here, there)

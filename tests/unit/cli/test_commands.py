@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.main import COMMANDS, app
+from pipeline.cli.replay import _confirmed
+from pipeline.errors import CommandError
 from tests.parts.commands import LARGE, REPORT, packages_of
 
 
@@ -87,3 +90,11 @@ def test_the_shell_completes_commands_and_options(words: str, expected: set[str]
     done = CliRunner().invoke(app, [], env=given, prog_name="tidegate")
 
     assert set(done.stdout.split()) == expected
+
+
+def test_a_replay_that_nobody_confirms_names_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a terminal, the error of the question says `--yes`."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+    with pytest.raises(CommandError, match="--yes"):
+        _confirmed()

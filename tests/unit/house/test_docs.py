@@ -53,7 +53,8 @@ SMALLEST: dict[str, Any] = {
 }
 # What others' commands in the docs may be called with.
 OTHERS = {
-    "mosquitto_pub": {"-q", "-t", "-m", "-h", "-p", "--cafile", "-u", "-P", "-i"},
+    "export": set(),
+    "mosquitto_pub": {"-V", "-q", "-t", "-m", "-h", "-p", "--cafile", "-u", "-P", "-i"},
     "pipx": {"install", "run"},
     "uv": {"tool", "install"},
     "helm": {"--set", "--set-file", "--set-json", "--reuse-values"},
