@@ -10,6 +10,9 @@ from typing import Final, Protocol
 from agents.metrics import MISSING
 from agents.sinks.lane import Lane, Partition, replacement
 from pipeline.log import get_logger
+from pipeline.record import Record
+from pipeline.redriven import redriven
+from pipeline.upload.row_place import RowPlace
 from pipeline.upload.source_log import LogBounds, ReadingPlace, going_on
 
 log: Final = get_logger("tidegate.action")
@@ -51,6 +54,23 @@ async def find_place(lane: Lane, action: str, kafka: KafkaLog, wanted: int, reme
         raise replacement(topic, lane.topic_id, bounds.topic_id)
     what = f"the next offset to read of {topic}/{number}"
     read_at(lane, action, going_on(wanted, bounds, what=what, remedy=remedy))
+
+
+async def is_outdated(kafka: KafkaLog, row: RowPlace, there: RowPlace | None, origin: Record) -> bool:
+    """Whether a row is a redriven one of an earlier topic, and the object in its place is of the present topic.
+
+    Ids have no order, so Kafka is asked which topic is the present one. Raises TopicReplacedError if it is not that of the row's
+    lane: a process that was frozen meanwhile must not write over an object of the new topic. The writer replaces only the object
+    that it saw before the question, so a topic that is made again after it does no harm.
+    """
+    if there is None or not row.is_of_another_topic(there):
+        return False
+    present = await kafka.topic_id(row.topic)
+    if present == row.topic_id:
+        return False
+    if redriven(origin) is None:
+        raise replacement(row.topic, row.topic_id, present)
+    return there.topic_id == present
 
 
 def say_replaced(action: str, partition: Partition, before: str, now: str) -> None:

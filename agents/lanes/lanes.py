@@ -247,6 +247,13 @@ class Lanes:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """End the action if a lane fails, unless its partition was revoked and belongs to another worker."""
-        error = None if task.cancelled() else task.exception()
+        error = None if task.cancelled() else _cause(task.exception())
         if error and not self.failed.done() and any(running.task is task for running in self._lanes.values()):
             self.failed.set_exception(error)
+
+
+def _cause(error: BaseException | None) -> BaseException | None:
+    """The error of a lane, or the first one of its tasks."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -2,18 +2,17 @@
 
 1. Render the key, bucket and content of a row. A row that cannot be rendered is a dead letter.
 2. Put the rows of one clientid one at a time, in order; up to `inflight_window` clients of a partition at once.
-3. Repeat a PUT until S3 confirms it. A row that S3 will never accept, or that is itself the cause (suspect.py), is a
-   dead letter.
+3. Repeat a PUT until S3 confirms it. A row that S3 will never accept, or that is itself the cause (suspect.py), is a dead letter.
 4. The partition is durable up to the lowest offset with unfinished work.
 
-Writes are *fenced*, so that a frozen worker that wakes up puts no old value over a newer one, and a replay changes
-nothing. Each object carries the place of its row (topic and its id, partition, offset, number in the record). A new key
-is created. If the key exists, or was written before, the object is replaced only if it has not changed since it was
-read. If it has the same or a later place of the same partition, nothing is written. So a unique key costs one request.
-A topic that was deleted and created again is another topic: its rows replace those of the earlier one.
+Writes are *fenced*, so that a frozen worker that wakes up puts no old value over a newer one, and a replay changes nothing.
+Each object carries the place of its row (topic and its id, partition, offset, number in the record). A new key is created. If
+the key exists, or was written before, the object is replaced only if it has not changed since it was read. If it has the same
+or a later place of the same partition, nothing is written. So a unique key costs one request. A topic that was deleted and
+created again is another topic: its rows replace those of the earlier one, never the reverse.
 
-Each object also carries the mark of its action. An object without this mark belongs to another action or to somebody
-else: it stays, and the row is a dead letter. Only `write: overwrite` replaces any object.
+Each object also carries the mark of its action. An object without this mark belongs to another action or to somebody else: it
+stays, and the row is a dead letter. Only `write: overwrite` replaces any object.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Final, NamedTuple
 
-from agents.lanes.kafka_log import KafkaLog, find_place, read_at, say_replaced
+from agents.lanes.kafka_log import KafkaLog, find_place, is_outdated, read_at, say_replaced
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition, QueuedBatch
@@ -165,7 +164,7 @@ class DirectWriter:
         conditional = await store.conditional(put.bucket)
         if there is None and not conditional:
             there = await self._look(store, put)
-        while not self._settles(put, there):
+        while not (self._settles(put, there) or await self._is_outdated(put, there)):
             self._say_if_replaced(put, there)
             new_etag = await _write(store, put, there, conditional=conditional)
             if new_etag is not None:
@@ -189,6 +188,9 @@ class DirectWriter:
                 reason=FOREIGN,
             )
         return Seen(head.etag, place_of(head.metadata))
+
+    async def _is_outdated(self, put: Put, there: Seen | None) -> bool:
+        return await is_outdated(self.kafka, put.place, there.place if there else None, put.origin)
 
     def _say_if_replaced(self, put: Put, there: Seen | None) -> None:
         """Kafka forgets the commits of a topic that is deleted. Then only the objects of its rows still know its id."""

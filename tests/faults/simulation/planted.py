@@ -278,6 +278,13 @@ class FencesByName(DirectWriter):
         return super()._settles(put, there._replace(place=place) if there else None)
 
 
+class BelievesItsTopicIsThePresentOne(DirectWriter):
+    """A worker that was frozen while the topic was made again writes its rows over those of the new topic."""
+
+    async def _is_outdated(self, put: Put, there: Seen | None) -> bool:
+        return False
+
+
 class _AnyKey(DirectVersion):
     def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
         good = super().render({**row, "name": "it"}, origin, number, made, topic_id)

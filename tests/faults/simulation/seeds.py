@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 FIRST_SEED: Final = int(os.environ.get("TIDEGATE_SIMULATION_FIRST_SEED", "0"))
 
 
-def seeds(usual: int) -> range:
-    """The usual number of seeds, or the range from the environment."""
-    return range(FIRST_SEED, FIRST_SEED + int(os.environ.get("TIDEGATE_SIMULATION_SEEDS", usual)))
+def seeds(usual: int, *known: int) -> Sequence[int]:
+    """The usual number of seeds and those `known` to have failed once, or the range from the environment."""
+    asked = os.environ.get("TIDEGATE_SIMULATION_SEEDS")
+    found = range(FIRST_SEED, FIRST_SEED + int(asked or usual))
+    return found if asked else [*found, *known]
 
 
 def report(seed: int, test: str, wrong: list[str]) -> str:

@@ -28,8 +28,11 @@ def test_nothing_is_lost_and_no_client_goes_back(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", seeds(150))
 def test_the_rows_of_a_topic_that_was_made_again_are_there(seed: int) -> None:
-    """The topic is deleted and made again under the workers: no object and no commit of the one before fences its rows."""
-    faults = replace(Faults.drawn(seed), zombies=False, replace_topic=0.1)
+    """The topic is deleted and made again under the workers: no object and no commit of the one before fences its rows.
+
+    Whoever was frozen with rows of the one before writes none of them over an object of the new one.
+    """
+    faults = replace(Faults.drawn(seed), replace_topic=0.1)
     world = DirectWorld(seed, faults)
 
     tell(seed, world.tell_and_read_again())

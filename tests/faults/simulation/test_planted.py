@@ -40,6 +40,7 @@ WITHIN_SEEDS = {
     planted.Unfenced: 20,
     planted.ReplacesWhateverIsThere: 20,
     planted.FencesByName: 100,
+    planted.BelievesItsTopicIsThePresentOne: 400,
     planted.SendsAnyKey: 20,
     planted.GivesARowUpAtOnce: 20,
     planted.ManyAtOncePerClient: 20,
@@ -55,6 +56,7 @@ WITH_LOSSES = {
     planted.TurnsBackTheRule,
     planted.BelievesTheEntryThatIsThere,
     planted.FencesByName,
+    planted.BelievesItsTopicIsThePresentOne,
 }
 
 
@@ -62,7 +64,7 @@ def wrongs(seed: int, bug: type[Any] | None, direct: bool, losses: bool) -> list
     """The findings in the story of a seed, with the bug or without."""
     faults = Faults.drawn(seed)
     if losses:
-        faults = replace(faults, zombies=False, replace_topic=0.1) if direct else faults.with_losses(seed)
+        faults = replace(faults, replace_topic=0.1) if direct else faults.with_losses(seed)
     if not direct:
         aggregated = AggregatedWorld(seed, faults, bug or AggregatedLane)
         tell(seed, aggregated.tell())

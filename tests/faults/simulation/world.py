@@ -217,7 +217,8 @@ class World(ABC):
             faults.forge
             and self.workers
             and chance.random() < faults.forge
-            and all(each.lane and each.lane.ready for each in self.workers)
+            # Whoever reads the ledger's end afterwards believes it: at its start, or with its first batch.
+            and all(each.lane and each.lane.ready and each.lane.durable is not None for each in self.workers)
         ):
             await forge(self)
 
