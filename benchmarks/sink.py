@@ -51,7 +51,7 @@ def main() -> None:
         side, work = arguments.measure
         print(json.dumps(_MEASURES[side](work, json.loads(arguments.servers), arguments)))
         return
-    with _servers() as servers:
+    with start_servers() as servers:
         for work, count in (("aggregated", arguments.records), ("direct", arguments.objects)):
             _fill(servers["kafka"], work, count)
         results = [
@@ -76,7 +76,7 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _servers() -> Iterator[dict[str, Any]]:
+def start_servers() -> Iterator[dict[str, Any]]:
     """Start a Kafka and an S3 server. The store is in memory if this machine has a folder in memory."""
     from tests.parts import apache_kafka, versitygw
 
@@ -272,17 +272,18 @@ async def _serve(
     from agents import worker
     from agents.metrics import OBJECTS, RECORDS
     from pipeline import log
+    from pipeline.config import Config
 
     log.configure(level="warning")
     total = arguments.records if work == "aggregated" else arguments.objects
     stop = asyncio.Event()
-    running = asyncio.create_task(worker.serve(_config(work, servers), stop=stop))
-    await _until(lambda: RECORDS.labels("bench")._value.get() > 0, 0.001)
+    running = asyncio.create_task(worker.serve(Config.model_validate(settings(work, servers)), stop=stop))
+    await until(lambda: RECORDS.labels("bench")._value.get() > 0, 0.001)
     began = time.process_time(), time.monotonic()
     if profile:
         profile.enable()
     seen, done = RECORDS.labels("bench")._value, OBJECTS.labels("bench")._value
-    await _until(lambda: seen.get() >= total and (work != "direct" or done.get() >= total), 0.02)
+    await until(lambda: seen.get() >= total and (work != "direct" or done.get() >= total), 0.02)
     stop.set()
     await running
     if profile:
@@ -290,7 +291,7 @@ async def _serve(
     return _figures(total, began)
 
 
-async def _until(true: Callable[[], bool], seconds: float) -> None:
+async def until(true: Callable[[], bool], seconds: float) -> None:
     """Wait until `true`, with a check every few milliseconds, because a counter sends no event when it changes."""
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
@@ -305,9 +306,8 @@ async def _until(true: Callable[[], bool], seconds: float) -> None:
     await done.wait()
 
 
-def _config(work: str, servers: dict[str, Any]) -> Any:
-    from pipeline.config import Config
-
+def settings(work: str, servers: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of the worker."""
     aggregated = {
         "mode": "aggregated",
         "bucket": BUCKET,
@@ -318,27 +318,25 @@ def _config(work: str, servers: dict[str, Any]) -> Any:
     direct = {"bucket": BUCKET, "key": "msgs/${clientid}/${id}.json", "content": "${payload}"}
     statement = STATEMENT if work == "aggregated" else 'SELECT clientid, id, payload FROM "t/#"'
     access = servers["s3"]
-    return Config.model_validate(
-        {
-            "pipeline": f"bench-{work}",
-            "kafka": {"bootstrap_servers": servers["kafka"], "messages_topic": work, "partitions": PARTITIONS},
-            "connectors": {
-                "s3": {
-                    "store": {
-                        "host": access["host"],
-                        "port": access["port"],
-                        "access_key_id": access["key"],
-                        "secret_access_key": access["secret"],
-                        "transport_options": {"ssl": {"enable": False}},
-                    }
+    return {
+        "pipeline": f"bench-{work}",
+        "kafka": {"bootstrap_servers": servers["kafka"], "messages_topic": work, "partitions": PARTITIONS},
+        "connectors": {
+            "s3": {
+                "store": {
+                    "host": access["host"],
+                    "port": access["port"],
+                    "access_key_id": access["key"],
+                    "secret_access_key": access["secret"],
+                    "transport_options": {"ssl": {"enable": False}},
                 }
-            },
-            "actions": {
-                "s3": {"bench": {"connector": "store", "parameters": aggregated if work == "aggregated" else direct}}
-            },
-            "rules": {"bench": {"sql": statement, "actions": ["s3:bench"]}},
-        }
-    )
+            }
+        },
+        "actions": {
+            "s3": {"bench": {"connector": "store", "parameters": aggregated if work == "aggregated" else direct}}
+        },
+        "rules": {"bench": {"sql": statement, "actions": ["s3:bench"]}},
+    }
 
 
 _MEASURES = {"hand": _by_hand, "worker": _worker}

@@ -74,8 +74,7 @@ class DirectVersion:
     def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
         """Render the object of a row from the topic with this id. Raises RenderError.
 
-        A redriven dead letter has the place of the record that it repeats, so that an existing row of that record is
-        found.
+        A redriven dead letter has the place of the record that it repeats, so that an existing row of that record is found.
         """
         first = first_place(origin)
         of_topic = first.topic_id or (topic_id if first.topic == origin.topic else "")
@@ -190,7 +189,7 @@ class DirectWriter:
         return Seen(head.etag, place_of(head.metadata))
 
     async def _is_outdated(self, put: Put, there: Seen | None) -> bool:
-        return await is_outdated(self.kafka, put.place, there.place if there else None, put.origin)
+        return there is not None and await is_outdated(self.kafka, put.place, there.place, put.origin)
 
     def _say_if_replaced(self, put: Put, there: Seen | None) -> None:
         """Kafka forgets the commits of a topic that is deleted. Then only the objects of its rows still know its id."""
@@ -311,8 +310,9 @@ class DirectLane(Lane):
         await self._writer.dead_letters.send(batch.dead)
         refused: list[DeadLetter] = []
         before, number = None, 0
-        made_by = map(RowOfRule, batch.makers, batch.numbers())
-        for row, origin, made in zip(batch.rows, batch.origins, made_by, strict=True):
+        for row, origin, made in zip(
+            batch.rows, batch.origins, map(RowOfRule, batch.makers, batch.numbers()), strict=True
+        ):
             if self._rendered_bytes and not self._has_room_for_content:
                 await self._until_room()
             number = number + 1 if origin is before else first_number(origin)
