@@ -42,10 +42,8 @@ from pipeline.upload.row_place import ACTION, RowPlace, place_of
 from pipeline.upload.source_log import RESET, of_group
 
 KEYS_REMEMBERED_MAX: Final = 50_000
-# Rows of one partition that are rendered and not written yet: enough to keep the window full.
-RENDERED_BYTES_MAX: Final = 16 << 20
-# Memory of a rendered row besides its content, key and headers.
-PUT_OVERHEAD_BYTES: Final = 1024
+RENDERED_BYTES_MAX: Final = 16 << 20  # of one partition, not written yet: enough to keep the window full
+PUT_OVERHEAD_BYTES: Final = 1024  # memory of a rendered row besides its content, key and headers
 LETTERS_AT_ONCE_MAX: Final = 1_000
 FOREIGN: Final = "foreign_object"  # for the cause in a dead letter
 
