@@ -21,14 +21,9 @@ export const actions = {
   preview: "Preview on a sample",
   previewSay: "What one row of this event gives, before anything is written.",
   lacking: (settings: string) => `The preview needs these settings first: ${settings}.`,
-  key: "Key",
-  bucket: "Bucket",
   content: "Content",
   newConnector: "New connector",
   none_rules: "no rule",
-  direct: "one object a row",
-  aggregated: "many rows an object",
-  warnings: "Worth a look",
 };
 
 export const rules = {
