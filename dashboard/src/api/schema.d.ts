@@ -401,6 +401,13 @@ export interface components {
             payload_encode: string;
             formatter: string;
         };
+        Backup: {
+            filename: string;
+            node: string;
+            created_at: string;
+            created_at_sec: number;
+            size: number;
+        };
         TraceLog: {
             items: string;
             meta: {
