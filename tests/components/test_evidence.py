@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from pipeline.config.load import load
-from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, lines, message
+from tests.components.evidence_parts import BUCKET, EVIDENCE, HOSTILE, MENDED, WRONG, applied, written
+from tests.components.pipeline_parts import Make, Pipeline
 from tests.parts.api_process import Running, running
 from tests.parts.part import S3Part
 from tests.parts.rest import PASSWORD
@@ -19,38 +20,11 @@ from tests.parts.waiting import patient, pause, wait_until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
-BUCKET = "evidence"
-WRONG = 'SELECT payload.n * 2 AS n, clientid FROM "t/#" WHERE payload.at != 7'
-MENDED = 'SELECT 0 AS n, clientid FROM "t/#" WHERE payload.at != 7'
-HOSTILE = '<img src=x onerror="alert(1)">'
-
 
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """The topic holds a reference; the processes have the variable."""
     monkeypatch.setenv("TIDEGATE_TEST_SECRET", S3Part.secret_access_key)
-
-
-def written(make: Make) -> Pipeline:
-    """Sixty messages: thirty rows and thirty letters of one action, sixty objects of the other. The worker goes on."""
-    pipeline = make(
-        control=True,
-        actions={
-            "hot": aggregated(BUCKET, "hot/${partition}-${offset}.jsonl.gz", seconds=1, compression="gzip"),
-            "raw": direct(BUCKET, "raw/${payload.at}.json", content="${payload}"),
-        },
-        rules={"wrong": (WRONG, ["hot"]), "all": ('SELECT * FROM "t/#"', ["raw"])},
-    )
-    pipeline.prepare(BUCKET)
-    pipeline.apply()
-    pipeline.worker(wait=False)
-    payloads = [{"at": number, "n": number if number % 2 else HOSTILE} for number in range(60)]
-    pipeline.produce(
-        [message(f"{HOSTILE}{each['at'] % 5}", json.dumps(each).encode(), topic="t/x") for each in payloads]
-    )
-    for action in ("hot", "raw"):
-        pipeline.wait_for_no_lag(action)
-    return pipeline
 
 
 async def logged_in(api: Running) -> httpx.AsyncClient:
@@ -86,7 +60,8 @@ async def job_in(client: httpx.AsyncClient, id: str, *states: str) -> Any:
 
 async def test_what_was_written_is_found_proved_and_made_again(make: Make) -> None:
     """From the objects and their place in the ledger, over letters that are tried and sent again, to the whole proof."""
-    pipeline = await asyncio.to_thread(written, make)
+    pipeline = make(**EVIDENCE)
+    await asyncio.to_thread(written, pipeline)
     async with running(load(pipeline.settings())) as api:
         client = await logged_in(api)
         await objects_say_where_they_come_from(client)
@@ -152,12 +127,6 @@ async def letters_are_found_and_tried(client: httpx.AsyncClient) -> None:
         assert (await client.get(f"/dead_letters/{unknown}")).status_code == 404
         assert (await client.post("/rule_trial", json={"sql": WRONG, "letter": unknown})).status_code == 404
     assert (await client.get("/dead_letters/x")).status_code == 400
-
-
-def applied(pipeline: Pipeline, revision: int) -> bool:
-    """Whether the worker has this revision."""
-    found = lines(pipeline.workers[0])
-    return any(each["event"] == "config.applied" and each["revision"] >= revision for each in found)
 
 
 async def letters_are_sent_again(client: httpx.AsyncClient, pipeline: Pipeline) -> None:
