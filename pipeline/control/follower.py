@@ -137,12 +137,8 @@ class Follower:
 
     def _refresh(self) -> None:
         """Use the certificates and passwords that are in their files now, from the next connection on."""
-        if not self._link.refresh(*filter(None, (self._consumer, self._asking))):
-            return
-        try:
-            following = open_reader(self._link, "config")
-        except ConnectorError as error:
-            self._link.certificates_are_bad(error)
+        following = opened_again(self._link, "config", self._consumer, *filter(None, [self._asking]))
+        if following is None:
             return
         self._consumer.close()
         self._consumer, self._asking = following, None
@@ -183,6 +179,20 @@ class Follower:
         self._error = OperatorError(text, reason="config_topic_shorter")
         log.error("config.topic_shorter", topic=self._place.topic, error=text)
         self._closing.set()
+
+
+def opened_again(link: Link, name: str, consumer: Consumer, *others: AdminClient) -> Consumer | None:
+    """A reader with the certificates that are in their files now, or None if they are as before or cannot be used.
+
+    The present password goes to the clients that there are.
+    """
+    if not link.refresh(consumer, *others):
+        return None
+    try:
+        return open_reader(link, name)
+    except ConnectorError as error:
+        link.certificates_are_bad(error)
+        return None
 
 
 def open_reader(link: Link, process: str) -> Consumer:

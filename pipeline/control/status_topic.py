@@ -17,14 +17,15 @@ from typing import Any, Final
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Producer as Librdkafka
 
 from pipeline.config import Config
 from pipeline.connectors.kafka.client import Link
 from pipeline.connectors.kafka.topics import ensure_status_topic
 from pipeline.control.board import Board
-from pipeline.control.follower import POLL_SECONDS, open_reader
+from pipeline.control.follower import LOOK_SECONDS, POLL_SECONDS, open_reader, opened_again
 from pipeline.control.status import ProcessReport, encode
-from pipeline.errors import TidegateError
+from pipeline.errors import ConnectorError, TidegateError
 from pipeline.log import get_logger
 
 TICK_SECONDS: Final = 2.0
@@ -61,11 +62,14 @@ async def _written(config: Config, node: str, report: Callable[[], ProcessReport
 
 async def _report(config: Config, node: str, report: Callable[[], ProcessReport]) -> None:
     topic, key = _topic(config), f"{config.pipeline}/{node}".encode()
-    producer = Link(config.kafka, silent=True).producer("tidegate-status", {"message.timeout.ms": 10_000})
+    link = Link(config.kafka, silent=True)
+    producer = _producer(link)
     before, quiet = b"", 0
     try:
         await _ensured(config)
         while True:
+            if link.refresh(producer):
+                producer = _opened_again(link, producer)
             value = orjson.dumps(encode(report()))
             quiet = quiet + 1 if value == before else 0
             if quiet % QUIET_TICKS == 0:
@@ -78,7 +82,20 @@ async def _report(config: Config, node: str, report: Callable[[], ProcessReport]
         await asyncio.to_thread(producer.flush, GOODBYE_SECONDS)
 
 
-def _produce(producer: Any, topic: str, key: bytes, value: bytes | None) -> None:
+def _producer(link: Link) -> Librdkafka:
+    return link.producer("tidegate-status", {"message.timeout.ms": 10_000})
+
+
+def _opened_again(link: Link, producer: Librdkafka) -> Librdkafka:
+    """A producer with the certificates that are in their files now, or the same one if they cannot be used."""
+    try:
+        return _producer(link)
+    except ConnectorError as error:
+        link.certificates_are_bad(error)
+        return producer
+
+
+def _produce(producer: Librdkafka, topic: str, key: bytes, value: bytes | None) -> None:
     with suppress(BufferError, KafkaException):  # the next report comes in two seconds
         producer.produce(topic, value, key, partition=0)
 
@@ -153,12 +170,18 @@ def _read(
 
     librdkafka connects again by itself when Kafka was away.
     """
-    consumer = open_reader(Link(config.kafka, silent=True), "tidegate-status")
-    prefix = f"{config.pipeline}/"
+    link, prefix, following = Link(config.kafka, silent=True), f"{config.pipeline}/", 0
+    consumer, look_at = open_reader(link, "tidegate-status"), time.monotonic() + LOOK_SECONDS
     try:
-        consumer.assign([TopicPartition(_topic(config), 0, 0)])
+        consumer.assign([TopicPartition(_topic(config), 0, following)])
         while not closing.is_set():
             message = consumer.poll(POLL_SECONDS)
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + LOOK_SECONDS
+                if (fresh := opened_again(link, "tidegate-status", consumer)) is not None:
+                    consumer.close()
+                    consumer = fresh
+                    consumer.assign([TopicPartition(_topic(config), 0, following)])
             if message is None:
                 continue
             error = message.error()
@@ -168,6 +191,7 @@ def _read(
                 else:
                     closing.wait(POLL_SECONDS)
                 continue
+            following = (message.offset() or 0) + 1
             key = (message.key() or b"").decode("utf-8", "replace")
             if key.startswith(prefix):
                 take(key.removeprefix(prefix), message.timestamp()[1], _value(message.value()))

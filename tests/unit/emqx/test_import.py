@@ -241,7 +241,11 @@ def test_an_export_is_taken_over() -> None:
     assert read_bytes(content, "export.tar.gz") == from_text(FIVE_EIGHT, "x")
 
 
-@pytest.mark.parametrize("content", [archive({"x/META.hocon": ""}), b"\x1f\x8bnonsense", b"\xff\xfe", archive({})])
+@pytest.mark.parametrize(
+    "content",
+    [archive({"x/META.hocon": ""}), b"\x1f\x8bnonsense", b"\xff\xfe", archive({})],
+    ids=["no configuration", "no archive", "no text", "empty"],
+)
 def test_what_is_no_export_is_refused(content: bytes) -> None:
     """The error says what was expected."""
     with pytest.raises(CommandError, match=r"expected|cannot be read"):
