@@ -218,10 +218,6 @@ class MetricSums:
         }
 
 
-def _of_source(id: str, counts: MetricSums) -> dict[str, int]:
-    return counts.sums(OF_SOURCE, source=id.partition(":")[2])
-
-
 def _runs(config: Config, id: str) -> bool:
     action = config.actions.s3.get(id.partition(":")[2])
     return action is not None and action.enable and config.connectors.s3[action.connector].enable

@@ -3,7 +3,7 @@
 Each process writes a report to the topic `tidegate.status`, under the key of its node, such as `worker@host-4711-1764230000`:
 every 2 s while something changes, else every 10 s, and a deletion at an orderly end. A process that is silent for 30 s is gone.
 
-    {"kind": "worker", "version", "revision", "problem", "started_at", "rss_bytes", "cpu_percent",
+    {"kind": "worker", "version", "revision", "problem", "started_at", "rss_bytes",
      "connectors": {"s3:lake": Part}, "actions": {"s3:hot": Part}, "rules": {"hot": Part}, "sources": {"mqtt:plant": Part}}
 
 A Part is `{"status", "status_reason", "counters": {"matched": 3, …}, "rates": {"rate", "rate_last5m", "rate_max"}, "more": {…}}`.
@@ -44,7 +44,6 @@ class ProcessReport:
     problem: str = ""
     started_at: int = 0
     rss_bytes: int = 0
-    cpu_percent: float = 0.0
     parts: Mapping[Parts, Mapping[str, Part]] = field(default_factory=dict)
 
     def of(self, kind: Parts, id: str) -> Part | None:
@@ -111,8 +110,7 @@ def reset_key(kind: Parts, id: str) -> str:
 def encode(report: ProcessReport) -> dict[str, Any]:
     """The value of a report's record."""
     found: dict[str, Any] = {
-        name: getattr(report, name)
-        for name in ("kind", "version", "revision", "problem", "started_at", "rss_bytes", "cpu_percent")
+        name: getattr(report, name) for name in ("kind", "version", "revision", "problem", "started_at", "rss_bytes")
     }
     return found | {
         kind: {id: _plain(part) for id, part in parts.items()} for kind, parts in report.parts.items() if parts
@@ -143,7 +141,6 @@ def decode(node: str, at: int, value: Mapping[str, Any]) -> ProcessReport:
             problem=str(value.get("problem", "")),
             started_at=int(value.get("started_at", 0)),
             rss_bytes=int(value.get("rss_bytes", 0)),
-            cpu_percent=float(value.get("cpu_percent", 0.0)),
             parts=parts,
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -164,9 +164,9 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "Node": _object(
         {
             **{"node": _TEXT, "node_status": _TEXT, "role": _TEXT, "kind": _TEXT, "version": _TEXT, "edition": _TEXT},
-            **{"uptime": _WHOLE, "revision": _WHOLE, "problem": _TEXT, "memory_used": _WHOLE, "cpu_percent": _NUMBER},
+            **{"uptime": _WHOLE, "revision": _WHOLE, "problem": _TEXT, "memory_used": _WHOLE},
         },
-        *("memory_used", "cpu_percent"),
+        "memory_used",
     ),
     "Current": {"type": "object", "additionalProperties": _NUMBER},
     "Step": _object(dict.fromkeys(("time_stamp", *COUNTED, "connections", "lag"), _WHOLE)),

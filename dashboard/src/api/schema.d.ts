@@ -154,7 +154,6 @@ export interface components {
             revision: number;
             problem: string;
             memory_used?: number;
-            cpu_percent?: number;
         };
         Current: {
             [key: string]: number;

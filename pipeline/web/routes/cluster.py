@@ -28,8 +28,8 @@ def _nodes(services: Services) -> list[dict[str, Any]]:
 
 
 def _answer(report: ProcessReport, now_ms: int) -> dict[str, Any]:
-    """One process. What it does not report is left out: load and memory of machines are for other programs to watch."""
-    known = {"memory_used": report.rss_bytes, "cpu_percent": report.cpu_percent} if report.rss_bytes else {}
+    """One process. What it does not report is left out: load, CPU and memory of machines are for other programs to watch."""
+    known = {"memory_used": report.rss_bytes} if report.rss_bytes else {}
     return {
         "node": report.node,
         "node_status": "running",
