@@ -68,7 +68,7 @@ async def test_a_broken_request_is_an_error_and_has_the_effect_it_says(
 ) -> None:
     """What the client sees is a failure; whether the object is there depends on where the request was broken.
 
-    aiohttp sends once more what breaks on a connection that it had kept, so the fault stays until the client gives up.
+    What breaks on a kept connection is sent once more, so the fault stays until the client gives up.
     """
     async with S3Store(connector(proxy.part, transport_options=SHORT)) as fresh:  # `refuse` breaks new connections
         proxy.inject(Fault(kind, methods=("PUT",)))

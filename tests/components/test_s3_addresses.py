@@ -22,6 +22,7 @@ from pipeline.demo.process import free_port
 from pipeline.errors import RetryableError
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import S3Part
+from tests.parts.played_store import OK, Play, PlayedStore
 from tests.parts.stores import MIB, connector, keys_in
 from tests.parts.waiting import pause, until
 
@@ -169,3 +170,33 @@ async def test_a_clock_that_is_wrong_is_corrected_by_the_stores(
         await store.put(bucket, "k", b"1", {})
         assert abs(store._wire._skew_seconds + hours * 3600) < 60
         assert await store.get(bucket, "k") == b"1"
+
+
+async def test_kept_connections_to_other_hosts_make_room(names: None) -> None:
+    """The limit is for all buckets together, though each has its own host."""
+    async with PlayedStore(Play(OK)) as server:
+        settings = {"host": DOMAIN, "port": server.port, "access_key_id": "a", "secret_access_key": "b"}
+        options = {"ssl": {"enable": False}, "pool_size": 2}
+        config = {**settings, "access_method": "vhost", "transport_options": options}
+        async with S3Store(S3Connector.model_validate(config)) as store:
+            for number in range(6):
+                await store.put(f"bucket-{number}", "k", b"1", {})
+                assert len(store._wire._pool._open) <= 2
+            await store.put("bucket-5", "k", b"1", {})
+            assert list(store._wire._pool._idle) == [f"bucket-4.{DOMAIN}", f"bucket-5.{DOMAIN}"]
+            assert server.connections == 6
+    assert f"host: bucket-0.{DOMAIN}:{server.port}".encode() in server.heads[0]
+
+
+async def test_the_next_address_is_tried_if_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may have addresses where nobody listens."""
+    async with PlayedStore(Play(OK)) as server:
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, server.port)) for host in ("127.0.0.2", "127.0.0.1")
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **options: addresses)
+        settings = {"host": DOMAIN, "port": server.port, "access_key_id": "a", "secret_access_key": "b"}
+        config = {**settings, "transport_options": {"ssl": {"enable": False}, "max_retries": 0}}
+        async with S3Store(S3Connector.model_validate(config)) as store:
+            await store.put("b-1", "k", b"1", {})
+        assert len(server.heads) == 1

@@ -65,6 +65,8 @@ def describe(document: bytes) -> Described:
 
 def reason_of(error: BaseException) -> str:
     """A short, stable word for the reason of a request without an answer."""
+    if isinstance(error, RetryableError):
+        return error.reason
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, ssl.SSLError):
@@ -74,7 +76,7 @@ def reason_of(error: BaseException) -> str:
         if isinstance(seen, ConnectionRefusedError):
             return "refused"
         seen = seen.__cause__ or seen.__context__
-    return "timeout" if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__ else "connection"
+    return "timeout" if isinstance(error, TimeoutError) else "connection"
 
 
 def classify(status: int, code: str, text: str, what: str) -> ConnectorError:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Final, Literal, Protocol
 
 from pipeline.connectors.s3.documents import completion, read
 from pipeline.connectors.s3.errors import classify, describe
+from pipeline.connectors.s3.http.answers import Answer
 from pipeline.errors import ConnectorError, RetryableError
 
 PARTS_AT_ONCE_MAX: Final = 4
@@ -22,14 +23,6 @@ PARTS_MAX: Final = 10_000  # parts of one object, by S3's rule
 
 # The kind of a request, which decides the connector's headers in it: a new object has all of them.
 Kind = Literal["object", "part", "other"]
-
-
-class Answer(NamedTuple):
-    """S3's answer to a successful request."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Request(Protocol):
@@ -87,7 +80,7 @@ async def _put_parts(request: Request, body: bytes, upload: str, part_bytes: int
             part = body[(number - 1) * part_bytes : number * part_bytes]
             query = {"partNumber": str(number), "uploadId": upload}
             answer = await request("PUT", body=part, headers={}, query=query, kind="part")
-            return answer.headers.get("ETag", "")
+            return answer.headers.get("etag", "")
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -5,8 +5,8 @@ again), OperatorError (a person has to correct something; call again later), Ref
 accepted). The caller retries. A request that timed out may have succeeded: a later `create` then returns None, and the
 caller compares the existing object with its own. All verbs may run in parallel.
 
-Requests go through aiohttp with our own signer: a PUT costs an eighth of aioboto3's, and aioboto3 need not be loaded. aioboto3
-gives the credentials of roles and profiles. This file does not know rows, rules or Kafka.
+Requests go through our own signer and our own HTTP/1.1 client (http/): a PUT costs a small part of aioboto3's, and aioboto3 need
+not be loaded. It gives the credentials of roles and profiles. This file does not know rows, rules or Kafka.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from functools import partial
 from typing import Final
 
 from pipeline.config import S3Connector
+from pipeline.connectors.s3.http.answers import Answer
 from pipeline.connectors.s3.listing import (
     FolderPage,
     KeyPage,
@@ -31,7 +32,7 @@ from pipeline.connectors.s3.listing import (
     uploads_of,
     uploads_query,
 )
-from pipeline.connectors.s3.multipart import Answer, create_in_parts
+from pipeline.connectors.s3.multipart import create_in_parts
 from pipeline.connectors.s3.wire import BUCKETS_REMEMBERED_MAX, Wire
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.log import get_logger
@@ -185,17 +186,17 @@ class S3Store:
                 return None
             raise
         metadata = {
-            name.lower().removeprefix(METADATA_PREFIX): value
+            name.removeprefix(METADATA_PREFIX): value
             for name, value in answer.headers.items()
-            if name.lower().startswith(METADATA_PREFIX)
+            if name.startswith(METADATA_PREFIX)
         }
         headers = answer.headers
         return Head(
-            int(headers.get("Content-Length", 0)),
-            headers.get("ETag", ""),
+            int(headers.get("content-length", 0)),
+            headers.get("etag", ""),
             metadata,
-            _modified(headers.get("Last-Modified")),
-            headers.get("Content-Type", ""),
+            _modified(headers.get("last-modified")),
+            headers.get("content-type", ""),
         )
 
     async def get(self, bucket: str, key: str) -> bytes | None:
@@ -275,4 +276,4 @@ def _modified(text: str | None) -> datetime:
 
 
 def _etag(answer: Answer) -> str:
-    return answer.headers.get("ETag", "")
+    return answer.headers.get("etag", "")

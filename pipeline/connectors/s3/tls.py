@@ -29,10 +29,10 @@ class _Context(ssl.SSLContext):
         return super().wrap_bio(incoming, outgoing, server_side, name, session)
 
 
-def context_of(tls: S3Tls) -> ssl.SSLContext | bool:
-    """The ssl context, or False without TLS. Raises ConfigError, which names the setting of a bad file."""
+def context_of(tls: S3Tls) -> ssl.SSLContext | None:
+    """The ssl context, or None without TLS. Raises ConfigError, which names the setting of a bad file."""
     if not tls.enable:
-        return False
+        return None
     context = _Context(ssl.PROTOCOL_TLS_CLIENT)
     versions = sorted(_VERSIONS[each] for each in tls.versions)
     context.minimum_version, context.maximum_version = versions[0], versions[-1]

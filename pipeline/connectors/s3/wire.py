@@ -15,14 +15,14 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from yarl import URL
-
 from pipeline.config import S3Connector
 from pipeline.config.base.secrets import SecretText, texts_of
-from pipeline.connectors.s3.client import aiohttp
 from pipeline.connectors.s3.credentials import StoreCredentials
 from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
-from pipeline.connectors.s3.multipart import Answer, Kind
+from pipeline.connectors.s3.http.answers import Answer
+from pipeline.connectors.s3.http.connection import HttpRequest
+from pipeline.connectors.s3.http.pool import Pool
+from pipeline.connectors.s3.multipart import Kind
 from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.connectors.s3.tls import context_of
@@ -43,7 +43,7 @@ class Wire:
 
     def __init__(self, config: S3Connector) -> None:
         self._config = config
-        self._session: aiohttp.ClientSession
+        self._pool: Pool
         self._credentials = StoreCredentials(config, self.endpoint)
         headers = checked(texts_of(config.transport_options.headers))
         self._headers: dict[Kind, dict[str, str]] = {"object": headers, "part": with_parts(headers), "other": {}}
@@ -54,17 +54,17 @@ class Wire:
 
     async def __aenter__(self) -> Wire:
         options = self._config.transport_options
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=options.pool_size, ssl=context_of(options.ssl)),
-            timeout=aiohttp.ClientTimeout(total=options.request_timeout, sock_connect=options.connect_timeout),
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+        self._pool = Pool(
+            self._config.port,
+            context_of(options.ssl),
+            connections_max=options.pool_size,
+            connect_seconds=options.connect_timeout,
+            request_seconds=options.request_timeout,
         )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+        await self._pool.close()
 
     @property
     def endpoint(self) -> str:
@@ -143,19 +143,15 @@ class Wire:
         digest = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
         opened = {name: self._opened(name, value) for name, value in headers.items()}
         signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, opened, digest)
-        scheme = "https" if self._config.transport_options.ssl.enable else "http"
-        url = URL(f"{scheme}://{host}{path}{'?' + text if text else ''}", encoded=True)
+        request = HttpRequest(method, _head(method, f"{path}?{text}" if text else path, signed, body), body)
         try:
-            async with self._session.request(
-                method, url, data=body or None, headers=signed, allow_redirects=False
-            ) as answer:
-                content = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            answer = await self._pool.request(self._name(bucket), request)
+        except (OSError, RetryableError) as error:
             what = f"{self.endpoint}: {method} {bucket}/{key[:200]}"
             raise RetryableError(f"{what}: {_plain(error)}", reason=reason_of(error)) from error
         if answer.status < 300:
-            return Answer(answer.status, answer.headers, content)
-        raise self._failure(method, bucket, key, answer, content)
+            return answer
+        raise self._failure(method, bucket, key, answer)
 
     def _opened(self, name: str, value: str) -> str:
         """The value of a header. A secret of the settings is read when it is first sent. What rows render is sent as it is."""
@@ -169,11 +165,9 @@ class Wire:
                 raise OperatorError(f"{self.endpoint}: the header {name}: {error}", reason="header") from None
         return known
 
-    def _failure(
-        self, method: str, bucket: str, key: str, answer: aiohttp.ClientResponse, body: bytes
-    ) -> ConnectorError:
+    def _failure(self, method: str, bucket: str, key: str, answer: Answer) -> ConnectorError:
         """The error of an answer. A bucket's region or the store's time in the answer is used from now on."""
-        code, text, region = describe(body)
+        code, text, region = describe(answer.body)
         region = region or answer.headers.get("x-amz-bucket-region", "")
         error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
         if region and region != self._regions.get(bucket, self.region):
@@ -183,8 +177,8 @@ class Wire:
             return RetryableError(f"{error}; the bucket is in {region}", reason="region")
         if code in RENEW or (isinstance(error, OperatorError) and answer.status == 403):
             self._credentials.forget()
-        if code == "RequestTimeTooSkewed" and "Date" in answer.headers:
-            skew = parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
+        if code == "RequestTimeTooSkewed" and "date" in answer.headers:
+            skew = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
             self._skew_seconds = skew if abs(skew) > _SKEW_SECONDS_MIN else 0.0
         return error
 
@@ -198,6 +192,10 @@ class Wire:
             signer = self._signers[identity] = Signer(*identity)
         return signer
 
+    def _name(self, bucket: str) -> str:
+        """The name of the host to connect to."""
+        return f"{bucket}.{self._config.host}" if self._config.access_method == "vhost" else self._config.host
+
     def _host(self, bucket: str = "") -> str:
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         default = 443 if self._config.transport_options.ssl.enable else 80
@@ -208,6 +206,18 @@ class Wire:
         if self._config.access_method == "vhost":
             return self._host(bucket), f"/{path}"
         return self._host(), f"/{bucket}/{path}" if path else f"/{bucket}"
+
+
+def _head(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """The first line and the headers of a request, each with its line end."""
+    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+    if body or method in _WRITES:
+        lines.append(f"content-length: {len(body)}")
+    head = "\r\n".join(lines)
+    # Whoever makes headers has checked them; a line end among them would begin a request of somebody else.
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise RefusedError("expected headers without line ends", reason="headers", blames={"headers"})
+    return f"{head}\r\n".encode()
 
 
 def _plain(error: BaseException) -> str:

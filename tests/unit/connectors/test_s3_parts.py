@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import pytest
 
 from pipeline.connectors.s3 import multipart
-from pipeline.connectors.s3.multipart import Answer, create_in_parts, part_size
+from pipeline.connectors.s3.http.answers import Answer
+from pipeline.connectors.s3.multipart import create_in_parts, part_size
 from pipeline.errors import RetryableError
 
 MIB = 1 << 20
@@ -37,7 +38,7 @@ async def test_a_completion_that_fails_behind_a_200_is_aborted_and_can_be_tried_
     ) -> Answer:
         methods.append(method)
         error = method == "POST" and "uploadId" in query
-        return Answer(200, {"ETag": "e"}, b"<Error><Code>InternalError</Code></Error>" if error else BEGUN)
+        return Answer(200, {"etag": "e"}, b"<Error><Code>InternalError</Code></Error>" if error else BEGUN)
 
     with pytest.raises(RetryableError) as caught:
         await create_in_parts(request, b"x" * 11, {}, {}, 5)

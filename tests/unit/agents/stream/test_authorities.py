@@ -1,4 +1,4 @@
-"""The HTTP client is imported without the machine's authorities; the connectors' contexts have them."""
+"""Faust's HTTP client is imported without the machine's authorities; the connectors' contexts have them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.parts.certificates import certificate
 ASKED = """
 import json, os
 before = dict(os.environ)
-from pipeline.connectors.s3.client import aiohttp
+import agents.worker
+import aiohttp
 from pipeline.connectors.s3.tls import context_of
 from pipeline.config.tls import S3Tls
 left_to_aiohttp = aiohttp.connector._SSL_CONTEXT_VERIFIED

@@ -1,8 +1,7 @@
-"""Imports the HTTP client without the certificate authorities of this machine.
+"""Imports Faust's HTTP client without the certificate authorities of this machine.
 
 During its import, aiohttp reads the machine's file of authorities twice, for its default contexts. This takes a twentieth of a
-worker's start. Each connector has its own context (tls.py), so aiohttp's contexts stay empty: a request without our context
-would trust no server.
+worker's start. Nobody makes requests with these contexts, so they stay empty: such a request would trust no server.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
-
-__all__ = ["aiohttp"]
 
 _PLACES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # where OpenSSL looks for authorities
 
@@ -32,4 +29,4 @@ def _without_authorities() -> Iterator[None]:
 
 
 with _without_authorities():
-    import aiohttp
+    import aiohttp  # noqa: F401 - before Faust does
