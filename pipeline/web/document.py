@@ -261,6 +261,10 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "Backup": _object(
         {"filename": _TEXT, "node": _TEXT, "created_at": _TEXT, "created_at_sec": _WHOLE, "size": _WHOLE}
     ),
+    "RuleEngine": _object(
+        {"ignore_sys_message": {"type": "boolean"}, "jq_function_default_timeout": _TEXT},
+        *("ignore_sys_message", "jq_function_default_timeout"),
+    ),
     "TraceLog": _object({"items": _TEXT, "meta": _object({"position": _WHOLE, "bytes": _WHOLE})}),
     "Free": _FREE,
     "Numbers": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},

@@ -407,6 +407,10 @@ export interface components {
             created_at_sec: number;
             size: number;
         };
+        RuleEngine: {
+            ignore_sys_message?: boolean;
+            jq_function_default_timeout?: string;
+        };
         TraceLog: {
             items: string;
             meta: {
