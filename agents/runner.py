@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from agents.metrics import RESTARTS
 from agents.sinks import bucket_check, writers
@@ -140,23 +140,16 @@ class ActionRunner:
         await asyncio.to_thread(require_group, self._config.kafka, self.group)
         app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
         self.app = app
-        app.finalize()
-        await app.start()
-        log.info("action.started", action=self.name, group=self.group, rules=sorted(self._action.rules.statements))
-        try:
+        async with wiring.running(app):
+            log.info("action.started", action=self.name, group=self.group, rules=sorted(self._action.rules.statements))
             yield app
-        finally:
-            await app.stop()
-            await app.lanes.close()
 
     async def _watch(self, app: ActionApp, stop: asyncio.Event) -> None:
         """Wait until `stop`, or until a lane or Faust itself fails."""
-        stopped = asyncio.create_task(stop.wait())
-        crashed = asyncio.create_task(app.wait_until_stopped())
         watching = asyncio.create_task(watch(self._action.topics, self._topic_ids, app.lanes.replaced))
         try:
-            waited: set[asyncio.Future[Any]] = {stopped, crashed, app.lanes.failed}
-            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            # Not `wait_until_stopped`: when that is cancelled, it leaves two tasks that nobody ends.
+            await app.wait_first(stop.wait(), asyncio.shield(app.lanes.failed))
             if app.lanes.failed.done():
                 app.lanes.failed.result()
             if not stop.is_set():
@@ -165,8 +158,6 @@ class ActionRunner:
                 log.warning("action.stopped_early", action=self.name)
             await app.consumer.commit()
         finally:
-            stopped.cancel()
-            crashed.cancel()
             watching.cancel()
 
     def _consumer(self) -> ReadLog:

@@ -9,7 +9,8 @@ each action has its own offsets, lag and replay. The agents never wait for S3: s
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
@@ -107,6 +108,18 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
     app.rules = action.rules
     _add_agents(app, source, rows)
     return app
+
+
+@asynccontextmanager
+async def running(app: ActionApp) -> AsyncIterator[None]:
+    """Start an app, and stop it in the end. One that cannot start is stopped too, or its producer and tasks would stay."""
+    app.finalize()
+    try:
+        await app.start()
+        yield
+    finally:
+        await app.stop()
+        await app.lanes.close()
 
 
 def _add_agents(app: ActionApp, source: Any, rows: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import signal
@@ -11,8 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
+from agents.sinks.lane import Lane
+from agents.stream import app as wiring
+from pipeline.config import KafkaConfig
 from pipeline.demo.process import free_port
+from tests.parts.actions import aggregated
 
 CONFIG = """\
 pipeline: away
@@ -102,3 +109,18 @@ def test_a_process_waits_with_one_line(config: Path, command: str) -> None:
     assert [line for line in later if line["logger"] == "tidegate.kafka" or line["level"] != "info"] == []
     assert process.returncode == 0
     assert time.monotonic() - began < SECONDS_MAX
+
+
+async def test_an_app_that_cannot_start_leaves_nothing_behind() -> None:
+    """Kafka may go away after the worker has found it: what Faust had begun by then is ended."""
+    tasks = asyncio.all_tasks()
+    kafka = KafkaConfig(bootstrap_servers=f"127.0.0.1:{free_port()}")
+    app = wiring.build("nobody", aggregated("a", {"r": 'SELECT * FROM "t/#"'}), kafka, Lane)
+
+    with pytest.raises(KafkaConnectionError):
+        async with wiring.running(app):
+            pass
+
+    del app
+    gc.collect()  # a producer that is not closed warns, and warnings are errors
+    assert asyncio.all_tasks() == tasks
