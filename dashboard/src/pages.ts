@@ -14,7 +14,7 @@ export const PAGES: ReadonlyMap<string, LazyExoticComponent<ComponentType<Route>
 
 const ORDER: [string, Name[]][] = [
   [t.groups.now, ["overview"]],
-  [t.groups.integration, ["rules", "actions", "connectors", "flow"]],
+  [t.groups.integration, ["sources", "rules", "actions", "connectors", "flow"]],
   [t.groups.data, ["objects", "letters", "verify", "replay"]],
   [t.groups.system, ["users", "keys", "history"]],
 ];

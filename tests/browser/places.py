@@ -12,6 +12,12 @@ from tests.parts.rest import CONNECTOR, DIRECT, RULE, SOURCE, Api
 # Every place, and a text that is there when it is complete.
 PLACES: Final = {
     "overview": "Processes",
+    "sources": "plant",
+    "sources/new": "MQTT broker",
+    "sources/new?type=mqtt": "Advanced settings",
+    "sources/new?type=listener": "Advanced settings",
+    "sources/mqtt%3Aplant": "Advanced settings",
+    "sources/mqtt%3Aplant/statistics": "By process",
     "rules": "hot",
     "rules/new": "Actions of this rule",
     "rules/hot": "Actions of this rule",

@@ -1,9 +1,9 @@
-// The counters of a rule or an action, as all processes report them, and how far an action has come in Kafka.
+// The counters of a rule, an action or a source, as all processes report them, and how far an action has come in Kafka.
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { call } from "./client";
 import type { Answer } from "./types";
 
-export type Counted = "rules" | "actions";
+export type Counted = "rules" | "actions" | "sources";
 export type Metrics = Answer["Metrics"];
 export type Numbers = Metrics["metrics"];
 

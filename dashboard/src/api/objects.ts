@@ -6,7 +6,7 @@ export type Family = "connectors" | "actions" | "sources" | "rules";
 
 export type Connector = Answer["Connector"] & { description?: string; host?: string; port?: number | string };
 export type Action = Answer["Action"] & { description?: string; connector: string; parameters: Record<string, unknown> };
-export type Source = Answer["Source"];
+export type Source = Answer["Source"] & { description?: string; server?: string; bind?: string };
 export type Rule = Omit<Answer["Rule"], "actions"> & { actions: unknown[] }; // also EMQX's functions
 
 export type Objects = { connectors: Connector; actions: Action; sources: Source; rules: Rule };
@@ -46,5 +46,5 @@ export function enable(family: Family, id: string, on: boolean): Promise<void> {
 
 export const start = (family: Family, id: string): Promise<void> => call("POST", `${at(family, id)}/start`);
 
-/** Tries a connector or action that is not stored. Answers nothing, or refuses with the reason. */
-export const probe = (family: "connectors" | "actions", body: unknown): Promise<void> => call("POST", `/${family}_probe`, { body });
+/** Tries an object that is not stored. Answers nothing, or refuses with the reason. */
+export const probe = (family: Exclude<Family, "rules">, body: unknown): Promise<void> => call("POST", `/${family}_probe`, { body });

@@ -13,18 +13,19 @@ import { Switch } from "./switch";
 import { type Column, Table } from "./table";
 import { STATISTICS } from "./tabs";
 
-type Props<F extends Exclude<Family, "sources">> = {
+type Props<F extends Family> = {
   family: F;
   columns: readonly Column<Objects[F]>[];
   name: (row: Objects[F]) => string;
   words: (row: Objects[F]) => string; // what the filter looks at
   note: (row: Objects[F]) => ReactNode; // below the name
-  menu: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
+  menu?: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
+  reconnects?: (row: Objects[F]) => boolean;
   dependants?: (row: Objects[F]) => readonly string[]; // what loses the object when it is deleted
   orphans?: (row: Objects[F], all: readonly Objects[F][]) => readonly string[]; // the actions that only this row uses
 };
 
-export function ObjectList<F extends Exclude<Family, "sources">>({ family, columns, name, words, note, menu, dependants, orphans }: Props<F>) {
+export function ObjectList<F extends Family>({ family, columns, name, words, note, menu, reconnects = () => true, dependants, orphans }: Props<F>) {
   const { data = [], isPending, error } = useList(family);
   const verbs = useVerbs(family);
   const mayChange = useMayChange();
@@ -64,13 +65,13 @@ export function ObjectList<F extends Exclude<Family, "sources">>({ family, colum
         <Menu label={t.table.more(name(row))}>
           <a href={to(family, id(row))}>{t.edit.settings}</a>
           <a href={to(family, id(row), STATISTICS)}>{t.statistics.title}</a>
-          {family !== "rules" && row.enable !== false && (
+          {family !== "rules" && reconnects(row) && row.enable !== false && (
             <button type="button" onClick={() => verbs.start.mutate(id(row))}>
               {t.edit.reconnect}
             </button>
           )}
           <a href={`${to(family, "new")}?copy=${encodeURIComponent(id(row))}`}>{t.edit.duplicate}</a>
-          {menu(row)}
+          {menu?.(row)}
           <button type="button" className="danger" onClick={() => setDoomed(row)}>
             {t.edit.delete}
           </button>
@@ -78,7 +79,7 @@ export function ObjectList<F extends Exclude<Family, "sources">>({ family, colum
       ),
     });
   }
-  const failed = error ?? verbs.enable.error;
+  const failed = error ?? verbs.enable.error ?? verbs.start.error;
   return (
     <section className="page">
       <div className="heading">
@@ -109,7 +110,7 @@ export function ObjectList<F extends Exclude<Family, "sources">>({ family, colum
 }
 
 /** The column of those that are connected or not. */
-export const STATUS: Column<Objects["connectors" | "actions"]> = {
+export const STATUS: Column<Objects["connectors" | "actions" | "sources"]> = {
   name: t.columns.status,
   width: "150px",
   order: (row) => row.status,

@@ -1,8 +1,9 @@
 // The parts of one object's page: its settings, and what it has done.
+import type { Family } from "../api/objects";
 import { t } from "../texts";
 import { to } from "../route";
 
-type Props = { family: "rules" | "actions" | "connectors"; id: string; on: "settings" | "statistics" };
+type Props = { family: Family; id: string; on: "settings" | "statistics" };
 
 export const STATISTICS = "statistics";
 

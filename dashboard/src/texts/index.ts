@@ -1,7 +1,7 @@
 // Every text of the page, in one folder: a second language is another object of this type. Names of settings and their help come from
 // the server, since they are declared there once.
 import { evidence, jobs, letters, objects, replay, verify } from "./evidence";
-import { actions, connectors, flow, rules } from "./integration";
+import { actions, connectors, flow, rules, sources } from "./integration";
 import { history, overview, people, statistics } from "./system";
 
 const english = {
@@ -69,7 +69,6 @@ const english = {
     optional: "optional",
     secretKept: "Stored. Leave it as it is to keep it.",
     secretHint: "Better than a text: ${NAME} from the workers' environment, or file:///path.",
-    json: "JSON",
     notJson: "This is not JSON.",
     default: (value: string) => `default: ${value}`,
     on: "On",
@@ -84,6 +83,8 @@ const english = {
     duplicate: "Duplicate",
     settings: "Settings",
     reconnect: "Reconnect",
+    test: "Test connectivity",
+    testing: "Testing…",
     saved: "Saved.",
     leave: "Leave without saving?",
     leaveSay: "This page has changes that are not saved.",
@@ -123,6 +124,7 @@ const english = {
   history,
   statistics,
   connectors,
+  sources,
   actions,
   rules,
   flow,

@@ -1,18 +1,29 @@
-// The texts of connectors, actions, rules and the flow.
+// The texts of sources, connectors, actions, rules and the flow.
 
 export const connectors = {
   create: "Create connector",
   none: "There is no connector yet. A connector says where the bucket is and who may write to it; actions share it.",
   preset: "Store",
   presetSay: "Fills in what this kind of store needs. You can change everything afterwards.",
-  test: "Test connectivity",
-  testing: "Testing…",
   works: "Connected: the store answers and takes these credentials.",
   name: "Name",
   nameHelp: "Letters, digits, - and _. It cannot be changed later.",
   then: "The connector is there. Next, an action says what is written with it.",
   createAction: "Create an action with it",
   gone: "There is no such connector.",
+};
+
+export const sources = {
+  create: "Create source",
+  none: "There is no source yet. A source says where MQTT messages come from.",
+  chooseType: "Where do messages come from?",
+  type: "Type",
+  types: {
+    mqtt: { name: "MQTT broker", say: "Subscribes to topics of a broker." },
+    exhook: { name: "EMQX ExHook", say: "EMQX calls it with each message and its publisher, and when clients come and go." },
+    listener: { name: "Listener", say: "Devices connect to Tidegate itself, without a broker." },
+  } as Record<string, { name: string; say: string }>,
+  works: "Connected: the broker takes these credentials.",
 };
 
 export const actions = {

@@ -8,15 +8,16 @@ from starlette.responses import Response
 
 from pipeline.config import Config
 from pipeline.control.objects import Snapshot
-from pipeline.control.status import Together
-from pipeline.web.answers import Json
+from pipeline.control.status import Together, reset_key
+from pipeline.web.answers import Json, nothing
 from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
+from pipeline.web.objects.bodies import CallerIs
 from pipeline.web.objects.kinds import KINDS, NamedObject
-from pipeline.web.objects.writing import Edit
+from pipeline.web.objects.writing import Edit, write
 from pipeline.web.probes import probe_source
 from pipeline.web.routes.resources import Family, router_of
-from pipeline.web.standing import metrics, of_source
+from pipeline.web.standing import baselines, metrics, of_source
 
 KIND = KINDS["sources"]
 
@@ -36,7 +37,7 @@ async def _probe(config: Config, named: NamedObject) -> None:
 
 
 def _removal(snapshot: Snapshot, named: NamedObject, also: bool) -> Edit:
-    return Edit(deletes=frozenset([KIND.key(named.type, named.name)]))
+    return Edit(deletes=frozenset([KIND.key(named.type, named.name), reset_key("sources", named.id)]))
 
 
 router = router_of(Family(KIND, "Source", _statuses, _users, _probe, _removal))
@@ -69,3 +70,13 @@ async def get_metrics(id: str, desk: Desk) -> Response:
     snapshot = desk.log.snapshot
     named = KIND.found(snapshot.config, id)
     return Json(metrics(snapshot, desk.board.reports(desk.now_ms(), "ingress"), "sources", named.id))
+
+
+@router.put("/sources/{id}/metrics/reset", status_code=204, responses=errors(404, 503))
+async def reset_metrics(id: str, desk: Desk, caller: CallerIs) -> Response:
+    """Begin to count again at 0."""
+    named = KIND.found(desk.log.snapshot.config, id)
+    value = baselines(desk.board.reports(desk.now_ms(), "ingress"), "sources", named.id)
+    key = reset_key("sources", named.id)
+    await write(desk.log, caller, key, lambda snapshot, found: Edit({key: value}))
+    return nothing()

@@ -99,6 +99,19 @@ async def test_a_reset_begins_at_nothing(api: Api) -> None:
     assert (found["id"], found["metrics"]["matched"], found["metrics"]["passed"]) == ("hot", 7, 2)
 
 
+async def test_a_source_counts_from_its_reset_too(api: Api) -> None:
+    """What came in before the reset is not shown, and a deleted source leaves no reset."""
+    report(api, INGRESS, sources={"mqtt:plant": part(received=10, success=10)})
+    assert (await api.client.put("/sources/mqtt:plant/metrics/reset")).status_code == 204
+    report(api, INGRESS, sources={"mqtt:plant": part(received=12, success=11)})
+
+    found = (await api.client.get("/sources/mqtt:plant/metrics")).json()["metrics"]
+    await api.client.delete("/sources/mqtt:plant")
+
+    assert (found["received"], found["success"]) == (2, 1)
+    assert not [key for key in api.log.snapshot.objects if key.startswith("reset/")]
+
+
 async def test_a_deleted_rule_leaves_no_reset(api: Api) -> None:
     """A rule that is created again under the same id begins at its own counts."""
     report(api, WORKER, rules={"hot": part(matched=10)})

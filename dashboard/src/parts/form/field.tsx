@@ -154,7 +154,6 @@ function JsonInput({ value, change, ...shared }: Plain) {
         {...shared}
         className="code"
         rows={4}
-        aria-label={t.form.json}
         value={text}
         onChange={(event) => {
           setText(event.target.value);

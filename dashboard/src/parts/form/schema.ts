@@ -103,7 +103,7 @@ function kindOf(whole: Schema, schema: Schema): Kind {
     case "string":
       return { is: "text", secret: one.format === "password", syntax };
     case "array":
-      return resolved(whole, one.items ?? {}).type === "string" ? { is: "list" } : { is: "json" };
+      return alternatives(whole, resolved(whole, one.items ?? {})).every((each) => each.type === "string") ? { is: "list" } : { is: "json" };
     case "object":
       if (one.properties) return { is: "object", fields: fieldsOf(whole, one) };
       return typeof one.additionalProperties === "object" && one.additionalProperties.type === "string" ? { is: "map" } : { is: "json" };

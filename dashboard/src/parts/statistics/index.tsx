@@ -1,4 +1,4 @@
-// What a rule or an action has done: what became of its messages, how fast they come, and what each process says of it.
+// What a rule, an action or a source has done: what became of its messages, how fast they come, and what each process says of it.
 import { type ReactNode, useState } from "react";
 import { type Counted, type Metrics, type Numbers, useMetrics, useReset } from "../../api/metrics";
 import { useMayChange } from "../../api/session";
@@ -10,12 +10,13 @@ import { Tabs } from "../tabs";
 import { Tile } from "../tile";
 
 type Share = { name: string; metric: string; kind: "good" | "idle" | "bad" };
-type Kind = { all: string; shares: Share[]; rates: [string, string, string]; more: { name: string; metric: string; said: (n: number) => string }[] };
+type Kind = { all: string; title: string; shares: Share[]; rates: [string, string, string]; more: { name: string; metric: string; said: (n: number) => string }[] };
 
 const { statistics } = t;
 const KINDS: Record<Counted, Kind> = {
   rules: {
     all: "matched",
+    title: statistics.matched,
     shares: [
       { name: statistics.passed, metric: "passed", kind: "good" },
       { name: statistics.noResult, metric: "failed.no_result", kind: "idle" },
@@ -24,8 +25,20 @@ const KINDS: Record<Counted, Kind> = {
     rates: ["matched.rate", "matched.rate.last5m", "matched.rate.max"],
     more: [],
   },
+  sources: {
+    all: "received",
+    title: statistics.received,
+    shares: [
+      { name: statistics.inKafka, metric: "success", kind: "good" },
+      { name: statistics.dropped, metric: "dropped", kind: "idle" },
+      { name: statistics.failed, metric: "failed", kind: "bad" },
+    ],
+    rates: ["rate", "rate_last5m", "rate_max"],
+    more: [],
+  },
   actions: {
     all: "matched",
+    title: statistics.matched,
     shares: [
       { name: statistics.written, metric: "success", kind: "good" },
       { name: statistics.failed, metric: "failed", kind: "bad" },
@@ -100,7 +113,7 @@ function Outcome({ kind, numbers }: { kind: Kind; numbers: Numbers }) {
   return (
     <section className="card" aria-label={statistics.outcome}>
       <h2>
-        {statistics.matched} <span className="number">{count(of(kind.all))}</span>
+        {kind.title} <span className="number">{count(of(kind.all))}</span>
       </h2>
       <div className="shares" aria-hidden>
         {kind.shares.map(({ metric, kind: colour }) => (
@@ -134,7 +147,7 @@ function Rates({ names, numbers }: { names: readonly string[]; numbers: Numbers 
 
 function Nodes({ kind, data }: { kind: Kind; data: Metrics }) {
   if (!data.node_metrics.length) return <p className="empty">{statistics.nobody}</p>;
-  const columns = [{ name: statistics.matched, metric: kind.all }, ...kind.shares];
+  const columns = [{ name: kind.title, metric: kind.all }, ...kind.shares];
   return (
     <section className="card" aria-label={statistics.byNode}>
       <h2>{statistics.byNode}</h2>

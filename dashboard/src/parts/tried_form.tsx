@@ -1,0 +1,80 @@
+// The form of a connector or a source: its settings, and a test whether they work before they are stored.
+import { type ReactNode, useState } from "react";
+import type { ApiError } from "../api/client";
+import { probe } from "../api/objects";
+import { useSchemas } from "../api/schemas";
+import { useMayChange } from "../api/session";
+import { t } from "../texts";
+import { ConflictDialog } from "./conflict";
+import { type Edit, useEdit } from "./edit";
+import type { Value } from "./form/value";
+import { Notice } from "./notice";
+import { ObjectForm, useFields } from "./object_form";
+
+export type FormProps = { id: string | null; copyOf?: string | null; saved: (name: string) => void; cancel: () => void };
+
+type Props = FormProps & {
+  family: "connectors" | "sources";
+  type: string;
+  works?: string; // what to say when the test succeeds; without it there is nothing to test
+  before?: (edit: Edit) => ReactNode;
+};
+
+export function TriedForm({ family, type, works, id, copyOf = null, before, saved, cancel }: Props) {
+  const mayChange = useMayChange();
+  const schemas = useSchemas(family);
+  const fields = useFields(schemas.data, schemas.data?.types[type] ?? "");
+  const edit = useEdit(family, id, { type, name: "" }, fields && ["enable", ...fields.map((field) => field.name)], copyOf);
+  const [tried, setTried] = useState<{ good: boolean; text: string } | null>(null);
+  if (schemas.error ?? edit.failed) return <Notice kind="bad">{(schemas.error ?? edit.failed)?.message}</Notice>;
+  if (!fields || !edit.ready) return <p className="dim">{t.loading}</p>;
+
+  async function test(good: string) {
+    setTried({ good: true, text: t.edit.testing });
+    const body = id === null ? edit.value : { ...edit.value, ...named(id) };
+    await probe(family, body).then(
+      () => setTried({ good: true, text: good }),
+      (error: ApiError) => setTried({ good: false, text: error.message }),
+    );
+  }
+
+  async function save() {
+    const now = await edit.save();
+    if (now) saved(id === null ? String(edit.value.name) : id);
+  }
+
+  return (
+    <form
+      className="card"
+      onSubmit={(event) => {
+        event.preventDefault();
+        event.stopPropagation(); // the form may be in a dialog of another form
+        void save();
+      }}
+    >
+      <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && before?.(edit)} />
+      {tried && <Notice kind={tried.good ? "good" : "bad"}>{tried.text}</Notice>}
+      <div className="answers">
+        {mayChange && works && (
+          <button type="button" onClick={() => void test(works)}>
+            {t.edit.test}
+          </button>
+        )}
+        <button type="button" onClick={cancel}>
+          {t.edit.cancel}
+        </button>
+        {mayChange && (
+          <button className="primary" disabled={edit.busy || (id !== null && !edit.dirty)}>
+            {id === null ? t.edit.create : t.edit.save}
+          </button>
+        )}
+      </div>
+      <ConflictDialog edit={edit} />
+    </form>
+  );
+}
+
+function named(id: string): Value {
+  const [type, ...name] = id.split(":");
+  return { type, name: name.join(":") };
+}

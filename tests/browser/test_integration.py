@@ -1,0 +1,68 @@
+"""Sources and connectors, as a person makes, switches and deletes them."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.person import Colleague
+from tests.parts.reports import INGRESS, part, report
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+
+async def test_a_source_is_made_changed_and_deleted(colleague: Colleague) -> None:
+    """The type comes first, the form has the settings of this type, and a secret that is stored is not shown."""
+    page, api = colleague.page, colleague.api
+    await colleague.arrive("sources")
+    await expect(page.get_by_text("There is no source yet.")).to_be_visible()
+    await page.get_by_role("link", name="Create source").click()
+    await page.get_by_role("link", name="MQTT broker").click()
+    await page.get_by_label("Name (required)").fill("plant")
+    await page.get_by_label("server (required)").fill("127.0.0.1:1")
+    await page.get_by_label("topics (required)").fill("t/#\nu/+")
+    await page.get_by_label("password", exact=True).fill("file:///run/secrets/plant")
+    await page.get_by_role("button", name="Test connectivity").click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.get_by_role("button", name="Create").click()
+    report(api, INGRESS, sources={"mqtt:plant": part("disconnected", "nobody listens there", received=7)})
+    await expect(page.get_by_role("link", name="plant", exact=True)).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_title("nobody listens there")).to_have_text("Disconnected")
+
+    await page.get_by_role("link", name="plant", exact=True).click()
+    await expect(page.get_by_label("password", exact=True)).to_have_value("file:///run/secrets/plant")
+    await page.get_by_label("server (required)").fill("127.0.0.1:2")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_text("127.0.0.1:2")).to_be_visible()
+    stored = api.log.snapshot.config.sources.mqtt["plant"]
+    assert (str(stored.server), stored.topics) == ("127.0.0.1:2", ["t/#", "u/+"])
+
+    await page.get_by_role("button", name="More for plant").click()
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(page.get_by_text("There is no source yet.")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "bind"), [("EMQX ExHook", "exhook", "9000"), ("Listener", "listener", "1883")]
+)
+async def test_a_port_for_others_is_made(colleague: Colleague, name: str, type_: str, bind: str) -> None:
+    """A port has nothing to connect to, so no test is offered; lists of words are lines."""
+    page = colleague.page
+    await colleague.arrive("sources/new")
+    await page.get_by_role("link", name=name).click()
+    await page.get_by_label("Name (required)").fill("port")
+    await page.get_by_label("bind").fill(f"127.0.0.1:{bind}")
+    if type_ == "listener":
+        await page.get_by_label("topics (required)").fill("t/%c/#")
+        await page.get_by_label("password_file").fill("/run/secrets/devices")
+    else:
+        await page.get_by_label("events").fill("client.connected\nclient.disconnected")
+    await expect(page.get_by_role("button", name="Test connectivity")).to_have_count(0)
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("link", name="port", exact=True)).to_be_visible()
+
+    answer = (await colleague.client.get(f"/sources/{type_}:port")).json()
+    assert answer["bind"] == f"127.0.0.1:{bind}"
+    assert type_ == "listener" or answer["events"] == ["client.connected", "client.disconnected"]
