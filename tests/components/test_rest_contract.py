@@ -114,6 +114,7 @@ ROWS = [
     Row("POST", "/sources/mqtt%3Aplant/start", 400, "Error"),
     Row("POST", "/sources_probe", 400, "Error", SOURCE),
     Row("GET", "/sources/mqtt:plant/metrics", 200, "Metrics"),
+    Row("PUT", "/sources/mqtt:plant/metrics/reset", 204),
     # rules
     Row("POST", "/rules", 201, "Rule", RULE),
     Row("POST", "/rules", 400, "Error", RULE),
