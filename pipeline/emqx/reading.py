@@ -1,6 +1,6 @@
 """Reads the configuration of an EMQX: cluster.hocon, emqx.conf, an export archive, the JSON of its REST API, or a live one.
 
-A file is not trusted: it includes no other file, sees nothing of our environment, and has a limit.
+A file is not trusted: it includes no other file, sees nothing of our environment, substitutes nothing, and has a limit.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ ANSWER_SECONDS: Final = 20.0
 ROOTS: Final = ("connectors", "actions", "sources", "bridges", "rule_engine", "exhook", "schema_registry")
 # EMQX's own form of a long text: three quotes and a tilde, with an indent that is not of the text.
 _TILDE: Final = re.compile(r'"""~(.*?)~?"""', re.DOTALL)
+
+# Texts and comments of HOCON, in which `${` has no meaning.
+_QUOTED: Final = re.compile(r'"""(?s:.)*?"""+|"(?:\\.|[^"\\\n])*"|(?://|#)[^\n]*')
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -76,8 +79,11 @@ def from_text(text: str, name: str) -> dict[str, Any]:
     from hocon import ConfigError as HoconError
     from hocon import ParseError, ResolveError, parse_string
 
+    plain = _TILDE.sub(_plain_text, text)
+    if "${" in _QUOTED.sub("", plain):  # a few lines that double each other would fill the memory
+        raise ConfigError("expected no substitution: a text with ${…} stands in quotation marks", where=name)
     try:
-        found = parse_string(_TILDE.sub(_plain_text, text), env={}, read_file=_no_file).to_object()
+        found = parse_string(plain, env={}, read_file=_no_file).to_object()
     except (HoconError, ParseError, ResolveError, RecursionError, ValueError) as error:
         raise ConfigError(f"expected HOCON or JSON: {_short(error)}", where=name) from None
     if not isinstance(found, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -22,8 +21,6 @@ from pipeline.web.objects.writing import Edit, write
 router = APIRouter(tags=["configs"])
 TEXT: Final = "text/plain"
 BYTES_MAX: Final = 2 << 20  # HOCON of this size is read in a few seconds
-# Texts and comments of HOCON, in which `${` has no meaning.
-_QUOTED: Final = re.compile(r'"""(?s:.)*?"""+|"(?:\\.|[^"\\\n])*"|(?://|#)[^\n]*')
 _WRITTEN: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "Written. There is no body."}}
 _TEXT_OR_JSON: Final[dict[str, Any]] = {
     TEXT: {"schema": {"type": "string"}},
@@ -83,8 +80,6 @@ async def _document(request: Request) -> dict[str, Any]:
         text = (await read_body(request, BYTES_MAX)).decode()
     except UnicodeDecodeError:
         raise ConfigError("expected UTF-8 text", where="root") from None
-    if "${" in _QUOTED.sub("", text):
-        raise ConfigError("expected no substitution: a text with ${…} stands in quotation marks", where="root")
     found = await asyncio.to_thread(from_text, text, "root")
     if not found:
         raise ConfigError("expected settings, found none", where="root")

@@ -313,6 +313,14 @@ def test_a_live_emqx_is_asked_part_by_part() -> None:
         pull("http://emqx:18083", "key:secret", refuse)
 
 
+def test_a_file_that_grows_is_refused() -> None:
+    """Each line doubles the one before."""
+    text = "a0 = [1]\n" + "".join(f"a{n + 1} = [${{a{n}}}, ${{a{n}}}]\n" for n in range(60))
+
+    with pytest.raises(ConfigError, match=r"^cluster\.hocon: expected no substitution"):
+        from_text(text, "cluster.hocon")
+
+
 @pytest.mark.parametrize(
     "text", ['include "/etc/hostname"\na = 1', 'include file("/etc/hostname")', "a = ${HOME}", "a = [", "- x: {", "[1]"]
 )
