@@ -131,6 +131,16 @@ def revisions_never_fall(bucket: Mapping[str, bytes], versions: Sequence[str]) -
     return wrong
 
 
+def objects_not_later(bucket: Mapping[str, bytes], revision_of: Callable[[str], int]) -> list[str]:
+    """No entry has a lower revision than an object that it names. `revision_of` gives that of the object with a key."""
+    return [
+        f"entry {cut.fields['first']}: revision {cut.fields['revision']}, and {each['key']} is of {revision_of(each['key'])}"
+        for cut in cuts(bucket)
+        for each in cut.fields["objects"]
+        if each["key"] in bucket and revision_of(each["key"]) > cut.fields["revision"]
+    ]
+
+
 def rows_of(content: bytes) -> list[dict[str, Any]]:
     """The rows of a JSON Lines object, compressed or not."""
     text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content

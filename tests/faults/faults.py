@@ -55,6 +55,7 @@ class Faults:
     replace_topic: float = 0.0  # the topic is deleted and made again
     forge: float = 0.0  # an entry that no worker wrote is where the next one belongs, and somebody removes it
     outdated: float = 0.0  # a worker is started with the configuration before the last
+    reload: float = 0.0  # a worker that runs takes up the newest configuration
 
     @classmethod
     def drawn(cls, seed: int, *, change_rule: bool = True) -> Faults:
@@ -100,6 +101,10 @@ class Faults:
             drawn["forge"] = 0.3
         # Letters that are sent again are records like others; their own stories are told without losses.
         return replace(self, change_rule=change_rule, redrive=0.0, **drawn)
+
+    def with_reloads(self) -> Faults:
+        """The same, and configurations that reach one worker after the other while they run."""
+        return replace(self, change_rule=max(0.2, self.change_rule), outdated=0.3, reload=0.3)
 
 
 # Nothing happens but records.

@@ -38,6 +38,9 @@ def lines(*numbers: int) -> bytes:
     return b"".join(b'{"n": %d}\n' % number for number in numbers)
 
 
+OF_REVISION_4 = dict([entry(0, 1, {"x-0": [0]}, revision=4), ("x-0", lines(0))])
+
+
 @pytest.fixture
 def bucket() -> dict[str, bytes]:
     """Offsets 0 to 8 in two cuts; 2 and 6 are filtered."""
@@ -130,6 +133,8 @@ def test_an_orphan_of_an_ended_rule_passes(bucket: dict[str, bytes]) -> None:
         (checkers.no_lag({0: 5, 1: 2}, {0: 5, 1: 2}), []),
         (checkers.nothing_written([("a", b"")]), ["a was written again"]),
         (checkers.nothing_written([]), []),
+        (checkers.objects_not_later(OF_REVISION_4, lambda key: 5), ["entry 0: revision 4, and x-0 is of 5"]),
+        (checkers.objects_not_later(OF_REVISION_4, lambda key: 4), []),
     ],
 )
 def test_what_the_others_say(said: list[str], wrong: list[str]) -> None:

@@ -113,6 +113,7 @@ class AggregatedWorld(World):
         self._produced = self.log_end
         self._dead_offsets = sorted(self._dead(self._produced))
         self._runs = itertools.count()
+        self._writers: dict[Worker, AggregatedWriter] = {}
         self._operator: Operator | None = None
         if faults.redrive and self._dead_offsets:
             self.rules_max = MENDED + 1
@@ -124,18 +125,24 @@ class AggregatedWorld(World):
         return self._versions[rule].rules
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
-        action = replace(self._versions[worker.rule], revision=worker.revision)
-        if self.faults.parts:
-            action = replace(action, parameters=action.parameters.model_copy(update={"min_part_size": 100}))
-        writer = AggregatedWriter(
+        writer = self._writers[worker] = AggregatedWriter(
             name="a",
-            action=action,
+            action=self._action(worker),
             store=PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
             dead_letters=DeadLetters(self.letters, "dead", "a", Attempts("a"), pipeline="sim"),
             kafka=worker.kafka,
             name_run=lambda: f"run-{next(self._runs)}",
         )
         return lambda partition, on_room: self._lane_type(partition, on_room, writer)
+
+    def turn(self, worker: Worker) -> None:
+        self._writers[worker].action = self._action(worker)
+
+    def _action(self, worker: Worker) -> AggregatedAction:
+        action = replace(self._versions[worker.rule], revision=worker.revision)
+        if not self.faults.parts:
+            return action
+        return replace(action, parameters=action.parameters.model_copy(update={"min_part_size": 100}))
 
     def make_topic_again(self) -> list[Record]:
         self._logs[self.topic_id] = self.log
@@ -199,6 +206,7 @@ class AggregatedWorld(World):
             *checkers.missing_is_true(bucket, self._is_deleted),
             *checkers.absent_is_true(bucket, self._holds_none),
             *checkers.revisions_never_fall(bucket, [self._versions[rule].digest for rule in self.configurations]),
+            *checkers.objects_not_later(bucket, self._revision_of),
             *self._orphans(bucket),
             *checkers.created_once(write for write in self.bucket.history if not write.key.endswith(START)),
             *(f"row of {row['g']} in {key}" for key, row in self._misplaced(bucket)),
@@ -207,6 +215,10 @@ class AggregatedWorld(World):
         if self.faults.memory_short:
             wrong += checkers.bounds_kept({"held bytes": (self.most_held_bytes, BYTES_SHORT + BYTES_BEYOND)})
         return wrong
+
+    def _revision_of(self, key: str) -> int:
+        """The revision that an object names, under which a worker wrote it."""
+        return int(self.bucket.objects[key].metadata["tidegate-revision"])
 
     def _chains(self, bucket: dict[str, bytes]) -> list[str]:
         """Each topic has its own, and that of the last one is whole."""

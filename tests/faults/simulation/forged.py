@@ -21,7 +21,7 @@ LOOK_SECONDS: Final = 4.0
 async def forge(world: World) -> None:
     """It is there for a while, until a person removes it. Whoever believes it starts afresh, and goes on behind it."""
     objects, chain = world.bucket.objects, f"/{world.topic_id}/"
-    entries = sorted(key for key in objects if chain in key and not key.endswith(ledger.START) and ledger.place_of(key))
+    entries = sorted(key for key in objects if chain in key and is_entry(key))
     if not entries:
         return
     world.forged, body = next_entry(entries[-1], objects[entries[-1]].body)
@@ -33,6 +33,11 @@ async def forge(world: World) -> None:
             await world.start()
     assert objects.pop(world.forged).body == body, "somebody wrote over an entry"
     world.forged = ""
+
+
+def is_entry(key: str) -> bool:
+    """Whether a key is that of a ledger's entry."""
+    return ledger.place_of(key) is not None and not key.endswith(ledger.START)
 
 
 def _believed(worker: Worker, key: str) -> bool:

@@ -207,6 +207,24 @@ class TurnsBackTheRule(AggregatedLane):
     chain_type = _ChainWithoutRevisions
 
 
+class TurnsWithinACut(AggregatedLane):
+    """A turn takes effect at once, for a cut that has rows already."""
+
+    def turn(self) -> None:
+        if self._cut.state is CutState.READING:
+            self._take_up(self._writer.action)
+        super().turn()
+
+
+class EntersItsOwnRevision(AggregatedLane):
+    """Whoever is behind adopts an object of a later revision, and its entry has the lower one."""
+
+    async def _adopt(self, bucket: str, key: str, group: Group) -> tuple[ObjectFacts, int]:
+        found, rows = await super()._adopt(bucket, key, group)
+        self._adopted = 0
+        return found, rows
+
+
 class _BelievingChain(Chain):
     async def _check_objects(self, key: str, entry: Entry) -> None:
         pass

@@ -37,6 +37,19 @@ def test_what_is_lost_outside_is_read_again_or_named(seed: int) -> None:
     assert not (wrong := world.wrongs()), report(seed, "test_aggregated.py", wrong)
 
 
+@pytest.mark.parametrize("seed", seeds(150))
+def test_a_configuration_changes_while_workers_run(seed: int) -> None:
+    """Lanes turn at a cut or while they hold nothing, and workers that are behind meet objects of later revisions.
+
+    Each entry has the rows of one version, and no revision falls.
+    """
+    world = AggregatedWorld(seed, Faults.drawn(seed).with_reloads())
+
+    tell(seed, world.tell())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_aggregated.py", wrong)
+
+
 def test_a_story_is_the_same_each_time() -> None:
     """A seed gives the same writes at the same virtual times in every run."""
     histories = []

@@ -19,12 +19,11 @@ from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import FenceLostError, ForeignObjectError, LaneError, RetryableError, TopicReplacedError
 from pipeline.record import Outgoing, Record
 from pipeline.rule import RuleSet
-from pipeline.upload import ledger
 from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM, Faults
 from tests.faults.simulation.bucket import Bucket, Link, Stored
 from tests.faults.simulation.clock import jump_wall_clock
-from tests.faults.simulation.forged import forge
+from tests.faults.simulation.forged import forge, is_entry
 
 PARTITION: Final = Partition("mqtt.messages", 0)
 STEPS: Final = 25
@@ -115,6 +114,10 @@ class World(ABC):
     def uncovered(self, offset: int, topic_id: str) -> list[str]:
         """What must be durable before `offset` of this topic is committed, and is not."""
 
+    def turn(self, worker: Worker) -> None:
+        """Give the lane of a worker that runs the worker's present configuration."""
+        raise NotImplementedError
+
     def make_topic_again(self) -> list[Record]:
         """The records of another topic of the same name."""
         raise NotImplementedError
@@ -189,6 +192,7 @@ class World(ABC):
             (faults.wake, lambda worker: worker.thawed.set()),
             (faults.stop, lambda worker: worker.stopping.set()),
             (faults.kill, lambda worker: worker.task.cancel()),
+            *([(faults.reload, Worker.take_up)] if faults.reload else []),
         ]
 
     async def _losses(self) -> None:
@@ -288,15 +292,24 @@ class Worker:
         self.link = Link(world.bucket, self.thawed)
         self.kafka = WorkersKafka(world, self.thawed)
         self._world = world
-        self.revision = len(world.configurations) - 1
-        if self.revision and not world._read_at_once and world.chance.random() < world.faults.outdated:
-            self.revision -= 1
-        self.rule = world.configurations[self.revision]
-        self._rules = world.rules(self.rule)
+        newest = len(world.configurations) - 1
+        is_behind = newest and not world._read_at_once and world.chance.random() < world.faults.outdated
+        self._configure(newest - 1 if is_behind else newest)
         self._finishes = world._read_at_once
         self._bytes_max = BYTES_SHORT if world.faults.memory_short else BYTES_AMPLE
         self.lane: Lane | None = None
         self.task = asyncio.create_task(self._live())
+
+    def _configure(self, revision: int) -> None:
+        self.revision, self.rule = revision, self._world.configurations[revision]
+        self._rules = self._world.rules(self.rule)
+
+    def take_up(self) -> None:
+        """Go on under the newest configuration, unless frozen or not there yet."""
+        if self.lane is not None and self.thawed.is_set():
+            self._configure(len(self._world.configurations) - 1)
+            self._world.turn(self)
+            self.lane.turn()
 
     async def _live(self) -> None:
         world = self._world
@@ -370,11 +383,6 @@ class WorkersKafka:
     async def _answer(self) -> None:
         await asyncio.sleep(self._world.chance.random() * 0.1)
         await self._thawed.wait()
-
-
-def is_entry(key: str) -> bool:
-    """Whether a key is that of a ledger's entry."""
-    return ledger.place_of(key) is not None and not key.endswith(ledger.START)
 
 
 def with_jumps(log: Sequence[Record], chance: random.Random, often: float) -> list[Record]:
