@@ -6,7 +6,9 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.person import Colleague
+from tests.browser.places import furnish
 from tests.parts.reports import INGRESS, part, report
+from tests.parts.rest import RULE
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -66,3 +68,70 @@ async def test_a_port_for_others_is_made(colleague: Colleague, name: str, type_:
     answer = (await colleague.client.get(f"/sources/{type_}:port")).json()
     assert answer["bind"] == f"127.0.0.1:{bind}"
     assert type_ == "listener" or answer["events"] == ["client.connected", "client.disconnected"]
+
+
+async def test_what_is_in_use_is_switched_off_after_a_question(colleague: Colleague) -> None:
+    """The question names what stops with it; a switch that nobody depends on asks nothing."""
+    page, api = colleague.page, colleague.api
+    await furnish(api)
+    await colleague.arrive("connectors")
+    switch, dialog = page.get_by_role("switch", name="Enable lake"), page.get_by_role("dialog")
+    await switch.click()
+    await expect(dialog).to_contain_text("raw")
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(switch).to_be_checked()
+    assert api.log.snapshot.config.connectors.s3["lake"].enable
+
+    await switch.click()
+    await dialog.get_by_role("button", name="Disable").click()
+    await expect(page.get_by_text("Stopped")).to_be_visible()
+    assert not api.log.snapshot.config.connectors.s3["lake"].enable
+    await switch.click()
+    await expect(page.get_by_text("Stopped")).to_have_count(0)
+    assert api.log.snapshot.config.connectors.s3["lake"].enable
+
+    await colleague.go("actions")
+    await page.get_by_role("switch", name="Enable raw").click()
+    await expect(dialog).to_contain_text("hot")
+    await dialog.get_by_role("button", name="Disable").click()
+    await expect(page.get_by_role("switch", name="Enable raw")).not_to_be_checked()
+    await colleague.go("rules")
+    await page.get_by_role("switch", name="Enable hot").click()
+    await expect(dialog).to_have_count(0)
+    await expect(page.get_by_role("switch", name="Enable hot")).not_to_be_checked()
+
+
+async def test_a_connector_in_use_is_not_deleted(colleague: Colleague) -> None:
+    """The refusal names what uses it, and offers nothing that would fail; afterwards the list is as it was."""
+    page = colleague.page
+    await furnish(colleague.api)
+    await colleague.arrive("connectors")
+    await page.get_by_role("button", name="More for lake").click()
+    await page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(dialog.get_by_role("heading", name="lake is in use")).to_be_visible()
+    await expect(dialog.get_by_role("listitem")).to_have_text(["raw"])
+    await expect(dialog.get_by_role("button", name="Delete")).to_have_count(0)
+    await dialog.get_by_role("button", name="Close").click()
+
+    await expect(page.get_by_role("link", name="lake", exact=True)).to_be_visible()
+
+
+async def test_rules_are_found_by_topic_and_by_what_is_enabled(colleague: Colleague) -> None:
+    """A topic finds the rules whose filters take it; without any rule left, everything is one click away."""
+    page = colleague.page
+    await furnish(colleague.api)
+    await colleague.store("/rules", {**RULE, "id": "cold", "sql": 'SELECT * FROM "u/+/x"', "enable": False})
+    await colleague.arrive("rules")
+    hot, cold = page.get_by_role("link", name="hot", exact=True), page.get_by_role("link", name="cold", exact=True)
+    topic = page.get_by_label("Only rules that take this topic or filter")
+    await topic.fill("u/a/x")
+    await expect(cold).to_be_visible()
+    await expect(hot).to_have_count(0)
+    await page.get_by_label("Enabled", exact=True).select_option("Enabled")
+    await expect(page.get_by_text("Nothing here fits.")).to_be_visible()
+    await page.get_by_role("button", name="Show all").click()
+
+    await expect(hot).to_be_visible()
+    await expect(cold).to_be_visible()

@@ -63,7 +63,7 @@ export function DeleteDialog({ name, close, remove, dependants = [], orphans = [
   );
 }
 
-function Names({ of }: { of: readonly string[] }) {
+export function Names({ of }: { of: readonly string[] }) {
   return (
     <ul>
       {of.map((each) => (

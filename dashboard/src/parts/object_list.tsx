@@ -7,10 +7,11 @@ import { to } from "../route";
 import { t } from "../texts";
 import { Badge } from "./badge";
 import { DeleteDialog } from "./delete_dialog";
+import { DisableDialog } from "./disable_dialog";
 import { Menu } from "./menu";
 import { Notice } from "./notice";
 import { Switch } from "./switch";
-import { type Column, Table } from "./table";
+import { type Column, type Filter, Table } from "./table";
 import { STATISTICS } from "./tabs";
 
 type Props<F extends Family> = {
@@ -21,14 +22,17 @@ type Props<F extends Family> = {
   note: (row: Objects[F]) => ReactNode; // below the name
   menu?: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
   reconnects?: (row: Objects[F]) => boolean;
-  dependants?: (row: Objects[F]) => readonly string[]; // what loses the object when it is deleted
+  users?: (row: Objects[F]) => readonly string[]; // what uses the object
+  freed?: boolean; // whether its users go on without it when it is deleted
+  filter?: Filter<Objects[F]>;
   orphans?: (row: Objects[F], all: readonly Objects[F][]) => readonly string[]; // the actions that only this row uses
 };
 
-export function ObjectList<F extends Family>({ family, columns, name, words, note, menu, reconnects = () => true, dependants, orphans }: Props<F>) {
+export function ObjectList<F extends Family>({ family, columns, name, words, note, menu, reconnects = () => true, users = () => [], freed = false, filter, orphans }: Props<F>) {
   const { data = [], isPending, error } = useList(family);
   const verbs = useVerbs(family);
   const mayChange = useMayChange();
+  const [resting, setResting] = useState<Objects[F] | null>(null);
   const [doomed, setDoomed] = useState<Objects[F] | null>(null);
   const id = (row: Objects[F]) => idOf(family, row);
   const all: Column<Objects[F]>[] = [
@@ -46,13 +50,13 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
     ...columns,
     {
       name: t.table.enabled,
-      width: "80px",
+      width: "64px",
       cell: (row) => (
         <Switch
           on={row.enable !== false}
           disabled={!mayChange}
           label={t.table.enable(name(row))}
-          change={(on) => verbs.enable.mutate({ id: id(row), on })}
+          change={(on) => (on || !users(row).length ? verbs.enable.mutate({ id: id(row), on }) : setResting(row))}
         />
       ),
     },
@@ -94,12 +98,20 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
       {isPending ? (
         <p className="dim">{t.loading}</p>
       ) : (
-        <Table label={t.pages[family]} rows={data} columns={all} id={id} words={words} empty={<p>{t[family].none}</p>} />
+        <Table label={t.pages[family]} rows={data} columns={all} id={id} words={words} filter={filter} empty={<p>{t[family].none}</p>} />
+      )}
+      {resting && (
+        <DisableDialog
+          name={name(resting)}
+          users={users(resting)}
+          close={() => setResting(null)}
+          disable={() => verbs.enable.mutate({ id: id(resting), on: false })}
+        />
       )}
       {doomed && (
         <DeleteDialog
           name={name(doomed)}
-          dependants={dependants?.(doomed) ?? []}
+          dependants={freed ? users(doomed) : []}
           close={() => setDoomed(null)}
           orphans={orphans?.(doomed, data) ?? []}
           remove={(withDependants, also) => verbs.remove.mutateAsync({ id: id(doomed), withDependants, also })}
@@ -112,7 +124,7 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
 /** The column of those that are connected or not. */
 export const STATUS: Column<Objects["connectors" | "actions" | "sources"]> = {
   name: t.columns.status,
-  width: "150px",
+  width: "minmax(110px, 1fr)",
   order: (row) => row.status,
   cell: (row) => <Badge status={row.status} reason={row.status_reason ?? null} />,
 };

@@ -11,27 +11,32 @@ export type Column<Row> = {
   phone?: boolean; // whether it stays at phone width
 };
 
+/** A filter of one list, beside the one that looks for words. */
+export type Filter<Row> = { tools: ReactNode; keep: (row: Row) => boolean; clear: () => void };
+
 type Props<Row> = {
   label: string;
   rows: readonly Row[];
   columns: readonly Column<Row>[];
   id: (row: Row) => string;
   words: (row: Row) => string; // what the filter looks at
+  filter?: Filter<Row> | undefined;
   tools?: ReactNode;
   empty: ReactNode; // what to do when there is nothing at all
 };
 
 const ROW_PX = 48;
 
-export function Table<Row>({ label, rows, columns, id, words, tools, empty }: Props<Row>) {
+export function Table<Row>({ label, rows, columns, id, words, filter, tools, empty }: Props<Row>) {
   const [wanted, setWanted] = useState("");
   const [order, setOrder] = useState<{ column: number; down: boolean } | null>(null);
   const shown = useMemo(() => {
     const lower = wanted.trim().toLowerCase();
-    const found = lower ? rows.filter((row) => words(row).toLowerCase().includes(lower)) : [...rows];
+    const kept = filter ? rows.filter(filter.keep) : rows;
+    const found = lower ? kept.filter((row) => words(row).toLowerCase().includes(lower)) : [...kept];
     const by = order && columns[order.column]?.order;
     return by ? found.sort((a, b) => compared(by(a), by(b)) * (order.down ? -1 : 1)) : found;
-  }, [rows, wanted, order, columns, words]);
+  }, [rows, wanted, order, columns, words, filter]);
   const frame = useRef<HTMLDivElement>(null);
   const visible = useVirtualizer({ count: shown.length, getScrollElement: () => frame.current, estimateSize: () => ROW_PX, overscan: 8 });
   const grid = { gridTemplateColumns: columns.map((each) => each.width).join(" ") };
@@ -45,6 +50,7 @@ export function Table<Row>({ label, rows, columns, id, words, tools, empty }: Pr
         <span className="dim" aria-live="polite">
           {t.table.shown(shown.length, rows.length)}
         </span>
+        {filter?.tools}
         {tools}
       </div>
       <div className="table" role="table" aria-label={label} aria-rowcount={shown.length + 1} style={phoneGrid}>
@@ -91,7 +97,13 @@ export function Table<Row>({ label, rows, columns, id, words, tools, empty }: Pr
       {!shown.length && (
         <p className="empty">
           {t.table.none(wanted)}{" "}
-          <button type="button" onClick={() => setWanted("")}>
+          <button
+            type="button"
+            onClick={() => {
+              setWanted("");
+              filter?.clear();
+            }}
+          >
             {t.table.all}
           </button>
         </p>

@@ -51,7 +51,7 @@ const english = {
   table: {
     filter: "Filter",
     shown: (shown: number, all: number) => (shown === all ? `${all}` : `${shown} of ${all}`),
-    none: (words: string) => `Nothing here has “${words}” in it.`,
+    none: (words: string) => (words ? `Nothing here has “${words}” in it.` : "Nothing here fits."),
     all: "Show all",
     enabled: "Enabled",
     enable: (name: string) => `Enable ${name}`,
@@ -105,6 +105,10 @@ const english = {
     copy: (name: string) => `${name}_copy`,
     read: "You may read this and not change it.",
     nobody: "Nobody uses it.",
+    reallyDisable: (name: string) => `Disable ${name}?`,
+    disableSay: "It is in use. These get nothing done with it until it is enabled again:",
+    disable: "Disable",
+    toList: "Back to the list",
   },
   columns: {
     name: "Name",

@@ -35,9 +35,14 @@ export const actions = {
   content: "Content",
   newConnector: "New connector",
   none_rules: "no rule",
+  then: "The action is there. Next, a rule says which messages it gets.",
+  createRule: "Create a rule with it",
 };
 
 export const rules = {
+  topic: "Topic",
+  topicSay: "Only rules that take this topic or filter",
+  enabled: { all: "Enabled or not", on: "Enabled", off: "Disabled" },
   create: "Create rule",
   none: "There is no rule yet. A rule selects messages by topic and says in SQL what becomes of them.",
   id: "Rule ID",

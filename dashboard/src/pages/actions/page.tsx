@@ -1,5 +1,7 @@
 // The actions: the list, and the page of one.
+import { useState } from "react";
 import { idOf } from "../../api/objects";
+import { Made } from "../../parts/made";
 import { ObjectList, STATUS } from "../../parts/object_list";
 import { Statistics } from "../../parts/statistics";
 import { Partitions } from "../../parts/statistics/partitions";
@@ -17,17 +19,31 @@ export default function Actions({ rest: [id, tab], query }: Route) {
       </Statistics>
     );
   }
-  const isNew = id === "new";
+  return <One key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} connector={query.get("connector") ?? ""} />;
+}
+
+function One({ id, copyOf, connector }: { id: string | null; copyOf: string | null; connector: string }) {
+  const [made, setMade] = useState<string | null>(null);
+  if (made) {
+    return (
+      <Made
+        name={made}
+        say={t.actions.then}
+        next={t.actions.createRule}
+        address={`${to("rules", "new")}?action=${encodeURIComponent(`s3:${made}`)}`}
+        list={to("actions")}
+      />
+    );
+  }
   return (
     <section className="page">
-      <h1>{isNew ? t.actions.create : id}</h1>
-      {!isNew && <Tabs family="actions" id={id} on="settings" />}
+      <h1>{id ?? t.actions.create}</h1>
+      {id !== null && <Tabs family="actions" id={id} on="settings" />}
       <ActionForm
-        key={id}
-        id={isNew ? null : id}
-        copyOf={query.get("copy")}
-        connector={query.get("connector") ?? ""}
-        saved={() => leaveFor(to("actions"))}
+        id={id}
+        copyOf={copyOf}
+        connector={connector}
+        saved={(name) => (id === null ? setMade(name) : leaveFor(to("actions")))}
         cancel={() => go(to("actions"))}
       />
     </section>
@@ -41,7 +57,8 @@ function List() {
       name={(row) => row.name}
       note={(row) => row.description}
       words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
-      dependants={(row) => row.rules ?? []}
+      users={(row) => row.rules ?? []}
+      freed
       columns={[
         STATUS,
         {

@@ -1,6 +1,7 @@
 // The connectors: the list, and the page of one.
 import { useState } from "react";
 import { useMayChange } from "../../api/session";
+import { Made } from "../../parts/made";
 import { Notice } from "../../parts/notice";
 import { ObjectList, STATUS } from "../../parts/object_list";
 import { STATISTICS, Tabs } from "../../parts/tabs";
@@ -22,6 +23,7 @@ function List() {
       name={(row) => row.name}
       note={(row) => row.description || `${row.host}:${row.port}`}
       words={(row) => `${row.name} ${row.description ?? ""} ${row.host ?? ""}`}
+      users={(row) => row.actions ?? []}
       columns={[
         STATUS,
         {
@@ -41,15 +43,13 @@ function One({ id, copyOf }: { id: string | null; copyOf: string | null }) {
   const [made, setMade] = useState<string | null>(null);
   if (made) {
     return (
-      <section className="page">
-        <h1>{made}</h1>
-        <Notice kind="good">{t.connectors.then}</Notice>
-        <p>
-          <a className="button primary" href={`${to("actions", "new")}?connector=${encodeURIComponent(made)}`}>
-            {t.connectors.createAction}
-          </a>
-        </p>
-      </section>
+      <Made
+        name={made}
+        say={t.connectors.then}
+        next={t.connectors.createAction}
+        address={`${to("actions", "new")}?connector=${encodeURIComponent(made)}`}
+        list={to("connectors")}
+      />
     );
   }
   return (

@@ -7,6 +7,7 @@ import { Statistics } from "../../parts/statistics";
 import { STATISTICS } from "../../parts/tabs";
 import { type Route, to } from "../../route";
 import { t } from "../../texts";
+import { useFilter } from "./filter";
 
 const RuleEditor = lazy(() => import("./rule_editor"));
 
@@ -22,8 +23,10 @@ function Rate({ id }: { id: string }) {
 }
 
 function List() {
+  const filter = useFilter();
   return (
     <ObjectList
+      filter={filter}
       family="rules"
       name={(row) => row.id}
       note={(row) => row.description}
