@@ -1,0 +1,1 @@
+"""A newcomer with README in hand; `python -m tests.newcomer` plays her."""
