@@ -19,13 +19,16 @@ log: Final = get_logger("tidegate.action")
 
 
 class KafkaLog(Protocol):
-    """Kafka's log for lanes. Both methods wait while Kafka is away."""
+    """Kafka's log for lanes. Its questions wait while Kafka is away."""
 
     async def bounds(self, partition: Partition) -> LogBounds:
         """The present start and end of the partition's log, and the group's committed offset."""
 
     async def topic_id(self, topic: str) -> str:
         """The topic's id, by a request after this call. Empty if the broker has no ids, or while the topic does not exist."""
+
+    def owns(self) -> bool:
+        """Whether no other process can have taken over the partitions. Answers at once."""
 
 
 def read_at(lane: Lane, action: str, reading: ReadingPlace) -> None:

@@ -194,3 +194,6 @@ class _NoLog:
 
     async def topic_id(self, topic: str) -> str:
         raise NotImplementedError
+
+    def owns(self) -> bool:
+        raise NotImplementedError

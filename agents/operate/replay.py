@@ -267,6 +267,10 @@ class ReplayedLog:
                 self._known[topic] = await asyncio.to_thread(self._ids.of_one, topic)
         return self._known[topic]
 
+    def owns(self) -> bool:
+        """Never: a worker may write later rows meanwhile."""
+        return False
+
 
 class Counted:
     """Counts what a lane would write for one partition, in the groups of its buffer. None: direct upload."""

@@ -8,7 +8,8 @@
 Writes are *fenced*, so that a frozen worker that wakes up puts no old value over a newer one, and a replay changes nothing.
 Each object carries the place of its row (topic and its id, partition, offset, number in the record). A new key is created. If
 the key exists, or was written before, the object is replaced only if it has not changed since it was read. If it has the same
-or a later place of the same partition, nothing is written. So a unique key costs one request. A topic that was deleted and
+or a later place of the same partition, nothing is written. So a unique key costs one request. Equal contents may have equal
+ETags, so a worker that may have lost its partitions looks at the object again before it replaces it. A topic that was deleted and
 created again is another topic: its rows replace those of the earlier one, never the reverse.
 
 Each object also carries the mark of its action. An object without this mark belongs to another action or to somebody else: it
@@ -19,97 +20,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import ClassVar, Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog, find_place, is_outdated, read_at, say_replaced
+from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen
 from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition, QueuedBatch
 from agents.sinks.patient_store import PatientStore
-from agents.sinks.suspect import RowParts
 from pipeline.action import DirectAction
-from pipeline.errors import RecordError, RefusedError, RenderError
+from pipeline.errors import RecordError, RefusedError
 from pipeline.log import get_logger
-from pipeline.record import Record
-from pipeline.redriven import first_number, first_place
+from pipeline.redriven import first_number
 from pipeline.rule import DeadLetter, RowBatch, RuleSet
-from pipeline.sql import Row
-from pipeline.upload import direct_object, seal
-from pipeline.upload.headers import METADATA_PREFIX, metadata_problem
 from pipeline.upload.open_offsets import OpenOffsets
-from pipeline.upload.row_place import ACTION, RowPlace, place_of
+from pipeline.upload.row_place import ACTION, place_of
 from pipeline.upload.source_log import RESET, of_group
 
 KEYS_REMEMBERED_MAX: Final = 50_000
 RENDERED_BYTES_MAX: Final = 16 << 20  # of one partition, not written yet: enough to keep the window full
-PUT_OVERHEAD_BYTES: Final = 1024  # memory of a rendered row besides its content, key and headers
 LETTERS_AT_ONCE_MAX: Final = 1_000
 FOREIGN: Final = "foreign_object"  # for the cause in a dead letter
 
 log = get_logger("tidegate.direct")
-
-
-class RowOfRule(NamedTuple):
-    """The rule of a row, and the row's number among the rule's rows of this record."""
-
-    rule: str
-    row: int
-
-
-class DirectVersion:
-    """A version of the action. A row is rendered and written under one of them, also if the action turns meanwhile."""
-
-    def __init__(self, action: DirectAction) -> None:
-        self.action = action
-        self.fenced = action.parameters.write == "fenced"
-        self.decided = RowParts(action.of_rows, action.options.row_patience)
-        self._own_headers = {
-            METADATA_PREFIX + ACTION: action.mark,
-            f"{METADATA_PREFIX}tidegate-revision": str(action.revision),
-        }
-
-    def render(self, row: Row, origin: Record, number: int, made: RowOfRule, topic_id: str) -> Put:
-        """Render the object of a row from the topic with this id. Raises RenderError.
-
-        A redriven dead letter has the place of the record that it repeats, so that an existing row of that record is found.
-        """
-        first = first_place(origin)
-        of_topic = first.topic_id or (topic_id if first.topic == origin.topic else "")
-        place = RowPlace(first.topic, first.partition, first.offset, number, of_topic)
-        bucket, key, content, headers = self.action.render(row)
-        marks = {**self._own_headers, **place.headers}
-        headers = seal.sealed(key, {**headers, **marks, **direct_object.headers_of(content)})
-        if problem := metadata_problem(headers):
-            raise RenderError(problem)
-        return Put(bucket, key, content, headers, place, origin, *made, self)
-
-
-class Put(NamedTuple):
-    """One object to write."""
-
-    bucket: str
-    key: str
-    content: bytes
-    headers: Mapping[str, str]
-    place: RowPlace
-    origin: Record
-    rule: str
-    row: int  # the row's number among the rows of its rule
-    version: DirectVersion
-
-    @property
-    def size_bytes(self) -> int:
-        """Its memory in bytes."""
-        named = sum([len(name) + len(value) for name, value in self.headers.items()])
-        return PUT_OVERHEAD_BYTES + len(self.content) + len(self.key) + named
-
-
-class Seen(NamedTuple):
-    """The last known object of our action under a key. `place` is None if it cannot be read."""
-
-    etag: str
-    place: RowPlace | None
 
 
 class DirectWriter:
@@ -141,6 +75,10 @@ class DirectWriter:
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
 
+    def forget(self) -> None:
+        """Forget the written keys, because another process may have owned a partition meanwhile."""
+        self._written.clear()
+
     def turn_to(self, action: DirectAction) -> None:
         """Render later rows under this version of the action."""
         self.version = self.version_type(action)
@@ -159,17 +97,25 @@ class DirectWriter:
             self._wrote(put, writing, await store.put(put.bucket, put.key, put.content, put.headers), there)
             return
         conditional = await store.conditional(put.bucket)
-        if there is None and not conditional:
+        if not conditional and not (there and self.kafka.owns()):
             there = await self._look(store, put)
         while not (self._settles(put, there) or await self._is_outdated(put, there)):
             self._say_if_replaced(put, there)
-            new_etag = await _write(store, put, there, conditional=conditional)
+            new_etag = await self._write(store, put, there, conditional=conditional)
             if new_etag is not None:
                 self._wrote(put, writing, new_etag, there)
                 return
             there = await self._look(store, put)
         if there and there.place != put.place:
             self._count_overwritten(put)
+
+    async def _write(self, store: PatientStore, put: Put, there: Seen | None, *, conditional: bool) -> str | None:
+        """Create the object, or replace the known one. Returns its ETag, or None if another object is there."""
+        if not conditional:
+            return await store.put(put.bucket, put.key, put.content, put.headers)
+        if there is None:
+            return await store.create(put.bucket, put.key, put.content, put.headers)
+        return await store.replace_known(put.bucket, put.key, put.content, put.headers, there, self.kafka.owns)
 
     async def _look(self, store: PatientStore, put: Put) -> Seen | None:
         """The object under the key. Raises RefusedError if it does not belong to our action."""
@@ -222,15 +168,6 @@ class DirectWriter:
                 key=put.key[:200],
                 help="two rows have one key, the later one stays; add ${id} to the key to keep both",
             )
-
-
-async def _write(store: PatientStore, put: Put, there: Seen | None, *, conditional: bool) -> str | None:
-    """Create the object, or replace the known one. Returns its ETag, or None if another object is there."""
-    if not conditional:
-        return await store.put(put.bucket, put.key, put.content, put.headers)
-    if there is None:
-        return await store.create(put.bucket, put.key, put.content, put.headers)
-    return await store.replace(put.bucket, put.key, put.content, put.headers, there.etag)
 
 
 class HeldBatch(NamedTuple):
@@ -291,6 +228,7 @@ class DirectLane(Lane):
         """Begin reading at the group's offset if it belongs to this topic, or at the start of the log."""
         bounds = await self._writer.kafka.bounds(self.partition)
         self.topic_id = bounds.topic_id
+        self._writer.forget()
         if bounds.commit_is_of_another_topic:
             say_replaced(self._writer.name, self.partition, bounds.committed_topic_id, bounds.topic_id)
         read_at(self, self._writer.name, of_group(bounds, "/".join(map(str, self.partition))))

@@ -42,6 +42,17 @@ class Patience(Protocol):
         """
 
 
+class SeenObject(Protocol):
+    """An object that was read or written before."""
+
+    @property
+    def etag(self) -> str:
+        """Its ETag."""
+
+    def is_there(self, head: Head | None) -> bool:
+        """Whether these are its facts."""
+
+
 class FewAttempts:
     """A few attempts while the store is briefly away, and a bound on requests under way."""
 
@@ -98,6 +109,28 @@ class PatientStore:
     async def replace(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str], etag: str) -> str | None:
         """Write an object over the one with this ETag. Returns the new ETag, or None if another object or none is there."""
         return await self._until_done(lambda: self._store.replace(bucket, key, body, headers, etag))
+
+    async def replace_known(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        known: SeenObject,
+        owns: Callable[[], bool],
+    ) -> str | None:
+        """Write an object over the known one, as `replace` does.
+
+        Equal contents may have equal ETags. So unless `owns` says that nobody else writes there, the object is looked at
+        before each request.
+        """
+
+        async def write() -> str | None:
+            if not owns() and not known.is_there(await self._store.head(bucket, key)):
+                return None
+            return await self._store.replace(bucket, key, body, headers, known.etag)
+
+        return await self._until_done(write)
 
     async def conditional(self, bucket: str) -> bool:
         """Whether the store refuses to create what exists."""

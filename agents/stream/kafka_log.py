@@ -53,6 +53,9 @@ class ReadLog(Protocol):
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
         """The group's committed offset. Raises RetryableError."""
 
+    def owns(self) -> bool:
+        """Whether no other member of the group can have the partitions."""
+
 
 class WorkerLog:
     """Kafka's log for the lanes of one action. Waits while Kafka is away."""
@@ -82,6 +85,10 @@ class WorkerLog:
     async def topic_id(self, topic: str) -> str:
         """The topic's id, by a request after this call. Empty if the broker has no ids, or while the topic does not exist."""
         return await self._until_done(lambda: self._ids.now(topic)) or ""
+
+    def owns(self) -> bool:
+        """Whether no other worker can have taken over the partitions."""
+        return self._reading().owns()
 
     async def _id_of_existing(self, topic: str) -> str:
         found = await self._ids.now(topic)

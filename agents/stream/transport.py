@@ -33,7 +33,7 @@ from faust.types.tuples import ConsumerMessage
 from faust.types.tuples import Message as FaustMessage
 
 from agents.sinks.lane import Fetched
-from agents.stream import fast_fetch
+from agents.stream import fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
 from pipeline.connectors.kafka.client import ANSWER_SECONDS
 from pipeline.errors import RetryableError
@@ -145,6 +145,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         found = (await self._asked(lambda: coordinator.fetch_committed_offsets([place]))).get(place)
         return Committed(found.offset, found.metadata) if found and found.offset >= 0 else None
 
+    def owns(self) -> bool:
+        """Whether no other worker can have the partitions. False without a consumer: it has left the group."""
+        return self._consumer is not None and bool(self._consumer._coordinator.owns())
+
     async def log_bounds(self, tp: TP) -> tuple[int, int]:
         """Where a partition's log begins and ends. Raises RetryableError."""
         place = driver.ensure_aiokafka_TP(tp)
@@ -179,6 +183,7 @@ class Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> Any:
         fast_fetch.install()
+        heartbeats.install()
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property
@@ -225,6 +230,10 @@ class Consumer(driver.Consumer):
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
         """The group's committed offset of a partition."""
         return await self._consumer_thread.committed(TP(topic, partition))
+
+    def owns(self) -> bool:
+        """Whether no other worker can have the partitions, by the last answer of the group's coordinator."""
+        return self._consumer_thread.owns()
 
     @property
     def _consumer_thread(self) -> ConsumerThread:

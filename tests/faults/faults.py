@@ -53,6 +53,7 @@ class Faults:
     expire: float = 0.0  # the last entry of the ledger is gone, while no worker runs
     retention: float = 0.0  # Kafka deletes records, read or not
     replace_topic: float = 0.0  # the topic is deleted and made again
+    recur: bool = False  # contents have the ETags of earlier ones, and owners follow each other only after a session
     forge: float = 0.0  # an entry that no worker wrote is where the next one belongs, and somebody removes it
     outdated: float = 0.0  # a worker is started with the configuration before the last
     reload: float = 0.0  # a worker that runs takes up the newest configuration
@@ -105,6 +106,10 @@ class Faults:
     def with_reloads(self) -> Faults:
         """The same, and configurations that reach one worker after the other while they run."""
         return replace(self, change_rule=max(0.2, self.change_rule), outdated=0.3, reload=0.3)
+
+    def with_recurring(self) -> Faults:
+        """The same, with contents that recur and zombies. No request is on its way for as long as an owner needs to follow."""
+        return replace(self, recur=True, zombies=True, hang=0.0, delay_seconds=0.01)
 
 
 # Nothing happens but records.

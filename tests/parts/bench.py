@@ -45,6 +45,7 @@ class PlayedLog:
 
     def __init__(self, start: int = 0, end: int = 0, topic_id: str = "id") -> None:
         self.start, self.end, self.id = start, end, topic_id
+        self.owned = True
         self.committed: int | None = None
         self.committed_id = ""
 
@@ -53,6 +54,9 @@ class PlayedLog:
 
     async def topic_id(self, topic: str) -> str:
         return self.id
+
+    def owns(self) -> bool:
+        return self.owned
 
 
 class Bench:

@@ -10,10 +10,13 @@ import asyncio
 import random
 import selectors
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+from pipeline.record import Record
+
+DAY_MS: Final = 86_400_000
 STARTED_AT: Final = 1_700_000_000.0  # by the wall clock; Unix seconds
 # Virtual. A story that takes longer has come to a standstill with its timers running.
 STORY_SECONDS_MAX: Final = 100_000.0
@@ -78,3 +81,13 @@ def _wall_clock(loop: VirtualLoop) -> Iterator[None]:
         yield
     finally:
         time.time = real
+
+
+def with_jumps(log: Sequence[Record], chance: random.Random, often: float) -> list[Record]:
+    """The log as a clock stamps it that is set back and forth."""
+    jump_ms, stamped = 0, []
+    for record in log:
+        if chance.random() < often / 4:
+            jump_ms = chance.randint(-DAY_MS, DAY_MS)
+        stamped.append(record._replace(timestamp=record.timestamp + jump_ms))
+    return stamped

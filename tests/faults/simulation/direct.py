@@ -144,13 +144,15 @@ class DirectWorld(World):
         if self._topics:
             return self._wrongs_of_the_last_topic()
         history = [(key.split("/"), int(body)) for key, body in self.bucket.history]
+        # Where contents recur, an owner may replace what a zombie has written ahead of it. It comes to that row in a moment.
+        latest = [(path[1], n) for path, n in history if path[0] == "latest" and not self.faults.recur]
         return [
             *self.found,
             *(f"{each} is a dead letter and need not be" for each in sorted(self.letters.offsets - self._dead)),
             *checkers.final_state(self.bucket.contents(), self._expected()),
             *checkers.created_once(write for write in self.bucket.history if write.key.startswith("new/")),
             *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "new"),
-            *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "latest"),
+            *checkers.order_per_client(latest),
         ]
 
     def _wrongs_of_the_last_topic(self) -> list[str]:

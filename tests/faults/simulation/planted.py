@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts
 from agents.sinks.attempts import Attempts, Result
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims
-from agents.sinks.direct import DirectLane, DirectVersion, DirectWriter, Put, RowOfRule, Seen
+from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import Suspect
@@ -301,6 +302,15 @@ class BelievesItsTopicIsThePresentOne(DirectWriter):
 
     async def _is_outdated(self, put: Put, there: Seen | None) -> bool:
         return False
+
+
+class TrustsARememberedETag(DirectWriter):
+    """An ETag that was once this worker's is the same object for ever."""
+
+    async def _write(self, store: PatientStore, put: Put, there: Seen | None, *, conditional: bool) -> str | None:
+        if there is None or not conditional:
+            return await super()._write(store, put, there, conditional=conditional)
+        return await store.replace(put.bucket, put.key, put.content, put.headers, there.etag)
 
 
 class _AnyKey(DirectVersion):

@@ -27,6 +27,16 @@ def test_nothing_is_lost_and_no_client_goes_back(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", seeds(150))
+def test_contents_that_recur_do_not_hide_a_later_row(seed: int) -> None:
+    """Rows with the same bytes have the same ETag. A worker that lost its partition meanwhile never replaces the later one."""
+    world = DirectWorld(seed, Faults.drawn(seed).with_recurring())
+
+    tell(seed, world.tell_and_read_again())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_direct.py", wrong)
+
+
+@pytest.mark.parametrize("seed", seeds(150))
 def test_the_rows_of_a_topic_that_was_made_again_are_there(seed: int) -> None:
     """The topic is deleted and made again under the workers: no object and no commit of the one before fences its rows.
 

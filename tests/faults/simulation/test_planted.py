@@ -43,6 +43,7 @@ WITHIN_SEEDS = {
     planted.ReplacesWhateverIsThere: 20,
     planted.FencesByName: 100,
     planted.BelievesItsTopicIsThePresentOne: 400,
+    planted.TrustsARememberedETag: 40,
     planted.SendsAnyKey: 20,
     planted.GivesARowUpAtOnce: 20,
     planted.ManyAtOncePerClient: 20,
@@ -64,12 +65,17 @@ WITH_LOSSES = {
 # Those that show only when configurations change while workers run.
 WITH_RELOADS = {planted.TurnsWithinACut, planted.EntersItsOwnRevision}
 
+# Those that show only where contents recur.
+WITH_RECURRING = {planted.TrustsARememberedETag}
+
 
 def faults_for(seed: int, bug: type[Any], direct: bool) -> Faults:
     """What happens in the story of a seed that is told for the bug."""
     faults = Faults.drawn(seed)
     if bug in WITH_RELOADS:
         return faults.with_reloads()
+    if bug in WITH_RECURRING:
+        return faults.with_recurring()
     if bug in WITH_LOSSES:
         return replace(faults, replace_topic=0.1) if direct else faults.with_losses(seed)
     return faults

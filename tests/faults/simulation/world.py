@@ -22,15 +22,14 @@ from pipeline.rule import RuleSet
 from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM, Faults
 from tests.faults.simulation.bucket import Bucket, Link, Stored
-from tests.faults.simulation.clock import jump_wall_clock
+from tests.faults.simulation.clock import jump_wall_clock, with_jumps
 from tests.faults.simulation.forged import forge, is_entry
 
 PARTITION: Final = Partition("mqtt.messages", 0)
 STEPS: Final = 25
 STEP_SECONDS: Final = 8.0
-DRAIN_SECONDS: Final = 20.0
+DRAIN_SECONDS, SESSION_SECONDS = 20.0, 10.0
 OWNERS_MAX: Final = 30
-DAY_MS: Final = 86_400_000
 BATCH_RECORDS_MAX: Final = 12
 BYTES_SHORT: Final = 4_000
 BYTES_AMPLE: Final = 1 << 30
@@ -237,6 +236,9 @@ class World(ABC):
     async def start(self) -> Worker:
         if not self.faults.zombies:
             await self._kill_all()
+        if self.faults.recur and self.owner:
+            session_end, self.owner = self.owner.kafka.heard_at + SESSION_SECONDS, None
+            await asyncio.sleep(max(0.0, session_end - asyncio.get_running_loop().time()))
         worker = Worker(self)
         self.owner = worker
         self.workers.append(worker)
@@ -278,8 +280,7 @@ class World(ABC):
     async def read_again(self) -> None:
         """An operator sets the committed offset back to the beginning, and one worker reads all of it again."""
         self.committed = 0
-        await self._finish()
-        await self.bucket.settle()
+        await self.heal()
 
 
 class Worker:
@@ -328,6 +329,7 @@ class Worker:
                 if self._finishes and lane.stopped:  # it would stand still until a person acts
                     world.found.append(f"the partition stands still: {lane.stopped}")
                     return
+                self.kafka.hear(self)
                 at = self._fetch(lanes, lane, at)
                 if world.faults.replace_topic and world.chance.random() < 0.1:
                     lanes.replaced(PARTITION.topic, world.topic_id)
@@ -370,6 +372,16 @@ class WorkersKafka:
     def __init__(self, world: World, thawed: asyncio.Event) -> None:
         self._world = world
         self._thawed = thawed
+        self.heard_at = asyncio.get_running_loop().time()
+
+    def hear(self, worker: Worker) -> None:
+        """A heartbeat. The group answers the partition's owner."""
+        if worker is self._world.owner:
+            self.heard_at = asyncio.get_running_loop().time()
+
+    def owns(self) -> bool:
+        """As by the last heartbeat. A frozen process learns nothing."""
+        return self._thawed.is_set() and asyncio.get_running_loop().time() < self.heard_at + SESSION_SECONDS / 2
 
     async def bounds(self, partition: Partition) -> LogBounds:
         await self._answer()
@@ -383,13 +395,3 @@ class WorkersKafka:
     async def _answer(self) -> None:
         await asyncio.sleep(self._world.chance.random() * 0.1)
         await self._thawed.wait()
-
-
-def with_jumps(log: Sequence[Record], chance: random.Random, often: float) -> list[Record]:
-    """The log as a clock stamps it that is set back and forth."""
-    jump_ms, stamped = 0, []
-    for record in log:
-        if chance.random() < often / 4:
-            jump_ms = chance.randint(-DAY_MS, DAY_MS)
-        stamped.append(record._replace(timestamp=record.timestamp + jump_ms))
-    return stamped

@@ -32,6 +32,8 @@ PRIVATE_NAMES = {
     "_coordinator": "aiokafka",
     "_isolation_level": "aiokafka",
     "_records_iterator": "aiokafka",
+    "_rejoin_needed_fut": "aiokafka",
+    "_session_timeout_ms": "aiokafka",
     "_topic_partition": "aiokafka",
     "_tp": "aiokafka",
     "_update_position": "aiokafka",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from agents.sinks.direct import DirectLane
+from pipeline.connectors.s3.store import Head
 from pipeline.record import Record
 from pipeline.upload.headers import METADATA_BYTES_MAX, METADATA_PREFIX
 from tests.faults.simulation.direct_bench import Bench, Store, in_virtual_time, messages
 from tests.faults.simulation.world import kafka_record
+from tests.parts.waiting import until
 
 
 @pytest.mark.parametrize("beyond", [0, 1])
@@ -117,3 +122,105 @@ def test_a_store_without_conditions_is_looked_at_before_each_new_key() -> None:
     in_virtual_time(story())
 
     assert len(store.confirmed) == 20
+
+
+class HashingStore(Store):
+    """Equal contents have equal ETags, as the MD5 of S3. Counts its HEAD requests."""
+
+    heads = 0
+
+    async def head(self, bucket: str, key: str) -> Head | None:
+        self.heads += 1
+        return await super().head(bucket, key)
+
+    async def _write(self, key: str, body: bytes, *others: Any) -> str | None:
+        found = await super()._write(key, body, *others)
+        if found is not None and key in self.objects:
+            self.objects[key] = (*self.objects[key][:2], body.decode())
+            return body.decode()
+        return found
+
+
+SWITCH = [kafka_record(offset, b"c0", body) for offset, body in enumerate((b"on", b"off", b"on", b"off", b"on"))]
+
+
+@pytest.mark.parametrize("conditional", [True, False], ids=["conditional", "plain"])
+def test_a_worker_that_was_frozen_replaces_no_later_row_of_the_same_bytes(conditional: bool) -> None:
+    """It knows the ETag of "on" at offset 0, and the "on" of offset 4 has the same. So it looks before it replaces."""
+    store = HashingStore(failing=0, conditional=conditional)
+
+    async def story() -> None:
+        frozen, successor = Bench(store, key="${clientid}"), Bench(store, key="${clientid}")
+        frozen.feed(SWITCH[:1])
+        running = asyncio.create_task(frozen.lane.run())
+        await until(lambda: frozen.lane.durable == 1)
+        successor.feed(SWITCH)
+        await successor.finish()
+        frozen.kafka.owned = False
+        frozen.feed(SWITCH[1:4])
+        frozen.lane.drain()
+        await running
+
+    in_virtual_time(story())
+
+    assert store.objects["c0"][1][f"{METADATA_PREFIX}tidegate-place"] == "mqtt.messages/0/4.0"
+
+
+def test_a_retry_looks_again_when_the_partition_may_be_lost() -> None:
+    """S3 is away while the worker loses its partition: what it tries again afterwards replaces no later row."""
+    store, way = HashingStore(failing=0), HashingStore(failing=0)
+    way.objects = store.objects  # one store, and the frozen worker's way to it
+
+    async def story() -> None:
+        frozen, successor = Bench(way, key="${clientid}"), Bench(store, key="${clientid}")
+        frozen.feed(SWITCH[:1])
+        running = asyncio.create_task(frozen.lane.run())
+        await until(lambda: frozen.lane.durable == 1)
+        way.failing = 1
+        frozen.feed(SWITCH[1:2])
+        await until(lambda: frozen.writer.store._patience.status == "disconnected")  # type: ignore[attr-defined]
+        frozen.kafka.owned = False
+        successor.feed(SWITCH)
+        await successor.finish()
+        way.failing = 0
+        frozen.lane.drain()
+        await running
+
+    in_virtual_time(story())
+
+    assert store.objects["c0"][1][f"{METADATA_PREFIX}tidegate-place"] == "mqtt.messages/0/4.0"
+
+
+def test_the_owner_of_a_partition_replaces_without_a_look() -> None:
+    """One request for each row of a key that it has written before."""
+    store = HashingStore(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}")
+        bench.feed(SWITCH)
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert (len(store.confirmed), store.heads) == (5, 0)
+
+
+def test_a_lane_that_starts_knows_no_key() -> None:
+    """Its partition may have been another worker's meanwhile, with the same bytes under a key at a later place."""
+    store = HashingStore(failing=0)
+
+    async def story() -> None:
+        bench = Bench(store, key="${clientid}")
+        bench.feed(SWITCH[:1])
+        await bench.finish()
+        other = Bench(store, key="${clientid}")
+        other.feed(SWITCH)
+        await other.finish()
+        bench.lane = DirectLane(bench.lane.partition, lambda: None, bench.writer)
+        bench.feed(SWITCH[1:4])
+        await bench.finish()
+
+    in_virtual_time(story())
+
+    assert len(store.confirmed) == 5
+    assert store.objects["c0"][1][f"{METADATA_PREFIX}tidegate-place"] == "mqtt.messages/0/4.0"
