@@ -2,20 +2,66 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
 from playwright.async_api import expect
 
+from pipeline.config.load import load
 from tests.browser.person import Person
-from tests.parts.part import S3Part
+from tests.components.pipeline_parts import Pipeline, message
+from tests.parts import chromium
+from tests.parts.api_process import running
+from tests.parts.part import KafkaPart, S3Part
 from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
+@pytest.fixture
+async def newcomer(
+    chromium_path: str, kafka: KafkaPart, s3: S3Part, tmp_path: Path
+) -> AsyncIterator[tuple[Person, Pipeline]]:
+    """A person before the page of a pipeline that has topics and a bucket, and nothing else yet."""
+    made = Pipeline(f"walk-{uuid.uuid4().hex[:8]}", tmp_path, kafka, s3, control=True)
+    try:
+        made.prepare(made.name)
+        async with (
+            running(load(made.settings())) as api,
+            chromium.browsing(chromium_path) as browser,
+            chromium.page_of(browser) as page,
+        ):
+            yield Person(page, api), made
+    finally:
+        made.stop()
+
+
 async def test_the_walkthrough_is_done_with_a_browser_alone(
-    person: Person, s3: S3Part, monkeypatch: pytest.MonkeyPatch
+    newcomer: tuple[Person, Pipeline], s3: S3Part, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From nobody to a rule: the first user, a connector that is tried, an action with its preview, a statement, the flow."""
+    """From nobody to an object: the first user, a connector that is tried, an action, a rule, the flow, what a worker wrote."""
+    person, pipeline = newcomer
+    await _connector_and_action(person, s3, pipeline.name, monkeypatch)
+    await _rule(person, pipeline.name)
+    page = person.page
+
+    pipeline.worker(wait=False)
+    at_ms = int(time.time() * 1000)  # Kafka deletes what is older than its retention, whatever it is
+    pipeline.produce([message("c1", b'{"n": 1}', at_ms=at_ms)])
+    await asyncio.to_thread(pipeline.wait_for_no_lag, "store_raw")
+    await page.get_by_role("link", name="Objects").click()
+    await page.get_by_label("Action").select_option("s3:store_raw")
+    await page.get_by_role("list", name="Objects").get_by_role("link", name=f"c1_{at_ms}.json").click()
+    await expect(page.get_by_role("cell", name="1", exact=True)).to_be_visible()
+    await expect(page.get_by_label("Where it comes from")).to_contain_text(f"{pipeline.topic}, partition")
+    assert pipeline.objects(pipeline.name)[f"msgs/c1_{at_ms}.json"] == b'{"n": 1}'
+
+
+async def _connector_and_action(person: Person, s3: S3Part, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     page = person.page
     await page.goto(person.address)
     await expect(page.get_by_role("heading", name="Nobody can sign in yet")).to_be_visible()
@@ -46,11 +92,15 @@ async def test_the_walkthrough_is_done_with_a_browser_alone(
     await page.get_by_role("link", name="Create an action with it").click()
     await page.get_by_label("Name (required)").fill("store_raw")
     await page.get_by_label("mode", exact=True).select_option("direct")
-    await page.get_by_label("bucket (required)").fill("iot-data")
+    await page.get_by_label("bucket (required)").fill(bucket)
     await page.get_by_label("key (required)").fill("msgs/${clientid}_${timestamp}.json")
     await page.get_by_label("content", exact=True).fill("${payload}")
-    await expect(page.get_by_text("iot-data/msgs/c_emqx_1764000000000.json")).to_be_visible()
+    await expect(page.get_by_text(f"{bucket}/msgs/c_emqx_1764000000000.json")).to_be_visible()
     await page.get_by_role("button", name="Create").click()
+
+
+async def _rule(person: Person, bucket: str) -> None:
+    page = person.page
     await page.get_by_role("link", name="Create a rule with it").click()
     await expect(page.get_by_text("store_raw")).to_be_visible()
     await page.get_by_label("Rule ID").fill("my_rule")
@@ -64,12 +114,12 @@ async def test_the_walkthrough_is_done_with_a_browser_alone(
     await page.keyboard.type("WHERE qos = 1")
     await expect(page.locator(".cm-lint-marker-error")).to_have_count(0)
     await page.keyboard.press("Control+Enter")
-    await expect(page.locator(".object")).to_contain_text("iot-data/msgs/c_emqx_1764000000000.json")
+    await expect(page.locator(".object")).to_contain_text(f"{bucket}/msgs/c_emqx_1764000000000.json")
     await page.get_by_role("button", name="Create").click()
     await expect(page.get_by_role("link", name="my_rule")).to_be_visible()
 
     await page.get_by_role("link", name="Flow Designer").click()
-    for part in ("Topic t/#", "Rule my_rule", "Action s3:store_raw", "Bucket iot-data"):
+    for part in ("Topic t/#", "Rule my_rule", "Action s3:store_raw", f"Bucket {bucket}"):
         await expect(page.get_by_label(part, exact=True)).to_be_visible()
 
 
