@@ -101,8 +101,8 @@ async def test_a_bucket_that_the_row_has_chosen(
     proxy.inject(answer(status, code, path=f"/{bucket}-0/"))
     async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
         statement = f"SELECT payload.n AS n, concat('{bucket}-', str(payload.n mod 2)) AS b FROM \"t/#\""
-        lane = direct_lane(store, "${b}", key="k/${n}")
-        await write(lane, rows=6, statements={"r": statement})
+        lane = direct_lane(store, "${b}", statements={"r": statement}, key="k/${n}")
+        await write(lane, rows=6)
 
     assert lettered(lane) == dict.fromkeys((0, 2, 4), code)
     assert sorted(await keys(clean, other)) == ["k/1", "k/3", "k/5"]
@@ -167,7 +167,7 @@ async def test_rows_of_a_group_that_is_refused_alone_are_dead_letters(
     async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
         statement = {"r": "SELECT payload.n AS n, concat('c', str(payload.n mod 5)) AS c FROM \"t/#\""}
         lane = aggregated_lane(store, bucket, statement, key="x/${c}.jsonl")
-        await write(lane, statements=statement)
+        await write(lane)
 
     hostile = set(range(3, ROWS, 5))
     assert lettered(lane) == dict.fromkeys(hostile, cause)

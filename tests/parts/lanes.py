@@ -13,7 +13,6 @@ from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Fetched, Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import S3Store
-from pipeline.rule import RuleSet
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated, direct
 from tests.parts.bench import PlayedLog
@@ -32,11 +31,14 @@ def parts(action: str) -> tuple[DeadLetters, Attempts]:
     return DeadLetters(Letters(), "dead", action, attempts), attempts
 
 
-def direct_lane(store: S3Store, bucket: str, action: str = "d", **parameters: Any) -> DirectLane:
+def direct_lane(
+    store: S3Store, bucket: str, action: str = "d", statements: dict[str, str] = STATEMENTS, **parameters: Any
+) -> DirectLane:
     settings = {"bucket": bucket, "key": "k/${clientid}", "content": "${n}", **parameters}
     dead_letters, attempts = parts(action)
     kafka = PlayedLog(end=ROWS)
-    writer = DirectWriter(direct(action, window=8, **settings), PatientStore(store, attempts), dead_letters, kafka)
+    made = direct(action, statements, window=8, **settings)
+    writer = DirectWriter(made, PatientStore(store, attempts), dead_letters, kafka)
     return DirectLane(PARTITION, lambda: None, writer)
 
 
@@ -59,12 +61,11 @@ def lettered(lane: DirectLane | AggregatedLane) -> dict[int, str]:
     return {int(each["dead_letter.offset"]): each["dead_letter.cause"].decode() for each in facts}
 
 
-async def write(lane: Lane, rows: int = ROWS, statements: dict[str, str] = STATEMENTS) -> None:
+async def write(lane: Lane, rows: int = ROWS) -> None:
     """Give the lane some rows of five clients, and let it write them all."""
-    rules = RuleSet(statements, node="n")
     records = [kafka_record(offset, b"c%d" % (offset % 5), b'{"n": %d}' % offset) for offset in range(rows)]
     lane.reserve(Fetched(0, rows, 1000))
-    lane.offer(rules.evaluate(records))
+    lane.offer(lane.rules.evaluate(records))
     lane.drain()
     async with asyncio.timeout(60):
         await lane.run()
