@@ -51,4 +51,6 @@ def test_every_line_is_ours(make: Make) -> None:
     assert counted.pop("action.assigned") <= 8
     # A Kafka that stops in order takes connections for a while, so that it may be gone twice.
     assert max(counted.pop("kafka.disconnected"), counted.pop("kafka.connected")) <= 2
+    # A look at the bucket may be too late on a machine that is busy, and the next one says that it is there.
+    assert counted.pop("action.disconnected", 0) == counted.pop("action.connected", 0)
     assert counted == {"action.started": 2, "process.stopping": 1, "worker.stopped": 1}
