@@ -169,4 +169,4 @@ def test_a_process_is_alive_before_kafka_is_there_and_works_while_it_is(
     assert after.startswith(f"{waiting} for ")
     assert alive == (200, "ok\n")
     assert status["kafka"]["status"] == "disconnected"
-    assert status["sources"] == {"listener:door": {"status": "connected", "status_reason": ""}}
+    assert status["sources"] == {"listener:door": {"status": "connected", "status_reason": "", "revision": 0}}
