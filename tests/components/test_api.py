@@ -17,7 +17,7 @@ from pipeline.control.reporter import reported
 from pipeline.errors import CommandError, ConfigError
 from pipeline.record import message_record
 from pipeline.web.server import WebDoor, serve
-from tests.parts.api_process import config, found, running
+from tests.parts.api_process import Running, config, found, running
 from tests.parts.part import KafkaPart
 from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
 from tests.parts.waiting import patient, pause
@@ -69,15 +69,20 @@ async def test_changes_through_two_processes_do_not_mix(kafka: KafkaPart) -> Non
         assert rule["description"].startswith("number ")  # the three were sent at the same time
 
 
+async def sign_in_first(api: Running) -> None:
+    """Create the first user by the link that was told, and sign in as this user."""
+    form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
+    await api.client.post("/first_user", data=form)
+    token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+    api.client.headers["authorization"] = f"Bearer {token}"
+
+
 async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) -> None:
     """An API process shows what a worker reports through Kafka, with its counters, until the worker has ended."""
     settings = config(kafka)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(running(settings))
-        form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
-        await api.client.post("/first_user", data=form)
-        token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
-        api.client.headers["authorization"] = f"Bearer {token}"
+        await sign_in_first(api)
         for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT)):
             await api.client.post(path, json=body)
 
@@ -97,10 +102,7 @@ async def test_the_lag_of_an_action_is_shown(kafka: KafkaPart) -> None:
     settings = load({**dump(settings), "kafka": {**dump(settings.kafka), **topics}})
     ensure_topics(settings.kafka)
     async with running(settings) as api:
-        form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
-        await api.client.post("/first_user", data=form)
-        token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
-        api.client.headers["authorization"] = f"Bearer {token}"
+        await sign_in_first(api)
         for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", RULE)):
             await api.client.post(path, json=body)
         producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
@@ -139,10 +141,7 @@ async def test_a_trace_sees_live_records(kafka: KafkaPart) -> None:
     settings = config(kafka)
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(running(settings))
-        form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
-        await api.client.post("/first_user", data=form)
-        token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
-        api.client.headers["authorization"] = f"Bearer {token}"
+        await sign_in_first(api)
         for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", RULE)):
             await api.client.post(path, json=body)
         await asyncio.to_thread(ensure_topics, settings.kafka)
