@@ -54,7 +54,7 @@ async def test_the_walkthrough_is_done_with_a_browser_alone(
     pipeline.produce([message("c1", b'{"n": 1}', at_ms=at_ms)])
     await asyncio.to_thread(pipeline.wait_for_no_lag, "store_raw")
     await page.get_by_role("link", name="Objects").click()
-    await page.get_by_label("Action").select_option("s3:store_raw")
+    await page.get_by_label("Action", exact=True).select_option("s3:store_raw")
     await page.get_by_role("list", name="Objects").get_by_role("link", name=f"c1_{at_ms}.json").click()
     await expect(page.get_by_role("cell", name="1", exact=True)).to_be_visible()
     await expect(page.get_by_label("Where it comes from")).to_contain_text(f"{pipeline.topic}, partition")
