@@ -5,9 +5,9 @@ import { probe } from "../api/objects";
 import { useSchemas } from "../api/schemas";
 import { useMayChange } from "../api/session";
 import { t } from "../texts";
-import { ConflictDialog } from "./conflict";
 import { type Edit, useEdit } from "./edit";
 import type { Value } from "./form/value";
+import { FormEnd } from "./form_end";
 import { Notice } from "./notice";
 import { ObjectForm, useFields } from "./object_form";
 
@@ -54,22 +54,13 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
     >
       <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && before?.(edit)} />
       {tried && <Notice kind={tried.good ? "good" : "bad"}>{tried.text}</Notice>}
-      <div className="answers">
+      <FormEnd edit={edit} isNew={id === null} mayChange={mayChange} cancel={cancel}>
         {mayChange && works && (
           <button type="button" onClick={() => void test(works)}>
             {t.edit.test}
           </button>
         )}
-        <button type="button" onClick={cancel}>
-          {t.edit.cancel}
-        </button>
-        {mayChange && (
-          <button className="primary" disabled={edit.busy || (id !== null && !edit.dirty)}>
-            {id === null ? t.edit.create : t.edit.save}
-          </button>
-        )}
-      </div>
-      <ConflictDialog edit={edit} />
+      </FormEnd>
     </form>
   );
 }

@@ -6,10 +6,10 @@ import { useSchemas } from "../../api/schemas";
 import { useMayChange } from "../../api/session";
 import { check, isMessages, sampleOf, selected, tryRule, useEvents } from "../../api/trial";
 import { useList } from "../../api/use_objects";
-import { ConflictDialog } from "../../parts/conflict";
 import { Dialog } from "../../parts/dialog";
 import { type Edit, useEdit } from "../../parts/edit";
 import { stable, type Value } from "../../parts/form/value";
+import { FormEnd } from "../../parts/form_end";
 import { Notice } from "../../parts/notice";
 import { ObjectForm, useFields } from "../../parts/object_form";
 import { Outcome } from "../../parts/rendered";
@@ -54,17 +54,7 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
       >
         {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
         <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={<ConnectorChoice edit={edit} disabled={!mayChange} />} />
-        <div className="answers">
-          <button type="button" onClick={cancel}>
-            {t.edit.cancel}
-          </button>
-          {mayChange && (
-            <button className="primary" disabled={edit.busy || (id !== null && !edit.dirty)}>
-              {id === null ? t.edit.create : t.edit.save}
-            </button>
-          )}
-        </div>
-        <ConflictDialog edit={edit} />
+        <FormEnd edit={edit} isNew={id === null} mayChange={mayChange} cancel={cancel} />
       </form>
       <Preview id={id} value={edit.value} sql={sql} />
     </div>

@@ -1,0 +1,26 @@
+// The end of the form of an object: its buttons, and the question when somebody else has changed the object meanwhile.
+import type { ReactNode } from "react";
+import { t } from "../texts";
+import { ConflictDialog } from "./conflict";
+import type { Edit } from "./edit";
+
+type Props = { edit: Edit; isNew: boolean; mayChange: boolean; cancel: () => void; children?: ReactNode };
+
+export function FormEnd({ edit, isNew, mayChange, cancel, children }: Props) {
+  return (
+    <>
+      <div className="answers">
+        {children}
+        <button type="button" onClick={cancel}>
+          {t.edit.cancel}
+        </button>
+        {mayChange && (
+          <button className="primary" disabled={edit.busy || (!isNew && !edit.dirty)}>
+            {isNew ? t.edit.create : t.edit.save}
+          </button>
+        )}
+      </div>
+      <ConflictDialog edit={edit} />
+    </>
+  );
+}
