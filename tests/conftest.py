@@ -1,3 +1,15 @@
 """What all tests share: the outside systems (tests/parts), how to wait, and the name of a test whose process died."""
 
+from __future__ import annotations
+
+import pytest
+
+from pipeline import hidden
+
 pytest_plugins = ["tests.parts.fixtures", "tests.parts.waiting", "tests.parts.deaths"]
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret that a test made up is hidden in that test only: it may be a word that another test looks for."""
+    monkeypatch.setattr(hidden, "_secrets", dict(hidden._secrets))

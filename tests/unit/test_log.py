@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from pipeline import log
+from pipeline.hidden import hide, without_secrets
 
 
 @pytest.fixture
@@ -93,3 +94,11 @@ def test_colours_follow_the_terminal_and_the_environment(
     structlog.get_logger("tidegate.test").info("x.y")
 
     assert ("\x1b[" in written.getvalue()) == coloured
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_what_a_test_hides_is_hidden_in_that_test_only(turn: int) -> None:
+    """A made-up secret may be a word of another test: a generated one was `root.from`, which an error's path is."""
+    assert without_secrets("at root.from") == "at root.from"
+    hide("root.from")
+    assert without_secrets("at root.from") == "at [redacted]"
