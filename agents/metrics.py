@@ -48,6 +48,9 @@ ROWS_WRITTEN: Final = Counter(
 OVERWRITTEN: Final = Counter(
     "tidegate_worker_overwritten", "Objects that a later row with the same key replaced.", ["action"]
 )
+CONFLATED: Final = Counter(
+    "tidegate_worker_conflated", "Rows that were not written, because a newer row waited for the same key.", ["action"]
+)
 FAILURES: Final = Counter(
     "tidegate_worker_action_failures", "Failed calls of S3 or Kafka; each is repeated.", ["action", "reason"]
 )

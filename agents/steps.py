@@ -26,7 +26,7 @@ def needs_of(config: Config, action: CompiledAction) -> Needs:
     """What a compiled action of this configuration depends on."""
     said = config.actions.s3[action.name]
     store = digest(decisive(config.connectors.s3[said.connector]))
-    fixed = [store, action.topics, action.name, decisive(said.resource_opts), said.parameters.mode]
+    fixed: list[Any] = [store, action.topics, action.name, decisive(said.resource_opts), said.parameters.mode]
     decided: list[Any] = [action.rules.digest, decisive(said.parameters)]
     if isinstance(action, AggregatedAction):
         fixed.append(action.parameters.home)
@@ -34,4 +34,5 @@ def needs_of(config: Config, action: CompiledAction) -> Needs:
     else:
         assert isinstance(action, DirectAction)
         fixed.append(action.parameters.bucket)  # the one that is checked
+        fixed.append(action.parameters.conflate)  # decides which rows wait for each other
     return Needs(Digests(digest(fixed), digest([*fixed, *decided])), store)

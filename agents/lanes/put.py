@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import reduce
 from typing import Final, NamedTuple
 
 from agents.sinks.suspect import RowParts
@@ -72,6 +73,11 @@ class Put(NamedTuple):
         """Its memory in bytes."""
         named = sum([len(name) + len(value) for name, value in self.headers.items()])
         return PUT_OVERHEAD_BYTES + len(self.content) + len(self.key) + named
+
+
+def newest(puts: Iterable[Put]) -> Put:
+    """Of rows with one key, the one whose object would stay if all were written in this order."""
+    return reduce(lambda one, other: other if one.place.is_settled_by(other.place) else one, puts)
 
 
 class Seen(NamedTuple):

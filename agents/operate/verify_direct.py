@@ -26,6 +26,7 @@ UNPROVEN: Final = (
     "direct upload keeps no ledger: that no object is missing cannot be proven from the bucket; that is the committed offset's, "
     "which moves only past rows that S3 has confirmed"
 )
+CONFLATED: Final = "the action has conflate: a row for whose key a newer row waited was never written"
 OF_MANY_BUCKETS: Final = "the bucket is a template, so nothing tells which buckets to look at"
 
 
@@ -80,6 +81,8 @@ class DirectVerifier:
             yield Note(
                 f"{self._unmarked} objects say nothing of themselves; the key has no prefix of its own, so they may be anybody's"
             )
+        if self.parameters.conflate:
+            yield Note(CONFLATED)
         yield Note(UNPROVEN)
 
     async def _batch(self, keys: list[str]) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 1. Render the key, bucket and content of a row. A row that cannot be rendered is a dead letter.
 2. Put the rows of one clientid one at a time, in order; up to `inflight_window` clients of a partition at once.
+   With `conflate`, the same for the rows of one key, and only the newest of those that wait is put.
 3. Repeat a PUT until S3 confirms it. A row that S3 will never accept, or that is itself the cause (suspect.py), is a dead letter.
 4. The partition is durable up to the lowest offset with unfinished work.
 
@@ -14,6 +15,9 @@ created again is another topic: its rows replace those of the earlier one, never
 
 Each object also carries the mark of its action. An object without this mark belongs to another action or to somebody else: it
 stays, and the row is a dead letter. Only `write: overwrite` replaces any object.
+
+*Conflated* rows are those that the fence would find settled, if the newest row of their key were written first. They are open
+until it is durable. If the store refuses it, it alone is a dead letter, and the newest of the others is put.
 """
 
 from __future__ import annotations
@@ -24,8 +28,8 @@ from collections.abc import Callable
 from typing import ClassVar, Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog, find_place, is_outdated, read_at, say_replaced
-from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen
-from agents.metrics import OVERWRITTEN, ObjectMeter, Writing
+from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen, newest
+from agents.metrics import CONFLATED, OVERWRITTEN, ObjectMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition, QueuedBatch
 from agents.sinks.patient_store import PatientStore
@@ -44,6 +48,9 @@ LETTERS_AT_ONCE_MAX: Final = 1_000
 FOREIGN: Final = "foreign_object"  # for the cause in a dead letter
 
 log = get_logger("tidegate.direct")
+
+# The rows that are put one after the other have the same one: their client, or with `conflate` their bucket and key.
+Line = bytes | tuple[str, str] | None
 
 
 class DirectWriter:
@@ -67,6 +74,7 @@ class DirectWriter:
         self.name = action.name
         self.version = self.version_type(action)
         self.inflight_window = action.options.puts_at_once
+        self.conflates = action.parameters.conflate
         self._again = again
         self._mark = action.mark
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
@@ -74,6 +82,7 @@ class DirectWriter:
         self._said_replaced = ""
         self.meter = ObjectMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
+        self.conflated = CONFLATED.labels(action.name)
 
     def forget(self) -> None:
         """Forget the written keys, because another process may have owned a partition meanwhile."""
@@ -158,7 +167,9 @@ class DirectWriter:
             self._count_overwritten(put)
 
     def _count_overwritten(self, put: Put) -> None:
-        """Count two records with one key. A repetition of the same record does not count."""
+        """Count two records with one key, unless that is wanted. A repetition of the same record does not count."""
+        if self.conflates:
+            return
         self._overwritten.inc()
         if not self._said_overwrite:
             self._said_overwrite = True
@@ -184,8 +195,8 @@ class DirectLane(Lane):
         super().__init__(partition, on_room)
         self._writer = writer
         self._open = OpenOffsets()
-        self._clients: dict[bytes | None, deque[Put]] = {}  # rows that wait or are being written, by client
-        self._waiting: deque[bytes | None] = deque()  # clients with rows and without a task
+        self._lines: dict[Line, deque[Put]] = {}  # rows that wait or are being written
+        self._waiting: deque[Line] = deque()  # lines without a task
         self._tasks: set[asyncio.Task[None]] = set()
         self._batches: deque[HeldBatch] = deque()
         self._rendered_bytes = 0
@@ -242,7 +253,7 @@ class DirectLane(Lane):
         return super()._made(batch) and batch.rules == self.rules.digest
 
     async def _take(self, batch: RowBatch, version: DirectVersion) -> None:
-        """Render all rows, and queue them by client. A refused row is open until its dead letter is durable."""
+        """Render all rows, and line them up. A refused row is open until its dead letter is durable."""
         await self._writer.dead_letters.send(batch.dead)
         refused: list[DeadLetter] = []
         before, number = None, 0
@@ -283,40 +294,57 @@ class DirectLane(Lane):
         letters.clear()
 
     def _line_up(self, put: Put) -> None:
-        """Queue a row after the other rows of its client."""
+        """Queue a row after the other rows of its line."""
         self._rendered_bytes += put.size_bytes
-        client = put.origin.key
-        rows = self._clients.get(client)
+        line = (put.bucket, put.key) if self._writer.conflates else put.origin.key
+        rows = self._lines.get(line)
         if rows is None:
-            self._clients[client] = deque([put])
-            self._waiting.append(client)
+            self._lines[line] = deque([put])
+            self._waiting.append(line)
         else:
             rows.append(put)
 
     def _start(self) -> None:
-        """Start a task for each waiting client, within the window."""
+        """Start a task for each waiting line, within the window."""
         while self._waiting and len(self._tasks) < self._writer.inflight_window:
             task = self._group.create_task(self._write(self._waiting.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _write(self, client: bytes | None) -> None:
-        """Write the rows of one client in order, then those of the next waiting client."""
+    async def _write(self, line: Line) -> None:
+        """Write the rows of one line in order, then those of the next waiting line."""
         while True:
-            rows = self._clients[client]
+            rows = self._lines[line]
             while rows:
-                put = rows[0]
-                try:
-                    await self._writer.put(put)
-                except RefusedError as error:
-                    letter = DeadLetter(put.origin, error.reason, str(error), put.rule, put.row)
-                    await self._writer.dead_letters.send([letter])
-                rows.popleft()
+                put = newest(rows) if self._writer.conflates else rows[0]
+                if await self._is_in_s3(put) and self._writer.conflates:
+                    self._conflate(rows, put)
+                rows.remove(put)
                 self._done(put)
-            del self._clients[client]
+            del self._lines[line]
             if not self._waiting:
                 return
-            client = self._waiting.popleft()
+            line = self._waiting.popleft()
+
+    async def _is_in_s3(self, put: Put) -> bool:
+        """Write a row, or its dead letter if S3 will never accept it."""
+        try:
+            await self._writer.put(put)
+        except RefusedError as error:
+            letter = DeadLetter(put.origin, error.reason, str(error), put.rule, put.row)
+            await self._writer.dead_letters.send([letter])
+            return False
+        return True
+
+    def _conflate(self, rows: deque[Put], written: Put) -> None:
+        """Drop the rows that need no object, because this newer one of their key is in S3."""
+        for _ in range(len(rows)):
+            put = rows.popleft()
+            if put is not written and put.place.is_settled_by(written.place):
+                self._done(put)
+                self._writer.conflated.inc()
+            else:
+                rows.append(put)
 
     def _done(self, put: Put) -> None:
         """Note that a row is in S3, or is a dead letter."""

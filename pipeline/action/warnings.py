@@ -7,6 +7,7 @@ connection is opened.
     a key without fixed text    what a device sends decides where in the bucket the object lies, and a ledger lies there too
     a key inside another's      rows of an action can take the keys of an aggregated one
     one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
+    conflate, and unique keys   no row waits for the key of another, and a client's objects lose their order
     one key for two actions     each finds the other's objects under its keys
     columns of one name     most readers of Parquet take columns that differ only in case for one
     a clientid nobody knows     a subscriber to a broker is not told who published
@@ -65,6 +66,7 @@ def warnings(config: Config) -> list[Problem]:
         if isinstance(action.parameters, DirectParameters):
             found += _reaches_others(config, name, action.parameters, rules)
             found += _collides(name, action.parameters, rules)
+            found += _conflates_nothing(name, action.parameters, rules)
         else:
             found += _meets_others(config, name, action.parameters)
     return [*found, *_shared(config), *of_sources(config)]
@@ -150,12 +152,24 @@ def _collides(name: str, own: DirectParameters, rules: list[Statement]) -> Itera
             yield Problem(
                 _at(name), "all rows that FOREACH makes of one message have this key: add a field of its items"
             )
-        elif columns <= _ALIKE | {"clientid"} and (columns & _TIMES or "clientid" not in columns):
+        elif not own.conflate and columns <= _ALIKE | {"clientid"} and (columns & _TIMES or "clientid" not in columns):
             when = "of the same time" if columns & _TIMES else "of one topic" if "topic" in columns else "all alike"
             yield Problem(_at(name), f"messages {when} have one key, and the later one stays: add ${{id}} to keep both")
         else:
             continue
         return
+
+
+def _conflates_nothing(name: str, own: DirectParameters, rules: list[Statement]) -> Iterator[Problem]:
+    """Warn of `conflate` where each message has a key of its own."""
+    names = Template(own.key).names or frozenset()
+    rules = [rule for rule in rules if of_messages(rule) and not gives_many_rows_a_key(names, rule)]
+    if own.conflate and any("id" in columns_of(each, rule) for rule in rules for each in names):
+        yield Problem(
+            _at(name, "conflate"),
+            "each message has a key of its own, so no row is left out, and the order of a client's messages is lost: take the"
+            " id out of the key, or leave conflate out",
+        )
 
 
 def _shared(config: Config) -> Iterator[Problem]:

@@ -145,6 +145,13 @@ class DirectParameters(ObjectSettings):
         content=False,
         description="fenced: no older row replaces a newer one, and a replay changes nothing. overwrite: plain PUTs.",
     )
+    conflate: bool = setting(
+        False,
+        advanced=True,
+        content=False,
+        description="Of the rows that wait for one key, write only the newest. For keys of the latest value, such as"
+        " latest/${clientid}.json. The order is then that of each key, not of each client.",
+    )
 
 
 class Aggregation(ContentSection):

@@ -37,6 +37,7 @@ OF_ACTION: Final[Mapping[str, str]] = {
     "queuing_bytes": "tidegate_worker_held_bytes",
     "inflight": "tidegate_worker_inflight",
     "aggregated_upload.success": "tidegate_worker_objects_total",
+    "conflated": "tidegate_worker_conflated_total",
     "objects": "tidegate_worker_objects_total",
     "object_bytes": "tidegate_worker_object_bytes_total",
 }
@@ -129,6 +130,7 @@ class Reporter:
     def _of_action(self, config: Config, id: str, counts: MetricSums) -> dict[str, int]:
         name = id.partition(":")[2]
         found = counts.sums(OF_ACTION, action=name) | counters_of(counts.samples(latency.METRIC, action=name))
+        found["success"] += found["conflated"]  # of such a row, all that was wanted is there: a newer one
         action = config.actions.s3.get(name)
         if action is not None and action.parameters.mode == "direct":
             found["aggregated_upload.success"] = 0

@@ -20,12 +20,12 @@ NOT_INSTALLED: Final = "Not installed"
 NO_WORKER: Final = "no worker reports on it"
 NO_INGRESS: Final = "no ingress reports on it"
 
-# The names that metrics have in EMQX, in its order. What nobody has counted is 0.
+# The names that metrics have in EMQX, in its order, and one that it does not have. What nobody has counted is 0.
 ACTION_METRICS: Final = (
     *("matched", "success", "failed", "dropped", "dropped.expired", "dropped.queue_full"),
     *("dropped.resource_not_found", "dropped.resource_stopped", "dropped.other"),
     *("queuing", "queuing_bytes", "inflight", "retried", "late_reply", "received"),
-    *("aggregated_upload.success", "aggregated_upload.failure"),
+    *("aggregated_upload.success", "aggregated_upload.failure", "conflated"),
 )
 ACTION_RATES: Final = ("rate", "rate_last5m", "rate_max")
 RULE_METRICS: Final = (

@@ -48,7 +48,7 @@ class Bucket:
         self._writes = 0
         self._recurring = faults.recur
         self.faults = faults  # as they are now: they may heal
-        self.refusal: Callable[[str], ConnectorError | None] = lambda key: None  # of a write, by its key
+        self.refusal: Callable[[str, bytes], ConnectorError | None] = lambda key, body: None  # of a write
         self._chance = chance
         self._under_way: set[asyncio.Future[Any]] = set()
 
@@ -129,7 +129,7 @@ class Bucket:
                 self.under_way(self._arrive_late(arrives, key, body, headers, holds))
             await asyncio.sleep(REQUEST_TIMEOUT_SECONDS)
             raise RetryableError("no answer", reason="timeout")
-        if (refusal := self.refusal(key)) is not None:
+        if (refusal := self.refusal(key, body)) is not None:
             raise refusal
         etag = self._carry_out(key, body, headers, holds)
         await asyncio.sleep(chance.random() * faults.delay_seconds)
@@ -141,7 +141,7 @@ class Bucket:
         self, seconds: float, key: str, body: bytes, headers: Mapping[str, str], holds: _Condition
     ) -> None:
         await asyncio.sleep(seconds)
-        if self.refusal(key) is None:
+        if self.refusal(key, body) is None:
             self._carry_out(key, body, headers, holds)
 
     def _carry_out(self, key: str, body: bytes, headers: Mapping[str, str], holds: _Condition) -> str | None:

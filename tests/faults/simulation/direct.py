@@ -1,7 +1,9 @@
 """The world of a direct action: each record makes a new object and overwrites its client's latest one.
 
 Now and then a device names its new object so that it can never be: the name climbs out of its folder, the store refuses it in one
-way or another, or somebody else's object is there. That row alone is a dead letter.
+way or another, or somebody else's object is there. That row alone is a dead letter. If the content is too large, both rows are.
+
+With `conflate`, the last rows of a client's latest object are left out while a newer one waits, and old rows are sent again.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from pipeline.action import DirectAction
 from pipeline.connectors.s3.errors import classify
 from pipeline.errors import ConnectorError
 from pipeline.record import Record
+from pipeline.redriven import REDRIVEN, Failure, RecordPlace, Redriven, redriven
 from pipeline.rule import RuleSet
 from tests.faults import checkers
 from tests.faults.faults import Faults
@@ -38,41 +41,60 @@ TRAPS: Final = {
     "../": (0, ""),
     FOREIGN: (0, ""),
     "directory": (400, "DirectoryObjectContainsData"),
+    "large": (0, ""),
     "odd": (400, ""),
     "broken": (500, "InternalError"),
 }
+LARGE: Final = 1_000_000  # and what is above it, as the number in a content
 
 
-def refusal(key: str) -> ConnectorError | None:
-    """What the store says of a write under this key; None if it takes it."""
+def refusal(key: str, body: bytes) -> ConnectorError | None:
+    """What the store says of a write of this under this key; None if it takes it."""
+    if len(body) >= len(str(LARGE)):
+        return classify(400, "EntityTooLarge", "", f"PUT {key}")
     status, code = next((said for trap, said in TRAPS.items() if f"/{trap}" in key), (0, ""))
     return classify(status, code, "", f"PUT {key}") if status else None
 
 
-def make_log(seed: int, records: int = RECORDS, begin: int = 0) -> list[Record]:
+def make_log(seed: int, records: int = RECORDS, begin: int = 0, *, again: bool = False) -> list[Record]:
     """Records of five clients; some are filtered, some have nothing to render the content of, and some are traps.
 
-    Their numbers begin at `begin`, their offsets at 0.
+    Their numbers begin at `begin`, their offsets at 0. `again`: some repeat the latest object of an earlier record.
     """
     chance = random.Random(seed)
-    log = []
+    log: list[Record] = []
+    stored: list[Record] = []
     for offset in range(records):
+        if again and stored and chance.random() < 0.15:
+            log.append(_again(chance.choice(stored), offset))
+            continue
         value: dict[str, Any] = {"id": f"{begin + offset:04}", "keep": chance.random() < 0.9}
         if chance.random() < 0.95:
             value["n"] = begin + offset
         if chance.random() < 0.06:
             value["trap"] = chance.choice(sorted(TRAPS))
             value["id"] = f"{value['trap']}{begin + offset:04}"
+            if value["trap"] == "large" and "n" in value:
+                value["n"] += LARGE
         client = b"c%d" % chance.randrange(5)
         headers = (("topic", b"t/1"), ("clientid", client))
         log.append(kafka_record(offset, client, json.dumps(value).encode(), headers=headers))
+        if value["keep"] and value.get("n", LARGE) < LARGE:
+            stored.append(log[-1])
     return log
 
 
+def _again(record: Record, offset: int) -> Record:
+    """A record that repeats another one for the rule of latest objects."""
+    first = RecordPlace(record.topic, record.partition, record.offset)
+    header = Redriven(Failure("sim", "a", "latest", 0, first), first).encode()
+    return kafka_record(offset, record.key or b"", record.value or b"", [(REDRIVEN, header), *record.headers])
+
+
 @functools.cache
-def action() -> DirectAction:
+def action(conflate: bool) -> DirectAction:
     statements = {"latest": SELECT.format("'latest'", "'it'"), "new": SELECT.format("'new'", "payload.id")}
-    return direct("a", statements, node="sim", window=WINDOW, patience="2m", **PARAMETERS)
+    return direct("a", statements, node="sim", window=WINDOW, patience="2m", conflate=conflate, **PARAMETERS)
 
 
 class DirectWorld(World):
@@ -84,8 +106,12 @@ class DirectWorld(World):
         faults: Faults,
         lane_type: type[DirectLane] = DirectLane,
         writer_type: type[DirectWriter] = DirectWriter,
+        *,
+        conflate: bool = False,
     ) -> None:
-        super().__init__(seed, make_log(seed), faults)
+        super().__init__(seed, make_log(seed, again=conflate), faults)
+        self.action = action(conflate)
+        self._conflate = conflate
         self._lane_type, self._writer_type = lane_type, writer_type
         self._seed, self._topics = seed, 0
         self._foreign: dict[str, bytes] = {}
@@ -96,7 +122,7 @@ class DirectWorld(World):
 
     def _learn(self, log: Sequence[Record]) -> None:
         """What becomes of the records of a topic."""
-        values = [(record, json.loads(record.value or b"")) for record in log]
+        values = [(record, json.loads(record.value or b"")) for record in log if redriven(record) is None]
         self._stored = [(record, value) for record, value in values if value["keep"] and "n" in value]
         self._dead = {
             record.offset for record, value in values if value["keep"] and ("n" not in value or "trap" in value)
@@ -109,16 +135,16 @@ class DirectWorld(World):
         self._topics += 1
         self._dead_before |= self._dead
         self._new_before |= {_new_key(*each) for each in self._stored}
-        log = make_log(self._seed + 1000 * self._topics, begin=1000 * self._topics)
+        log = make_log(self._seed + 1000 * self._topics, begin=1000 * self._topics, again=self._conflate)
         self._learn(log)
         return log
 
     def rules(self, rule: int) -> RuleSet:
-        return action().rules
+        return self.action.rules
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
         writer = self._writer_type(
-            action(),
+            self.action,
             PatientStore(worker.link, Attempts("a", cap_seconds=5.0)),  # type: ignore[arg-type]
             DeadLetters(self.letters, "dead", "a", Attempts("a")),
             worker.kafka,
@@ -151,7 +177,7 @@ class DirectWorld(World):
             *(f"{each} is a dead letter and need not be" for each in sorted(self.letters.offsets - self._dead)),
             *checkers.final_state(self.bucket.contents(), self._expected()),
             *checkers.created_once(write for write in self.bucket.history if write.key.startswith("new/")),
-            *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "new"),
+            *checkers.order_per_client((path[1], n) for path, n in history if path[0] == "new" and not self._conflate),
             *checkers.order_per_client(latest),
         ]
 
@@ -180,6 +206,8 @@ class DirectWorld(World):
         objects = dict(self._foreign)
         for record, value in self._stored:
             content = str(value["n"]).encode()
+            if value["n"] >= LARGE:
+                continue
             if "trap" not in value:
                 objects[_new_key(record, value)] = content
             objects[f"latest/{(record.key or b'').decode()}/it"] = content

@@ -35,6 +35,7 @@ class Store:
         self.under_way = 0
         self.most_under_way = 0
         self.refused: set[str] = set()
+        self.refused_bodies: set[bytes] = set()
         self.failing_keys: dict[str, ConnectorError] = {}
         self.probed = 0
         self._conditional = conditional
@@ -65,7 +66,7 @@ class Store:
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
             await asyncio.sleep(self.chance.random())
-            if key in self.refused:
+            if key in self.refused or body in self.refused_bodies:
                 raise RefusedError("never", reason="key_length")
             if key in self.failing_keys:
                 raise self.failing_keys[key]

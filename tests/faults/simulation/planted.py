@@ -355,3 +355,19 @@ class CommitsWhatIsUnderWay(DirectLane):
     def _advance(self) -> None:
         super()._advance()
         self.durable = self._open._read
+
+
+class ForgetsRowsOfARefusedOne(DirectLane):
+    """With `conflate`, the rows that wait with a newer one are done, also where the store refuses that one."""
+
+    async def _is_in_s3(self, put: Put) -> bool:
+        await super()._is_in_s3(put)
+        return True
+
+
+class WritesWhatCameLast(DirectLane):
+    """With `conflate`, the row that came last is taken for the newest, also where it is an old one that was sent again."""
+
+    def _line_up(self, put: Put) -> None:
+        came = put.place._replace(offset=put.origin.offset)
+        super()._line_up(put._replace(place=came))

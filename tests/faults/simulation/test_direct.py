@@ -48,3 +48,16 @@ def test_the_rows_of_a_topic_that_was_made_again_are_there(seed: int) -> None:
     tell(seed, world.tell_and_read_again())
 
     assert not (wrong := world.wrongs()), report(seed, "test_direct.py", wrong)
+
+
+@pytest.mark.parametrize("seed", seeds(80))
+def test_the_newest_row_of_a_key_stays_where_others_are_left_out(seed: int) -> None:
+    """`conflate`: each latest object has the same row in the end, whatever was left out; it never goes back on the way.
+
+    Old rows are sent again, and rows are refused while others wait with them. To read it all again writes nothing.
+    """
+    world = DirectWorld(seed, Faults.drawn(seed), conflate=True)
+
+    tell(seed, world.tell_and_read_again())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_direct.py", wrong)

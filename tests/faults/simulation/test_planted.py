@@ -48,6 +48,8 @@ WITHIN_SEEDS = {
     planted.GivesARowUpAtOnce: 20,
     planted.ManyAtOncePerClient: 20,
     planted.CommitsWhatIsUnderWay: 20,
+    planted.ForgetsRowsOfARefusedOne: 60,
+    planted.WritesWhatCameLast: 60,
 }
 
 # Those that show only when something happens to the bucket, the group or the topic.
@@ -65,6 +67,9 @@ WITH_LOSSES = {
 # Those that show only when configurations change while workers run.
 WITH_RELOADS = {planted.TurnsWithinACut, planted.EntersItsOwnRevision}
 
+# Those that show only with `conflate`.
+WITH_CONFLATE = {planted.ForgetsRowsOfARefusedOne, planted.WritesWhatCameLast}
+
 # Those that show only where contents recur.
 WITH_RECURRING = {planted.TrustsARememberedETag}
 
@@ -81,14 +86,14 @@ def faults_for(seed: int, bug: type[Any], direct: bool) -> Faults:
     return faults
 
 
-def wrongs(seed: int, bug: type[Any] | None, direct: bool, faults: Faults) -> list[str]:
+def wrongs(seed: int, bug: type[Any] | None, direct: bool, faults: Faults, *, conflate: bool = False) -> list[str]:
     """The findings in the story of a seed, with the bug or without."""
     if not direct:
         aggregated = AggregatedWorld(seed, faults, bug or AggregatedLane)
         tell(seed, aggregated.tell())
         return aggregated.wrongs()
     types = {} if bug is None else {"lane_type" if issubclass(bug, DirectLane) else "writer_type": bug}
-    world = DirectWorld(seed, faults, **types)
+    world = DirectWorld(seed, faults, **types, conflate=conflate)
     tell(seed, world.tell_and_read_again())
     return world.wrongs()
 
@@ -97,9 +102,12 @@ def wrongs(seed: int, bug: type[Any] | None, direct: bool, faults: Faults) -> li
 def test_a_planted_bug_is_found(bug: type[Any]) -> None:
     """The bug is found within its number of seeds, and the same seed without it has no finding."""
     direct = not issubclass(bug, AggregatedLane)
-    seeds = range(WITHIN_SEEDS[bug])
+    seeds, conflate = range(WITHIN_SEEDS[bug]), bug in WITH_CONFLATE
 
-    found = next((seed for seed in seeds if wrongs(seed, bug, direct, faults_for(seed, bug, direct))), None)
+    def told(seed: int, planted: type[Any] | None) -> list[str]:
+        return wrongs(seed, planted, direct, faults_for(seed, bug, direct), conflate=conflate)
+
+    found = next((seed for seed in seeds if told(seed, bug)), None)
 
     assert found is not None, f"{bug.__name__} passes {len(seeds)} seeds"
-    assert wrongs(found, None, direct, faults_for(found, bug, direct)) == []
+    assert told(found, None) == []

@@ -95,6 +95,23 @@ def test_a_key_of_one_message_is_nothing_to_warn_of(key: str, sql: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "sql"), [("new/${clientid}/${id}.json", ALL), ("new/${name}", 'SELECT uuid_v4() AS name FROM "t/#"')]
+)
+def test_conflate_where_each_message_has_its_own_key(key: str, sql: str) -> None:
+    """It leaves nothing out, and the order of a client's messages is lost."""
+    ((path, message),) = told(direct(key, conflate=True), sql=sql)
+
+    assert path == "actions.s3.a.parameters.conflate"
+    assert "no row is left out" in message
+
+
+@pytest.mark.parametrize("key", ["latest/${clientid}.json", "latest/${topic}.json", "latest/${qos}.json"])
+def test_a_key_of_the_latest_value_may_be_conflated(key: str) -> None:
+    """Whoever asks for the newest row wants the others to be replaced."""
+    assert told(direct(key, conflate=True)) == []
+
+
+@pytest.mark.parametrize(
     ("own", "theirs"),
     [
         (direct("${clientid}/${id}"), aggregated()),

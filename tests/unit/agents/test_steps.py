@@ -67,6 +67,7 @@ def needs(settings: dict[str, Any]) -> dict[str, Needs]:
         ("actions.s3.hot.parameters.key", "warm/${id}", ["turn hot"]),
         ("actions.s3.hot.parameters.content", "${payload}", ["turn hot"]),
         ("actions.s3.hot.parameters.write", "overwrite", ["turn hot"]),
+        ("actions.s3.hot.parameters.conflate", True, ["replace hot"]),
         ("actions.s3.hot.parameters.bucket", "other", ["replace hot"]),
         ("actions.s3.hot.parameters.mode", "aggregated", ["replace hot"]),
         ("connectors.s3.lake.host", "other", ["replace rows", "replace hot"]),

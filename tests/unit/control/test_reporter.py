@@ -8,6 +8,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import agents.metrics
 import ingress.metrics
 from agents.metrics import (
+    CONFLATED,
     LATENCY,
     ROWS,
     ROWS_WRITTEN,
@@ -66,6 +67,22 @@ def test_a_report_has_the_counters_of_the_process() -> None:
     rows = {"actions.total": 10, "actions.failed": 2, "actions.failed.unknown": 2, "actions.success": 8}
     assert grown == {"matched": 9, "passed": 5, "failed": 4, "failed.no_result": 3, "failed.exception": 1, **rows}
     assert set(rule.rates) == {"matched.rate", "matched.rate.last5m", "matched.rate.max"}
+
+
+def test_a_conflated_row_is_a_success() -> None:
+    """All that was wanted of it is in S3, in a newer row; it is also counted by itself."""
+    config = load({**BASE, **OBJECTS})
+    reporter = Reporter("worker@a", "worker", lambda: config, lambda: STATUS)
+    before = reporter.report().of("actions", "s3:reporter-a")
+    add(ROWS_WRITTEN, 2, "reporter-a")
+    add(CONFLATED, 74, "reporter-a")
+
+    after = reporter.report().of("actions", "s3:reporter-a")
+
+    assert before is not None
+    assert after is not None
+    grown = {name: after.counters[name] - before.counters[name] for name in ("success", "conflated")}
+    assert grown == {"success": 76, "conflated": 74}
 
 
 def test_every_counter_is_one_that_the_processes_have() -> None:
