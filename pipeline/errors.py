@@ -9,6 +9,7 @@
     │   └── StaleError           CONFLICT             operator     no   somebody else changed an object of the configuration
     ├── RequestError             BAD_REQUEST          operator     no   a request to the REST API is refused with its own code
     ├── SqlError                 BAD_REQUEST          author       no   a statement is refused before its rule runs
+    ├── SchemaSyntaxError        BAD_REQUEST          author       no   the text of a schema is refused
     ├── TemplateSyntaxError      BAD_REQUEST          author       no   a template is refused before its action runs
     ├── BadValueError            BAD_REQUEST          author       no   an operator of the rule language cannot take a value
     │   ├── NotJsonError         BAD_REQUEST          author       no   a text is not JSON
@@ -144,6 +145,15 @@ class SqlError(TidegateError, code="BAD_REQUEST", fault="author"):
         self.line = line
         self.column = column
         self.snippet = snippet
+
+
+class SchemaSyntaxError(TidegateError, code="BAD_REQUEST", fault="author"):
+    """The text of a schema is refused. `line` and `column` are 1-based."""
+
+    def __init__(self, message: str, *, line: int, column: int) -> None:
+        super().__init__(f"line {line}, column {column}: {message}")
+        self.line = line
+        self.column = column
 
 
 class TemplateSyntaxError(TidegateError, code="BAD_REQUEST", fault="author"):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, PrivateAttr, model_validator
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
-from pipeline.config.base.values import Bytes, Seconds
+from pipeline.config.base.values import Bytes, Seconds, host_and_port
 from pipeline.config.tls import PemTls
 
 Mechanism = Literal["plain", "scram_sha_256", "scram_sha_512", "oauth", "msk_iam", "kerberos"]
@@ -34,8 +34,11 @@ _POSSIBLE: Final[dict[str, tuple[str, ...]]] = {
 
 
 def _servers(value: str) -> str:
-    if "@" in value or "/" in value:
-        raise ValueError("expected host:port of each broker, without scheme, user or password")
+    for each in value.split(","):
+        try:
+            host_and_port(each.strip() if ":" in each else f"{each.strip()}:9092")
+        except ValueError:
+            raise ValueError("expected host:port of each broker, without scheme, user or password") from None
     return value
 
 
@@ -142,6 +145,7 @@ class KafkaConfig(Section):
     replication_factor: int = setting(
         -1,
         ge=-1,
+        le=32767,
         description="Number of replicas of topics that Tidegate creates. -1: the broker's default.",
         advanced=True,
     )

@@ -8,7 +8,7 @@ from pydantic import model_validator
 
 from pipeline.config.base.section import setting
 from pipeline.config.base.source import SourceSection
-from pipeline.config.base.values import Address, Bytes, Seconds, TopicFilter
+from pipeline.config.base.values import RECORDS_MAX, Address, Bytes, Seconds, TopicFilter
 from pipeline.config.clientid_from import ClientidFrom
 from pipeline.config.tls import ServerTls
 
@@ -62,12 +62,14 @@ class ListenerSource(SourceSection):
         10_000,
         advanced=True,
         ge=1,
+        le=1_000_000,
         description="The most connections at the same time. Further connections are closed.",
     )
     max_connections_per_address: int | None = setting(
         None,
         advanced=True,
         ge=1,
+        le=1_000_000,
         description="The most connections of one IPv4 address, or of one /64 network of IPv6. Not limited by default, because a"
         " load balancer or NAT has one address for many clients.",
     )
@@ -91,6 +93,7 @@ class ListenerSource(SourceSection):
         100,
         advanced=True,
         ge=1,
+        le=1_000_000,
         description="The most packets of one client in a second that bring no message, such as PINGREQ, and messages to topics"
         " that are not allowed. Ten times as many may come at once. The listener does not read from a client beyond it, and"
         " ends the connection after 30 s of that.",
@@ -120,6 +123,7 @@ class ListenerSource(SourceSection):
     buffer_records: int = setting(
         100_000,
         ge=1,
+        le=RECORDS_MAX,
         description="The most records of all clients that wait for Kafka. When they are reached, the listener stops"
         " reading.",
         advanced=True,

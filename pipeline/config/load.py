@@ -16,7 +16,7 @@ from pipeline.config.references import check_references, unresolved_secrets
 from pipeline.config.text.places import Places, path_of
 from pipeline.config.text.problems import Problem, dotted, problems_of
 from pipeline.config.text.yaml_text import read
-from pipeline.errors import ConfigError, SqlError, TemplateSyntaxError
+from pipeline.errors import ConfigError, SchemaSyntaxError, SqlError, TemplateSyntaxError
 
 S = TypeVar("S", bound=Section)
 FILE_BYTES_MAX: Final = 16 << 20
@@ -145,7 +145,7 @@ def placed(config: Config) -> Iterator[None]:
 def _line_and_column(error: BaseException | None) -> tuple[int, int]:
     """The place within a setting's text that is refused, 1-based; 0, 0 if all of the text is."""
     while error is not None:
-        if isinstance(error, SqlError | TemplateSyntaxError):
+        if isinstance(error, SqlError | SchemaSyntaxError | TemplateSyntaxError):
             return error.line, error.column
         error = error.__cause__
     return 0, 0

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import AliasChoices
 
 from pipeline.config.base.section import Section, setting
-from pipeline.config.base.values import Bytes, Seconds, SecondsOrInfinity
+from pipeline.config.base.values import RECORDS_MAX, Bytes, Seconds, SecondsOrInfinity
 
 
 class _Watched(Section):
@@ -105,7 +105,11 @@ class ResourceOpts(_Watched):
         description="Without effect: a row waits until it is written and never expires.",
     )
     batch_size: int = setting(
-        100, advanced=True, ge=1, description="Without effect: a Kafka fetch is a batch; 1 in direct mode."
+        100,
+        advanced=True,
+        ge=1,
+        le=RECORDS_MAX,
+        description="Without effect: a Kafka fetch is a batch; 1 in direct mode.",
     )
     batch_time: Seconds = setting(
         0.01, advanced=True, ge=0, description="Without effect: a Kafka fetch is a batch; 0 in direct mode."

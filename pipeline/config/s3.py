@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Tag, ValidationInfo, field_validator, model
 from pipeline.config.base.object_settings import ObjectSettings
 from pipeline.config.base.secrets import Secret, texts_of
 from pipeline.config.base.section import ContentSection, Section, by_tag, setting
-from pipeline.config.base.values import Bucket, Bytes, Name, Seconds, size_text
+from pipeline.config.base.values import RECORDS_MAX, Bucket, Bytes, Name, Seconds, size_text
 from pipeline.config.containers import Container, JsonLines, Parquet
 from pipeline.config.resource_opts import ConnectorResourceOpts, ResourceOpts
 from pipeline.config.tls import S3Tls
@@ -165,7 +165,12 @@ class Aggregation(ContentSection):
         description="The longest time that a row waits in an open chunk, and the length of a time window.",
     )
     max_records: int = setting(
-        100_000, advanced=False, content=True, ge=1, description="Number of rows at which a chunk closes."
+        100_000,
+        advanced=False,
+        content=True,
+        ge=1,
+        le=RECORDS_MAX,
+        description="Number of rows at which a chunk closes.",
     )
     max_bytes: Bytes = setting(
         64 << 20, advanced=False, content=True, ge=1, description="Size at which a chunk closes, before compression."
@@ -197,6 +202,8 @@ class AggregatedParameters(ObjectSettings):
     )
     compression_level: int | None = setting(
         None,
+        ge=0,
+        le=19,
         description="Level of the compression: gzip 0 to 3, zstd 1 to 19. Default: 1.",
         advanced=True,
         content=True,

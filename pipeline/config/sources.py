@@ -9,7 +9,7 @@ from pydantic import model_validator
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
 from pipeline.config.base.source import SourceSection
-from pipeline.config.base.values import Address, Bytes, Name, Seconds, TopicFilter
+from pipeline.config.base.values import RECORDS_MAX, Address, Bytes, Name, Seconds, TopicFilter
 from pipeline.config.clientid_from import ClientidFrom, TopicTemplate
 from pipeline.config.listener import ListenerSource
 from pipeline.config.tls import ClientTls, ServerTls
@@ -169,7 +169,9 @@ class ExHookSource(SourceSection):
         description="Topic filters of messages to take from EMQX; empty: no messages. If a source in `mqtt` takes"
         " the same message, it is in Kafka twice.",
     )
-    buffer_records: int = setting(10_000, advanced=True, ge=1, description="The most records that wait for Kafka.")
+    buffer_records: int = setting(
+        10_000, advanced=True, ge=1, le=RECORDS_MAX, description="The most records that wait for Kafka."
+    )
     buffer_bytes: Bytes = setting(
         64 << 20, advanced=True, ge=1, description="The most bytes that wait for Kafka. One call may exceed this."
     )

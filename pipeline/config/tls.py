@@ -134,7 +134,11 @@ class S3Tls(PemTls):
         False, advanced=True, description="Trust an authority in cacertfile even if it is not a root."
     )
     depth: int = setting(
-        10, advanced=True, ge=0, description="Without effect: a chain of certificates may be as long as OpenSSL allows."
+        10,
+        advanced=True,
+        ge=0,
+        le=255,
+        description="Without effect: a chain of certificates may be as long as OpenSSL allows.",
     )
     secure_renegotiate: bool = setting(
         True, advanced=True, description="Without effect: OpenSSL renegotiates securely or not at all."

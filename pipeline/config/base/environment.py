@@ -57,6 +57,8 @@ def resolve(text: str, environment: Mapping[str, str], *, strict: bool = True) -
         return Unset(f"the environment variable {unset[0]} is not set")
     if strict and "${" in _REFERENCE.sub("", text):
         return Unset("expected ${NAME} or ${NAME:-default}, found a ${ that is neither")
+    if strict and any("${" in (default or "") for _, default in references(text)):
+        return Unset("expected ${NAME:-default} with a plain default, found a ${ within it")
     return Resolved(_REFERENCE.sub(lambda found: _value(found, environment), text), text)
 
 

@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from pipeline.config.base.environment import Resolved, resolve
+from pipeline.config.base.environment import Resolved, Unset, resolve
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.values import Kind
 from pipeline.hidden import hide
@@ -109,6 +109,8 @@ class Section(BaseModel):
                 raise TypeError(
                     f"{cls.__name__}.{name}: a ContentSection must declare `content`, and other sections must not"
                 )
+            if field.annotation in {int, int | None} and not kind_of(field) and not _has_most(field):
+                raise TypeError(f"{cls.__name__}.{name}: a number needs `le`, since no number is without limit")
 
     def written(self, name: str) -> Any:
         """The text of a setting in the file if it differs from the standard text of its value, else None."""
@@ -167,6 +169,7 @@ class _Way(NamedTuple):
     """How to read the value of one key before validation."""
 
     name: str
+    number: bool
     references: bool
     spelled: bool
     whole_numbers: bool
@@ -177,6 +180,8 @@ class _Way(NamedTuple):
         if self.tag:
             tag = value.get(self.tag) if isinstance(value, dict) else None
             return {**value, self.tag: resolve(tag, environment)} if isinstance(tag, str) and "${" in tag else value
+        if self.number and isinstance(value, bool):
+            return Unset("expected a number, found true or false")  # pydantic would take 1 or 0
         if not self.references:
             return value
         if isinstance(value, str):
@@ -208,9 +213,11 @@ def _ways(section: type[Section]) -> dict[str, _Way]:
     for name, field in section.model_fields.items():
         said = statement_of(field)
         nested = any(True for _ in sections_in(field.annotation))
+        shapes = members(field.annotation)
         secret = any(Secret in (each, *get_args(each)) for each in members(field.annotation))
         way = _Way(
             name=name,
+            number=bool({int, float} & {each for each in shapes if isinstance(each, type)}) and bool not in shapes,
             references=not (nested or secret or (said and said.syntax)),
             spelled=kind_of(field) in {"duration", "size"},
             whole_numbers=any(isinstance(each, int) for each in _literals(field.annotation)),
@@ -252,6 +259,10 @@ def tag_of(field: FieldInfo) -> str:
 
 
 _TAGS: Final = ("mode", "type")
+
+
+def _has_most(field: FieldInfo) -> bool:
+    return any(hasattr(each, "le") or hasattr(each, "lt") for each in field.metadata)
 
 
 def members(annotation: Any, *, bare: bool = True) -> list[Any]:

@@ -26,12 +26,17 @@ _DURATION_UNITS: Final = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m"
 _SIZE_UNITS: Final = {"gb": 1 << 30, "mb": 1 << 20, "kb": 1 << 10, "b": 1, "": 1}
 _DURATION_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.IGNORECASE | re.ASCII)
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
+_HOST: Final = re.compile(r"[^\s/@\[\]]+|\[[0-9a-fA-F:.]+(%\w+)?\]", re.ASCII)
 _NAME: Final = re.compile(r"[0-9a-zA-Z][-0-9a-zA-Z_]*")
 _TEXT_MAX: Final = 400
-_MILLISECONDS_MAX: Final = 1e18
+# Longer than the 136 years that MQTT can say, and still a time that clocks, timers and dates can add.
+_MILLISECONDS_MAX: Final = 10_000 * _DURATION_UNITS["w"]
+SIZE_MAX: Final = 1 << 53  # beyond this, JSON's numbers are not exact
+RECORDS_MAX: Final = 1_000_000_000  # for settings that count records or rows
 INFINITY: Final = "infinity"
 
 _EXPECTED_DURATION: Final = 'expected a duration such as "500ms", "15s" or "1h30m"'
+_EXPECTED_SHORTER: Final = "expected a duration of at most 10000w"
 _EXPECTED_SIZE: Final = 'expected a size such as "64kb", "5mb" or "1gb"'
 
 
@@ -43,17 +48,24 @@ class Kind(NamedTuple):
 
 def parse_duration(value: Any) -> float:
     """Seconds from "500ms", "15s", "1h30m" or a number of milliseconds. Raises ValueError."""
+    milliseconds = _milliseconds(value)
+    if not 0 <= milliseconds < math.inf:
+        raise ValueError("expected a duration that is neither negative nor infinite")
+    if milliseconds > _MILLISECONDS_MAX:
+        raise ValueError(_EXPECTED_SHORTER)
+    return float(milliseconds / 1000)
+
+
+def _milliseconds(value: Any) -> float | Decimal:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not 0 <= value <= _MILLISECONDS_MAX:
-            raise ValueError("expected a duration that is neither negative nor infinite")
-        return value / 1000
-    if isinstance(value, Resolved) and value.isdecimal():
-        return int(value[:_TEXT_MAX]) / 1000
-    text = value.strip() if isinstance(value, str) else ""
+        return value
+    text = value.strip() if isinstance(value, str) and len(value) <= _TEXT_MAX else ""
+    if isinstance(value, Resolved) and text.isdecimal() and text.isascii():
+        return int(text)
     parts = _DURATION_PART.findall(text)
-    if not parts or len(text) > _TEXT_MAX or _DURATION_PART.sub("", text).strip():
+    if not parts or _DURATION_PART.sub("", text).strip():
         raise ValueError(_EXPECTED_DURATION)
-    return float(sum(Decimal(number) * _DURATION_UNITS[unit.lower()] for number, unit in parts) / 1000)
+    return Decimal(sum(Decimal(number) * _DURATION_UNITS[unit.lower()] for number, unit in parts))
 
 
 def duration_text(seconds: float) -> str:
@@ -71,11 +83,17 @@ def parse_size(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         if value < 0:
             raise ValueError("expected a size that is not negative")
-        return value
+        return _bounded(value)
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= _TEXT_MAX else None
     if not found or found[2].lower() not in _SIZE_UNITS:
         raise ValueError(_EXPECTED_SIZE)
-    return int(Decimal(found[1]) * _SIZE_UNITS[found[2].lower()])
+    return _bounded(int(Decimal(found[1]) * _SIZE_UNITS[found[2].lower()]))
+
+
+def _bounded(size: int) -> int:
+    if size > SIZE_MAX:
+        raise ValueError(f"expected a size of at most {size_text(SIZE_MAX)}")
+    return size
 
 
 def size_text(size: int) -> str:
@@ -122,10 +140,10 @@ def _check_bucket(value: str) -> str:
 
 
 def host_and_port(value: str) -> str:
-    """`value`, if it is host:port. Raises ValueError otherwise."""
+    """`value`, if it is host:port. An IPv6 address may be in brackets. Raises ValueError otherwise."""
     host, _, port = value.rpartition(":")
-    if not host or "@" in host or not (port.isdecimal() and port.isascii()) or not 0 < int(port[:6]) < 65536:
-        raise ValueError("expected host:port")
+    if not _HOST.fullmatch(host) or not (port.isdecimal() and port.isascii()) or not 0 < int(port[:6]) < 65536:
+        raise ValueError("expected host:port, without scheme, user or password")
     return value
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from pipeline.config.text.yaml_text import Place, YamlNode
 
+# The pieces of a line of a scalar, one for each character of its text.
+_PLAIN: Final = re.compile(".", re.DOTALL)
+_PIECES: Final = {
+    "'": re.compile("''|.", re.DOTALL),
+    '"': re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|.", re.DOTALL),
+}
+_BLANKS: Final = ("", *"ntrvfNLP_ \t")  # after a backslash
 _PART: Final = re.compile(r"\[(\d+)\]|([^.\[\]]+)", re.ASCII)
 
 
@@ -35,7 +42,7 @@ class Places:
         if self.root is None:
             return self.name
         place, node, found = self._find(path)
-        within = self._within(node, line, column) if found and line else None
+        within = _within(node, line, column, self.lines) if found and line else None
         shown = within or place
         return f"{self.name}:{shown.line}:{shown.column}"
 
@@ -52,33 +59,42 @@ class Places:
                 return place, node, False
         return place, node, True
 
-    def _within(self, node: YamlNode, line: int, column: int) -> Place | None:
-        """The place in the file for a place in a scalar, or None if the text differs from its joined lines."""
-        text = node.text
-        if text is None:
-            return None
-        first = node.place.line + (1 if node.style in {"|", ">"} else 0)
-        rows = [self.lines[number - 1] for number in range(first, node.last_line + 1) if number <= len(self.lines)]
-        if node.style == "|":
-            pieces = text.split("\n")
-            if line > len(pieces) or line > len(rows) or not rows[line - 1].endswith(pieces[line - 1]):
-                return None
-            return Place(first + line - 1, len(rows[line - 1]) - len(pieces[line - 1]) + column)
-        return None if line > 1 else self._folded(text.rstrip("\n"), rows, first, node, column)
 
-    def _folded(self, text: str, rows: list[str], first: int, node: YamlNode, column: int) -> Place | None:
-        """The place in a scalar whose lines YAML joined with spaces."""
-        begin = node.place.column - 1 + (1 if node.style in {"'", '"'} else 0) if node.style != ">" else 0
-        left = column - 1
-        for number, row in enumerate(rows):
-            start = begin if number == 0 and begin else len(row) - len(row.lstrip())
-            piece = row[start:].rstrip()[: len(text)]  # quotes and brackets may follow the text
-            if not piece or not text.startswith(piece):
-                return None
-            if left <= len(piece):
-                return Place(first + number, start + left + 1)
-            text, left = text[len(piece) + 1 :], left - len(piece) - 1
+def _within(node: YamlNode, line: int, column: int, lines: Sequence[str]) -> Place | None:
+    """The place in the file for a place in a scalar, or None if there is no such place.
+
+    YAML changes only blanks: the indentation and the ends of lines. So all other characters are counted in both texts.
+    """
+    text = node.text or ""
+    before = text.split("\n")[: line - 1]
+    if len(before) < line - 1 or line > text.count("\n") + 1:
         return None
+    offset = sum(len(each) + 1 for each in before) + column - 1
+    wanted, places = _solid(text[:offset]), list(_places(node, lines))
+    if wanted < _solid(text):
+        return places[wanted]
+    return places[wanted - 1]._replace(column=places[wanted - 1].column + 1) if wanted else None
+
+
+def _solid(text: str) -> int:
+    return sum(not each.isspace() for each in text)
+
+
+def _places(node: YamlNode, lines: Sequence[str]) -> Iterator[Place]:
+    """The places of a scalar's characters, without blanks, and of some characters after it."""
+    first = node.place.line + (node.style in {"|", ">"})
+    for number in range(first, min(node.last_line, len(lines)) + 1):
+        start = node.place.column - 1 + (node.style in {"'", '"'}) if number == node.place.line else 0
+        for found in _PIECES.get(node.style or "", _PLAIN).finditer(lines[number - 1], start):
+            if not (_escaped(found[0]) if node.style == '"' else found[0]).isspace():
+                yield Place(number, found.start() + 1)
+
+
+def _escaped(piece: str) -> str:
+    """The character of a piece of a text in double quotes; a blank for a backslash that ends a line."""
+    if not piece.startswith("\\"):
+        return piece
+    return chr(int(piece[2:], 16)) if len(piece) > 2 else " " if piece[1:] in _BLANKS else piece[1:]
 
 
 def path_of(dotted: str) -> list[str | int]:

@@ -34,8 +34,12 @@ class Problem(NamedTuple):
 
 def dotted(path: Iterable[str | int]) -> str:
     """A path in the form of messages: `rules.hot.actions[1]`."""
-    found = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    found = "".join(f"[{part}]" if isinstance(part, int) else f".{_short(part)}" for part in path)
     return found.removeprefix(".") or "configuration"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
 
 
 def problems_of(error: ValidationError, model: type[Section], at: Sequence[str | int] = ()) -> list[Problem]:
@@ -122,6 +126,8 @@ def _message(error: Any, spot: _Spot) -> str:
 def _shape(found: Any, spot: _Spot) -> str:
     """The possible models of a section."""
     name, expected = _tag_name(spot), f"expected {_choice(map(_tag, members(spot.annotation)))}"
+    if isinstance(found.get(name), Unset):
+        return str(found[name].reason)
     return f"{expected}, found {_found(found[name], spot.hidden)}" if name in found else f"required; {expected}"
 
 
@@ -141,7 +147,7 @@ def _found(value: Any, hidden: bool) -> str:
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     if "@" in text:
         return kind  # an address may have a password in it
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
+    return _short(text)
 
 
 _KINDS: Final[Sequence[tuple[Any, str]]] = (
@@ -189,7 +195,8 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any], _Spot], str]]] = {
     "string_too_short": _always("a text that is not empty"),
     "string_pattern_mismatch": lambda context, spot: f"expected a text that matches {context['pattern']}",
     **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _always("a whole number")),
-    **dict.fromkeys(("float_type", "float_parsing", "finite_number"), _always("a number")),
+    **dict.fromkeys(("float_type", "float_parsing"), _always("a number")),
+    "finite_number": _always("a finite number"),
     **dict.fromkeys(("bool_type", "bool_parsing"), _always("true or false")),
     "list_type": _always("a list"),
     "dict_type": _always("a mapping"),

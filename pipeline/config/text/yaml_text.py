@@ -42,7 +42,12 @@ _CONSTANTS: Final = {
 }
 _INTEGER: Final = re.compile(rf"[-+]?(?:0|[1-9][0-9_]{{0,{DIGITS_MAX - 1}}}|0x[0-9a-fA-F]{{1,16}})", re.ASCII)
 _NUMBER: Final = re.compile(r"[-+]?(?:[0-9]{1,20}\.[0-9]{0,20}|\.[0-9]{1,20})(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
-_TAGS: Final = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "seq", "map"))
+_TAGS: Final[dict[str, Any]] = {
+    f"tag:yaml.org,2002:{name}": type_
+    for name, type_ in {
+        "str": str, "int": int, "float": int | float, "bool": bool, "null": type(None), "seq": list, "map": dict,
+    }.items()
+}  # fmt: skip
 
 
 class Place(NamedTuple):
@@ -127,10 +132,12 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent) -> YamlNode:
         tag = event.tag or ""
-        if tag not in {"", "!"} | _TAGS:
+        if tag not in {"", "!", *_TAGS}:
             self._refuse(event, "found a tag (!) that YAML does not have; a text that begins with ! needs quotes")
         plain = event.implicit[0] or (tag in _TAGS and not tag.endswith(":str"))
         value = _value(event.value) if plain else event.value
+        if tag in _TAGS and not isinstance(value, _TAGS[tag]):
+            self._refuse(event, f"this value is not of the type that its tag says: !!{tag.rpartition(':')[2]}")
         return YamlNode(value, _start(event), _last_line(event), text=event.value, style=event.style)
 
     def _list(self, event: Event, events: Iterator[Event], depth: int) -> YamlNode:
@@ -146,7 +153,7 @@ class _Builder:
 
     def _mapping(self, event: Event, events: Iterator[Event], depth: int) -> YamlNode:
         node = YamlNode({}, _start(event), 0)
-        merged: dict[str, tuple[Place, YamlNode]] = {}
+        merged: dict[str, tuple[Place, YamlNode]] | None = None
         for each in events:
             if isinstance(each, MappingEndEvent):
                 node.last_line = _last_line(each)
@@ -156,13 +163,15 @@ class _Builder:
                 self._refuse(each, "expected the name of a setting, found a value in brackets")
             value = self._node(next(events), events, depth + 1)
             if key.text == "<<" and not key.style:
-                merged = self._merge(each, value) | merged
+                if merged is not None:
+                    self._refuse(each, "'<<' is here twice; expected one, with a list of aliases")
+                merged = self._merge(each, value)
             elif key.text in node.keys:
                 first = node.keys[key.text][0].line
                 self._refuse(each, f"{key.text!r} is here twice, in line {first} and in line {key.place.line}")
             else:
                 node.keys[key.text] = (key.place, value)
-        node.keys = node.keys | {name: found for name, found in merged.items() if name not in node.keys}
+        node.keys |= {name: found for name, found in (merged or {}).items() if name not in node.keys}
         node.value = {name: found.value for name, (_, found) in node.keys.items()}
         node.size += sum(found.size for _, found in node.keys.values())
         return node

@@ -14,11 +14,13 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final
 
+from antlr4.error.ErrorListener import ErrorListener
 from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from proto_schema_parser import ast
 from proto_schema_parser.parser import Parser
 
+from pipeline.errors import SchemaSyntaxError
 from pipeline.sql.runtime.values import UNDEFINED, octets
 
 _FIELD: Final = descriptor_pb2.FieldDescriptorProto
@@ -65,8 +67,8 @@ def _add_well_known(pool: Any, name: str) -> None:
 
 
 def file_descriptor(source: str) -> Any:
-    """The descriptor of one file. Raises ValueError for a text that it cannot accept."""
-    parsed = Parser().parse(source)
+    """The descriptor of one file. Raises SchemaSyntaxError, or ValueError for a text that it cannot accept."""
+    parsed = Parser(setup_lexer=_strict, setup_parser=_strict).parse(source)
     described = descriptor_pb2.FileDescriptorProto(name="schema.proto", syntax=parsed.syntax or "proto2")
     for element in parsed.file_elements:
         if isinstance(element, ast.Import):
@@ -84,6 +86,23 @@ def file_descriptor(source: str) -> Any:
         elif isinstance(element, ast.Service):
             _service(described.service.add(), element)
     return described
+
+
+class _Refusal(ErrorListener):  # type: ignore[misc]
+    """Refuses the first error of syntax. The parser by itself prints it and goes on without what it did not understand."""
+
+    def syntaxError(  # noqa: N802 - ANTLR's name
+        self, recognizer: Any, symbol: Any, line: int, column: int, message: str, error: Any
+    ) -> None:
+        """What ANTLR calls."""
+        found = repr(symbol.text) if symbol is not None else "a character that Protobuf does not have"
+        words = "the end of the text" if found == "'<EOF>'" else found
+        raise SchemaSyntaxError(f"{words} cannot stand here", line=line, column=column + 1)
+
+
+def _strict(reader: Any) -> None:
+    reader.removeErrorListeners()
+    reader.addErrorListener(_Refusal())
 
 
 def _message(target: Any, message: Any, syntax: str) -> None:

@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, SchemaSyntaxError
 from pipeline.extras import needed
 from pipeline.sql.runtime.jsontext import from_json, to_json
 from pipeline.sql.runtime.values import BadValueError, octets, refuse, text_of
@@ -45,8 +45,11 @@ def build(type_name: str, source: str) -> RegisteredSchema:
             return make(source)
     except ConfigError:
         raise
+    except json.JSONDecodeError as error:
+        place = SchemaSyntaxError(f"not JSON: {error.msg}", line=error.lineno, column=error.colno)
+        raise ConfigError(f"the {type_name} schema is refused: {place}", where="source") from place
     except Exception as error:
-        raise ConfigError(f"the {type_name} schema is refused: {error}") from error
+        raise ConfigError(f"the {type_name} schema is refused: {error}", where="source") from error
 
 
 class JsonSchema:
@@ -55,6 +58,7 @@ class JsonSchema:
     def __init__(self, source: str) -> None:
         import jsonschema_rs
 
+        json.loads(source)  # its errors have a place
         linear = jsonschema_rs.RegexOptions()
         try:
             self._validator = jsonschema_rs.validator_for(source, pattern_options=linear, retriever=_elsewhere)
@@ -93,8 +97,14 @@ class AvroSchema:
         from pipeline.sql.runtime.avro import prepare
 
         self._avro: Any = fastavro
-        plain = prepare(fastavro, json.loads(source))
-        self._schema: Any = fastavro.schema.parse_schema(plain)
+        document = json.loads(source)
+        if not isinstance(document, dict | list | str):
+            raise ValueError("expected an object, a list or the name of a type")
+        plain = prepare(fastavro, document)
+        try:
+            self._schema: Any = fastavro.schema.parse_schema(plain)
+        except fastavro.schema.UnknownType as error:
+            raise ValueError(f"there is no type {error.name!r}") from None
         _weigh(plain, {})
 
     def encode(self, value: Any, kind: str | None) -> bytes:

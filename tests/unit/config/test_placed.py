@@ -50,6 +50,27 @@ def test_statements_and_templates(good: str, bad: str, where: str) -> None:
     assert [str(each) for each in problems(config)] == [str(caught.value)]
 
 
+@pytest.mark.parametrize(
+    ("schema", "where"),
+    [
+        ('{type: protobuf, source: "syntax = \\"proto3\\"; mesage A {}"}', "19:53: schemas.s.source: the protobuf schema is"),
+        ("{type: protobuf, source: 'message A {'}", "19:43: schemas.s.source: the protobuf schema is refused: line 1, column 12"),
+        ("\n    type: avro\n    source: |\n      {\n      \"type\": nope}", "23:15: schemas.s.source: the avro schema is"),
+        ("\n    type: json\n    source: |\n      {\n      \"type\": nope}", "23:15: schemas.s.source: the json schema is"),
+        ("{type: avro, source: '5'}", "19:19: schemas.s.source: the avro schema is refused: expected an object"),
+        ("{type: json, source: '5'}", "19:19: schemas.s.source: the json schema is refused"),
+    ],
+)  # fmt: skip
+def test_a_schema_that_is_refused_names_its_line(schema: str, where: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """A wrong schema is refused with the line of the file, and no library prints anything about it."""
+    config = parse(f"{GOOD}schemas:\n  s: {schema}\n", name="c.yaml")
+
+    with pytest.raises(ConfigError) as caught:
+        compile_action(config, "raw")
+    assert str(caught.value).startswith(f"c.yaml:{where}")
+    assert capfd.readouterr().err == ""
+
+
 def test_without_a_file_the_path_is_told() -> None:
     """An error in a configuration without a file names the path of the setting."""
     config: Config = load(dump(parse(GOOD.replace("> 20", "> > 20"))))

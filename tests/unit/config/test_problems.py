@@ -15,13 +15,13 @@ from pipeline.config.base.section import Section, keys_of, sections_in
 from pipeline.config.load import load, load_object
 from pipeline.config.references import check_references
 from pipeline.config.s3 import Connectors, S3Action
-from pipeline.config.sources import Sources
+from pipeline.config.sources import MqttSource, Sources
 from pipeline.config.text.problems import _EXPECTED, problems_of
 from pipeline.errors import ConfigError
 from tests.parts.configurations import configs
 
 WRONG: list[Any] = [
-    *(None, True, -1, 0, 1 << 80, 1.5, float("nan"), float("inf"), 1e300),
+    *(None, True, -1, 0, 1 << 80, 10**400, 1.5, float("nan"), float("inf"), 1e300),
     *("", "x", "\ud800", "9" * 5000, "${NO}", "${a b}", b"x", object()),
     *([], ["x"], [None], [{}], {}, {"x": 1}, {1: 2}, {"": ""}, {"mode": "x"}, {"type": "x"}, {"type": []}),
 ]
@@ -135,6 +135,14 @@ def test_what_may_be_a_secret_is_not_shown(part: str) -> None:
             "c.yaml:2:44: not YAML: expected a comma or }; a ${…} within braces or brackets needs quotes",
         ),
         ("partitions: '${a b}'", "kafka.partitions: expected ${NAME} or ${NAME:-default}, found a ${ that is neither"),
+        (
+            "partitions: '${A:-${COUNT}}'",
+            "kafka.partitions: expected ${NAME:-default} with a plain default, found a ${ within it",
+        ),
+        ("partitions: yes", "kafka.partitions: expected a number, found true or false"),
+        ("partitions: 1.0e+999", "kafka.partitions: expected a finite number, found inf"),
+        ("max_message_bytes: 99999999gb", "kafka.max_message_bytes: expected a size of at most 8388608GB"),
+        ("session_timeout: 10001w", "kafka.session_timeout: expected a duration of at most 10000w"),
         ("partition: 8", "kafka.partition: unknown setting; did you mean 'partitions'?"),
         ("partitions: many", "kafka.partitions: expected a whole number, found 'many'"),
         ("partitions: 0", "kafka.partitions: expected at least 1, found 0"),
@@ -154,6 +162,37 @@ def test_the_words(setting: str, said: str) -> None:
         parse(f"pipeline: p\nkafka: {{bootstrap_servers: k, {setting}}}", name="c.yaml", environment={})
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("tag", "section"), [("mode", "parameters"), ("type", "parameters.container")])
+def test_an_unset_variable_that_chooses_a_shape_is_named(tag: str, section: str) -> None:
+    """A `mode` or `type` that comes from a variable which is not set names the variable, as each other setting does."""
+    container = {"type": "csv"} if tag == "mode" else {"type": "${SHAPE}"}
+    mode = "${SHAPE}" if tag == "mode" else "aggregated"
+    parameters = {"mode": mode, "bucket": "sink", "key": "k", "container": container}
+
+    with pytest.raises(ConfigError, match=rf"^a\.{section}\.{tag}: the environment variable SHAPE is not set$"):
+        load_object(S3Action, {"connector": "c", "parameters": parameters}, at="a", environment={})
+
+
+@pytest.mark.parametrize("server", ["tcp://h:1", "a b:1", "u:p@h:1", "h", "h:0", "h:65536", "h:1/x", ":1", "[h]:1"])
+def test_an_address_is_a_host_and_a_port(server: str) -> None:
+    """An address with a scheme, a user, a path or a blank is refused, since nobody could connect to it."""
+    with pytest.raises(ConfigError, match="expected host:port, without scheme, user or password, found a text"):
+        load_object(MqttSource, {"server": server, "topics": ["t"]}, at="sources.mqtt.a")
+
+
+@pytest.mark.parametrize("servers", ["http://k:1", "a:1,,b:2", "a:b", "a:99999", "a b:1", "u@k:1", ""])
+def test_kafkas_addresses_are_hosts_and_ports(servers: str) -> None:
+    """Each of Kafka's addresses is a host, or a host and a port."""
+    with pytest.raises(ConfigError, match=r"kafka\.bootstrap_servers: expected"):
+        load({"pipeline": "p", "kafka": {"bootstrap_servers": servers}})
+
+
+@pytest.mark.parametrize("servers", ["k", "k:9092", "a:1, b:2", "[::1]:9092", "10.0.0.1:1,h"])
+def test_usual_addresses_of_kafka_are_taken(servers: str) -> None:
+    """Several brokers are separated by commas, and a port may be left out."""
+    assert load({"pipeline": "p", "kafka": {"bootstrap_servers": servers}}).kafka.bootstrap_servers == servers
 
 
 def test_an_object_alone_names_the_path_that_it_is_given() -> None:

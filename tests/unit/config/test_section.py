@@ -51,6 +51,11 @@ def test_a_new_setting_that_says_nothing_is_refused() -> None:
         class Loud(Section):
             new: int = setting(1, advanced=False, content=True)
 
+    with pytest.raises(TypeError, match=r"Endless\.new: a number needs `le`"):
+
+        class Endless(Section):
+            new: int | None = setting(1, advanced=False, ge=0)
+
 
 def test_where_and_when_to_write_is_no_content() -> None:
     """Buckets, part sizes, headers and settings without effect do not decide bytes."""

@@ -26,7 +26,11 @@ def test_durations_as_emqx_writes_them(text: object, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "5 parsecs", "s5", -1, True, math.nan, math.inf, 10**30, None, "1s" * 300, "٣s"]
+    "text",
+    [
+        *("", "5", "5 parsecs", "s5", -1, True, math.nan, math.inf, 10**30, None, "1s" * 300, "٣s"),
+        *("10001w", "9" * 300 + "w", 10**16, resolve("${N}", {"N": "９"}), resolve("${N}", {"N": "9" * 30})),
+    ],
 )
 def test_refuses_what_is_no_duration(text: object) -> None:
     """The error says what was expected."""
@@ -42,7 +46,9 @@ def test_sizes_are_binary(text: object, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "mb", "5 parsecs", -5, True, 1.5, None, "9" * 500])
+@pytest.mark.parametrize(
+    "text", ["", "mb", "5 parsecs", -5, True, 1.5, None, "9" * 500, 1 << 54, "99999999gb", "9" * 300 + "gb"]
+)
 def test_refuses_what_is_no_size(text: object) -> None:
     """The error gives examples."""
     with pytest.raises(ValueError, match="expected a size"):
@@ -55,7 +61,7 @@ def test_a_duration_is_read_back_from_its_text(seconds: float) -> None:
     assert parse_duration(duration_text(seconds)) == seconds
 
 
-@given(st.integers(0, 1 << 62))
+@given(st.integers(0, 1 << 53))
 def test_a_size_is_read_back_from_its_text(size: int) -> None:
     """A size that is written and read is exactly equal."""
     assert parse_size(size_text(size)) == size
@@ -88,7 +94,6 @@ def test_a_variable_may_hold_a_number_of_milliseconds() -> None:
         ("${A:-d}", {"A": ""}, "d"),
         ("${A:-d}", {"A": "x"}, "x"),
         ("${A:-}", {}, ""),
-        ("${A:-${B}", {}, "${B"),
         ("a${A}b${B:-c}", {"A": "1"}, "a1bc"),
         ("${A}", {"A": "${B}", "B": "no"}, "${B}"),
     ],

@@ -35,6 +35,8 @@ def loader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
         ("a: 12\nb: -3\nc: 1_000\nd: 0x1F\ne: 1.5\nf: '1'", {"a": 12, "b": -3, "c": 1000, "d": 31, "e": 1.5, "f": "1"}),
         ("a: 0123\nb: 12:30:45\nc: 2001-01-01\nd: 1e5", {"a": "0123", "b": "12:30:45", "c": "2001-01-01", "d": "1e5"}),
         ("a: !!str 12", {"a": "12"}),
+        ("a: !!float 1", {"a": 1}),
+        ("a: !!int '12'", {"a": 12}),
         ("a: " + "9" * 5000, {"a": "9" * 5000}),
         ("base: &b {x: 1, y: 2}\na: {<<: *b, y: 3}", {"base": {"x": 1, "y": 2}, "a": {"x": 1, "y": 3}}),
         ("a: [&x 1, *x]", {"a": [1, 1]}),
@@ -66,6 +68,9 @@ def test_what_is_written_is_what_is_meant(text: str, value: Any) -> None:
         ("a: |sesame\n  x", "1:5", "the text begins on the next line"),
         ("a: \x01", "1:4", "found a control character"),
         ("? [a]\n: b", "1:3", "expected the name of a setting"),
+        ("a: &a {x: 1}\nb: {<<: *a, <<: *a}", "2:13", "'<<' is here twice"),
+        ("a: !!int x", "1:4", "its tag says: !!int"),
+        ("a: !!map 5", "1:4", "its tag says: !!map"),
         ("<<: 5", "1:1", "expected a mapping, or a list of mappings, after <<"),
         ("a: " + "[" * 900, "1:5", "expected at most 50 nested values"),
         ("a: " + "[" * 100_000, "1:", "nested values"),
@@ -105,7 +110,34 @@ rules:
   plain: {sql: SELECT a FROM "t/#", enable: true}
   quoted: {sql: 'SELECT a FROM "t/#"'}
   escaped: {sql: "SELECT a FROM \\"t/#\\""}
+  gaps:
+    sql: >
+      SELECT
+
+        a, b
+      FROM "t"
+  wrapped: {sql: 'SELECT a,
+      ''b'' FROM
+
+      "t"'}
 """
+
+
+@given(
+    st.text("ab\"'\n \\:#é\u20ac", max_size=60).filter(str.strip),
+    st.sampled_from([None, "'", '"', "|", ">"]),
+    st.integers(8, 40),
+)
+def test_each_character_of_a_text_is_found_where_it_stands(text: str, style: str | None, width: int) -> None:
+    """However YAML writes a text, each letter of it is found in the file."""
+    file = yaml.dump({"k": {"m": text}}, default_style=style, width=width, allow_unicode=True)
+    rows = tuple(file.splitlines())
+    places = Places("", read(file, "c.yaml"), rows)
+    for number, line in enumerate(text.split("\n"), 1):
+        for column, letter in enumerate(line, 1):
+            _, row, at = places.of(("k", "m"), number, column).split(":")
+            if letter in "ab":
+                assert rows[int(row) - 1][int(at) - 1] == letter
 
 
 @pytest.mark.parametrize(
@@ -118,13 +150,19 @@ rules:
         ("rules.folded.sql", 1, 15, "9:12"),
         ("rules.plain.sql", 1, 8, "10:23"),
         ("rules.quoted.sql", 1, 8, "11:25"),
-        ("rules.escaped.sql", 1, 17, "12:13"),
+        ("rules.escaped.sql", 1, 17, "12:36"),
+        ("rules.escaped.sql", 1, 19, "12:38"),
+        ("rules.gaps.sql", 3, 3, "17:9"),
+        ("rules.gaps.sql", 4, 1, "18:7"),
+        ("rules.wrapped.sql", 1, 12, "20:9"),
+        ("rules.wrapped.sql", 2, 1, "22:7"),
+        ("rules.folded.sql", 1, 20, "9:17"),
         ("rules.block.gone[3].x", 0, 0, "2:3"),
         ("", 0, 0, "1:1"),
     ],
 )
 def test_a_place_in_a_statement_is_a_place_in_the_file(path: str, line: int, column: int, place: str) -> None:
-    """A place in a statement is mapped to the file if the statement is its lines joined, else to its setting."""
+    """A place in a statement of any style is mapped to the file; a place that is not in it, to its setting."""
     places = Places("c.yaml", read(STATEMENTS, "c.yaml"), tuple(STATEMENTS.splitlines()))
 
     assert places.of(path_of(path), line, column) == f"c.yaml:{place}"
