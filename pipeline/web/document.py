@@ -14,6 +14,7 @@ from fastapi.openapi.utils import get_openapi
 
 from pipeline.config.schema import schema as schema_of_configuration
 from pipeline.control.history import COUNTED
+from pipeline.web.evidence.shapes.schemas import schemas as evidence_schemas
 from pipeline.web.objects.kinds import KINDS
 
 JSON: Final = "application/json"
@@ -83,7 +84,9 @@ _NODE_STATUS: Final = {
     "items": _object({"node": _TEXT, "status": {"type": "string"}, "status_reason": _TEXT}),
 }
 _TEXTS: Final = {"type": "array", "items": _TEXT}
+_TIME: Final = {"type": "string", "format": "date-time"}
 _FREE: Final = {"type": "object", "additionalProperties": True}
+_TRACED: Final = ("ruleid", "clientid", "topic", "ip_address")  # one of them, by the type of the trace
 _WORDS: Final = _object({"en": _TEXT})
 _PLACE: Final = {"line": _WHOLE, "column": _WHOLE}
 _PROBLEMS: Final = {
@@ -92,9 +95,6 @@ _PROBLEMS: Final = {
 }
 _RENDERED: Final = _object({"action": _TEXT, "bucket": _TEXT, "key": _TEXT, "content": _TEXT})
 _SESSION: Final = _object({"username": _TEXT, "role": {"enum": ["administrator", "viewer"]}, "version": _TEXT})
-_TEXT_OR_NULL: Final = {"type": ["string", "null"]}
-_WHOLE_OR_NULL: Final = {"type": ["integer", "null"]}
-_FREE_OR_NULL: Final = {"type": ["object", "null"], "additionalProperties": True}
 
 
 def _resource(*lists: str) -> dict[str, Any]:
@@ -131,25 +131,26 @@ _RULE: Final = _object(
         "action_details": {"type": "array", "items": _object({"type": _TEXT, "name": _TEXT, "status": _TEXT})},
         "enable": {"type": "boolean"},
         "description": _TEXT,
-        "last_modified_at": {"type": "string", "format": "date-time"},
+        "created_at": _TIME,
+        "last_modified_at": _TIME,
     }
 )
 _META: Final = _object({"page": _WHOLE, "limit": _WHOLE, "count": _WHOLE, "hasnext": {"type": "boolean"}})
-_LETTER: Final = _object(
-    {
-        **{"place": _TEXT, "arrived": _WHOLE, "action": _TEXT, "rule": _TEXT, "source": _TEXT, "cause": _TEXT},
-        **{"error": _TEXT, "row": _WHOLE_OR_NULL, "origin": _FREE_OR_NULL, "value_bytes": _WHOLE, "copies": _WHOLE},
-        **{"settled": {"type": "boolean"}, "key": {"type": ["string", "object"]}},
-    }
-) | {"additionalProperties": True}
 ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
-    "Error": _object({"code": _TEXT, "message": _TEXT}),
+    "Error": _object(
+        {
+            **{"code": _TEXT, "message": _TEXT, "rules": _TEXTS, "actions": _TEXTS},
+            "current": _object({"revision": _WHOLE, "value": {"oneOf": [_FREE, {"type": "null"}]}}),
+        },
+        *("rules", "actions", "current"),
+    ),
     "Login": _object({"token": _TEXT, "role": _TEXT, "version": _TEXT, "license": _FREE}),
     "Connector": _resource("actions", "sources"),
     "Action": _resource("rules"),
     "Source": _resource("rules"),
     "Names": _TEXTS,
     "Metrics": _METRICS,
+    "RuleMetrics": {**_METRICS, "properties": {"id": _TEXT, **_METRICS["properties"]}},
     "Rule": _RULE,
     "Rules": _object({"data": {"type": "array", "items": _ref("Rule")}, "meta": _META}),
     "Schema": _object({"name": _TEXT, "type": _TEXT, "source": _TEXT, "last_modified_at": _WHOLE}),
@@ -208,55 +209,14 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
         }
     ),
     "Session": _object({"session": {"oneOf": [_SESSION, {"type": "null"}]}, "first": {"type": "boolean"}}),
-    "ObjectPage": _object(
-        {
-            **{"bucket": _TEXT, "prefix": _TEXT, "folders": _TEXTS, "next": {"type": ["string", "null"]}},
-            "objects": {"type": "array", "items": _object({"key": _TEXT, "size": _WHOLE, "modified": _TEXT})},
-        }
-    ),
-    "ObjectFacts": _object(
-        {
-            **{"bucket": _TEXT, "key": _TEXT, "size": _WHOLE, "modified": _TEXT, "etag": _TEXT, "content_type": _TEXT},
-            **dict.fromkeys(("revision", "rows", "partition", "first", "last"), _WHOLE_OR_NULL),
-            **dict.fromkeys(("version", "sha256", "topic"), _TEXT_OR_NULL),
-            **{"rules": _FREE_OR_NULL, "entry": _FREE_OR_NULL, "ledger_problem": _TEXT, "named": {"type": "boolean"}},
-            "unchanged": {"type": ["boolean", "null"]},
-        }
-    ),
-    "ObjectPreview": _object(
-        {
-            "form": {"enum": ["json_lines", "json", "csv", "parquet", "text", "binary"]},
-            "compression": {"enum": ["none", "gzip", "zstd"]},
-            **{"columns": _TEXTS, "rows": {"type": "array", "items": {"type": "array", "items": _TEXT_OR_NULL}}},
-            **{"text": _TEXT_OR_NULL, "cut": {"type": "boolean"}, "problem": _TEXT_OR_NULL},
-        }
-    ),
-    "Letters": _object(
-        {"data": {"type": "array", "items": _LETTER}, "meta": _META, "groups": {"type": "array", "items": _FREE}}
-    ),
-    "Letter": _LETTER,
-    "Job": _object(
-        {
-            **{"id": _TEXT, "kind": {"enum": ["verify", "replay", "redrive"]}, "wish": _FREE, "by": _TEXT},
-            "state": {"enum": ["running", "planned", "done", "failed", "cancelled"]},
-            **{
-                "problem": _TEXT,
-                "doing": _TEXT,
-                "done": _WHOLE,
-                "total": _WHOLE,
-                "began": _WHOLE,
-                "ended": _WHOLE_OR_NULL,
-            },
-            **{"notes": _TEXTS, "result": _FREE},
-        },
-        "result",
-    ),
     "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
     "Trace": _object(
         {
             **{"name": _TEXT, "type": _TEXT, "start_at": _WHOLE, "end_at": _WHOLE},
             **{"status": _TEXT, "log_size": _FREE, "payload_encode": _TEXT, "formatter": _TEXT},
-        }
+            **dict.fromkeys(_TRACED, _TEXT),
+        },
+        *_TRACED,
     ),
     "Backup": _object(
         {"filename": _TEXT, "node": _TEXT, "created_at": _TEXT, "created_at_sec": _WHOLE, "size": _WHOLE}
@@ -289,7 +249,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             operation["responses"].pop("422", None)  # FastAPI's own answer, which this API never gives
     components = found.setdefault("components", {})
     settings = _settings()
-    components["schemas"] = {**settings, **_bodies(settings), **ANSWERS}
+    evidence = evidence_schemas(ref_template="#/components/schemas/{model}")
+    components["schemas"] = {**settings, **_bodies(settings), **evidence, **ANSWERS}
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "The token of /login."},
         "basic": {"type": "http", "scheme": "basic", "description": "An API key and its secret."},

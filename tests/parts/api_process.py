@@ -15,6 +15,7 @@ from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.web.people.gate import PREFIX
 from pipeline.web.server import WebDoor, serve
+from tests.parts.answers import documented
 from tests.parts.part import KafkaPart
 from tests.parts.waiting import patient, pause
 
@@ -44,7 +45,8 @@ async def running(settings: Config) -> AsyncIterator[Running]:
         done, _ = await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
         if task in done:
             await task
-        async with httpx.AsyncClient(base_url=f"{await ready}{PREFIX}", timeout=30) as client:
+        hooks = {"response": [documented]}
+        async with httpx.AsyncClient(base_url=f"{await ready}{PREFIX}", timeout=30, event_hooks=hooks) as client:
             yield Running(client, said)
     finally:
         stop.set()

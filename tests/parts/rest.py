@@ -19,6 +19,7 @@ from pipeline.web.people import accounts
 from pipeline.web.people.first_user import FirstUser
 from pipeline.web.people.gate import PREFIX
 from pipeline.web.people.sessions import Sessions
+from tests.parts.answers import documented
 from tests.parts.config_log import MemoryLog
 
 PASSWORD = "a long password"
@@ -68,7 +69,9 @@ class Api:
         self.services = Services(self.log, sessions, FirstUser(self.log, self.clock), self.clock, OperatorDesk())
         self.app = make(self.services)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=raise_errors, client=("192.0.2.1", 5000))
-        self.client = httpx.AsyncClient(transport=transport, base_url=f"http://api.example{PREFIX}")
+        self.client = httpx.AsyncClient(
+            transport=transport, base_url=f"http://api.example{PREFIX}", event_hooks={"response": [documented]}
+        )
 
     async def __aenter__(self) -> Self:
         await self.people()

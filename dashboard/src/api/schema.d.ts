@@ -4,9 +4,447 @@ export type paths = Record<string, never>;
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Base64Bytes */
+        Base64Bytes: {
+            $b64: string;
+        };
+        /**
+         * DirectTotals
+         * @description Counts of direct upload.
+         */
+        DirectTotals: {
+            objects: number;
+            bytes: number;
+            unmarked: number;
+        };
+        /**
+         * FolderObject
+         * @description An object in a folder.
+         */
+        FolderObject: {
+            key: string;
+            size: number;
+            modified: string;
+        };
+        /**
+         * LedgerEntry
+         * @description An entry of the ledger: one cut of a partition. `gone`: offsets that Kafka had deleted before they were read.
+         */
+        LedgerEntry: {
+            first: number;
+            next: number;
+            epoch: number;
+            revision: number;
+            version: string;
+            records: number;
+            filtered: number;
+            dead_lettered: number;
+            absent: number;
+            gone: number;
+            rows: number;
+            objects: number;
+            replayed: boolean;
+        };
+        /**
+         * LeftOutAnswer
+         * @description Records that a rule cannot handle: how many, and the first of them as topic/partition/offset.
+         */
+        LeftOutAnswer: {
+            rule: string;
+            cause: string;
+            records: number;
+            first: string;
+            arrived_ms: number;
+            error: string;
+        };
+        /**
+         * LetterGroup
+         * @description So many letters have the same action, rule and cause.
+         */
+        LetterGroup: {
+            action: string;
+            rule: string;
+            cause: string;
+            count: number;
+        };
+        /**
+         * LetterOrigin
+         * @description The place of the record in Kafka.
+         */
+        LetterOrigin: {
+            topic: string;
+            partition: number;
+            offset: number;
+        };
+        /**
+         * Letters
+         * @description A page of letters, and the number of all letters that were asked for, in groups.
+         */
+        Letters: {
+            data: components["schemas"]["ListedLetter"][];
+            meta: components["schemas"]["PageMeta"];
+            groups: components["schemas"]["LetterGroup"][];
+        };
+        /**
+         * ListedLetter
+         * @description A dead letter in a list. `row`: which of the rule's rows failed.
+         */
+        ListedLetter: {
+            place: string;
+            arrived: number;
+            key: string | components["schemas"]["Base64Bytes"];
+            action: string;
+            rule: string;
+            source: string;
+            cause: string;
+            error: string;
+            row: number | null;
+            origin: components["schemas"]["LetterOrigin"] | null;
+            value_bytes: number;
+            copies: number;
+            settled: boolean;
+        };
+        /**
+         * ObjectDetails
+         * @description One object, the rules that made it, and the entry of the ledger over its rows. Unknown facts are null.
+         */
+        ObjectDetails: {
+            topic: string | null;
+            partition: number | null;
+            first: number | null;
+            last: number | null;
+            bucket: string;
+            key: string;
+            size: number;
+            modified: string;
+            etag: string;
+            content_type: string;
+            version: string | null;
+            revision: number | null;
+            sha256: string | null;
+            rows: number | null;
+            rules: {
+                [key: string]: string;
+            } | null;
+            entry: components["schemas"]["LedgerEntry"] | null;
+            named: boolean;
+            unchanged: boolean | null;
+            ledger_problem: string;
+        };
+        /**
+         * ObjectPage
+         * @description A page of a folder. `next` is the token of the next page.
+         */
+        ObjectPage: {
+            bucket: string;
+            prefix: string;
+            folders: string[];
+            objects: components["schemas"]["FolderObject"][];
+            next: string | null;
+        };
+        /**
+         * ObjectPreview
+         * @description The first rows of an object. What cannot be read says so in `problem`.
+         */
+        ObjectPreview: {
+            /** @enum {string} */
+            form: "json_lines" | "json" | "csv" | "parquet" | "text" | "binary";
+            /** @enum {string} */
+            compression: "none" | "gzip" | "zstd";
+            columns: string[];
+            rows: (string | null)[][];
+            text: string | null;
+            cut: boolean;
+            problem: string | null;
+        };
+        /**
+         * OffsetBound
+         * @description An end of a range: this offset in each partition.
+         */
+        OffsetBound: {
+            offset: number;
+        };
+        /**
+         * PageMeta
+         * @description Which page of a list this is.
+         */
+        PageMeta: {
+            page: number;
+            limit: number;
+            count: number;
+            hasnext: boolean;
+        };
+        /**
+         * PartitionStrip
+         * @description The offsets of one partition.
+         */
+        PartitionStrip: {
+            topic: string;
+            topic_id: string;
+            partition: number;
+            first: number;
+            next: number;
+            total: components["schemas"]["StripRun"];
+            runs: components["schemas"]["StripRun"][];
+        };
+        /**
+         * RedriveCounts
+         * @description Letters that were sent, that are over because nothing is missing, and that are kept.
+         */
+        RedriveCounts: {
+            sent: number;
+            over: number;
+            kept: number;
+        };
+        /**
+         * RedriveJob
+         * @description A redrive. Lists show it without its result.
+         */
+        RedriveJob: {
+            id: string;
+            by: string;
+            /** @enum {string} */
+            state: "running" | "planned" | "done" | "failed" | "cancelled";
+            problem: string;
+            doing: string;
+            done: number;
+            total: number;
+            began: number;
+            ended: number | null;
+            notes: string[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "redrive";
+            wish: components["schemas"]["RedriveWish"];
+            result?: components["schemas"]["RedriveResult"];
+        };
+        /**
+         * RedriveResult
+         * @description A redrive: what it would do, and what it has done.
+         */
+        RedriveResult: {
+            plan: components["schemas"]["RedriveCounts"] | null;
+            sent: components["schemas"]["RedriveCounts"] | null;
+        };
+        /**
+         * RedriveWish
+         * @description Which letters to send again.
+         */
+        RedriveWish: {
+            places?: string[];
+            action?: string;
+            rule?: string;
+            cause?: string;
+            clientid?: string;
+            since?: number;
+            again?: boolean;
+            unproven?: boolean;
+        };
+        /**
+         * ReplayJob
+         * @description A replay. Lists show it without its result.
+         */
+        ReplayJob: {
+            id: string;
+            by: string;
+            /** @enum {string} */
+            state: "running" | "planned" | "done" | "failed" | "cancelled";
+            problem: string;
+            doing: string;
+            done: number;
+            total: number;
+            began: number;
+            ended: number | null;
+            notes: string[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "replay";
+            wish: components["schemas"]["ReplayWish"];
+            result?: components["schemas"]["ReplayResult"];
+        };
+        /**
+         * ReplayPlan
+         * @description What a replay would read and write.
+         */
+        ReplayPlan: {
+            records: number;
+            bytes: number;
+            rows: number;
+            objects: number;
+            puts: number;
+            where: string;
+            spans: components["schemas"]["ReplaySpan"][];
+        };
+        /**
+         * ReplayResult
+         * @description A replay. Without a plan, it is still being made.
+         */
+        ReplayResult: {
+            plan: components["schemas"]["ReplayPlan"] | null;
+            end: string;
+            left_out: components["schemas"]["LeftOutAnswer"][];
+        };
+        /**
+         * ReplaySpan
+         * @description Records of one partition, from `first` up to `end`, which is not included.
+         */
+        ReplaySpan: {
+            topic: string;
+            partition: number;
+            first: number;
+            end: number;
+        };
+        /**
+         * ReplayWish
+         * @description What to replay. Without `to`: up to now. Without `into`: under the same keys.
+         */
+        ReplayWish: {
+            from: components["schemas"]["OffsetBound"] | components["schemas"]["TimeBound"];
+            to?: components["schemas"]["OffsetBound"] | components["schemas"]["TimeBound"] | null;
+            action: string;
+            partitions?: number[];
+            into?: string | null;
+        };
+        /**
+         * StripRun
+         * @description Offsets from `first` up to `next`, which is not included. A count that is 0 is absent.
+         */
+        StripRun: {
+            first: number;
+            next: number;
+            written?: number;
+            filtered?: number;
+            dead_lettered?: number;
+            absent?: number;
+            gone?: number;
+            missing?: number;
+            objects?: number;
+            rows?: number;
+            entries?: number;
+            wrong?: number;
+        };
+        /**
+         * TimeBound
+         * @description An end of a range: milliseconds since 1970.
+         */
+        TimeBound: {
+            time: number;
+        };
+        /**
+         * VerifyFinding
+         * @description A breach. `key` is the object that it is about.
+         */
+        VerifyFinding: {
+            kind: string;
+            key: string;
+            text: string;
+            meaning: string;
+        };
+        /**
+         * VerifyJob
+         * @description A verification. Lists show it without its result.
+         */
+        VerifyJob: {
+            id: string;
+            by: string;
+            /** @enum {string} */
+            state: "running" | "planned" | "done" | "failed" | "cancelled";
+            problem: string;
+            doing: string;
+            done: number;
+            total: number;
+            began: number;
+            ended: number | null;
+            notes: string[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "verify";
+            wish: components["schemas"]["VerifyWish"];
+            result?: components["schemas"]["VerifyResult"];
+        };
+        /**
+         * VerifyResult
+         * @description What a verification has found. `found` counts all findings by kind; only so many are in `findings`.
+         */
+        VerifyResult: {
+            totals: components["schemas"]["VerifyTotals"];
+            direct: components["schemas"]["DirectTotals"] | null;
+            found: {
+                [key: string]: number;
+            };
+            findings: components["schemas"]["VerifyFinding"][];
+            strips: components["schemas"]["PartitionStrip"][];
+        };
+        /**
+         * VerifyTotals
+         * @description Counts of all partitions.
+         */
+        VerifyTotals: {
+            partitions: number;
+            entries: number;
+            objects: number;
+            rows: number;
+            records: number;
+            filtered: number;
+            dead_lettered: number;
+            absent: number;
+            gone: number;
+        };
+        /**
+         * VerifyWish
+         * @description What to verify. Without partitions: all. `deep` reads each object.
+         */
+        VerifyWish: {
+            action: string;
+            partitions?: number[];
+            deep?: boolean;
+        };
+        /**
+         * WholeLetter
+         * @description A dead letter with its record. `fields` are the record's as rules see them, or null if none can read it.
+         */
+        WholeLetter: {
+            place: string;
+            arrived: number;
+            key: string | components["schemas"]["Base64Bytes"];
+            action: string;
+            rule: string;
+            source: string;
+            cause: string;
+            error: string;
+            row: number | null;
+            origin: components["schemas"]["LetterOrigin"] | null;
+            value_bytes: number;
+            copies: number;
+            settled: boolean;
+            whole: boolean;
+            headers: {
+                [key: string]: string | components["schemas"]["Base64Bytes"];
+            };
+            value: string | components["schemas"]["Base64Bytes"];
+            value_cut: boolean;
+            fields: {
+                [key: string]: unknown;
+            } | null;
+        };
+        Job: components["schemas"]["VerifyJob"] | components["schemas"]["ReplayJob"] | components["schemas"]["RedriveJob"];
         Error: {
             code: string;
             message: string;
+            rules?: string[];
+            actions?: string[];
+            current?: {
+                revision: number;
+                value: {
+                    [key: string]: unknown;
+                } | null;
+            };
         };
         Login: {
             token: string;
@@ -95,6 +533,21 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        RuleMetrics: {
+            id?: string;
+            metrics: {
+                [key: string]: number;
+            };
+            node_metrics: {
+                node: string;
+                metrics: {
+                    [key: string]: number;
+                };
+            }[];
+            latency?: {
+                [key: string]: unknown;
+            };
+        };
         Rule: {
             id: string;
             name: string;
@@ -108,6 +561,8 @@ export interface components {
             }[];
             enable: boolean;
             description: string;
+            /** Format: date-time */
+            created_at: string;
             /** Format: date-time */
             last_modified_at: string;
         };
@@ -266,123 +721,6 @@ export interface components {
             } | null;
             first: boolean;
         };
-        ObjectPage: {
-            bucket: string;
-            prefix: string;
-            folders: string[];
-            next: string | null;
-            objects: {
-                key: string;
-                size: number;
-                modified: string;
-            }[];
-        };
-        ObjectFacts: {
-            bucket: string;
-            key: string;
-            size: number;
-            modified: string;
-            etag: string;
-            content_type: string;
-            revision: number | null;
-            rows: number | null;
-            partition: number | null;
-            first: number | null;
-            last: number | null;
-            version: string | null;
-            sha256: string | null;
-            topic: string | null;
-            rules: {
-                [key: string]: unknown;
-            } | null;
-            entry: {
-                [key: string]: unknown;
-            } | null;
-            ledger_problem: string;
-            named: boolean;
-            unchanged: boolean | null;
-        };
-        ObjectPreview: {
-            /** @enum {unknown} */
-            form: "json_lines" | "json" | "csv" | "parquet" | "text" | "binary";
-            /** @enum {unknown} */
-            compression: "none" | "gzip" | "zstd";
-            columns: string[];
-            rows: (string | null)[][];
-            text: string | null;
-            cut: boolean;
-            problem: string | null;
-        };
-        Letters: {
-            data: ({
-                place: string;
-                arrived: number;
-                action: string;
-                rule: string;
-                source: string;
-                cause: string;
-                error: string;
-                row: number | null;
-                origin: {
-                    [key: string]: unknown;
-                } | null;
-                value_bytes: number;
-                copies: number;
-                settled: boolean;
-                key: string | Record<string, never>;
-            } & {
-                [key: string]: unknown;
-            })[];
-            meta: {
-                page: number;
-                limit: number;
-                count: number;
-                hasnext: boolean;
-            };
-            groups: {
-                [key: string]: unknown;
-            }[];
-        };
-        Letter: {
-            place: string;
-            arrived: number;
-            action: string;
-            rule: string;
-            source: string;
-            cause: string;
-            error: string;
-            row: number | null;
-            origin: {
-                [key: string]: unknown;
-            } | null;
-            value_bytes: number;
-            copies: number;
-            settled: boolean;
-            key: string | Record<string, never>;
-        } & {
-            [key: string]: unknown;
-        };
-        Job: {
-            id: string;
-            /** @enum {unknown} */
-            kind: "verify" | "replay" | "redrive";
-            wish: {
-                [key: string]: unknown;
-            };
-            by: string;
-            /** @enum {unknown} */
-            state: "running" | "planned" | "done" | "failed" | "cancelled";
-            problem: string;
-            doing: string;
-            done: number;
-            total: number;
-            began: number;
-            ended: number | null;
-            notes: string[];
-            result?: {
-                [key: string]: unknown;
-            };
-        };
         Rows: {
             [key: string]: unknown;
         } | {
@@ -399,6 +737,10 @@ export interface components {
             };
             payload_encode: string;
             formatter: string;
+            ruleid?: string;
+            clientid?: string;
+            topic?: string;
+            ip_address?: string;
         };
         Backup: {
             filename: string;

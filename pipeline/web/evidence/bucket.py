@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from pipeline.config import AggregatedParameters, Config, S3Action
 from pipeline.connectors.s3.listing import ListedObject
@@ -19,6 +19,7 @@ from pipeline.template.object_names import ROOT
 from pipeline.upload.object_check import marks_of
 from pipeline.upload.row_place import place_of
 from pipeline.web.answers import RequestError
+from pipeline.web.evidence.shapes.objects import FolderObject, ObjectHead, ObjectPage, RowsFrom
 from pipeline.web.objects.kinds import KINDS
 
 PART_BYTES: Final = 8 << 20  # of a download, in one request to the store
@@ -42,7 +43,7 @@ class ActionBucket:
     def _has_folder(self) -> bool:
         return "/" in literal_prefix(self.action.parameters.key)
 
-    async def page(self, prefix: str, token: str, count: int) -> dict[str, Any]:
+    async def page(self, prefix: str, token: str, count: int) -> ObjectPage:
         """One page of a folder: the folders and objects in it."""
         found = await self.store.folder(self.bucket, prefix, token=token, count=count)
         return {
@@ -97,11 +98,11 @@ def _is_own(key: str) -> bool:
     return key.lower().startswith(f"{ROOT}/")
 
 
-def _listed(found: ListedObject) -> dict[str, Any]:
+def _listed(found: ListedObject) -> FolderObject:
     return {"key": found.key, "size": found.size_bytes, "modified": found.modified}
 
 
-def facts(opened: ActionBucket, key: str, head: Head) -> dict[str, Any]:
+def facts(opened: ActionBucket, key: str, head: Head) -> ObjectHead:
     """What the store and the object's own metadata say of an object. Unknown facts are null."""
     metadata = head.metadata
     return {
@@ -119,7 +120,7 @@ def facts(opened: ActionBucket, key: str, head: Head) -> dict[str, Any]:
     }
 
 
-def _place(action: S3Action, head: Head) -> dict[str, Any]:
+def _place(action: S3Action, head: Head) -> RowsFrom:
     if isinstance(action.parameters, AggregatedParameters):
         written = marks_of(head.metadata)
         if written is None:

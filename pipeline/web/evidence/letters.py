@@ -25,6 +25,7 @@ from pipeline.record import Record, event_columns, is_message, message_reader
 from pipeline.rule_trial import Sample, to_vector
 from pipeline.sql.runtime.values import text_of
 from pipeline.web.answers import RequestError
+from pipeline.web.evidence.shapes.letters import LetterGroup, Letters, ListedLetter, PageMeta, TextOrBytes, WholeLetter
 
 SEARCH_SECONDS: Final = 15.0
 PAGED_MAX: Final = 10_000  # letters up to the end of the last page
@@ -59,11 +60,11 @@ def wanted_by(fields: Mapping[str, Any]) -> Wanted:
     )
 
 
-def page(config: Config, wanted: Wanted, number: int, size: int) -> dict[str, Any]:
+def page(config: Config, wanted: Wanted, number: int, size: int) -> Letters:
     """One page, the newest arrivals first, and the number of letters by action, rule and cause. Blocks."""
     groups: Counter[tuple[str, str, str]] = Counter()
 
-    def each() -> Iterator[tuple[int, int, int, dict[str, Any]]]:
+    def each() -> Iterator[tuple[int, int, int, ListedLetter]]:
         for found in within(letters(config, wanted, runs=False), SEARCH_SECONDS):
             letter = found.letter
             groups[letter.action or letter.source, letter.rule, letter.cause] += 1
@@ -75,8 +76,8 @@ def page(config: Config, wanted: Wanted, number: int, size: int) -> dict[str, An
     newest = nlargest(number * size, each(), key=lambda one: one[:3])
     shown = [one[3] for one in newest[(number - 1) * size :]]
     count = groups.total()
-    meta = {"page": number, "limit": size, "count": count, "hasnext": number * size < count}
-    named = [
+    meta: PageMeta = {"page": number, "limit": size, "count": count, "hasnext": number * size < count}
+    named: list[LetterGroup] = [
         {"action": action, "rule": rule, "cause": cause, "count": many}
         for (action, rule, cause), many in groups.most_common(100)
     ]
@@ -95,7 +96,7 @@ def within(found: Iterator[FoundLetter], seconds: float) -> Iterator[FoundLetter
             )
 
 
-def one(config: Config, place: str) -> dict[str, Any]:
+def one(config: Config, place: str) -> WholeLetter:
     """A whole letter: what happened, the headers and the value of the record, and its fields as rules see them. Blocks."""
     wanted = wanted_by({"places": [place], "again": True})
     found = next(within(letters(config, wanted, runs=False), SEARCH_SECONDS), None)
@@ -117,7 +118,7 @@ def one(config: Config, place: str) -> dict[str, Any]:
     }
 
 
-def facts(found: FoundLetter) -> dict[str, Any]:
+def facts(found: FoundLetter) -> ListedLetter:
     """What happened."""
     letter = found.letter
     origin = letter.origin
@@ -131,7 +132,7 @@ def facts(found: FoundLetter) -> dict[str, Any]:
         "cause": letter.cause,
         "error": letter.error[:ERROR_MAX],
         "row": letter.failure.row if letter.failure else None,
-        "origin": origin and {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset},
+        "origin": {"topic": origin.topic, "partition": origin.partition, "offset": origin.offset} if origin else None,
         "value_bytes": len(letter.record.value or b""),
         "copies": found.copies,
         "settled": found.settled,
@@ -170,7 +171,7 @@ def sample(config: Config, place: str) -> Sample:
     return Sample(fields, placed._replace(headers=dead_letter.original_headers(record)))
 
 
-def _text(value: bytes) -> Any:
+def _text(value: bytes) -> TextOrBytes:
     """The text of bytes, or the bytes in Base64 if they are not a text."""
     found = text_of(value)
     return found if isinstance(found, str) else {"$b64": base64.b64encode(value).decode()}

@@ -11,9 +11,10 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pipeline.formats import compression as compressions
+from pipeline.web.evidence.shapes.objects import Compression, Form, ObjectPreview
 
 READ_BYTES: Final = 1 << 20  # of an object whose beginning is enough
 WHOLE_BYTES_MAX: Final = 64 << 20  # of Parquet, whose end says where its rows are
@@ -32,11 +33,11 @@ def is_parquet(beginning: bytes) -> bool:
     return beginning.startswith(PARQUET)
 
 
-def preview(content: bytes, *, whole: bool, content_type: str) -> dict[str, Any]:
+def preview(content: bytes, *, whole: bool, content_type: str) -> ObjectPreview:
     """`content`: the bytes of an object, all of them if `whole`. What cannot be read says so in `problem`."""
     if is_parquet(content):
         return _parquet(content) if whole else _answer("parquet", problem="it is too large for a preview: download it")
-    compression = compressions.found_in(content)
+    compression = cast(Compression, compressions.found_in(content))
     try:
         data = compressions.beginning(compression, content, SHOWN_BYTES)
     except ValueError as error:
@@ -49,14 +50,14 @@ def preview(content: bytes, *, whole: bool, content_type: str) -> dict[str, Any]
     return _of_text(text, compression, content_type, cut)
 
 
-def _of_text(text: str, compression: str, content_type: str, cut: bool) -> dict[str, Any]:
+def _of_text(text: str, compression: Compression, content_type: str, cut: bool) -> ObjectPreview:
     lines = text.rpartition("\n")[0] if cut and "\n" in text else text  # the last line may not be whole
-    columns: list[str]
-    rows: list[list[str | None]]
     if content_type.startswith("text/csv"):
-        form, (columns, rows) = "csv", _csv(lines)
+        form: Form = "csv"
+        columns, rows = _csv(lines)
     elif (found := _json_lines(lines)) is not None:
-        form, (columns, rows) = ("json_lines" if "\n" in lines.strip() or "jsonl" in content_type else "json"), found
+        form = "json_lines" if "\n" in lines.strip() or "jsonl" in content_type else "json"
+        columns, rows = found
     else:
         form, columns, rows = "text", [], []
     more = cut or len(rows) > ROWS_MAX or len(text) > TEXT_MAX
@@ -107,7 +108,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return [_cut(each) for each in columns], [[_cell(row.get(name)) for name in columns] for row in rows]
 
 
-def _parquet(content: bytes) -> dict[str, Any]:
+def _parquet(content: bytes) -> ObjectPreview:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -142,14 +143,21 @@ def _cut(text: str) -> str:
 
 
 def _answer(
-    form: str,
-    compression: str = "none",
+    form: Form,
+    compression: Compression = "none",
     columns: Sequence[str] = (),
     rows: Sequence[Sequence[str | None]] = (),
     text: str | None = None,
     cut: bool = False,
     problem: str | None = None,
-) -> dict[str, Any]:
+) -> ObjectPreview:
     shown = text.encode(errors="replace").decode() if text is not None else None
-    known = {"form": form, "compression": compression, "columns": list(columns), "rows": [list(each) for each in rows]}
-    return {**known, "text": shown, "cut": cut, "problem": problem}
+    return {
+        "form": form,
+        "compression": compression,
+        "columns": list(columns),
+        "rows": [list(each) for each in rows],
+        "text": shown,
+        "cut": cut,
+        "problem": problem,
+    }

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final, cast
 
 from pipeline.hidden import without_secrets
 from pipeline.operation import LeftOutRecords, Planned, Sent
 from pipeline.upload.ledger import ChainPlace, Entry
 from pipeline.upload.ledger_check import MEANINGS, Finding, Totals
 from pipeline.web.evidence.jobs import Job
+from pipeline.web.evidence.shapes.jobs import (
+    DirectTotals,
+    LeftOutAnswer,
+    RedriveCounts,
+    RedriveResult,
+    ReplayPlan,
+    ReplayResult,
+    ReplaySpan,
+    VerifyResult,
+    VerifyTotals,
+)
 from pipeline.web.evidence.strips import Strip
 
 FINDINGS_MAX: Final = 1_000
@@ -26,7 +37,7 @@ class Verification:
         self._findings: list[Finding] = []
         self._counts: Counter[str] = Counter()
         self._totals = Totals()
-        self._direct: dict[str, int] | None = None
+        self._direct: DirectTotals | None = None
 
     def entry(self, place: ChainPlace, entry: Entry, wrong: frozenset[str]) -> None:
         """Put an entry on the strip of its partition."""
@@ -54,10 +65,10 @@ class Verification:
         if self.job:
             self.job.note(text)
 
-    def shown(self, columns: int) -> Mapping[str, Any]:
+    def shown(self, columns: int) -> VerifyResult:
         """Everything."""
         return {
-            "totals": asdict(self._totals),
+            "totals": cast(VerifyTotals, asdict(self._totals)),
             "direct": self._direct,
             "found": dict(self._counts),
             "findings": [
@@ -106,25 +117,39 @@ class Replaying:
         """Keep how it ended."""
         self._end, self._left_out = text, left_out
 
-    def shown(self, columns: int) -> Mapping[str, Any]:
+    def shown(self, columns: int) -> ReplayResult:
         """Everything."""
-        plan = self._plan
         return {
-            "plan": plan
-            and {
-                **{
-                    "records": plan.records,
-                    "bytes": plan.bytes,
-                    "rows": plan.rows,
-                    "objects": plan.objects,
-                    "puts": plan.puts,
-                },
-                "where": plan.where,
-                "spans": [each._asdict() for each in plan.spans],
-            },
+            "plan": _plan(self._plan) if self._plan else None,
             "end": self._end,
-            "left_out": [{**each._asdict(), "error": without_secrets(each.error)} for each in self._left_out],
+            "left_out": [_left_out(each) for each in self._left_out],
         }
+
+
+def _plan(plan: Planned) -> ReplayPlan:
+    spans: list[ReplaySpan] = [
+        {"topic": each.topic, "partition": each.partition, "first": each.first, "end": each.end} for each in plan.spans
+    ]
+    return {
+        "records": plan.records,
+        "bytes": plan.bytes,
+        "rows": plan.rows,
+        "objects": plan.objects,
+        "puts": plan.puts,
+        "where": plan.where,
+        "spans": spans,
+    }
+
+
+def _left_out(records: LeftOutRecords) -> LeftOutAnswer:
+    return {
+        "rule": records.rule,
+        "cause": records.cause,
+        "records": records.records,
+        "first": records.first,
+        "arrived_ms": records.arrived_ms,
+        "error": without_secrets(records.error),
+    }
 
 
 class Redriving:
@@ -134,6 +159,10 @@ class Redriving:
         self.plan: Sent | None = None
         self.sent: Sent | None = None
 
-    def shown(self, columns: int) -> Mapping[str, Any]:
+    def shown(self, columns: int) -> RedriveResult:
         """Everything."""
-        return {"plan": self.plan and self.plan._asdict(), "sent": self.sent and self.sent._asdict()}
+        return {"plan": _sent(self.plan), "sent": _sent(self.sent)}
+
+
+def _sent(counts: Sent | None) -> RedriveCounts | None:
+    return {"sent": counts.sent, "over": counts.over, "kept": counts.kept} if counts else None

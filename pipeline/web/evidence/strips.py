@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Final, cast
 
 from pipeline.upload.ledger import ChainPlace, Entry
+from pipeline.web.evidence.shapes.jobs import PartitionStrip, StripRun
 
 RUNS_MAX: Final = 4_096
 
@@ -63,7 +64,7 @@ class Strip:
             pairs = zip(self.runs[::2], self.runs[1::2], strict=False)
             self.runs = [a.with_(b) for a, b in pairs] + ([self.runs[-1]] if len(self.runs) % 2 else [])
 
-    def shown(self, columns: int) -> dict[str, Any]:
+    def shown(self, columns: int) -> PartitionStrip:
         """The strip as the API shows it, with about one run for each of so many columns."""
         place = self.place
         first = self.runs[0].first if self.runs else 0
@@ -72,13 +73,11 @@ class Strip:
         for each in self.runs:
             whole = whole.with_(each)
         return {
-            **{
-                "topic": place.topic,
-                "topic_id": place.topic_id,
-                "partition": place.partition,
-                "first": first,
-                "next": end,
-            },
+            "topic": place.topic,
+            "topic_id": place.topic_id,
+            "partition": place.partition,
+            "first": first,
+            "next": end,
             "total": _counts(whole),
             "runs": [_counts(each) for each in _merged(self.runs, first, max(1, end - first), columns)],
         }
@@ -114,6 +113,7 @@ def _merged(runs: Iterable[OffsetRun], first: int, offsets: int, columns: int) -
     return found
 
 
-def _counts(run: OffsetRun) -> dict[str, int]:
+def _counts(run: OffsetRun) -> StripRun:
     """A run without the numbers that are 0, because most are."""
-    return {name: value for name, value in asdict(run).items() if value or name in ("first", "next")}
+    counts = {name: value for name, value in asdict(run).items() if value or name in ("first", "next")}
+    return cast(StripRun, counts)

@@ -51,6 +51,7 @@ def rule_answer(snapshot: Snapshot, id: str, statuses: Mapping[str, str]) -> dic
         **dump(rule, defaults=True, masked=True),
         "from": list(topics_of(snapshot.config, rule)),
         "action_details": [_detail(reference, statuses) for reference in rule.actions],
+        "created_at": _time(stored.created if stored else 0),
         "last_modified_at": _time(stored.at if stored else 0),
     }
 

@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError
 from pipeline.operation import Range
 from pipeline.web.answers import Json, nothing
 from pipeline.web.desk import Desk, Services
-from pipeline.web.document import errors, json_body, told
+from pipeline.web.document import body_of, errors, told
 from pipeline.web.evidence.jobs import Job
 from pipeline.web.evidence.letters import wanted_by
 from pipeline.web.evidence.results import Redriving, Replaying, Verification
@@ -38,7 +38,7 @@ Columns = Annotated[int, Query(ge=1, le=COLUMNS_MAX, description="How wide the p
     "",
     status_code=201,
     responses=told(201, "Job") | errors(400, 404, 413, 415, 429),
-    openapi_extra=json_body({"kind": {"enum": ["verify", "replay", "redrive"]}}),
+    openapi_extra=body_of("NewJob"),
 )
 async def start_job(desk: Desk, caller: CallerIs, body: Body) -> Response:
     """Start a job: `kind`, and what it is about."""

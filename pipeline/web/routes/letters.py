@@ -35,7 +35,7 @@ async def list_letters(
     return Json(await asyncio.to_thread(letters.page, config, letters.wanted_by(asked), page, limit))
 
 
-@router.get("/{place}", responses=told(200, "Letter") | errors(400, 404, 503))
+@router.get("/{place}", responses=told(200, "WholeLetter") | errors(400, 404, 503))
 async def get_letter(place: str, desk: Desk) -> Response:
     """One whole letter, by its place partition:offset."""
     return Json(await asyncio.to_thread(letters.one, desk.log.snapshot.config, place))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 import orjson
@@ -23,6 +23,7 @@ from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
 from pipeline.web.evidence import preview
 from pipeline.web.evidence.bucket import ActionBucket, facts, opened
+from pipeline.web.evidence.shapes.objects import LedgerEntry, ObjectDetails
 
 router = APIRouter(tags=["objects"], prefix="/objects")
 LIMIT_MAX: Final = 1_000
@@ -48,7 +49,7 @@ async def list_objects(
         return Json(await found.page(found.prefix if prefix is None else prefix, token, limit))
 
 
-@router.get("/facts", responses=told(200, "ObjectFacts") | errors(400, 404, 503))
+@router.get("/facts", responses=told(200, "ObjectDetails") | errors(400, 404, 503))
 async def object_facts(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
     """One object: size and time, its offsets, revision and rules, and the entry of the ledger that names it."""
     config = desk.log.snapshot.config
@@ -56,16 +57,15 @@ async def object_facts(desk: Desk, action: ActionId, key: Key, bucket: Bucket = 
         head = await found.head(key)
         entry, problem = await _entry(desk, config, found, head)
         named = next((each for each in entry.objects if each.key == key), None) if entry else None
-        return Json(
-            {
-                **facts(found, key, head),
-                "rules": await _rules(found, head),
-                "entry": entry and _shown(entry),
-                "named": named is not None,
-                "unchanged": named.etag == head.etag if named else None,
-                "ledger_problem": problem,
-            }
-        )
+        answer: ObjectDetails = {
+            **facts(found, key, head),
+            "rules": await _rules(found, head),
+            "entry": _shown(entry) if entry else None,
+            "named": named is not None,
+            "unchanged": named.etag == head.etag if named else None,
+            "ledger_problem": problem,
+        }
+        return Json(answer)
 
 
 async def _entry(desk: Services, config: Config, found: ActionBucket, head: Head) -> tuple[Entry | None, str]:
@@ -79,19 +79,20 @@ async def _entry(desk: Services, config: Config, found: ActionBucket, head: Head
         return None, str(error)
 
 
-def _shown(entry: Entry) -> dict[str, Any]:
-    counts = {name: getattr(entry, name) for name in ("records", "filtered", "dead_lettered", "absent", "rows")}
+def _shown(entry: Entry) -> LedgerEntry:
     return {
-        **{
-            "first": entry.first,
-            "next": entry.next,
-            "epoch": entry.epoch,
-            "revision": entry.revision,
-            "version": entry.version,
-        },
-        **counts,
-        "objects": len(entry.objects),
+        "first": entry.first,
+        "next": entry.next,
+        "epoch": entry.epoch,
+        "revision": entry.revision,
+        "version": entry.version,
+        "records": entry.records,
+        "filtered": entry.filtered,
+        "dead_lettered": entry.dead_lettered,
+        "absent": entry.absent,
         "gone": sum(each.next - each.first for each in entry.missing),
+        "rows": entry.rows,
+        "objects": len(entry.objects),
         "replayed": bool(entry.original),
     }
 

@@ -121,7 +121,7 @@ async def delete_rule(id: str, desk: Desk, caller: CallerIs, if_match: IfMatch) 
     return nothing()
 
 
-@router.get("/rules/{id}/metrics", responses=told(200, "Metrics") | errors(404))
+@router.get("/rules/{id}/metrics", responses=told(200, "RuleMetrics") | errors(404))
 async def get_metrics(id: str, desk: Desk) -> Response:
     """What the rule made of records, per process and summed."""
     snapshot = desk.log.snapshot

@@ -61,7 +61,7 @@ def test_one_message_an_object_is_a_row_and_any_text_is_shown() -> None:
     assert preview(b"\xff\xfe\x00", whole=True, content_type="")["form"] == "binary"
     assert preview(b"\x1f\x8bno gzip", whole=True, content_type="")["problem"]
     assert preview(b"PAR1 and nothing", whole=True, content_type="")["problem"]
-    assert "too large" in preview(b"PAR1", whole=False, content_type="")["problem"]
+    assert "too large" in (preview(b"PAR1", whole=False, content_type="")["problem"] or "")
 
 
 def test_a_beginning_ends_with_a_whole_line() -> None:
