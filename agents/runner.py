@@ -22,6 +22,7 @@ from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
 from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
+from agents.stream.stop import ANSWER_SECONDS_MAX
 from pipeline.action import CompiledAction
 from pipeline.config import Config
 from pipeline.connectors.kafka.permissions import require_group
@@ -116,8 +117,9 @@ class ActionRunner:
         while not stop.is_set():
             began = clock()
             try:
-                async with self._running() as app:
-                    await self._watch(app, stop)
+                async with self._running(stop) as app:
+                    if app is not None:
+                        await self._watch(app, stop)
             except Exception as error:
                 RESTARTS.labels(self.name).inc()
                 if clock() - began > RESTART_STABLE_SECONDS:
@@ -136,11 +138,15 @@ class ActionRunner:
                         await stop.wait()
 
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[ActionApp]:
+    async def _running(self, stop: asyncio.Event) -> AsyncIterator[ActionApp | None]:
+        """The app while it runs, or None if `stop` came before it had started."""
         await asyncio.to_thread(require_group, self._config.kafka, self.group)
         app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
         self.app = app
-        async with wiring.running(app):
+        async with wiring.running(app, stop) as started:
+            if not started:
+                yield None
+                return
             log.info("action.started", action=self.name, group=self.group, rules=sorted(self._action.rules.statements))
             yield app
 
@@ -156,7 +162,9 @@ class ActionRunner:
                 raise InternalError(f"Faust stopped by itself: {app.crash_reason!r}") from app.crash_reason
             if not await app.lanes.drain(DRAIN_SECONDS):
                 log.warning("action.stopped_early", action=self.name)
-            await app.consumer.commit()
+            with suppress(TimeoutError):  # the next owner reads again what is not committed
+                async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                    await app.consumer.commit()
         finally:
             watching.cancel()
 

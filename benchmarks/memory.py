@@ -124,9 +124,9 @@ async def _measure(work: str, servers: dict[str, Any], records: int) -> dict[str
     stop = asyncio.Event()
     running = asyncio.create_task(worker.serve(Config.model_validate(_settings(work, servers)), stop=stop))
     seen = RECORDS.labels("bench")._value
-    await sink.until(lambda: seen.get() > 0, 0.001)
+    await sink.until(seen.get, 1, 0.001, running)
     began = _memory_mb("VmRSS")
-    await sink.until(lambda: seen.get() >= _count(work, records), 0.05)
+    await sink.until(seen.get, _count(work, records), 0.05, running)
     stop.set()
     await running
     rows = ROWS.labels("bench")._value.get()

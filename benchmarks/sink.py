@@ -42,6 +42,7 @@ STATEMENT: Final = (
     'FROM "t/#" WHERE payload.reading.humidity >= 0'
 )
 RUN_SECONDS_MAX: Final = 300.0
+STILL_SECONDS_MAX: Final = 30.0  # how long a counter may stand still
 
 
 def main() -> None:
@@ -197,12 +198,15 @@ def _by_hand(work: str, servers: dict[str, Any], arguments: argparse.Namespace) 
     consumer.subscribe([work])
     client = _client(servers["s3"])
     total = arguments.records if work == "aggregated" else arguments.objects
-    seen, began = 0, None
+    seen, still, began = 0, 0, None
     step = _hand_aggregated(client) if work == "aggregated" else _hand_direct(client)
     while seen < total:
         messages = consumer.consume(10_000, 1.0)
         if messages and began is None:
             began = time.process_time(), time.monotonic()
+        still = 0 if messages else still + 1
+        if still > STILL_SECONDS_MAX:
+            raise SystemExit(f"expected {total:,} records, found {seen:,}")
         step(messages)
         seen += len(messages)
         if messages:
@@ -278,12 +282,14 @@ async def _serve(
     total = arguments.records if work == "aggregated" else arguments.objects
     stop = asyncio.Event()
     running = asyncio.create_task(worker.serve(Config.model_validate(settings(work, servers)), stop=stop))
-    await until(lambda: RECORDS.labels("bench")._value.get() > 0, 0.001)
+    seen, done = RECORDS.labels("bench")._value, OBJECTS.labels("bench")._value
+    await until(seen.get, 1, 0.001, running)
     began = time.process_time(), time.monotonic()
     if profile:
         profile.enable()
-    seen, done = RECORDS.labels("bench")._value, OBJECTS.labels("bench")._value
-    await until(lambda: seen.get() >= total and (work != "direct" or done.get() >= total), 0.02)
+    await until(seen.get, total, 0.02, running)
+    if work == "direct":
+        await until(done.get, total, 0.02, running)
     stop.set()
     await running
     if profile:
@@ -291,19 +297,25 @@ async def _serve(
     return _figures(total, began)
 
 
-async def until(true: Callable[[], bool], seconds: float) -> None:
-    """Wait until `true`, with a check every few milliseconds, because a counter sends no event when it changes."""
+async def until(count: Callable[[], float], wanted: float, seconds: float, running: asyncio.Task[None]) -> None:
+    """Wait until a counter has reached `wanted`, with a look at it every few milliseconds: it sends no event when it changes.
+
+    Ends the program if the worker has ended, or if the counter stands still.
+    """
     loop = asyncio.get_running_loop()
-    done = asyncio.Event()
-
-    def ask() -> None:
-        if true():
-            done.set()
-        else:
-            loop.call_later(seconds, ask)
-
-    ask()
-    await done.wait()
+    last, since = count(), loop.time()
+    while last < wanted:
+        if running.done():
+            running.result()
+            raise SystemExit(f"the worker ended at {last:,.0f} of {wanted:,.0f}")
+        if loop.time() - since > STILL_SECONDS_MAX:
+            raise SystemExit(
+                f"expected {wanted:,.0f}, found {last:,.0f} and nothing more within {STILL_SECONDS_MAX:.0f} s; "
+                "did an earlier worker leave its ledger in the bucket, or is something in the way?"
+            )
+        await asyncio.sleep(seconds)
+        if (now := count()) != last:
+            last, since = now, loop.time()
 
 
 def settings(work: str, servers: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ each action has its own offsets, lag and replay. The agents never wait for S3: s
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from agents.metrics import count_batch
 from agents.sinks.writers import OpenLane
 from agents.stream import chatter
 from agents.stream.credentials import credentials
+from agents.stream.stop import is_done_before
 from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Transport
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
@@ -111,12 +113,14 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
 
 
 @asynccontextmanager
-async def running(app: ActionApp) -> AsyncIterator[None]:
-    """Start an app, and stop it in the end. One that cannot start is stopped too, or its producer and tasks would stay."""
+async def running(app: ActionApp, stop: asyncio.Event) -> AsyncIterator[bool]:
+    """Start an app, and stop it in the end. Yields False if `stop` came before it had started.
+
+    One that cannot start is stopped too, or its producer and tasks would stay.
+    """
     app.finalize()
     try:
-        await app.start()
-        yield
+        yield await is_done_before(stop, app.start())
     finally:
         await app.stop()
         await app.lanes.close()

@@ -35,6 +35,7 @@ from faust.types.tuples import Message as FaustMessage
 from agents.sinks.lane import Fetched
 from agents.stream import fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
+from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.connectors.kafka.client import ANSWER_SECONDS
 from pipeline.errors import RetryableError
 from pipeline.record import Record
@@ -171,11 +172,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         async with asyncio.timeout(ANSWER_SECONDS):
             return await question()
 
+    async def on_start(self) -> None:
+        """Start the consumer, unless the stop comes first: the consumer waits without an end for a Kafka that does not answer."""
+        await is_done_before(self._stopped, super().on_start())
+
     async def on_thread_stop(self) -> None:
-        """The questions end with the thread."""
+        """The questions end with the thread. Without an answer from Kafka, the group's session ends instead of a leave."""
         for task in self._asking:
             task.cancel()
-        await super().on_thread_stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                await super().on_thread_stop()
 
 
 class Consumer(driver.Consumer):

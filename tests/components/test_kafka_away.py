@@ -15,11 +15,19 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from agents.runner import ActionRunner
 from agents.sinks.lane import Lane
 from agents.stream import app as wiring
-from pipeline.config import KafkaConfig
+from agents.stream.kafka_log import SharedTopicIds
+from pipeline.action import compile_action
+from pipeline.config import KafkaConfig, S3Connector
+from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.kafka.topic_ids import TopicIds
+from pipeline.connectors.s3.store import S3Store
 from pipeline.demo.process import free_port
-from tests.parts.actions import aggregated
+from tests.components.pipeline_parts import Make, direct
+from tests.parts.actions import ALL, aggregated, configuration
+from tests.parts.waiting import patient
 
 CONFIG = """\
 pipeline: away
@@ -111,6 +119,53 @@ def test_a_process_waits_with_one_line(config: Path, command: str) -> None:
     assert time.monotonic() - began < SECONDS_MAX
 
 
+def runner(kafka_port: int, store: S3Store) -> ActionRunner:
+    """The runner of an action, as a worker that has found its topics makes it."""
+    parameters = {"bucket": "sink", "key": "${id}", "content": "${.}"}
+    kafka = {"bootstrap_servers": f"127.0.0.1:{kafka_port}"}
+    config = configuration("raw", ALL, "n", {"parameters": parameters}, kafka=kafka)
+    ids = SharedTopicIds(TopicIds(config.kafka, "topics"), {"mqtt.messages"})
+    return ActionRunner(compile_action(config, "raw"), config, store, Producer(config.kafka, process="worker"), ids)
+
+
+@pytest.mark.parametrize("has_begun", [False, True])
+async def test_an_action_ends_while_kafka_does_not_answer(has_begun: bool) -> None:
+    """Kafka takes the connection and says nothing: a stop ends the start, whenever it comes."""
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    stop = asyncio.Event()
+    kafka = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with kafka, S3Store(S3Connector(host="127.0.0.1", port=free_port())) as store:
+        running = asyncio.create_task(runner(kafka.sockets[0].getsockname()[1], store).run(stop))
+        if has_begun:
+            async with asyncio.timeout(patient(10)):
+                await asked.wait()
+        stop.set()
+        async with asyncio.timeout(patient(10)):
+            await running
+
+
+@pytest.mark.real
+def test_a_worker_ends_while_kafka_is_frozen(make: Make) -> None:
+    """Kafka does not answer to the commit and the leave of a worker that has started; the worker ends all the same."""
+    pipeline = make(actions={"raw": direct("frozen", "${id}")}, rules={"r": ('SELECT * FROM "t/#"', ["raw"])})
+    pipeline.prepare("frozen")
+    worker = pipeline.worker()
+    pipeline.kafka.pause()
+    began = time.monotonic()
+    try:
+        worker.stop()
+    finally:
+        pipeline.kafka.resume()
+
+    assert time.monotonic() - began < patient(20), worker.tail()
+
+
 async def test_an_app_that_cannot_start_leaves_nothing_behind() -> None:
     """Kafka may go away after the worker has found it: what Faust had begun by then is ended."""
     tasks = asyncio.all_tasks()
@@ -118,7 +173,7 @@ async def test_an_app_that_cannot_start_leaves_nothing_behind() -> None:
     app = wiring.build("nobody", aggregated("a", {"r": 'SELECT * FROM "t/#"'}), kafka, Lane)
 
     with pytest.raises(KafkaConnectionError):
-        async with wiring.running(app):
+        async with wiring.running(app, asyncio.Event()):
             pass
 
     del app
