@@ -60,7 +60,7 @@ pictures: $(VENV)/.installed-dev ## make the pictures of the dashboard for READM
 lock: build/tools/bin/uv ## pin what the image installs, with hashes (LOCK_ARGS="--upgrade" for the newest)
 	@build/tools/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \
 	  --no-emit-find-links --custom-compile-command "make lock" $(LOCK_ARGS) \
-	  --extra api --extra exhook --extra schemas pyproject.toml --output-file deploy/requirements.txt
+	  --extra api --extra exhook --extra otel --extra schemas pyproject.toml --output-file deploy/requirements.txt
 
 build/tools/bin/uv:
 	@test -x build/tools/bin/pip || $(PYTHON) -m venv build/tools

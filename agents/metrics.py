@@ -10,6 +10,7 @@ from typing import Final, Self
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from agents.object_traces import ObjectSpan, traces_of
 from pipeline.record import Record
 from pipeline.rule import RowBatch
 
@@ -137,10 +138,17 @@ class ObjectMeter:
         self._rows, self._cuts = ROWS_WRITTEN.labels(action), CUTS.labels(action)
         self._latency = LATENCY.labels(action)
         self._arrivals: tuple[int, int] | None = None  # of the first and the last record since the last entry
+        self._traces = traces_of(action)
 
-    def writing(self) -> Writing:
-        """Count an object that begins its upload now."""
-        return Writing(self)
+    def writing(self, bucket: str, key: str, *, origin: Record) -> Writing:
+        """Count an object of this record's row that begins its upload now."""
+        span = self._traces and self._traces.of_record(bucket, key, origin)
+        return TracedWriting(self, span) if span else Writing(self)
+
+    def writing_rows(self, bucket: str, key: str, offsets: Sequence[int], rows: int) -> Writing:
+        """Count an object of the first `rows` rows with these offsets that begins its upload now."""
+        span = self._traces and self._traces.of_rows(bucket, key, offsets, rows)
+        return TracedWriting(self, span) if span else Writing(self)
 
     def confirmed(self, size_bytes: int, seconds: float) -> None:
         """Count an object that S3 has confirmed."""
@@ -159,6 +167,8 @@ class ObjectMeter:
         if records:
             first = self._arrivals[0] if self._arrivals else records[0].timestamp
             self._arrivals = first, records[-1].timestamp
+            if self._traces is not None:
+                self._traces.arrived(records)
 
     def cut(self, rows: int) -> None:
         """Count an entry of the ledger."""
@@ -193,6 +203,26 @@ class Writing:
     def confirmed(self, size_bytes: int) -> None:
         """Note that S3 has the object."""
         self._meter.confirmed(size_bytes, time.perf_counter() - self._began)
+
+
+class TracedWriting(Writing):
+    """The same for an object with traced messages: a span of OpenTelemetry ends with the block."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, meter: ObjectMeter, span: ObjectSpan) -> None:
+        super().__init__(meter)
+        self._span = span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._span.end(error)
+
+    def confirmed(self, size_bytes: int) -> None:
+        super().confirmed(size_bytes)
+        self._span.written(size_bytes)
 
 
 def forget(action: str) -> None:

@@ -20,6 +20,7 @@ from pipeline.action import compile_action
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
+from pipeline.connectors.otlp import exporting
 from pipeline.connectors.s3.store import S3Store
 from pipeline.control.config_log import ConfigLog
 from pipeline.control.reload.following import follow, opened
@@ -52,6 +53,7 @@ async def serve(
     named = [name.removeprefix("s3:") for name in actions]
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping(stop))
+        await stack.enter_async_context(exporting(config.otel, process="worker", pipeline=config.pipeline))
         group = asyncio.TaskGroup()
         supervisor = ActionSupervisor(config, producer, group, named)
         topic = ConfigLog(config, patience_seconds=None) if config.control is not None else None

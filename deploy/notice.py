@@ -47,7 +47,7 @@ def lines() -> list[str]:
     """One line for each package: name, licence, and whether only the demo needs it."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    installed = [*project["dependencies"], *extras["api"], *extras["exhook"], *extras["schemas"]]
+    installed = [*project["dependencies"], *extras["api"], *extras["exhook"], *extras["otel"], *extras["schemas"]]
     image = set(_with_all_that_comes(installed))
     both = set(_with_all_that_comes([*installed, *extras["demo"]]))
     return [f"{name}: {licence(distribution(name))}{'' if name in image else ' (demo)'}" for name in sorted(both)]

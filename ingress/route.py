@@ -18,11 +18,12 @@ from ingress.events import Adapter, ClientEvent
 from ingress.sparkplug.aliases import Aliases
 from ingress.sparkplug.payload import Speaker, speaker_of
 from pipeline.memo import Memo
+from pipeline.mqtt import traceparent
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import CORRELATION_DATA as CORRELATION
 from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
 from pipeline.mqtt.subscriptions import Copies, Subscriptions
-from pipeline.record import CORRELATION_DATA, PROPERTIES, Headers, Outgoing, message_record
+from pipeline.record import CORRELATION_DATA, PROPERTIES, TRACEPARENT, Headers, Outgoing, message_record
 from pipeline.topics import matches, unshared
 
 ROUTES_MAX: Final = 50_000
@@ -141,13 +142,15 @@ def identifiers_of(properties: Properties) -> list[int]:
 
 
 def extra(properties: Properties) -> Headers:
-    """The headers of MQTT 5 properties, if the message has some.
+    """The headers of MQTT 5 properties, if the message has some. `traceparent` has one if it is valid.
 
     JSON holds only text, so correlation data that is not UTF-8 has a header of its own, byte for byte.
     """
+    traced = traceparent.checked(user_properties(properties).get(TRACEPARENT.encode(), b""))
     exact = [(CORRELATION_DATA, value) for each, value in properties if each == CORRELATION and not _is_text(value)]
     told = properties_object(tuple(each for each in properties if each[0] != CORRELATION) if exact else properties)
-    return [*([(PROPERTIES, orjson.dumps(told))] if told else []), *exact]
+    found = [*([(PROPERTIES, orjson.dumps(told))] if told else []), *exact]
+    return [*found, (TRACEPARENT, traced)] if traced else found
 
 
 def properties_object(properties: Properties) -> dict[str, Any]:

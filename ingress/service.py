@@ -16,9 +16,11 @@ from typing import Any, Final
 
 from ingress.metrics import DONE, LEFT
 from ingress.supervisor import SourceSupervisor, sources_of
+from ingress.traced import producer_of
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
 from pipeline.connectors.kafka.producer import Producer, ensure_topics
+from pipeline.connectors.otlp import exporting
 from pipeline.control.config_log import ConfigLog
 from pipeline.control.objects import Snapshot
 from pipeline.control.reload.following import follow, opened
@@ -42,9 +44,10 @@ async def run(config: Config, *, ready: Callable[[], None] | None = None) -> Non
     if topic is None:
         _check(config)
     stop = asyncio.Event()
-    producer = Producer(config.kafka, process="ingress")
     async with AsyncExitStack() as stack:
         stack.enter_context(stopping(stop))
+        await stack.enter_async_context(exporting(config.otel, process="ingress", pipeline=config.pipeline))
+        producer = producer_of(config)
         group = asyncio.TaskGroup()
         supervisor = SourceSupervisor(config, producer, group)
         report = Report(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pipeline.errors import ConfigError
 
-Extra = Literal["api", "exhook", "kerberos", "schemas"]
+Extra = Literal["api", "exhook", "kerberos", "otel", "schemas"]
 
 
 @contextmanager

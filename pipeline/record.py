@@ -33,6 +33,7 @@ USERNAME: Final = "username"
 PEERHOST: Final = "peerhost"
 PROPERTIES: Final = "pub_props"  # JSON object of the MQTT 5 publish properties, with `User-Property`
 CORRELATION_DATA: Final = "correlation_data"  # the bytes of this property of MQTT 5, when they are not UTF-8
+TRACEPARENT: Final = "traceparent"  # the trace of the message, in W3C's form, when its publisher sent one
 METRICS: Final = "metrics"  # JSON object: alias of a Sparkplug B metric → [name, datatype or null], as its birth said
 CLIENTID_FROM: Final = "clientid_from"  # where the clientid came from: see CLIENTID_SOURCES
 EVENT: Final = "event"  # name of a client event, such as client.connected; absent on messages
@@ -103,7 +104,7 @@ def message_record(
     timestamp_ms: int,
     extra: Iterable[tuple[str, bytes]] = (),
 ) -> Outgoing:
-    """The record of one MQTT message. `extra` holds further headers if they are known (USERNAME, PEERHOST, PROPERTIES, ID)."""
+    """The record of one MQTT message. `extra` holds further headers if they are known (USERNAME, PEERHOST, …)."""
     headers = [(TOPIC, topic), (CLIENTID_FROM, clientid_from)]
     if qos:
         headers.append((QOS, b"1" if qos == 1 else b"2"))
@@ -252,6 +253,7 @@ _FROM_HEADERS: Final[Mapping[str, Callable[[Mapping[str, bytes], Record], Any]]]
     "peerhost": _header(PEERHOST),
     "flags": lambda headers, record: {"retain": RETAIN in headers, "dup": DUP in headers},
     "pub_props": _properties,
+    TRACEPARENT: _header(TRACEPARENT),
 }
 
 MESSAGE_COLUMNS: Final = frozenset(_FROM_RECORD) | frozenset(_FROM_HEADERS) | {"payload", "node"}

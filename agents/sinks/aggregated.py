@@ -346,7 +346,7 @@ class AggregatedLane(Lane):
         body, sha256 = await encoded(self.version, data, facts.digest)
         facts = facts._replace(sha256=sha256, size=len(body))
         headers = writer.object_headers(self.version, self._chain.place, chunk.first, facts, epoch)
-        with self._meter.writing() as writing:
+        with self._meter.writing_rows(bucket, key, chunk.offsets, facts.rows) as writing:
             etag = await writer.create(self.version, bucket, key, body, headers)
         if etag is None:
             return None

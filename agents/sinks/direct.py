@@ -94,7 +94,7 @@ class DirectWriter:
 
     async def put(self, put: Put) -> None:
         """Write one object, and return when S3 has confirmed it. Raises RefusedError if S3 will never accept it."""
-        with self.meter.writing() as writing:
+        with self.meter.writing(put.bucket, put.key, origin=put.origin) as writing:
             await self._put(put, writing)
         self.meter.row(put.origin.timestamp)
 

@@ -17,7 +17,8 @@ import orjson
 
 from ingress.events import ClientEvent
 from ingress.remembered import Remembered
-from pipeline.record import ID, PEERHOST, PROPERTIES, USERNAME, Outgoing, message_record
+from pipeline.mqtt import traceparent
+from pipeline.record import ID, PEERHOST, PROPERTIES, TRACEPARENT, USERNAME, Outgoing, message_record
 
 CONNECTING_BYTES_MAX: Final = 2 << 20  # clients of usual size, and as many bytes for all others
 USUAL_BYTES_MAX: Final = 4096
@@ -72,6 +73,8 @@ def publish_record(request: Any, now_ms: int, left_out: LeftOut | None = None) -
     properties = properties_object(request.props, request.user_props, left_out or LeftOut())
     if properties:
         extra.append((PROPERTIES, orjson.dumps(properties)))
+    if traced := traceparent.checked(str(properties.get("User-Property", {}).get(TRACEPARENT, "")).encode()):
+        extra.append((TRACEPARENT, traced))
     sender = getattr(message, "from")
     return message_record(
         topic=message.topic.encode(),

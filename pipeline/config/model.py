@@ -11,8 +11,9 @@ from typing import Literal, Self
 
 from pydantic import PrivateAttr, model_validator
 
+from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
-from pipeline.config.base.values import Name
+from pipeline.config.base.values import Name, Seconds
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.s3 import Actions, Connectors
 from pipeline.config.sources import Sources
@@ -52,6 +53,33 @@ class Metrics(Section):
     worker_port: int = setting(0, advanced=False, ge=0, le=65535, description="Port of the worker. 0: no page.")
 
 
+class Otel(Section):
+    """Spans for a collector of OpenTelemetry, over OTLP/HTTP. Needs the extra `otel`."""
+
+    endpoint: str = setting(
+        advanced=False,
+        pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$",
+        description="Address of the collector, such as http://collector:4318. Spans go to /v1/traces below it.",
+    )
+    service_name: str = setting(
+        "tidegate", advanced=False, min_length=1, description="The name `service.name` of all processes."
+    )
+    headers: dict[str, Secret] = setting(
+        default_factory=dict,
+        advanced=True,
+        private=True,
+        description="Headers of each request, such as a token of the collector. Values: text, ${NAME} or file:///path.",
+    )
+    cacertfile: str | None = setting(
+        None,
+        advanced=True,
+        description="PEM file of the trusted certificate authorities. Default: those of the system.",
+    )
+    timeout: Seconds = setting(
+        10.0, advanced=True, gt=0, description="The longest time for one export, with its repetitions."
+    )
+
+
 class Control(Section):
     """The configuration in Kafka: sources, connectors, actions, rules and schemas are in a topic, and not in the file."""
 
@@ -86,6 +114,7 @@ class Config(Section):
     schemas: dict[Name, Schema] = setting(advanced=False, default_factory=dict)
     metrics: Metrics = setting(advanced=False, default_factory=Metrics)
     control: Control | None = setting(None, advanced=False)
+    otel: Otel | None = setting(None, advanced=False)
 
     _places: Places = PrivateAttr(default_factory=Places)
     _revision: int = PrivateAttr(default=0)

@@ -110,6 +110,7 @@ class Pipeline:
     sources: dict[str, Any] = field(default_factory=dict)
     partitions: int = 4
     metrics_port: int = 0  # of the worker, when a test looks at its counters
+    otel: dict[str, Any] | None = None
     control: bool = False  # objects are in Kafka, where `apply` puts them
     workers: list[Server] = field(default_factory=list)
 
@@ -296,6 +297,7 @@ class Pipeline:
             },
             "actions": {"s3": self.actions},
             "metrics": {"worker_port": self.metrics_port},
+            "otel": self.otel,
             "rules": {
                 name: {"sql": sql, "actions": [f"s3:{each}" for each in actions]}
                 for name, (sql, actions) in self.rules.items()

@@ -69,12 +69,12 @@ def provider_loaded() -> bytes:
     return message([(1, [(1, "5.9.1"), (2, "EMQX"), (3, 123456), (4, "2026-01-02 03:04:05")]), (2, META)])
 
 
-def publish(clientid: str, topic: str, payload: bytes, *, props: bool = True) -> bytes:
+def publish(clientid: str, topic: str, payload: bytes, *, props: bool = True, **user_props: str) -> bytes:
     """MessagePublishRequest; without `props` as version 2 of the protocol has it."""
     fields: list[Field] = [(1, mqtt_message(clientid, topic, payload)), (2, META)]
     if props:
         fields += [(3, each) for each in properties({"Content-Type": "text/csv", "Payload-Format-Indicator": "1"})]
-        fields += [(4, each) for each in properties({"site": "north"})]
+        fields += [(4, each) for each in properties({"site": "north", **user_props})]
     return message(fields)
 
 

@@ -43,7 +43,7 @@ def test_the_page_of_headers_has_every_header() -> None:
     """Headers of messages, events, redriven records and dead letters are listed, and no others."""
     of_records = {
         record.TOPIC, record.QOS, record.RETAIN, record.DUP, record.ID, record.USERNAME, record.PEERHOST, record.PROPERTIES,
-        record.CORRELATION_DATA, record.METRICS, record.CLIENTID_FROM, record.EVENT, redriven.REDRIVEN,
+        record.CORRELATION_DATA, record.METRICS, record.TRACEPARENT, record.CLIENTID_FROM, record.EVENT, redriven.REDRIVEN,
     }  # fmt: skip
     failure = Failure("p", "a", "r", 1, RecordPlace("t", 0, 1, "id"), "run")
     of_letters = {name for name, _ in dead_letter.headers_of(failure, "cause", "error", "ledger")} | {

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from pipeline.errors import ConfigError
-from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT
+from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT, TRACEPARENT
 
 _PUBLISH: Final = (
     *("id", "clientid", "username", "payload", "peerhost", "topic", "qos", "flags", "publish_received_at"),
@@ -36,7 +36,7 @@ class RuleEvent(NamedTuple):
 
 
 KINDS: Final[Mapping[str, RuleEvent]] = {
-    MESSAGE_EVENT: RuleEvent("A message is published", _PUBLISH),
+    MESSAGE_EVENT: RuleEvent("A message is published", (*_PUBLISH, TRACEPARENT)),
     "message.delivered": RuleEvent("A message is delivered to a subscriber", _DELIVERED),
     "message.acked": RuleEvent("A subscriber has acknowledged a message", (*_DELIVERED, "puback_props")),
     "message.dropped": RuleEvent("A message is dropped", (*_PUBLISH, "reason")),
@@ -115,6 +115,7 @@ SAMPLES: Final[Mapping[str, tuple[Any, str]]] = {
     "sockname": ("127.0.0.1:1883", "our address and port"),
     "sub_props": ({"User-Property": {}}, "properties of SUBSCRIBE"),
     "topic": ("t/a", "the topic name"),
+    TRACEPARENT: ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "the trace of the message"),
     "transformation": ("transformation_name", "name of the transformation"),
     "unsub_props": ({"User-Property": {}}, "properties of UNSUBSCRIBE"),
     "username": ("u_emqx", "the client's user name"),

@@ -66,6 +66,17 @@ def test_a_message_of_the_older_protocol_has_no_properties() -> None:
     assert "pub_props" not in dict(record.headers)
 
 
+@pytest.mark.parametrize("flags", ["01", "zz"])
+def test_a_message_keeps_its_trace(flags: str) -> None:
+    """A valid `traceparent` has a header of its own; a wrong one has none."""
+    trace = f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}"
+    sent_bytes = sent.publish("d1", "t/1", b"", traceparent=trace)
+
+    headers = dict(publish_record(decoded("message.publish", sent_bytes), NOW).headers)
+
+    assert headers.get("traceparent") == (trace.encode() if flags == "01" else None)
+
+
 def test_connected_has_what_connect_told() -> None:
     """The connected event has the protocol and properties of client.connect, and the disconnected event repeats them."""
     reader = EventReader()

@@ -9,7 +9,10 @@ from ingress.events.status_topic import StatusTopicAdapter
 from ingress.route import ROUTES_MAX, TOPIC_BYTES_REMEMBERED_MAX, Router, properties_object
 from pipeline.config.clientid_from import ClientidFrom
 from pipeline.config.sources import StatusTopic
+from pipeline.mqtt.packets import Properties
+from pipeline.mqtt.properties import USER_PROPERTY
 from pipeline.record import Record, message_reader
+from tests.parts.records import consumed
 
 
 def router(*ways: ClientidFrom, filters: tuple[str, ...] = ("t/#",)) -> Router:
@@ -138,3 +141,26 @@ def test_correlation_data_alone_reaches_rules_too() -> None:
     record = Record("m", 0, 0, 5, outgoing.key, outgoing.value, outgoing.headers)
 
     assert message_reader(None, "n")(record)["pub_props"] == {"User-Property": {}, "Correlation-Data": b"\xff"}
+
+
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize(
+    ("properties", "header"),
+    [
+        (((USER_PROPERTY, (b"traceparent", TRACE)),), TRACE),
+        (((USER_PROPERTY, (b"traceparent", b"wrong")), (USER_PROPERTY, (b"traceparent", TRACE))), TRACE),
+        (((USER_PROPERTY, (b"traceparent", b"wrong")),), None),
+        (((USER_PROPERTY, (b"Traceparent", TRACE)),), None),
+        (((USER_PROPERTY, (b"other", TRACE)),), None),
+        ((), None),
+    ],
+)
+def test_a_valid_trace_has_a_header(properties: Properties, header: bytes | None) -> None:
+    """The header is that of OpenTelemetry at Kafka, and a rule reads it; a wrong one is only among the user properties."""
+    outgoing = router().route(b"t/x").record((b"t/x", b"", 0x30, 0, properties), 5)
+
+    assert dict(outgoing.headers).get("traceparent") == header
+    columns = message_reader(frozenset({"traceparent"}), "n")(consumed(outgoing))
+    assert columns == ({"traceparent": header.decode()} if header else {})
