@@ -162,7 +162,7 @@ class Buffer:
         chunk = group.chunks[0]
         self.size_bytes -= chunk.ends[rows - 1] + rows * ROW_OVERHEAD_BYTES
         group.remove_first(rows, self.limits)
-        if group.first is None and not group.rolled:
+        if group.first is None:
             del self.groups[group.name]
             self.size_bytes -= _overhead_bytes(group.name)
 

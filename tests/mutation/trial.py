@@ -37,14 +37,15 @@ class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._source, str(self._path), "exec"), module.__dict__)
 
 
-def run(name: str, path: Path, source: str, tests: list[str]) -> None:
-    """Run the tests on the mutant in this process, and exit with pytest's status."""
+def run(name: str, path: Path, source: str, tests: list[str], shown: bool) -> None:
+    """Run the tests on the mutant in this process, and exit with pytest's status. `shown`: with what pytest prints."""
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     sys.meta_path.insert(0, _Changed(name, path, source))
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
+    if not shown:
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 1)
+        os.dup2(quiet, 2)
     options = ["-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-seed=1"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins that this process has imported before
     sys.exit(int(pytest.main([*options, *tests])))

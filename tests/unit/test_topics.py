@@ -152,3 +152,10 @@ def test_two_filters_meet_if_a_topic_name_matches_both(one: str, other: str, mee
 def test_a_shared_subscription_has_a_group_and_a_filter(topic_filter: str, group: str, plain: str) -> None:
     """Any other filter has no group, and is itself."""
     assert (group_of(topic_filter), unshared(topic_filter)) == (group, plain)
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [("a/+", "a/#"), ("+/+", "+/#"), ("+", "#"), ("a", "a/#"), ("a/b", "a/+")])
+def test_a_filter_of_some_levels_does_not_cover_one_of_any_depth(wide: str, narrow: str) -> None:
+    """A filter whose levels are counted misses deeper topic names."""
+    assert not covers(wide, narrow)
+    assert covers(narrow, wide)

@@ -20,6 +20,7 @@ from tests.mutation.trial import ROOT
         ("1 < a <= b", ["1 <= a <= b", "1 < a < b", "2 < a <= b"]),
         ("x += f(y)", ["pass"]),
         ("A: Final = 2000", []),
+        ("zip(a, b, strict=True)", ["pass"]),
         ("while not x:\n    break", ["while not not x:\n    break", "while x:\n    break", "while not x:\n    pass"]),
         (
             "def f(a: int=0) -> X[1]:\n    return -a",

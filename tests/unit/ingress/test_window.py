@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingress.window import Delivery, Window
+from ingress.window import Delivery, Window, size_of
 from pipeline.record import Outgoing
 
 RECORD = Outgoing(b"", b"12345", [], 0)
@@ -105,3 +105,21 @@ def test_keys_and_headers_count_unless_a_cache_holds_them() -> None:
     delivery(None, None)
     own.settle()
     assert not own.full
+
+
+def test_a_delivery_knows_what_it_delivers() -> None:
+    """What Kafka refuses is taken from its delivery, and its size is that of what no cache holds."""
+    window = Window(100, 1000)
+    record = Outgoing(b"key", b"12345", [("topic", b"t" * 90)], 0)
+
+    own, shared = window.add(1, "t", record), window.add(2, "t", record, shared=True)
+
+    assert (own.record, own.topic, own.mid) == (record, "t", 1)
+    assert (own.size_bytes, shared.size_bytes, size_of(record)) == (103, 5, 103)
+
+
+def test_a_window_is_full_at_its_limit_and_not_before() -> None:
+    """The last byte fills it, and an empty window has no oldest message."""
+    assert filled([1, 2], bytes_max=10)[0].full
+    assert not filled([1, 2], bytes_max=11)[0].full
+    assert Window(1, 1).oldest is None

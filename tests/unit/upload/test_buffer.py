@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.upload.buffer import Buffer, Chunk, RollLimits
+from pipeline.upload.buffer import Buffer, Chunk, Group, RollLimits
 
 LIMITS = RollLimits(rows_max=3, bytes_max=1000)
 G = ("g",)
@@ -128,3 +128,44 @@ def test_groups_that_are_open_before_an_offset() -> None:
     assert [group.name for group in buffer.open_groups(8)] == [G]
     assert buffer.open_groups(5) == []
     assert buffer.first == 5
+
+
+def test_one_call_can_roll_more_than_once() -> None:
+    """Each chunk of one call counts its own rows and bytes, from its first row on."""
+    by_rows, by_bytes = Group(G), Group(G)
+
+    assert by_rows.extend([b"x"] * 7, list(range(7)), LIMITS)
+    assert by_bytes.extend([b"123456"] * 6, list(range(6)), RollLimits(rows_max=100, bytes_max=12))
+
+    assert [chunk.rows for chunk in by_rows.chunks] == [3, 3, 1]
+    assert [chunk.rows for chunk in by_bytes.chunks] == [2, 2, 2]
+
+
+def test_a_group_has_rolled_when_a_second_chunk_begins() -> None:
+    """Two chunks are enough, and nothing of a new group is being stored."""
+    group = Group(G)
+    before = group.rolled
+    group.extend([b"x"] * 4, [1, 2, 3, 4], LIMITS)
+
+    assert (before, group.rolled, group.storing) == (False, True, False)
+
+
+def test_the_digest_of_no_rows_is_that_of_nothing() -> None:
+    """Rows that are not asked for are not in the digest."""
+    chunk = Chunk()
+    chunk.extend([b"row"], [1])
+
+    assert chunk.digest(0) == Chunk().digest() != chunk.digest()
+
+
+def test_a_group_costs_its_name_and_more() -> None:
+    """Names of groups are chosen by devices, so they count, and a group without a row waits for nobody."""
+    buffer = Buffer(LIMITS)
+    buffer.extend(("name",), [], [])
+    empty = buffer.size_bytes
+    buffer.extend(("longer name",), [], [])
+
+    assert empty > len("name")
+    assert buffer.size_bytes - 2 * empty == len("longer name") - len("name")
+    assert buffer.open_groups() == []
+    assert buffer.open_groups(before=5) == []

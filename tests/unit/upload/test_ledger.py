@@ -157,3 +157,30 @@ def test_a_field_of_a_later_version_is_named() -> None:
     """Whoever does not know it cannot know what it changes."""
     with pytest.raises(ValueError, match="'sparkle', which this version does not know"):
         ledger.decode_entry(json.dumps({**ENTRY, "sparkle": 1}).encode())
+
+
+def test_what_an_entry_or_a_start_does_not_say_is_nothing() -> None:
+    """Older entries lack later fields: no offset is absent, no epoch and no revision has begun, and nothing ended in order."""
+    plain = ledger.Entry(1, 2, 0, "v", 0, "v", 1, 0, 0, 1)
+    start = ledger.Start(1, "v")
+
+    assert (plain.objects, plain.missing, plain.clean) == ((), (), False)
+    assert (plain.next_key_epoch, plain.absent, plain.revision) == (0, 0, 0)
+    assert (start.epoch, start.key_epoch, start.revision) == (0, 0, 0)
+    assert ledger.without_offsets(ledger.end_at(start), next_version="v", clean=True).revision == 0
+
+
+def test_keys_are_read_back() -> None:
+    """The key of an entry names its first offset and its chain, and no other key is taken for an entry's."""
+    named, unnamed = ChainPlace("a", "t", "id", 3), ChainPlace("a", "t", "", 3)
+    for place in (named, unnamed):
+        key = ledger.entry_key(place, 42, 7)
+
+        assert ledger.first_of(key) == 42
+        assert ledger.place_of(key) == place
+        assert ledger.is_entry_key(place, key)
+        assert not ledger.is_entry_key(place, f"{key}x")
+        assert not ledger.is_entry_key(place, ledger.start_key(place))
+    assert not ledger.is_entry_key(named, ledger.entry_key(unnamed, 42, 7))
+    assert not ledger.is_entry_key(named, key.rpartition("/")[2])
+    assert ledger.topic_id_of(ledger.topic_id_text("")) == "" != ledger.topic_id_text("")

@@ -181,3 +181,11 @@ def test_an_orderly_end_that_is_not_there_is_missed() -> None:
     check = begun(ended)
     found(ENTRY, check)
     assert check.finish() == []
+
+
+def test_a_check_without_entries_counts_its_partition_only() -> None:
+    """Sums begin with nothing."""
+    total = Totals()
+    total.add(ChainCheck(PLACE).totals)
+
+    assert total == Totals(1, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -100,3 +100,13 @@ def test_nothing_is_dead_or_gone_before_it_is_told() -> None:
     outcomes.add(1, 2, [1], bytes([WRITTEN]))
 
     assert outcomes.any_dead
+
+
+def test_what_is_gone_beyond_the_cut_is_not_in_its_counts() -> None:
+    """A range that begins where the cut ends belongs to the next cut."""
+    outcomes = Outcomes()
+    outcomes.gone(Missing(5, 9))
+
+    assert outcomes.any_missing
+    assert outcomes.counts(5).missing == ()
+    assert outcomes.counts(6).missing == (Missing(5, 6),)

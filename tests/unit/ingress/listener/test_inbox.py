@@ -3,60 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from typing import Any, cast
 
 import pytest
 from prometheus_client import REGISTRY
 
-from ingress.listener.identity import Address, Identity, may_publish, permitted
-from ingress.listener.inbox import ClientWindow, Inbox
-from ingress.listener.words import QOS2, REASON_SHIFT, Ack, Connect
-from pipeline.config import KafkaConfig
-from pipeline.config.listener import ListenerSource
-from pipeline.connectors.kafka.producer import Producer
-from pipeline.errors import ConnectorError
-from pipeline.mqtt.packets import Publish
+from ingress.listener.identity import may_publish, permitted
+from ingress.listener.words import QOS2, REASON_SHIFT
 from pipeline.mqtt.reasons import NOT_AUTHORIZED
 from pipeline.record import Outgoing
-from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
+from tests.parts.inboxes import client, inbox, message
+from tests.parts.played_kafka import DENIED, TOO_LARGE
 from tests.parts.sparkplug import BIRTH, DATA
 
 KILOBYTE = b"x" * 1000
-CONNECT = Connect(5, "d1", None, None, 60, True, None, ())
-
-
-@dataclass
-class PlayedDevice:
-    v5: bool = True
-    acknowledged: list[Ack] = field(default_factory=list)
-    reading: bool = True
-    problem: ConnectorError | None = None
-
-    def acknowledge(self, acks: list[Ack]) -> None:
-        self.acknowledged += acks
-
-    def room(self, there_is: bool) -> None:
-        self.reading = there_is
-
-    def fail(self, problem: ConnectorError) -> None:
-        self.problem = problem
-
-
-def inbox(**settings: Any) -> tuple[Inbox, PlayedKafka]:
-    kafka = PlayedKafka()
-    source = ListenerSource.model_validate({"authentication": "none", "topics": ["t/#"], **settings})
-    return Inbox("devices", source, KafkaConfig(bootstrap_servers="k:1"), cast(Producer, kafka)), kafka
-
-
-def client(of: Inbox, clientid: str = "d1", *, v5: bool = True) -> tuple[PlayedDevice, ClientWindow, Identity]:
-    device = PlayedDevice(v5)
-    address = Address("192.0.2.1", "192.0.2.1:5", "192.0.2.9:1883")
-    return device, of.window(device), Identity(clientid, None, address, ["t/#"], CONNECT, 0)
-
-
-def message(mid: int = 0, *, qos: int = 1, topic: bytes = b"t/1", payload: bytes = b"x") -> Publish:
-    return topic, payload, 0x30 | qos << 1, mid, ()
 
 
 def test_messages_are_acknowledged_when_kafka_has_them_in_their_order() -> None:

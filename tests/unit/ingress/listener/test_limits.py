@@ -315,3 +315,27 @@ def test_an_address_that_may_not_have_a_turn_is_passed_over() -> None:
     assert queue.take(lambda address: address != "a") == "3"
     assert queue.take(lambda address: address != "a") is None
     assert queue.addresses() == ["a"]
+
+
+def test_who_sends_what_is_allowed_is_never_held_back() -> None:
+    """A client that sends exactly its number in each second stays at the limit, and not beyond it, for as long as it likes."""
+    allowance = Allowance(10, now=0.0)
+    allowance.spend(int(10 * BURST_SECONDS), 0.0)
+
+    waits = [allowance.spend(10, float(second)) for second in range(1, 100)]
+
+    assert waits == [0.0] * 99
+    assert not allowance.is_used_up
+
+
+def test_a_quiet_second_starts_a_new_count() -> None:
+    """After a second without packets, beyond its waits, a client has the whole time again."""
+    allowance = Allowance(10, now=0.0)
+    allowance.spend(int(10 * BURST_SECONDS) + 5, 0.0)
+    allowance.spend(300, 1.5)
+
+    allowance.spend(10, OVER_SECONDS_MAX + 0.5)
+    early = allowance.is_used_up
+    allowance.spend(10, OVER_SECONDS_MAX + 1.5)
+
+    assert (early, allowance.is_used_up) == (False, True)
