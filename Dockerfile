@@ -3,7 +3,7 @@
 #   docker build --tag tidegate --build-arg VERSION=1.2.3 .
 #
 # The build context has no repository, so the version is an argument. Without it, `tidegate --version` says 0.0.
-FROM python:3.12-slim AS build
+FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de AS build
 ARG VERSION=0.0
 WORKDIR /src
 RUN python -m venv /opt/tidegate
@@ -19,7 +19,7 @@ RUN SETUPTOOLS_SCM_PRETEND_VERSION=${VERSION} /opt/tidegate/bin/pip install --no
  && /opt/tidegate/bin/pip check \
  && find /opt/tidegate -name __pycache__ -prune -exec rm -rf {} +
 
-FROM python:3.12-slim
+FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de
 RUN useradd --system --uid 10001 --no-create-home tidegate
 COPY --from=build /opt/tidegate /opt/tidegate
 ENV PATH=/opt/tidegate/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
