@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.chain import Chain
@@ -32,7 +32,7 @@ PARTITIONS_AT_ONCE_MAX: Final = 32
 
 
 async def checks(config: Config) -> AsyncIterator[Check]:
-    """One check for each action that runs."""
+    """A check of each action that runs, and one more if another pipeline writes to its ledger."""
     try:
         settings = {
             name: topic.settings for name, topic in (await asyncio.to_thread(look_at_topics, config.kafka)).items()
@@ -47,7 +47,8 @@ async def checks(config: Config) -> AsyncIterator[Check]:
         try:
             compiled = compile_action(config, name)
             async with S3Store(connector) as store:
-                yield await _check(title, config, compiled, store, settings)
+                for each in await _checks(title, config, compiled, store, settings):
+                    yield each
         except LaneError as error:
             yield Check(
                 title, "bad", str(error), "a ledger that can be read", "run `tidegate verify`, and mend what it finds"
@@ -60,35 +61,47 @@ async def checks(config: Config) -> AsyncIterator[Check]:
             yield Check(title, "skipped", str(error))
 
 
-async def _check(
+async def _checks(
     title: str, config: Config, action: CompiledAction, store: S3Store, settings: Mapping[str, Mapping[str, str]]
-) -> Check:
+) -> list[Check]:
     now_ms = time.time_ns() // 1_000_000
     since = {topic: young_since_ms(settings.get(topic, {}), now_ms) for topic in action.topics}
     logs = await asyncio.to_thread(look_at_logs, config.kafka, f"{config.pipeline}.{action.name}", since)
     if not logs:
-        return Check(title, "skipped", "Kafka has no topic yet that it reads")
+        return [Check(title, "skipped", "Kafka has no topic yet that it reads")]
     ids = await asyncio.to_thread(TopicIds(config.kafka, "doctor").of, action.topics)
     commits = {Partition(each.topic, each.partition): _commit_of(each, ids) for each in logs}
-    ends, whose = commits, GROUP
+    ends, whose, others = commits, GROUP, set[str]()
     if isinstance(action, AggregatedAction):
-        ends, whose = await _ledger_ends(action, store, ids, list(commits)), LEDGER
-    return check(
-        title,
-        [
-            Standing(
-                each.topic,
-                each.partition,
-                ends[Partition(each.topic, each.partition)],
-                whose,
-                each.start,
-                each.end,
-                each.young,
-                settings.get(each.topic, {}).get("retention.bytes", "-1") != "-1",
-                commits[Partition(each.topic, each.partition)],
-            )
-            for each in logs
-        ],
+        found = await _ledger_ends(action, store, ids, list(commits))
+        ends, whose = {place: each.first for place, each in found.items()}, LEDGER
+        others = {each.other for each in found.values() if each.other}
+    standings = [
+        Standing(
+            each.topic,
+            each.partition,
+            ends[Partition(each.topic, each.partition)],
+            whose,
+            each.start,
+            each.end,
+            each.young,
+            settings.get(each.topic, {}).get("retention.bytes", "-1") != "-1",
+            commits[Partition(each.topic, each.partition)],
+        )
+        for each in logs
+    ]
+    shared = [_shared(action.name, config.pipeline, other) for other in sorted(others)]
+    return [check(title, standings), *shared]
+
+
+def _shared(action: str, pipeline: str, other: str) -> Check:
+    return Check(
+        f"ledger of s3:{action}",
+        "warn",
+        f"its last entry is of the pipeline {other}",
+        f"entries of {pipeline} alone",
+        "nothing, if the pipeline was renamed; if both run, each takes records from the other one: give one of them another "
+        "action name or another bucket",
     )
 
 
@@ -98,22 +111,29 @@ def _commit_of(found: FoundLog, topic_ids: Mapping[str, str]) -> int | None:
     return None if bounds.commit_is_of_another_topic else found.committed
 
 
+class LedgerEnd(NamedTuple):
+    """The end of a partition's chain (None: it has not begun), and the other pipeline that wrote it, if any."""
+
+    first: int | None
+    other: str = ""
+
+
 async def _ledger_ends(
     action: AggregatedAction, store: S3Store, topic_ids: Mapping[str, str], partitions: list[Partition]
-) -> dict[Partition, int | None]:
+) -> dict[Partition, LedgerEnd]:
     """The end of each partition's chain. Raises LaneError for a chain that cannot be read."""
     nobody: Any = None  # a reader of chains writes no dead letters and does not ask Kafka
     writer = AggregatedWriter(action.name, action, PatientStore(store, FewAttempts()), nobody, nobody)
     gate = asyncio.Semaphore(PARTITIONS_AT_ONCE_MAX)
 
-    async def end(partition: Partition) -> int | None:
+    async def end(partition: Partition) -> LedgerEnd:
         chain = Chain(writer, partition)
         for topic_id in dict.fromkeys((topic_ids.get(partition.topic, ""), "")):
             chain.place = chain.place._replace(topic_id=topic_id)
             async with gate:
                 found = await chain.end()
-            if found is not None:
-                return found.first
-        return None
+                if found is not None:
+                    return LedgerEnd(found.first, await chain.pipeline(found.version))
+        return LedgerEnd(None)
 
     return dict(zip(partitions, await asyncio.gather(*[end(each) for each in partitions]), strict=True))

@@ -27,7 +27,7 @@ from agents.lanes.side_by_side import STORES_AT_ONCE_MAX, Rolls, all_of
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
 from agents.sinks.arrival import arrival
-from agents.sinks.chain import Chain, end_of_our_revision, when_it_can_be_trusted
+from agents.sinks.chain import Chain, end_for_us, when_it_can_be_trusted
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
 from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
@@ -148,7 +148,7 @@ class AggregatedLane(Lane):
         kafka = self._writer.kafka
         self.topic_id = await kafka.topic_id(self.partition.topic)
         self._chain = self.chain_type(self._writer, self.partition, self.topic_id)
-        chain_end = await end_of_our_revision(self._chain, self, self._writer)
+        chain_end = await end_for_us(self._chain, self, self._writer)
         if self.draining and chain_end and chain_end.revision > self._writer.action.revision:
             return self._cut.lost()
         bounds = await kafka.bounds(self.partition)  # read after the chain, which another may extend

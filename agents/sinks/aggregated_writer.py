@@ -12,7 +12,7 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog
@@ -69,6 +69,7 @@ class AggregatedWriter:
     dead_letters: DeadLetterSink
     kafka: KafkaLog
     name_run: Callable[[], str] = lambda: secrets.token_hex(8)  # a name for one run of a lane, unlike all others
+    pipelines_told: set[str] = field(default_factory=set)  # other pipelines in our ledger that the log has named
 
     @property
     def bucket(self) -> str:

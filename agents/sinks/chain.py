@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 from agents.lanes.kafka_log import say_replaced
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.lane import Lane, Partition
-from pipeline.action import AggregatedAction
+from pipeline.action import AggregatedAction, node_of
 from pipeline.errors import ConflictError, FenceLostError, LaneError, LedgerError
 from pipeline.log import get_logger
 from pipeline.upload import ledger
@@ -130,6 +130,14 @@ class Chain:
             return action.as_of(text)
         except LaneError as error:
             raise LedgerError(f"{self._bucket}/{key}: {error}") from None
+
+    async def pipeline(self, digest: str) -> str:
+        """The pipeline whose version this is. Empty if it is ours, or if the version's text does not say."""
+        if digest == self._writer.action.digest:
+            return ""
+        text = await self._store.get(self._bucket, ledger.version_key(self._writer.name, digest))
+        node = node_of(text or b"")
+        return "" if node == self._writer.action.rules.node else node
 
     async def _newest(self) -> list[str]:
         """The keys of the last two entries, of which the earlier one may be missing. Empty without entries.
@@ -324,7 +332,25 @@ async def when_it_can_be_trusted(lane: Lane, action: str, go_on: Callable[[], Aw
             await asyncio.sleep(1)
 
 
-async def end_of_our_revision(chain: Chain, lane: Lane, writer: AggregatedWriter) -> ChainEnd | None:
+async def end_for_us(chain: Chain, lane: Lane, writer: AggregatedWriter) -> ChainEnd | None:
+    """The end of a chain from which the lane goes on, of our revision. A line tells if another pipeline wrote it."""
+    end = await _end_of_our_revision(chain, lane, writer)
+    other = await chain.pipeline(end.version) if end is not None else ""
+    if other and other not in writer.pipelines_told:
+        writer.pipelines_told.add(other)
+        log.warning(
+            "ledger.of_another_pipeline",
+            action=writer.name,
+            bucket=writer.bucket,
+            pipeline=writer.action.rules.node,
+            ledger=other,
+            help="nothing to do if the pipeline was renamed; if both run, each takes records from the other one: "
+            "give one of them another action name or another bucket",
+        )
+    return end
+
+
+async def _end_of_our_revision(chain: Chain, lane: Lane, writer: AggregatedWriter) -> ChainEnd | None:
     """Wait until the end of a chain is not of a later configuration than the action, or the lane must end. Returns the
     end.
 

@@ -192,6 +192,14 @@ def mark_of(pipeline: str, action: str) -> str:
     return f"{pipeline}/{action}"
 
 
+def node_of(text: bytes) -> str:
+    """The pipeline in the text of a version. Empty if the text does not say."""
+    try:
+        return str(orjson.loads(text)["node"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def statements_of(config: Config, name: str) -> dict[str, str]:
     """The enabled rules that feed an action, by id."""
     return {rule_id: rule.sql for rule_id, rule in config.rules.items() if rule.enable and f"s3:{name}" in rule.actions}

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.row_place import place_of
 from tests.faults import checkers
 from tests.faults.simulation.direct_bench import Bench as DirectBench
 from tests.faults.simulation.direct_bench import Store, in_virtual_time, messages
-from tests.parts.actions import aggregated, direct
+from tests.parts.actions import ALL, aggregated, direct
 from tests.parts.bench import Bench, bucket, record, told
 from tests.parts.waiting import until
 
@@ -128,3 +130,26 @@ def test_a_direct_action_turns_between_two_batches(seed: int, changed: str) -> N
         if is_later:
             assert key.startswith("2/") if changed != "content" else body.endswith(b" 2")
     assert min(of_version.values()) > 0
+
+
+def test_a_ledger_of_another_pipeline_is_named_once() -> None:
+    """Whoever goes on from an entry of another pipeline says whose it is. An entry of its own old rules says nothing."""
+    store = bucket()
+    logs: list[list[str]] = []
+
+    async def life(pipeline: str, rules: Mapping[str, str], offset: int) -> None:
+        with structlog.testing.capture_logs() as lines:
+            bench = Bench(store, aggregation=HOUR, node=pipeline, rules=rules)
+            bench.kafka.end = offset
+            await asyncio.sleep(1)
+            bench.offer([record(offset)])
+            await bench.stop()
+        told = [line for line in lines if line["event"] == "ledger.of_another_pipeline"]
+        logs.append([f"{line['pipeline']} goes on after {line['ledger']}" for line in told])
+
+    async def story() -> None:
+        for offset, (pipeline, rules) in enumerate((("a", ALL), ("a", LATER), ("b", LATER), ("b", ALL), ("a", ALL))):
+            await life(pipeline, rules, offset)
+
+    told(story)
+    assert logs == [[], [], ["b goes on after a"], [], ["a goes on after b"]]
