@@ -104,7 +104,7 @@ class Bridge:
             if prepared is None:
                 self._produce_unprepared(message, route, now_ms)
                 continue
-            record = Outgoing(prepared[0], payload, prepared[1], now_ms)
+            record = Outgoing(prepared.key, payload, prepared.headers, now_ms)
             produce(topic_name, record, add(mid, topic_name, record, True))
         self.empty.clear()
         self._count(len(batch), redelivered, dropped)

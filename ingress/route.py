@@ -23,7 +23,7 @@ from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, P
 from pipeline.mqtt.properties import CORRELATION_DATA as CORRELATION
 from pipeline.mqtt.properties import KNOWN_PROPERTIES, SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, USER_PROPERTY
 from pipeline.mqtt.subscriptions import Copies, Subscriptions
-from pipeline.record import CORRELATION_DATA, PROPERTIES, TRACEPARENT, Headers, Outgoing, message_record
+from pipeline.record import CORRELATION_DATA, PROPERTIES, TRACEPARENT, Headers, Outgoing, Prepared, message_record
 from pipeline.topics import matches, unshared
 
 ROUTES_MAX: Final = 50_000
@@ -58,7 +58,7 @@ class Route:
         self.adapters = adapters
         self._steps = steps
         # First byte of the packet → key and headers, only for messages that need no further check.
-        self.prepared: dict[int, tuple[bytes, list[tuple[str, bytes]]]] = {}
+        self.prepared: dict[int, Prepared] = {}  # by the first byte of a PUBLISH
 
     def events(self, message: Publish, now_ms: int) -> Iterator[ClientEvent]:
         """The client events in a message."""
@@ -87,7 +87,7 @@ class Route:
             return record
         usual = not properties and not flags & RETAIN_FLAG and not self.adapters and self.copies is None
         if usual and self._steps.is_fixed_without_properties:
-            self.prepared[flags] = record.key, record.headers
+            self.prepared[flags] = Prepared(record.key, record.headers)
         return record
 
     def table(self, message: Publish, now_ms: int) -> Outgoing | None:

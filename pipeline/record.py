@@ -92,6 +92,13 @@ class Outgoing(NamedTuple):
     timestamp_ms: int
 
 
+class Prepared(NamedTuple):
+    """The parts of a record that all usual messages of a topic share."""
+
+    key: bytes
+    headers: list[tuple[str, bytes]]
+
+
 def message_record(
     *,
     topic: bytes,

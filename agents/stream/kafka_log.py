@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from agents.sinks.attempts import Attempts
 from agents.sinks.lane import Partition
-from agents.stream.transport import Committed
+from agents.stream.transport import Committed, LogSpan
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.errors import RetryableError
 from pipeline.upload.source_log import LogBounds
@@ -47,8 +47,8 @@ class SharedTopicIds:
 class ReadLog(Protocol):
     """The log that a consumer reads. `agents.stream.transport.Consumer` implements it."""
 
-    async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """The start and end of the log. Raises RetryableError."""
+    async def log_span(self, topic: str, partition: int) -> LogSpan:
+        """The offsets of the log. Raises RetryableError."""
 
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
         """The group's committed offset. Raises RetryableError."""
@@ -73,7 +73,7 @@ class WorkerLog:
         """All of one topic: its id is asked for before and after. Raises RetryableError."""
         topic_id = await self._id_of_existing(partition.topic)
         committed = await self._reading().group_offset(*partition)
-        start, end = await self._reading().log_bounds(*partition)  # last, because another worker may go on meanwhile
+        start, end = await self._reading().log_span(*partition)  # last, because another worker may go on meanwhile
         if await self._id_of_existing(partition.topic) != topic_id:
             raise RetryableError(
                 f"topic {partition.topic} was deleted and made again meanwhile", reason="unknown_topic"

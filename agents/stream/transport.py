@@ -99,6 +99,13 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
+class LogSpan(NamedTuple):
+    """The offsets of a partition's log, from `start` up to `end`, which is not included."""
+
+    start: int
+    end: int
+
+
 class Committed(NamedTuple):
     """A group's offset, and the id of its topic, which is empty if the commit does not name it."""
 
@@ -150,13 +157,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Whether no other worker can have the partitions. False without a consumer: it has left the group."""
         return self._consumer is not None and bool(self._consumer._coordinator.owns())
 
-    async def log_bounds(self, tp: TP) -> tuple[int, int]:
-        """Where a partition's log begins and ends. Raises RetryableError."""
+    async def log_span(self, tp: TP) -> LogSpan:
+        """The offsets of a partition's log. Raises RetryableError."""
         place = driver.ensure_aiokafka_TP(tp)
         consumer = self._ensure_consumer()
         begins = await self._asked(lambda: consumer.beginning_offsets([place]))
         ends = await self._asked(lambda: consumer.end_offsets([place]))
-        return begins[place], ends[place]
+        return LogSpan(begins[place], ends[place])
 
     async def _asked(self, question: Callable[[], Awaitable[Mapping[Any, Any]]]) -> Mapping[Any, Any]:
         asking = asyncio.run_coroutine_threadsafe(self._answer(question), self.thread_loop)
@@ -230,9 +237,9 @@ class Consumer(driver.Consumer):
             self._committed_offset.update(dict.fromkeys(TP(*tp) for tp in places))
             self.lanes.sought(places)
 
-    async def log_bounds(self, topic: str, partition: int) -> tuple[int, int]:
-        """Where a partition's log begins and ends. Raises RetryableError."""
-        return await self._consumer_thread.log_bounds(TP(topic, partition))
+    async def log_span(self, topic: str, partition: int) -> LogSpan:
+        """The offsets of a partition's log. Raises RetryableError."""
+        return await self._consumer_thread.log_span(TP(topic, partition))
 
     async def group_offset(self, topic: str, partition: int) -> Committed | None:
         """The group's committed offset of a partition."""

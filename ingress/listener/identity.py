@@ -17,7 +17,7 @@ from ingress.sparkplug.aliases import Aliases
 from ingress.sparkplug.payload import Speaker, speaker_of
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import AUTHENTICATION_DATA, AUTHENTICATION_METHOD, RECEIVE_MAXIMUM, SESSION_EXPIRY
-from pipeline.record import PEERHOST, USERNAME, Outgoing, event_record, message_record
+from pipeline.record import PEERHOST, USERNAME, Outgoing, Prepared, event_record, message_record
 from pipeline.topics import matches
 
 FROM_LISTENER: Final = b"listener"
@@ -27,8 +27,8 @@ _PLACEHOLDER: Final = re.compile("%[cu]")
 # Properties of CONNECT that are not in an event.
 CREDENTIALS: Final = frozenset({AUTHENTICATION_METHOD, AUTHENTICATION_DATA})
 
-Prepared = dict[int, tuple[bytes, list[tuple[str, bytes]]]]  # first byte of a PUBLISH → key and headers
-REFUSED: Final[Prepared] = {}  # this object marks a topic that is not allowed
+ByFlags = dict[int, Prepared]  # by the first byte of a PUBLISH
+REFUSED: Final[ByFlags] = {}  # this object marks a topic that is not allowed
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Identity:
     connected_at_ms: int
     will_is_void: bool = False  # the device disconnected normally, or we stop
     topic_count: TopicCount = field(default_factory=TopicCount)
-    prepared: dict[bytes, Prepared] = field(default_factory=dict)  # cached topics
+    prepared: dict[bytes, ByFlags] = field(default_factory=dict)  # cached topics
     publishers: Resolver | None = None
     aliases: Aliases | None = None  # the names of Sparkplug B, if the listener keeps them
 
@@ -98,7 +98,7 @@ class Identity:
         steps = self.publishers.steps(topic) if self.publishers is not None else NO_STEPS
         record = self._message(topic, payload, flags, properties, now_ms, steps)
         if not properties and steps.is_fixed_without_properties and self._speaker(topic) is None:
-            known[flags] = record.key, record.headers
+            known[flags] = Prepared(record.key, record.headers)
         return record
 
     def table(self, message: Publish, now_ms: int) -> Outgoing | None:
@@ -113,7 +113,7 @@ class Identity:
     def _speaker(self, topic: bytes) -> Speaker | None:
         return speaker_of(topic) if self.aliases is not None else None
 
-    def _remember(self, topic: bytes, known: Prepared) -> None:
+    def _remember(self, topic: bytes, known: ByFlags) -> None:
         if len(topic) > TOPIC_BYTES_MAX:
             return
         if self.topic_count.is_enough(len(self.prepared)):

@@ -139,7 +139,7 @@ class Inbox:
                 ack |= QOS2 if flags & QOS_MASK == QOS2_FLAG else 0
             known = None if properties else prepared.get(topic)
             ready = known.get(flags) if known else None
-            record = Outgoing(ready[0], payload, ready[1], now_ms) if ready else identity.record(message, now_ms)
+            record = Outgoing(ready.key, payload, ready.headers, now_ms) if ready else identity.record(message, now_ms)
             if record is None and is_notice(topic):
                 notices += 1
                 self._answer(window, ack, NO_SUBSCRIBERS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Final
 
@@ -54,16 +54,14 @@ def make(
     `content_encoding`: whether the header of that name says how the objects are compressed.
     """
     others = {name: value for name, value in settings.items() if name not in ("type", "except")}
-    line, encode, content_type = _module(settings["type"]).make(others, schemas or {})
+    made: Container = _module(settings["type"]).make(others, schemas or {})
     if settings.get("except"):
-        line = _without(frozenset(settings["except"]), line)
-    headers = {"content-type": content_type}
+        made = replace(made, line=_without(frozenset(settings["except"]), made.line))
     if compression == "none":
-        return Container(line, encode, headers)
-    compress = compressions.make(compression, level)
-    if content_encoding:
-        headers["content-encoding"] = compression  # names of RFC 9110 and RFC 8878
-    return Container(line, lambda lines: compress(encode(lines)), headers)
+        return made
+    compress, encode = compressions.make(compression, level), made.encode
+    encoding = {"content-encoding": compression} if content_encoding else {}  # names of RFC 9110 and RFC 8878
+    return replace(made, encode=lambda lines: compress(encode(lines)), headers={**made.headers, **encoding})
 
 
 def _without(left_out: frozenset[str], line: Callable[[Row], bytes]) -> Callable[[Row], bytes]:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.errors import ConfigError, EncodeError
+from pipeline.formats.container import Container
 from pipeline.formats.lines import batches
 from pipeline.formats.text import text_of
 from pipeline.sql.runtime.values import Row
@@ -32,11 +33,11 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 
 
-def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """The functions line and encode, and the content type. Raises ConfigError for settings that contradict each other."""
+def make(settings: Mapping[str, Any], schemas: object) -> Container:
+    """CSV with these settings. Raises ConfigError for settings that contradict each other."""
     if settings["other_columns"] != "append" and not settings["column_order"]:
         raise ConfigError(f'expected a column_order with other_columns "{settings["other_columns"]}", found none')
-    return _line(settings), _Writer(settings).encode, "text/csv"
+    return Container(_line(settings), _Writer(settings).encode, {"content-type": "text/csv"})
 
 
 def count(content: bytes, settings: Mapping[str, Any]) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from pipeline.formats.container import Container
 from pipeline.sql.runtime.jsontext import to_json_line
 from pipeline.sql.runtime.values import Row
 
@@ -16,9 +17,9 @@ BATCH_BYTES: Final = 1 << 20
 _decode_lines = msgspec.json.Decoder().decode_lines
 
 
-def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """The functions line and encode, and the content type. An object is the unchanged lines of the chunk."""
-    return to_json_line, as_they_are, "application/jsonl"
+def make(settings: Mapping[str, Any], schemas: object) -> Container:
+    """JSON Lines: an object is the unchanged lines of the chunk."""
+    return Container(to_json_line, as_they_are, {"content-type": "application/jsonl"})
 
 
 def as_they_are(lines: bytes) -> bytes:

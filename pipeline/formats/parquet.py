@@ -8,7 +8,7 @@ of their first appearance. A row that lacks a column has null there. Rows become
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -17,21 +17,20 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats.columns import Column, columns
+from pipeline.formats.container import Container
 from pipeline.formats.lines import batches, decode
 from pipeline.sql.runtime.jsontext import to_json_line
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row, shown
 
-CONTENT_TYPE: Final = "application/vnd.apache.parquet"
+_HEADERS: Final = {"content-type": "application/vnd.apache.parquet"}
 _EXACT_MAX: Final = 1 << 53  # all integers up to this one are exact as a double
 # The kinds of values that a column holds, as bits.
 BOOLEAN, NUMBER, TEXT = 1, 2, 4
 
 
-def make(
-    settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]
-) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """The functions line and encode, and the content type.
+def make(settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> Container:
+    """Parquet with these settings, whose columns are declared or inferred.
 
     Raises ConfigError if the schema is missing, is not Avro, or has no columns.
     """
@@ -43,12 +42,12 @@ def make(
     }
     write = partial(_write, options=options, group_bytes=settings["max_row_group_bytes"])
     if source is None:
-        return _inferred_line, lambda lines: write(*_inferred(lines)), CONTENT_TYPE
+        return Container(_inferred_line, lambda lines: write(*_inferred(lines)), _HEADERS)
     record = columns(source)
-    return (
+    return Container(
         partial(_declared_line, record),
         lambda lines: write(pa.schema(record.type), _declared(record, lines)),
-        CONTENT_TYPE,
+        _HEADERS,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import EncodeError
+from pipeline.formats.container import Container
 from pipeline.formats.lines import as_they_are, count, texts
 from pipeline.formats.text import text_of
 from pipeline.sql.runtime.values import Row, octets, shown
@@ -13,8 +14,8 @@ from pipeline.sql.runtime.values import Row, octets, shown
 __all__ = ["count", "make", "texts"]
 
 
-def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], bytes], Callable[[bytes], bytes], str]:
-    """The functions line and encode, and the content type. An object is the unchanged lines of the chunk."""
+def make(settings: Mapping[str, Any], schemas: object) -> Container:
+    """Lines of one field: an object is the unchanged lines of the chunk."""
     field = settings["field"]
 
     def line(row: Row) -> bytes:
@@ -28,4 +29,4 @@ def make(settings: Mapping[str, Any], schemas: object) -> tuple[Callable[[Row], 
             raise EncodeError(f"{field} holds a line break, which would make two lines: {shown(row[field])}")
         return content + b"\n"
 
-    return line, as_they_are, "text/plain"
+    return Container(line, as_they_are, {"content-type": "text/plain"})

@@ -42,7 +42,21 @@ main()
 """
 
 # What does the work, and is large. `rich` would style the help at twice its price.
-LARGE = {"aiohttp", "aiokafka", "botocore", "confluent_kafka", "faust", "grpc", "numpy", "pyarrow", "rich"}
+LARGE = {
+    *(
+        "aiohttp",
+        "aiokafka",
+        "botocore",
+        "confluent_kafka",
+        "cryptography",
+        "fastapi",
+        "faust",
+        "grpc",
+        "nacl",
+        "numpy",
+    ),
+    *("pyarrow", "pyhocon", "rich", "starlette", "uvicorn"),
+}
 REPORT = "import sys; from pipeline.cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
 
 

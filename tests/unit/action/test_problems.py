@@ -59,7 +59,7 @@ def test_a_schema_is_named_once_however_many_rules_there_are() -> None:
     rules = {name: {"sql": GOOD, "actions": ["s3:a"]} for name in ("one", "two")}
 
     schemas = {"s": {"type": "avro", "source": "{"}}
-    assert said(config(rules, schemas=schemas)) == said(config({}, schemas=schemas)) == ["schemas.s"]
+    assert said(config(rules, schemas=schemas)) == said(config({}, schemas=schemas)) == ["schemas.s.source"]
 
 
 def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
