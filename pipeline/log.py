@@ -47,8 +47,10 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     return logger
 
 
-def configure(*, json: bool | None = None, level: str = "info", stream: TextIO | None = None) -> None:
+def configure(*, json: bool | None = None, level: str = "info", stream: TextIO | None = None, process: int = 0) -> None:
     """Configure the log of this process. By default, `json` is true unless `stream` (standard error) is a terminal.
+
+    `process` is its number among several of one command, which each line then names.
 
     Text on a terminal has colours. NO_COLOR and FORCE_COLOR in the environment override this (no-color.org).
     """
@@ -63,6 +65,7 @@ def configure(*, json: bool | None = None, level: str = "info", stream: TextIO |
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         redact,
+        *([_of_process(process)] if process else []),
     ]
     structlog.configure(
         processors=[
@@ -88,6 +91,14 @@ def _coloured(stream: TextIO) -> bool:
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def _of_process(number: int) -> Processor:
+    def named(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["process"] = number
+        return event
+
+    return named
 
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import typer
 
+Result = TypeVar("Result")
 LogFormat = Annotated[
     Literal["auto", "text", "json"], typer.Option("--log", help="Form of the log lines. auto: text on a terminal.")
 ]
 
 
-def run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None:
-    """Run a process, under uvloop if it is installed. The garbage collector ignores all objects that are loaded by now."""
+def run(start: Callable[[], Coroutine[Any, Any, Result]], log_format: str) -> Result:
+    """Run a process, under uvloop if it is installed, and return its result.
+
+    The garbage collector ignores all objects that are loaded by now.
+    """
     import gc
 
     from pipeline import log
+    from pipeline.process import several
 
-    log.configure(json=None if log_format == "auto" else log_format == "json")
+    number = several.own_number()
+    log.configure(json=None if log_format == "auto" else log_format == "json", process=number)
+    if number:
+        several.stop_with_parent()
     gc.freeze()
 
     try:
@@ -26,6 +34,5 @@ def run(start: Callable[[], Coroutine[Any, Any, None]], log_format: str) -> None
     except ImportError:
         import asyncio
 
-        asyncio.run(start())
-    else:
-        uvloop.run(start())
+        return asyncio.run(start())
+    return uvloop.run(start())

@@ -12,7 +12,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -24,9 +24,20 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 log = get_logger("tidegate.process")
 
 
+def end_at_once(number: int) -> None:
+    """End the process at once, with the status that a shell gives a process killed by signal `number`.
+
+    The signal itself is not used, because it does not kill the first process of a container.
+    """
+    try:
+        log.warning("process.ended_at_once", signal=signal.Signals(number).name)
+    finally:
+        os._exit(128 + number)
+
+
 @contextmanager
-def stopping(stop: asyncio.Event) -> Iterator[None]:
-    """In the block, the first signal sets `stop`; Ctrl-C after that ends the process with status 130.
+def stopping(stop: asyncio.Event, at_once: Callable[[int], None] = end_at_once) -> Iterator[None]:
+    """In the block, the first signal sets `stop`; for Ctrl-C after that, `at_once` ends the process with status 130.
 
     Call it on the main thread, inside the running event loop.
     """
@@ -43,7 +54,7 @@ def stopping(stop: asyncio.Event) -> Iterator[None]:
             came = True
             loop.call_soon_threadsafe(begin, number)
         elif number == signal.SIGINT:
-            end_at_once(number)
+            at_once(number)
 
     before = [(each, signal.signal(each, on_signal)) for each in SIGNALS]
     try:
@@ -76,14 +87,3 @@ def _waking(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         finally:
             signal.set_wakeup_fd(-1)
             loop.remove_reader(reading)
-
-
-def end_at_once(number: int) -> None:
-    """End the process at once, with the status that a shell gives a process killed by signal `number`.
-
-    The signal itself is not used, because it does not kill the first process of a container.
-    """
-    try:
-        log.warning("process.ended_at_once", signal=signal.Signals(number).name)
-    finally:
-        os._exit(128 + number)

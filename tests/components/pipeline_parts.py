@@ -304,12 +304,12 @@ class Pipeline:
             },
         }
 
-    def worker(self, *, wait: bool = True, revision: int = 0) -> Server:
+    def worker(self, *options: str, wait: bool = True, revision: int = 0) -> Server:
         """Start one more worker. Waits until its actions have started, unless `wait` is false. Files have no revision."""
         number = len(self.workers)
         log = self.folder / f"worker-{number}.log"
         file = str(self.config())
-        command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", file, "--log", "json"]
+        command = [sys.executable, "-m", "pipeline.cli", "worker", "-c", file, "--log", "json", *options]
         if revision:
             file = shutil.copy(file, self.folder / f"worker-{number}.yaml")
             command = [sys.executable, "-m", "tests.parts.worker_of_revision", str(revision), file]
