@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 DEMO_ARGS ?=
 TEST_ARGS ?=
-BENCH ?= transport rules ingress listener sink start
+BENCH ?= transport rules ingress listener sink latency start
 BENCH_ARGS ?=
 MUTATION_ARGS ?=
 LOCK_ARGS ?=
@@ -40,7 +40,7 @@ format: $(VENV)/.installed-dev ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress, listener, sink, start (BENCH=transport BENCH_ARGS="--output json")
+bench: $(VENV)/.installed-dev ## measure side by side: transport, rules, ingress, listener, sink, latency, start (BENCH=transport BENCH_ARGS="--output json")
 	@set -e; for each in $(BENCH); do $(BIN)/python -m benchmarks.$$each $(BENCH_ARGS); done
 
 mutation: $(VENV)/.installed-dev ## change the pure modules a little and see a test fail (MUTATION_ARGS="--seconds 1200 --seed abc")

@@ -181,7 +181,7 @@ def _rule(version: int) -> dict[str, Any]:
 
 
 def _changes(client: httpx.Client, servers: dict[str, Any], config: Config, count: int) -> Figures:
-    store, chance = sink._client(servers["s3"]), random.Random(1)
+    store, chance = sink.client(servers["s3"]), random.Random(1)
 
     def written(version: int) -> bool:
         return bool(store.list_objects_v2(Bucket=sink.BUCKET, Prefix=f"v{version}/", MaxKeys=1)["KeyCount"])

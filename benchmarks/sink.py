@@ -86,7 +86,7 @@ def start_servers() -> Iterator[dict[str, Any]]:
         kafka, s3 = apache_kafka.start(Path(logs)), versitygw.start(Path(objects))
         try:
             access = {"host": s3.host, "port": s3.port, "key": s3.access_key_id, "secret": s3.secret_access_key}
-            _client(access).create_bucket(Bucket=BUCKET)
+            client(access).create_bucket(Bucket=BUCKET)
             yield {"kafka": kafka.bootstrap_servers, "s3": access}
         finally:
             s3.stop()
@@ -169,7 +169,8 @@ def _figures(count: int, began: tuple[float, float]) -> dict[str, float]:
 # --- By hand
 
 
-def _client(access: dict[str, Any]) -> Any:
+def client(access: dict[str, Any], connections: int = 10) -> Any:
+    """A boto3 client of the store."""
     import boto3
     from botocore.config import Config
 
@@ -179,7 +180,11 @@ def _client(access: dict[str, Any]) -> Any:
         aws_access_key_id=access["key"],
         aws_secret_access_key=access["secret"],
         region_name="us-east-1",
-        config=Config(request_checksum_calculation="when_required", s3={"addressing_style": "path"}),
+        config=Config(
+            request_checksum_calculation="when_required",
+            s3={"addressing_style": "path"},
+            max_pool_connections=connections,
+        ),
     )
 
 
@@ -196,10 +201,10 @@ def _by_hand(work: str, servers: dict[str, Any], arguments: argparse.Namespace) 
         }
     )
     consumer.subscribe([work])
-    client = _client(servers["s3"])
+    store = client(servers["s3"])
     total = arguments.records if work == "aggregated" else arguments.objects
     seen, still, began = 0, 0, None
-    step = _hand_aggregated(client) if work == "aggregated" else _hand_direct(client)
+    step = _hand_aggregated(store) if work == "aggregated" else _hand_direct(store)
     while seen < total:
         messages = consumer.consume(10_000, 1.0)
         if messages and began is None:
