@@ -225,6 +225,8 @@ class _Writer:
                 "log_level": 0,  # it is normal to be fenced
             }
             producer = self._link.producer("config", settings)
+            # Connect first: without a connection, librdkafka looks for the coordinator again after half a second.
+            producer.list_topics(self._topic, timeout=PATIENCE_SECONDS)
             producer.init_transactions(PATIENCE_SECONDS)
             self._producer = producer
         return self._producer

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
@@ -40,7 +39,7 @@ class Follower:
         self._publish = publish
         self._link = Link(kafka, silent=True)  # the process's producer reports the connection
         self._kafka = kafka
-        self._asking: AdminClient | None = None
+        self._asking: Consumer | None = None
         self._consumer = open_reader(self._link, "config")
         self._next = 0  # offset of the next record to read
         self._objects: dict[str, Stored] = {}
@@ -99,22 +98,27 @@ class Follower:
     def _end(self, give_up: float) -> int:
         """Where the topic ends now. A broker that has just created it does not know yet.
 
-        A client of its own asks: the consumer that is polled in another thread meanwhile may never answer.
+        A client of its own asks: the consumer that is polled in another thread meanwhile may never answer. It is a consumer
+        too, because each fifth answer to an admin client comes after whole seconds (librdkafka 2.16).
         """
-        asking = self._asking = self._asking or self._link.admin("config-end")
-        committed = IsolationLevel.READ_COMMITTED
+        asking = self._asking = self._asking or open_reader(self._link, "config-end")
         while True:
-            asked = asking.list_offsets(
-                {self._place: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-                isolation_level=committed,
-                request_timeout=ANSWER_SECONDS,
-            )
             try:
-                return int(asked[self._place].result(ANSWER_SECONDS).offset)
+                return int(asking.get_watermark_offsets(self._place, timeout=ANSWER_SECONDS, cached=False)[1])
             except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() > give_up:
-                    raise self._link.why(asking, error.args[0], f"cannot read {self._place.topic}") from None
+                found = error.args[0]
+                again = found.retriable() or found.code() == KafkaError._UNKNOWN_PARTITION
+                if not again or time.monotonic() > give_up:
+                    raise self._why(asking, found) from None
                 time.sleep(0.05)
+
+    def _why(self, asking: Consumer, error: KafkaError) -> ConnectorError:
+        """Why Kafka does not say where the topic ends. The client calls a partition unknown also if no broker answers."""
+        try:
+            asking.list_topics(self._place.topic, timeout=LOOK_SECONDS)
+        except KafkaException as found:
+            error = found.args[0]
+        return self._link.why(asking, error, f"cannot read {self._place.topic}")
 
     # --- In the thread
 
@@ -181,7 +185,7 @@ class Follower:
         self._closing.set()
 
 
-def opened_again(link: Link, name: str, consumer: Consumer, *others: AdminClient) -> Consumer | None:
+def opened_again(link: Link, name: str, consumer: Consumer, *others: Consumer) -> Consumer | None:
     """A reader with the certificates that are in their files now, or None if they are as before or cannot be used.
 
     The present password goes to the clients that there are.

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import random
 import signal
+import time
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -155,6 +156,18 @@ async def test_two_writers_take_turns(opened: ConfigLog, kafka: KafkaPart, topic
     assert len(lost) == len(won) == 1
     assert lost[0].found == won[0].objects["rule/hot"]
     assert [found.objects[key].value["n"] for key in ("user/a", "user/b")] == [2, 2]
+
+
+async def test_a_change_takes_no_whole_seconds(opened: ConfigLog, kafka: KafkaPart, topic: str) -> None:
+    """Of forty changes in a row hardly one takes a second, and writers who fence each other are nearly as fast."""
+    seconds: list[float] = []
+    async with ConfigLog(base(kafka, topic)) as other:
+        for number in range(40):
+            began = time.monotonic()
+            await (other if number % 4 == 0 else opened).write(change(puts={"user/a": {"n": number}}))
+            seconds.append(time.monotonic() - began)
+
+    assert sorted(seconds)[-6] < patient(0.3), seconds
 
 
 async def test_the_topic_of_another_pipeline_and_one_of_many_partitions_are_refused(
