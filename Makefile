@@ -11,7 +11,7 @@ MUTATION_ARGS ?=
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage check format bench mutation types page pictures lock clean
+.PHONY: help install demo test coverage check format bench mutation types page pictures recording lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +56,9 @@ page: ## build the dashboard from dashboard/ into the package that serves it
 
 pictures: $(VENV)/.installed-dev ## make the pictures of the dashboard for README and manual (needs Chromium)
 	@$(BIN)/python -m tests.browser.pictures
+
+recording: $(VENV)/.installed-dev ## record the demo in a terminal, as a picture for README and manual
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.newcomer.recording
 
 lock: build/tools/bin/uv ## pin what the image installs, with hashes (LOCK_ARGS="--upgrade" for the newest)
 	@build/tools/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-emit-index-url \

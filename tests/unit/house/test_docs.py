@@ -198,6 +198,18 @@ def test_a_command_that_is_mentioned_exists(page: str, text: str) -> None:
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known, f"{page}: {text}"
 
 
+def test_readme_and_the_page_of_stores_say_the_same_about_exactly_once() -> None:
+    """README names the stores with conditional writes of docs/stores.md, and Google Cloud Storage as one without them."""
+    readme, stores = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/stores.md"))
+    (promised,) = re.findall(r"needs a store with conditional writes \(`If-None-Match`\): ([^.]+)\.", readme)
+    rows = {row[1].strip(): row[2].strip() for row in re.findall(r"^(\| )([^|]+)\|([^|]+)\|", stores, re.M)}
+    able = " ".join(store for store, able in rows.items() if able == "yes")
+
+    assert [name for name in promised.split(", ") if name not in able] == []
+    assert re.search(r"interface of Google Cloud\s+Storage has none", readme)
+    assert [able for store, able in rows.items() if "Google Cloud Storage" in store] == ["no"]
+
+
 def test_files_that_are_named_exist() -> None:
     """Each link and each quoted path of the checkout leads to a file."""
     missing = [
