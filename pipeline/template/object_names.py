@@ -71,14 +71,14 @@ def shape_problem(key: str) -> str:
         return f"expected a key of at most {KEY_BYTES_MAX} bytes, found one of {size}: {_shown(key)}"
     if key[-1] == "/":
         return f"expected a key with something behind its last slash, found {_shown(key)}"
-    if any(_DOTS.search(reading) for reading in _readings(key)):
+    if any(_DOTS.search(reading) for reading in readings(key)):
         return f"expected a key without the segments . and .., found {_shown(key)}"
     return ""
 
 
 def is_own(key: str) -> bool:
     """Whether a key is below the ledger's prefix, or would be after a store has changed it."""
-    return any(_OWN.match(reading) for reading in _readings(key))
+    return any(_OWN.match(reading) for reading in readings(key))
 
 
 def bucket_problem(name: str) -> str:
@@ -95,7 +95,7 @@ def bucket_problem(name: str) -> str:
     )
 
 
-def _readings(key: str) -> list[str]:
+def readings(key: str) -> list[str]:
     """A key unchanged, and with percent signs decoded once or more."""
     readings = [key]
     while "%" in readings[-1] and len(readings) <= _DECODED_MAX:

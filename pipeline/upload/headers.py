@@ -50,6 +50,8 @@ def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
             raise ValueError(f"metadata {name!r}: expected a name of letters, digits, - and _")
         if lower.startswith("tidegate-"):
             raise ValueError(f"metadata {name!r}: names that begin with tidegate- are the fence's and the ledger's")
+        if METADATA_PREFIX + lower in found:
+            raise ValueError(f"metadata {name!r}: another name differs only in case, and S3 keeps one of them")
         found[METADATA_PREFIX + lower] = metadata_text(value)
     if problem := metadata_problem(found, METADATA_BYTES_MAX - OWN_METADATA_BYTES):
         raise ValueError(problem)
@@ -75,6 +77,8 @@ def metadata_text(value: str) -> str:
 def tagging(tags: Mapping[str, str]) -> str:
     """Tags in the form of their header. Raises ValueError for a tag that S3 does not accept."""
     for name, value in tags.items():
+        if name.lower().startswith("aws:"):
+            raise ValueError(f"tag {name[:80]!r}: names that begin with aws: are Amazon's own")
         if not 0 < len(name) <= TAG_NAME_MAX or len(value) > TAG_VALUE_MAX:
             raise ValueError(
                 f"tag {name[:80]!r}: expected a name of 1 to {TAG_NAME_MAX} and a value of at most {TAG_VALUE_MAX} "

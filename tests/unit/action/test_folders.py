@@ -30,12 +30,14 @@ def direct_beside(key: str, theirs: dict[str, Any], *, connector: str = "store",
     return found
 
 
-@pytest.mark.parametrize("name", ["hot/0-0-0.jsonl", "hot/x", "/hot/x", "//hot//x", "hot"])
+@pytest.mark.parametrize(
+    "name", ["hot/0-0-0.jsonl", "hot/x", "/hot/x", "//hot//x", "hot", "hot\\x", "%68ot/x", "hot%2fx", "%2568ot/x"]
+)
 def test_what_a_device_sends_does_not_lead_into_another_actions_folder(name: str) -> None:
     """Not to an object that is there, nor to one that is to come, nor to the folder's own name."""
-    for connector in ("store", "again"):
+    for connector, key in (("store", "hot/${partition}.jsonl"), ("again", "//hot//${partition}.jsonl")):
         with pytest.raises(RenderError, match="s3:hot"):
-            direct_beside("${clientid}", {}, connector=connector).render({"clientid": name})
+            direct_beside("${clientid}", {"key": key}, connector=connector).render({"clientid": name})
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
         {"metadata": {"tidegate-place": "x"}},
         {"tags": {"": "x"}},
         {"tags": {"a<b": "x"}},
+        {"tags": {"AWS:name": "x"}},
+        {"metadata": {"Who": "a", "who": "b"}},
         {"headers": {"If-None-Match": "*"}},
         {"metadata": {"a": "x" * 2048}},
         {"metadata": {"a": "ä" * 800, "b": "${x}"}},
