@@ -19,10 +19,11 @@ from typing import Any, Final
 
 import orjson
 
+from agents.operate.reading import Reading, not_given, read
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3.store import S3Store
-from pipeline.errors import RefusedError
+from pipeline.errors import ConnectorError, RefusedError
 from pipeline.formats import read_rows
 from pipeline.upload import claims, ledger, object_check
 from pipeline.upload.ledger import ChainPlace, Entry
@@ -119,11 +120,11 @@ class LedgerReader:
         if digest in self.known.versions:
             return []
         key = ledger.version_key(self.action, digest)
-        text = await self.get(key)
+        text, unread = await self.read(key)
         good = text is not None and hashlib.sha256(text).hexdigest() == digest
         self.known.versions[digest] = orjson.loads(text) if text is not None and good else None
-        if good:
-            return []
+        if good or unread:
+            return unread
         state = "is not there" if text is None else "was changed"
         return [Finding("unknown_version", key, f"named by {named_by}, and its text {state}")]
 
@@ -152,8 +153,12 @@ class LedgerReader:
 
     async def _claim(self, key: str) -> AsyncIterator[Finding]:
         """Check which record carries the rows of a redriven dead letter."""
+        content, unread = await self.read(key)
+        for finding in unread:
+            yield finding
         try:
-            claims.decode(await self.get(key) or b"")
+            if not unread:
+                claims.decode(content or b"")
         except ValueError as error:
             yield Finding("unreadable", key, str(error))
 
@@ -162,7 +167,7 @@ class LedgerReader:
             return
         chain = self.known.chains[place] = ChainCheck(place)
         start = ledger.start_key(place)
-        for finding in chain.begin(start, await self.get(start)):
+        for finding in await self._begun(chain):
             yield finding
         async for report in self.entries(chain, (key for key in keys if key != start)):
             yield report
@@ -174,6 +179,12 @@ class LedgerReader:
         end = chain.end.first if chain.end else None
         yield PartitionDone(place.topic, place.topic_id, place.partition, chain.first, end, chain.totals)
 
+    async def _begun(self, chain: ChainCheck) -> list[Finding]:
+        """Check the start of a chain."""
+        key = ledger.start_key(chain.place)
+        content, unread = await self.read(key)
+        return chain.unread(unread) if unread else chain.begin(key, content)
+
     async def entries(self, chain: ChainCheck, keys: Iterable[str]) -> AsyncIterator[Finding]:
         """Check the next entries of a chain, and the objects that they name."""
         entries = list[str]()
@@ -184,11 +195,12 @@ class LedgerReader:
                 yield _foreign(key)
         for begin in range(0, len(entries), REQUESTS_AT_ONCE_MAX):
             some = entries[begin : begin + REQUESTS_AT_ONCE_MAX]
-            contents = await asyncio.gather(*[self.get(key) for key in some])
+            readings = await asyncio.gather(*[self.read(key) for key in some])
             objects: list[Named] = []
             whole: list[Entry] = []
-            for key, content in zip(some, contents, strict=True):
-                entry, findings = chain.feed(key, content)
+            for key, (content, unread) in zip(some, readings, strict=True):
+                chain.last_key = key
+                entry, findings = (None, chain.unread(unread)) if unread else chain.feed(key, content)
                 for finding in findings:
                     yield finding
                 if entry is None:
@@ -210,12 +222,12 @@ class LedgerReader:
         """Check the entries that were written after the ledger was read, or after it was found missing."""
         chain = self.known.chains.get(place)
         if chain is None:
-            start = ledger.start_key(place)
-            content = await self.get(start)
-            if content is None:
+            chain = ChainCheck(place)
+            found = await self._begun(chain)
+            if any(each.kind == "missing" for each in found):
                 return
-            chain = self.known.chains[place] = ChainCheck(place)
-            for finding in chain.begin(start, content):
+            self.known.chains[place] = chain
+            for finding in found:
                 yield finding
         prefix, home = ledger.chain_prefix(place), self.parameters.home
         keys = [key async for key in self.store.keys(home, prefix, after=chain.last_key)]
@@ -237,6 +249,8 @@ class LedgerReader:
             head = await self.store.head(bucket, key, any_key=True)
         except RefusedError as error:  # a store cannot have an object with this name
             return [Finding("missing", key, str(error))]
+        except ConnectorError as error:
+            return [await not_given(self.store, bucket, key, error)]
         if head is None:
             return [object_check.missing(named)]
         self.known.buckets.add(bucket)
@@ -249,7 +263,9 @@ class LedgerReader:
 
     async def _content_findings(self, named: Named) -> list[Finding]:
         """Check the bytes of an object. If `deep` and the bytes are right, check its rows too."""
-        content = await self.get(named.stored.key, self.bucket_of(named))
+        content, unread = await self.read(named.stored.key, self.bucket_of(named))
+        if unread:
+            return unread
         if content is None:
             return [object_check.missing(named)]
         if (wrong := object_check.bytes_finding(named, content)) is not None:
@@ -270,9 +286,9 @@ class LedgerReader:
         """The bucket of an object."""
         return named.stored.bucket or self.parameters.home
 
-    async def get(self, key: str, bucket: str = "") -> bytes | None:
+    async def read(self, key: str, bucket: str = "") -> Reading:
         """The content of an object. The default bucket is that of the ledger."""
-        return await self.store.get(bucket or self.parameters.home, key)
+        return await read(self.store, bucket or self.parameters.home, key)
 
     def settings_of(self, digest: str) -> dict[str, Any] | None:
         """The settings of a version, or None if its text does not exist or was changed."""

@@ -79,7 +79,7 @@ class Sweeper:
         covering = await self._covering(placed)
         if covering is None:
             return "entries do not account for all of its offsets"
-        content = await self._ledgers.get(placed.key, placed.bucket) or b""
+        content = (await self._ledgers.read(placed.key, placed.bucket)).content or b""
         if await self._is_copied(placed, content, covering):
             return None
         if placed.epoch >= covering.key_epoch:
@@ -89,7 +89,7 @@ class Sweeper:
     async def _covering(self, placed: Placed) -> Covering | None:
         """The entries of an object's offsets, or None if they have a gap or name records that Kafka had deleted."""
         prefix, home = ledger.chain_prefix(placed.chain), self._ledgers.parameters.home
-        start = await self._ledgers.get(ledger.start_key(placed.chain))
+        start = (await self._ledgers.read(ledger.start_key(placed.chain))).content
         keys = [
             key
             async for key in self._ledgers.store.keys(home, prefix)
@@ -97,10 +97,10 @@ class Sweeper:
         ]
         ends_before = [number for number, key in enumerate(keys) if ledger.first_of(key) < placed.first]
         keys = keys[max(ends_before[-1] - 1, 0) if ends_before else 0 :]
-        contents = await asyncio.gather(*[self._ledgers.get(key) for key in keys])
+        readings = await asyncio.gather(*[self._ledgers.read(key) for key in keys])
         try:
             key_epoch = ledger.decode_start(start or b"").key_epoch
-            entries = [ledger.decode_entry(content or b"") for content in contents]
+            entries = [ledger.decode_entry(each.content or b"") for each in readings]
         except ValueError:
             return None
         while entries and entries[0].next <= placed.first:
@@ -137,7 +137,7 @@ class Sweeper:
 
     async def _as_written(self, stored: StoredObject) -> bytes | None:
         """The bytes of an object of the ledger, or None if they differ from the ledger."""
-        content = await self._ledgers.get(stored.key, stored.bucket)
+        content = (await self._ledgers.read(stored.key, stored.bucket)).content
         good = content is not None and hashlib.sha256(content).hexdigest() == stored.sha256
         return content if good else None
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
+from agents.operate.reading import read
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import DirectParameters
 from pipeline.connectors.s3.store import Head, S3Store
@@ -121,6 +122,8 @@ class DirectVerifier:
     async def _content(self, key: str, head: Head) -> Finding | None:
         if head.metadata.get(ACTION) != self.mark:
             return None
-        content = await self._store.get(self.parameters.bucket, key)
+        content, unread = await read(self._store, self.parameters.bucket, key)
+        if unread:
+            return unread[0]
         text = direct_object.content_wrong(content, head.metadata) if content is not None else None
         return Finding("different", key, text) if text else None

@@ -19,7 +19,7 @@ from pipeline.upload.ledger import ChainEnd, ChainPlace, Entry, Start
 
 Kind = Literal[
     "gap", "overlap", "gone", "broken_chain", "older_revision", "wrong_count", "altered", "unreadable", "foreign",
-    "unknown_version", "missing", "different", "orphan", "unfinished", "no_ledger", "twice", "unmarked",
+    "unknown_version", "missing", "different", "orphan", "unfinished", "no_ledger", "twice", "unmarked", "unread",
 ]  # fmt: skip
 # The meaning of each finding, for people.
 MEANINGS: Final[Mapping[Kind, str]] = {
@@ -39,6 +39,7 @@ MEANINGS: Final[Mapping[Kind, str]] = {
     "unfinished": "no entry names these objects beyond the end of the ledger, and no worker goes on from them",
     "no_ledger": "these objects belong to a partition, and its ledger does not exist",
     "twice": "another object holds the same row",
+    "unread": "the store does not give this object, so nothing proves what it holds",
     "unmarked": "this object lies under the keys of the action, and does not say which row it holds",
 }
 
@@ -123,6 +124,10 @@ class ChainCheck:
         self._count(entry)
         self._found([each for each in found if each.kind != "gone"])
         return entry, found
+
+    def unread(self, findings: list[Finding]) -> list[Finding]:
+        """The findings about objects of the chain that the store does not give."""
+        return self._found(findings)
 
     def finish(self) -> list[Finding]:
         """The findings about a chain after all its entries were fed."""

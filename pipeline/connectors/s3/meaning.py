@@ -34,6 +34,7 @@ CODES: Final[dict[str, str]] = {
     "SignatureDoesNotMatch": "the secret is not that of the access key, or a proxy changes requests; check `secret_access_key`",
     "InvalidBucketName": "no bucket can have this name; check `bucket` of the action",
     "NoSuchBucket": "there is no bucket of this name; create it, or check `bucket` of the action and `host` of the connector",
+    "InvalidObjectState": "the object is archived; restore it, and keep _tidegate/ out of that lifecycle rule",
     "InvalidStorageClass": "the store has no storage class of this name; check `storage_class` of the action",
     "EntityTooSmall": "a part is smaller than the store takes; raise `min_part_size` of the action",
     "QuotaExceeded": _FULL,

@@ -117,6 +117,33 @@ def entry_of_another_action(scene: Scene) -> None:
 
 
 @LEDGER.kind()
+def entry_of_another_partition(scene: Scene) -> None:
+    """An entry of the other partition, under the name that it has there."""
+    theirs = Scene(scene.objects, scene.action, 1 - scene.partition, scene.chance)
+    key = scene.one(theirs.entry_keys())
+    scene.write(f"{scene.start_key().rpartition('/')[0]}/{key.rpartition('/')[2]}", *scene.objects[key])
+
+
+@LEDGER.kind()
+def ledger_of_another_partition(scene: Scene) -> None:
+    """The ledger of the other partition in the place of ours, whole."""
+    theirs = Scene(scene.objects, scene.action, 1 - scene.partition, scene.chance)
+    ours = scene.start_key().rpartition("/")[0]
+    for key in scene.ledger_keys():
+        scene.remove(key)
+    for key in theirs.ledger_keys():
+        scene.write(f"{ours}/{key.rpartition('/')[2]}", *scene.objects[key])
+
+
+@LEDGER.kind()
+def ledger_copied(scene: Scene) -> None:
+    """The ledger under a second partition, or a second topic, which has no objects."""
+    elsewhere = scene.one([f"{TOPIC}/-/9", f"other/-/{scene.partition}", f"{TOPIC}/id/{scene.partition}"])
+    for key in scene.ledger_keys():
+        scene.write(f"{scene.root}{elsewhere}/{key.rpartition('/')[2]}", *scene.objects[key])
+
+
+@LEDGER.kind()
 def entry_beyond_the_end(scene: Scene) -> None:
     """An entry of offsets that nobody has read."""
     last = scene.entry(scene.entry_keys()[-1])

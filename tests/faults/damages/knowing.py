@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pipeline.upload import ledger
-from pipeline.upload.ledger import Entry, Missing, StoredObject
+from pipeline.upload.ledger import ChainPlace, Entry, Missing, StoredObject
+from tests.faults.damages.made import TOPIC
 from tests.faults.damages.scene import Family, Scene
 
 KNOWING = Family()
@@ -143,3 +144,23 @@ def start_of_another_topic(scene: Scene) -> None:
     key = scene.start_key()
     start = ledger.read_start(scene.objects[key].body)
     scene.write(key, replace(start, topic_id="AAAAAAAAAAAAAAAAAAAAAQ").encode())
+
+
+@KNOWING.kind()
+def two_entries_of_one_range(scene: Scene) -> None:
+    """An entry of the same offsets in a later epoch, as a second chain would have it."""
+    key = scene.one(scene.entry_keys_with_objects())
+    entry = ledger.read_entry(scene.objects[key].body)
+    later = replace(entry, epoch=entry.epoch + 1)
+    place = ChainPlace(scene.action, TOPIC, "", scene.partition)
+    scene.write(ledger.entry_key(place, later.first, later.epoch), later.encode())
+
+
+@KNOWING.kind()
+def objects_of_two_entries_exchanged(scene: Scene) -> None:
+    """Each of two entries names the objects of the other, and the chain is linked again."""
+    first, second = scene.entry_keys_with_objects()[:2]
+    one, other = (ledger.read_entry(scene.objects[key].body) for key in (first, second))
+    scene.relink(first, replace(one, objects=other.objects, rows=other.rows))
+    linked = ledger.read_entry(scene.objects[second].body)
+    scene.relink(second, replace(linked, objects=one.objects, rows=one.rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
 from tests.faults.damages import rows
@@ -152,6 +153,13 @@ def rows_of_ours_in_a_new_object(scene: Scene) -> None:
     thing = scene.objects[key]
     body = rows.write(scene.action, rows.read(scene.action, thing.body)[:1])
     scene.write(f"{key.rpartition('/')[0]}/x-9-9-9.{scene.action}", body, {**thing.metadata, "tidegate-rows": "1"})
+
+
+@OBJECTS.kind()
+def packed(scene: Scene) -> None:
+    """The content of an object, compressed by whoever thought that nobody had."""
+    key = scene.one(scene.data_keys())
+    scene.write(key, gzip.compress(scene.objects[key].body))
 
 
 # --- Rows

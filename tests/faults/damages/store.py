@@ -1,6 +1,6 @@
 """A store in memory with the verbs of S3Store, and a way to look at it and to break it: what is there, and since when.
 
-It answers at once and never fails. Several buckets, ETags as S3 makes them, and a clock that the test sets.
+It answers at once. It fails if a test says so. Several buckets, ETags as S3 makes them, and a clock that the test sets.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from pipeline.connectors.s3.listing import Upload
 from pipeline.connectors.s3.store import Head
+from pipeline.errors import OperatorError
 from pipeline.upload.headers import METADATA_PREFIX
 
 BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,6 +40,8 @@ class MemoryStore:
     objects: dict[tuple[str, str], Stored] = field(default_factory=dict)
     now: datetime = BEGIN
     removed: list[str] = field(default_factory=list)
+    archived: set[str] = field(default_factory=set)  # keys whose content it does not give
+    away: bool = False
 
     # --- What a damage needs
 
@@ -74,6 +77,8 @@ class MemoryStore:
         return Head(len(found.body), found.etag, found.metadata, found.modified) if found else None
 
     async def get(self, bucket: str, key: str) -> bytes | None:
+        if key in self.archived:
+            raise OperatorError(f"GET {bucket}/{key}: 403 InvalidObjectState", reason="InvalidObjectState")
         found = self.objects.get((bucket, key))
         return found.body if found else None
 
@@ -82,11 +87,15 @@ class MemoryStore:
         self.objects.pop((bucket, key), None)
 
     async def page(self, bucket: str, prefix: str, *, after: str = "") -> tuple[list[str], bool]:
+        if self.away:
+            raise OperatorError(f"LIST {bucket}: 403 AccessDenied", reason="AccessDenied")
         found = sorted(key for place, key in self.objects if place == bucket and key.startswith(prefix) and key > after)
         return found[:KEYS_A_PAGE], len(found) > KEYS_A_PAGE
 
     async def keys(self, bucket: str, prefix: str, *, after: str = "") -> AsyncIterator[str]:
-        for key in sorted(key for place, key in self.objects if place == bucket and key.startswith(prefix)):
+        for key in sorted(
+            key for place, key in self.objects if place == bucket and key.startswith(prefix) and key > after
+        ):
             yield key
 
     async def uploads(self, bucket: str, prefix: str) -> list[Upload]:

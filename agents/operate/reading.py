@@ -1,0 +1,34 @@
+"""Reads one object for a proof: an object that the store does not give is a finding, and the proof goes on.
+
+An object may be archived, or its own access rules or a fault of the store may keep it. If the bucket itself cannot be read,
+nothing can be proven, and that is an error.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from agents.sinks.patient_store import PatientStore
+from pipeline.errors import ConnectorError
+from pipeline.upload.ledger_check import Finding
+
+
+class Reading(NamedTuple):
+    """The content of an object, or None if it does not exist. `unread`: the finding, if the store does not give it."""
+
+    content: bytes | None
+    unread: list[Finding]
+
+
+async def read(store: PatientStore, bucket: str, key: str) -> Reading:
+    """Read an object. Raises a ConnectorError if the bucket cannot be read."""
+    try:
+        return Reading(await store.get(bucket, key), [])
+    except ConnectorError as error:
+        return Reading(None, [await not_given(store, bucket, key, error)])
+
+
+async def not_given(store: PatientStore, bucket: str, key: str, error: ConnectorError) -> Finding:
+    """The finding about an object that the store does not give. Raises a ConnectorError if the bucket cannot be read."""
+    await store.page(bucket, key)
+    return Finding("unread", key, str(error))
