@@ -126,7 +126,11 @@ class Compiler(Bookkeeping):
         if scope is None:
             return self.steps(self.column(node.root), node, index)
         if node.root not in scope.outputs:
-            return self.name_in(scope.below, node, record)
+            below = self.name_in(scope.below, node, record)
+            if record is not None or not scope.star or not any(isinstance(step, n.PathIndex) for step in node.steps):
+                return below
+            found = self.steps(self.column(node.root), node, index)  # `*` has put the columns into this record
+            return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
         tree = scope.outputs[node.root]
         found = self.steps(tree_code(tree, self.label), node, index)
         if scope.merged:
@@ -137,7 +141,8 @@ class Compiler(Bookkeeping):
 
     def record(self, scope: Scope) -> Code:
         """The map of outputs, which an index by path reads."""
-        return mapping([(key, tree_code(tree, self.label)) for key, tree in scope.outputs.items()], self.label)
+        outputs = mapping([(key, tree_code(tree, self.label)) for key, tree in scope.outputs.items()], self.label)
+        return py("{**event.row(), **r}", self.label, r=outputs) if scope.star and not self.in_loop else outputs
 
     def column(self, name: str) -> Code:
         """A column of the event. The payload is not decoded."""
@@ -184,8 +189,9 @@ class Compiler(Bookkeeping):
             return self.document_path(node)
         if scope.payload in ("", "raw") or (scope.merged and scope.payload == "alias"):
             return self.payload_path(node, scope.below)
-        own = tree_code(scope.outputs["payload"], self.label)
-        if scope.payload == "alias":
+        tree = scope.outputs["payload"]
+        own = tree_code(tree, self.label)
+        if isinstance(tree, str):
             # A text under this name is read as the payload that was decoded last. If none was decoded, the text itself
             # is decoded.
             self.reads("payload")
@@ -194,7 +200,7 @@ class Compiler(Bookkeeping):
         holder = self.local()
         own = py("(t := x)", self.label, t=holder, x=own)
         found = self.steps(own, node, self.index_in(lambda: py("t", self.label, t=holder)))
-        if scope.merged:
+        if scope.merged or (scope.replaces and scope.payload == "alias"):
             return found
         with self.perhaps():
             below = self.payload_path(node, scope.below)

@@ -27,8 +27,11 @@ class Scope:
     merged: bool = False
     star: bool = False
     outputs: dict[str, Tree] = field(default_factory=dict)
-    # How `payload` came into the output: "" not at all, "raw" unchanged, "alias" by AS payload, "path" by AS payload.x
+    # How `payload` came into the output: "" not at all, "raw" unchanged, "alias" by AS payload or AS payload.x, "path" by
+    # a path without alias. WHERE, INCASE and DO read the message's payload below "raw" and "alias", but not below "path".
     payload: str = ""
+    # Whether an aliased payload replaces the message's for later fields (the fields of FOREACH).
+    replaces: bool = False
 
     def as_merged(self) -> Scope:
         """The same outputs as WHERE sees them."""

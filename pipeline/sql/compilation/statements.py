@@ -138,58 +138,68 @@ class StatementCompiler:
         label = self.c.labels.number(field.span)
         value = Assignment(self.c.local(), self.c.expression(field.value), label)
         key = field.alias or _own_key(field.value) or n.Path(f"_v_{type(field.value).__name__.lower()}_{position}")
-        return [value, *self.place(key, value.local, field.value, label)]
+        if key.root == "payload":
+            before, self.c.scope.payload = self.c.scope.payload, self.payload_after(field)
+            return [
+                value,
+                *self.place(key, value.local, label, decodes=before in ("raw", "alias") and bool(field.alias)),
+            ]
+        return [value, *self.place(key, value.local, label)]
 
-    def place(self, key: n.Path, local: str, value: n.Expression, label: int) -> list[Assignment]:
+    def payload_after(self, field: n.Field) -> str:
+        """How `payload` is in the output after `field`, see Scope. What came first decides what WHERE reads."""
+        before = self.c.scope.payload
+        if field.alias is None and field.value == n.Path("payload") and before in ("", "raw"):
+            return "raw"
+        if before == "path" or (not before and (field.alias is None or self.c.scope.star)):
+            return "path"
+        return "alias"
+
+    def place(self, key: n.Path, local: str, label: int, *, decodes: bool = False) -> list[Assignment]:
         """Note `local` as the output at `key`.
 
-        If a value may be there already, the code puts `local` into that value at run time.
+        If a value may be there already, the code puts `local` into that value at run time. `decodes`: if that value is a
+        text, it is decoded first.
         """
         scope = self.c.scope
         if not key.steps:
             scope.outputs[key.root] = local
-            if key.root == "payload":
-                scope.payload = "raw" if value == n.Path("payload") and scope.payload in ("", "raw") else "alias"
             return []
         names = [step.name for step in key.steps if isinstance(step, n.Key)]
         fresh = key.root in scope.outputs or not scope.star
         if len(names) != len(key.steps) or not fresh or not grow(scope.outputs, [key.root, *names], local):
-            code = self.put(key, local, label)
+            code = self.put(key, local, label, decodes)
             local = self.c.local()
             scope.outputs[key.root] = local
-            written = [Assignment(local, code, label)]
-        else:
-            written = []
-        if key.root == "payload":
-            scope.payload = "path"
-        return written
+            return [Assignment(local, code, label)]
+        return []
 
-    def put(self, key: n.Path, local: str, label: int) -> Code:
+    def put(self, key: n.Path, local: str, label: int, decodes: bool) -> Code:
         """The value at the root of the key, with `local` at the rest of the path."""
         scope = self.c.scope
         steps = self.c.bind(tuple(map(step_value, key.steps)), "steps")
         target = py("U", label)
         if key.root in scope.outputs:
             target = tree_code(scope.outputs[key.root], label)
-            if key.root == "payload" and scope.payload in ("raw", "alias"):
+            if decodes:
                 target = py("decoded(x)", label, x=target)
         elif scope.star:
-            target = self.c.column(key.root)
+            target = self.c.name_in(scope.below, n.Path(key.root))
         return py("put(t, s, v, o)", label, t=target, s=steps, v=local, o=self.c.record(scope))
 
     # --- FOREACH
 
     def foreach(self) -> list[ast.stmt]:
         """Fields, WHERE, and a loop over the last field. In the loop, the element hides selected fields of its name."""
-        *before, last = self.tree.fields
-        fields = self.fields(tuple(before))
-        fields += self.everything() if isinstance(last, n.Star) else self.collection(last, len(before))
+        *before, last = self._fields_without_star()
+        self.c.scope.replaces = True
+        fields = self.fields(tuple(before)) + self.collection(last, len(before))
         items = self.items
         where = self.where()
         item = self.c.local()
         selected = self.c.scope.as_merged()
         name = _item_name(last)
-        payload = "path" if name == "payload" else ""
+        payload = "alias" if name == "payload" else ""
         outputs: dict[str, Any] = {} if name is None else {name: item}
         environment = Scope(selected, merged=True, outputs=outputs, payload=payload)
         loop = do("for i in items:\n    pass", 1, i=item, items=items)
@@ -210,20 +220,26 @@ class StatementCompiler:
             *do("return rows", 1),
         ]
 
+    def _fields_without_star(self) -> list[n.Field]:
+        """The fields of FOREACH. EMQX cannot evaluate `*` there; DO and the rows have all columns without it."""
+        fields = [field for field in self.tree.fields if not isinstance(field, n.Star)]
+        if len(fields) < len(self.tree.fields):
+            raise self.c.error(
+                self.tree, "FOREACH takes names and expressions, and no *: each row has all columns anyway"
+            )
+        return fields
+
     def collection(self, field: n.Field, position: int) -> list[Assignment]:
-        """The last field of FOREACH. The payload itself is decoded. A value other than a list has no elements."""
+        """The last field of FOREACH. A value other than a list has no elements; only the payload itself is decoded."""
         value, *puts = self.field(field, position)
+        listed = py("v", value.label, v=value.local)
         if field.value == n.Path("payload"):
-            value.code = py("event.document()", value.label)
+            source = "event.document() if type(v) in TEXT else v"
+            listed = py(source, value.label, v=value.local)
         self.items = self.c.local()
         most = ROWS_MAX if self.tree.do else WHOLE_ROWS_MAX
-        code = py("elements(v, m)", value.label, v=value.local, m=constant(most, value.label))
+        code = py("elements(x, m)", value.label, x=listed, m=constant(most, value.label))
         return [value, *puts, Assignment(self.items, code, value.label)]
-
-    def everything(self) -> list[Assignment]:
-        """`*` as the last field of FOREACH: it selects all columns, and has no elements because it is a map."""
-        self.items = self.c.local()
-        return [*self.star(), Assignment(self.items, py("[]", 1), 1)]
 
     def each(self, environment: Scope) -> list[ast.stmt]:
         """The body of the loop: INCASE, DO, a row."""
@@ -272,8 +288,8 @@ def _own_key(value: n.Expression) -> n.Path | None:
     return None
 
 
-def _item_name(last: n.Field | n.Star) -> str | None:
-    if isinstance(last, n.Star) or last.alias is None:
+def _item_name(last: n.Field) -> str | None:
+    if last.alias is None:
         return DEFAULT_ITEM
     return None if last.alias.steps else last.alias.root
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pipeline.sql.functions.registry import as_binary, as_map, as_number, function
 from pipeline.sql.runtime.jsontext import to_text
 from pipeline.sql.runtime.ordering import parse_number
-from pipeline.sql.runtime.values import BadValueError, Bits, Text, float_text, octets, refuse, text_of
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Bits, Text, float_text, octets, refuse, text_of
 
 DECIMALS_MAX: Final = 253
 _HEX: Final = re.compile(rb"[0-9A-Fa-f]*")
@@ -95,25 +95,26 @@ def map_(x: Any) -> dict[str, Any]:
 
 
 @function(
-    "bin2hexstr(b: any[, prefix: binary]) -> string",
+    "bin2hexstr(b: any[, prefix: any]) -> string",
     examples=(("bin2hexstr('jkl')", "'6A6B6C'"), ("bin2hexstr('jkl', '0x')", "'0x6A6B6C'")),
     grows=True,
 )
-def bin2hexstr(b: Any, prefix: Text = "") -> Text:
+def bin2hexstr(b: Any, prefix: Any = UNDEFINED) -> Text:
     """A binary as upper-case hexadecimal digits. Bits are padded with zeros on the left."""
+    prefix = "" if prefix is UNDEFINED else as_binary(prefix)
     digits = f"{b.value:0{-(-b.size // 4)}X}" if isinstance(b, Bits) else octets(as_binary(b)).hex().upper()
     return prefix + digits if type(prefix) is str else text_of(octets(prefix) + digits.encode())
 
 
 @function(
-    "hexstr2bin(digits: binary[, prefix: binary]) -> string",
+    "hexstr2bin(digits: binary[, prefix: any]) -> string",
     examples=(("hexstr2bin('6A6b')", "'jk'"), ("hexstr2bin('0x6A', '0x')", "'j'")),
 )
-def hexstr2bin(digits: Text, prefix: Text = "") -> Text:
+def hexstr2bin(digits: Text, prefix: Any = UNDEFINED) -> Text:
     """The binary for hexadecimal digits in upper or lower case. An odd number of digits gets a leading 0. Raises for
     other characters, and if a given prefix is missing.
     """
-    raw, lead = octets(digits), octets(prefix)
+    raw, lead = octets(digits), b"" if prefix is UNDEFINED else octets(as_binary(prefix))
     if not raw.startswith(lead):
         raise BadValueError(f"expected text that begins with {prefix!r}, found {digits!r}")
     raw = raw[len(lead) :]

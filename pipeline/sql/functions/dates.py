@@ -21,11 +21,12 @@ from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, refuse
 UNITS: Final = {"second": 1, "millisecond": 1_000, "microsecond": 1_000_000, "nanosecond": 1_000_000_000}
 DIGITS: Final = {"second": 0, "millisecond": 3, "microsecond": 6, "nanosecond": 9}
 SECONDS_MAX: Final = 253_402_300_799  # the end of the year 9999
+PATTERN_SECONDS_MAX: Final = 30_000_000_000_000  # about the year 950,000; a pattern can write more than four digits
 SECONDS_MIN: Final = -62_167_219_200  # the beginning of the year 0
 DAY: Final = 86_400
 NANOSECONDS: Final = 1_000_000_000
 
-_OFFSET: Final = re.compile(r"([+-])([0-9]{2}):?([0-9]{2})|([+-])([0-9]{2}):([0-9]{2}):([0-9]{2})", re.ASCII)
+_OFFSET: Final = re.compile(r"([+-])(?:([0-9]{2})([0-9]{2})|([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2}))?)", re.ASCII)
 _RFC3339: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -59,13 +60,11 @@ def _offset(zone: Any, seconds: int) -> int:
     match = _OFFSET.fullmatch(zone) if type(zone) is str else None
     if match is None:
         refuse("an offset such as '+08:00', 'Z', 'local' or a number of seconds", zone)
-    sign, hours, minutes, rest = (
-        (match[1], match[2], match[3], "0") if match[1] else (match[4], match[5], match[6], match[7])
-    )
-    if int(hours) > 23 or int(minutes) > 59 or int(rest) > 59:
+    hours, minutes, rest = (int(part or 0) for part in (match[2] or match[4], match[3] or match[5], match[6]))
+    if hours > 23 or minutes > 59 or rest > 59:
         refuse("an offset of at most 23:59:59", zone)
-    size = int(hours) * 3600 + int(minutes) * 60 + int(rest)
-    return -size if sign == "-" else size
+    size = hours * 3600 + minutes * 60 + rest
+    return -size if match[1] == "-" else size
 
 
 def _offset_text(offset: int, form: str) -> str:
@@ -90,9 +89,9 @@ def days_from_date(year: int, month: int, day: int) -> int:
     return shifted // 400 * 146_097 + era_year * 365 + era_year // 4 - era_year // 100 + day_of_year - 719_468
 
 
-def _fields(seconds: int) -> tuple[int, int, int, int, int, int]:
-    if not SECONDS_MIN <= seconds <= SECONDS_MAX:
-        refuse("a time between the years 0 and 9999", seconds)
+def _fields(seconds: int, most: int = SECONDS_MAX) -> tuple[int, int, int, int, int, int]:
+    if not SECONDS_MIN <= seconds <= most:
+        refuse(f"a time between the years 0 and {time.gmtime(most)[0]}", seconds)
     return time.gmtime(seconds)[:6]
 
 
@@ -144,7 +143,7 @@ def rfc3339_to_unix_ts(text: Any, unit: Any = "second") -> int:
 
 
 def _seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int:
-    if hour > 23 or minute > 59 or second > 59:
+    if hour > 23 or minute > 59 or second > 60:  # 60: a leap second, which is the next minute's first second here
         raise BadValueError(f"there is no time {hour:02d}:{minute:02d}:{second:02d}")
     return days_from_date(year, month, day) * DAY + hour * 3600 + minute * 60 + second
 
@@ -167,7 +166,7 @@ def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int 
     if type(pattern) is not str:
         refuse("a pattern in UTF-8", pattern)
     shown, values, plain = _LAYOUTS.get(pattern) or _layout(pattern)
-    fields: tuple[Any, ...] = _fields(seconds + shift)
+    fields: tuple[Any, ...] = _fields(seconds + shift, PATTERN_SECONDS_MAX)
     if not plain:
         nanoseconds = f"{rest * (NANOSECONDS // ticks):09d}"
         offsets = (_offset_text(shift, form) for form in ("%z", "%:z", "%::z"))

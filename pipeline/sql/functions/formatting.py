@@ -30,7 +30,7 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 def sprintf(pattern: Text, *arguments: Any) -> Text:
     """Text with an Erlang format: ~s for text, ~p and ~w for any value, ~b for an integer (~.16b in base 16), ~f ~e
     ~g for floats, ~c for a character, ~n for a line end, ~~ for a tilde. Raises for a wrong type and for a wrong
-    number of arguments.
+    number of arguments. ~p writes any value in one line.
     """
     return _formatted(octets(pattern), list(arguments))
 
@@ -84,10 +84,16 @@ def _number(text: bytes | None, waiting: Any) -> int | None:
 def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
     width = _number(match["width"], waiting)
     precision = _number(match["precision"], waiting)
+    if precision is not None and precision < 0:
+        refuse("a precision of at least 0", precision)
     pad = match["pad"] or b" "
-    control = match["control"].decode("latin-1")
-    if control in "~n":
-        return (b"~" if control == "~" else b"\n") * (width or 1)
+    control, unicode = match["control"].decode("latin-1"), b"t" in match["mods"]
+    if control == "~":
+        return _repeated(b"~", width, precision, pad)
+    if control in "np" and width is not None and width < 0:
+        refuse(f"a width of at least 0 for ~{control}", width)
+    if control == "n":
+        return b"\n" * (1 if width is None else width)
     writer = _WRITERS.get(control)
     if writer is None:
         raise BadValueError(f"~{control} is not a directive")
@@ -96,14 +102,17 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
     if control == "i":
         return b""
     if control == "c":
-        return _character(value, width, precision, pad)
+        return _repeated(_character(value, unicode=unicode), width, precision, pad)
     if control == "s":
-        return _string(value, width, precision, pad, unicode=b"t" in match["mods"])
+        return _string(_bytes_of(value, unicode=unicode), width, precision, pad)
     try:
-        raw = writer(value, precision, b"t" in match["mods"]).encode("latin-1")
+        raw: bytes = writer(value, precision, unicode).encode("latin-1")
     except UnicodeEncodeError:
         raise BadValueError(f"~t{control} gives characters that have no single byte: {shown(value)}") from None
-    return _field(b"-" + lead + raw[1:] if lead and raw[:1] == b"-" else lead + raw, width, pad)
+    if control == "p":  # a width and a precision of ~p are those of a line, and long values stay in one line here
+        return raw
+    raw = b"-" + lead + raw[1:] if lead and raw[:1] == b"-" else lead + raw
+    return _field(raw, width, precision if control == "w" else None, pad)
 
 
 def _prefix(value: Any) -> bytes:
@@ -113,17 +122,42 @@ def _prefix(value: Any) -> bytes:
     return _characters(value) if type(value) is list else _atom(value).encode()
 
 
-def _field(raw: bytes, width: int | None, pad: bytes) -> bytes:
+def _padded(raw: bytes, width: int, pad: bytes) -> bytes:
+    return raw.ljust(-width, pad) if width < 0 else raw.rjust(width, pad)
+
+
+def _field(raw: bytes, width: int | None, precision: int | None, pad: bytes) -> bytes:
     """The text padded to the width. A text that does not fit becomes stars, as in Erlang."""
+    width = precision if width is None else width
     if width is None:
         return raw
-    size = abs(width)
-    if len(raw) > size:
-        return b"*" * size
-    return raw.ljust(size, pad) if width < 0 else raw.rjust(size, pad)
+    room = abs(width) if precision is None else min(abs(width), precision)
+    return _padded(b"*" * room if len(raw) > room else raw, width, pad)
 
 
-def _string(value: Any, width: int | None, precision: int | None, pad: bytes, *, unicode: bool) -> bytes:
+def _repeated(character: bytes, width: int | None, precision: int | None, pad: bytes) -> bytes:
+    """A character as often as the precision or the width says. The width pads what the precision repeats."""
+    if width is None or precision is None:
+        times = precision if width is None else abs(width)
+        return character * (1 if times is None else times)
+    return _padded(character * precision, _wide_enough(width, precision), pad)
+
+
+def _string(raw: bytes, width: int | None, precision: int | None, pad: bytes) -> bytes:
+    """The text cut or padded to the precision, which pads on the right, and then padded to the width."""
+    if precision is None:
+        return raw if width is None else _padded(raw[: abs(width)], width, pad)
+    if width is None or abs(_wide_enough(width, precision)) > precision:
+        raw = raw[:precision].ljust(precision, pad)
+    return raw if width is None else _padded(raw[:precision], width, pad)
+
+
+def _wide_enough(width: int, precision: int) -> int:
+    return width if abs(width) >= precision else refuse(f"a field width of at least the precision, {precision}", width)
+
+
+def _bytes_of(value: Any, *, unicode: bool) -> bytes:
+    """The text that ~s writes."""
     if type(value) is list:
         raw = _characters(value)
     elif value is UNDEFINED or value is None or type(value) is bool:
@@ -132,15 +166,7 @@ def _string(value: Any, width: int | None, precision: int | None, pad: bytes, *,
         raw = octets(value)
     else:
         refuse("a string for ~s", value)
-    if unicode:
-        raw = _latin(raw)
-    if precision is not None:
-        raw = raw[:precision].rjust(precision, pad) if (width or 0) >= 0 else raw[:precision].ljust(precision, pad)
-    if width is None:
-        return raw
-    size = abs(width)
-    raw = raw[:size]
-    return raw.ljust(size, pad) if width < 0 else raw.rjust(size, pad)
+    return _latin(raw) if unicode else raw
 
 
 def _characters(items: list[Any]) -> bytes:
@@ -166,11 +192,12 @@ def _latin(raw: bytes) -> bytes:
         raise BadValueError(f"~ts gives characters that have no single byte: {shown(text_of(raw))}") from None
 
 
-def _character(value: Any, width: int | None, precision: int | None, pad: bytes) -> bytes:
+def _character(value: Any, *, unicode: bool) -> bytes:
     if type(value) is not int:
         refuse("a character code for ~c", value)
-    raw = bytes([value & 255]) * (precision if precision is not None else abs(width) if width else 1)
-    return _field(raw, width, pad) if precision is not None else raw
+    if unicode and not 0 <= value <= 255:
+        raise BadValueError(f"~tc gives a character that has no single byte: {shown(value)}")
+    return bytes([value & 255])
 
 
 def _integer(value: Any, base: int | None, _unicode: bool, digits: str = _DIGITS) -> str:
@@ -222,9 +249,11 @@ def _exponent(value: Any, precision: int | None, _unicode: bool) -> str:
 
 def _general(value: Any, precision: int | None, unicode: bool) -> str:
     number, digits = _float(value), 6 if precision is None else precision
+    if digits < 1:
+        refuse("a precision of at least 1 for ~g", digits)
     size = abs(number)
     if not 0.1 <= size < 10_000:
-        return _exponent(value, digits, unicode)
+        return _exponent(value, max(2, digits), unicode)
     whole = 0 if size < 1 else 1 if size < 10 else 2 if size < 100 else 3 if size < 1000 else 4
     if digits <= 1 or digits + 1 <= whole + 1:
         return _exponent(value, max(2, digits), unicode)

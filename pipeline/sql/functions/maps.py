@@ -16,8 +16,9 @@ def _steps(path: Text) -> tuple[str, ...]:
     return tuple(path.split(".")) if type(path) is str else refuse("a path in valid UTF-8", path)
 
 
-def _key(key: Text) -> str:
-    return key if type(key) is str else refuse("a key in valid UTF-8", key)
+def _key(key: Any) -> Any:
+    """A key as maps have it: a boolean, null or `undefined` is its word."""
+    return to_text(key) if key is None or key is UNDEFINED or type(key) is bool else key
 
 
 @function("map_new() -> map", example=("map_new()", "json_decode('{}')"))
@@ -27,7 +28,7 @@ def map_new() -> dict[str, Any]:
 
 
 @function(
-    "map_get(path: string, m: any[, default: any]) -> any",
+    "map_get(path: binary, m: any[, default: any]) -> any",
     examples=(("map_get('a.b', '{\"a\":{\"b\":1}}')", "1"), ("map_get('zz', map_new(), 'd')", "'d'")),
 )
 def map_get(path: Text, m: Any, default: Any = UNDEFINED) -> Any:
@@ -39,7 +40,7 @@ def map_get(path: Text, m: Any, default: Any = UNDEFINED) -> Any:
 
 
 @function(
-    "map_put(path: string, value: any, m: any) -> map",
+    "map_put(path: binary, value: any, m: any) -> map",
     example=("map_put('a.b', 2, map_new())", 'json_decode(\'{"a":{"b":2}}\')'),
 )
 def map_put(path: Text, value: Any, m: Any) -> dict[str, Any]:
@@ -57,18 +58,20 @@ def mget(key: Any, m: dict[str, Any], default: Any = UNDEFINED) -> Any:
     """The value of exactly this key, in a map or in the text of a JSON object. If it is missing, the default, or
     `undefined`. A boolean, null or `undefined` as the key is its word.
     """
-    if key is None or key is UNDEFINED or type(key) is bool:
-        key = to_text(key)
+    key = _key(key)
     return m.get(key, default) if type(key) is str else default
 
 
 @function(
-    "mput(key: string, value: any, m: map) -> map",
+    "mput(key: any, value: any, m: map) -> map",
     example=("mput('a.b', 2, '{\"c\":1}')", 'json_decode(\'{"c":1,"a.b":2}\')'),
 )
-def mput(key: Text, value: Any, m: dict[str, Any]) -> dict[str, Any]:
-    """The map with a value under exactly this key. `m` may be the text of a JSON object."""
-    return {**m, _key(key): value}
+def mput(key: Any, value: Any, m: dict[str, Any]) -> dict[str, Any]:
+    """The map with a value under exactly this key. `m` may be the text of a JSON object. A boolean, null or `undefined`
+    as the key is its word.
+    """
+    name = _key(key)
+    return {**m, name if type(name) is str else refuse("a key in valid UTF-8", name): value}
 
 
 @function("map_keys(m: map) -> list", example=('map_keys(\'{"b":1,"a":2}\')', "['a', 'b']"))

@@ -149,7 +149,9 @@ def _group(match: Any, number: Any) -> bytes:
     return match.group(number) or b"" if number <= match.re.groups else b""
 
 
-_REPLACEMENT: Final = python_re.compile(rb"\\([0-9])|\\g\{?([0-9]+)\}?|(&)|\\(.)|([^&\\]+|\\$)", python_re.DOTALL)
+_REPLACEMENT: Final = python_re.compile(
+    rb"\\([1-9][0-9]*)|\\g(?:([0-9]+)|\{([0-9]+)\})|(&)|\\(.)|([^&\\]+|\\$)", python_re.DOTALL
+)
 
 
 Replacement = tuple[bytes | int, ...]
@@ -162,9 +164,10 @@ def _replacement(source: bytes) -> Replacement:
     if known is not None:
         return known
     parts: list[bytes | int] = []
-    for digit, number, whole, escaped, plain in _REPLACEMENT.findall(source):
-        if digit or number:
-            parts.append(int(digit or number))
+    for digits, after_g, in_braces, whole, escaped, plain in _REPLACEMENT.findall(source):
+        number = digits or after_g or in_braces
+        if number:
+            parts.append(int(number[:6]))
         else:
             parts.append(0 if whole else escaped or plain)
     return _REPLACEMENTS.remember(source, tuple(parts), 64 * len(source))

@@ -122,21 +122,22 @@ def concat(*items: Any) -> Text:
         ("split('a;;b', ';', 'notrim')", "['a', '', 'b']"),
     ),
 )
-def split(text: Text, separator: Text, option: Any = None) -> list[Text]:
+def split(text: Text, separator: Text, *options: Any) -> list[Text]:
     """The parts between separators, without empty parts. 'notrim' keeps empty parts. 'leading' and 'trailing' split
     only once, at the first or the last separator; 'leading_notrim' and 'trailing_notrim' do the same and keep empty
     parts. Raises for other options.
     """
     raw, mark = octets(text), octets(separator)
-    if option not in (None, "notrim", "leading", "leading_notrim", "trailing", "trailing_notrim"):
+    option = options[0] if options else ""
+    if options and option not in ("notrim", "leading", "leading_notrim", "trailing", "trailing_notrim"):
         refuse("'notrim', 'leading', 'leading_notrim', 'trailing' or 'trailing_notrim'", option)
     if not mark:
         parts = [raw]
-    elif option in (None, "notrim"):
+    elif option in ("", "notrim"):
         parts = raw.split(mark)
     else:
         parts = raw.split(mark, 1) if option.startswith("leading") else raw.rsplit(mark, 1)
-    keeps_empty = option is not None and option.endswith("notrim")
+    keeps_empty = option.endswith("notrim")
     return [text_of(part) for part in parts if part or keeps_empty]
 
 
@@ -144,13 +145,13 @@ def split(text: Text, separator: Text, option: Any = None) -> list[Text]:
     "tokens(text: string, separators: binary[, option: any]) -> list",
     example=("tokens(' a b ;c', ' ;')", "['a', 'b', 'c']"),
 )
-def tokens(text: Text, separators: Text, option: Any = None) -> list[str]:
+def tokens(text: Text, separators: Text, *options: Any) -> list[str]:
     """The parts between any of the separator characters, without empty parts. The option 'nocrlf' also splits at line
     ends. Raises for other options.
     """
-    if option not in (None, "nocrlf"):
-        refuse("'nocrlf'", option)
-    marks = set(clusters(separators)) | ({"\r", "\n", "\r\n"} if option else set())
+    if options and options[0] != "nocrlf":
+        refuse("'nocrlf'", options[0])
+    marks = set(clusters(separators)) | ({"\r", "\n", "\r\n"} if options else set())
     parts, part = [], ""
     for character in clusters(text):
         if character not in marks:
@@ -252,13 +253,13 @@ def join_to_string(*arguments: Any) -> Text:
 )
 def join_to_sql_values_string(items: list[Any]) -> Text:
     """The elements as SQL literals, joined by ', '. Text is in quotes, with \\ before each ' and \\. Numbers have no
-    quotes, `undefined` and null are NULL. All other values are quoted, as `str()` converts them.
+    quotes, `undefined` is NULL. All other values, also JSON's null, are quoted, as `str()` converts them.
     """
     return join([_sql_literal(item) for item in items], ", ")
 
 
 def _sql_literal(value: Any) -> Text:
-    if value is UNDEFINED or value is None:
+    if value is UNDEFINED:
         return "NULL"
     if type(value) in (int, float):
         return number_text(value)

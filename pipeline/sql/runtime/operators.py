@@ -6,12 +6,14 @@ beyond its range. `+` also joins text if one side is a string.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pipeline.sql.runtime.jsontext import concat
 from pipeline.sql.runtime.ordering import align
-from pipeline.sql.runtime.values import UNDEFINED, BadValueError, bounded_integer, refuse
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, bounded_integer, octets, refuse
 from pipeline.topics import matches
+
+_TEXT: Final = (str, bytes)
 
 
 def is_number(value: Any) -> bool:
@@ -94,13 +96,18 @@ def truth(value: Any) -> bool:
 
 
 def topic_matches(topic: Any, topic_filter: Any) -> bool:
-    """`=~`. Two undefined sides match, one does not. A boolean or null against a string becomes its word."""
+    """`=~`, which compares bytes. A boolean or null against a string becomes its word, and a number parses the string.
+
+    Only text matches: two undefined sides do not, and neither do numbers, maps or lists.
+    """
     if topic is UNDEFINED or topic_filter is UNDEFINED:
-        return topic is topic_filter
+        return False
     topic, topic_filter = align(topic, topic_filter)
-    if type(topic) is not str or type(topic_filter) is not str:
-        refuse("a topic name and a topic filter for =~", topic if type(topic) is not str else topic_filter)
-    return matches(topic_filter, topic)
+    if type(topic) is str and type(topic_filter) is str:
+        return matches(topic_filter, topic)
+    if type(topic) in _TEXT and type(topic_filter) in _TEXT:
+        return matches(octets(topic_filter).decode("latin-1"), octets(topic).decode("latin-1"))
+    return False
 
 
 def list_of_range(begin: int, end: int) -> list[int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
+from math import copysign
 from typing import Any, Final
 
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Bits, octets, shown
@@ -91,10 +92,12 @@ def _bit_text(value: Any) -> str:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Strict equality at every level."""
+    """Strict equality at every level. The zero of `-0.0` is another value than `0.0`, as it is for EMQX."""
     kind = type(left)
     if kind is not type(right):
         return False
+    if kind is float:
+        return bool(left == right) and (left != 0.0 or copysign(1.0, left) == copysign(1.0, right))
     if kind is list:
         return len(left) == len(right) and all(map(same, left, right))
     if kind is dict:
