@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import orjson
 
-from agents.operate.reading import Reading, not_given, read
+from agents.operate.reading import GivenObject, not_given, read
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import AggregatedParameters
 from pipeline.connectors.s3.store import S3Store
@@ -286,7 +286,7 @@ class LedgerReader:
         """The bucket of an object."""
         return named.stored.bucket or self.parameters.home
 
-    async def read(self, key: str, bucket: str = "") -> Reading:
+    async def read(self, key: str, bucket: str = "") -> GivenObject:
         """The content of an object. The default bucket is that of the ledger."""
         return await read(self.store, bucket or self.parameters.home, key)
 

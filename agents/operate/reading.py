@@ -13,19 +13,19 @@ from pipeline.errors import ConnectorError
 from pipeline.upload.ledger_check import Finding
 
 
-class Reading(NamedTuple):
+class GivenObject(NamedTuple):
     """The content of an object, or None if it does not exist. `unread`: the finding, if the store does not give it."""
 
     content: bytes | None
     unread: list[Finding]
 
 
-async def read(store: PatientStore, bucket: str, key: str) -> Reading:
+async def read(store: PatientStore, bucket: str, key: str) -> GivenObject:
     """Read an object. Raises a ConnectorError if the bucket cannot be read."""
     try:
-        return Reading(await store.get(bucket, key), [])
+        return GivenObject(await store.get(bucket, key), [])
     except ConnectorError as error:
-        return Reading(None, [await not_given(store, bucket, key, error)])
+        return GivenObject(None, [await not_given(store, bucket, key, error)])
 
 
 async def not_given(store: PatientStore, bucket: str, key: str, error: ConnectorError) -> Finding:

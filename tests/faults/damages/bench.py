@@ -6,11 +6,14 @@ import asyncio
 import functools
 import os
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 
 from agents.operate.verify import Report, Verifier
+from agents.operate.verify_direct import DirectDone, DirectVerifier, Note
+from pipeline.config import DirectParameters
 from pipeline.upload.ledger_check import Finding
-from tests.faults.damages.made import BUCKET, aggregated_action, write_everything
+from tests.faults.damages.made import BUCKET, aggregated_action, direct_action, write_everything
 from tests.faults.damages.scene import Damage, Scene, Thing
 from tests.faults.damages.store import BEGIN, MemoryStore
 
@@ -63,3 +66,20 @@ def verified(store: MemoryStore, action: str, *, deep: bool, sweep: bool = False
 
 def findings(reports: list[Report]) -> list[Finding]:
     return [report for report in reports if isinstance(report, Finding)]
+
+
+def verified_direct(store: MemoryStore, *, deep: bool, **parameters: str) -> list[Finding | DirectDone | Note]:
+    """What `verify` says of the direct action, some of whose settings may be others."""
+
+    async def all_reports() -> list[Finding | DirectDone | Note]:
+        action = direct_action()
+        settings = action.parameters.model_copy(update=parameters)
+        assert isinstance(settings, DirectParameters)
+        verifier = DirectVerifier(action.mark, settings, store, deep=deep)  # type: ignore[arg-type]
+        return [report async for report in verifier.reports()]
+
+    return asyncio.run(all_reports())
+
+
+def kinds(reports: Sequence[object]) -> set[str]:
+    return {report.kind for report in reports if isinstance(report, Finding)}

@@ -6,37 +6,17 @@ import asyncio
 
 import pytest
 
-from agents.operate.verify_direct import OF_MANY_BUCKETS, UNPROVEN, DirectDone, DirectVerifier, Note
-from pipeline.config import DirectParameters
-from pipeline.upload.ledger_check import Finding
-from tests.faults.damages.bench import SEEDS, copy_of, damaged, made
-from tests.faults.damages.made import DIRECT, direct_action, log, write_direct
+from agents.operate.verify_direct import OF_MANY_BUCKETS, UNPROVEN, DirectDone, Note
+from tests.faults.damages.bench import SEEDS, copy_of, damaged, kinds, made, verified_direct
+from tests.faults.damages.made import DIRECT, log, write_direct
 from tests.faults.damages.scene import Damage
 from tests.faults.damages.single import METADATA, SINGLE
-from tests.faults.damages.store import MemoryStore
-
-
-def verified(store: MemoryStore, *, deep: bool, **parameters: str) -> list[Finding | DirectDone | Note]:
-    """What `verify` says of the direct action, some of whose settings may be others."""
-
-    async def all_reports() -> list[Finding | DirectDone | Note]:
-        action = direct_action()
-        settings = action.parameters.model_copy(update=parameters)
-        assert isinstance(settings, DirectParameters)
-        verifier = DirectVerifier(action.mark, settings, store, deep=deep)  # type: ignore[arg-type]
-        return [report async for report in verifier.reports()]
-
-    return asyncio.run(all_reports())
-
-
-def kinds(reports: list[Finding | DirectDone | Note]) -> set[str]:
-    return {report.kind for report in reports if isinstance(report, Finding)}
 
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_what_the_product_wrote_is_whole(deep: bool) -> None:
     """Each object is counted, nothing is found, and the last line says what is not proven."""
-    reports = verified(copy_of(made()), deep=deep)
+    reports = verified_direct(copy_of(made()), deep=deep)
 
     assert kinds(reports) == set()
     done = next(report for report in reports if isinstance(report, DirectDone))
@@ -57,7 +37,7 @@ def test_a_damage_is_found(damage: Damage) -> None:
     for seed in range(3 * SEEDS):
         store, scene = damaged(damage, DIRECT, 0, seed)
 
-        found = [kinds(verified(store, deep=deep)) for deep in (False, True)]
+        found = [kinds(verified_direct(store, deep=deep)) for deep in (False, True)]
 
         assert found[1], scene.hit
         assert found[0] or damage.deep, scene.hit
@@ -68,8 +48,8 @@ def test_a_row_in_two_objects_is_found() -> None:
     store = copy_of(made())
     asyncio.run(write_direct(store, log(1, 0)[:5], key=f"{DIRECT}/again/${{clientid}}/${{n}}.json"))  # type: ignore[arg-type]
 
-    assert kinds(verified(store, deep=True, key=f"{DIRECT}/again/${{clientid}}")) == set()
-    assert kinds(verified(store, deep=True)) == {"twice"}
+    assert kinds(verified_direct(store, deep=True, key=f"{DIRECT}/again/${{clientid}}")) == set()
+    assert kinds(verified_direct(store, deep=True)) == {"twice"}
 
 
 def test_what_cannot_be_known_is_said() -> None:
@@ -77,7 +57,7 @@ def test_what_cannot_be_known_is_said() -> None:
     store = copy_of(made())
     store.place("lake", "holiday.jpg", b"x", {})
 
-    assert verified(store, deep=False, bucket="${site}") == [Note(OF_MANY_BUCKETS)]
-    reports = verified(store, deep=False, key="${clientid}.jpg")
+    assert verified_direct(store, deep=False, bucket="${site}") == [Note(OF_MANY_BUCKETS)]
+    reports = verified_direct(store, deep=False, key="${clientid}.jpg")
     assert kinds(reports) == set()
     assert any(isinstance(each, Note) and "1 objects say nothing of themselves" in each.text for each in reports)

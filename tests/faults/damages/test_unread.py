@@ -8,11 +8,9 @@ import pytest
 
 from agents.operate.verify import PartitionDone
 from pipeline.errors import OperatorError
-from tests.faults.damages.bench import copy_of, findings, made, scene_of, verified
+from tests.faults.damages.bench import copy_of, findings, kinds, made, scene_of, verified, verified_direct
 from tests.faults.damages.made import DIRECT
 from tests.faults.damages.scene import Scene
-from tests.faults.damages.test_single import kinds
-from tests.faults.damages.test_single import verified as verified_direct
 
 PARTS: dict[str, Callable[[Scene], str]] = {
     "start": Scene.start_key,
