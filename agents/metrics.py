@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter as Tally
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -12,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from agents.object_traces import ObjectSpan, traces_of
 from pipeline.record import Record
-from pipeline.rule import RowBatch
+from pipeline.row_batch import RowBatch
 
 RECORDS: Final = Counter("tidegate_worker_records", "Records read from Kafka.", ["action"])
 ROWS: Final = Counter("tidegate_worker_rows", "Rows that rules made from these records.", ["action"])
@@ -106,8 +105,9 @@ LEFT: Final = {"lag": LAG}
 def count_batch(action: str, batch: RowBatch) -> None:
     """Count the outcomes of a batch, and for each rule that matched some of its records."""
     RECORDS.labels(action).inc(len(batch.records))
-    ROWS.labels(action).inc(len(batch.rows))
-    FILTERED.labels(action).inc(_filtered(batch))
+    rows_by_rule = batch.rows_by_rule
+    ROWS.labels(action).inc(sum(rows_by_rule.values()))
+    FILTERED.labels(action).inc(batch.filtered_count)
     failed: dict[str, int] = {}
     for letter in batch.dead:
         failed[letter.rule] = failed.get(letter.rule, 0) + 1
@@ -117,15 +117,8 @@ def count_batch(action: str, batch: RowBatch) -> None:
         RULE_PASSED.labels(action, rule).inc(matched - no_result - wrong)
         RULE_NO_RESULT.labels(action, rule).inc(no_result)
         RULE_FAILED.labels(action, rule).inc(wrong)
-    for rule, rows in Tally(batch.makers).items():
+    for rule, rows in rows_by_rule.items():
         RULE_ROWS.labels(action, rule).inc(rows)
-
-
-def _filtered(batch: RowBatch) -> int:
-    """Records without a row and without a dead letter."""
-    used = {id(origin) for origin in batch.origins}
-    used.update(id(letter.record) for letter in batch.dead)
-    return len(batch.records) - len(used)
 
 
 class ObjectMeter:

@@ -67,7 +67,7 @@ class ActionRunner:
         self._action = action
         writers.turn(self._writer, action)
         if self.app is not None:
-            self.app.rules = action.rules
+            self.app.rules = action.evaluator
             self.app.lanes.turn()
 
     def is_revision(self, revision: int) -> None:

@@ -12,9 +12,7 @@ This file does not know brokers, rules or S3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -185,22 +183,6 @@ def event_columns(record: Record, node: str) -> dict[str, Any]:
     return fields
 
 
-_KEY, _VALUE, _HEADERS, _HEADER_VALUE = itemgetter(4), itemgetter(5), itemgetter(6), itemgetter(1)
-
-
-def size_of(records: Sequence[Record]) -> int:
-    """The bytes of keys, values and headers. A device also chooses its clientid, its topic and its properties."""
-    try:
-        return sum(sum(map(len, part)) for part in _parts(records))
-    except TypeError:  # null in a record; a search for them would be a quarter of the work for records without
-        return sum(sum(map(len, filter(None, part))) for part in _parts(records))
-
-
-def _parts(records: Sequence[Record]) -> tuple[Iterator[Any], ...]:
-    headers = map(_HEADER_VALUE, chain.from_iterable(map(_HEADERS, records)))
-    return map(_KEY, records), map(_VALUE, records), headers
-
-
 def routing_topics(record: Record) -> tuple[str, ...]:
     """The names that FROM must match: the topic name of a message, or the names of an event's topic."""
     headers = dict(record.headers)
@@ -211,7 +193,12 @@ def routing_topics(record: Record) -> tuple[str, ...]:
 
 def message_id(record: Record) -> str:
     """32 upper-case hex digits, the same in every replay, because partition and offset of a record never change."""
-    return f"{record.timestamp & 0xFFFFFFFFFFFF:012X}{record.partition & 0xFFFFFFFF:08X}{record.offset & 0xFFFFFFFFFFFF:012X}"
+    return id_of(record.timestamp, record.partition, record.offset)
+
+
+def id_of(timestamp: int, partition: int, offset: int) -> str:
+    """The `message_id` of the record with these fields."""
+    return f"{timestamp & 0xFFFFFFFFFFFF:012X}{partition & 0xFFFFFFFF:08X}{offset & 0xFFFFFFFFFFFF:012X}"
 
 
 def _text(value: bytes) -> str | bytes:
@@ -237,7 +224,8 @@ def _header(name: str) -> Callable[[Mapping[str, bytes], Record], Any]:
     return read
 
 
-def _properties(headers: Mapping[str, bytes], record: Record) -> Any:
+def properties_of(headers: Mapping[str, bytes]) -> Any:
+    """The properties of MQTT 5 of a message with these headers."""
     text = headers.get(PROPERTIES)
     told = orjson.loads(text) if text else {"User-Property": {}}
     if CORRELATION_DATA in headers:
@@ -259,7 +247,7 @@ _FROM_HEADERS: Final[Mapping[str, Callable[[Mapping[str, bytes], Record], Any]]]
     "username": _header(USERNAME),
     "peerhost": _header(PEERHOST),
     "flags": lambda headers, record: {"retain": RETAIN in headers, "dup": DUP in headers},
-    "pub_props": _properties,
+    "pub_props": lambda headers, record: properties_of(headers),
     TRACEPARENT: _header(TRACEPARENT),
 }
 

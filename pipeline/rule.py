@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -25,7 +25,8 @@ from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.memo import Memo
 from pipeline.record import TOPIC, Record
-from pipeline.redriven import REDRIVEN, of_letter, row_of
+from pipeline.redriven import REDRIVEN, of_letter
+from pipeline.row_batch import DeadLetter, RowBatch
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.functions.registry import grown
 from pipeline.sql.runtime.circuits import Circuits
@@ -61,72 +62,6 @@ class RuleProgram(NamedTuple):
 Programs = tuple[RuleProgram, ...]
 
 
-@dataclass(slots=True)
-class DeadLetter:
-    """A record that could not be handled, with the reason. `rule` is empty if no rule is the cause.
-
-    `row` is the number of the row that could not be written, among the rule's rows, or None if the rule made no rows.
-    """
-
-    record: Record
-    cause: str
-    error: str
-    rule: str = ""
-    row: int | None = None
-
-
-@dataclass(slots=True)
-class RowBatch:
-    """The rows of a partition's record batch in order of offset: the rule `makers[i]` made `rows[i]` from `origins[i]`.
-
-    `redriven` are records that were sent again for a rule of this set.
-    `rest` are the later records, which are not evaluated yet. `size_bytes` is a high estimate of the memory of rows and
-    dead letters. `suspended` are rules that are not tried for a while from now on. `rules` is the digest of the rule
-    set that made the rows. By rule id, `matched` counts the records that the rule matched, and `no_result` counts those
-    of them without a row.
-    """
-
-    records: Sequence[Record]
-    rules: str = ""
-    rest: Sequence[Record] = ()
-    suspended: list[str] = field(default_factory=list)
-    size_bytes: int = 0
-    rows: list[Row] = field(default_factory=list)
-    origins: list[Record] = field(default_factory=list)
-    makers: list[str] = field(default_factory=list)
-    redriven: list[Record] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    matched: dict[str, int] = field(default_factory=dict)
-    no_result: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def next_offset(self) -> int:
-        """The offset after the batch's last record."""
-        return self.records[-1].offset + 1
-
-    def numbers(self) -> list[int]:
-        """The number of each row among its rule's rows of the same record."""
-        found: list[int] = []
-        before, maker_before, number = None, "", 0
-        for record, maker in zip(self.origins, self.makers, strict=True):
-            number = number + 1 if record is before and maker == maker_before else row_of(record)
-            before, maker_before = record, maker
-            found.append(number)
-        return found
-
-    def without(self, is_out: Callable[[Record, str, int | None], bool]) -> RowBatch:
-        """The same batch without some of its rows and dead letters. The function decides by record, rule and row number."""
-        numbers = self.numbers()
-        kept = [at for at, made in enumerate(zip(self.origins, self.makers, numbers, strict=True)) if not is_out(*made)]
-        return replace(
-            self,
-            rows=[self.rows[at] for at in kept],
-            origins=[self.origins[at] for at in kept],
-            makers=[self.makers[at] for at in kept],
-            dead=[letter for letter in self.dead if not is_out(letter.record, letter.rule, letter.row)],
-        )
-
-
 class RuleSet:
     """All rules that feed one action. Any change of a statement changes `digest`."""
 
@@ -156,14 +91,14 @@ class RuleSet:
                 self.topics.add(topic_filter)
                 self._index.add(topic_filter, RuleProgram(rule_id, program, program.evaluate, sum(program.weight)))
         share_payload(programs)
-        self._programs = programs
+        self.programs = programs
         self._grows = any(program.grows for program in programs)
-        columns = _union(programs)
-        self._read = fields.message_reader(columns, node)
+        self.columns = columns = _union(programs)
+        self.columns_of = fields.message_reader(columns, node)
         self._metadata = columns is None or "metadata" in columns
         self._properties = columns is None or "pub_props" in columns
         self._plain = not (self._grows or self.waits or self._metadata or self._properties)
-        self._programs_of = _ProgramsOf(self._index)
+        self.programs_of = _ProgramsOf(self._index)
 
     @property
     def reads_events(self) -> bool:
@@ -178,7 +113,7 @@ class RuleSet:
     @property
     def waits(self) -> bool:
         """Whether any rule waits for another process. Such rules should be evaluated in a thread."""
-        return any(program.waits for program in self._programs)
+        return any(program.waits for program in self.programs)
 
     def interrupt(self) -> None:
         """Make an evaluation in a thread end soon. Its result must not be used."""
@@ -199,12 +134,11 @@ class RuleSet:
         circuits = Circuits() if circuits is None else circuits
         batch = RowBatch(records, self.digest)
         rows, origins, makers = batch.rows, batch.origins, batch.makers
-        programs, read = self._programs_of, self._read
+        programs, read = self.programs_of, self.columns_of
         alike: Programs = ()  # the programs of the last records, which were all the same
         run = 0  # the number of these records
         only: RuleProgram | None = None  # their only program, if it is plain: most records have one
-        waiting = iter(records)
-        for record in waiting:
+        for done, record in enumerate(records, 1):
             headers = record.headers
             try:
                 if headers and headers[0][0] == TOPIC:
@@ -239,10 +173,9 @@ class RuleSet:
                         _keep(batch, record, made, only, 0, batch.size_bytes)
                         origins += [record] * (len(rows) - len(origins))
             if batch.size_bytes >= bytes_max or (ended is not None and ended()):
+                batch.records, batch.rest = records[:done], records[done:]
                 break
         _count(batch.matched, alike, run)
-        if rest := list(waiting):
-            batch.rest, batch.records = rest, records[: len(records) - len(rest)]
         return batch
 
     def _other(self, record: Record, batch: RowBatch) -> tuple[Programs, dict[str, Any]]:
@@ -254,7 +187,7 @@ class RuleSet:
         found = _match_all(self._index.match, fields.routing_topics(record))
         if not found:
             return (), {}
-        return found, self._read(record) if fields.is_message(record) else fields.event_columns(record, self.node)
+        return found, self.columns_of(record) if fields.is_message(record) else fields.event_columns(record, self.node)
 
     def _evaluate_all(self, found: Programs, event: Event, record: Record, batch: RowBatch, circuits: Circuits) -> None:
         """Evaluate the programs that match a record."""

@@ -15,7 +15,7 @@ from agents.sinks.lane import Fetched, Lane, Partition, replacement
 from agents.sinks.pieces import Pace, RulesThread
 from pipeline.log import get_logger
 from pipeline.record import Record
-from pipeline.rule import RowBatch, RuleSet
+from pipeline.row_batch import Evaluator, RowBatch
 
 log = get_logger("tidegate.action")
 
@@ -103,7 +103,7 @@ class Lanes:
         self._relieve()
         return False
 
-    def rows(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
+    def rows(self, rules: Evaluator, records: Sequence[Record]) -> RowBatch:
         """The rows of a fetched batch's first records, as many as there is room for. A lane goes on with the rest."""
         if rules.waits or self.held_bytes >= self._bytes_max:
             return RowBatch((), rest=records)

@@ -26,7 +26,6 @@ from typing import Final
 from agents.lanes.lanes import Lanes
 from agents.sinks import writers
 from agents.sinks.aggregated_writer import AggregatedWriter
-from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.dead_letter import NO_RUN, Run
@@ -35,15 +34,17 @@ from agents.sinks.patient_store import PatientStore
 from agents.sinks.pieces import PIECE_BYTES_MAX
 from agents.sinks.writers import Outside
 from pipeline.action import AggregatedAction, compile_action
+from pipeline.columns import size_of
 from pipeline.config import Config, DirectParameters, KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import CommandError, ConfigError, ConflictError, InternalError, RecordError
-from pipeline.record import Record, size_of
+from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, redriven
-from pipeline.rule import DeadLetter, RowBatch, RuleSet
+from pipeline.row_batch import DeadLetter, RowBatch
+from pipeline.rule import RuleSet
 from pipeline.upload.buffer import Buffer
 from pipeline.upload.source_log import LogBounds
 
@@ -289,10 +290,10 @@ class Counted:
             self.rows += len(batch.rows)
             self.objects += len(batch.rows)
             return batch.dead
-        arrived = arrival(batch, batch.records[0].offset, self._version)
-        for name, (lines, offsets) in arrived.groups.items():
-            self.rows += len(lines)
-            group = self._buffer.extend(name, lines, offsets)
+        arrived = self._version.lines.arrived(batch, batch.records[0].offset)
+        for name, lines in arrived.groups.items():
+            self.rows += lines.rows
+            group = self._buffer.extend(name, lines)
             while group is not None and group.rolled:
                 self.objects += 1
                 self._buffer.stored(group, group.chunks[0].rows)

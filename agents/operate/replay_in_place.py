@@ -25,20 +25,20 @@ from typing import Any, NamedTuple
 from agents.lanes.side_by_side import all_of
 from agents.operate.replay import LeftOut, Plan, Progress, pieces, step
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
-from agents.sinks.arrival import arrival
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims, without_claimed
 from agents.sinks.dead_letter import DeadLetters, Run, Sender
 from agents.sinks.lane import Partition
+from pipeline.columns import size_of
 from pipeline.config import Config, KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordsGoneError, RefusedError
-from pipeline.record import Record, size_of
+from pipeline.record import Record
 from pipeline.redriven import RecordPlace
-from pipeline.rule import DeadLetter
+from pipeline.row_batch import DeadLetter
 from pipeline.upload.buffer import Buffer, Chunk, Group
 from pipeline.upload.ledger import Entry, StoredObject
 from pipeline.upload.outcomes import Outcomes
@@ -194,11 +194,11 @@ class Rewrite:
                     batch = without_claimed(piece, claimed)
                     if store is not None and batch.redriven:
                         batch = await self._claims.kept(batch, cut.entry.first)
-                    arrived = arrival(batch, cut.entry.first, self._version)
+                    arrived = self._version.lines.arrived(batch, cut.entry.first)
                     await self._leave_out(arrived.dead, store)
                     first, following = piece.records[0].offset, piece.next_offset
                     making.tally.add(first, following, arrived.offsets, arrived.outcomes)
-                    groups = [making.buffer.extend(name, *rows) for name, rows in arrived.groups.items()]
+                    groups = [making.buffer.extend(name, lines) for name, lines in arrived.groups.items()]
                     await self._store(making, [group for group in groups if group], store)
         if making.tally.records != cut.entry.records:
             if making.objects and store is not None:

@@ -26,7 +26,6 @@ from agents.lanes.kafka_log import find_place, read_at
 from agents.lanes.side_by_side import STORES_AT_ONCE_MAX, Rolls, all_of
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
-from agents.sinks.arrival import arrival
 from agents.sinks.chain import Chain, end_for_us, when_it_can_be_trusted
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
@@ -34,7 +33,7 @@ from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
 from agents.sinks.pieces import now
 from pipeline.action import AggregatedAction
 from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
-from pipeline.rule import DeadLetter, RowBatch, RuleSet
+from pipeline.row_batch import DeadLetter, Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group
@@ -79,9 +78,9 @@ class AggregatedLane(Lane):
         self.version = version
 
     @property
-    def rules(self) -> RuleSet:
+    def rules(self) -> Evaluator:
         """The rules of the version."""
-        return self.version.rules
+        return self.version.lines
 
     @property
     def held_bytes(self) -> int:
@@ -181,7 +180,7 @@ class AggregatedLane(Lane):
 
     def _made(self, batch: RowBatch) -> bool:
         """Whether rows are made already. Rows of an older or newer version are made again."""
-        return super()._made(batch) and batch.rules == self.version.rules.digest
+        return super()._made(batch) and batch.rules == self.rules.digest
 
     async def _append(self, fetched: Fetched, batch: RowBatch | None) -> None:
         if self._chain_end is None:
@@ -230,7 +229,7 @@ class AggregatedLane(Lane):
         if fetched.first > self._cut.position:
             raise InternalError(f"offsets {self._cut.position} to {fetched.first - 1} are neither records nor a gap")
         self._meter.arrived(batch.records)
-        arrived = arrival(batch, self._cut.position, self.version)
+        arrived = self.version.lines.arrived(batch, self._cut.position)
         for group in self._cut.rows(arrived.groups, arrived.offsets, arrived.outcomes, fetched.next):
             self._roll(group)
         return arrived.dead

@@ -18,9 +18,9 @@ from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
 from agents.sinks.pieces import Pace, RulesThread
+from pipeline.columns import size_of
 from pipeline.errors import TopicReplacedError
-from pipeline.record import size_of
-from pipeline.rule import RowBatch, RuleSet
+from pipeline.row_batch import Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import Circuits
 
 # Batches of one partition that wait while the lane writes: enough to keep it busy, and few enough to drop.
@@ -111,7 +111,7 @@ class Lane:
         self.drained = asyncio.Event()
 
     @property
-    def rules(self) -> RuleSet:
+    def rules(self) -> Evaluator:
         """The rules for the next rows."""
         raise NotImplementedError
 
@@ -257,7 +257,7 @@ class Lane:
         await asyncio.sleep(0)  # lets other lanes and other actions run
         fetched, batch, counted = self._queue[0]
         assert batch is not None
-        made_bytes, records = batch.size_bytes, [*batch.records, *batch.rest]
+        made_bytes, records = batch.size_bytes, batch.all_records
         if self.rules.waits and self.lanes:
             batch = await self.lanes.thread.piece(self.rules, records, self.circuits)
         else:

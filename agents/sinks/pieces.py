@@ -18,7 +18,7 @@ from typing import Final
 
 from pipeline.log import get_logger
 from pipeline.record import Record
-from pipeline.rule import RowBatch, RuleSet
+from pipeline.row_batch import Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import WINDOW_MS, Circuits
 
 PIECE_BYTES_MAX: Final = 1 << 20
@@ -39,7 +39,7 @@ class Pace:
         self.records_max = PIECE_RECORDS_MAX
         self._clock = clock or now
 
-    def piece(self, rules: RuleSet, records: Sequence[Record]) -> RowBatch:
+    def piece(self, rules: Evaluator, records: Sequence[Record]) -> RowBatch:
         """The rows of the first records, and the records that are left."""
         began = self._clock()
         batch = rules.evaluate(records[: self.records_max], PIECE_BYTES_MAX)
@@ -64,10 +64,10 @@ class RulesThread:
     def __init__(self, action: str) -> None:
         self._action = action
         self._thread: ThreadPoolExecutor | None = None
-        self._rules: set[RuleSet] = set()  # rule sets that this thread evaluates
+        self._rules: set[Evaluator] = set()  # rule sets that this thread evaluates
         self._stopped = threading.Event()
 
-    async def piece(self, rules: RuleSet, records: Sequence[Record], circuits: Circuits) -> RowBatch:
+    async def piece(self, rules: Evaluator, records: Sequence[Record], circuits: Circuits) -> RowBatch:
         """The rows of as many first records as fit into the time of a turn."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"rules {self._action}")
@@ -77,7 +77,7 @@ class RulesThread:
             log.warning("rule.suspended", action=self._action, rule=rule, seconds=WINDOW_MS // 1000)
         return batch
 
-    def _piece(self, rules: RuleSet, records: Sequence[Record], circuits: Circuits) -> RowBatch:
+    def _piece(self, rules: Evaluator, records: Sequence[Record], circuits: Circuits) -> RowBatch:
         end = time.monotonic() + TURN_SECONDS_MAX
         over = lambda: self._stopped.is_set() or time.monotonic() > end  # noqa: E731
         return rules.evaluate(records, PIECE_BYTES_MAX, circuits=circuits, ended=over)

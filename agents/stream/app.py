@@ -28,7 +28,7 @@ from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Tran
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
 from pipeline.log import get_logger
-from pipeline.rule import RowBatch, RuleSet
+from pipeline.row_batch import Evaluator, RowBatch
 
 RECORDS_PER_FETCH_MAX: Final = 10_000
 # How long a topic may have more partitions, or be another one of its name, before the group shares its partitions again. Without
@@ -59,7 +59,7 @@ class ActionApp(faust.App):
     """
 
     lanes: Lanes
-    rules: RuleSet  # under which rows are made first; a lane of another version makes them again
+    rules: Evaluator  # under which rows are made first; a lane of another version makes them again
 
     def _init_fixups(self) -> list[Any]:
         return []
@@ -107,7 +107,7 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
     app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes, partial(count_batch, action.name))
     source = app.topic(*action.topics, schema=BatchSchema(), allow_empty=True)
     rows = app.channel(maxsize=16)
-    app.rules = action.rules
+    app.rules = action.evaluator
     _add_agents(app, source, rows)
     return app
 

@@ -83,7 +83,7 @@ class TransportLanes(Protocol):
 class RecordBatch(NamedTuple):
     """The records of one fetch from one partition. `end_offset` is the partition's end in the broker's answer."""
 
-    records: list[Record]
+    records: Sequence[Record]
     end_offset: int
 
 
@@ -301,11 +301,11 @@ def _message(tp: TP, batch: FetchedRecords, end_offset: int, generation: int) ->
         tp.topic,
         tp.partition,
         batch.next - 1,
-        batch[-1].timestamp / 1000 if len(batch) else 0.0,
+        batch.records[-1].timestamp / 1000 if len(batch) else 0.0,
         0,  # timestamp type: CreateTime
         None,  # headers, key: each record has its own
         None,
-        cast(Any, RecordBatch(batch, end_offset)),
+        cast(Any, RecordBatch(batch.records, end_offset)),
         None,  # checksum
         0,
         0,

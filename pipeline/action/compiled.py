@@ -25,7 +25,9 @@ from pipeline.config.load import placed
 from pipeline.config.resource_opts import ResourceOpts
 from pipeline.errors import LaneError, Part, RenderError, TidegateError, located
 from pipeline.formats import Container, make
+from pipeline.lines import LineRules
 from pipeline.record import Record
+from pipeline.row_batch import Evaluator
 from pipeline.rule import RuleSet
 from pipeline.sql import Row
 from pipeline.sql.runtime.schemas import SchemaText
@@ -74,6 +76,11 @@ class CompiledAction:
         if self.rules.reads_events and self.topic_names.events not in wanted:
             wanted.append(self.topic_names.events)
         return tuple(wanted)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What makes the action's rows."""
+        return self.rules
 
     def object_of(self, row: Row, origin: Record) -> RenderedObject:
         """The object of this row alone, for people who try a rule. Raises RenderError or EncodeError."""
@@ -140,6 +147,12 @@ class AggregatedAction(CompiledAction):
     ledger_headers: Mapping[str, str]
     text: bytes
     digest: str
+    lines: LineRules
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The rules with the container and the key template."""
+        return self.lines
 
     def partition_name(self, topic: str, partition: int) -> str:
         """The text of `${partition}`.
@@ -281,6 +294,7 @@ def _aggregated(
     with located("parameters"):
         headers = headers_of(parameters, container.headers)
     text = text or _text(name, rules, schemas, settings)
+    digest = hashlib.sha256(text).hexdigest()
     return AggregatedAction(
         *common,
         parameters,
@@ -291,7 +305,8 @@ def _aggregated(
         headers,
         ledger_headers(parameters),
         text,
-        hashlib.sha256(text).hexdigest(),
+        digest,
+        LineRules(rules, container, key, digest),
     )
 
 

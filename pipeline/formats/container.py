@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from pipeline.formats import compression as compressions
+from pipeline.sql.runtime.jsontext import LINE_CODE, to_json_line
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row
 
@@ -39,6 +40,11 @@ class Container:
     line: Callable[[Row], bytes]
     encode: Callable[[bytes], bytes]
     headers: Mapping[str, str]
+
+    @property
+    def line_code(self) -> tuple[str, Mapping[str, Any]]:
+        """Python code for the line of `row`, and the values of its other names. It may raise where `line` does not."""
+        return LINE_CODE if self.line is to_json_line else ("line_of(row)", {"line_of": self.line})
 
 
 def make(

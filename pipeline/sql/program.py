@@ -7,7 +7,6 @@ the same records gives the same rows.
 from __future__ import annotations
 
 import ast
-import zlib
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final
@@ -38,7 +37,7 @@ def decoded(value: Any) -> Any:
     return from_json(value) if type(value) in TEXT else value
 
 
-_NAMESPACE: Final[dict[str, Any]] = {
+NAMESPACE: Final[dict[str, Any]] = {
     "U": UNDEFINED,
     "TEXT": TEXT,
     "decoded": decoded,
@@ -63,7 +62,8 @@ class Program:
     `text`: the statement. `topics`: its FROM sources, which the caller matches. `columns`: the event columns that the
     statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `source`: the Python
     code, for people. `weight`: what its rows may take. `waits`:
-    whether it waits for another process, so that it is better evaluated in a thread.
+    whether it waits for another process, so that it is better evaluated in a thread. `repeatable`: whether a second evaluation
+    of the same record gives the same, because the statement uses no table of the process.
 
     `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None if WHERE is false. It
     raises EvaluationError. The caller checks that the event matches FROM. Rows share values with the event and with each
@@ -74,9 +74,12 @@ class Program:
         "_namespace",
         "_spans",
         "columns",
+        "context",
         "evaluate",
         "grows",
         "keys",
+        "repeatable",
+        "shape",
         "source",
         "text",
         "topics",
@@ -88,13 +91,15 @@ class Program:
     evaluate: Callable[[Event], list[Row] | None]
 
     def __init__(self, text: str, tree: Statement, context: Context) -> None:
-        self._namespace = {**_NAMESPACE, "SALT": zlib.crc32(text.encode()), "EXPLAIN": self._explained}
+        self._namespace = {**NAMESPACE, "EXPLAIN": self._explained}
         compiler = Compiler(text, tree, context, self._namespace)
         body: list[ast.stmt] = StatementCompiler(compiler, tree).body()
         self.text = text
         self.tree = tree
+        self.context = context
         self.weight = weight_of(tree)
         self.waits = "jq" in compiler.called
+        self.repeatable = not any(FUNCTIONS[name].theme == "state" for name in compiler.called)
         self.grows = any(FUNCTIONS[name].grows for name in compiler.called)
         self.topics = tree.sources
         self.columns = None if compiler.columns is None else frozenset(compiler.columns)
@@ -105,7 +110,7 @@ class Program:
 
     def read_with(self, shape: Shape) -> None:
         """Decode payloads with this shape, which has at least the program's own `keys`."""
-        self._namespace["SHAPE"] = shape
+        self.shape = self._namespace["SHAPE"] = shape
 
     def _explained(self, error: Exception) -> EvaluationError:
         """The error with the expression that raised it."""

@@ -99,6 +99,11 @@ class KeyTemplate:
             self._groups.remember(key, group, 4 * sum([len(text) for text in (*values, *group) if text]))
         return group
 
+    @property
+    def window_ms(self) -> int | None:
+        """If a group is decided by the time alone, the length of its windows."""
+        return None if self._row_names != () else self._interval_ms
+
     def location(self, group: GroupName, *, partition: str, offset: int, epoch: int) -> Location:
         """Bucket (empty without a template) and key of the chunk of `group` whose first row has the offset `offset`."""
         if self._bucket:

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, islice
 from typing import Final
 
 from pipeline.template.object_key import GroupName
@@ -26,21 +24,46 @@ CHUNK_OVERHEAD_BYTES: Final = 1536
 ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
 
 
-class Chunk:
-    """Rows that will become one object. `data` holds the rows' JSON lines; `offsets[i]` and `ends[i]` belong to row i."""
+class Lines:
+    """Rows of one group in order: their JSON lines, with line breaks. `ends[i]` is the end of row i in `data`.
+
+    One row follows the other in one text, because a list of ten thousand small texts costs more than to make them.
+    """
 
     __slots__ = ("data", "ends", "offsets")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.offsets = array("q")
         self.ends = array("q")
+        self.offsets = array("q")
 
-    def extend(self, lines: Sequence[bytes], offsets: Sequence[int]) -> None:
-        """Append rows, whose lines have their line breaks."""
-        self.ends.extend(islice(accumulate(map(len, lines), initial=len(self.data)), 1, None))
-        self.data += b"".join(lines)
-        self.offsets.extend(offsets)
+    @property
+    def rows(self) -> int:
+        return len(self.offsets)
+
+    def add(self, line: bytes, offset: int) -> None:
+        """Append a row."""
+        self.data += line
+        self.ends.append(len(self.data))
+        self.offsets.append(offset)
+
+    def extend(self, lines: Lines, start: int, stop: int) -> None:
+        """Append the rows `start` to `stop`, which is not included, of other lines."""
+        begin, shift = lines.begin_of(start), len(self.data) - lines.begin_of(start)
+        self.data += memoryview(lines.data)[begin : lines.begin_of(stop)]
+        ends = lines.ends[start:stop]
+        self.ends.extend([end + shift for end in ends] if shift else ends)
+        self.offsets.extend(lines.offsets[start:stop])
+
+    def begin_of(self, row: int) -> int:
+        """The place in `data` at which a row begins, or the end of all."""
+        return self.ends[row - 1] if row else 0
+
+
+class Chunk(Lines):
+    """Rows that will become one object."""
+
+    __slots__ = ()
 
     @property
     def first(self) -> int:
@@ -52,28 +75,30 @@ class Chunk:
         """Offset of the last row."""
         return self.offsets[-1]
 
-    @property
-    def rows(self) -> int:
-        return len(self.offsets)
-
     def rows_until(self, last: int) -> int:
         """The number of rows with offsets up to `last`, which is included."""
         return bisect_right(self.offsets, last)
 
     def digest(self, rows: int | None = None) -> str:
         """The SHA-256 of the first `rows` rows. Default: all."""
-        count = self.rows if rows is None else rows
-        end = self.ends[count - 1] if count else 0
+        end = self.begin_of(self.rows if rows is None else rows)
         return hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
 
-    def lines(self, start: int = 0) -> list[tuple[bytes, int]]:
-        """The rows from number `start` on, each with its offset."""
-        begin = self.ends[start - 1] if start else 0
-        found = []
-        for end, offset in zip(self.ends[start:], self.offsets[start:], strict=True):
-            found.append((bytes(self.data[begin:end]), offset))
-            begin = end
-        return found
+    def full_at(self, lines: Lines, start: int, limits: RollLimits) -> int:
+        """The first row of `lines`, from row `start` on, that comes after the end of this chunk; or their number.
+
+        The rows of one record stay together, even if the chunk is full in their midst.
+        """
+        by_rows = start + max(0, limits.rows_max - self.rows)
+        room = limits.bytes_max - len(self.data)
+        by_bytes = bisect_left(lines.ends, lines.begin_of(start) + room, start) + 1 if room > 0 else start
+        at = min(by_rows, by_bytes)
+        if at >= lines.rows:
+            return lines.rows
+        last = lines.offsets[at - 1] if at > start else self.last if self.rows else None
+        while at < lines.rows and lines.offsets[at] == last:
+            at += 1
+        return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +129,19 @@ class Group:
         """The offset of the first row that is not in an object, or None without rows."""
         return self.chunks[0].first if self.chunks[0].rows else None
 
-    def extend(self, lines: Sequence[bytes], offsets: Sequence[int], limits: RollLimits) -> bool:
+    def extend(self, lines: Lines, limits: RollLimits) -> bool:
         """Append rows in order of offset. Returns True if a chunk rolled.
 
         A chunk rolls with the first row of the next record, because only then the last record is known to be whole.
         """
-        chunk, start, rolled = self.chunks[-1], 0, False
-        size_bytes = len(chunk.data)
-        if chunk.rows + len(lines) < limits.rows_max and size_bytes + sum(map(len, lines)) < limits.bytes_max:
-            chunk.extend(lines, offsets)
-            return False
-        rows, last = chunk.rows, chunk.last if chunk.rows else None
-        for at, (line, offset) in enumerate(zip(lines, offsets, strict=True)):
-            if (rows >= limits.rows_max or size_bytes >= limits.bytes_max) and offset != last:
-                chunk.extend(lines[start:at], offsets[start:at])
-                chunk = Chunk()
-                self.chunks.append(chunk)
-                start, rows, size_bytes, rolled = at, 0, 0, True
-            rows, size_bytes, last = rows + 1, size_bytes + len(line), offset
-        chunk.extend(lines[start:], offsets[start:])
-        return rolled
+        start, rolled = 0, False
+        while True:
+            stop = self.chunks[-1].full_at(lines, start, limits)
+            self.chunks[-1].extend(lines, start, stop)
+            if stop == lines.rows:
+                return rolled
+            self.chunks.append(Chunk())
+            start, rolled = stop, True
 
     def remove_first(self, rows: int, limits: RollLimits) -> None:
         """Remove the first `rows` rows of the first chunk, which are durable.
@@ -135,9 +153,12 @@ class Group:
             if not self.chunks:
                 self.chunks.append(Chunk())
             return
-        left = [*chunk.lines(rows), *(row for each in self.chunks for row in each.lines())]
+        left = Lines()
+        left.extend(chunk, rows, chunk.rows)
+        for later in self.chunks:
+            left.extend(later, 0, later.rows)
         self.chunks = deque([Chunk()])
-        self.extend([line for line, _ in left], [offset for _, offset in left], limits)
+        self.extend(left, limits)
 
 
 class Buffer:
@@ -148,19 +169,19 @@ class Buffer:
         self.groups: dict[GroupName, Group] = {}
         self.size_bytes = 0
 
-    def extend(self, group: GroupName, lines: Sequence[bytes], offsets: Sequence[int]) -> Group | None:
+    def extend(self, group: GroupName, lines: Lines) -> Group | None:
         """Append rows to a group in order of offset. Returns the group if a chunk rolled."""
         found = self.groups.get(group)
         if found is None:
             found = self.groups[group] = Group(group)
             self.size_bytes += _overhead_bytes(group)
-        self.size_bytes += sum(map(len, lines)) + len(lines) * ROW_OVERHEAD_BYTES
-        return found if found.extend(lines, offsets, self.limits) else None
+        self.size_bytes += len(lines.data) + lines.rows * ROW_OVERHEAD_BYTES
+        return found if found.extend(lines, self.limits) else None
 
     def stored(self, group: Group, rows: int) -> None:
         """Remove the first `rows` rows of the group's first chunk, which are durable."""
         chunk = group.chunks[0]
-        self.size_bytes -= chunk.ends[rows - 1] + rows * ROW_OVERHEAD_BYTES
+        self.size_bytes -= chunk.begin_of(rows) + rows * ROW_OVERHEAD_BYTES
         group.remove_first(rows, self.limits)
         if group.first is None:
             del self.groups[group.name]

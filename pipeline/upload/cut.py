@@ -26,12 +26,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from pipeline.errors import InternalError
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
-from pipeline.upload.buffer import Buffer, Group, RollLimits
+from pipeline.upload.buffer import Buffer, Group, Lines, RollLimits
 from pipeline.upload.ledger import ChainEnd, Entry, Missing, StoredObject
 from pipeline.upload.outcomes import Outcomes
 
@@ -103,14 +103,7 @@ TRANSITIONS: Final[Transitions] = {
 }
 
 
-class GroupRows(NamedTuple):
-    """Rows of one group in order: lines with their line breaks, and the offset of each row."""
-
-    lines: list[bytes]
-    offsets: list[int]
-
-
-Rows = Mapping[GroupName, GroupRows]
+Rows = Mapping[GroupName, Lines]
 
 
 class Cut:
@@ -151,7 +144,7 @@ class Cut:
         Returns the groups that have a full chunk now.
         """
         self._happened(CutEvent.ROWS)
-        full = [group for name, rows in groups.items() if (group := self.buffer.extend(name, *rows)) is not None]
+        full = [group for name, lines in groups.items() if (group := self.buffer.extend(name, lines)) is not None]
         self.outcomes.add(self.position, next_offset, offsets, outcomes)
         self.position = next_offset
         return full

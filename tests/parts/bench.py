@@ -78,7 +78,7 @@ class Bench:
         self.kafka = PlayedLog()
         self.writer = AggregatedWriter(action, compiled, PatientStore(store, self.attempts), dead_letters, self.kafka)
         self.lane = AggregatedLane(PARTITION, lambda: None, self.writer)
-        self.rules = compiled.rules
+        self.rules = compiled.evaluator
         self.task = asyncio.create_task(self.lane.run())
 
     def offer(self, records: Sequence[Record]) -> None:

@@ -16,8 +16,9 @@ from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside, lanes_of, writer_of
 from pipeline.action import CompiledAction
+from pipeline.columns import size_of
 from pipeline.connectors.s3.store import Head
-from pipeline.record import Outgoing, Record, size_of
+from pipeline.record import Outgoing, Record
 from tests.parts.bench import PlayedLog
 from tests.parts.waiting import turn
 
@@ -93,7 +94,7 @@ class Flow:
             self.lanes.sought({partition: fetched[0].offset})
             size_bytes = size_of(fetched)
             assert self.lanes.reserve(partition, Fetched(fetched[0].offset, fetched[-1].offset + 1, size_bytes))
-            self.lanes.offer(partition, self.lanes.rows(self.action.rules, fetched), records[-1].offset + 1)
+            self.lanes.offer(partition, self.lanes.rows(self.action.evaluator, fetched), records[-1].offset + 1)
             self.most_held = max(self.most_held, self.lanes.held_bytes)
             await turn()
 

@@ -48,7 +48,7 @@ def test_topics_that_devices_choose_fill_no_memory(length: int) -> None:
             key.group({"clientid": topic}, 0)
 
     assert 0 <= index._answers.size_bytes <= CACHED_BYTES_MAX
-    assert 0 <= rules._programs_of.size_bytes <= TOPICS_BYTES_MAX
+    assert 0 <= rules.programs_of.size_bytes <= TOPICS_BYTES_MAX
     assert key._groups.size_bytes <= 16 << 20
 
 
@@ -65,4 +65,4 @@ def test_sets_of_rules_that_topics_lead_to_are_bounded() -> None:
         levels = "/".join(f"{number >> level & 1}" for level in range(11))
         assert len(rules.evaluate([message(number, b"{}", topic=levels.encode())]).rows) == number.bit_count()
 
-    assert len(rules._programs_of._known) <= 1_000
+    assert len(rules.programs_of._known) <= 1_000

@@ -227,7 +227,11 @@ class Compiler(Bookkeeping):
         if self.loaded:
             return py("p", self.label)
         self.loaded = True
-        return py("p or (p := event.narrow(SHAPE))", self.label)
+        return py("p or (p := x)", self.label, x=self.narrowed_at_once())
+
+    def narrowed_at_once(self) -> Code:
+        """The struct of the decoded payload, decoded now."""
+        return py("event.narrow(SHAPE)", self.label)
 
     # --- CASE and conditions
 

@@ -10,8 +10,10 @@ results: if no field can raise after the payload is decoded, WHERE comes first, 
 from __future__ import annotations
 
 import ast
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.sql.compilation.codegen import Code, constant, do, py
 from pipeline.sql.compilation.compiler import Compiler
@@ -39,6 +41,15 @@ class Assignment:
         return do("v = x", self.label, v=self.local, x=self.code)
 
 
+class Selection(NamedTuple):
+    """SELECT in its order: statements, the condition of WHERE, statements for a record that passes, the row."""
+
+    before: list[ast.stmt]
+    where: Code | None
+    after: list[ast.stmt]
+    row: Code
+
+
 class StatementCompiler:
     """Builds the body of `evaluate(event)` for one statement.
 
@@ -59,48 +70,57 @@ class StatementCompiler:
 
     def prologue(self, body: list[ast.stmt]) -> list[ast.stmt]:
         """The locals at the beginning of the body: only those that the body uses."""
-        names = _names(body)
-        start: list[ast.stmt] = []
-        if self.c.uses_chance:
-            start += do("event.start_draws(SALT)", 1)
+        names = names_in(body)
+        start = self.draws()
         if "get" in names:
             start += do("get = event.columns.get", 1)
         if "p" in names and not self.certain:
             start += do("p = None", 1)
         return start
 
+    def draws(self) -> list[ast.stmt]:
+        """The start of the random numbers, if the statement uses any."""
+        return do("event.start_draws(s)", 1, s=zlib.crc32(self.c.text.encode())) if self.c.uses_chance else []
+
     # --- SELECT
 
     def select(self) -> list[ast.stmt]:
-        """Fields, WHERE and one row. If no field can raise: the fields that WHERE needs, WHERE, and the other fields."""
+        """Fields, WHERE and one row."""
+        parts = self.selection()
+        row = do("return [r]", 1, r=parts.row)
+        return [*parts.before, *self.unless(parts.where, "return None"), *parts.after, *row]
+
+    def selection(self) -> Selection:
+        """The parts of SELECT. If no field can raise: the fields that WHERE needs, WHERE, and the other fields."""
         total = self.tree.where is not None and all(map(_cannot_raise, self.tree.fields))
         load: list[ast.stmt] = []
         if total and any(map(_reads_payload, self.tree.fields)):
-            load = do("p = event.narrow(SHAPE)", 1)
+            load = do("p = x", 1, x=self.c.narrowed_at_once())
             self.c.loaded = self.certain = True
         fields = self.fields(self.tree.fields)
         where = self.where()
-        needed, rest = _split(fields, where) if total else (fields, [])
-        row = self.row(self.c.scope)
-        return [
-            *load,
-            *(s for a in needed for s in a.statements()),
-            *where,
-            *(s for a in rest for s in a.statements()),
-            *do("return [r]", 1, r=row),
-        ]
+        needed, rest = _split(fields, where) if where and total else (fields, [])
+        return Selection(
+            [*load, *(s for a in needed for s in a.statements())],
+            where,
+            [s for a in rest for s in a.statements()],
+            self.row(self.c.scope),
+        )
 
-    def where(self) -> list[ast.stmt]:
-        """Return without a row if WHERE is false. WHERE sees outputs first, and columns below them."""
+    def where(self) -> Code | None:
+        """The condition of WHERE. It sees outputs first, and columns below them."""
         if self.tree.where is None:
-            return []
-        return self.guard(self.tree.where, self.c.scope.as_merged(), "if not c: return None")
+            return None
+        return self.condition(self.tree.where, self.c.scope.as_merged())
 
-    def guard(self, condition: n.Expression, scope: Scope, source: str) -> list[ast.stmt]:
+    def condition(self, condition: n.Expression, scope: Scope) -> Code:
         """A condition in `scope`, in which functions of the message give undefined."""
         with self.c.asking(scope):
-            code = self.c.condition(condition)
-        return do(source, self.c.labels.number(condition.span), c=code)
+            return self.c.condition(condition)
+
+    def unless(self, condition: Code | None, leave: str) -> list[ast.stmt]:
+        """The statement `leave` if a condition is false, if there is one."""
+        return do(f"if not c: {leave}", condition.lineno, c=condition) if condition else []
 
     def row(self, scope: Scope) -> Code:
         """The output as a map. After `*`, it holds all columns, and selected fields replace columns of their name."""
@@ -213,7 +233,7 @@ class StatementCompiler:
             base = do("base = event.row()", 1)  # rows share the text of the payload
         return [
             *(s for a in fields for s in a.statements()),
-            *where,
+            *self.unless(where, "return None"),
             *base,
             *do("rows = []", 1),
             *loop,
@@ -246,7 +266,7 @@ class StatementCompiler:
         self.c.in_loop = True
         body: list[ast.stmt] = []
         if self.tree.incase is not None:
-            body += self.guard(self.tree.incase, environment, "if not c: continue")
+            body += self.unless(self.condition(self.tree.incase, environment), "continue")
         if self.tree.do is None:
             row = py("{**base, **r}", 1, r=tree_code(environment.outputs, 1))
             return [*body, *do("rows.append(r)", 1, r=row)]
@@ -307,16 +327,17 @@ def _reads_payload(field: n.Field | n.Star) -> bool:
     return isinstance(value, n.Path) and value.root == "payload" and bool(value.steps)
 
 
-def _names(statements: list[ast.stmt]) -> set[str]:
+def names_in(statements: Sequence[ast.stmt]) -> set[str]:
+    """All names of variables in Python code."""
     return {node.id for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Name)}
 
 
-def _split(fields: list[Assignment], where: list[ast.stmt]) -> tuple[list[Assignment], list[Assignment]]:
+def _split(fields: list[Assignment], where: Code) -> tuple[list[Assignment], list[Assignment]]:
     """The assignments that WHERE needs, directly or indirectly, and the other assignments, each in order."""
-    wanted = _names(where)
+    wanted = names_in([ast.Expr(where)])
     needed: list[Assignment] = []
     for assignment in reversed(fields):
         if assignment.local in wanted:
-            wanted |= _names([ast.Expr(assignment.code)])
+            wanted |= names_in([ast.Expr(assignment.code)])
             needed.insert(0, assignment)
     return needed, [a for a in fields if a not in needed]

@@ -10,7 +10,7 @@ Source: the dialect's data model; RFC 8259.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -177,6 +177,13 @@ def _stored_default(value: Any) -> Any:
     if isinstance(value, bytes):
         raise EncodeError(f"bytes that are not UTF-8 have no JSON form: {shown(value)}")
     raise TypeError(f"{shown(value)} has no JSON form")
+
+
+# The usual case of `to_json_line` as code, for a loop that must not spend a call on it. It raises TypeError in the others.
+LINE_CODE: Final[tuple[str, Mapping[str, Any]]] = (
+    "dumps(row, stored_default, LINE_OPTIONS)",
+    {"dumps": orjson.dumps, "stored_default": _stored_default, "LINE_OPTIONS": _LINE_OPTIONS},
+)
 
 
 def to_text(value: Any) -> Text:

@@ -106,7 +106,7 @@ async def _live(
     for begin in range(0, len(records), CUT_RECORDS):
         some = records[begin : begin + CUT_RECORDS]
         lane.reserve(Fetched(some[0].offset, some[-1].offset + 1, 1000))
-        lane.offer(action.rules.evaluate(list(some)))
+        lane.offer(action.evaluator.evaluate(list(some)))
         await until(partial(_is_at, lane, some[-1].offset + 1, taken=True))
         lane.relieve()
         await until(partial(_is_at, lane, some[-1].offset + 1))
@@ -132,6 +132,6 @@ async def write_direct(store: S3Store, records: Sequence[Record], **changes: str
     writer = DirectWriter(action, PatientStore(store, attempts), letters, kafka)
     lane = DirectLane(Partition(TOPIC, 0), lambda: None, writer)
     lane.reserve(Fetched(records[0].offset, records[-1].offset + 1, 1000))
-    lane.offer(action.rules.evaluate(list(records)))
+    lane.offer(action.evaluator.evaluate(list(records)))
     lane.drain()
     await lane.run()

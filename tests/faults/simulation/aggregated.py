@@ -26,7 +26,7 @@ from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction
 from pipeline.record import Outgoing, Record
 from pipeline.redriven import Redriven, redriven
-from pipeline.rule import RuleSet
+from pipeline.row_batch import Evaluator
 from pipeline.upload import claims
 from pipeline.upload.ledger import START  # written over when the chain ends in order
 from tests.faults import checkers
@@ -121,8 +121,8 @@ class AggregatedWorld(World):
             config = configuration("a", self._versions[0].rules.statements, "sim", {"parameters": parameters})
             self._operator = Operator(config, self.letters.records, self._take_again, self._standings, self.chance)
 
-    def rules(self, rule: int) -> RuleSet:
-        return self._versions[rule].rules
+    def rules(self, rule: int) -> Evaluator:
+        return self._versions[rule].evaluator
 
     def open_lane(self, worker: Worker) -> Callable[[Partition, Callable[[], None]], Lane]:
         writer = self._writers[worker] = AggregatedWriter(

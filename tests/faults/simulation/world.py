@@ -18,7 +18,7 @@ from agents.lanes.lanes import Lanes
 from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import FenceLostError, ForeignObjectError, LaneError, RetryableError, TopicReplacedError
 from pipeline.record import Outgoing, Record
-from pipeline.rule import RuleSet
+from pipeline.row_batch import Evaluator
 from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM, Faults
 from tests.faults.simulation.bucket import Bucket, Link, Stored
@@ -102,7 +102,7 @@ class World(ABC):
     # --- What the kinds of upload differ in
 
     @abstractmethod
-    def rules(self, rule: int) -> RuleSet:
+    def rules(self, rule: int) -> Evaluator:
         """What the rule agent of a worker with this rule evaluates."""
 
     @abstractmethod

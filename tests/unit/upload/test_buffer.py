@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.upload.buffer import Buffer, Chunk, Group, RollLimits
+from pipeline.upload.buffer import Buffer, Chunk, Group, Lines, RollLimits
+from tests.parts.lines import lines_of, rows_in
 
 LIMITS = RollLimits(rows_max=3, bytes_max=1000)
 G = ("g",)
@@ -14,7 +15,7 @@ G = ("g",)
 def filled(offsets: list[int], limits: RollLimits = LIMITS) -> Buffer:
     buffer = Buffer(limits)
     for number, offset in enumerate(offsets):
-        buffer.extend(G, [b"row %d\n" % number], [offset])
+        buffer.extend(G, lines_of([(b"row %d\n" % number, offset)]))
     return buffer
 
 
@@ -29,9 +30,9 @@ def test_a_chunk_that_ends_says_so() -> None:
     """And a record of more rows than a chunk takes ends none, because it is not known to be whole."""
     group = Buffer(LIMITS)
 
-    assert not group.extend(G, [b"x"] * 5, [1] * 5)
-    assert group.extend(G, [b"x"], [2])
-    assert not group.extend(G, [b"x"], [3])
+    assert not group.extend(G, lines_of([(b"x", 1)] * 5))
+    assert group.extend(G, lines_of([(b"x", 2)]))
+    assert not group.extend(G, lines_of([(b"x", 3)]))
 
 
 def test_rows_of_one_record_stay_together() -> None:
@@ -71,9 +72,9 @@ def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
     """The digest of a chunk's first rows equals that of a chunk of these rows."""
     long, short = Chunk(), Chunk()
     for number in range(5):
-        long.extend([b"row %d\n" % number], [number])
+        long.add(b"row %d\n" % number, number)
         if number < 3:
-            short.extend([b"row %d\n" % number], [number])
+            short.add(b"row %d\n" % number, number)
 
     assert long.digest(3) == short.digest()
     assert long.rows_until(2) == 3
@@ -88,7 +89,7 @@ def test_rows_leave_in_the_order_in_which_they_came(numbers: list[int], data: st
     while G in buffer.groups:
         group = buffer.groups[G]
         rows = data.draw(st.integers(1, group.chunks[0].rows))
-        out += [line for line, _ in group.chunks[0].lines()[:rows]]
+        out += [line for line, _ in rows_in(group.chunks[0])[:rows]]
         buffer.stored(group, rows)
 
     assert out == [b"row %d\n" % number for number in range(len(offsets))]
@@ -100,16 +101,17 @@ def test_rows_roll_at_the_same_places_in_whatever_pieces_they_come(numbers: list
     """Chunks close at the same rows, whatever the fetched pieces are."""
     offsets = sorted(numbers)
     lines = [b"row %d\n" % number for number in range(len(offsets))]
-    pieces = Buffer(LIMITS)
+    limits = data.draw(st.sampled_from([LIMITS, RollLimits(rows_max=100, bytes_max=15)]))
+    pieces = Buffer(limits)
     at = 0
     while at < len(offsets):
         end = data.draw(st.integers(at + 1, len(offsets)))
         while end < len(offsets) and offsets[end] == offsets[end - 1]:
             end += 1
-        pieces.extend(G, lines[at:end], offsets[at:end])
+        pieces.extend(G, lines_of(zip(lines[at:end], offsets[at:end], strict=True)))
         at = end
 
-    one_by_one = filled(offsets)
+    one_by_one = filled(offsets, limits)
     assert _shape(pieces) == _shape(one_by_one)
     assert pieces.size_bytes == one_by_one.size_bytes
 
@@ -122,7 +124,7 @@ def _shape(buffer: Buffer) -> list[tuple[list[int], bytes, list[int]]]:
 def test_groups_that_are_open_before_an_offset() -> None:
     """Those whose first row that is not durable is below it; all of them without one."""
     buffer = filled([5])
-    buffer.extend(("h",), [b"x"], [8])
+    buffer.extend(("h",), lines_of([(b"x", 8)]))
 
     assert [group.name for group in buffer.open_groups()] == [G, ("h",)]
     assert [group.name for group in buffer.open_groups(8)] == [G]
@@ -134,8 +136,8 @@ def test_one_call_can_roll_more_than_once() -> None:
     """Each chunk of one call counts its own rows and bytes, from its first row on."""
     by_rows, by_bytes = Group(G), Group(G)
 
-    assert by_rows.extend([b"x"] * 7, list(range(7)), LIMITS)
-    assert by_bytes.extend([b"123456"] * 6, list(range(6)), RollLimits(rows_max=100, bytes_max=12))
+    assert by_rows.extend(lines_of((b"x", offset) for offset in range(7)), LIMITS)
+    assert by_bytes.extend(lines_of((b"123456", offset) for offset in range(6)), RollLimits(100, 12))
 
     assert [chunk.rows for chunk in by_rows.chunks] == [3, 3, 1]
     assert [chunk.rows for chunk in by_bytes.chunks] == [2, 2, 2]
@@ -145,7 +147,7 @@ def test_a_group_has_rolled_when_a_second_chunk_begins() -> None:
     """Two chunks are enough, and nothing of a new group is being stored."""
     group = Group(G)
     before = group.rolled
-    group.extend([b"x"] * 4, [1, 2, 3, 4], LIMITS)
+    group.extend(lines_of((b"x", offset) for offset in (1, 2, 3, 4)), LIMITS)
 
     assert (before, group.rolled, group.storing) == (False, True, False)
 
@@ -153,7 +155,7 @@ def test_a_group_has_rolled_when_a_second_chunk_begins() -> None:
 def test_the_digest_of_no_rows_is_that_of_nothing() -> None:
     """Rows that are not asked for are not in the digest."""
     chunk = Chunk()
-    chunk.extend([b"row"], [1])
+    chunk.add(b"row", 1)
 
     assert chunk.digest(0) == Chunk().digest() != chunk.digest()
 
@@ -161,9 +163,9 @@ def test_the_digest_of_no_rows_is_that_of_nothing() -> None:
 def test_a_group_costs_its_name_and_more() -> None:
     """Names of groups are chosen by devices, so they count, and a group without a row waits for nobody."""
     buffer = Buffer(LIMITS)
-    buffer.extend(("name",), [], [])
+    buffer.extend(("name",), Lines())
     empty = buffer.size_bytes
-    buffer.extend(("longer name",), [], [])
+    buffer.extend(("longer name",), Lines())
 
     assert empty > len("name")
     assert buffer.size_bytes - 2 * empty == len("longer name") - len("name")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InternalError
-from pipeline.upload.buffer import RollLimits
+from pipeline.upload.buffer import Lines, RollLimits
 from pipeline.upload.cut import TRANSITIONS, Cut, CutEvent, CutState
 from pipeline.upload.ledger import ChainEnd, StoredObject
 from pipeline.upload.outcomes import FILTERED, WRITTEN
@@ -38,12 +38,10 @@ def reading(first: int = 0, read_before: int = 0) -> Cut:
 def take(cut: Cut, *names: str) -> None:
     """Records, each with a row of the group of that name; "" for one that was filtered."""
     first = cut.position
-    groups: dict[tuple[str, ...], tuple[list[bytes], list[int]]] = {}
+    groups: dict[tuple[str, ...], Lines] = {}
     for offset, name in enumerate(names, first):
         if name:
-            lines, offsets = groups.setdefault((name,), ([], []))
-            lines.append(b"{}\n")
-            offsets.append(offset)
+            groups.setdefault((name,), Lines()).add(b"{}\n", offset)
     outcomes = bytes(WRITTEN if name else FILTERED for name in names)
     cut.rows(groups, range(first, first + len(names)), outcomes, first + len(names))
 

@@ -46,7 +46,8 @@ def writing(action: AggregatedAction, store: Any = None) -> AggregatedWriter:
 def chunk() -> Chunk:
     """Three rows, of the records 10, 12 and 15."""
     found = Chunk()
-    found.extend([b"1\n", b"2\n", b"3\n"], [10, 12, 15])
+    for line, offset in ((b"1\n", 10), (b"2\n", 12), (b"3\n", 15)):
+        found.add(line, offset)
     return found
 
 

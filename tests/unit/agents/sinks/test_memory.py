@@ -24,6 +24,7 @@ from pipeline.upload.buffer import Buffer, RollLimits
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated
 from tests.parts.bench import PlayedLog
+from tests.parts.lines import lines_of
 
 GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "30000"))
 BOUND_BYTES = 8 << 20
@@ -41,7 +42,7 @@ def test_what_is_counted_is_no_less_than_what_is_used(row_bytes: int, rows: int)
     buffer = Buffer(RollLimits(1000, 1 << 20))
     for number in range(5000):
         name = (f"devices/{number:08d}/", "/rows.jsonl")
-        buffer.extend(name, [b"x" * row_bytes for _ in range(rows)], list(range(number, number + rows)))
+        buffer.extend(name, lines_of((b"x" * row_bytes, at) for at in range(number, number + rows)))
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
 
@@ -99,7 +100,7 @@ async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> Non
         ]
         lanes.sought({partition: first})
         assert lanes.reserve(partition, Fetched(first, first + BATCH, 100 * BATCH))
-        lanes.offer(partition, action.rules.evaluate(records), first + BATCH)
+        lanes.offer(partition, action.evaluator.evaluate(records), first + BATCH)
         held = max(held, lanes.held_bytes)
         del records
         await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from agents.stream import fast_fetch
-from pipeline.record import Record, size_of
+from pipeline.columns import Columns, size_of
+from pipeline.record import Record
 
 PLACE = TopicPartition("mqtt.messages", 3)
 NONE, GZIP = 0, 1
@@ -70,7 +72,7 @@ def test_records_are_those_of_aiokafka(compression: int) -> None:
     data = batch(10, [10, 11, 14, 15], compression=compression) + batch(16, [16, 17], compression=compression)
 
     ours, theirs = both(data, 11)
-    found = list(ours)
+    found = list(ours.take(10))
 
     assert found == [
         Record(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value, list(each.headers))
@@ -105,7 +107,7 @@ def test_records_of_aborted_transactions_are_offsets_without_a_record(begin: int
         b"".join(each for at, each in TRANSACTIONS.items() if at >= fetched_from), begin, aborted=aborted
     )
 
-    assert [each.offset for each in ours] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
+    assert [each.offset for each in ours.take(20)] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
     assert [each.offset for each in theirs] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
     assert ours.next_fetch_offset == theirs.next_fetch_offset == 15
 
@@ -114,12 +116,12 @@ def test_a_reader_that_stops_goes_on_where_it_was() -> None:
     """The next fetch begins after the records that were taken, not after those that were unpacked."""
     ours, _ = both(batch(0, range(6)), 0)
 
-    for record in ours:
-        if record.offset == 2:
-            break
+    taken = ours.take(3)
 
+    assert [record.offset for record in taken] == [0, 1, 2]
     assert ours.next_fetch_offset == 3
-    assert [record.offset for record in ours] == [3, 4, 5]
+    assert [record.offset for record in ours.take(10)] == [3, 4, 5]
+    assert not ours.take(10)
 
 
 def test_a_wrong_checksum_is_an_error() -> None:
@@ -128,7 +130,7 @@ def test_a_wrong_checksum_is_an_error() -> None:
     data[-1] ^= 1
 
     with pytest.raises(CorruptRecordException):
-        list(both(bytes(data), 0)[0])
+        both(bytes(data), 0)[0].take(1)
 
 
 def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
@@ -144,7 +146,7 @@ def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
     while result.has_more():
         parts.append(result.getall(10_000))
 
-    assert [record.offset for part in parts for record in part] == list(range(600))
+    assert [record.offset for part in parts for record in part.records] == list(range(600))
     assert (
         max(len(part) for part in parts) * 10_000
         <= fast_fetch.UNPACKED_BYTES_MAX + fast_fetch.UNPACKED_RECORDS * 10_000
@@ -181,10 +183,10 @@ def test_large_records_behind_small_ones_are_not_unpacked_all_at_once() -> None:
     """Compressed records take little room in a fetch: few of them are unpacked beyond the bound."""
     small, large = [b"v"] * 200, [b"x" * 300_000] * 200
     records = [Record("m", 0, offset, 0, None, value, []) for offset, value in enumerate([*small, *large])]
-    result = fast_fetch.FetchResult.__new__(fast_fetch.FetchResult)
     left, sizes = iter(records), []
+    take = lambda count: Columns.of(list(islice(left, count)))  # noqa: E731
 
-    while (found := result._unpacked(left, 10_000)).records:
+    while (found := fast_fetch.unpacked(take, 10_000)).records:
         sizes.append(size_of(found.records))
         assert sizes[-1] == found.size_bytes
 

@@ -1,0 +1,118 @@
+"""A fetch of one partition as columns: all offsets, all keys, all values.
+
+A worker that makes a Record of each record of Kafka spends more on these objects than on the rule. So a fetch stays as
+its columns, and whoever reads it as a sequence gets its Records, which are made on the way: a dead letter, a direct
+upload, a rule that reads many fields.
+
+Pure. agents/stream/fast_fetch.py fills columns, and pipeline/lines.py reads them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, repeat
+from operator import itemgetter
+from typing import Any, Final, overload
+
+from pipeline.record import Headers, Record
+
+# Offset, timestamp, key, value and headers of a record, in their order in Record.
+Fields = tuple[int, int, bytes | None, bytes | None, Headers]
+
+_VALUE: Final = itemgetter(1)
+_record: Final[Any] = tuple.__new__  # the same as Record._make, with one call less
+
+
+class Columns(Sequence[Record]):
+    """Records of one partition in order of offset. Each of the columns has one item for each record.
+
+    Two reads of one record give two equal objects, so compare their offsets.
+    """
+
+    __slots__ = ("headers", "keys", "offsets", "partition", "timestamps", "topic", "values")
+
+    def __init__(
+        self,
+        topic: str,
+        partition: int,
+        offsets: Sequence[int],
+        timestamps: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes | None],
+        headers: Sequence[Headers],
+    ) -> None:
+        self.topic, self.partition = topic, partition
+        self.offsets, self.timestamps, self.keys, self.values, self.headers = offsets, timestamps, keys, values, headers
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Columns:
+        """The columns of records of one partition: those that `records` has, or new ones."""
+        if isinstance(records, Columns):
+            return records
+        if not records:
+            return cls("", 0, (), (), (), (), ())
+        topics, partitions, *columns = zip(*records, strict=True)
+        return cls(topics[0], partitions[0], *columns)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Columns]) -> Columns:
+        """The columns of parts that follow each other."""
+        if len(parts) < 2:
+            return parts[0] if parts else cls.of(())
+        columns = zip(
+            *[(each.offsets, each.timestamps, each.keys, each.values, each.headers) for each in parts], strict=True
+        )
+        offsets, *others = [list(chain.from_iterable(of_parts)) for of_parts in columns]
+        return cls(parts[0].topic, parts[0].partition, unbroken(offsets), *others)
+
+    def fields(self) -> Iterator[Fields]:
+        """What tells the records apart, one after the other."""
+        return zip(self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=True)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Record]:
+        """The records. All steps run in C, because a generator would cost a third more."""
+        place = repeat(self.topic), repeat(self.partition)
+        fields = zip(*place, self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=False)
+        return map(_record, repeat(Record), fields)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Columns: ...
+
+    def __getitem__(self, at: int | slice) -> Record | Columns:
+        if isinstance(at, slice):
+            columns: tuple[Sequence[Any], ...] = self.offsets, self.timestamps, self.keys, self.values, self.headers
+            return Columns(self.topic, self.partition, *[column[at] for column in columns])
+        of = self.offsets[at], self.timestamps[at], self.keys[at], self.values[at], self.headers[at]
+        return Record(self.topic, self.partition, *of)
+
+
+def unbroken(offsets: Sequence[int]) -> Sequence[int]:
+    """The same offsets: as a range, if none is left out between them."""
+    if offsets and offsets[-1] - offsets[0] == len(offsets) - 1:
+        return range(offsets[0], offsets[-1] + 1)
+    return offsets
+
+
+def offsets_of(records: Sequence[Record]) -> Sequence[int]:
+    """The offset of each record: a range if no offset between them is without a record."""
+    return unbroken(records.offsets if isinstance(records, Columns) else [record.offset for record in records])
+
+
+def size_of(records: Sequence[Record]) -> int:
+    """The bytes of keys, values and headers. A device also chooses its clientid, its topic and its properties."""
+    of = Columns.of(records)
+    parts = of.keys, of.values, map(_VALUE, chain.from_iterable(of.headers))
+    return sum([_bytes(list(part)) for part in parts])
+
+
+def _bytes(texts: Sequence[bytes | None]) -> int:
+    try:
+        return sum(map(len, texts))  # type: ignore[arg-type]
+    except TypeError:  # null in a record; a search for them would be a quarter of the work for records without
+        return sum(map(len, filter(None, texts)))
