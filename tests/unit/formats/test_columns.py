@@ -37,6 +37,13 @@ def record(kind: Any, **field: Any) -> Column:
     return columns(json.dumps({"type": "record", "name": "r", "fields": fields}))
 
 
+def wide(*fields: tuple[str, Any], name: str = "r") -> Column:
+    """The column of a record with these fields."""
+    return columns(
+        json.dumps({"type": "record", "name": name, "fields": [{"name": one, "type": type_} for one, type_ in fields]})
+    )
+
+
 def fitted(kind: Any, value: Any) -> Any:
     """What a chunk holds of the value."""
     return record(kind).fit({"a": value}, "")["a"]
@@ -242,3 +249,28 @@ def test_what_needs_a_second_look_is_converted_all_the_way_down() -> None:
     assert arrow(inner, {"x": "a", "y": 1}) == {"x": b"a", "y": 1}
     assert [arrow(["null", "bytes"], value) for value in (None, "a")] == [None, b"a"]
     assert arrow({"type": "array", "items": ["null", "int"]}, [1, None]) == [1, None]
+
+
+def test_types_are_known_by_their_names_and_namespaces() -> None:
+    """A named type is found by its whole name, or without the namespace that it shares with whoever names it."""
+    made = wide(
+        ("far", {"type": "enum", "name": "b.Far", "symbols": ["F"]}),
+        ("near", {"type": "enum", "name": "Near", "symbols": ["N"]}),
+        ("said", {"type": "fixed", "name": "Said", "namespace": "c", "size": 1}),
+        *(("again", "b.Far"), ("here", "Near"), ("whole", "a.Near"), ("there", "c.Said")),
+        name="a.R",
+    )
+    row = {"far": "F", "near": "N", "said": "x", "again": "F", "here": "N", "whole": "N", "there": "y"}
+
+    assert made.fit(row, "").keys() == row.keys()
+    with pytest.raises(EncodeError, match="column there: expected 1 bytes"):
+        made.fit({**row, "there": "yy"}, "")
+
+
+def test_a_column_of_nulls_holds_nothing_else() -> None:
+    """A column of the type null takes null and undefined."""
+    made = wide(("n", "null"))
+
+    assert [made.fit({"n": value}, "") for value in (None, UNDEFINED)] == [{"n": None}] * 2
+    with pytest.raises(EncodeError, match="column n: expected null, found integer 0"):
+        made.fit({"n": 0}, "")

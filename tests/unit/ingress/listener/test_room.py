@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
+from ingress.listener.words import REASON_SHIFT
+from pipeline.mqtt.reasons import NOT_AUTHORIZED
 from pipeline.record import Outgoing
-from tests.parts.inboxes import client, inbox, message
+from tests.parts.inboxes import PlayedDevice, client, inbox, message
+from tests.parts.played_kafka import DENIED
 
 
 def test_an_exchange_of_qos_2_is_open_until_kafka_answers() -> None:
@@ -55,3 +59,55 @@ def test_whoever_waits_for_two_reasons_goes_on_when_both_are_gone() -> None:
 
     assert seen[0] is False
     assert seen[-1] is True
+
+
+def test_what_a_client_sends_later_counts_for_itself() -> None:
+    """Each run of messages adds its own bytes, and not those that the window held before."""
+    box, _ = inbox(buffer_bytes=3 * 1000)
+    _, window, identity = client(box)
+    for mid in (1, 2):
+        box.take(window, identity, [message(mid, payload=b"x" * 900)])
+
+    assert not box.full
+
+
+def test_a_refusal_alone_is_answered_without_kafka() -> None:
+    """A client that sends nothing but forbidden messages gets its answers at the next sweep."""
+    box, kafka = inbox()
+    device, window, identity = client(box)
+    box.take(window, identity, [message(7, topic=b"no")])
+
+    kafka.sweep()
+
+    assert device.acknowledged == [7 | NOT_AUTHORIZED << REASON_SHIFT]
+
+
+def test_a_session_gets_the_answers_for_a_connection_that_is_gone() -> None:
+    """What a session still waits for goes to it, and nothing goes to a connection without a session."""
+    box, kafka = inbox()
+    (kept, its, identity), (lost, other, another), session = client(box), client(box, "d2"), PlayedDevice()
+    box.take(its, identity, [message(1)])
+    box.take(other, another, [message(2)])
+    box.forget(its, session)
+    box.forget(other)
+    box.forget(other, session)  # too late: nobody waits any more
+    for _, _, answer in list(kafka.sent):
+        answer(None, None)
+    kafka.sweep()
+
+    assert (kept.acknowledged, lost.acknowledged, session.acknowledged) == ([], [], [1])
+
+
+def test_an_event_that_kafka_does_not_take_is_counted() -> None:
+    """An event has nobody who could send it again, so its loss is counted; a message comes again from its client."""
+    box, kafka = inbox()
+    _, window, identity = client(box)
+    name, labels = "tidegate_ingress_messages_dropped_total", {"source": "devices", "reason": "not_delivered"}
+    before = REGISTRY.get_sample_value(name, labels) or 0
+    box.put("events", Outgoing(b"d1", b"x", [], 0))
+    box.take(window, identity, [message(1)])
+    for _, _, answer in list(kafka.sent):
+        answer(DENIED, None)
+    kafka.sweep()
+
+    assert REGISTRY.get_sample_value(name, labels) == before + 1
