@@ -11,6 +11,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -50,9 +51,11 @@ def key_part(value: Any) -> str:
 
 
 def _escaped(found: re.Match[str]) -> str:
-    if found[1]:
-        return f"~{found[1]}"
-    character = found[0]
+    return f"~{found[1]}" if found[1] else _encoded(found[0])
+
+
+@lru_cache(1024)
+def _encoded(character: str) -> str:
     if unicodedata.category(character)[0] == "M":
         return character
     return "%7E" if character == "~" else quote(octets_of(character), safe="")

@@ -26,7 +26,7 @@ from tests.parts.actions import aggregated
 from tests.parts.bench import PlayedLog
 from tests.parts.lines import lines_of
 
-GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "30000"))
+GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "12000"))
 BOUND_BYTES = 8 << 20
 BATCH = 1000
 # A fetched batch with its rows and the groups that it opens, the objects under way, the entry's text.
