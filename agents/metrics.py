@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from agents.object_traces import ObjectSpan, traces_of
 from pipeline.record import Record
-from pipeline.row_batch import RowBatch
+from pipeline.rule.batch import RowBatch
 
 RECORDS: Final = Counter("tidegate_worker_records", "Records read from Kafka.", ["action"])
 ROWS: Final = Counter("tidegate_worker_rows", "Rows that rules made from these records.", ["action"])

@@ -19,7 +19,7 @@ import orjson
 
 from pipeline.process.collector import slow_down
 from pipeline.record import Record, message_record
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from pipeline.sql import Event, compile_statement
 from pipeline.topics import TopicIndex, matches
 

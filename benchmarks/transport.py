@@ -268,8 +268,8 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
     from pipeline.action.compiled import CompiledAction, TopicNames
     from pipeline.config import DirectParameters, KafkaConfig
     from pipeline.config.resource_opts import ResourceOpts
-    from pipeline.row_batch import RowBatch
-    from pipeline.rule import RuleSet
+    from pipeline.rule.batch import RowBatch
+    from pipeline.rule.rule_set import RuleSet
 
     class Counter(Lane):
         """A lane that finishes each batch at once."""

@@ -4,7 +4,7 @@ A worker that makes a Record of each record of Kafka spends more on these object
 its columns, and whoever reads it as a sequence gets its Records, which are made on the way: a dead letter, a direct
 upload, a rule that reads many fields.
 
-Pure. agents/stream/fast_fetch.py fills columns, and pipeline/lines.py reads them as they are.
+Pure. agents/stream/fast_fetch.py fills columns, and pipeline/rule/lines.py reads them as they are.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Columns(Sequence[Record]):
         return cls(parts[0].topic, parts[0].partition, unbroken(offsets), *others)
 
     def fields(self) -> Iterator[Fields]:
-        """What tells the records apart, one after the other."""
+        """The fields of each record, without the topic and partition that all share."""
         return zip(self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=True)
 
     def __len__(self) -> int:

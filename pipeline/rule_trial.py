@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 from pipeline.action import CompiledAction, RenderedObject, TopicNames
 from pipeline.errors import RecordError, TidegateError
 from pipeline.record import EVENT_TOPICS, MESSAGE_EVENT, Record
-from pipeline.rule import context_with
+from pipeline.rule.rule_set import context_with
 from pipeline.sql import UNDEFINED, Bits, Context, Event, Program, Row, compile_statement
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import octets, text_of

@@ -15,7 +15,7 @@ from agents.sinks.lane import Fetched, Lane, Partition, replacement
 from agents.sinks.pieces import Pace, RulesThread
 from pipeline.log import get_logger
 from pipeline.record import Record
-from pipeline.row_batch import Evaluator, RowBatch
+from pipeline.rule.batch import Evaluator, RowBatch
 
 log = get_logger("tidegate.action")
 

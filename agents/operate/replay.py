@@ -43,8 +43,8 @@ from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import CommandError, ConfigError, ConflictError, InternalError, RecordError
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, redriven
-from pipeline.row_batch import DeadLetter, RowBatch
-from pipeline.rule import RuleSet
+from pipeline.rule.batch import DeadLetter, RowBatch
+from pipeline.rule.rule_set import RuleSet
 from pipeline.upload.buffer import Buffer
 from pipeline.upload.source_log import LogBounds
 

@@ -38,7 +38,7 @@ from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordsGoneError, RefusedError
 from pipeline.record import Record
 from pipeline.redriven import RecordPlace
-from pipeline.row_batch import DeadLetter
+from pipeline.rule.batch import DeadLetter
 from pipeline.upload.buffer import Buffer, Chunk, Group
 from pipeline.upload.ledger import Entry, StoredObject
 from pipeline.upload.outcomes import Outcomes

@@ -33,7 +33,7 @@ from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
 from agents.sinks.pieces import now
 from pipeline.action import AggregatedAction
 from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
-from pipeline.row_batch import DeadLetter, Evaluator, RowBatch
+from pipeline.rule.batch import DeadLetter, Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Chunk, Group

@@ -26,7 +26,7 @@ from pipeline.connectors.s3.store import Head
 from pipeline.dead_letter import VALUE_LEFT_OUT
 from pipeline.errors import ForeignObjectError, RefusedError
 from pipeline.record import Record
-from pipeline.row_batch import DeadLetter
+from pipeline.rule.batch import DeadLetter
 from pipeline.upload import seal
 from pipeline.upload.headers import METADATA_PREFIX
 from pipeline.upload.ledger import ChainPlace, StoredObject

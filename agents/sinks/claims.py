@@ -19,7 +19,7 @@ from agents.sinks.chain import Chain
 from agents.sinks.lane import Partition
 from pipeline.record import Record
 from pipeline.redriven import Failure, RecordPlace, of_letter
-from pipeline.row_batch import RowBatch
+from pipeline.rule.batch import RowBatch
 from pipeline.upload import claims
 from pipeline.upload.claims import ClaimedPart, Standing
 from pipeline.upload.ledger import Entry

@@ -15,7 +15,7 @@ from pipeline.dead_letter import VALUE_LEFT_OUT, headers_of
 from pipeline.errors import RefusedError
 from pipeline.record import Outgoing
 from pipeline.redriven import Failure, RecordPlace
-from pipeline.row_batch import DeadLetter
+from pipeline.rule.batch import DeadLetter
 
 
 class Sender(Protocol):

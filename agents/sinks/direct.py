@@ -37,8 +37,8 @@ from pipeline.action import DirectAction
 from pipeline.errors import RecordError, RefusedError
 from pipeline.log import get_logger
 from pipeline.redriven import first_number
-from pipeline.row_batch import DeadLetter, RowBatch
-from pipeline.rule import RuleSet
+from pipeline.rule.batch import DeadLetter, RowBatch
+from pipeline.rule.rule_set import RuleSet
 from pipeline.upload.open_offsets import OpenOffsets
 from pipeline.upload.row_place import ACTION, place_of
 from pipeline.upload.source_log import RESET, of_group

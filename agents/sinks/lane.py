@@ -20,7 +20,7 @@ from typing import Final, NamedTuple, Protocol
 from agents.sinks.pieces import Pace, RulesThread
 from pipeline.columns import size_of
 from pipeline.errors import TopicReplacedError
-from pipeline.row_batch import Evaluator, RowBatch
+from pipeline.rule.batch import Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import Circuits
 
 # Batches of one partition that wait while the lane writes: enough to keep it busy, and few enough to drop.

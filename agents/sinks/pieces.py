@@ -18,7 +18,7 @@ from typing import Final
 
 from pipeline.log import get_logger
 from pipeline.record import Record
-from pipeline.row_batch import Evaluator, RowBatch
+from pipeline.rule.batch import Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import WINDOW_MS, Circuits
 
 PIECE_BYTES_MAX: Final = 1 << 20

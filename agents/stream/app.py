@@ -28,7 +28,7 @@ from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Tran
 from pipeline.action import CompiledAction
 from pipeline.config import KafkaConfig
 from pipeline.log import get_logger
-from pipeline.row_batch import Evaluator, RowBatch
+from pipeline.rule.batch import Evaluator, RowBatch
 
 RECORDS_PER_FETCH_MAX: Final = 10_000
 # How long a topic may have more partitions, or be another one of its name, before the group shares its partitions again. Without

@@ -25,10 +25,10 @@ from pipeline.config.load import placed
 from pipeline.config.resource_opts import ResourceOpts
 from pipeline.errors import LaneError, Part, RenderError, TidegateError, located
 from pipeline.formats import Container, make
-from pipeline.lines import LineRules
 from pipeline.record import Record
-from pipeline.row_batch import Evaluator
-from pipeline.rule import RuleSet
+from pipeline.rule.batch import Evaluator
+from pipeline.rule.lines import LineRules
+from pipeline.rule.rule_set import RuleSet
 from pipeline.sql import Row
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.template import Template

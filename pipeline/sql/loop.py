@@ -43,7 +43,7 @@ class Target(NamedTuple):
     came: Callable[[int], None]
 
 
-class Left(NamedTuple):
+class LoopEnd(NamedTuple):
     """Where a loop has stopped: at the record with this offset, which is `taken` or not.
 
     `room`: the bytes that may still be made. `unmatched` counts records that no rule matches, and `without` counts the
@@ -57,7 +57,7 @@ class Left(NamedTuple):
     without: tuple[int, ...]
 
 
-Loop = Callable[..., Left]
+Loop = Callable[..., LoopEnd]
 
 _FRAME: Final = """\
 def loop(records, topic, partition, mine, programs, targets, doubtful, filtered, room):
@@ -68,7 +68,7 @@ def loop(records, topic, partition, mine, programs, targets, doubtful, filtered,
             name, of_topic = headers[0]
             if name != 'topic' or (found := programs[of_topic]) is not mine:
                 if name != 'topic' or found:
-                    return Left(offset, False, room, unmatched, ({counts},))
+                    return LoopEnd(offset, False, room, unmatched, ({counts},))
                 unmatched += 1
                 filtered(offset)
                 continue
@@ -77,7 +77,7 @@ def loop(records, topic, partition, mine, programs, targets, doubtful, filtered,
             room -= doubtful(offset, timestamp, key, value, headers)
         if room <= 0:
             break
-    return Left(offset, True, room, unmatched, ({counts},))
+    return LoopEnd(offset, True, room, unmatched, ({counts},))
 """
 _NAMED: Final = "named = dict(headers)"
 _EVENT: Final = """\
@@ -104,7 +104,7 @@ room -= len(line_{i})"""
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class LineForm:
     """How rows become lines of groups. `line` is Python code for the line of `row`, with names of `names`.
 
     `group_of(row, timestamp)`: the group of a row. `interval_ms`: if only the time decides it, the length of a window.
@@ -124,7 +124,7 @@ def has_loop(programs: Sequence[Program]) -> bool:
 
 def loop_of(
     programs: Sequence[tuple[str, Program]],
-    writing: Writing,
+    form: LineForm,
     *,
     node: str,
     columns: frozenset[str] | None,
@@ -135,8 +135,8 @@ def loop_of(
     `columns` are those that any rule of the action reads, None for all. `columns_of` gives them for a record, for
     statements that need an Event.
     """
-    namespace = {**NAMESPACE, **_names(programs[0][1].shape), **writing.names, "node": node, "columns_of": columns_of}
-    namespace |= {"group_of": writing.group_of, "INTERVAL": writing.interval_ms}
+    namespace = {**NAMESPACE, **_names(programs[0][1].shape), **form.names, "node": node, "columns_of": columns_of}
+    namespace |= {"group_of": form.group_of, "INTERVAL": form.interval_ms}
     statements = []
     for number, (rule_id, program) in enumerate(programs):
         namespace[f"rule_{number}"] = rule_id
@@ -144,7 +144,7 @@ def loop_of(
         statements.append(looped(compiler, program.tree))
     counts = [f"without_{number}" for number in range(len(statements))]
     source = _FRAME.format(
-        body=indent(_body(statements, writing, columns), " " * 12),
+        body=indent(_body(statements, form, columns), " " * 12),
         zeros=" = ".join(counts),
         counts=", ".join(counts),
     )
@@ -166,11 +166,11 @@ def _names(shape: Shape) -> dict[str, Any]:
         "properties_of": properties_of,
         "Record": Record,
         "Event": Event,
-        "Left": Left,
+        "LoopEnd": LoopEnd,
     }
 
 
-def _body(statements: Sequence[LoopedStatement], writing: Writing, columns: frozenset[str] | None) -> str:
+def _body(statements: Sequence[LoopedStatement], form: LineForm, columns: frozenset[str] | None) -> str:
     """The code for one record: its fields, the row and line of each rule, and then all lines."""
     names = set[str]().union(*(each.names for each in statements))
     read = [name for name in READ_AT_ONCE if columns is None or name in columns]
@@ -179,9 +179,9 @@ def _body(statements: Sequence[LoopedStatement], writing: Writing, columns: froz
     code += [source for name, source in (("event", _EVENT), ("p", "p = None")) if name in names]
     if len(statements) == 1:
         append, no_line = [_APPEND.format(i=0)], ["without_0 += 1", "filtered(offset)"]
-        return "\n".join([*code, *_made(0, statements[0], writing, "event" in names, append, no_line)])
+        return "\n".join([*code, *_made(0, statements[0], form, "event" in names, append, no_line)])
     for number, statement in enumerate(statements):
-        code += _made(number, statement, writing, "event" in names, [], [f"line_{number} = None"])
+        code += _made(number, statement, form, "event" in names, [], [f"line_{number} = None"])
     for number, (_, selection) in enumerate(statements):
         none = None if selection.where is None else f"line_{number} is not None"
         code += _either(none, [_APPEND.format(i=number)], [f"without_{number} += 1"])
@@ -192,12 +192,12 @@ def _body(statements: Sequence[LoopedStatement], writing: Writing, columns: froz
 
 
 def _made(
-    number: int, statement: LoopedStatement, writing: Writing, with_event: bool, and_then: list[str], no_line: list[str]
+    number: int, statement: LoopedStatement, form: LineForm, with_event: bool, and_then: list[str], no_line: list[str]
 ) -> list[str]:
     """The code that makes the line of one rule, with `and_then` behind it, or with `no_line` if WHERE is false."""
     draws, (before, where, after, row) = statement
-    group = _GROUP_OF_ROW if writing.interval_ms is None else _GROUP_OF_WINDOW
-    line = _ROW.format(row=ast.unparse(row), line=writing.line, group=group.format(i=number), i=number)
+    group = _GROUP_OF_ROW if form.interval_ms is None else _GROUP_OF_WINDOW
+    line = _ROW.format(row=ast.unparse(row), line=form.line, group=group.format(i=number), i=number)
     code = [f"event.columns['metadata'] = {{'rule_id': rule_{number}}}"] if with_event else []
     code += map(ast.unparse, [*draws, *before])
     return code + _either(where, [*map(ast.unparse, after), line, *and_then], no_line)

@@ -13,7 +13,7 @@ from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.lane import Fetched
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.faults.simulation.world import kafka_record
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.lanes import aggregated_lane

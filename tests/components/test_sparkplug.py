@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from pipeline.record import Outgoing
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.components.ingress_process import Ingress, read
 from tests.components.mqtt_publisher import Publisher
 from tests.parts.part import KafkaPart, MqttPart

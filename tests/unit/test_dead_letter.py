@@ -13,8 +13,8 @@ from pipeline.dead_letter import Folding, Letter, Mark
 from pipeline.errors import RecordError, RefusedError
 from pipeline.record import Outgoing, Record, event_record
 from pipeline.redriven import Failure, RecordPlace, redriven
-from pipeline.row_batch import DeadLetter
-from pipeline.rule import RuleSet
+from pipeline.rule.batch import DeadLetter
+from pipeline.rule.rule_set import RuleSet
 from tests.parts.records import published
 
 TOPICS: Any = {"messages_topic": "mqtt.messages", "events_topic": "mqtt.events"}

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from pipeline.action import AggregatedAction
 from pipeline.columns import Columns
 from pipeline.errors import ConfigError
-from pipeline.lines import LineBatch
 from pipeline.record import MESSAGE_COLUMNS, Record
-from pipeline.row_batch import RowBatch
+from pipeline.rule.batch import RowBatch
+from pipeline.rule.lines import LineBatch
 from pipeline.rule_trial import read_cases
 from pipeline.sql.compilation.loops import COLUMNS
 from tests.parts.actions import aggregated

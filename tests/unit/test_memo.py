@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.memo import ENTRY_BYTES, SHARE, Memo
-from pipeline.rule import TOPICS_BYTES_MAX, RuleSet
+from pipeline.rule.rule_set import TOPICS_BYTES_MAX, RuleSet
 from pipeline.template.object_key import KeyTemplate
 from pipeline.topics import CACHED_BYTES_MAX, TopicIndex
 from tests.parts.records import message

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import ConfigError, SqlError
 from pipeline.record import event_record
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from pipeline.sql.runtime.schemas import SchemaText
 from tests.parts.records import consumed, message
 

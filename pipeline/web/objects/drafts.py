@@ -10,7 +10,7 @@ from pipeline.config import Config
 from pipeline.config.text.problems import dotted
 from pipeline.control.objects import Change, Snapshot, after, checked
 from pipeline.errors import ConfigError, SqlError
-from pipeline.rule import context_with
+from pipeline.rule.rule_set import context_with
 from pipeline.rule_trial import Sample, Trial, from_vector, sample_of, to_vector, try_rule
 from pipeline.sql import Context, compile_statement
 from pipeline.web.answers import problem_of

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from pipeline.action import schemas_of
 from pipeline.config import Config
 from pipeline.errors import ConfigError, RecordError, SqlError
-from pipeline.rule import context_with
+from pipeline.rule.rule_set import context_with
 from pipeline.rule_trial import Sample, selects
 from pipeline.sql import Context, Event, compile_statement, to_json
 from pipeline.sql.functions import FUNCTIONS

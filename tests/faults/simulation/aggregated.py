@@ -26,7 +26,7 @@ from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction
 from pipeline.record import Outgoing, Record
 from pipeline.redriven import Redriven, redriven
-from pipeline.row_batch import Evaluator
+from pipeline.rule.batch import Evaluator
 from pipeline.upload import claims
 from pipeline.upload.ledger import START  # written over when the chain ends in order
 from tests.faults import checkers

@@ -24,7 +24,7 @@ from pipeline.connectors.s3.errors import classify
 from pipeline.errors import ConnectorError
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, Failure, RecordPlace, Redriven, redriven
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.faults import checkers
 from tests.faults.faults import Faults
 from tests.faults.simulation.bucket import Stored

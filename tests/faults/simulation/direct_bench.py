@@ -16,7 +16,7 @@ from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import PROBE, Head
 from pipeline.errors import ConnectorError, RefusedError, RetryableError
 from pipeline.record import Record
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from pipeline.upload.headers import METADATA_PREFIX
 from tests.faults.simulation.clock import VirtualLoop
 from tests.faults.simulation.world import Letters, kafka_record

@@ -23,7 +23,7 @@ from pipeline.action import AggregatedAction
 from pipeline.errors import ConnectorError, RefusedError
 from pipeline.record import Record
 from pipeline.redriven import of_letter
-from pipeline.row_batch import RowBatch
+from pipeline.rule.batch import RowBatch
 from pipeline.sql import Row
 from pipeline.template.object_key import GroupName
 from pipeline.upload import claims, ledger

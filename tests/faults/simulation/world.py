@@ -18,7 +18,7 @@ from agents.lanes.lanes import Lanes
 from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import FenceLostError, ForeignObjectError, LaneError, RetryableError, TopicReplacedError
 from pipeline.record import Outgoing, Record
-from pipeline.row_batch import Evaluator
+from pipeline.rule.batch import Evaluator
 from pipeline.upload.source_log import LogBounds
 from tests.faults.faults import CALM, Faults
 from tests.faults.simulation.bucket import Bucket, Link, Stored

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline import rule
 from pipeline.action import compile_action, problems
 from pipeline.config import Config
+from pipeline.rule import rule_set
 from pipeline.sql import compile_statement
 
 GOOD = 'SELECT clientid FROM "t/#"'
@@ -70,7 +70,7 @@ def test_good_statements_are_compiled_once(monkeypatch: pytest.MonkeyPatch) -> N
         compiled.append(text)
         return compile_statement(text, *rest)
 
-    monkeypatch.setattr(rule, "compile_statement", counted)
+    monkeypatch.setattr(rule_set, "compile_statement", counted)
     statements = [f'SELECT {n} AS n FROM "t/#"' for n in range(4)]
     aggregated = {"mode": "aggregated", "bucket": "sink", "key": "k"}
     rules = {f"r{n}": {"sql": sql, "actions": ["s3:a"] if n < 3 else []} for n, sql in enumerate(statements)}

@@ -15,7 +15,7 @@ from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
 from agents.sinks.lane import Fetched
 from agents.sinks.patient_store import PatientStore
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
 from tests.faults.simulation.world import Letters, kafka_record

@@ -16,7 +16,7 @@ from ingress.sparkplug.payload import METRICS_MAX, PAYLOAD_BYTES_MAX, Metric, Sp
 from ingress.sparkplug.tables import ENTRY_BYTES, NAMES_BYTES_MAX, TABLE_BYTES_MAX, BirthName, Tables
 from pipeline.config import KafkaConfig
 from pipeline.record import METRICS, Record
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.parts.sparkplug import BIRTH, DATA, payload
 
 

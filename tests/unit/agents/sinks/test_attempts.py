@@ -11,7 +11,7 @@ from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.record import Outgoing
-from pipeline.row_batch import DeadLetter
+from pipeline.rule.batch import DeadLetter
 from tests.faults.simulation.clock import VirtualLoop
 from tests.parts.records import message
 

@@ -13,7 +13,7 @@ from agents.operate.verify_direct import DirectVerifier, Note
 from pipeline.config import DirectParameters
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, Failure, RecordPlace, Redriven
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.faults.damages.store import MemoryStore
 from tests.faults.simulation.direct_bench import Bench, Store, in_virtual_time, messages
 from tests.faults.simulation.world import kafka_record

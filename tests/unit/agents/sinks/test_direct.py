@@ -12,7 +12,7 @@ from agents.metrics import OVERWRITTEN
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from pipeline.record import Outgoing
-from pipeline.rule import RuleSet
+from pipeline.rule.rule_set import RuleSet
 from tests.faults.simulation.direct_bench import Bench, Store, in_virtual_time, messages
 from tests.faults.simulation.world import Letters, kafka_record
 

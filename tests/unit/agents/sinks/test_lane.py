@@ -11,7 +11,7 @@ from agents.lanes.lanes import Lanes
 from agents.sinks import lane as lanes_module
 from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import LaneError
-from pipeline.row_batch import RowBatch
+from pipeline.rule.batch import RowBatch
 from tests.parts.records import message
 
 ONE, TWO = Partition("t", 1), Partition("t", 2)

@@ -7,8 +7,8 @@ from typing import Any
 
 from agents.sinks.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, Pace
 from pipeline.record import Record
-from pipeline.row_batch import RowBatch
-from pipeline.rule import RuleSet
+from pipeline.rule.batch import RowBatch
+from pipeline.rule.rule_set import RuleSet
 from tests.parts.records import message
 
 RULES = {"r": 'SELECT payload FROM "t/#"'}

@@ -24,9 +24,9 @@ from pipeline.errors import RecordError
 from pipeline.formats import Container
 from pipeline.record import TOPIC, Headers, Record
 from pipeline.redriven import REDRIVEN
-from pipeline.row_batch import DeadLetter, RowBatch
-from pipeline.rule import Programs, RuleSet
-from pipeline.sql.loop import Loop, Target, Writing, has_loop, loop_of
+from pipeline.rule.batch import DeadLetter, RowBatch
+from pipeline.rule.rule_set import Programs, RuleSet
+from pipeline.sql.loop import LineForm, Loop, Target, has_loop, loop_of
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.template.object_key import GroupName, KeyTemplate
 from pipeline.upload.buffer import ROW_OVERHEAD_BYTES, Lines
@@ -75,7 +75,7 @@ class LineRules:
     def __init__(self, rules: RuleSet, container: Container, key: KeyTemplate, digest: str) -> None:
         self.rules, self.key, self.digest = rules, key, digest
         self._line_of = container.line
-        self._writing = Writing(*container.line_code, key.group, key.window_ms)
+        self._form = LineForm(*container.line_code, key.group, key.window_ms)
         self._loops: dict[tuple[str, ...], Loop | None] = {}
         self._any_loop = not rules.waits and any(has_loop([program]) for program in rules.programs)
 
@@ -115,7 +115,7 @@ class LineRules:
         if not programs or not has_loop([program for _, program in named]):
             return None
         return loop_of(
-            named, self._writing, node=self.rules.node, columns=self.rules.columns, columns_of=self.rules.columns_of
+            named, self._form, node=self.rules.node, columns=self.rules.columns, columns_of=self.rules.columns_of
         )[0]
 
     def arrived(self, batch: RowBatch, begin: int) -> Arrived:

@@ -26,7 +26,7 @@ from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.memo import Memo
 from pipeline.record import TOPIC, Record
 from pipeline.redriven import REDRIVEN, of_letter
-from pipeline.row_batch import DeadLetter, RowBatch
+from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.functions.registry import grown
 from pipeline.sql.runtime.circuits import Circuits
