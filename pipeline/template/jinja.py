@@ -21,7 +21,7 @@ from jinja2.runtime import Context, LoopContext
 
 from pipeline.errors import EncodeError, RenderError, TemplateSyntaxError
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Text, shown, text_of
-from pipeline.template import builtin, filters
+from pipeline.template import builtin, comparison, filters
 from pipeline.template.language import MissingValue, plain, shown_to_jinja, text
 from pipeline.template.template import END, START, quoted
 from pipeline.template.work import RESULT_CHARACTERS_MAX, Work, begin, current, too_long
@@ -105,8 +105,8 @@ def _environment() -> _Sandbox:
     environment.globals.clear()
     known = builtin.FILTERS | filters.FILTERS
     environment.filters = {name: _careful(name, call) for name, call in known.items()}
-    environment.filters |= {_STEPS: _steps, _JOINED: builtin.joined, _BUILT: _built, _COMPARED: _compared}
-    tests = environment.tests | builtin.TESTS
+    environment.filters |= {_STEPS: _steps, _JOINED: builtin.joined, _BUILT: _built, _COMPARED: comparison.compared}
+    tests = environment.tests | builtin.TESTS | comparison.TESTS
     environment.tests = {name: _paid(call) for name, call in tests.items() if name not in _OF_PYTHON}
     return environment
 
@@ -156,12 +156,6 @@ def _steps(items: Any, nodes: int, characters: int) -> Iterator[Any]:
 def _built(value: Any) -> Any:
     """A list or map literal in the template."""
     return current().bounded(list(value) if isinstance(value, tuple) else value)
-
-
-def _compared(value: Any) -> Any:
-    """A side of a comparison. Counts steps for its size."""
-    current().look_at(value)
-    return value
 
 
 ENVIRONMENT: Final = _environment()
@@ -270,9 +264,8 @@ def _replaced(node: Any) -> Any:
     if isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
         return nodes.Filter(node, _BUILT, [], [], None, None)
     if isinstance(node, nodes.Compare):
-        node.expr = nodes.Filter(node.expr, _COMPARED, [], [], None, None)
-        for operand in node.ops:
-            operand.expr = nodes.Filter(operand.expr, _COMPARED, [], [], None, None)
+        operands = [part for operand in node.ops for part in (nodes.Const(operand.op), operand.expr)]
+        return nodes.Filter(node.expr, _COMPARED, operands, [], None, None)
     return node
 
 
