@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -188,11 +189,10 @@ def test_a_wrong_secret_is_shown_nowhere(make: Make, tmp_path: Path) -> None:
             worker.terminate()
             worker.wait(patient(60))
     said = [log.read_text(), page, *(repr(letter.headers()) for letter in pipeline.dead_letters())]
-    for command in (
-        each for name, each in COMMANDS.items() if name != "replay"
-    ):  # which waits for the store without end
-        done = tidegate(*command, "-c", str(path))
-        said.append(done.stdout + done.stderr)
+    ended = [each for name, each in COMMANDS.items() if name != "replay"]  # which waits for the store without end
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda command: tidegate(*command, "-c", str(path)), ended))
+    said += [each.stdout + each.stderr for each in done]
 
     assert "disconnected" in page
     shown = [form for form in (*forms_of(secret), *forms_of(header)) for text in said if form in text]
