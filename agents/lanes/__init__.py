@@ -1,1 +1,1 @@
-"""The lanes of an action together, and their questions to Kafka."""
+"""The lanes of an action together, their questions to Kafka, and what lanes of both uploads are made of."""
