@@ -5,9 +5,13 @@ from __future__ import annotations
 import gc
 
 import pytest
+from hypothesis import settings
 
 from pipeline import hidden
 
+# A busy machine may take a second for what it does in a millisecond; pytest's own limit ends a test that does not end.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 pytest_plugins = ["tests.parts.fixtures", "tests.parts.waiting", "tests.parts.deaths"]
 
 

@@ -46,7 +46,7 @@ SUBJECTS: Final[dict[str, list[str]]] = {
     ],
     "pipeline/formats/columns.py": ["tests/unit/formats", "tests/unit/test_formats.py"],
     "pipeline/sql/runtime/ordering.py": ["tests/conformance"],
-    "ingress/route.py": ["tests/unit/ingress/test_route.py"],
+    "ingress/route.py": ["tests/unit/ingress/test_route.py", "tests/unit/ingress/test_sparkplug.py"],
     "ingress/window.py": ["tests/unit/ingress/test_window.py"],
     "ingress/clientid.py": ["tests/unit/ingress/test_clientid.py"],
     "ingress/listener/limits/allowance.py": ["tests/unit/ingress/listener/test_limits.py"],

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Final
 
 import pytest
+from hypothesis import settings
 
 ROOT: Final = Path(__file__).parents[2]
 # Passed, failed, and failed while collecting.
@@ -46,6 +47,8 @@ def run(name: str, path: Path, source: str, tests: list[str], shown: bool) -> No
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
+    settings.register_profile("patient", deadline=None)  # as tests/conftest.py does, which is not loaded here
+    settings.load_profile("patient")
     options = ["-n", "0", "-x", "-q", "-p", "no:cacheprovider", "--noconftest", "--hypothesis-seed=1"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of plugins that this process has imported before
     sys.exit(int(pytest.main([*options, *tests])))

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingress.clientid import Resolver
 from ingress.metrics import SourceMetrics
+from ingress.route import Router
 from ingress.sparkplug import aliases as aliases_module
 from ingress.sparkplug.aliases import Aliases
 from ingress.sparkplug.payload import METRICS_MAX, PAYLOAD_BYTES_MAX, Metric, Speaker, metrics_of, speaker_of
@@ -216,3 +218,14 @@ def test_an_unknown_alias_is_counted_and_told_once(aliases: Aliases, monkeypatch
 
     expected = {"event": "sparkplug.alias_unknown", "source": "plant", "device": "g/n/d"}
     assert told == [{**expected, "metrics": 2}, {**expected, "metrics": 1}]
+
+
+@pytest.mark.parametrize(
+    ("topic", "kept", "made"),
+    [(b"spBv1.0/g/DBIRTH/n/d", True, True), (b"spBv1.0/g/DBIRTH/n/d", False, False), (b"t/1", True, False)],
+)
+def test_a_route_has_a_table_for_births_alone(aliases: Aliases, topic: bytes, kept: bool, made: bool) -> None:
+    """A topic that is not Sparkplug's has no names, and a source that keeps none makes no table."""
+    route = Router(["#"], [], Resolver(()), aliases=aliases if kept else None).route(topic)
+
+    assert (route.table((topic, BIRTH, 0x30, 0, ()), 7) is not None) is made

@@ -184,3 +184,11 @@ def test_keys_are_read_back() -> None:
     assert not ledger.is_entry_key(named, ledger.entry_key(unnamed, 42, 7))
     assert not ledger.is_entry_key(named, key.rpartition("/")[2])
     assert ledger.topic_id_of(ledger.topic_id_text("")) == "" != ledger.topic_id_text("")
+
+
+def test_the_chain_before_an_entry_had_the_epoch_of_its_keys() -> None:
+    """Only an entry that turns to another version raises the epoch in the keys of what follows."""
+    turned, stayed = entry(version="v", next_version="w"), entry(version="v", next_version="v")
+
+    assert (ledger.end_before(turned).key_epoch, ledger.end_before(stayed).key_epoch) == (1, 2)
+    assert ledger.end_before(turned) == ledger.ChainEnd(10, 0, "v", "p", key_epoch=1, topic_id="id")
