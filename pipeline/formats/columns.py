@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
@@ -27,7 +28,8 @@ from pipeline.sql.runtime.values import UNDEFINED, octets, shown
 Fit = Callable[[Any, str], Any]  # arguments: the value, and its place for the error
 _UNSET: Final = object()
 _FLOAT_MAX: Final = 3.4028234663852886e38
-_DECIMAL: Final = Context(prec=76)
+_DECIMAL_DIGITS_MAX: Final = 38  # of Spark, DuckDB, polars and Athena; Arrow could write more
+_DECIMAL: Final = Context(prec=2 * _DECIMAL_DIGITS_MAX)
 _NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 )  # as every parser of decimals reads it
@@ -233,11 +235,16 @@ def _integer(bits: int) -> Fit:
     return fit
 
 
-def _floating(limit: float, what: str) -> Fit:
+def _floating(form: str, limit: float, what: str) -> Fit:
+    """Floats as near as the column has them, and integers exactly: nobody who reads an integer expects it to be rounded."""
+    written = struct.Struct(form)
+
     def fit(value: Any, path: str) -> Any:
         kind = type(value)
         if (kind is not float and kind is not int) or not -limit <= value <= limit:
             raise _refuse(path, what, value)
+        if kind is int and written.unpack(written.pack(value))[0] != value:
+            raise _refuse(path, f"{what} that holds the integer exactly", value)
         return float(value)
 
     return fit
@@ -260,7 +267,8 @@ def _bytes(size: int = -1) -> Column:
             raise _refuse(path, what, value)
         return base64.b64encode(content).decode()
 
-    return Column(pa.binary(size), fit, base64.b64decode)
+    # Of any size in Arrow, too: pandas cannot read a list of binaries of one size.
+    return Column(pa.binary(), fit, base64.b64decode)
 
 
 def _enum(symbols: list[str]) -> Column:
@@ -285,8 +293,8 @@ _SIMPLE: Final[Mapping[str, Column]] = {
     "boolean": Column(pa.bool_(), _boolean),
     "int": Column(pa.int32(), _integer(32)),
     "long": Column(pa.int64(), _integer(64)),
-    "float": Column(pa.float32(), _floating(_FLOAT_MAX, "a number of 32 bits")),
-    "double": Column(pa.float64(), _floating(1.7976931348623157e308, "a number")),
+    "float": Column(pa.float32(), _floating("f", _FLOAT_MAX, "a number of 32 bits")),
+    "double": Column(pa.float64(), _floating("d", 1.7976931348623157e308, "a number")),
     "bytes": _bytes(),
     "string": Column(pa.string(), _string),
 }
@@ -323,8 +331,11 @@ def _logical(schema: Mapping[str, Any]) -> Column | None:
 
 
 def _decimal(precision: int, scale: int) -> Column:
-    if not 1 <= precision <= 76 or not 0 <= scale <= precision:
-        raise ConfigError(f"expected a decimal of 1 to 76 digits, found precision {precision}, scale {scale}")
+    if not 1 <= precision <= _DECIMAL_DIGITS_MAX or not 0 <= scale <= precision:
+        raise ConfigError(
+            f"expected a decimal of 1 to {_DECIMAL_DIGITS_MAX} digits, which all readers know, found precision {precision},"
+            f" scale {scale}"
+        )
     step = Decimal(1).scaleb(-scale)
     what = f"a number of {precision} digits, {scale} of them decimals"
 
@@ -340,8 +351,7 @@ def _decimal(precision: int, scale: int) -> Column:
             raise _refuse(path, what, value)
         return str(exact)
 
-    arrow = pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
-    return Column(arrow, fit, Decimal)
+    return Column(pa.decimal128(precision, scale), fit, Decimal)
 
 
 _ISO: Final = "an ISO 8601"

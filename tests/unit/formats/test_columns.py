@@ -148,6 +148,28 @@ def test_a_number_column_ends_where_its_bits_end(kind: str, limit: float) -> Non
                 fitted(kind, value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "exact", "between"),
+    [
+        ("float", [1 << 24, -(1 << 100), 16_777_218], [(1 << 24) + 1, 123_456_789]),
+        ("double", [1 << 53, 1 << 1000], [(1 << 53) + 1, 10**300]),
+    ],
+)
+def test_an_integer_is_exact_in_a_column_of_floats_or_refused(kind: str, exact: list[int], between: list[int]) -> None:
+    """A counter that is rounded on its way into the object is another counter. Floats are rounded as their column is."""
+    assert [fitted(kind, value) for value in exact] == exact
+    assert fitted(kind, 0.1) == 0.1
+    for value in between:
+        with pytest.raises(EncodeError, match="that holds the integer exactly"):
+            fitted(kind, value)
+
+
+def test_a_fixed_column_is_a_binary_that_every_reader_opens() -> None:
+    """pandas cannot read a list of binaries of one size."""
+    assert record({"type": "array", "items": fixed(2)}).type.field("a").type.value_type == pa.binary()
+    assert arrow({"type": "array", "items": fixed(2)}, [b"\xff\x00", "ab"]) == [b"\xff\x00", b"ab"]
+
+
 def test_bytes_of_any_size_and_of_one_size() -> None:
     """A fixed column accepts only its own size, and a bytes column accepts any size."""
     assert [arrow("bytes", value) for value in ("", "ab", b"\xff\x00")] == [b"", b"ab", b"\xff\x00"]
@@ -192,13 +214,13 @@ def test_a_decimal_keeps_its_digits_and_no_others() -> None:
             fitted(decimal(5, 2), value)
 
 
-def test_a_decimal_has_at_most_seventy_six_digits() -> None:
-    """Decimals up to 38 digits use Arrow's smaller type."""
+def test_a_decimal_has_at_most_the_digits_that_all_readers_know() -> None:
+    """polars cannot open a file with more digits, and DuckDB reads other values."""
     assert record(decimal(38)).type.field("a").type == pa.decimal128(38, 0)
-    assert record(decimal(39)).type.field("a").type == pa.decimal256(39, 0)
-    assert arrow(decimal(76), 10**76 - 1) == 10**76 - 1
-    for precision, scale in ((77, 0), (5, 6)):
-        with pytest.raises(ConfigError, match=r"Avro schema is refused|expected a decimal of 1 to 76 digits"):
+    assert arrow(decimal(38), 10**38 - 1) == 10**38 - 1
+    assert arrow(decimal(38, 38), "0." + "9" * 38) == Decimal("0." + "9" * 38)
+    for precision, scale in ((39, 0), (76, 10), (5, 6)):
+        with pytest.raises(ConfigError, match=r"Avro schema is refused|expected a decimal of 1 to 38 digits"):
             record(decimal(precision, scale))
 
 
