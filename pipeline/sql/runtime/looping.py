@@ -24,6 +24,7 @@ LOOKED_AT_BYTES_MAX: Final = 134_217_728
 # What a copy of a list or map takes for each item, and an item of a range with its integer.
 COPIED_ITEM_BYTES: Final = 64
 RANGE_ITEM_BYTES: Final = 40
+LEVEL_BYTES: Final = 128  # what a map takes without its items
 # How much longer than reading is decoding, comparing the items of lists and maps, and splitting a topic name.
 DECODED: Final = 4
 COMPARED: Final = 8
@@ -69,6 +70,8 @@ def counted(call: Callable[..., Any]) -> Callable[..., Any]:
             _add(len(made))
         elif type(made) is list:
             _add(8 * len(made))
+        elif type(made) is dict:
+            _add_levels(made)
         return made
 
     return looping
@@ -80,6 +83,15 @@ def _add(size_bytes: int) -> None:
         raise BadValueError(
             f"the body of FOREACH reads and makes more than {LOOKED_AT_BYTES_MAX} bytes for all elements together"
         )
+
+
+def _add_levels(made: dict[str, Any]) -> None:
+    """Count a map that was made, with the maps in it: `map_put` makes as many as a device writes into its path."""
+    waiting = [made]
+    while waiting:
+        each = waiting.pop()
+        _add(LEVEL_BYTES + COPIED_ITEM_BYTES * len(each))
+        waiting += [inner for inner in each.values() if type(inner) is dict]
 
 
 def _size(value: Any) -> int:

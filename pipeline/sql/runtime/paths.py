@@ -73,13 +73,16 @@ def _resolved(step: Step, origin: Any) -> Any:
     return 0 if step is APPEND else step
 
 
-def put(target: Any, steps: Steps, value: Any, origin: Any) -> Any:
-    """`target` with `value` at `steps`. Missing levels are created, and a level that is not a map or a list is replaced."""
-    if not steps:
+def put(target: Any, steps: Steps, value: Any, origin: Any, at: int = 0) -> Any:
+    """`target` with `value` at `steps[at:]`. Missing levels are created, and a level that is not a map or a list is replaced.
+
+    The steps are not sliced: each level would keep a copy of the rest of a path that a device may have written.
+    """
+    if at == len(steps):
         return value
-    step, rest = steps[0], steps[1:]
-    inner = read(target, (step,), origin) if rest else UNDEFINED
-    new = put(inner, rest, value, origin)
+    step = steps[at]
+    inner = read(target, (step,), origin) if at + 1 < len(steps) else UNDEFINED
+    new = put(inner, steps, value, origin, at + 1)
     if type(step) is not str:
         return _put_element(target, _resolved(step, origin) if step is not APPEND else step, new)
     if type(target) is dict:

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import time
+import tracemalloc
 import zlib
 from collections.abc import Iterable
 
@@ -96,6 +97,19 @@ def test_deep_json_is_read_to_a_fixed_depth(read: str) -> None:
     for levels in (1024, 1400, 20_000):
         with pytest.raises(EvaluationError, match="JSON"):
             evaluated(read, b'{"b": 1, "a":' + b"[" * levels + b"]" * levels + b"}")
+
+
+def test_a_path_of_very_many_levels_costs_little() -> None:
+    """A path that a device wrote is as long as its payload: no level of `map_put` keeps a copy of the rest."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(EvaluationError, match="nested too deeply"):
+            evaluated("map_put(payload.path, 1, map_new())", json.dumps({"path": "a." * 400_000}).encode())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 64 << 20
 
 
 def test_many_brackets_are_not_depth() -> None:
@@ -303,6 +317,7 @@ ITEMS = {str(i): 0 for i in range(10_000)}
         ("DO payload.l AS l, s AS l[1]", {"l": MANY}),
         ("DO payload.l[1..50000] AS l", {"l": MANY}),
         ("DO [1..100000] AS l", {}),
+        ("DO map_put(payload.p, 1, map_new()) AS m", {"p": ".".join("a" * 900)}),
         ("DO sublist(1, 50000, payload.l) AS l", {"l": MANY}),
         ("DO s INCASE payload.p = payload.q", {"p": LONG, "q": LONG}),
         ("DO s INCASE payload.p < payload.q", {"p": LONG, "q": LONG}),
