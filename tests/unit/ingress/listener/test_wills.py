@@ -19,15 +19,16 @@ from tests.faults.simulation.clock import STARTED_AT, tell
 ADDRESS = Address("192.0.2.1", "192.0.2.1:5", "192.0.2.9:1883")
 
 
-def device(name: str, *, delay: int = 0, expiry: int = 100, will: bool = True, void: bool = False) -> Identity:
+def device(name: str, *, delay: int = 0, expiry: int | None = 100, will: bool = True, void: bool = False) -> Identity:
     """One that has logged in, with a will unless it has none."""
     last = Will(b"will/" + name.encode(), b"gone", 0x32, (), delay) if will else None
-    connect = Connect(5, name, None, None, 60, False, last, ((SESSION_EXPIRY, expiry),))
+    properties = () if expiry is None else ((SESSION_EXPIRY, expiry),)
+    connect = Connect(5, name, None, None, 60, False, last, properties)
     return Identity(name, None, ADDRESS, ["#"], connect, 0, will_is_void=void)
 
 
 def told(
-    story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max: float = 50, bytes_max: int = 1 << 20
+    story: Callable[[Wills], Coroutine[Any, Any, None]], delay_seconds_max: float = 50, memory: Memory | None = None
 ) -> list[tuple[float, str]]:
     """What a story comes to: the second and the device of each will that was published."""
     published: list[tuple[float, str]] = []
@@ -39,7 +40,7 @@ def told(
 
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: wrong.append(context))
-        await story(Wills(delay_seconds_max, publish, Memory(bytes_max)))
+        await story(Wills(delay_seconds_max, publish, memory or Memory(1 << 20)))
 
     tell(1, run())
     assert wrong == []
@@ -50,14 +51,14 @@ def told(
     ("settings", "second"),
     [
         ({"delay": 0}, 0), ({"delay": 20}, 20), ({"delay": 20, "expiry": 5}, 5), ({"delay": 200, "expiry": 1000}, 50),
-        ({"delay": 20, "expiry": 0}, 0),
+        ({"delay": 20, "expiry": 0}, 0), ({"delay": 20, "expiry": None}, 0), ({"delay": 1}, 1),
     ],
 )  # fmt: skip
-def test_a_will_is_due_after_its_delay(settings: dict[str, int], second: int) -> None:
+def test_a_will_is_due_after_its_delay(settings: dict[str, int | None], second: int) -> None:
     """A will waits for its delay, but at most until its session ends or the listener's limit is reached."""
 
     async def story(wills: Wills) -> None:
-        wills.left(device("d", **settings))
+        wills.left(device("d", **settings))  # type: ignore[arg-type]
         await asyncio.sleep(60)
 
     assert told(story) == [(second, "d")]
@@ -114,4 +115,20 @@ def test_wills_that_are_held_back_take_bounded_memory() -> None:
             wills.left(device(name, delay=20))
         await asyncio.sleep(60)
 
-    assert sorted(second for second, _ in told(story, bytes_max=PENDING_BYTES * 5 // 2)) == [0, 20, 20]
+    assert sorted(second for second, _ in told(story, memory=Memory(PENDING_BYTES * 5 // 2))) == [0, 20, 20]
+
+
+def test_a_will_that_was_taken_back_hastens_no_later_one() -> None:
+    """A device that goes, comes back and goes again has the whole delay again, and what it took back takes no memory."""
+    memory = Memory(1 << 20)
+
+    async def story(wills: Wills) -> None:
+        wills.left(device("d", delay=20))
+        await asyncio.sleep(10)
+        wills.came("d", afresh=False)
+        assert memory.held_bytes == 0
+        wills.left(device("d", delay=20))
+        await asyncio.sleep(60)
+
+    assert told(story, memory=memory) == [(30, "d")]
+    assert memory.held_bytes == 0
