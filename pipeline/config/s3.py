@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Tag, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from pipeline.config.base.object_settings import ObjectSettings
 from pipeline.config.base.secrets import Secret, texts_of
@@ -56,7 +56,7 @@ class TransportOptions(Section):
         description="Without effect: a free connection takes the next request.",
         advanced=True,
     )
-    enable_pipelining: int | bool | None = setting(
+    enable_pipelining: Annotated[int, Field(le=1000)] | bool | None = setting(
         None,
         description="Without effect: requests are not pipelined, as in EMQX since 5.8.2.",
         advanced=True,

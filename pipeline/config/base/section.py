@@ -109,7 +109,7 @@ class Section(BaseModel):
                 raise TypeError(
                     f"{cls.__name__}.{name}: a ContentSection must declare `content`, and other sections must not"
                 )
-            if field.annotation in {int, int | None} and not kind_of(field) and not _has_most(field):
+            if int in members(field.annotation, bare=False) and not kind_of(field) and not _has_most(field):
                 raise TypeError(f"{cls.__name__}.{name}: a number needs `le`, since no number is without limit")
 
     def written(self, name: str) -> Any:
