@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from pipeline.config.sources import MqttSource
-from pipeline.connectors.mqtt.login import dial, prepare, refusal
+from pipeline.connectors.mqtt.login import dial, prepare, refusal, silence
 from pipeline.errors import ConnectorError, RetryableError
 
 ANSWER_SECONDS: Final = 10.0
@@ -118,13 +118,15 @@ class Visit:
             try:
                 found, value = waiting.get(timeout=max(0.0, give_up - time.monotonic()))
             except queue.Empty:
+                todo = silence(self._source) if kind == "connack" else ""
                 raise NoAnswerError(
-                    f"{self._source.server} did not answer in time (no {kind})", reason="timeout"
+                    f"{self._source.server} did not answer in time (no {kind}){todo}", reason="timeout"
                 ) from None
             if found == kind:
                 return value
             if found == "end":
-                raise RetryableError(f"{self._source.server} ended the connection: {value}", reason="closed")
+                todo = silence(self._source) if kind == "connack" else ""
+                raise RetryableError(f"{self._source.server} ended the connection: {value}{todo}", reason="closed")
 
 
 class NoAnswerError(RetryableError, TimeoutError):

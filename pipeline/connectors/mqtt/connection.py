@@ -19,7 +19,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt.client import BatchClient, OnBatch
-from pipeline.connectors.mqtt.login import dial, prepare, refusal
+from pipeline.connectors.mqtt.login import dial, prepare, refusal, silence
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.mqtt.subscriptions import Subscriptions
 
@@ -94,8 +94,9 @@ class Connection:
                 self._subscribe()
                 await self._until(self._subscribed)
         except TimeoutError:
+            todo = "" if self._connected.done() else silence(self._source)
             raise RetryableError(
-                f"{self._source.server} did not answer within {ANSWER_SECONDS:g} s", reason="timeout"
+                f"{self._source.server} did not answer within {ANSWER_SECONDS:g} s{todo}", reason="timeout"
             ) from None
         if self.session_present:
             self.unsubscribe(wanted.covered)
@@ -163,7 +164,8 @@ class Connection:
             await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
             if answer.done():
                 return answer.result()
-            raise self.error or RetryableError(f"{self._source.server} closed the connection", reason="closed")
+            todo = "" if self._connected.done() else silence(self._source)
+            raise self.error or RetryableError(f"{self._source.server} closed the connection{todo}", reason="closed")
         finally:
             ended.cancel()
 

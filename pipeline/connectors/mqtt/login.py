@@ -71,9 +71,19 @@ def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry
             f"TLS to {source.server}: its certificate is not accepted: {error.verify_message}; {advice}",
             reason="certificate",
         ) from None
+    except ssl.SSLError as error:
+        words = (error.reason or str(error)).lower().replace("_", " ")
+        advice = "it may speak no TLS there (`ssl.enable` of the source)"
+        raise RetryableError(f"TLS to {source.server}: {words}; {advice}", reason="unreachable") from None
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
         raise RetryableError(f"cannot reach {source.server}: {words}", reason="unreachable") from None
+
+
+def silence(source: MqttSource) -> str:
+    """What a person can do about a port that takes a connection and gives no CONNACK, to be added to a message."""
+    setting = "`ssl.enable` of the source"
+    return "" if source.ssl.enable else f"; it may expect TLS ({setting}), or be no MQTT broker's"
 
 
 def refusal(source: MqttSource, words: str) -> ConnectorError:

@@ -6,12 +6,14 @@ error names the part; the caller knows who decided it. This file does not know a
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 import ssl
 from typing import Final, NamedTuple, get_args
 
 from pipeline.connectors.s3.documents import read
-from pipeline.connectors.s3.meaning import meaning
+from pipeline.connectors.s3.meaning import UNANSWERED, meaning
 from pipeline.errors import ConnectorError, OperatorError, Part, RefusedError, RetryableError
 
 # Expired credentials of a role: get new ones, and repeat the request at once.
@@ -46,6 +48,8 @@ NEVER_A_ROWS: Final = RENEW | {
     "Throttling", "ThrottlingException", "TooManyRequestsException", "XMinioServerNotInitialized",
     "credentials", "no_credentials", "region",
 }  # fmt: skip
+# What Python puts around the words of the resolver and of OpenSSL.
+_NOISE: Final = re.compile(r"^\[(?:Errno -?\d+|SSL: \w+|SSL)\] | \(_ssl\.c:\d+\)$")
 _REDIRECT: Final = {"AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException"}
 
 
@@ -79,11 +83,28 @@ def reason_of(error: BaseException) -> str:
     return "timeout" if isinstance(error, TimeoutError) else "connection"
 
 
-def classify(status: int, code: str, text: str, what: str) -> ConnectorError:
-    """The error to raise. `what` names the request and its place."""
+def words_of(error: BaseException) -> str:
+    """What the system says about a request without an answer, without numbers that nobody needs."""
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0:
+        return os.strerror(error.errno or 0)
+    return _NOISE.sub("", str(error)) or type(error).__name__
+
+
+def advice(error: BaseException, *, tls: bool) -> str:
+    """What a person can do about a request without an answer, if anything."""
+    reason = reason_of(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = "certificate"
+    elif reason == "connection" and isinstance(error, RetryableError) and not tls:
+        reason = "ended"
+    return UNANSWERED.get(reason, "")
+
+
+def classify(status: int, code: str, text: str, what: str, bucket: str = "") -> ConnectorError:
+    """The error to raise. `what` names the request and its place, `bucket` the bucket if the request was about itself."""
     named = f"{status} {code}" if code not in ("", str(status)) else str(status)
     answer = f"{named}: {text}" if text not in ("", code) else named
-    known = meaning(status, code)
+    known = meaning(status, code, bucket)
     message = f"{what}: {known} ({answer})" if known else f"{what}: {answer}"
     reason = code or str(status)
     if (refused := _REFUSED.get(code) or _REFUSED_STATUSES.get(status)) is not None:

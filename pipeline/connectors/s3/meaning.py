@@ -102,7 +102,33 @@ STATUSES: Final[dict[int, str]] = {
     507: _FULL,
 }
 
+# For a request without an answer, by its reason (errors.py): what a person can do, after the system's own words.
+UNANSWERED: Final[dict[str, str]] = {
+    "dns": "check `host` of the connector",
+    "refused": "check `host` and `port` of the connector, and whether the store is up",
+    "timeout": "check `host` and `port` of the connector, and firewalls in between",
+    "tls": "the port may speak no TLS; check `port` of the connector and `transport_options.ssl.enable`",
+    "certificate": "check `transport_options.ssl.cacertfile` and `host` of the connector",
+    "ended": "the port may expect TLS, or be no store's; check `port` of the connector and `transport_options.ssl.enable`",
+}
+EXPECTS_TLS: Final = "the port expects TLS; set `transport_options.ssl.enable` of the connector"
+# What servers in Go, nginx and Apache answer in clear text where they expect TLS.
+_WANT_TLS: Final = (b"HTTP request to an HTTPS server", b"sent to HTTPS port", b"plain HTTP to an SSL-enabled")
 
-def meaning(status: int, code: str) -> str:
-    """A sentence for a person, or an empty text if the store's own words say everything."""
+
+def meaning(status: int, code: str, bucket: str = "") -> str:
+    """A sentence for a person, or an empty text if the store's own words say everything.
+
+    `bucket` is named if the request was about the bucket itself.
+    """
+    if bucket and (code == "NoSuchBucket" or (status == 404 and code in ("", "404"))):
+        return (
+            f"there is no bucket {bucket}; make it (`aws s3 mb s3://{bucket}`), or check `bucket` of the action"
+            " and `host` of the connector"
+        )
     return CODES.get(code) or STATUSES.get(status, "")
+
+
+def wants_tls(body: bytes) -> bool:
+    """Whether an answer in clear text says that the port expects TLS."""
+    return any(words in body for words in _WANT_TLS)

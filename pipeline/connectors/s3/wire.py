@@ -18,10 +18,11 @@ from typing import Final
 from pipeline.config import S3Connector
 from pipeline.config.base.secrets import SecretText, texts_of
 from pipeline.connectors.s3.credentials import StoreCredentials
-from pipeline.connectors.s3.errors import RENEW, classify, describe, reason_of
+from pipeline.connectors.s3.errors import RENEW, advice, classify, describe, reason_of, words_of
 from pipeline.connectors.s3.http.answers import Answer
 from pipeline.connectors.s3.http.connection import HttpRequest
 from pipeline.connectors.s3.http.pool import Pool
+from pipeline.connectors.s3.meaning import EXPECTS_TLS, wants_tls
 from pipeline.connectors.s3.multipart import Kind
 from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
@@ -147,8 +148,9 @@ class Wire:
         try:
             answer = await self._pool.request(self._name(bucket), request)
         except (OSError, RetryableError) as error:
-            what = f"{self.endpoint}: {method} {bucket}/{key[:200]}"
-            raise RetryableError(f"{what}: {_plain(error)}", reason=reason_of(error)) from error
+            what = f"{self.endpoint}: {method} {bucket}/{key[:200]}: {words_of(error)}"
+            todo = advice(error, tls=self._config.transport_options.ssl.enable)
+            raise RetryableError(f"{what}; {todo}" if todo else what, reason=reason_of(error)) from error
         if answer.status < 300:
             return answer
         raise self._failure(method, bucket, key, answer)
@@ -169,7 +171,10 @@ class Wire:
         """The error of an answer. A bucket's region or the store's time in the answer is used from now on."""
         code, text, region = describe(answer.body)
         region = region or answer.headers.get("x-amz-bucket-region", "")
-        error = classify(answer.status, code, text, f"{self.endpoint}: {method} {bucket}/{key[:200]}")
+        what = f"{self.endpoint}: {method} {bucket}/{key[:200]}"
+        if answer.status == 400 and wants_tls(answer.body):
+            return OperatorError(f"{what}: {EXPECTS_TLS}", reason="tls")
+        error = classify(answer.status, code, text, what, bucket if not key or code == "NoSuchBucket" else "")
         if region and region != self._regions.get(bucket, self.region):
             if len(self._regions) >= BUCKETS_REMEMBERED_MAX:
                 self._regions.clear()
@@ -218,7 +223,3 @@ def _head(method: str, target: str, headers: Mapping[str, str], body: bytes) -> 
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise RefusedError("expected headers without line ends", reason="headers", blames={"headers"})
     return f"{head}\r\n".encode()
-
-
-def _plain(error: BaseException) -> str:
-    return str(error) or type(error).__name__
