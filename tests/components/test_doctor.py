@@ -14,9 +14,13 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from pipeline.config import KafkaConfig
 from pipeline.config.sources import MqttSource
+from pipeline.connectors.kafka.topics import require_topics
+from pipeline.demo import embedded
 from pipeline.demo.process import free_port
 from pipeline.doctor.visit import Visit
+from pipeline.errors import OperatorError
 from tests.parts import mosquitto
 from tests.parts.certificates import certificate
 from tests.parts.faulty_s3 import Fault, FaultyS3
@@ -356,3 +360,18 @@ def test_the_bucket_of_the_ledger_is_looked_at_too(kafka: KafkaPart, s3: S3Part,
 
     assert found["s3:rows bucket b-${partition}"]["state"] == "skipped"
     assert found["s3:rows bucket no-such-ledger"]["state"] == "bad"
+
+
+def test_a_kafka_that_sends_its_clients_elsewhere_is_found(tmp_path: Path) -> None:
+    """It answers at its first address, and gives another one that this machine cannot reach."""
+    port, elsewhere = free_port(), free_port()
+    server = embedded.kafka(port, tmp_path)
+    words = list(server.command)
+    words[words.index("--advertised-listener-url") + 1] = f"tcp://127.0.0.1:{elsewhere}"
+    server.command = words
+    server.start()
+    try:
+        with pytest.raises(OperatorError, match=f"sends clients to 127.0.0.1:{elsewhere}, which cannot be reached"):
+            require_topics(KafkaConfig(bootstrap_servers=f"127.0.0.1:{port}"))
+    finally:
+        server.stop()

@@ -24,7 +24,7 @@ from confluent_kafka import Producer as Librdkafka
 from confluent_kafka.admin import AdminClient
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.diagnosis import why_not
+from pipeline.connectors.kafka.diagnosis import unreachable, why_not
 from pipeline.connectors.kafka.reasons import reason_of
 from pipeline.connectors.kafka.security import Security
 from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
@@ -207,9 +207,20 @@ class Link:
         told, operator = (self._why, True) if self._refused else why_not(self._kafka)
         if self._refused and "kafka.ssl" in self._refused:
             told = why_not(self._kafka)[0] or told  # which of the settings it is
+        if not told and client is not None:
+            told = advertised_wrongly(client)
         kind = OperatorError if operator else RetryableError
         message = f"{doing}: Kafka at {self._servers} (kafka.bootstrap_servers) does not answer"
         return kind(f"{message}: {told or self._why or self._reason(error)}", reason=error.name().lower().lstrip("_"))
+
+
+def advertised_wrongly(client: Any) -> str:
+    """What is wrong with the addresses of the brokers, as Kafka tells them; empty if nothing is, or if it tells none. Blocks."""
+    try:
+        brokers = client.list_topics(timeout=ANSWER_SECONDS).brokers.values()
+    except KafkaException:
+        return ""
+    return unreachable((each.host, each.port) for each in brokers)
 
 
 def _read_events(client: Any) -> None:

@@ -1,7 +1,9 @@
 """Why a connection to Kafka fails, where librdkafka says no more than that it failed.
 
 It asks the first broker that takes a connection, as a client would: TLS, then the versions it knows, then its topics. It sends no
-secret. Sources: Kafka's protocol guide (ApiVersions, Metadata), RFC 8446 section 5.1 (a TLS record).
+secret. Or Kafka answers, and sends its clients to addresses that only others can reach.
+
+Sources: Kafka's protocol guide (ApiVersions, Metadata), RFC 8446 section 5.1 (a TLS record).
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+from collections.abc import Iterable
 from typing import Final
 
 from pipeline.config import KafkaConfig
@@ -33,6 +36,17 @@ def why_not(kafka: KafkaConfig) -> tuple[str, bool]:
         except (OSError, ValueError):
             continue
     return "", False
+
+
+def unreachable(brokers: Iterable[tuple[str, int]]) -> str:
+    """What is wrong with the addresses that Kafka gives to its clients; empty if each of them takes a connection. Blocks."""
+    for host, port in brokers:
+        try:
+            socket.create_connection((host, port), SECONDS_MAX).close()
+        except OSError as error:
+            words = error.strerror or str(error)
+            return f"it sends clients to {host}:{port}, which cannot be reached: {words} (its advertised.listeners)"
+    return ""
 
 
 def _ask(plain: socket.socket, host: str, kafka: KafkaConfig, security: Security) -> tuple[str, bool]:

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link, advertised_wrongly
 from pipeline.connectors.kafka.permissions import require_seen
 from pipeline.errors import OperatorError, RetryableError
 from pipeline.log import get_logger
@@ -218,6 +218,8 @@ def _create(
 def _creation_error(future: Any) -> KafkaError | None:
     try:
         future.result(timeout=ANSWER_SECONDS)
+    except TimeoutError:
+        return KafkaError(KafkaError._TIMED_OUT)
     except KafkaException as error:
         found = error.args[0]
         return found if isinstance(found, KafkaError) else KafkaError(KafkaError._FAIL, str(found))
@@ -247,6 +249,7 @@ def look_at_topics(kafka: KafkaConfig, more: Sequence[str] = ()) -> dict[str, Fo
     admin = link.admin("doctor")
     try:
         found = _partitions(admin)
+        _require_reach(admin, kafka)
         ours = [name for name in (*_topics(kafka), *more) if name in found]
         settings = _settings(admin, ours)
     except KafkaException as error:
@@ -260,9 +263,16 @@ def require_topics(kafka: KafkaConfig) -> None:
     admin = link.admin("check")
     try:
         found = _partitions(admin)
+        _require_reach(admin, kafka)
         require_seen(admin, [name for name in _topics(kafka) if name not in found])
     except KafkaException as error:
         raise link.why(admin, error.args[0], "cannot look at the topics") from None
+
+
+def _require_reach(admin: AdminClient, kafka: KafkaConfig) -> None:
+    """Raise OperatorError if Kafka answers here, but sends its clients to where this machine cannot follow."""
+    if problem := advertised_wrongly(admin):
+        raise OperatorError(f"Kafka at {kafka.bootstrap_servers} answers, but {problem}", reason="advertised")
 
 
 def _settings(admin: AdminClient, topics: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, NoReturn
 
 import pytest
 import structlog
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import Link, _Lines
+from pipeline.connectors.kafka import topics
+from pipeline.connectors.kafka.client import NO_ANSWER, Link, _Lines
 from pipeline.errors import OperatorError, RetryableError
 
 KAFKA = KafkaConfig(bootstrap_servers="kafka.plant:9092")
@@ -37,6 +39,10 @@ class Client:
             return 0
         self._link.heard(self._events.pop(0))
         return 1
+
+    def list_topics(self, timeout: float) -> NoReturn:
+        """Kafka does not tell its brokers either."""
+        raise KafkaException(NO_METADATA)
 
 
 def lines(link: Link, *events: KafkaError | None) -> list[Any]:
@@ -137,3 +143,13 @@ def test_an_attempt_that_librdkafka_repeats_is_told_if_it_lasts(at: list[float],
             lines.emit(line)
 
     assert [line["event"] for line in logged] == ["kafka.warned"] * told
+
+
+def test_a_topic_whose_creation_gets_no_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that waits for Kafka does not end with an error of its own."""
+    monkeypatch.setattr(topics, "ANSWER_SECONDS", 0)
+
+    error = topics._creation_error(Future())
+
+    assert error is not None
+    assert error.code() in NO_ANSWER
