@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from agents.metrics import HELD_BYTES, LAG
@@ -21,6 +21,8 @@ log = get_logger("tidegate.action")
 
 # The part of an action's memory that is kept for rows, because a batch without room for its rows would never end.
 ROWS_SHARE: Final = 0.25
+# Time for lanes that hold nothing to note their end.
+NOTE_SECONDS: Final = 1.0
 
 
 class RunningLane(NamedTuple):
@@ -210,16 +212,24 @@ class Lanes:
         return sum(lane.queued_bytes for lane, _ in self._lanes.values())
 
     async def drain(self, deadline_seconds: float) -> bool:
-        """Write everything that the lanes hold. False if the deadline passed first: the next owner reads the rest again."""
+        """Write everything that the lanes hold. False if the deadline passed first: the next owner reads the rest again.
+
+        Lanes that hold nothing only note their end, and are not waited for if the store or Kafka is away.
+        """
         lanes = [lane for lane, task in self._lanes.values() if not task.done()]
         for lane in lanes:
             lane.drain()
         try:
             async with asyncio.timeout(deadline_seconds):
                 for lane in lanes:
-                    await lane.drained.wait()
+                    if not lane.holds_nothing:
+                        await lane.drained.wait()
         except TimeoutError:
             return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NOTE_SECONDS):
+                for lane in lanes:
+                    await lane.drained.wait()
         return True
 
     async def close(self) -> None:

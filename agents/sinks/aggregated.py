@@ -36,15 +36,11 @@ from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, R
 from pipeline.rule.batch import DeadLetter, Evaluator, RowBatch
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.upload import ledger
-from pipeline.upload.buffer import Chunk, Group
-from pipeline.upload.cut import TRANSITIONS, Cut, CutState, Transitions
+from pipeline.upload.buffer import Chunk, EarlyEnd, Group
+from pipeline.upload.cut import EARLY_END, TRANSITIONS, Cut, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd
 from pipeline.upload.source_log import ANEW, of_chain
 
-# If all records are filtered, an entry is written this often. Otherwise they count in the next entry.
-FILTERED_SECONDS: Final = 600.0
-# If only dead letters are left, an entry is written this often, because the next owner repeats those since the last entry.
-LETTERS_SECONDS: Final = 10.0
 # Records of one cut. Each takes a byte to count.
 CUT_RECORDS_MAX: Final = 20_000_000
 # Memory for an object until its entry is written: its key and digest, and their part of the entry's text.
@@ -56,6 +52,7 @@ class AggregatedLane(Lane):
 
     transitions: ClassVar[Transitions] = TRANSITIONS
     chain_type: ClassVar[type[Chain]] = Chain
+    early_end: ClassVar[EarlyEnd] = EARLY_END
 
     def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
         super().__init__(partition, on_room)
@@ -70,7 +67,7 @@ class AggregatedLane(Lane):
         self._rolls = Rolls(self._wake)
         self._chain_end: ChainEnd | None = None
         self._opened_at: float | None = None  # time of the cut's first record
-        self._cut = Cut(writer.action.limits, self.transitions)
+        self._cut = Cut(writer.action.limits, self.transitions, self.early_end)
         self._take_up(writer.action)
 
     def _take_up(self, version: AggregatedAction) -> None:
@@ -86,6 +83,11 @@ class AggregatedLane(Lane):
     def held_bytes(self) -> int:
         """Bytes of waiting batches, open chunks, and objects for the next entry."""
         return self.queued_bytes + self._cut.buffer.size_bytes + len(self._cut.objects) * OBJECT_OVERHEAD_BYTES
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether nothing is read beyond the last entry."""
+        return super().holds_nothing and self._cut.outcomes.empty
 
     @property
     def must_read(self) -> bool:
@@ -253,10 +255,7 @@ class AggregatedLane(Lane):
     def _seconds_to_cut(self) -> float | None:
         if self._opened_at is None:
             return None
-        cut, limit = self._cut, self.version.cut_seconds
-        if not (cut.buffer.groups or cut.objects or cut.outcomes.any_missing):
-            limit = min(limit, LETTERS_SECONDS) if cut.outcomes.any_dead else FILTERED_SECONDS
-        return max(0.0, self._opened_at + limit - now())
+        return max(0.0, self._opened_at + self._cut.wait_seconds(self.version.cut_seconds) - now())
 
     def _cut_due(self) -> bool:
         outcomes = self._cut.outcomes
@@ -271,11 +270,12 @@ class AggregatedLane(Lane):
     async def _store_all(self) -> None:
         """Store every chunk of this cut. An object of another writer may change the chunks of the cut."""
         await self._rolls.done()
+        self._cut.may_end_early()
         while groups := self._cut.to_store:
             await all_of(self._store(group) for group in groups)
 
     async def _end(self) -> None:
-        """Note an orderly stop in the ledger. The next worker then need not finish cuts that earlier workers may have begun."""
+        """Note an orderly stop in the ledger. So the next worker need not finish cuts that earlier workers may have begun."""
         if (end := self._chain_end) is not None and self._cut.position >= self._cut.read_before:
             await when_it_can_be_trusted(
                 self, self._writer.name, lambda: self._chain.turn(end, self.version, clean=True)
@@ -299,8 +299,9 @@ class AggregatedLane(Lane):
         self._chain_end = ledger.end_after(entry)
         self.durable = entry.next
         self._take_up(following)
+        again = self._cut.early_end is not None  # then the next cut is due as well
         self._cut.entered(entry, following.limits)
-        self._opened_at = None if self._cut.outcomes.empty else now()
+        self._opened_at = None if self._cut.outcomes.empty else self._opened_at if again else now()
         self.circuits = Circuits()  # a worker that resumes from this entry also begins with new ones
         self._on_room()
         if revision > self._writer.action.revision:  # of an adopted object; after the restart, `_resume` waits for it
@@ -319,7 +320,7 @@ class AggregatedLane(Lane):
     async def _store(self, group: Group) -> None:
         """Store the first chunk of a group, or adopt the existing object."""
         async with self._stores:
-            chunk = group.chunks[0]
+            chunk = self._cut.next_chunk(group)
             assert self._chain_end is not None
             bucket, key = self.version.key.location(
                 group.name,

@@ -213,6 +213,11 @@ class DirectLane(Lane):
         """Bytes of waiting batches, of batches that are not durable, and of rendered rows."""
         return self.queued_bytes + self._rendered_bytes
 
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether no batch waits, and none has rows that are not durable."""
+        return self.idle and not self._batches
+
     async def run(self) -> None:
         """Find the first offset, take batches, and keep the window full. Its tasks end with this method."""
         await self._resume()

@@ -209,6 +209,11 @@ class Lane:
         raise NotImplementedError
 
     @property
+    def holds_nothing(self) -> bool:
+        """Whether everything that it has taken is durable."""
+        return self.idle and not self.queued_bytes
+
+    @property
     def idle(self) -> bool:
         """Whether no batch waits and no batch is on its way to this lane."""
         return not self._queue and not self._coming

@@ -75,6 +75,15 @@ class Chunk(Lines):
         """Offset of the last row."""
         return self.offsets[-1]
 
+    def before(self, end: int) -> Chunk:
+        """The chunk itself, or one of its rows with offsets below `end`."""
+        rows = bisect_left(self.offsets, end)
+        if rows == self.rows:
+            return self
+        found = Chunk()
+        found.extend(self, 0, rows)
+        return found
+
     def rows_until(self, last: int) -> int:
         """The number of rows with offsets up to `last`, which is included."""
         return bisect_right(self.offsets, last)
@@ -107,6 +116,16 @@ class RollLimits:
 
     rows_max: int
     bytes_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyEnd:
+    """When a cut of many groups ends before its last row: at an offset with this many groups before it, or twice as many, and so
+    on, of which at most this share has rows beyond it.
+    """
+
+    groups: int
+    going_on: float
 
 
 class Group:
@@ -194,6 +213,17 @@ class Buffer:
             for group in self.groups.values()
             if group.first is not None and (before is None or group.first < before)
         ]
+
+    def early_end(self, wanted: EarlyEnd) -> int | None:
+        """The offset at which a cut may end early, or None if it has too few groups, or groups with rows all along."""
+        firsts, groups = sorted(group.chunks[0].first for group in self.groups.values()), wanted.groups
+        while groups < len(firsts):
+            end = firsts[groups]
+            going_on = sum(each.chunks[0].first < end <= each.chunks[-1].last for each in self.groups.values())
+            if end > firsts[0] and going_on <= wanted.going_on * groups:
+                return end
+            groups *= 2
+        return None
 
     @property
     def first(self) -> int | None:

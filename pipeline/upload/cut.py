@@ -19,6 +19,9 @@ Offsets that Kafka deleted before we read them end a cut. So a writer that still
 than its own, and no wrong rows. If its own object holds these rows, it is the only object with them, and is adopted
 unchanged.
 
+A cut of thousands of groups may *end early*, at an offset beyond which few of them have rows. The next cut follows at once. So
+there is an entry after some seconds, and not only after all of them, which a worker that stops may not reach.
+
 Pure: no I/O, no clock. agents/sinks/aggregated.py has the tasks and requests, and writes the entry.
 """
 
@@ -31,9 +34,16 @@ from typing import Final
 from pipeline.errors import InternalError
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
-from pipeline.upload.buffer import Buffer, Group, Lines, RollLimits
+from pipeline.upload.buffer import Buffer, Chunk, EarlyEnd, Group, Lines, RollLimits
 from pipeline.upload.ledger import ChainEnd, Entry, Missing, StoredObject
 from pipeline.upload.outcomes import Outcomes
+
+# If all records are filtered, an entry is written this often. Otherwise they count in the next entry.
+FILTERED_SECONDS: Final = 600.0
+# If only dead letters are left, an entry is written this often, because the next owner repeats those since the last entry.
+LETTERS_SECONDS: Final = 10.0
+# Some seconds of requests, and at most a quarter more objects.
+EARLY_END: Final = EarlyEnd(groups=2_000, going_on=0.25)
 
 
 class CutState(Enum):
@@ -113,7 +123,9 @@ class Cut:
     have read up to `read_before`: up to there they may have made objects, which this cut must find under their version.
     """
 
-    def __init__(self, limits: RollLimits, transitions: Transitions = TRANSITIONS) -> None:
+    def __init__(
+        self, limits: RollLimits, transitions: Transitions = TRANSITIONS, early_end: EarlyEnd = EARLY_END
+    ) -> None:
         self.state = CutState.RESUMING
         self.position = 0
         self.read_before = 0
@@ -122,6 +134,8 @@ class Cut:
         self.objects: list[StoredObject] = []
         self.furthest = 0
         self.ends_at_furthest = False
+        self.early_end: int | None = None  # the offset at which this cut ends early, unless an object lies beyond it
+        self._ends_early = early_end
         self._transitions = transitions
 
     def _happened(self, event: CutEvent) -> None:
@@ -159,6 +173,10 @@ class Cut:
         """Cut now: the interval has passed, memory is short, a newer version waits, or no more rows will come."""
         self._happened(CutEvent.DUE)
 
+    def may_end_early(self) -> None:
+        """Find an early end for this cut, if it has many groups. No object of it is under way."""
+        self.early_end = self.buffer.early_end(self._ends_early)
+
     def shorter(self) -> None:
         """Note that an object of another writer ends before our chunk, because that writer has cut there."""
         self._happened(CutEvent.SHORTER)
@@ -186,7 +204,7 @@ class Cut:
     def entered(self, entry: Entry, limits: RollLimits) -> None:
         """Note that the entry is written. Rows beyond its end begin the next cut, which has these limits."""
         self._happened(CutEvent.ENTERED)
-        self.objects, self.furthest, self.ends_at_furthest = [], 0, False
+        self.objects, self.furthest, self.ends_at_furthest, self.early_end = [], 0, False, None
         self.outcomes.drop(entry.next)
         if self.outcomes.empty:
             self.buffer = Buffer(limits)
@@ -208,7 +226,23 @@ class Cut:
     @property
     def to_store(self) -> list[Group]:
         """Groups with a chunk that must be stored before the entry can be written."""
-        return self.buffer.open_groups(before=self.furthest if self.ends_at_furthest else None)
+        return self.buffer.open_groups(before=self.furthest if self.ends_at_furthest else self._early_end)
+
+    def next_chunk(self, group: Group) -> Chunk:
+        """The rows of a group's next object: its first chunk, as far as the cut goes."""
+        end = self._early_end
+        return group.chunks[0] if end is None else group.chunks[0].before(end)
+
+    @property
+    def _early_end(self) -> int | None:
+        """The early end, which is never before the end of an object of this cut."""
+        return None if self.early_end is None else max(self.early_end, self.furthest)
+
+    def wait_seconds(self, interval_seconds: float) -> float:
+        """How long the cut stays open, if rows wait for `interval_seconds`."""
+        if self.buffer.groups or self.objects or self.outcomes.any_missing:
+            return interval_seconds
+        return min(interval_seconds, LETTERS_SECONDS) if self.outcomes.any_dead else FILTERED_SECONDS
 
     @property
     def end(self) -> int:

@@ -45,6 +45,7 @@ class Faults:
     relieve: float = 0.0  # memory is short elsewhere, and this partition is cut
     jump_clock: float = 0.0  # wall clock and time stamps of records, back or forth by up to a day
     parts: bool = False  # objects are uploaded in parts
+    end_early: bool = False  # each cut of several groups ends early, as those of thousands do
     redrive: float = 0.0  # dead letters are sent again, some of them under a rule that takes what failed
     holes: float = 0.0  # offsets at which Kafka has no record: compaction, marks of transactions
     # What happens to the bucket, the group and the topic
@@ -87,6 +88,7 @@ class Faults:
             jump_clock=some(0.2),
             parts=chance.random() < 0.2,
             redrive=some(0.3),
+            end_early=chance.random() < 0.3,
         )
 
     def with_losses(self, seed: int) -> Faults:

@@ -28,6 +28,7 @@ from pipeline.record import Outgoing, Record
 from pipeline.redriven import Redriven, redriven
 from pipeline.rule.batch import Evaluator
 from pipeline.upload import claims
+from pipeline.upload.buffer import EarlyEnd
 from pipeline.upload.ledger import START  # written over when the chain ends in order
 from tests.faults import checkers
 from tests.faults.faults import Faults
@@ -104,7 +105,8 @@ class AggregatedWorld(World):
     ) -> None:
         log = log or make_log(seed, dead=0.2 if faults.redrive else 0.04)
         super().__init__(seed, with_holes(log, seed, faults.holes), faults)
-        self._lane_type = lane_type
+        early = {"early_end": EarlyEnd(groups=1, going_on=1.0)} if faults.end_early else {}
+        self._lane_type = type(lane_type.__name__, (lane_type,), early)
         self._key = KEYS[seed % len(KEYS)]
         self._versions = [version(rule, self._key, compression) for rule in range(MENDED + 1)]
         self._grouped = "${g}" in self._key

@@ -29,7 +29,7 @@ from pipeline.template.object_key import GroupName
 from pipeline.upload import claims, ledger
 from pipeline.upload.buffer import Buffer, Group
 from pipeline.upload.claims import Standing
-from pipeline.upload.cut import TRANSITIONS, CutEvent, CutState, Transitions
+from pipeline.upload.cut import TRANSITIONS, Cut, CutEvent, CutState, Transitions
 from pipeline.upload.ledger import ChainEnd, Entry
 from pipeline.upload.outcomes import FILTERED, WRITTEN, Outcomes
 
@@ -128,6 +128,20 @@ class EndsBeforeTheCut(AggregatedLane):
     """At a stop, rows that are here are left to whoever comes next, who stops in turn."""
 
     transitions = _but(CutState.DRAINING, DUE=CutState.ENDED)
+
+
+class _EndsBeforeAnObject(Cut):
+    @property
+    def to_store(self) -> list[Group]:
+        return self.buffer.open_groups(before=self.furthest if self.ends_at_furthest else self.early_end)
+
+
+class EndsEarlyBeforeAnObject(AggregatedLane):
+    """A cut that ends early does so wherever its objects end."""
+
+    def __init__(self, partition: Partition, on_room: Callable[[], None], writer: AggregatedWriter) -> None:
+        super().__init__(partition, on_room, writer)
+        self._cut = _EndsBeforeAnObject(writer.action.limits, self.transitions, self.early_end)
 
 
 class _MadeUpOutcomes(Outcomes):

@@ -26,6 +26,7 @@ WITHIN_SEEDS = {
     planted.StoresTheSuccessorFirst: 150,
     planted.DoesNotReadOn: 20,
     planted.EndsBeforeTheCut: 20,
+    planted.EndsEarlyBeforeAnObject: 20,
     planted.CountsFilteredAsWritten: 40,
     planted.RaisesTheEpochAtEveryStop: 40,
     planted.WritesALetterAsOftenAsItIsSent: 40,
@@ -77,6 +78,8 @@ WITH_RECURRING = {planted.TrustsARememberedETag}
 def faults_for(seed: int, bug: type[Any], direct: bool) -> Faults:
     """What happens in the story of a seed that is told for the bug."""
     faults = Faults.drawn(seed)
+    if bug is planted.EndsEarlyBeforeAnObject:
+        return replace(faults, end_early=True)
     if bug in WITH_RELOADS:
         return faults.with_reloads()
     if bug in WITH_RECURRING:

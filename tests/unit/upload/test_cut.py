@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InternalError
-from pipeline.upload.buffer import Lines, RollLimits
+from pipeline.upload.buffer import EarlyEnd, Lines, RollLimits
 from pipeline.upload.cut import TRANSITIONS, Cut, CutEvent, CutState
-from pipeline.upload.ledger import ChainEnd, StoredObject
+from pipeline.upload.ledger import ChainEnd, StoredObject, end_after
 from pipeline.upload.outcomes import FILTERED, WRITTEN
 
 LIMITS = RollLimits(rows_max=3, bytes_max=1 << 20)
@@ -165,3 +165,81 @@ def test_wherever_objects_end_each_row_is_in_one_entry(names: list[str], data: s
         cut.entered(entry, LIMITS)
 
     assert (rows, records) == (sum(map(bool, names)), len(names))
+
+
+EARLY = EarlyEnd(groups=4, going_on=0.25)
+
+
+def early(*names: str) -> Cut:
+    """A due cut with these rows, which may end early."""
+    cut = Cut(RollLimits(rows_max=100, bytes_max=1 << 20), TRANSITIONS, EARLY)
+    cut.resumed(0, RollLimits(rows_max=100, bytes_max=1 << 20))
+    take(cut, *names)
+    cut.due()
+    cut.may_end_early()
+    return cut
+
+
+@pytest.mark.parametrize(
+    ("names", "end"),
+    [
+        ("abcd", None),  # not more groups than an entry should have
+        ("abcdefgh", 4),
+        ("aabbccddeeff", 8),
+        ("abcdaefgh", 5),  # one in four goes on
+        ("abcdeabcdefghijk", 13),  # all go on at first; twice as many groups have an end
+        ("abcdefghabcdefgh", None),
+    ],
+)
+def test_a_cut_of_many_groups_ends_where_few_of_them_go_on(names: str, end: int | None) -> None:
+    """At least so many groups are before the end; with rows of each all along, all are stored."""
+    assert early(*names).early_end == end
+
+
+def test_an_early_cut_stores_what_lies_before_its_end() -> None:
+    """Rows beyond it begin the next cut, also those of a group that goes on."""
+    cut = early(*"abcdaefgha")
+    assert cut.early_end == 5
+    while groups := cut.to_store:
+        for group in groups:
+            chunk = cut.next_chunk(group)
+            store(cut, group.name[0], chunk.rows)
+
+    entry = cut.entry(ChainEnd(0, 0, "v"), "v")
+    cut.entered(entry, LIMITS)
+
+    assert (entry.next, entry.rows, [each.last for each in entry.objects]) == (5, 5, [4, 1, 2, 3])
+    assert (cut.end, cut.position) == (5, 10)
+    assert {name for (name,) in cut.buffer.groups} == set("efgha")
+
+
+def test_an_early_cut_reaches_to_the_end_of_its_objects() -> None:
+    """An object of another writer, or a full chunk, may lie beyond the early end: then the cut goes as far as it does."""
+    cut = early(*"abcdaefgh")
+    group = cut.buffer.groups["a",]
+    cut.stored(group, StoredObject("a", 2, 0, 7, "d", "s", 9, "e"))
+
+    assert {each.name[0] for each in cut.to_store} == set("bcdefg")
+
+
+@given(st.lists(st.sampled_from("abcdefghijklmnop"), min_size=1, max_size=60))
+def test_early_cuts_hold_each_row_once(names: list[str]) -> None:
+    """Cut after cut, the entries follow each other, and no object lies beyond the end of its entry."""
+    cut, chain, rows = early(*names), ChainEnd(0, 0, "v"), list[tuple[str, int]]()
+    while True:
+        while groups := cut.to_store:
+            for group in groups:
+                chunk = cut.next_chunk(group)
+                rows += [(group.name[0], offset) for offset in chunk.offsets]
+                store(cut, group.name[0], chunk.rows)
+        entry = cut.entry(chain, "v")
+        assert entry.first == chain.first < entry.next
+        assert all(entry.first <= each.first <= each.last < entry.next for each in entry.objects)
+        cut.entered(entry, cut.buffer.limits)
+        chain = end_after(entry)
+        if cut.outcomes.empty:
+            break
+        cut.due()
+        cut.may_end_early()
+
+    assert sorted(rows, key=lambda each: each[1]) == [(name, offset) for offset, name in enumerate(names)]

@@ -144,9 +144,21 @@ async def test_drain_waits_for_batches_that_are_still_on_their_way() -> None:
     await lanes.close()
 
 
+async def test_drain_does_not_wait_for_a_lane_that_holds_nothing() -> None:
+    """The lane only notes its end, for which a store that is away would make it wait."""
+    lanes, one, _ = await opened()
+    lanes.reserve(ONE, Fetched(0, 1, 5))
+    lanes.offer(ONE, batch(1), 2)
+    one.let.set()
+
+    assert await lanes.drain(20.0)
+    await lanes.close()
+
+
 async def test_drain_gives_up_at_its_deadline() -> None:
     """The next owner reads the rest again."""
     lanes, _, _ = await opened()
+    lanes.reserve(ONE, Fetched(0, 1, 5))
 
     assert not await lanes.drain(0.01)
     await lanes.close()
