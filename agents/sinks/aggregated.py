@@ -198,7 +198,7 @@ class AggregatedLane(Lane):
         else:  # a gap ends the cut
             self._queue.appendleft(QueuedBatch(fetched, None))
             self._cut.due()
-        if self._opened_at is None:
+        if self._opened_at is None and not self._cut.outcomes.empty:
             self._opened_at = now()
 
     async def _begin(self, first: int) -> None:

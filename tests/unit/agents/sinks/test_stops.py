@@ -10,6 +10,7 @@ import pytest
 from agents.lanes.lanes import NOTE_SECONDS, Lanes
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.lane import Fetched
+from pipeline.upload.cut import FILTERED_SECONDS
 from tests.faults import checkers
 from tests.parts.bench import PARTITION, Bench, bucket, record, told
 
@@ -77,6 +78,24 @@ def test_a_cut_of_groups_that_all_go_on_makes_no_more_objects() -> None:
     told(story)
     assert len(checkers.data_objects(store.contents())) == 3_000
     assert checkers.no_orphans(store.contents()) == []
+
+
+def test_records_that_were_entered_before_begin_no_cut() -> None:
+    """An entry without offsets would have the place of the next one, and the ledger would not go on."""
+    store = bucket()
+
+    async def story() -> None:
+        stop = Stop(store)
+        await stop.read(3)
+        assert stop.lane is not None
+        stop.lane.relieve()
+        await asyncio.sleep(10)
+        await stop.read(3)
+        await asyncio.sleep(2 * FILTERED_SECONDS)
+        assert [cut.fields["next"] for cut in checkers.cuts(store.contents())] == [3]
+        await stop.lanes.close()
+
+    told(story)
 
 
 @pytest.mark.parametrize("state", ["finds its place", "reads"])
