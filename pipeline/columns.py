@@ -24,12 +24,13 @@ _record: Final[Any] = tuple.__new__  # the same as Record._make, with one call l
 
 
 class Columns(Sequence[Record]):
-    """Records of one partition in order of offset. Each of the columns has one item for each record.
+    """Records of one partition in order of offset. Each column has one item for each record.
 
-    Two reads of one record give two equal objects, so compare their offsets.
+    A part of it is a view, because a fetch is evaluated in many pieces. Two reads of one record give two equal objects, so
+    compare their offsets.
     """
 
-    __slots__ = ("headers", "keys", "offsets", "partition", "timestamps", "topic", "values")
+    __slots__ = ("_columns", "_span", "partition", "topic")
 
     def __init__(
         self,
@@ -42,7 +43,8 @@ class Columns(Sequence[Record]):
         headers: Sequence[Headers],
     ) -> None:
         self.topic, self.partition = topic, partition
-        self.offsets, self.timestamps, self.keys, self.values, self.headers = offsets, timestamps, keys, values, headers
+        self._columns: tuple[Sequence[Any], ...] = offsets, timestamps, keys, values, headers
+        self._span = range(len(offsets))
 
     @classmethod
     def of(cls, records: Sequence[Record]) -> Columns:
@@ -59,24 +61,31 @@ class Columns(Sequence[Record]):
         """The columns of parts that follow each other."""
         if len(parts) < 2:
             return parts[0] if parts else cls.of(())
-        columns = zip(
-            *[(each.offsets, each.timestamps, each.keys, each.values, each.headers) for each in parts], strict=True
-        )
+        columns = zip(*[part.columns() for part in parts], strict=True)
         offsets, *others = [list(chain.from_iterable(of_parts)) for of_parts in columns]
         return cls(parts[0].topic, parts[0].partition, unbroken(offsets), *others)
 
+    def columns(self) -> tuple[Sequence[Any], ...]:
+        """Offsets, timestamps, keys, values and headers."""
+        here = slice(self._span.start, self._span.stop)
+        return tuple([column[here] for column in self._columns])
+
     def fields(self) -> Iterator[Fields]:
         """The fields of each record, without the topic and partition that all share."""
-        return zip(self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=True)
+        return zip(*self.columns(), strict=True)
+
+    @property
+    def offsets(self) -> Sequence[int]:
+        """The offset of each record."""
+        return self._columns[0][self._span.start : self._span.stop]
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self._span)
 
     def __iter__(self) -> Iterator[Record]:
         """The records. All steps run in C, because a generator would cost a third more."""
         place = repeat(self.topic), repeat(self.partition)
-        fields = zip(*place, self.offsets, self.timestamps, self.keys, self.values, self.headers, strict=False)
-        return map(_record, repeat(Record), fields)
+        return map(_record, repeat(Record), zip(*place, *self.columns(), strict=False))
 
     @overload
     def __getitem__(self, at: int) -> Record: ...
@@ -86,10 +95,12 @@ class Columns(Sequence[Record]):
 
     def __getitem__(self, at: int | slice) -> Record | Columns:
         if isinstance(at, slice):
-            columns: tuple[Sequence[Any], ...] = self.offsets, self.timestamps, self.keys, self.values, self.headers
-            return Columns(self.topic, self.partition, *[column[at] for column in columns])
-        of = self.offsets[at], self.timestamps[at], self.keys[at], self.values[at], self.headers[at]
-        return Record(self.topic, self.partition, *of)
+            part = Columns(self.topic, self.partition, *self._columns)
+            part._span = self._span[at]
+            return part
+        number = self._span[at]
+        offset, timestamp, key, value, headers = [column[number] for column in self._columns]
+        return Record(self.topic, self.partition, offset, timestamp, key, value, headers)
 
 
 def unbroken(offsets: Sequence[int]) -> Sequence[int]:
@@ -106,9 +117,8 @@ def offsets_of(records: Sequence[Record]) -> Sequence[int]:
 
 def size_of(records: Sequence[Record]) -> int:
     """The bytes of keys, values and headers. A device also chooses its clientid, its topic and its properties."""
-    of = Columns.of(records)
-    parts = of.keys, of.values, map(_VALUE, chain.from_iterable(of.headers))
-    return sum([_bytes(list(part)) for part in parts])
+    _, _, keys, values, headers = Columns.of(records).columns()
+    return _bytes(keys) + _bytes(values) + _bytes(list(map(_VALUE, chain.from_iterable(headers))))
 
 
 def _bytes(texts: Sequence[bytes | None]) -> int:

@@ -167,7 +167,7 @@ class _Evaluation:
     """The evaluation of one piece of a fetch, up to a limit or a redriven record."""
 
     def __init__(self, rules: LineRules, columns: Columns, bytes_max: int) -> None:
-        self._rules, self._columns = rules, columns
+        self._rules, self._columns, self._offsets = rules, columns, columns.offsets
         self._batch = LineBatch(columns, rules.digest)
         self._room = self._bytes_max = bytes_max
         self._doubts = 0
@@ -186,7 +186,7 @@ class _Evaluation:
         batch, columns = self._batch, self._columns
         batch.size_bytes = self._bytes_max - self._room + ROW_OVERHEAD_BYTES * sum(batch.made.values())
         if self._at is not None:
-            done = bisect_left(columns.offsets, self._at[0])
+            done = bisect_left(self._offsets, self._at[0])
             batch.records, batch.rest = columns[:done], columns[done:]
         return batch
 
@@ -213,7 +213,7 @@ class _Evaluation:
             self._rules.rules.programs_of, self._targets, self._doubtful, batch.filtered.append, self._room,
         )  # fmt: skip
         self._room = left.room
-        begin, end = bisect_left(columns.offsets, at[0]), bisect_left(columns.offsets, left.offset) + left.taken
+        begin, end = bisect_left(self._offsets, at[0]), bisect_left(self._offsets, left.offset) + left.taken
         matched = end - begin - left.unmatched - (self._doubts - doubts)
         for (rule_id, *_), without in zip(programs, left.without, strict=True):
             _count(batch.matched, rule_id, matched)
@@ -235,7 +235,7 @@ class _Evaluation:
     def _without_loop(self) -> None:
         """Evaluate records up to the next one that has a loop."""
         columns = self._columns
-        begin = end = bisect_left(columns.offsets, self._at[0]) if self._at else 0
+        begin = end = bisect_left(self._offsets, self._at[0]) if self._at else 0
         while self._at is not None and not _is_redriven(self._at[-1]):
             if self._rules.loop_of(self._programs()) is not None:
                 break

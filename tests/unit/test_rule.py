@@ -86,7 +86,7 @@ def test_a_statement_that_does_not_parse_is_refused() -> None:
 def test_a_schema_that_is_none_is_refused_by_its_name() -> None:
     """The error about a broken schema names the schema and not a rule."""
     schemas = {"good": SchemaText("json", "{}"), "bad": SchemaText("avro", "{")}
-    with pytest.raises(ConfigError, match=r"^schemas\.bad: "):
+    with pytest.raises(ConfigError, match=r"^schemas\.bad\.source: "):
         RuleSet({"r": 'SELECT * FROM "t/#"'}, node="n", schemas=schemas)
 
 

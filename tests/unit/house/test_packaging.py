@@ -31,7 +31,6 @@ PRIVATE_NAMES = {
     "_contains_abort_marker": "aiokafka",
     "_coordinator": "aiokafka",
     "_isolation_level": "aiokafka",
-    "_records_iterator": "aiokafka",
     "_rejoin_needed_fut": "aiokafka",
     "_session_timeout_ms": "aiokafka",
     "_topic_partition": "aiokafka",
