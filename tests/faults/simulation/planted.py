@@ -24,6 +24,7 @@ from pipeline.errors import ConnectorError, RefusedError
 from pipeline.record import Record
 from pipeline.redriven import of_letter
 from pipeline.rule.batch import RowBatch
+from pipeline.rule.lines import LineRules
 from pipeline.sql import Row
 from pipeline.template.object_key import GroupName
 from pipeline.upload import claims, ledger
@@ -98,6 +99,16 @@ class ForgetsTheTail(AggregatedLane):
         if self.draining:
             self._cut.buffer = Buffer(self.version.limits)
         await super()._store_all()
+
+
+class ForgetsWhatALoopCannot(AggregatedLane):
+    """A row without a group is no dead letter, and its record counts as written."""
+
+    @property
+    def rules(self) -> LineRules:
+        found = LineRules(self.version.rules, self.version.container, self.version.key, "forgetful")
+        found.write = lambda *of_batch: LineRules.write(found, *of_batch) and []  # type: ignore[method-assign]
+        return found
 
 
 class StoresTheSuccessorFirst(AggregatedLane):

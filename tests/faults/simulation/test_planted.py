@@ -23,6 +23,7 @@ WITHIN_SEEDS = {
     planted.WritesOverTheEntry: 20,
     planted.LeavesTheEpochOut: 200,
     planted.ForgetsTheTail: 20,
+    planted.ForgetsWhatALoopCannot: 20,
     planted.StoresTheSuccessorFirst: 150,
     planted.DoesNotReadOn: 20,
     planted.EndsBeforeTheCut: 20,
