@@ -96,7 +96,7 @@ class Sent(NamedTuple):
 
 
 class Operator(Protocol):
-    """The work itself. agents/operate/desk.py has it."""
+    """The work itself. agents/operate/operations.py has it."""
 
     async def entry_over(self, config: Config, name: str, store: S3Store, written: ObjectMarks) -> Entry | None:
         """The ledger's entry over the first row of an object. Raises LaneError or a ConnectorError."""

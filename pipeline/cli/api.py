@@ -32,7 +32,7 @@ def api(
     While there is no user, the process prints a link with which you create the first one. The process runs until it is
     stopped.
     """
-    from agents.operate.desk import OperatorDesk
+    from agents.operate.operations import Operations
     from pipeline.config import load_file
     from pipeline.extras import needed
 
@@ -42,4 +42,4 @@ def api(
     from pipeline.web.server import WebDoor, serve
 
     door = WebDoor(bind, port, certfile, keyfile, plain)
-    run(lambda: serve(load_file(config), door, OperatorDesk(), say=lambda line: typer.echo(line, err=True)), log)
+    run(lambda: serve(load_file(config), door, Operations(), say=lambda line: typer.echo(line, err=True)), log)

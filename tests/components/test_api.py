@@ -9,7 +9,7 @@ import httpx
 import pytest
 from confluent_kafka import Producer
 
-from agents.operate.desk import OperatorDesk
+from agents.operate.operations import Operations
 from pipeline.config.dump import dump
 from pipeline.config.load import load
 from pipeline.connectors.kafka.producer import ensure_topics
@@ -131,9 +131,9 @@ async def test_a_process_that_cannot_serve_says_why(kafka: KafkaPart) -> None:
     without = load({"pipeline": "p", "kafka": {"bootstrap_servers": kafka.bootstrap_servers}})
 
     with pytest.raises(ConfigError, match="control"):
-        await serve(without, WebDoor(port=0), OperatorDesk(), say=print)
+        await serve(without, WebDoor(port=0), Operations(), say=print)
     with pytest.raises(CommandError, match="no user yet"):
-        await serve(settings, WebDoor("0.0.0.0", 0), OperatorDesk(), say=print)
+        await serve(settings, WebDoor("0.0.0.0", 0), Operations(), say=print)
 
 
 async def test_a_trace_sees_live_records(kafka: KafkaPart) -> None:

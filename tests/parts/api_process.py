@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import httpx
 
-from agents.operate.desk import OperatorDesk
+from agents.operate.operations import Operations
 from pipeline.config import Config
 from pipeline.config.load import load
 from pipeline.web.people.gate import PREFIX
@@ -39,7 +39,7 @@ async def running(settings: Config) -> AsyncIterator[Running]:
     """The process, until the block ends."""
     stop, said, ready = asyncio.Event(), list[str](), asyncio.get_running_loop().create_future()
     task = asyncio.create_task(
-        serve(settings, WebDoor(port=0), OperatorDesk(), say=said.append, stop=stop, ready=ready.set_result)
+        serve(settings, WebDoor(port=0), Operations(), say=said.append, stop=stop, ready=ready.set_result)
     )
     try:
         done, _ = await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)

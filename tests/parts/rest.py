@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-from agents.operate.desk import OperatorDesk
+from agents.operate.operations import Operations
 from pipeline.config.base.sealed import PrivateKey, new_key
 from pipeline.control.objects import Change
 from pipeline.control.sealing import announced
@@ -66,7 +66,7 @@ class Api:
         self.clock = Clock()
         self.log = MemoryLog(now_ms=self.clock)
         sessions = Sessions(self.log, self.clock, self.clock.seconds)
-        self.services = Services(self.log, sessions, FirstUser(self.log, self.clock), self.clock, OperatorDesk())
+        self.services = Services(self.log, sessions, FirstUser(self.log, self.clock), self.clock, Operations())
         self.app = make(self.services)
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=raise_errors, client=("192.0.2.1", 5000))
         self.client = httpx.AsyncClient(

@@ -16,7 +16,7 @@ from pipeline.upload.ledger_check import Finding
 from pipeline.upload.object_check import ObjectMarks
 
 
-class OperatorDesk:
+class Operations:
     """An `Operator` (pipeline/operation.py)."""
 
     async def entry_over(self, config: Config, name: str, store: S3Store, written: ObjectMarks) -> Entry | None:
