@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -19,7 +23,8 @@ from tests.parts.part import KafkaPart, MqttPart, S3Part
 from tests.parts.waiting import let_pass, wait_until
 
 pytestmark = pytest.mark.real
-SECONDS = float(os.environ.get("TIDEGATE_RELOAD_SECONDS", "15"))
+SECONDS = float(os.environ.get("TIDEGATE_RELOAD_SECONDS", "15"))  # 240 and more is a fault test of its own
+RECORDS_A_SECOND = 1_000
 
 
 @pytest.fixture(autouse=True)
@@ -105,42 +110,97 @@ def test_a_worker_follows_changes_without_a_restart(make: Make, monkeypatch: pyt
     assert not events(worker, "action.failed")
 
 
-@pytest.mark.timeout(90 + SECONDS)
+@pytest.mark.timeout(150 + 2 * SECONDS)
 def test_rules_change_while_workers_are_killed(make: Make) -> None:
-    """Rules and keys change all the time and workers are killed: each row is there once, each object is of one revision."""
+    """Rules and keys change all the time and workers are killed, at a thousand records a second.
+
+    Each row is there once, each object is of one revision, and revisions never fall along a partition.
+    """
     chance = random.Random(7)
     pipeline = make(control=True, partitions=6)
     bucket = "reload-kills"
     pipeline.prepare(bucket)
-    pipeline.actions["rows"] = aggregated(bucket, "v0/${partition}-${offset}-${epoch}.jsonl", seconds=1)
+    pipeline.actions["rows"] = aggregated(bucket, key(0), seconds=1)
     pipeline.rules["r"] = (rule(0), ["rows"])
-    pipeline.apply()
+    versions = {pipeline.apply(): 0}
     workers = [pipeline.worker() for _ in range(3)]
-    end, count, version = time.monotonic() + SECONDS, 0, 0
-    while time.monotonic() < end:
-        pipeline.produce(message(f"c{n % 50}", b'{"n": %d}' % n) for n in range(count, count + 500))
-        count += 500
-        version += 1
-        pipeline.rules["r"] = (rule(version), ["rows"])
-        if version % 2:
-            pipeline.actions["rows"]["parameters"]["key"] = f"v{version}/${{partition}}-${{offset}}-${{epoch}}.jsonl"
-        pipeline.apply()
-        if version % 2 == 0:
-            victim = workers.pop(chance.randrange(len(workers)))
-            victim.kill()
-            workers.append(pipeline.worker(wait=False))
-        let_pass(chance.random())
-    wait_until(lambda: sum(map(len, rows(pipeline, bucket))) >= count, 60, pipeline.tails)
+    end, kills = time.monotonic() + SECONDS, 0
+    with stream(pipeline) as count:
+        while time.monotonic() < end:
+            version = len(versions)
+            pipeline.rules["r"] = (rule(version), ["rows"])
+            if version % 2:
+                pipeline.actions["rows"]["parameters"]["key"] = key(version)
+            versions[pipeline.apply()] = version
+            if version % 2 == 0:
+                workers.pop(chance.randrange(len(workers))).kill()
+                workers.append(pipeline.worker(wait=False))
+                kills += 1
+            let_pass(2 * chance.random())
     pipeline.wait_for_no_lag("rows", 60)
     for each in workers:
         each.stop()
 
-    found = [each for each in rows(pipeline, bucket) if each]
+    written = [written_object(pipeline, bucket, each) for each in pipeline.keys(bucket) if each.startswith("v")]
     proof = pipeline.command("verify")
+    print(f"{count[0]} records, {len(versions)} revisions, {kills} kills, {len(written)} objects, {proof.stdout}")
     assert proof.returncode == 0, proof.stdout + proof.stderr
-    assert Counter(row["n"] for each in found for row in each) == Counter(range(count))
-    assert all(len({row["v"] for row in each}) == 1 for each in found)
-    assert len({row["v"] for each in found for row in each}) > 2
+    assert Counter(n for each in written for n in each.numbers) == Counter(range(count[0]))
+    made_at = {version: revision for revision, version in versions.items()}
+    assert [each for each in written if len(each.versions) != 1] == []
+    for partition in range(pipeline.partitions):
+        # The writer of a chunk may have a later revision than the rules that made it: it turns after the cut.
+        chain = [(each.revision, *each.versions) for each in sorted(written) if each.partition == partition]
+        assert all(made_at[version] <= revision for revision, version in chain), chain
+        assert [each[0] for each in chain] == sorted(each[0] for each in chain)
+        assert [each[1] for each in chain] == sorted(each[1] for each in chain)
+    assert len({each.revision for each in written}) > 2
+
+
+def key(version: int) -> str:
+    """A template that names the partition and the offset of the first row."""
+    return f"v{version}/${{partition}}-${{offset}}-${{epoch}}.jsonl"
+
+
+class Written(NamedTuple):
+    """An object: where its rows come from, the revision that it names, and its rows."""
+
+    partition: int
+    first: int
+    revision: int
+    numbers: tuple[int, ...]
+    versions: frozenset[int]
+
+
+def written_object(pipeline: Pipeline, bucket: str, key: str) -> Written:
+    """Read an object of the action."""
+    found = pipeline.store.get_object(Bucket=bucket, Key=key)
+    partition, first, _ = key.rpartition("/")[2].split("-")
+    rows = [json.loads(line) for line in found["Body"].read().splitlines()]
+    revision = int(found["Metadata"]["tidegate-revision"])
+    numbers = tuple(row["n"] for row in rows)
+    return Written(int(partition), int(first), revision, numbers, frozenset(row["v"] for row in rows))
+
+
+@contextmanager
+def stream(pipeline: Pipeline) -> Iterator[list[int]]:
+    """In the block, a thousand records a second. The list holds how many there were."""
+    count, end = [0], threading.Event()
+
+    def produce() -> None:
+        began = time.monotonic()
+        while not end.wait(0.05):
+            due = int((time.monotonic() - began) * RECORDS_A_SECOND)
+            pipeline.produce(message(f"c{n % 50}", b'{"n": %d}' % n) for n in range(count[0], due))
+            count[0] = due
+
+    with ThreadPoolExecutor(1) as thread:
+        producing = thread.submit(produce)
+        try:
+            yield count
+        finally:
+            end.set()
+            producing.result()
 
 
 @pytest.mark.timeout(90)
