@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse, Response
@@ -124,13 +125,19 @@ async def _not_valid(request: Request, error: Any) -> Response:
 
 
 async def _not_found(request: Request, error: Any) -> Response:
-    if error.status_code == 405:
+    if error.status_code == 405 and _is_route(request):
         return refusal(
             RequestError("METHOD_NOT_ALLOWED", f"{request.method} cannot be used here", headers=error.headers)
         )
-    if error.status_code == 404:
+    if error.status_code in (404, 405):  # the page under "/" knows no other methods
         return refusal(RequestError("NOT_FOUND", f"there is no path {request.url.path[:200]}"))
     return Json({"code": "BAD_REQUEST", "message": str(error.detail)}, status_code=error.status_code)
+
+
+def _is_route(request: Request) -> bool:
+    """Whether the API has the path of a request, with whatever method."""
+    routes = (each for each in request.app.routes if isinstance(each, APIRoute))
+    return any(each.path_regex.match(request.url.path) for each in routes)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,7 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
         },
         "memory_used",
     ),
+    "Cluster": _object({"name": _TEXT, "nodes": _TEXTS, "self": _TEXT}),
     "Current": {"type": "object", "additionalProperties": _NUMBER},
     "Step": _object(dict.fromkeys(("time_stamp", *COUNTED, "connections", "lag"), _WHOLE)),
     "Changes": _object({"data": {"type": "array", "items": _ref("ConfigChange")}, "meta": _META}),

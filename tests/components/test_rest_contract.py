@@ -23,8 +23,14 @@ from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE, SOURCE, Api, bas
 MESSAGE = {"event_type": "message_publish", "topic": "t/1", "payload": '{"temp": 21}'}
 
 
+FILE = "file"
+
+
 class Row(NamedTuple):
-    """A call, and what it must give: a status, and the name of the schema of the answer ("" for none, "[X]" for a list)."""
+    """A call, and what it must give: a status, and the name of the schema of the answer.
+
+    The name is "" if there is no content, "[X]" for a list, and FILE for content that is not JSON.
+    """
 
     method: str
     path: str
@@ -100,6 +106,7 @@ ROWS = [
     Row("GET", "/action_types", 200, "Names"),
     Row("PUT", "/actions/s3%3Araw/enable/true", 204),
     Row("POST", "/actions/s3%3Araw/start", 400, "Error"),
+    Row("POST", f"/nodes/{WORKER}/actions/s3%3Araw/start", 400, "Error"),
     Row("POST", "/actions_probe", 400, "Error", DIRECT),
     Row("GET", "/actions/s3:raw/metrics", 200, "Metrics"),
     Row("PUT", "/actions/s3:raw/metrics/reset", 204),
@@ -112,6 +119,8 @@ ROWS = [
     Row("GET", "/source_types", 200, "Names"),
     Row("PUT", "/sources/mqtt%3Aplant/enable/false", 204),
     Row("POST", "/sources/mqtt%3Aplant/start", 400, "Error"),
+    Row("PUT", "/sources/mqtt%3Aplant/enable/true", 204),
+    Row("POST", f"/nodes/{INGRESS}/sources/mqtt%3Aplant/start", 400, "Error"),
     Row("POST", "/sources_probe", 400, "Error", SOURCE),
     Row("GET", "/sources/mqtt:plant/metrics", 200, "Metrics"),
     Row("PUT", "/sources/mqtt:plant/metrics/reset", 204),
@@ -140,6 +149,7 @@ ROWS = [
     Row("GET", "/trace", 200, "[Trace]"),
     Row("GET", "/trace/DEBUG_RULE_hot_1/log_detail", 200, "Things"),
     Row("GET", "/trace/DEBUG_RULE_hot_1/log?node=api&bytes=5000&position=0", 200, "TraceLog"),
+    Row("GET", "/trace/DEBUG_RULE_hot_1/download?node=api", 200, FILE),
     Row("PUT", "/trace/DEBUG_RULE_hot_1/stop", 200, "Free"),
     Row("DELETE", "/trace/DEBUG_RULE_hot_1", 204),
     Row("GET", "/trace/DEBUG_RULE_hot_1/log", 404, "Error"),
@@ -147,6 +157,8 @@ ROWS = [
     # cluster
     Row("GET", "/nodes", 200, "[Node]"),
     Row("GET", f"/nodes/{WORKER}", 200, "Node"),
+    Row("GET", "/nodes/nobody", 404, "Error"),
+    Row("GET", "/cluster", 200, "Cluster"),
     Row("GET", "/monitor_current", 200, "Current"),
     Row("GET", "/monitor?latest=3600", 200, "[Step]"),
     Row("GET", f"/nodes/{WORKER}/stats", 200, "Free"),
@@ -177,9 +189,27 @@ ROWS = [
     Row("GET", "/bridges", 200, "Things"),
     Row("GET", "/bridges/s3:lake", 404, "Error"),
     Row("GET", "/bridges/s3:lake/metrics", 404, "Error"),
+    Row("POST", "/bridges", 400, "Error", CONNECTOR),
+    Row("POST", "/bridges_probe", 400, "Error", CONNECTOR),
+    Row("PUT", "/bridges/s3%3Alake", 404, "Error", CONNECTOR),
+    Row("DELETE", "/bridges/s3%3Alake", 404, "Error"),
+    Row("PUT", "/bridges/s3%3Alake/enable/true", 404, "Error"),
+    Row("POST", "/bridges/s3%3Alake/start", 404, "Error"),
+    Row("POST", f"/nodes/{WORKER}/bridges/s3%3Alake/start", 404, "Error"),
+    Row("PUT", "/bridges/s3:lake/metrics/reset", 404, "Error"),
     Row("GET", "/exhooks", 200, "Things"),
+    Row("POST", "/exhooks", 400, "Error", {"name": "default", "url": "http://127.0.0.1:9000"}),
     Row("GET", "/exhooks/default", 404, "Error"),
+    Row("PUT", "/exhooks/default", 404, "Error", {"name": "default", "url": "http://127.0.0.1:9000"}),
+    Row("DELETE", "/exhooks/default", 404, "Error"),
     Row("GET", "/exhooks/default/hooks", 404, "Error"),
+    Row("POST", "/exhooks/default/move", 404, "Error", {"position": "front"}),
+    Row("GET", "/prometheus/data_integration?mode=all_nodes_unaggregated", 200, FILE),
+    Row("GET", "/prometheus", 404, "Error"),
+    Row("PUT", "/prometheus", 404, "Error", {"enable_basic_auth": False}),
+    Row("GET", "/opentelemetry", 404, "Error"),
+    Row("PUT", "/opentelemetry", 404, "Error", {"metrics": {}}),
+    Row("GET", "/license", 404, "Error"),
     Row("GET", "/authentication", 200, "Things"),
     Row("GET", "/authorization/sources", 200, "Free"),
     Row("GET", "/schemas/connectors", 200, "Free"),
@@ -190,7 +220,7 @@ ROWS = [
     Row("DELETE", "/connectors/s3%3Alake", 400, "Error"),
     Row("DELETE", "/actions/s3%3Araw?also_delete_dep_actions=true", 204),
     Row("DELETE", "/connectors/s3%3Alake", 204),
-    Row("DELETE", "/sources/mqtt%3Aplant", 204),
+    Row("DELETE", "/sources/mqtt%3Aplant?also_delete_dep_actions=true", 204),
     Row("DELETE", "/rules/hot", 204),
     Row("DELETE", "/rules/hot", 404, "Error"),
     Row("GET", "/nope", 404, "Error"),
@@ -246,6 +276,8 @@ def _problem(client: httpx.Client, row: Row) -> str:
     answer = client.request(row.method, row.path, json=row.body)
     if answer.status_code != row.status:
         return f"{answer.status_code} {answer.text[:300]}"
+    if row.answer == FILE:
+        return "" if answer.content and "json" not in answer.headers["content-type"] else "expected a file"
     if not row.answer:
         return "" if answer.content == b"" else f"expected no body, found {answer.text[:100]}"
     return "; ".join(_another_schema(row) + unfit(answer))
@@ -305,3 +337,23 @@ def test_the_exporter_of_emqx_finds_integers(client: httpx.Client) -> None:
 
     for node in found["node_metrics"]:
         assert {type(value) for name, value in node["metrics"].items() if not name.startswith("rate")} == {int}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/connectors", CONNECTOR), ("/actions", DIRECT), ("/sources", SOURCE), ("/rules", RULE)]
+)
+def test_what_a_client_reads_it_may_send_back(client: httpx.Client, path: str, body: dict[str, Any]) -> None:
+    """A client that changes one field sends all others as it got them: statuses, times and masks are no change."""
+    client.headers.update(basic("ci"))
+    id = body.get("id") or f"{body['type']}:{body['name']}"
+    client.post(path, json=body)
+    read = client.get(f"{path}/{id}").json()
+    answer = client.put(f"{path}/{id}", json={**read, "description": "by day"})
+    again = client.get(f"{path}/{id}").json()
+
+    changing = {"description", "last_modified_at"}
+    assert answer.status_code == 200, answer.text
+    assert again["description"] == "by day"
+    assert {name: value for name, value in again.items() if name not in changing} == {
+        name: value for name, value in read.items() if name not in changing
+    }

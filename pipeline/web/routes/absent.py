@@ -10,10 +10,13 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from pipeline.errors import NotFoundError
-from pipeline.web.answers import Json
+from pipeline.web.answers import Json, RequestError
 from pipeline.web.document import errors, told
 
 router = APIRouter(tags=["absent"])
+
+
+# --- Bridges
 
 
 @router.get("/bridges", responses=told(200, "Things") | errors())
@@ -22,16 +25,39 @@ async def bridges() -> Response:
     return Json([])
 
 
-@router.get("/bridges/{id}", responses=told(200, "Free") | errors(404))
+@router.post("/bridges", responses=errors(400))
+async def new_bridge() -> Response:
+    """Refused."""
+    raise RequestError(
+        "BAD_REQUEST", "there are no bridges: create a connector at /connectors and an action at /actions"
+    )
+
+
+@router.post("/bridges_probe", responses=errors(400))
+async def probe_of_bridge() -> Response:
+    """Refused."""
+    raise RequestError("BAD_REQUEST", "there are no bridges: try a connector at /connectors_probe")
+
+
+@router.get("/bridges/{id}", responses=errors(404))
+@router.put("/bridges/{id}", responses=errors(404), name="replace_bridge")
+@router.delete("/bridges/{id}", responses=errors(404), name="delete_bridge")
+@router.get("/bridges/{id}/metrics", responses=errors(404), name="metrics_of_bridge")
+@router.put("/bridges/{id}/metrics/reset", responses=errors(404), name="reset_bridge")
 async def bridge(id: str) -> Response:
     """There is none with this id."""
     raise NotFoundError(f"no bridge {id[:80]!r}")
 
 
-@router.get("/bridges/{id}/metrics", responses=told(200, "Metrics") | errors(404))
-async def metrics_of_bridge(id: str) -> Response:
+@router.put("/bridges/{id}/enable/{enable}", responses=errors(404), name="enable_bridge")
+@router.post("/bridges/{id}/{operation}", responses=errors(404), name="start_bridge")
+@router.post("/nodes/{node}/bridges/{id}/{operation}", responses=errors(404), name="start_bridge_of_node")
+async def operated_bridge(id: str) -> Response:
     """There is none with this id."""
     raise NotFoundError(f"no bridge {id[:80]!r}")
+
+
+# --- ExHook servers
 
 
 @router.get("/exhooks", responses=told(200, "Things") | errors())
@@ -40,16 +66,26 @@ async def exhooks() -> Response:
     return Json([])
 
 
-@router.get("/exhooks/{name}", responses=told(200, "Free") | errors(404))
+@router.post("/exhooks", responses=errors(400))
+async def new_exhook() -> Response:
+    """Refused."""
+    raise RequestError(
+        "BAD_REQUEST",
+        "a broker has ExHook servers, in its own settings: create a source of the type exhook at /sources",
+    )
+
+
+@router.get("/exhooks/{name}", responses=errors(404))
+@router.put("/exhooks/{name}", responses=errors(404), name="replace_exhook")
+@router.delete("/exhooks/{name}", responses=errors(404), name="delete_exhook")
+@router.get("/exhooks/{name}/hooks", responses=errors(404), name="hooks_of_exhook")
+@router.post("/exhooks/{name}/move", responses=errors(404), name="move_exhook")
 async def exhook(name: str) -> Response:
     """There is none with this name."""
     raise NotFoundError(f"no ExHook server {name[:80]!r}")
 
 
-@router.get("/exhooks/{name}/hooks", responses=told(200, "Things") | errors(404))
-async def hooks(name: str) -> Response:
-    """There is none with this name."""
-    raise NotFoundError(f"no ExHook server {name[:80]!r}")
+# --- Logins
 
 
 @router.get("/authentication", responses=told(200, "Things") | errors())

@@ -59,6 +59,13 @@ async def get_node(node: str, desk: Desk) -> Response:
     return Json(nodes[node])
 
 
+@router.get("/cluster", responses=told(200, "Cluster") | errors())
+async def cluster(desk: Desk) -> Response:
+    """The pipeline as a cluster: its name, its processes, and the one that answers."""
+    nodes = [each["node"] for each in _nodes(desk)]
+    return Json({"name": desk.log.snapshot.config.pipeline, "nodes": nodes, "self": own_report(desk).node})
+
+
 @router.get("/monitor_current", responses=told(200, "Current") | errors())
 async def current(desk: Desk) -> Response:
     """What happens now: rates over the last step, in messages a second."""
