@@ -36,6 +36,14 @@ class Verdict(Protocol):
         """A fact that is not a finding."""
 
 
+class Proof(NamedTuple):
+    """What a verification reads. Without partitions: all. `into`: the objects of a replay below this prefix."""
+
+    partitions: frozenset[int] = frozenset()
+    deep: bool = False
+    into: str | None = None
+
+
 class Range(NamedTuple):
     """The records of a replay. Without `until`: up to now. Without partitions: all."""
 
@@ -101,8 +109,8 @@ class Operator(Protocol):
     async def entry_over(self, config: Config, name: str, store: S3Store, written: ObjectMarks) -> Entry | None:
         """The ledger's entry over the first row of an object. Raises LaneError or a ConnectorError."""
 
-    async def verify(self, config: Config, name: str, partitions: frozenset[int], deep: bool, verdict: Verdict) -> None:
-        """Verify an action. Raises a ConnectorError."""
+    async def verify(self, config: Config, name: str, wanted: Proof, verdict: Verdict) -> None:
+        """Verify an action. Raises a ConnectorError, or CommandError for a prefix that cannot be."""
 
     async def replay(self, config: Config, name: str, wanted: Range, into: str | None, talk: Talk) -> bool:
         """Plan, ask, and run. Returns whether Kafka still has all records of it. Raises a TidegateError."""

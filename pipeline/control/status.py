@@ -4,7 +4,8 @@ Each process writes a report to the topic `tidegate.status`, under the key of it
 every 2 s while something changes, else every 10 s, and a deletion at an orderly end. A process that is silent for 30 s is gone.
 
     {"kind": "worker", "version", "revision", "problem", "started_at", "rss_bytes",
-     "connectors": {"s3:lake": Part}, "actions": {"s3:hot": Part}, "rules": {"hot": Part}, "sources": {"mqtt:plant": Part}}
+     "connectors": {"s3:lake": Part}, "actions": {"s3:hot": Part}, "rules": {"hot": Part}, "sources": {"mqtt:plant": Part},
+     "jobs": [...]}
 
 A Part is `{"status", "status_reason", "counters": {"matched": 3, …}, "rates": {"rate", "rate_last5m", "rate_max"}, "more": {…}}`.
 Counters and rates have the names of EMQX's REST API. Times are milliseconds since 1970.
@@ -12,7 +13,7 @@ Counters and rates have the names of EMQX's REST API. Times are milliseconds sin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -45,6 +46,7 @@ class ProcessReport:
     started_at: int = 0
     rss_bytes: int = 0
     parts: Mapping[Parts, Mapping[str, Part]] = field(default_factory=dict)
+    jobs: Sequence[Mapping[str, Any]] = ()  # of an API process, as the REST API shows them in a list
 
     def of(self, kind: Parts, id: str) -> Part | None:
         """What the process says of one object."""
@@ -112,6 +114,8 @@ def encode(report: ProcessReport) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: getattr(report, name) for name in ("kind", "version", "revision", "problem", "started_at", "rss_bytes")
     }
+    if report.jobs:
+        found["jobs"] = list(report.jobs)
     return found | {
         kind: {id: _plain(part) for id, part in parts.items()} for kind, parts in report.parts.items() if parts
     }
@@ -142,6 +146,7 @@ def decode(node: str, at: int, value: Mapping[str, Any]) -> ProcessReport:
             started_at=int(value.get("started_at", 0)),
             rss_bytes=int(value.get("rss_bytes", 0)),
             parts=parts,
+            jobs=[{str(name): each for name, each in job.items()} for job in value.get("jobs", ())],
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"expected a report of a process: {error!r}") from None

@@ -129,7 +129,7 @@ async def _not_found(request: Request, error: Any) -> Response:
         return refusal(
             RequestError("METHOD_NOT_ALLOWED", f"{request.method} cannot be used here", headers=error.headers)
         )
-    if error.status_code in (404, 405):  # the page under "/" knows no other methods
+    if error.status_code in (404, 405):  # the page under "/" takes GET only
         return refusal(RequestError("NOT_FOUND", f"there is no path {request.url.path[:200]}"))
     return Json({"code": "BAD_REQUEST", "message": str(error.detail)}, status_code=error.status_code)
 

@@ -91,7 +91,8 @@ def own_report(services: Services) -> ProcessReport:
     """What this process says of itself."""
     snapshot = services.log.snapshot
     known = version("tidegate"), snapshot.revision, snapshot.problem, services.began_ms, memory_bytes()
-    return ProcessReport(services.node, "api", services.now_ms(), *known)
+    jobs = [{**each.shown(), "notes": []} for each in services.jobs.all()]  # whoever wants the notes asks this process
+    return ProcessReport(services.node, "api", services.now_ms(), *known, jobs=jobs)
 
 
 # --- Metrics

@@ -93,6 +93,15 @@ async def objects_say_where_they_come_from(client: httpx.AsyncClient) -> None:
     assert content.headers["content-disposition"].startswith("attachment")
     assert len(gzip.decompress(content.content).splitlines()) == facts["rows"]
 
+    query = {"action": "s3:hot", "partition": facts["partition"]}
+    ledger = await asked(client, "/ledger", **query, limit=200)
+    firsts = [each["entry"]["first"] for each in ledger["data"]]
+    assert firsts == sorted(firsts, reverse=True)
+    assert facts["entry"] in [each["entry"] for each in ledger["data"]]
+    assert ledger["before"] is None
+    first = await asked(client, "/ledger", **query, limit=1)
+    following = await asked(client, "/ledger", **query, before=first["data"][0]["entry"]["first"])
+    assert first["data"] + following["data"] == ledger["data"]
     one = await asked(client, "/objects/facts", action="s3:raw", key="raw/8.json")
     assert one["first"] == one["last"]
     assert (await asked(client, "/objects/preview", action="s3:raw", key="raw/8.json"))["rows"] == [["8", HOSTILE]]
@@ -100,6 +109,9 @@ async def objects_say_where_they_come_from(client: httpx.AsyncClient) -> None:
         ("/objects", {"action": "s3:none"}, 404),
         ("/objects", {"action": "s3:hot", "bucket": "another"}, 400),
         ("/objects/facts", {"action": "s3:hot", "key": "hot/none"}, 404),
+        ("/ledger", {"action": "s3:raw", "partition": 0}, 400),
+        ("/ledger", {"action": "s3:hot", "partition": 99}, 404),
+        ("/ledger", {"action": "s3:hot", "partition": 0, "topic": "rules"}, 404),
         ("/objects/content", {"action": "s3:hot", "key": "_tidegate/hot/rules/x"}, 404),
     ):
         assert (await client.get(path, params=query)).status_code == status
@@ -174,6 +186,13 @@ async def a_replay_shows_its_plan_first(client: httpx.AsyncClient, pipeline: Pip
     await client.post(f"/jobs/{run}/run", json={})
     assert (await job_in(client, run, "done"))["result"]["end"] == "everything is durable"
     assert any(key.startswith("again/one/hot/") for key in pipeline.keys(BUCKET))
+    proof = await job_in(client, await started(client, kind="verify", action="s3:hot", into="again/one"), "done")
+    assert (proof["wish"]["into"], proof["result"]["findings"]) == ("again/one", [])
+    assert (
+        proof["result"]["totals"]["rows"]
+        == sum(each["total"].get("rows", 0) for each in proof["result"]["strips"])
+        == 59
+    )
 
 
 async def verify_sees_what_is_missing(client: httpx.AsyncClient, pipeline: Pipeline) -> None:
@@ -187,7 +206,12 @@ async def verify_sees_what_is_missing(client: httpx.AsyncClient, pipeline: Pipel
 
     doomed = next(key for key in pipeline.keys(BUCKET) if key.startswith("hot/"))
     pipeline.store.delete_object(Bucket=BUCKET, Key=doomed)
-    bad = await job_in(client, await started(client, kind="verify", action="s3:hot"), "done")
+    async with client.stream("GET", f"/jobs/{await started(client, kind='verify', action='s3:hot')}/live") as live:
+        said = [line async for line in live.aiter_lines() if line.startswith(("event", "data"))]
+    assert said[0::2].count("event: finding") == 1
+    assert doomed in said[said.index("event: finding") + 1]
+    bad = await asked(client, f"/jobs/{json.loads(said[-1].removeprefix('data: '))['id']}")
+    assert bad["state"] == "done"
     assert [(each["kind"], each["key"]) for each in bad["result"]["findings"]] == [("missing", doomed)]
     assert sum(each["total"].get("wrong", 0) for each in bad["result"]["strips"]) == 1
     report = await client.get(f"/jobs/{bad['id']}/report")

@@ -317,6 +317,7 @@ OURS = (
     "/objects",
     "/dead_letters",
     "/jobs",
+    "/ledger",
     "/rule_trial",
     "/rule_live",
     "/session",

@@ -46,6 +46,17 @@ export interface components {
             replayed: boolean;
         };
         /**
+         * LedgerPage
+         * @description Entries of one partition, the newest first. `before` is the offset that asks for the next page.
+         */
+        LedgerPage: {
+            topic: string;
+            topic_id: string;
+            partition: number;
+            data: components["schemas"]["PlacedEntry"][];
+            before: number | null;
+        };
+        /**
          * LeftOutAnswer
          * @description Records that a rule cannot handle: how many, and the first of them as topic/partition/offset.
          */
@@ -188,6 +199,15 @@ export interface components {
             runs: components["schemas"]["StripRun"][];
         };
         /**
+         * PlacedEntry
+         * @description An entry at its key. One that cannot be read says so in `problem`.
+         */
+        PlacedEntry: {
+            key: string;
+            entry: components["schemas"]["LedgerEntry"] | null;
+            problem: string;
+        };
+        /**
          * RedriveCounts
          * @description Letters that were sent, that are over because nothing is missing, and that are kept.
          */
@@ -202,6 +222,7 @@ export interface components {
          */
         RedriveJob: {
             id: string;
+            node: string;
             by: string;
             /** @enum {string} */
             state: "running" | "planned" | "done" | "failed" | "cancelled";
@@ -248,6 +269,7 @@ export interface components {
          */
         ReplayJob: {
             id: string;
+            node: string;
             by: string;
             /** @enum {string} */
             state: "running" | "planned" | "done" | "failed" | "cancelled";
@@ -350,6 +372,7 @@ export interface components {
          */
         VerifyJob: {
             id: string;
+            node: string;
             by: string;
             /** @enum {string} */
             state: "running" | "planned" | "done" | "failed" | "cancelled";
@@ -398,12 +421,13 @@ export interface components {
         };
         /**
          * VerifyWish
-         * @description What to verify. Without partitions: all. `deep` reads each object.
+         * @description What to verify. Without partitions: all. `deep` reads each object. `into`: the objects of a replay below this prefix.
          */
         VerifyWish: {
             action: string;
             partitions?: number[];
             deep?: boolean;
+            into?: string | null;
         };
         /**
          * WholeLetter
@@ -609,6 +633,11 @@ export interface components {
             revision: number;
             problem: string;
             memory_used?: number;
+        };
+        Cluster: {
+            name: string;
+            nodes: string[];
+            self: string;
         };
         Current: {
             [key: string]: number;

@@ -1,16 +1,19 @@
 """Work that takes longer than a request: it is started, watched, asked, and ended. The results of the last jobs are kept.
 
-Jobs live in the memory of this process. Another API process does not know them, and they end with the process. Nothing is lost
-with them: a verification can be made again, a replay and a redrive go on where they stopped when they are started again.
+Jobs live in the memory of this process, and end with it. Its report to the others has them without results, notes and verbs.
+Nothing is lost with them: a verification can be made again, a replay and a redrive go on where they stopped when they are started
+again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, Literal, Protocol
+
+import orjson
 
 from pipeline.errors import NotFoundError, TidegateError
 from pipeline.hidden import without_secrets
@@ -22,6 +25,7 @@ KEPT_MAX: Final = 20
 NOTES_MAX: Final = 200
 AGREEMENT_SECONDS: Final = 900.0  # a plan waits so long for its answer
 STOP_SECONDS: Final = 5.0
+NEWS_SECONDS: Final = 1.0  # between two looks of a stream
 
 State = Literal["running", "planned", "done", "failed", "cancelled"]
 
@@ -33,6 +37,9 @@ class Result(Protocol):
 
     def shown(self, columns: int) -> Mapping[str, Any]:
         """It, as the API shows it. `columns`: how wide a picture of it may be."""
+
+    def found_after(self, count: int) -> Sequence[Mapping[str, Any]]:
+        """What it has found after the first `count` findings."""
 
 
 class Job:
@@ -52,6 +59,7 @@ class Job:
         self.ended_ms: int | None = None
         self._now_ms = now_ms
         self._agreed = asyncio.Event()
+        self.over = asyncio.Event()
         self.task: asyncio.Task[None]
 
     # --- Said by the work
@@ -110,6 +118,7 @@ class Job:
             log.error("job.failed", kind=self.kind, job=self.id, error=repr(error), exc_info=error)
             end, self.problem = "failed", "an unexpected error; the log of `tidegate api` has it"
         self.state, self.ended_ms = end, self._now_ms()
+        self.over.set()
 
     def shown(self, columns: int | None = None) -> dict[str, Any]:
         """The job as the API shows it; without `columns`, without its result."""
@@ -119,6 +128,24 @@ class Job:
             **{"began": self.began_ms, "ended": self.ended_ms, "notes": list(self.notes)},
         }
         return known if columns is None else {**known, "result": dict(self.result.shown(columns))}
+
+
+async def news(job: Job, closing: asyncio.Event) -> AsyncIterator[bytes]:
+    """A job as server-sent events until it is over: `finding` for each finding, `job` for each change of the rest."""
+    count, before = 0, b""
+    while True:
+        is_over = job.is_over or closing.is_set()
+        for each in job.result.found_after(count):
+            count += 1
+            yield b"event: finding\ndata: " + orjson.dumps(each) + b"\n\n"
+        now = orjson.dumps(job.shown())
+        yield b"event: job\ndata: " + now + b"\n\n" if now != before else b": \n\n"
+        before = now
+        if is_over:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(NEWS_SECONDS):
+                await job.over.wait()
 
 
 class Jobs:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from pipeline.hidden import without_secrets
 from pipeline.operation import LeftOutRecords, Planned, Sent
@@ -20,6 +20,7 @@ from pipeline.web.evidence.shapes.jobs import (
     ReplayPlan,
     ReplayResult,
     ReplaySpan,
+    VerifyFinding,
     VerifyResult,
     VerifyTotals,
 )
@@ -71,10 +72,7 @@ class Verification:
             "totals": cast(VerifyTotals, asdict(self._totals)),
             "direct": self._direct,
             "found": dict(self._counts),
-            "findings": [
-                {"kind": each.kind, "key": each.key, "text": without_secrets(each.text), "meaning": MEANINGS[each.kind]}
-                for each in self._findings
-            ],
+            "findings": self.found_after(0),
             "strips": [
                 each.shown(columns)
                 for _, each in sorted(
@@ -82,6 +80,19 @@ class Verification:
                 )
             ],
         }
+
+    def found_after(self, count: int) -> list[VerifyFinding]:
+        """The findings after the first `count`."""
+        return [_finding(each) for each in self._findings[count:]]
+
+
+def _finding(finding: Finding) -> VerifyFinding:
+    return {
+        "kind": finding.kind,
+        "key": finding.key,
+        "text": without_secrets(finding.text),
+        "meaning": MEANINGS[finding.kind],
+    }
 
 
 class Replaying:
@@ -125,6 +136,10 @@ class Replaying:
             "left_out": [_left_out(each) for each in self._left_out],
         }
 
+    def found_after(self, count: int) -> Sequence[Mapping[str, Any]]:
+        """Nothing: what it leaves out comes with the plan."""
+        return ()
+
 
 def _plan(plan: Planned) -> ReplayPlan:
     spans: list[ReplaySpan] = [
@@ -162,6 +177,10 @@ class Redriving:
     def shown(self, columns: int) -> RedriveResult:
         """Everything."""
         return {"plan": _sent(self.plan), "sent": _sent(self.sent)}
+
+    def found_after(self, count: int) -> Sequence[Mapping[str, Any]]:
+        """Nothing: it only counts."""
+        return ()
 
 
 def _sent(counts: Sent | None) -> RedriveCounts | None:

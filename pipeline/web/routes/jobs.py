@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Query
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
@@ -16,11 +16,11 @@ from pipeline.connectors.kafka.letters import letters
 from pipeline.connectors.kafka.reader import Bound
 from pipeline.dead_letter import Letter
 from pipeline.errors import ConfigError
-from pipeline.operation import Range
-from pipeline.web.answers import Json, nothing
+from pipeline.operation import Proof, Range
+from pipeline.web.answers import Json, RequestError, nothing
 from pipeline.web.desk import Desk, Services
 from pipeline.web.document import body_of, errors, told
-from pipeline.web.evidence.jobs import Job
+from pipeline.web.evidence.jobs import Job, news
 from pipeline.web.evidence.letters import wanted_by
 from pipeline.web.evidence.results import Redriving, Replaying, Verification
 from pipeline.web.objects.bodies import Body, CallerIs
@@ -46,43 +46,71 @@ async def start_job(desk: Desk, caller: CallerIs, body: Body) -> Response:
     start = kinds.get(str(body.get("kind")))
     if start is None:
         raise ConfigError(f"expected one of {', '.join(kinds)}", where="root.kind")
-    return Json(start(desk, caller, body).shown(), status_code=201)
+    return Json(_shown(desk, start(desk, caller, body)), status_code=201)
 
 
 @router.get("", responses=told(200, "Job", many=True) | errors())
 async def list_jobs(desk: Desk) -> Response:
-    """The jobs of this process, the newest first, without their results."""
-    return Json([each.shown() for each in desk.jobs.all()])
+    """The jobs of all API processes, the newest first, without their results. `node` is the process that has one."""
+    found = [*(_shown(desk, each) for each in desk.jobs.all()), *_elsewhere(desk).values()]
+    return Json(sorted(found, key=lambda each: -each["began"]))
 
 
 @router.get("/{id}", responses=told(200, "Job") | errors(400, 404))
 async def get_job(id: str, desk: Desk, columns: Columns = 300) -> Response:
-    """One job with what it has found so far."""
-    return Json(desk.jobs.found(id).shown(columns))
+    """One job with what it has found so far. A job of another API process is without result and notes."""
+    elsewhere = _elsewhere(desk).get(id)
+    return Json(elsewhere or _shown(desk, desk.jobs.found(id), columns))
+
+
+@router.get(
+    "/{id}/live",
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **errors(404, 409)},
+)
+async def job_live(id: str, desk: Desk) -> Response:
+    """One job as server-sent events until it is over: a `finding` as soon as there is one, and `job` for all else."""
+    return StreamingResponse(news(_own(desk, id), desk.closing), media_type="text/event-stream")
 
 
 @router.post("/{id}/run", responses=told(200, "Job") | errors(404, 409))
 async def run_job(id: str, desk: Desk) -> Response:
     """Agree to the plan of a job."""
-    job = desk.jobs.found(id)
+    job = _own(desk, id)
     job.agree()
-    return Json(job.shown())
+    return Json(_shown(desk, job))
 
 
-@router.delete("/{id}", status_code=204, responses=errors(404))
+@router.delete("/{id}", status_code=204, responses=errors(404, 409))
 async def end_job(id: str, desk: Desk) -> Response:
     """Cancel a job that runs, or forget one that is over."""
-    await desk.jobs.end(id)
+    await desk.jobs.end(_own(desk, id).id)
     return nothing()
 
 
-@router.get("/{id}/report", responses=told(200, "Job") | errors(404))
+@router.get("/{id}/report", responses=told(200, "Job") | errors(404, 409))
 async def job_report(id: str, desk: Desk) -> Response:
     """All that a job has found, as a file to save."""
-    job = desk.jobs.found(id)
+    job = _own(desk, id)
     headers = {"content-disposition": f'attachment; filename="tidegate-{job.kind}-{job.id}.json"'}
-    content = orjson.dumps(job.shown(REPORT_COLUMNS), option=orjson.OPT_INDENT_2)
+    content = orjson.dumps(_shown(desk, job, REPORT_COLUMNS), option=orjson.OPT_INDENT_2)
     return Response(content, media_type="application/json", headers=headers)
+
+
+def _shown(desk: Services, job: Job, columns: int | None = None) -> dict[str, Any]:
+    return {**job.shown(columns), "node": desk.node}
+
+
+def _elsewhere(desk: Services) -> dict[str, dict[str, Any]]:
+    """The jobs of the other API processes by id, as they report them."""
+    others = (each for each in desk.board.reports(desk.now_ms(), "api") if each.node != desk.node)
+    return {job["id"]: {**job, "node": each.node} for each in others for job in each.jobs}
+
+
+def _own(desk: Services, id: str) -> Job:
+    """A job of this process. Raises NotFoundError, or RequestError for a job of another one."""
+    if (elsewhere := _elsewhere(desk).get(id)) is not None:
+        raise RequestError("CONFLICT", f"this job is in the API process {elsewhere['node']}; ask that one")
+    return desk.jobs.found(id)
 
 
 # --- The three kinds
@@ -90,14 +118,15 @@ async def job_report(id: str, desk: Desk) -> Response:
 
 def _verify(desk: Services, caller: Caller, body: Mapping[str, Any]) -> Job:
     config, name = _action(desk, body)
-    partitions, deep = _partitions(body), body.get("deep") is True
+    partitions, deep, into = _partitions(body), body.get("deep") is True, _into(body)
     _check_secrets(config, name)
     result = Verification()
-    wish = {"action": f"s3:{name}", "partitions": list(partitions), "deep": deep}
+    wish = {"action": f"s3:{name}", "partitions": list(partitions), "deep": deep, "into": into}
     job = Job("verify", wish, caller.name, desk.now_ms, result)
     result.job = job
     job.begin("reading", 0)
-    return desk.jobs.start(job, lambda _: desk.operator.verify(config, name, frozenset(partitions), deep, result))
+    wanted = Proof(frozenset(partitions), deep, into)
+    return desk.jobs.start(job, lambda _: desk.operator.verify(config, name, wanted, result))
 
 
 def _replay(desk: Services, caller: Caller, body: Mapping[str, Any]) -> Job:
@@ -106,9 +135,7 @@ def _replay(desk: Services, caller: Caller, body: Mapping[str, Any]) -> Job:
     if since is None:
         raise ConfigError("expected an offset, or a time", where="root.from")
     wanted = Range(since, _bound(body, "to"), _partitions(body))
-    into = body.get("into")
-    if into is not None and (not isinstance(into, str) or not into.strip("/")):
-        raise ConfigError("expected a prefix such as replays/2026-01, or nothing for the same keys", where="root.into")
+    into = _into(body)
     _check_secrets(config, name)
     result = Replaying()
     ends = {end: body.get(end) for end in ("from", "to")}
@@ -157,6 +184,14 @@ def _action(desk: Services, body: Mapping[str, Any]) -> tuple[Config, str]:
 def _check_secrets(config: Config, name: str) -> None:
     """Raise ConfigError if this process cannot read the secrets of the action and its connector."""
     require_secrets(config, ("connectors", "s3", config.actions.s3[name].connector), ("actions", "s3", name))
+
+
+def _into(body: Mapping[str, Any]) -> str | None:
+    """The prefix of a replay's objects, or None for the action's own keys."""
+    into = body.get("into")
+    if into is not None and (not isinstance(into, str) or not into.strip("/")):
+        raise ConfigError("expected a prefix such as replays/2026-01, or nothing for the same keys", where="root.into")
+    return into
 
 
 def _partitions(body: Mapping[str, Any]) -> tuple[int, ...]:

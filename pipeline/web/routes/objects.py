@@ -23,17 +23,20 @@ from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
 from pipeline.web.evidence import preview
 from pipeline.web.evidence.bucket import ActionBucket, facts, opened
-from pipeline.web.evidence.shapes.objects import LedgerEntry, ObjectDetails
+from pipeline.web.evidence.ledger import page as ledger_page
+from pipeline.web.evidence.ledger import shown
+from pipeline.web.evidence.shapes.objects import ObjectDetails
 
-router = APIRouter(tags=["objects"], prefix="/objects")
+router = APIRouter(tags=["objects"])
 LIMIT_MAX: Final = 1_000
+ENTRIES_MAX: Final = 200
 
 ActionId = Annotated[str, Query(description="The action, as s3:name.")]
 Key = Annotated[str, Query(max_length=1024)]
 Bucket = Annotated[str, Query(description="Only for an action whose rows decide the bucket.")]
 
 
-@router.get("", responses=told(200, "ObjectPage") | errors(400, 404, 503))
+@router.get("/objects", responses=told(200, "ObjectPage") | errors(400, 404, 503))
 async def list_objects(
     desk: Desk,
     action: ActionId,
@@ -49,7 +52,7 @@ async def list_objects(
         return Json(await found.page(found.prefix if prefix is None else prefix, token, limit))
 
 
-@router.get("/facts", responses=told(200, "ObjectDetails") | errors(400, 404, 503))
+@router.get("/objects/facts", responses=told(200, "ObjectDetails") | errors(400, 404, 503))
 async def object_facts(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
     """One object: size and time, its offsets, revision and rules, and the entry of the ledger that names it."""
     config = desk.log.snapshot.config
@@ -60,7 +63,7 @@ async def object_facts(desk: Desk, action: ActionId, key: Key, bucket: Bucket = 
         answer: ObjectDetails = {
             **facts(found, key, head),
             "rules": await _rules(found, head),
-            "entry": _shown(entry) if entry else None,
+            "entry": shown(entry) if entry else None,
             "named": named is not None,
             "unchanged": named.etag == head.etag if named else None,
             "ledger_problem": problem,
@@ -79,24 +82,6 @@ async def _entry(desk: Services, config: Config, found: ActionBucket, head: Head
         return None, str(error)
 
 
-def _shown(entry: Entry) -> LedgerEntry:
-    return {
-        "first": entry.first,
-        "next": entry.next,
-        "epoch": entry.epoch,
-        "revision": entry.revision,
-        "version": entry.version,
-        "records": entry.records,
-        "filtered": entry.filtered,
-        "dead_lettered": entry.dead_lettered,
-        "absent": entry.absent,
-        "gone": sum(each.next - each.first for each in entry.missing),
-        "rows": entry.rows,
-        "objects": len(entry.objects),
-        "replayed": bool(entry.original),
-    }
-
-
 async def _rules(found: ActionBucket, head: Head) -> dict[str, str] | None:
     """The rules that made an aggregated object, as the text of its version beside the ledger has them."""
     parameters, digest = found.action.parameters, head.metadata.get("tidegate-version", "")
@@ -111,7 +96,7 @@ async def _rules(found: ActionBucket, head: Head) -> dict[str, str] | None:
     return rules if isinstance(rules, dict) else None
 
 
-@router.get("/preview", responses=told(200, "ObjectPreview") | errors(400, 404, 503))
+@router.get("/objects/preview", responses=told(200, "ObjectPreview") | errors(400, 404, 503))
 async def object_preview(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
     """The first rows of JSON Lines, CSV or Parquet, also compressed, and the beginning of the text."""
     async with opened(desk.log.snapshot.config, action, bucket) as found:
@@ -126,7 +111,7 @@ async def object_preview(desk: Desk, action: ActionId, key: Key, bucket: Bucket 
 
 
 @router.get(
-    "/content",
+    "/objects/content",
     responses=errors(400, 404, 503) | {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}},
 )
 async def object_content(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
@@ -150,3 +135,18 @@ async def object_content(desk: Desk, action: ActionId, key: Key, bucket: Bucket 
         "content-length": str(head.size_bytes),
     }
     return StreamingResponse(parts(), media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/ledger", responses=told(200, "LedgerPage") | errors(400, 404, 503))
+async def list_entries(
+    desk: Desk,
+    action: ActionId,
+    partition: Annotated[int, Query(ge=0, lt=1 << 31)],
+    topic: Annotated[str | None, Query(max_length=249)] = None,
+    before: Annotated[
+        int | None, Query(ge=0, lt=1 << 62, description="An offset: entries that begin before it.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=ENTRIES_MAX)] = 50,
+) -> Response:
+    """The entries of the ledger of one partition, the newest first. `before` of the answer is that of the next page."""
+    return Json(await ledger_page(desk.log.snapshot.config, action, partition, topic, before, limit))

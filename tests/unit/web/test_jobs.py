@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from pipeline.control.status import encode
 from pipeline.errors import CommandError, NotFoundError
+from pipeline.upload.ledger_check import Finding
 from pipeline.web.answers import RequestError
-from pipeline.web.evidence.jobs import KEPT_MAX, RUNNING_MAX, Job, Jobs
-from pipeline.web.evidence.results import Redriving
+from pipeline.web.evidence.jobs import KEPT_MAX, RUNNING_MAX, Job, Jobs, news
+from pipeline.web.evidence.results import Redriving, Verification
+from pipeline.web.standing import own_report
 from tests.parts.rest import Api, basic
 
 
@@ -137,3 +140,59 @@ async def test_a_wrong_wish_is_refused_with_its_place(body: dict[str, object], p
         assert answer.status_code == 400
         assert path in answer.json()["message"]
         assert (await api.client.get("/jobs")).json() == []
+
+
+async def test_a_job_is_in_one_process_and_seen_in_all() -> None:
+    """Another API process lists it and shows it without its result, and says where it can be ended."""
+    async with Api() as here, Api() as there:
+        there.services.node = "api@b-1-1"
+        job = there.services.jobs.start(new(), Job.agreement)
+        await asyncio.sleep(0)
+        here.services.board.take("api@b-1-1", here.clock.now_ms, encode(own_report(there.services)))
+
+        listed = (await here.client.get("/jobs")).json()
+        shown = (await here.client.get(f"/jobs/{job.id}")).json()
+        refused = [
+            await here.client.post(f"/jobs/{job.id}/run", json={}),
+            await here.client.delete(f"/jobs/{job.id}"),
+            await here.client.get(f"/jobs/{job.id}/report"),
+            await here.client.get(f"/jobs/{job.id}/live"),
+        ]
+        await there.services.jobs.close()
+
+    assert listed == [shown]
+    assert (shown["node"], shown["state"], shown["by"]) == ("api@b-1-1", "planned", "ada")
+    assert [(each.status_code, each.json()["code"]) for each in refused] == [(409, "CONFLICT")] * 4
+    assert all("api@b-1-1" in each.json()["message"] for each in refused)
+
+
+async def test_findings_are_told_while_a_job_goes_on() -> None:
+    """A stream gives each finding once and soon, changes of the job, and ends with it."""
+    result = Verification()
+    job = Job("verify", {"action": "s3:hot"}, "ada", lambda: 7, result)
+    seen, going_on = asyncio.Event(), asyncio.Event()
+
+    async def work(job: Job) -> None:
+        result.finding(Finding("missing", "a.csv", "it is not there"))
+        await going_on.wait()
+        result.finding(Finding("orphan", "b.csv", "nobody names it"))
+
+    Jobs().start(job, work)
+    told: list[str] = []
+
+    async def listen() -> None:
+        async for event in news(job, asyncio.Event()):
+            told.append(event.decode())
+            if "a.csv" in told[-1]:
+                seen.set()
+
+    listening = asyncio.create_task(listen())
+    await seen.wait()
+    running = job.is_over
+    going_on.set()
+    await listening
+
+    assert not running
+    assert ["a.csv" in each for each in told].count(True) == ["b.csv" in each for each in told].count(True) == 1
+    assert told[-1].startswith("event: job")
+    assert '"done"' in told[-1]

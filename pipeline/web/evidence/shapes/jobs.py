@@ -149,11 +149,12 @@ RangeEnd = OffsetBound | TimeBound
 
 
 class VerifyWish(TypedDict):
-    """What to verify. Without partitions: all. `deep` reads each object."""
+    """What to verify. Without partitions: all. `deep` reads each object. `into`: the objects of a replay below this prefix."""
 
     action: str
     partitions: NotRequired[list[int]]
     deep: NotRequired[bool]
+    into: NotRequired[str | None]
 
 
 # `from` is a word of the language.
@@ -201,6 +202,7 @@ class NewRedriveJob(RedriveWish):
 
 class _Job(TypedDict):
     id: str
+    node: str
     by: str
     state: Literal["running", "planned", "done", "failed", "cancelled"]
     problem: str

@@ -44,6 +44,24 @@ class LedgerEntry(TypedDict):
     replayed: bool
 
 
+class PlacedEntry(TypedDict):
+    """An entry at its key. One that cannot be read says so in `problem`."""
+
+    key: str
+    entry: LedgerEntry | None
+    problem: str
+
+
+class LedgerPage(TypedDict):
+    """Entries of one partition, the newest first. `before` is the offset that asks for the next page."""
+
+    topic: str
+    topic_id: str
+    partition: int
+    data: list[PlacedEntry]
+    before: int | None
+
+
 class RowsFrom(TypedDict):
     """Where the rows of an object come from: the records of a partition from `first` to `last`, which is included."""
 

@@ -16,9 +16,10 @@ from pipeline.web.evidence.shapes.jobs import (
     VerifyJob,
 )
 from pipeline.web.evidence.shapes.letters import Letters, WholeLetter
-from pipeline.web.evidence.shapes.objects import ObjectDetails, ObjectPage, ObjectPreview
+from pipeline.web.evidence.shapes.objects import LedgerPage, ObjectDetails, ObjectPage, ObjectPreview
 
 _NAMED: Final[dict[str, Any]] = {
+    "LedgerPage": LedgerPage,
     "ObjectPage": ObjectPage,
     "ObjectDetails": ObjectDetails,
     "ObjectPreview": ObjectPreview,
