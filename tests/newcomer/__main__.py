@@ -1,12 +1,14 @@
-"""Play a newcomer, with a clock: from an empty folder, README's commands as they stand there, on the servers that they start.
+"""Play a newcomer, with a clock: from an empty folder, the commands of README and of docs/tutorial.md as they stand there, on the
+servers that they start.
 
-It prints the seconds to the proof of the demo and to the first object of one's own, and each command that did not do what the
-text says; then it ends with 1. All commands go to one bash, as at a terminal: what README exports stays, and what it starts with
-`&` runs on. Like a person it goes on when a started process says that it is ready, waits for the object before it asks for the
-proof, and answers y to a question.
+It prints the seconds to the proof of the demo, to the first object of one's own and to the end of each section, and each step
+that did not do what the text says; then it ends with 1. All commands go to one bash, as at a terminal: what README exports
+stays, and what it starts with `&` runs on. Like a person it goes on when a started process says that it is ready, waits for the
+row or the dead letter of a message before it goes on, and answers y to a question.
 
-Two things differ from a bare machine. The environment .venv of this checkout is used (`make install` made it before, and it is
-not timed), and the demo lasts five seconds. The ports of README must be free.
+Three things differ from a bare machine. The environment .venv of this checkout is used (`make install` made it before, and it
+is not timed), the demo lasts five seconds, and DuckDB asks copies of the objects, because its extension for S3 comes from a
+server of its own. The ports of README must be free.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from typing import Final
 
 import boto3
 
-from tests.newcomer.page import Command, File, steps
+from tests.newcomer.page import Command, Part, Query, Step, steps
 
 ROOT: Final = Path(__file__).parents[2]
 SECONDS_MAX: Final = 180  # for one command
@@ -36,9 +38,23 @@ LEFT_OUT: Final = {"make test"}  # the CI has jobs for it
 
 # What a process in the background says when it is ready, and what a command says if it did what the text says.
 READY: Final = {"servers": "until Ctrl-C", "ingress": "ingress.ready", "worker": "action.started"}
-SAYS: Final = {"make demo": "proved", "tidegate verify": "nothing lost, nothing twice"}
+SAYS: Final = {
+    "make demo": "proved",
+    "tidegate verify": "nothing lost, nothing twice",
+    "tidegate dead-letter list": "hot",
+    "tidegate dead-letter redrive": "sent 1 dead letter",
+    "tidegate rule test": '"t"',
+}
+# The row of a message, or of a letter that was sent again; a message without one is a dead letter.
+ROWS: Final = {
+    """'{"temp": 31.5}'""": b'"t":31.5',
+    """'{"temp": 40}'""": b'"t":2.5',
+    "tidegate dead-letter redrive": b'"t":0,',
+}
+LETTERS: Final = "tidegate dead-letter list -c my.yaml"
+DUCKDB: Final = ROOT / "build/tools/bin/python"  # with the package duckdb
 
-# README's bucket, and its message in the object.
+# README's bucket.
 LAKE: Final = boto3.client(
     "s3",
     endpoint_url="http://127.0.0.1:7070",
@@ -47,7 +63,6 @@ LAKE: Final = boto3.client(
     aws_secret_access_key="tidegate-secret",
 )
 BUCKET: Final = "iot-data"
-ROW: Final = b'"t":31.5'
 
 
 class Terminal:
@@ -117,41 +132,63 @@ def wait_until_true(true: Callable[[], bool]) -> bool:
 
 
 def main() -> int:
-    """The status: 1 if a command did not do what README says."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    """The status: 1 if a step did not do what the pages say."""
+    readme, tutorial = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/tutorial.md"))
+    sections = [
+        *((readme, heading) for heading in ("Two commands", "A first rule of your own")),
+        *((tutorial, heading) for heading in re.findall(r"^## (\d\. .+)$", tutorial, re.MULTILINE)),
+    ]
     with tempfile.TemporaryDirectory(prefix="newcomer-") as place:
         folder = Path(place)
         for name in ("Makefile", "pyproject.toml", ".venv"):
             (folder / name).symlink_to(ROOT / name)
         terminal = Terminal(folder)
         try:
-            stumbles = play(terminal, folder, steps(readme, "Two commands"), "the proof of the demo")
-            stumbles += play(terminal, folder, steps(readme, "A first rule of your own"), "the end of the first rule")
+            stumbles = [
+                stumble
+                for page, heading in sections
+                for stumble in play(terminal, folder, steps(page, heading), heading)
+            ]
         finally:
             terminal.close()
     for stumble in stumbles:
         print(stumble, file=sys.stderr)
-    print(f"{len(stumbles)} commands did not do what README says")
+    print(f"{len(stumbles)} steps did not do what the pages say")
     return 1 if stumbles else 0
 
 
-def play(terminal: Terminal, folder: Path, todo: list[File | Command], goal: str) -> list[str]:
+def play(terminal: Terminal, folder: Path, todo: list[Step], heading: str) -> list[str]:
     """Do the steps; what did not do what the text says, each with the end of what was said."""
     began, stumbles = time.monotonic(), []
-    for step in todo:
-        if isinstance(step, File):
-            (folder / step.name).write_text(step.text, encoding="utf-8")
-        elif " ".join(step.words) in LEFT_OUT:
-            print(f"left out: {step.line}")
-        elif stumble := do(terminal, step):
-            stumbles.append(stumble)
-        if isinstance(step, Command) and step.words[0] == "mosquitto_pub":
-            if wait_until_true(stored):
-                print(f"{time.monotonic() - began:.0f} s to the first object of one's own", flush=True)
+    awaited = ""  # the last command whose row is not there yet
+    for step in [*todo, None]:
+        if awaited and not (isinstance(step, Command) and step.words[0] == "kill"):
+            if wait_until_true(lambda: arrived(terminal, awaited)):  # noqa: B023
+                print(f"{time.monotonic() - began:.0f} s to what came of: {awaited}", flush=True)
             else:
-                stumbles.append(f"{step.line}: no object after {SECONDS_MAX} s")
-    print(f"{time.monotonic() - began:.0f} s to {goal}", flush=True)
+                stumbles.append(f"{awaited}: nothing came of it in {SECONDS_MAX} s")
+            awaited = ""
+        if isinstance(step, Command) and " ".join(step.words) in LEFT_OUT:
+            print(f"left out: {step.line}")
+        elif step is not None and (stumble := done(terminal, folder, step)):
+            stumbles.append(stumble)
+        if isinstance(step, Command) and (step.words[0] == "mosquitto_pub" or "redrive" in step.words):
+            awaited = step.line
+    print(f"{time.monotonic() - began:.0f} s for {heading}", flush=True)
     return stumbles
+
+
+def done(terminal: Terminal, folder: Path, step: Step) -> str:
+    """Do one step; what is wrong, or nothing."""
+    if isinstance(step, Command):
+        return do(terminal, step)
+    if isinstance(step, Query):
+        return ask(folder, step)
+    path = folder / step.name
+    path.write_text(
+        step.put_into(path.read_text(encoding="utf-8")) if isinstance(step, Part) else step.text, encoding="utf-8"
+    )
+    return ""
 
 
 def do(terminal: Terminal, command: Command) -> str:
@@ -168,13 +205,31 @@ def do(terminal: Terminal, command: Command) -> str:
     return "" if good else f"{command.line}: status {status}, expected 0 and {wanted!r}\n{said[-2000:]}"
 
 
-def stored() -> bool:
-    """Whether the row of README's message is in an object of README's rule."""
-    for each in LAKE.list_objects_v2(Bucket=BUCKET, Prefix="hot/").get("Contents", []):
-        packed = LAKE.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].read()
-        if ROW in gzip.decompress(packed):
-            return True
-    return False
+def arrived(terminal: Terminal, line: str) -> bool:
+    """Whether the row of this command is in an object of README's rule, or its dead letter is there."""
+    row = next((row for part, row in ROWS.items() if part in line), None)
+    if row is None:
+        return SAYS["tidegate dead-letter list"] in terminal.give(LETTERS)[1]
+    return any(row in gzip.decompress(packed) for packed in objects().values())
+
+
+def objects() -> dict[str, bytes]:
+    """The objects of README's rule by key."""
+    found = LAKE.list_objects_v2(Bucket=BUCKET, Prefix="hot/").get("Contents", [])
+    return {each["Key"]: LAKE.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].read() for each in found}
+
+
+def ask(folder: Path, query: Query) -> str:
+    """Ask DuckDB about copies of the objects; what is wrong, or nothing."""
+    for key, packed in objects().items():
+        path = folder / BUCKET / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(packed)
+    program = "import duckdb, sys; print(duckdb.sql(sys.argv[1]).fetchall())"
+    asked = query.text.replace(f"s3://{BUCKET}", str(folder / BUCKET))
+    ended = subprocess.run([DUCKDB, "-c", program, asked], capture_output=True, text=True, timeout=60, check=False)
+    good = ended.returncode == 0 and "(31.5, 'dev-1', " in ended.stdout
+    return "" if good else f"{query.text}: expected 31.5 of dev-1\n{ended.stdout[-1000:]}{ended.stderr[-1000:]}"
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ SMALLEST: dict[str, Any] = {
 # What others' commands in the docs may be called with.
 OTHERS = {
     "export": set(),
+    "kill": {"-9"},
     "mosquitto_pub": {"-V", "-q", "-t", "-m", "-h", "-p", "--cafile", "-u", "-P", "-i"},
     "pipx": {"install", "run"},
     "uv": {"tool", "install"},
@@ -111,7 +112,7 @@ def _with(block: Block) -> str:
     place = document
     for name in filter(None, block.at.split(".")):
         place = place[name]
-    parts = {part.partition(":")[0]: part for part in re.split(r"^(?=\w)", block.text, flags=re.M) if part.strip()}
+    parts = {part.partition(":")[0]: part for part in re.split(r"^(?=\w)", block.text, flags=re.M) if part[:1] not in "# \n"}
     place.update(dict.fromkeys(parts, "HERE"))
     if "connectors" in parts:
         document["actions"]["s3"]["hot"]["connector"] = next(iter(yaml.safe_load(block.text)["connectors"]["s3"]))
@@ -154,6 +155,7 @@ def test_a_command_of_the_manual_can_be_given(
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").touch()
     words = shlex.split(line, comments=True)
+    words = words[: words.index("&&")] if "&&" in words else words
     words = words[: words.index(">>")] if ">>" in words else [word for word in words if word != "&"]
 
     if words[0] == "tidegate":

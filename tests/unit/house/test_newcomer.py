@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.newcomer.__main__ import Terminal, do
-from tests.newcomer.page import Command, File, steps
+from tests.newcomer.page import Command, File, Part, Query, steps
 
 PAGE = """# Title
 
@@ -55,6 +56,34 @@ def test_files_and_commands_come_in_the_order_of_the_page() -> None:
         File("my.yaml", "# my.yaml\na: 1\n"),
         Command("tidegate check -c my.yaml"),
     ]
+
+
+def test_a_block_may_replace_a_section_of_a_file() -> None:
+    """Its first line says so. The rest of the file stays; a file without this section is an error."""
+    (part,) = steps("\n## X\n```yaml\n# my.yaml, with these rules\nrules:\n  b: 2\n```\n", "X")
+    assert isinstance(part, Part)
+
+    assert part.put_into("a: 1\nrules:\n  b: 1\n\n  c: 3\nd: 4\n") == "a: 1\nrules:\n  b: 2\nd: 4\n"
+    assert part.put_into("a: 1\nrules: {b: 1}\n") == "a: 1\nrules:\n  b: 2\n"
+    with pytest.raises(ValueError, match="rules"):
+        part.put_into("a: 1\n")
+
+
+def test_a_question_to_duckdb_is_a_step() -> None:
+    """Of a block in another program's language, each SELECT on objects counts."""
+    text = "\n## X\n```\nINSTALL httpfs;\nSELECT a\nFROM read_json('s3://b/*');\nSELECT 1;\n```\n"
+
+    assert steps(text, "X") == [Query("SELECT a\nFROM read_json('s3://b/*');")]
+
+
+def test_the_tutorial_has_steps_in_each_section() -> None:
+    """Each numbered section that has a command is played; the sections are found by their numbers."""
+    page = (Path(__file__).parents[3] / "docs/tutorial.md").read_text(encoding="utf-8")
+    kinds = {
+        heading: [type(step) for step in steps(page, heading)] for heading in re.findall(r"^## (\d\. .+)$", page, re.M)
+    }
+
+    assert [set(each) for each in kinds.values()] == [{Command, Query}, {Command, Part}, {Command}, set()]
 
 
 def test_a_section_ends_at_the_next_heading() -> None:
