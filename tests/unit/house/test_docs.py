@@ -112,7 +112,9 @@ def _with(block: Block) -> str:
     place = document
     for name in filter(None, block.at.split(".")):
         place = place[name]
-    parts = {part.partition(":")[0]: part for part in re.split(r"^(?=\w)", block.text, flags=re.M) if part[:1] not in "# \n"}
+    parts = {
+        part.partition(":")[0]: part for part in re.split(r"^(?=\w)", block.text, flags=re.M) if part[:1] not in "# \n"
+    }
     place.update(dict.fromkeys(parts, "HERE"))
     if "connectors" in parts:
         document["actions"]["s3"]["hot"]["connector"] = next(iter(yaml.safe_load(block.text)["connectors"]["s3"]))
