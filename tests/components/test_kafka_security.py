@@ -134,6 +134,14 @@ def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
         ensure_topics(kafka_of(plain | {"authentication": login}))
 
 
+def controlled(folder: Path, kafka: dict[str, Any]) -> Path:
+    """A file with this section, whose configuration is in Kafka."""
+    path = folder / "controlled.yaml"
+    found = {"pipeline": "secured", "kafka": kafka, "control": {"topic": "secured.configuration"}}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    return path
+
+
 def config_of(folder: Path, kafka: dict[str, Any]) -> Path:
     """A configuration file with this section."""
     path = folder / "secured.yaml"
@@ -160,6 +168,17 @@ COMMANDS = {
     "redrive": ("dead-letter", "redrive"),
     "rule": ("rule", "test", "--rule", "hot", "--from-kafka", "3"),
 }
+# They read and change the configuration in Kafka.
+CONTROL_COMMANDS = {
+    "get": ("get",),
+    "export": ("export",),
+    "history": ("history",),
+    "apply": ("apply", "-f", "OBJECTS"),
+    "delete": ("delete", "rule/hot"),
+    "api": ("api", "--port", "0", "--log", "json"),
+    "worker with control": ("worker", "--log", "json"),
+    "ingress with control": ("ingress", "--log", "json"),
+}
 
 
 @pytest.mark.parametrize("case", ["password of scram", "an outsider"])
@@ -170,16 +189,22 @@ def test_every_command_tells_it_in_one_line(secure: SecureKafka, tmp_path: Path,
         kafka, named = settings(secure, "plain") | {"authentication": login}, "kafka.authentication"
     else:
         kafka, named = wrong(secure)[case]
-    config = config_of(tmp_path, kafka)
+    config, in_kafka = config_of(tmp_path, kafka), controlled(tmp_path, kafka)
+    objects = tmp_path / "objects.yaml"
+    objects.write_text('rules: {hot: {sql: SELECT * FROM "t/#", actions: []}}', encoding="utf-8")
 
-    def output(words: tuple[str, ...]) -> str:
-        command = [sys.executable, "-m", "pipeline.cli", *words, "-c", str(config)]
+    def output(run: tuple[tuple[str, ...], Path]) -> str:
+        words, file = run
+        given = [str(objects) if word == "OBJECTS" else word for word in words]
+        command = [sys.executable, "-m", "pipeline.cli", *given, "-c", str(file)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=patient(60), check=False)
         assert done.returncode != 0, (words, done.stdout, done.stderr)
         return done.stdout + done.stderr
 
-    with ThreadPoolExecutor(len(COMMANDS)) as pool:
-        found = dict(zip(COMMANDS, pool.map(output, COMMANDS.values()), strict=True))
+    runs = {name: (words, config) for name, words in COMMANDS.items()}
+    runs |= {name: (words, in_kafka) for name, words in CONTROL_COMMANDS.items()}
+    with ThreadPoolExecutor(len(runs) // 2) as pool:
+        found = dict(zip(runs, pool.map(output, runs.values()), strict=True))
 
     for command, text in found.items():
         about = [line for line in text.splitlines() if named in line]
