@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import KafkaConfig
@@ -98,3 +100,50 @@ def wrong(secure: SecureKafka) -> dict[str, tuple[dict[str, Any], str]]:
             "kafka.authentication.mechanism",
         ),
     }
+
+
+def controlled(folder: Path, kafka: dict[str, Any]) -> Path:
+    """A file with this section, whose configuration is in Kafka."""
+    path = folder / "controlled.yaml"
+    found = {"pipeline": "secured", "kafka": kafka, "control": {"topic": "secured.configuration"}}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    return path
+
+
+def config_of(folder: Path, kafka: dict[str, Any]) -> Path:
+    """A configuration file with this section."""
+    path = folder / "secured.yaml"
+    lake = {"host": "127.0.0.1", "port": 1, "access_key_id": "k", "secret_access_key": "the secret of the lake"}
+    found = {
+        "pipeline": "secured",
+        "kafka": kafka,
+        "sources": {"mqtt": {"plant": {"server": "127.0.0.1:1", "topics": ["t/#"]}}},
+        "connectors": {"s3": {"lake": lake | {"transport_options": {"connect_timeout": "1s", "max_retries": 0}}}},
+        "actions": {"s3": {"raw": {"connector": "lake", "parameters": {"bucket": "sink", "key": "a/${id}.json"}}}},
+        "rules": {"hot": {"sql": 'SELECT * FROM "t/#"', "actions": ["s3:raw"]}},
+    }
+    path.write_text(json.dumps(found), encoding="utf-8")
+    return path
+
+
+COMMANDS = {
+    "worker": ("worker", "--log", "json"),
+    "ingress": ("ingress", "--log", "json"),
+    "doctor": ("doctor",),
+    "check": ("check", "--connect"),
+    "replay": ("replay", "raw", "--from", "0", "--plan"),
+    "list": ("dead-letter", "list"),
+    "redrive": ("dead-letter", "redrive"),
+    "rule": ("rule", "test", "--rule", "hot", "--from-kafka", "3"),
+}
+# They read and change the configuration in Kafka.
+CONTROL_COMMANDS = {
+    "get": ("get",),
+    "export": ("export",),
+    "history": ("history",),
+    "apply": ("apply", "-f", "OBJECTS"),
+    "delete": ("delete", "rule/hot"),
+    "api": ("api", "--port", "0", "--log", "json"),
+    "worker with control": ("worker", "--log", "json"),
+    "ingress with control": ("ingress", "--log", "json"),
+}

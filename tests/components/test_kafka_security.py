@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import aiokafka
 import pytest
@@ -29,7 +28,16 @@ from pipeline.control.follower import Follower
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.record import Outgoing
 from tests.components.pipeline_parts import Pipeline, aggregated, message
-from tests.components.secure_settings import TOPIC, kafka_of, settings, wrong
+from tests.components.secure_settings import (
+    COMMANDS,
+    CONTROL_COMMANDS,
+    TOPIC,
+    config_of,
+    controlled,
+    kafka_of,
+    settings,
+    wrong,
+)
 from tests.parts import apache_kafka, secure_kafka
 from tests.parts.part import S3Part, UnavailableError
 from tests.parts.secure_kafka import OUTSIDER, PASSWORD, SESSION_MS, SecureKafka
@@ -132,53 +140,6 @@ def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
 
     with pytest.raises(OperatorError, match=rf"{TOPIC}.*needs DESCRIBE, and READ or WRITE.*kafka\.authentication"):
         ensure_topics(kafka_of(plain | {"authentication": login}))
-
-
-def controlled(folder: Path, kafka: dict[str, Any]) -> Path:
-    """A file with this section, whose configuration is in Kafka."""
-    path = folder / "controlled.yaml"
-    found = {"pipeline": "secured", "kafka": kafka, "control": {"topic": "secured.configuration"}}
-    path.write_text(json.dumps(found), encoding="utf-8")
-    return path
-
-
-def config_of(folder: Path, kafka: dict[str, Any]) -> Path:
-    """A configuration file with this section."""
-    path = folder / "secured.yaml"
-    lake = {"host": "127.0.0.1", "port": 1, "access_key_id": "k", "secret_access_key": "the secret of the lake"}
-    found = {
-        "pipeline": "secured",
-        "kafka": kafka,
-        "sources": {"mqtt": {"plant": {"server": "127.0.0.1:1", "topics": ["t/#"]}}},
-        "connectors": {"s3": {"lake": lake | {"transport_options": {"connect_timeout": "1s", "max_retries": 0}}}},
-        "actions": {"s3": {"raw": {"connector": "lake", "parameters": {"bucket": "sink", "key": "a/${id}.json"}}}},
-        "rules": {"hot": {"sql": 'SELECT * FROM "t/#"', "actions": ["s3:raw"]}},
-    }
-    path.write_text(json.dumps(found), encoding="utf-8")
-    return path
-
-
-COMMANDS = {
-    "worker": ("worker", "--log", "json"),
-    "ingress": ("ingress", "--log", "json"),
-    "doctor": ("doctor",),
-    "check": ("check", "--connect"),
-    "replay": ("replay", "raw", "--from", "0", "--plan"),
-    "list": ("dead-letter", "list"),
-    "redrive": ("dead-letter", "redrive"),
-    "rule": ("rule", "test", "--rule", "hot", "--from-kafka", "3"),
-}
-# They read and change the configuration in Kafka.
-CONTROL_COMMANDS = {
-    "get": ("get",),
-    "export": ("export",),
-    "history": ("history",),
-    "apply": ("apply", "-f", "OBJECTS"),
-    "delete": ("delete", "rule/hot"),
-    "api": ("api", "--port", "0", "--log", "json"),
-    "worker with control": ("worker", "--log", "json"),
-    "ingress with control": ("ingress", "--log", "json"),
-}
 
 
 @pytest.mark.parametrize("case", ["password of scram", "an outsider"])
@@ -333,6 +294,41 @@ async def test_those_who_read_for_long_take_a_new_password(
         await producer.close()
 
     assert [each.value for batch in [first, *rest] for each in batch] == [b"0", b"1", b"2"]
+    assert revision >= end
+
+
+async def test_those_who_read_for_long_take_a_new_certificate(
+    secure: SecureKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A running replay, and who follows the configuration, use the certificate that replaced theirs, even an outsider's."""
+    monkeypatch.setattr(reader, "BATCH_RECORDS_MAX", 1)
+    secure.authority.write(tmp_path, "tidegate", "own")
+    found = settings(secure, "mtls")
+    tls = found["ssl"] | {"certfile": str(tmp_path / "own.pem"), "keyfile": str(tmp_path / "own.key")}
+    kafka = kafka_of(found | {"ssl": tls})
+    producer = Producer(kafka_of(settings(secure, "scram_sha_512")), process="tests")
+    await producer.connect()
+    for number in range(3):
+        await sent(producer, b"%d" % number)
+    follower = Follower(kafka, TOPIC, lambda objects, revision: None)
+    follower.start()
+    try:
+        end = (await asyncio.to_thread(reader.ranges, kafka, [TOPIC], reader.Bound(0), None))[0].end
+        batches = reader.batches(kafka, reader.Span(TOPIC, 0, end - 3, end))
+        first = await asyncio.to_thread(next, batches)
+        secure.authority.write(tmp_path, "outsider", "own")
+        with pytest.raises(OperatorError, match=r"READ|DESCRIBE"):
+            await asyncio.to_thread(list, batches)
+        await until(lambda: follower.error != "")
+
+        secure.authority.write(tmp_path, "tidegate again", "own")
+        await sent(producer, b"later")
+        _, revision = await asyncio.to_thread(follower.catch_up, patient(30))
+    finally:
+        await asyncio.to_thread(follower.close)
+        await producer.close()
+
+    assert [each.value for each in first] == [b"0"]
     assert revision >= end
 
 

@@ -103,6 +103,7 @@ class Link:
         self._silent = silent
         self._why = ""
         self._refused = ""
+        self._looked = False  # at the files of certificates and passwords
         self.down_since: float | None = None  # time.monotonic() when the last broker was lost
 
     def admin(self, process: str) -> AdminClient:
@@ -121,9 +122,11 @@ class Link:
         return self._made(lambda common: Librdkafka(common | settings, logger=_LOGGER), process)
 
     def _made(self, make: Callable[[dict[str, Any]], Made], process: str) -> Made:
-        with suppress(ConfigError):  # the settings say so, and where
-            self._security.certificates_changed()  # from here on
-            self._security.password_changed()
+        if not self._looked:  # only before the first: the others wait for what changed since then
+            self._looked = True
+            with suppress(ConfigError):  # the settings say so, and where
+                self._security.certificates_changed()
+                self._security.password_changed()
         try:
             return make(self._settings(process))
         except KafkaException as error:

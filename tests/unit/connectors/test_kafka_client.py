@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -14,6 +15,7 @@ from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka import topics
 from pipeline.connectors.kafka.client import NO_ANSWER, Link, _Lines
 from pipeline.errors import OperatorError, RetryableError
+from tests.parts.authority import Authority
 
 KAFKA = KafkaConfig(bootstrap_servers="kafka.plant:9092")
 REFUSED = KafkaError(
@@ -153,3 +155,38 @@ def test_a_topic_whose_creation_gets_no_answer_is_asked_for_again(monkeypatch: p
 
     assert error is not None
     assert error.code() in NO_ANSWER
+
+
+def test_a_second_client_does_not_hide_a_change_from_the_first(tmp_path: Path) -> None:
+    """Whoever follows a topic makes a second client now and then, at the moment when a certificate or a password is new."""
+    Authority("authority").write(tmp_path, "tidegate", "own")
+    (tmp_path / "password").write_text("first")
+    kafka = KafkaConfig.model_validate(
+        {
+            "bootstrap_servers": "127.0.0.1:1",
+            "ssl": {"enable": True, "certfile": f"{tmp_path}/own.pem", "keyfile": f"{tmp_path}/own.key"},
+            "authentication": {"mechanism": "plain", "username": "u", "password": f"file://{tmp_path}/password"},
+        }
+    )
+    link = Link(kafka, silent=True)
+    first = Login()
+    link.consumer("first", {"group.id": "g"}).close()
+    assert not link.refresh(first)
+
+    Authority("authority").write(tmp_path, "tidegate again", "own")
+    (tmp_path / "password").write_text("second")
+    link.consumer("second", {"group.id": "g"}).close()
+
+    assert link.refresh(first)
+    assert first.passwords == ["second"]
+    assert not link.refresh(first)
+
+
+class Login:
+    """A client that notes the passwords that it is given."""
+
+    def __init__(self) -> None:
+        self.passwords: list[str] = []
+
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        self.passwords.append(password)

@@ -142,6 +142,12 @@ def test_kerberos_names_what_is_missing() -> None:
 
     told = Security(config).librdkafka()
 
-    assert (told["sasl.mechanism"], told["sasl.kerberos.principal"]) == ("GSSAPI", "anna@PLANT")
+    assert {name: value for name, value in told.items() if name.startswith(("sasl.", "security."))} == {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "GSSAPI",
+        "sasl.kerberos.service.name": "kafka",
+        "sasl.kerberos.principal": "anna@PLANT",
+        "sasl.kerberos.keytab": "/anna.keytab",
+    }
     with pytest.raises(ConfigError, match=r"kerberos needs the package gssapi.*tidegate\[kerberos\]"):
         credentials(config)
