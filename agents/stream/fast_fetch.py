@@ -1,7 +1,8 @@
 """Unpacks fetched bytes into columns, at a fraction of the cost and within a limit.
 
 aiokafka makes a ConsumerRecord of eleven fields from each record, with four calls. That took a fifth of the worker's
-time. This file replaces only the last step: fetching, decompression, checksums and parsing remain aiokafka's.
+time. This file replaces only the last step: fetching, decompression and parsing remain aiokafka's. checksums.py checks the
+batches.
 
 Fetches are compressed, and records are unpacked on request. aiokafka counts records. This file also counts their bytes,
 because ten thousand large records would exceed an action's memory.
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
+from agents.stream.checksums import FetchedBatches
 from pipeline.columns import Columns, size_of
 from pipeline.record import Record
 
@@ -62,7 +64,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         """Begin the next batch that has records for us. False at the end."""
         while self._records.has_next():
             batch = self._records.next_batch()
-            if self._check_crcs and not batch.validate_crc():
+            if self._check_crcs and not self._records.is_whole(batch):
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if not (self._is_aborted(batch) or batch.is_control_batch):
                 self._batch, self._left = batch, chain(batch)  # aiokafka's own iterator begins again after its end
@@ -158,6 +160,7 @@ def _columns(place: Any, found: Sequence[Any]) -> Columns:
 
 
 def install() -> None:
-    """Make every aiokafka consumer of this process use this class."""
+    """Make every aiokafka consumer of this process use these classes."""
+    fetcher.MemoryRecords = FetchedBatches
     fetcher.PartitionRecords = PartitionRecords
     fetcher.FetchResult = FetchResult

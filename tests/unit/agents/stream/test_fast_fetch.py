@@ -10,10 +10,12 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from agents.stream import fast_fetch
+from agents.stream import checksums, fast_fetch
+from agents.stream.checksums import FetchedBatches
 from pipeline.columns import Columns, size_of
 from pipeline.record import Record
 
@@ -61,7 +63,7 @@ def both(data: bytes, begin: int, *, aborted: Sequence[tuple[int, int]] | None =
     arguments: tuple[Any, ...] = list(aborted or ()), begin, None, None, aborted is None, level
     theirs = list(aborted or ()), *arguments[1:]
     return (
-        fast_fetch.PartitionRecords(PLACE, MemoryRecords(data), *arguments),
+        fast_fetch.PartitionRecords(PLACE, FetchedBatches(data), *arguments),
         fetcher.PartitionRecords(PLACE, MemoryRecords(data), *theirs),
     )
 
@@ -133,13 +135,38 @@ def test_a_wrong_checksum_is_an_error() -> None:
         both(bytes(data), 0)[0].take(1)
 
 
+@pytest.mark.parametrize("is_fast", [True, False])
+def test_a_batch_is_whole_where_aiokafka_says_so(monkeypatch: pytest.MonkeyPatch, is_fast: bool) -> None:
+    """Any damaged byte of a batch after another one; the base offset and the epoch, which a broker sets, are no damage."""
+    monkeypatch.setattr(checksums, "IS_FAST", is_fast)
+    first, second = batch(0, range(3)), batch(3, range(3, 5))
+    for at in (*range(8), *range(12, 16), *range(17, len(second))):
+        damaged = bytearray(second)
+        damaged[at] ^= 0x40
+        ours, theirs = FetchedBatches(first + bytes(damaged)), MemoryRecords(first + bytes(damaged))
+        for _ in range(2):
+            batch_of_ours, batch_of_theirs = ours.next_batch(), theirs.next_batch()
+            assert ours.is_whole(batch_of_ours) == batch_of_theirs.validate_crc(), at
+
+
+def test_a_batch_of_an_older_form_is_checked_by_aiokafka() -> None:
+    """Messages that were written before Kafka 0.11 have a checksum of another kind."""
+    builder = LegacyRecordBatchBuilder(1, NONE, 1 << 20)
+    builder.append(0, 1_700_000_000_000, None, b"old")
+    data = bytearray(builder.build())
+    for is_whole in (True, False):
+        batches = FetchedBatches(bytes(data))
+        assert batches.is_whole(batches.next_batch()) == is_whole
+        data[-1] ^= 1
+
+
 def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
     """Ten thousand large records of one fetch would be more than an action may hold: the rest comes with the next call."""
     builder = DefaultRecordBatchBuilder(2, GZIP, 0, -1, -1, -1, 1 << 30)
     for offset in range(600):
         builder.append(offset, 1_700_000_000_000, None, b"x" * 10_000, [])
     arguments: tuple[Any, ...] = [], 0, None, None, True, fetcher.READ_UNCOMMITTED
-    records = fast_fetch.PartitionRecords(PLACE, MemoryRecords(bytes(builder.build())), *arguments)
+    records = fast_fetch.PartitionRecords(PLACE, FetchedBatches(bytes(builder.build())), *arguments)
     result = fast_fetch.FetchResult(PLACE, assignment=Assignment(records), partition_records=records, backoff=0)
 
     parts = []
