@@ -20,6 +20,9 @@ from pipeline.config.base.values import text_of
 
 _HIDDEN: Final = frozenset({"connectors", "sources"})
 _SHOWN_MAX: Final = 80
+_SECTIONS: Final = ("model_type", "model_attributes_type", "union_tag_not_found", "union_tag_invalid")
+# A text in the place of settings may be all of them, with the password, in the form of another program.
+_MAPPINGS: Final = frozenset({*_SECTIONS, "dict_type"})
 
 
 class Problem(NamedTuple):
@@ -120,7 +123,7 @@ def _message(error: Any, spot: _Spot) -> str:
         return expected  # for a whole section, the message says only what was expected
     if kind in _BOUNDS:
         found = text_of(spot.kind, found)  # this value was read already, and is shown in its written form
-    return f"{expected}, found {_found(found, spot.hidden)}"
+    return f"{expected}, found {_found(found, spot.hidden or kind in _MAPPINGS)}"
 
 
 def _shape(found: Any, spot: _Spot) -> str:
@@ -200,10 +203,7 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any], _Spot], str]]] = {
     **dict.fromkeys(("bool_type", "bool_parsing"), _always("true or false")),
     "list_type": _always("a list"),
     "dict_type": _always("a mapping"),
-    **dict.fromkeys(
-        ("model_type", "model_attributes_type", "union_tag_not_found", "union_tag_invalid"),
-        _always("a mapping of settings"),
-    ),
+    **dict.fromkeys(_SECTIONS, _always("a mapping of settings")),
     "too_short": _always("at least one of them"),
     "invalid_key": _always("a text as the name"),
     **_BOUNDS,

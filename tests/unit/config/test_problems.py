@@ -223,3 +223,31 @@ def test_all_that_names_nothing_is_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         load(data)
     assert str(caught.value).splitlines() == found
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("kafka", "bootstrap.servers=k:1,sasl.password=open-sesame"),
+        ("kafka.authentication", 'PlainLoginModule required password="open-sesame";'),
+        ("kafka.ssl", "-----BEGIN PRIVATE KEY----- open-sesame"),
+        ("control", "secrets_key=open-sesame"),
+        ("actions.s3.a.parameters.headers", "authorization: open-sesame"),
+    ],
+)
+def test_a_text_in_the_place_of_settings_is_not_shown(path: str, value: str) -> None:
+    """It may be the settings of another program, with the password in them."""
+    *parents, name = path.split(".")
+    parameters: dict[str, Any] = {"bucket": "sink", "key": "k", "content": "x"}
+    raw: dict[str, Any] = {"pipeline": "p", "kafka": {"bootstrap_servers": "k:1"}}
+    raw["actions"] = {"s3": {"a": {"connector": "c", "parameters": parameters}}}
+    place = raw
+    for parent in parents:
+        place = place[parent]
+    place[name] = value
+
+    with pytest.raises(ConfigError) as found:
+        load(raw)
+
+    assert "open-sesame" not in str(found.value)
+    assert f"{path}: expected a mapping" in str(found.value)
