@@ -1,6 +1,6 @@
 // The shell: who is signed in, the list of pages, and the page of the address. Each page is loaded when it is visited.
 import { useQueryClient } from "@tanstack/react-query";
-import { Component, type ReactNode, Suspense, useEffect, useState } from "react";
+import { Component, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { ApiError, onSignedOut } from "./api/client";
 import { type Session, signOut, useAskAgain, useStanding, Who } from "./api/session";
 import { FIRST, GROUPS, type Name, PAGES } from "./pages";
@@ -45,6 +45,14 @@ function Shell({ session }: { session: Session }) {
   const name = (route.page || FIRST) as Name;
   const Page = PAGES.get(name);
   const { held, stay, leave } = useHeld();
+  const main = useRef<HTMLElement>(null);
+  const place = [name, ...route.rest].join("/");
+  const before = useRef(place);
+  useEffect(() => {
+    // On another page, the keyboard begins at its top.
+    if (before.current !== place && !main.current?.contains(document.activeElement)) main.current?.focus({ preventScroll: true });
+    before.current = place;
+  }, [place]);
   useEffect(() => {
     document.title = Page ? `${t.pages[name]} · ${t.product}` : t.product;
   }, [name, Page]);
@@ -54,7 +62,7 @@ function Shell({ session }: { session: Session }) {
         {t.skip}
       </a>
       <Side current={name} session={session} />
-      <main className="main" id="main" tabIndex={-1}>
+      <main className="main" id="main" tabIndex={-1} ref={main}>
         <Unreachable />
         <Failure key={location.hash}>
           <Suspense fallback={<p className="page dim">{t.loading}</p>}>{Page ? <Page {...route} /> : <NotFound />}</Suspense>

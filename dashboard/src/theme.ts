@@ -1,4 +1,4 @@
-// Light or dark: as the system, until the user chooses. The choice is this browser's own.
+// Light or dark: as the system, until the user chooses. The choice is this browser's own. And whether the screen is a phone's.
 import { useSyncExternalStore } from "react";
 
 export type Theme = "system" | "light" | "dark";
@@ -39,4 +39,15 @@ export function useTheme(): "light" | "dark" {
     const chosen = theme();
     return chosen === "system" ? (dark.matches ? "dark" : "light") : chosen;
   });
+}
+
+const narrow = matchMedia("(max-width: 760px)"); // as style.css has it
+
+function subscribeWidth(watch: () => void) {
+  narrow.addEventListener("change", watch);
+  return () => narrow.removeEventListener("change", watch);
+}
+
+export function useNarrow(): boolean {
+  return useSyncExternalStore(subscribeWidth, () => narrow.matches);
 }

@@ -4,6 +4,7 @@ const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const CLOCK_EXACT = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const AGO = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86_400],
@@ -44,6 +45,7 @@ export function lasting(ms: number): string {
 /** A moment, in the user's own time zone and form. */
 export const exact = (ms: number): string => EXACT.format(ms);
 export const clock = (ms: number): string => CLOCK.format(ms);
+export const clockExact = (ms: number): string => CLOCK_EXACT.format(ms);
 
 /** "3 minutes ago". */
 export function ago(ms: number, nowMs: number): string {

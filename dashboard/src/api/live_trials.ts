@@ -1,4 +1,4 @@
-// A rule on the messages that come now. The answer is a stream, read until nobody looks any more.
+// A rule on the messages that come now. The answer is a stream, read until nobody looks any more; it pauses in a hidden tab.
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Value } from "../parts/form/value";
 import { refusal } from "./client";
@@ -7,46 +7,56 @@ import type { Trial } from "./trial";
 export type LiveTrial = Trial & { at: number; topic: string; partition: number; offset: number; event: Value };
 type News = { trials?: LiveTrial[]; left_out?: number; error?: string };
 
+type Wish = { sql: string; actions: readonly unknown[] };
+
 const KEPT = 100;
 
 /** The newest trials, and how to begin and end. `trouble` says why it ended by itself. */
 export function useLiveTrials() {
   const [trials, setTrials] = useState<LiveTrial[]>([]);
   const [leftOut, setLeftOut] = useState(0);
-  const [running, setRunning] = useState(false);
+  const [wish, setWish] = useState<Wish | null>(null); // what is read, until it ends
   const [trouble, setTrouble] = useState("");
   const stream = useRef<AbortController | null>(null);
 
-  const end = useCallback(() => {
-    stream.current?.abort();
-    stream.current = null;
-    setRunning(false);
+  const read = useCallback(async ({ sql, actions }: Wish) => {
+    const mine = new AbortController();
+    stream.current = mine;
+    try {
+      await follow({ sql, actions }, mine.signal, ({ trials: more = [], left_out = 0, error = "" }) => {
+        setTrials((before) => [...more.toReversed(), ...before].slice(0, KEPT));
+        setLeftOut((before) => before + left_out);
+        if (error) setTrouble(error);
+      });
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      setTrouble((error as Error).message);
+    }
+    if (stream.current === mine) setWish(null);
   }, []);
-  useEffect(() => end, [end]);
 
-  const begin = useCallback(
-    async (sql: string, actions: readonly unknown[]) => {
-      end();
-      const mine = new AbortController();
-      stream.current = mine;
-      setTrials([]);
-      setLeftOut(0);
-      setTrouble("");
-      setRunning(true);
-      try {
-        await follow({ sql, actions }, mine.signal, ({ trials: more = [], left_out = 0, error = "" }) => {
-          setTrials((before) => [...more.toReversed(), ...before].slice(0, KEPT));
-          setLeftOut((before) => before + left_out);
-          if (error) setTrouble(error);
-        });
-      } catch (error) {
-        if (!mine.signal.aborted) setTrouble((error as Error).message);
-      }
-      if (stream.current === mine) setRunning(false);
-    },
-    [end],
-  );
-  return { trials, leftOut, running, trouble, begin, end };
+  const begin = (sql: string, actions: readonly unknown[]) => {
+    setTrials([]);
+    setLeftOut(0);
+    setTrouble("");
+    setWish({ sql, actions });
+  };
+  const end = () => setWish(null);
+
+  useEffect(() => {
+    if (!wish) return;
+    const adjust = () => {
+      stream.current?.abort();
+      if (!document.hidden) void read(wish);
+    };
+    adjust();
+    document.addEventListener("visibilitychange", adjust);
+    return () => {
+      document.removeEventListener("visibilitychange", adjust);
+      stream.current?.abort();
+    };
+  }, [wish, read]);
+  return { trials, leftOut, running: wish !== null, trouble, begin, end };
 }
 
 async function follow(body: unknown, signal: AbortSignal, take: (news: News) => void) {

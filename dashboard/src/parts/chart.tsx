@@ -3,15 +3,22 @@ import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { useTheme } from "../theme";
-import { clock, short } from "../words";
+import { clock, clockExact, short } from "../words";
 
 export type Series = { name: string; colour: string; values: readonly number[] }; // colour: a variable of style.css
 
-type Props = { title: string; times: readonly number[]; series: readonly Series[]; said?: (value: number) => string };
+type Props = {
+  title: string;
+  times: readonly number[];
+  series: readonly Series[];
+  said?: (value: number) => string;
+  least?: number; // the smallest step of the scale: nobody waits for half a record
+};
 
 const HEIGHT_PX = 150;
+const MINUTE_S = 60;
 
-export function Chart({ title, times, series, said = short }: Props) {
+export function Chart({ title, times, series, said = short, least = 1 }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const theme = useTheme();
@@ -19,7 +26,7 @@ export function Chart({ title, times, series, said = short }: Props) {
   useEffect(() => {
     const place = frame.current;
     if (!place) return;
-    const drawn = new uPlot(options(place, series, said), [[], ...series.map(() => [])] as uPlot.AlignedData, place);
+    const drawn = new uPlot(options(place, series, said, least), [[], ...series.map(() => [])] as uPlot.AlignedData, place);
     chart.current = drawn;
     const watch = new ResizeObserver(() => drawn.setSize({ width: place.clientWidth, height: HEIGHT_PX }));
     watch.observe(place);
@@ -45,24 +52,30 @@ export function Chart({ title, times, series, said = short }: Props) {
   );
 }
 
-function options(place: HTMLElement, series: readonly Series[], said: (value: number) => string): uPlot.Options {
+function options(place: HTMLElement, series: readonly Series[], said: (value: number) => string, least: number): uPlot.Options {
   const [line, dim] = [resolved(place, "--line"), resolved(place, "--dim")];
   const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   return {
     width: place.clientWidth,
     height: HEIGHT_PX,
+    padding: [8, 8, null, null],
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
-      { ...axis, values: (_, splits) => splits.map((each) => clock(each * 1000)), space: 70, size: 26 },
-      { ...axis, values: (_, splits) => splits.map(said), size: 58, space: 34 },
+      { ...axis, values: (_, splits, __, ___, step) => splits.map((each) => (step < MINUTE_S ? clockExact : clock)(each * 1000)), space: 84, size: 26 },
+      { ...axis, values: (_, splits) => splits.map(said), incrs: steps(least), size: 58, space: 34 },
     ],
     series: [
       {},
       ...series.map(({ colour }) => ({ stroke: resolved(place, colour), width: 1.5, fill: resolved(place, colour, "12%"), points: { show: false } })),
     ],
   };
+}
+
+/** 1, 2, 5, 10 and so on, from the least. */
+function steps(least: number): number[] {
+  return Array.from({ length: 42 }, (_, n) => least * ([1, 2, 5][n % 3] ?? 1) * 10 ** Math.floor(n / 3));
 }
 
 /** The present value of a variable: a canvas knows none of them. */

@@ -7,7 +7,7 @@ import type { Edit } from "./edit";
 export function ConflictDialog({ edit }: { edit: Edit }) {
   if (!edit.conflict) return null;
   return (
-    <Dialog title={t.edit.conflict} close={edit.takeTheirs} wide>
+    <Dialog title={t.edit.conflict} close={edit.decideLater} wide>
       <p>{t.edit.conflictSay}</p>
       <Differences left={edit.conflict.stored} right={edit.value} names={[t.edit.theirs, t.edit.mine]} />
       <div className="answers">

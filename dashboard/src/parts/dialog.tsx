@@ -1,15 +1,22 @@
-// A question over the page. The browser's own dialog keeps the keyboard inside it, and Escape closes it.
-import { type ReactNode, useEffect, useId, useRef } from "react";
+// A question over the page. The browser's own dialog keeps the keyboard inside it and gives it back at the end. Escape closes it,
+// after a question if a form in it has unsaved changes.
+import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { InDialog, useGuard } from "../route";
 
 type Props = { title: string; children: ReactNode; close: () => void; wide?: boolean };
 
 export function Dialog({ title, children, close, wide }: Props) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  const { unsaved, leave } = useGuard();
+  // Closed while it is still there: only then does the browser give the focus back.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (dialog && !dialog.open) dialog.showModal();
-    return () => dialog?.close();
+    return () => {
+      dialog?.close();
+      setTimeout(focusSomething);
+    };
   }, []);
   return (
     <dialog
@@ -18,11 +25,16 @@ export function Dialog({ title, children, close, wide }: Props) {
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
-        close();
+        leave(close);
       }}
     >
       <h2 id={id}>{title}</h2>
-      {children}
+      <InDialog.Provider value={unsaved}>{children}</InDialog.Provider>
     </dialog>
   );
+}
+
+/** What opened the dialog may be gone, such as the row that was deleted. */
+function focusSomething() {
+  if (document.activeElement === document.body) document.getElementById("main")?.focus({ preventScroll: true });
 }

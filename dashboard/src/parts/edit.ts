@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import { ApiError, type Problem, type Versioned } from "../api/client";
 import { create, type Family, read, replace } from "../api/objects";
 import { useUnsaved } from "../route";
+import { t } from "../texts";
 import { KEPT } from "./form/field";
 import { stable, type Value } from "./form/value";
 
@@ -21,6 +22,7 @@ export type Edit = {
   conflict: Conflict | null;
   save: () => Promise<Value | null>; // what is stored now, or null if it is not
   takeTheirs: () => void;
+  decideLater: () => void; // the next save asks again
   keepMine: () => void; // the next save replaces theirs
 };
 
@@ -43,6 +45,7 @@ export function useEdit(family: Family, id: string | null, blank: Value, setting
   const [said, setSaid] = useState<ApiError | null>(null);
   const [conflict, setConflict] = useState<Conflict | null>(null);
   const [busy, setBusy] = useState(false);
+  const [gone, setGone] = useState(false); // somebody else has deleted it
 
   const begin = (from: Versioned<unknown>) => {
     const own = only(from.value as Value, settings);
@@ -67,7 +70,8 @@ export function useEdit(family: Family, id: string | null, blank: Value, setting
     setBusy(true);
     setSaid(null);
     try {
-      const now = id === null ? await create(family, value) : await replace(family, id, value, base?.etag ?? null);
+      const now = id === null ? await create(family, value) : gone ? await create(family, named(family, id, value)) : await replace(family, id, value, base?.etag ?? null);
+      setGone(false);
       begin(now);
       queries.setQueryData(["object", family, id], now);
       void queries.invalidateQueries({ queryKey: ["list"] });
@@ -77,6 +81,9 @@ export function useEdit(family: Family, id: string | null, blank: Value, setting
       if (error.code === "PRECONDITION_FAILED" && id !== null) {
         const now = await read(family, id);
         setConflict({ stored: only(now.value as Value, settings), etag: now.etag });
+      } else if (error.status === 404 && id !== null) {
+        setGone(true);
+        setSaid(new ApiError(error.status, error.code, t.edit.gone));
       } else {
         setSaid(error);
       }
@@ -101,6 +108,7 @@ export function useEdit(family: Family, id: string | null, blank: Value, setting
       if (conflict) begin({ value: conflict.stored, etag: conflict.etag });
       setConflict(null);
     },
+    decideLater: () => setConflict(null),
     keepMine: () => {
       if (conflict) setBase({ value: conflict.stored, etag: conflict.etag });
       setConflict(null);
@@ -111,6 +119,12 @@ export function useEdit(family: Family, id: string | null, blank: Value, setting
 /** A copy has another name, and for that name nothing is stored that "keep the secret" could mean. */
 function withoutSecrets(value: Value): Value {
   return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== KEPT));
+}
+
+/** A new object says its own name. */
+export function named(family: Family, id: string, value: Value): Value {
+  const [type, ...name] = id.split(":");
+  return family === "rules" ? { ...value, id } : { ...value, type, name: name.join(":") };
 }
 
 function only(value: Value, settings: readonly string[] | null): Value {

@@ -1,7 +1,7 @@
 // The editor of a rule: highlighting, completion of functions and of the columns of its events with their help, and the server's
 // errors at their place while the user types.
 import { autocompletion, type Completion, type CompletionContext, completionKeymap } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { sql, SQLDialect } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, linter, lintGutter, lintKeymap } from "@codemirror/lint";
@@ -64,14 +64,13 @@ export function openEditor({ parent, text, label, words, problems, changed, run 
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": label }),
         locked.of(EditorState.readOnly.of(false)),
-        // Escape gives the Tab key back to the page, so that the keyboard is never caught.
+        // Tab goes on through the page, so that the keyboard is never caught here.
         keymap.of([
           { key: "Mod-Enter", run: () => (run(), true) },
           ...completionKeymap,
           ...defaultKeymap,
           ...historyKeymap,
           ...lintKeymap,
-          indentWithTab,
         ]),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed(update.state.doc.toString());

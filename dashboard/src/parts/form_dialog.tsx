@@ -1,5 +1,6 @@
 // A short form over the page. What the server refuses stays open, with the reason.
 import { type FormEvent, type ReactNode, useState } from "react";
+import { useUnsaved } from "../route";
 import { t } from "../texts";
 import { Dialog } from "./dialog";
 import { Notice } from "./notice";
@@ -9,6 +10,7 @@ type Props = { title: string; verb: string; send: (form: FormData) => Promise<un
 export function FormDialog({ title, verb, send, close, children }: Props) {
   const [said, setSaid] = useState("");
   const [busy, setBusy] = useState(false);
+  const [typed, setTyped] = useState(false);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -24,7 +26,8 @@ export function FormDialog({ title, verb, send, close, children }: Props) {
 
   return (
     <Dialog title={title} close={close}>
-      <form onSubmit={(event) => void submit(event)}>
+      <form onInput={() => setTyped(true)} onSubmit={(event) => void submit(event)}>
+        <Unsaved typed={typed} />
         {said && <Notice kind="bad">{said}</Notice>}
         {children}
         <div className="answers">
@@ -38,4 +41,10 @@ export function FormDialog({ title, verb, send, close, children }: Props) {
       </form>
     </Dialog>
   );
+}
+
+/** Inside the dialog, which is where the question belongs. */
+function Unsaved({ typed }: { typed: boolean }) {
+  useUnsaved(typed);
+  return null;
 }

@@ -5,6 +5,7 @@ import { useMayChange } from "../api/session";
 import { useList, useVerbs } from "../api/use_objects";
 import { to } from "../route";
 import { t } from "../texts";
+import { useNarrow } from "../theme";
 import { Badge } from "./badge";
 import { DeleteDialog } from "./delete_dialog";
 import { DisableDialog } from "./disable_dialog";
@@ -20,6 +21,7 @@ type Props<F extends Family> = {
   name: (row: Objects[F]) => string;
   words: (row: Objects[F]) => string; // what the filter looks at
   note: (row: Objects[F]) => ReactNode; // below the name
+  below?: (row: Objects[F]) => ReactNode; // what a phone shows there instead
   menu?: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
   reconnects?: (row: Objects[F]) => boolean;
   users?: (row: Objects[F]) => readonly string[]; // what uses the object
@@ -28,10 +30,11 @@ type Props<F extends Family> = {
   orphans?: (row: Objects[F], all: readonly Objects[F][]) => readonly string[]; // the actions that only this row uses
 };
 
-export function ObjectList<F extends Family>({ family, columns, name, words, note, menu, reconnects = () => true, users = () => [], freed = false, filter, orphans }: Props<F>) {
+export function ObjectList<F extends Family>({ family, columns, name, words, note, below, menu, reconnects = () => true, users = () => [], freed = false, filter, orphans }: Props<F>) {
   const { data = [], isPending, error } = useList(family);
   const verbs = useVerbs(family);
   const mayChange = useMayChange();
+  const narrow = useNarrow();
   const [resting, setResting] = useState<Objects[F] | null>(null);
   const [doomed, setDoomed] = useState<Objects[F] | null>(null);
   const id = (row: Objects[F]) => idOf(family, row);
@@ -43,7 +46,7 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
       cell: (row) => (
         <>
           <a href={to(family, id(row))}>{name(row)}</a>
-          <small>{note(row)}</small>
+          <small>{narrow && below ? below(row) : note(row)}</small>
         </>
       ),
     },
@@ -121,10 +124,14 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
   );
 }
 
+/** How it stands, for the lists of those that are connected or not. */
+export const standing = (row: Objects["connectors" | "actions" | "sources"]): ReactNode => <Badge status={row.status} reason={row.status_reason ?? null} />;
+
 /** The column of those that are connected or not. */
 export const STATUS: Column<Objects["connectors" | "actions" | "sources"]> = {
   name: t.columns.status,
   width: "minmax(110px, 1fr)",
+  phone: false,
   order: (row) => row.status,
-  cell: (row) => <Badge status={row.status} reason={row.status_reason ?? null} />,
+  cell: standing,
 };

@@ -1,7 +1,9 @@
-// A list of things: filter, order, and only the rows that are on the screen, so that five thousand are as fast as five.
+// A list of things: filter, order, and only the rows that are on the screen, so that five thousand are as fast as five. To the keyboard
+// it is one stop: arrow keys go from row to row, Tab through what can be done with one.
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type ReactNode, useMemo, useRef, useState } from "react";
 import { t } from "../texts";
+import { useRows } from "./rows";
 
 export type Column<Row> = {
   name: string; // "" for the column of menus
@@ -26,6 +28,8 @@ type Props<Row> = {
 };
 
 const ROW_PX = 48;
+const HEAD_PX = 42;
+const LEAST_ROWS = 4; // are shown, however little room there is
 
 export function Table<Row>({ label, rows, columns, id, words, filter, tools, empty }: Props<Row>) {
   const [wanted, setWanted] = useState("");
@@ -39,6 +43,7 @@ export function Table<Row>({ label, rows, columns, id, words, filter, tools, emp
   }, [rows, wanted, order, columns, words, filter]);
   const frame = useRef<HTMLDivElement>(null);
   const visible = useVirtualizer({ count: shown.length, getScrollElement: () => frame.current, estimateSize: () => ROW_PX, overscan: 8 });
+  const rowKeys = useRows(frame, shown.length, visible.scrollToIndex);
   const grid = { gridTemplateColumns: columns.map((each) => each.width).join(" ") };
   const phoneGrid = { "--phone": columns.filter((each) => each.phone !== false).map((each) => each.width).join(" ") } as object;
   const cell = (column: Column<Row>) => (column.phone === false ? "cell no-phone" : "cell");
@@ -53,7 +58,7 @@ export function Table<Row>({ label, rows, columns, id, words, filter, tools, emp
         {filter?.tools}
         {tools}
       </div>
-      <div className="table" role="table" aria-label={label} aria-rowcount={shown.length + 1} style={phoneGrid}>
+      <div className="table" role="grid" aria-label={label} aria-rowcount={shown.length + 1} style={{ ...phoneGrid, minHeight: Math.min(shown.length, LEAST_ROWS) * ROW_PX + HEAD_PX }}>
         <div className="row head" role="row" aria-rowindex={1} style={grid}>
           {columns.map((column, n) => {
             const mine = order?.column === n;
@@ -71,7 +76,7 @@ export function Table<Row>({ label, rows, columns, id, words, filter, tools, emp
             );
           })}
         </div>
-        <div className="scroll" ref={frame} tabIndex={0} role="rowgroup" aria-label={label}>
+        <div className="scroll" ref={frame} tabIndex={0} role="rowgroup" aria-label={label} {...rowKeys}>
           <div style={{ height: visible.getTotalSize(), position: "relative" }} role="presentation">
             {visible.getVirtualItems().map((item) => {
               const row = shown[item.index] as Row;
@@ -84,7 +89,7 @@ export function Table<Row>({ label, rows, columns, id, words, filter, tools, emp
                   style={{ ...grid, position: "absolute", top: 0, height: ROW_PX, transform: `translateY(${item.start}px)` }}
                 >
                   {columns.map((column) => (
-                    <span key={column.name} role="cell" className={cell(column)}>
+                    <span key={column.name} role="gridcell" className={cell(column)}>
                       {column.cell(row)}
                     </span>
                   ))}

@@ -5,8 +5,7 @@ import { probe } from "../api/objects";
 import { useSchemas } from "../api/schemas";
 import { useMayChange } from "../api/session";
 import { t } from "../texts";
-import { type Edit, useEdit } from "./edit";
-import type { Value } from "./form/value";
+import { type Edit, named, useEdit } from "./edit";
 import { FormEnd } from "./form_end";
 import { Notice } from "./notice";
 import { ObjectForm, useFields } from "./object_form";
@@ -31,7 +30,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
 
   async function test(good: string) {
     setTried({ good: true, text: t.edit.testing });
-    const body = id === null ? edit.value : { ...edit.value, ...named(id) };
+    const body = id === null ? edit.value : named(family, id, edit.value);
     await probe(family, body).then(
       () => setTried({ good: true, text: good }),
       (error: ApiError) => setTried({ good: false, text: error.message }),
@@ -63,9 +62,4 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
       </FormEnd>
     </form>
   );
-}
-
-function named(id: string): Value {
-  const [type, ...name] = id.split(":");
-  return { type, name: name.join(":") };
 }

@@ -95,6 +95,7 @@ const english = {
     conflictSay: "Your text is kept. The left side is what is stored now, the right side is yours.",
     conflictMine: "Save mine over it",
     conflictTheirs: "Take theirs",
+    gone: "Somebody else has deleted it meanwhile. What you typed is kept: save again to create it anew, or leave.",
     theirs: "Stored now",
     mine: "Yours",
     reallyDelete: (name: string) => `Delete ${name}?`,

@@ -4,12 +4,15 @@ import { changePassword } from "../../api/people";
 import { useWho } from "../../api/session";
 import { Notice } from "../../parts/notice";
 import { TextField } from "../../parts/text_field";
+import { useUnsaved } from "../../route";
 import { t } from "../../texts";
 
 export default function Account() {
   const { username, role } = useWho();
   const [said, setSaid] = useState<{ kind: "good" | "bad"; text: string } | null>(null);
   const [busy, setBusy] = useState(false);
+  const [typed, setTyped] = useState(false);
+  useUnsaved(typed);
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -20,6 +23,7 @@ export default function Account() {
     try {
       await changePassword(username, field("old"), field("new"));
       form.reset();
+      setTyped(false);
       setSaid({ kind: "good", text: t.people.changed });
     } catch (error) {
       setSaid({ kind: "bad", text: (error as Error).message });
@@ -34,7 +38,7 @@ export default function Account() {
       <p className="dim">
         {username} · {role}
       </p>
-      <form className="card narrow" onSubmit={(event) => void submit(event)}>
+      <form className="card narrow" onInput={() => setTyped(true)} onSubmit={(event) => void submit(event)}>
         <h2>{t.people.changePassword}</h2>
         {said && <Notice kind={said.kind}>{said.text}</Notice>}
         <input type="hidden" autoComplete="username" value={username} readOnly />

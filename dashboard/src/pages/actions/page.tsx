@@ -2,7 +2,7 @@
 import { useState } from "react";
 import { idOf } from "../../api/objects";
 import { Made } from "../../parts/made";
-import { ObjectList, STATUS } from "../../parts/object_list";
+import { ObjectList, standing, STATUS } from "../../parts/object_list";
 import { Statistics } from "../../parts/statistics";
 import { Partitions } from "../../parts/statistics/partitions";
 import { STATISTICS, Tabs } from "../../parts/tabs";
@@ -56,6 +56,7 @@ function List() {
       family="actions"
       name={(row) => row.name}
       note={(row) => row.description}
+      below={standing}
       words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
       users={(row) => row.rules ?? []}
       freed

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useMayChange } from "../../api/session";
 import { Made } from "../../parts/made";
 import { Notice } from "../../parts/notice";
-import { ObjectList, STATUS } from "../../parts/object_list";
+import { ObjectList, standing, STATUS } from "../../parts/object_list";
 import { STATISTICS, Tabs } from "../../parts/tabs";
 import { go, leaveFor, type Route, to } from "../../route";
 import { t } from "../../texts";
@@ -22,6 +22,7 @@ function List() {
       family="connectors"
       name={(row) => row.name}
       note={(row) => row.description || `${row.host}:${row.port}`}
+      below={standing}
       words={(row) => `${row.name} ${row.description ?? ""} ${row.host ?? ""}`}
       users={(row) => row.actions ?? []}
       columns={[

@@ -1,22 +1,23 @@
 // A flow drawn by hand: sources, fields, a filter and sinks, joined by edges; saved as an ordinary rule.
 import { applyNodeChanges, Background, type Connection, Controls, Handle, type Node, type NodeChange, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { createContext, type DragEvent, memo, useContext, useEffect, useId, useState } from "react";
+import { createContext, type DragEvent, memo, useContext, useEffect, useId, useRef, useState } from "react";
 import { useMayChange } from "../../api/session";
-import { useEvents } from "../../api/trial";
-import { useList } from "../../api/use_objects";
 import { ConflictDialog } from "../../parts/conflict";
-import { Dialog } from "../../parts/dialog";
 import { useEdit } from "../../parts/edit";
 import { Notice } from "../../parts/notice";
 import { leaveFor, to } from "../../route";
 import { t } from "../../texts";
-import { ActionForm } from "../actions/form";
+import { canvasKeys, Panel } from "./canvas_keys";
 import { type Draft, draftOf, EMPTY, arranged, joins, meaningOf, type Step, withEdge, without, withStep } from "./draft";
-import type { FieldPart } from "./statement";
+import { SIZE } from "./graph";
+import type { Way } from "./neighbour";
+import { Joins, StepForm, summary } from "./steps";
 
 type StepNode = Node<{ step: Step }>;
 const UNDO_MAX = 100;
+const NEAR_PX = 10;
+const FAR_PX = 100;
 const STEPS: Step["kind"][] = ["source", "fields", "filter", "sink"];
 const TYPE = "application/x-tidegate-step";
 
@@ -155,8 +156,9 @@ type DrawProps = { draft: Draft; draw: (now: Draft) => void; mayChange: boolean 
 function Draw({ draft, draw, mayChange }: DrawProps) {
   const [chosen, setChosen] = useState<string | null>(null);
   const [moving, setMoving] = useState<StepNode[] | null>(null);
+  const canvas = useRef<HTMLDivElement>(null);
   const { screenToFlowPosition } = useReactFlow();
-  const nodes: StepNode[] = moving ?? draft.steps.map((step) => ({ id: step.id, type: "step", position: { x: step.x, y: step.y }, data: { step }, selected: step.id === chosen, ariaLabel: `${t.flow.steps[step.kind]} ${summary(step)}` }));
+  const nodes: StepNode[] = moving ?? draft.steps.map((step) => ({ id: step.id, type: "step", position: { x: step.x, y: step.y }, data: { step }, ...SIZE, selected: step.id === chosen, ariaLabel: `${t.flow.steps[step.kind]} ${summary(step)}` }));
   const edges = draft.edges.map(({ from, to: into }) => ({ id: `${from}→${into}`, source: from, target: into }));
   const add = (kind: Step["kind"], at?: { x: number; y: number }) => {
     const step = { ...beginning(kind), id: `${kind}-${Date.now().toString(36)}`, ...(at ?? { x: STEPS.indexOf(kind) * 260, y: draft.steps.filter((each) => each.kind === kind).length * 90 }) } as Step;
@@ -176,9 +178,21 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
     setMoving(null);
     draw({ ...draft, steps: draft.steps.map((step) => ({ ...step, ...now.find(({ id }) => id === step.id)?.position })) });
   };
+  const push = (id: string, way: Way, far: boolean) => {
+    if (!mayChange) return;
+    const by = far ? FAR_PX : NEAR_PX;
+    const [x, y] = { left: [-by, 0], right: [by, 0], up: [0, -by], down: [0, by] }[way] as [number, number];
+    draw({ ...draft, steps: draft.steps.map((each) => (each.id === id ? { ...each, x: each.x + x, y: each.y + y } : each)) });
+  };
+  const remove = (id: string) => {
+    if (!mayChange) return;
+    draw(without(draft, [id]));
+    setChosen(null);
+    canvas.current?.focus(); // so that the next key can bring it back
+  };
   const step = draft.steps.find(({ id }) => id === chosen);
   return (
-    <div className="canvas" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
+    <div className="canvas" tabIndex={-1} ref={canvas} onDragOver={(event) => event.preventDefault()} onDrop={drop} onKeyDown={canvasKeys({ open: setChosen, arrow: push, remove })}>
       {mayChange && (
         <div className="palette" role="toolbar" aria-label={t.flow.add}>
           {STEPS.map((kind) => (
@@ -195,6 +209,7 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
           nodeTypes={NODES}
           nodesDraggable={mayChange}
           nodesConnectable={mayChange}
+          edgesFocusable={false}
           onNodesChange={moved}
           onNodesDelete={(gone) => mayChange && draw(without(draft, gone.map(({ id }) => id)))}
           onEdgesDelete={(gone) => mayChange && draw(without(draft, [], gone.map(({ source, target }) => ({ from: source, to: target }))))}
@@ -202,8 +217,10 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
           isValidConnection={({ source, target }) => joins(draft, source, target)}
           onNodeClick={(_, node) => setChosen(node.id)}
           onPaneClick={() => setChosen(null)}
+          disableKeyboardA11y
           fitView={draft.steps.length > 0}
           fitViewOptions={{ maxZoom: 1 }}
+          minZoom={0.2}
           aria-label={t.flow.draw}
         >
           <Background />
@@ -211,13 +228,10 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
         </ReactFlow>
       </Joined.Provider>
       {step && (
-        <aside className="panel" aria-label={t.flow.steps[step.kind]}>
-          <div className="heading">
-            <h2>{t.flow.steps[step.kind]}</h2>
-            <button type="button" aria-label={t.edit.close} onClick={() => setChosen(null)}>
-              ×
-            </button>
-          </div>
+        <Panel id={step.id} label={t.flow.steps[step.kind] ?? ""} title={t.flow.steps[step.kind]} close={(then) => {
+            setChosen(null);
+            then();
+          }}>
           <StepForm key={step.id} step={step} change={(now) => draw(withStep(draft, now))} disabled={!mayChange} />
           {mayChange && (
             <>
@@ -225,16 +239,13 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
               <button
                 type="button"
                 className="danger"
-                onClick={() => {
-                  draw(without(draft, [step.id]));
-                  setChosen(null);
-                }}
+                onClick={() => remove(step.id)}
               >
                 {t.edit.delete}
               </button>
             </>
           )}
-        </aside>
+        </Panel>
       )}
     </div>
   );
@@ -267,125 +278,4 @@ function beginning(kind: Step["kind"]) {
     case "sink":
       return { kind, action: "" };
   }
-}
-
-function summary(step: Step): string {
-  switch (step.kind) {
-    case "source":
-      return step.topic || "–";
-    case "fields":
-      return step.fields.map(({ expression, name }) => name || expression).join(", ");
-    case "filter":
-      return step.condition || "–";
-    case "sink":
-      return step.action || "–";
-  }
-}
-
-type StepProps = { step: Step; change: (now: Step) => void; disabled: boolean };
-
-function StepForm({ step, change, disabled }: StepProps) {
-  const id = useId();
-  const { data: events = [] } = useEvents();
-  switch (step.kind) {
-    case "source":
-      return (
-        <div className="field">
-          <label htmlFor={id}>{t.flow.topic}</label>
-          <input id={id} className="code" list={`${id}-events`} value={step.topic} disabled={disabled} onChange={(event) => change({ ...step, topic: event.target.value })} />
-          <datalist id={`${id}-events`}>
-            {events
-              .filter((each) => each.event.startsWith("$events/"))
-              .map((each) => (
-                <option key={each.event}>{each.event}</option>
-              ))}
-          </datalist>
-        </div>
-      );
-    case "fields":
-      return <FieldList fields={step.fields} change={(fields) => change({ ...step, fields })} disabled={disabled} />;
-    case "filter":
-      return (
-        <div className="field">
-          <label htmlFor={id}>{t.flow.condition}</label>
-          <textarea id={id} className="code" rows={4} value={step.condition} disabled={disabled} onChange={(event) => change({ ...step, condition: event.target.value })} />
-        </div>
-      );
-    case "sink":
-      return <SinkChoice action={step.action} change={(action) => change({ ...step, action })} disabled={disabled} />;
-  }
-}
-
-/** Joins by keyboard and for those who do not drag: one box a step that may follow. */
-function Joins({ draft, step, draw }: { draft: Draft; step: Step; draw: (now: Draft) => void }) {
-  const others = draft.steps.filter((each) => joins(draft, step.id, each.id) || draft.edges.some(({ from, to: into }) => from === step.id && into === each.id));
-  if (!others.length) return null;
-  return (
-    <fieldset className="fieldset">
-      <legend>{t.flow.goesTo}</legend>
-      {others.map((each) => {
-        const edge = { from: step.id, to: each.id };
-        const on = draft.edges.some(({ from, to: into }) => from === edge.from && into === edge.to);
-        return (
-          <label key={each.id}>
-            <input type="checkbox" checked={on} onChange={() => draw(on ? without(draft, [], [edge]) : withEdge(draft, edge))} /> {t.flow.steps[each.kind]} {summary(each)}
-          </label>
-        );
-      })}
-    </fieldset>
-  );
-}
-
-function FieldList({ fields, change, disabled }: { fields: FieldPart[]; change: (now: FieldPart[]) => void; disabled: boolean }) {
-  const replace = (n: number, now: FieldPart) => change(fields.map((each, m) => (m === n ? now : each)));
-  return (
-    <div className="pairs">
-      {fields.map((field, n) => (
-        <div key={n}>
-          <input className="code" aria-label={t.flow.expression} value={field.expression} disabled={disabled} onChange={(event) => replace(n, { ...field, expression: event.target.value })} />
-          <input className="code" aria-label={t.flow.alias} placeholder={t.flow.alias} value={field.name} disabled={disabled} onChange={(event) => replace(n, { ...field, name: event.target.value })} />
-          <button type="button" aria-label={t.form.remove(field.name || field.expression)} disabled={disabled || fields.length === 1} onClick={() => change(fields.filter((_, m) => m !== n))}>
-            ×
-          </button>
-        </div>
-      ))}
-      <button type="button" disabled={disabled} onClick={() => change([...fields, { expression: "", name: "" }])}>
-        {t.form.add}
-      </button>
-    </div>
-  );
-}
-
-function SinkChoice({ action, change, disabled }: { action: string; change: (now: string) => void; disabled: boolean }) {
-  const { data = [] } = useList("actions");
-  const [making, setMaking] = useState(false);
-  const id = useId();
-  return (
-    <div className="field">
-      <label htmlFor={id}>{t.columns.actions}</label>
-      <select id={id} value={action} disabled={disabled} onChange={(event) => change(event.target.value)}>
-        <option value="">{t.form.choose}</option>
-        {data.map((each) => (
-          <option key={each.name}>{`${each.type}:${each.name}`}</option>
-        ))}
-      </select>
-      {!disabled && (
-        <button type="button" onClick={() => setMaking(true)}>
-          {t.rules.newAction}
-        </button>
-      )}
-      {making && (
-        <Dialog title={t.rules.newAction} close={() => setMaking(false)} wide>
-          <ActionForm
-            id={null}
-            cancel={() => setMaking(false)}
-            saved={(name) => {
-              change(`s3:${name}`);
-              setMaking(false);
-            }}
-          />
-        </Dialog>
-      )}
-    </div>
-  );
 }

@@ -11,8 +11,11 @@ export type Graph = { parts: Part[]; links: Link[] };
 
 export const SIZE = { width: 200, height: 52 };
 const GAP = { ranksep: 90, nodesep: 18 };
+const GAP_DOWN = { ranksep: 56, nodesep: 12 };
 
-export function graphOf(rules: readonly Rule[], actions: readonly Action[]): Graph {
+export type Direction = "LR" | "TB"; // from left to right, or down where there is no width
+
+export function graphOf(rules: readonly Rule[], actions: readonly Action[], direction: Direction = "LR"): Graph {
   const parts = new Map<string, Part>();
   const links = new Map<string, Link>();
   const part = (kind: Kind, name: string, note: string, enabled: boolean) => {
@@ -42,12 +45,12 @@ export function graphOf(rules: readonly Rule[], actions: readonly Action[]): Gra
       if (typeof action === "string" && parts.has(`action/${action}`)) link(own, `action/${action}`, rule.id, action);
     }
   }
-  return placed({ parts: [...parts.values()], links: [...links.values()] });
+  return placed({ parts: [...parts.values()], links: [...links.values()] }, direction);
 }
 
-/** Columns from left to right, with as few crossings as dagre finds. */
-export function placed({ parts, links }: Graph): Graph {
-  const graph = new dagre.graphlib.Graph().setGraph({ rankdir: "LR", ...GAP }).setDefaultEdgeLabel(() => ({}));
+/** Columns (or, downwards, lines) with as few crossings as dagre finds. */
+export function placed({ parts, links }: Graph, direction: Direction = "LR"): Graph {
+  const graph = new dagre.graphlib.Graph().setGraph({ rankdir: direction, ...(direction === "LR" ? GAP : GAP_DOWN) }).setDefaultEdgeLabel(() => ({}));
   for (const part of parts) graph.setNode(part.id, { ...SIZE });
   for (const { from, to } of links) graph.setEdge(from, to);
   dagre.layout(graph);

@@ -1,22 +1,26 @@
 // The pipeline as it runs: every rule with what feeds it and what it feeds, live rates on the edges, the status on the nodes.
 import { Background, BaseEdge, Controls, EdgeLabelRenderer, type EdgeProps, getBezierPath, Handle, MiniMap, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
-import { memo, useMemo, useState } from "react";
+import { memo, useEffect, useMemo, useState } from "react";
 import { useLive } from "../../api/live";
 import { usePartitions } from "../../api/metrics";
+import type { Action, Rule } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { useList } from "../../api/use_objects";
 import { Badge } from "../../parts/badge";
 import { Notice } from "../../parts/notice";
 import { Partitions as LogPartitions } from "../../parts/statistics/partitions";
 import { STATISTICS } from "../../parts/tabs";
-import { type Route, to } from "../../route";
+import { InDialog, type Route, to, useGuard } from "../../route";
 import { t } from "../../texts";
+import { useNarrow } from "../../theme";
 import { count } from "../../words";
 import { ActionForm } from "../actions/form";
 import RuleEditor from "../rules/rule_editor";
+import { canvasKeys, focusPart, Panel } from "./canvas_keys";
 import { Designer } from "./designer";
-import { graphOf, type Kind, type Link, type Part, SIZE } from "./graph";
+import { type Direction, graphOf, type Kind, type Link, type Part, SIZE } from "./graph";
+import { neighbour } from "./neighbour";
 
 type PartNode = Node<{ part: Part }>;
 
@@ -29,8 +33,28 @@ function Overview() {
   const actions = useList("actions");
   const mayChange = useMayChange();
   const [chosen, setChosen] = useState<Part | null>(null);
+  const { unsaved, leave } = useGuard();
+  const choose = (part: Part | null, then?: () => void) =>
+    leave(() => {
+      setChosen(part);
+      then?.();
+    });
   const shape = JSON.stringify([rules.data?.map((rule) => [rule.id, rule.from, rule.actions, rule.enable]), actions.data?.map((each) => [each.name, each.connector, each.parameters.bucket, each.enable])]);
-  const { nodes, edges } = useMemo(() => drawn(rules.data ?? [], actions.data ?? []), [shape]);
+  const direction = useNarrow() ? "TB" : "LR";
+  const { parts, nodes: all, edges } = useMemo(() => drawn(rules.data ?? [], actions.data ?? [], direction), [shape, direction]);
+  // To the keyboard the canvas is one stop, and arrow keys go on from there.
+  const [at, setAt] = useState<string | null>(null);
+  const first = all.reduce<PartNode | undefined>((best, node) => (best && fromStart(best) <= fromStart(node) ? best : node), undefined);
+  const stop = all.some(({ id }) => id === at) ? at : first?.id;
+  const nodes = useMemo(() => all.map((node) => ({ ...node, domAttributes: { tabIndex: node.id === stop ? 0 : -1 } })), [all, stop]);
+  useEffect(() => {
+    if (at !== null) focusPart(at);
+  }, [at]);
+  const step = (id: string | null) => id !== null && setAt(id);
+  const back = (id: string, then?: () => void) => {
+    setAt(id);
+    then?.();
+  };
   const error = rules.error ?? actions.error;
   return (
     <section className="page wide">
@@ -45,17 +69,18 @@ function Overview() {
       {error && <Notice kind="bad">{error.message}</Notice>}
       {rules.data?.length === 0 && <p className="empty">{t.flow.none}</p>}
       {rules.data && actions.data && nodes.length > 0 && (
-        <div className="canvas">
+        <div className="canvas" onKeyDown={canvasKeys({ open: (id) => choose(parts.find((part) => part.id === id) ?? null), arrow: (id, way) => step(neighbour(parts, id, way)) })}>
           <ReactFlow
+            key={direction}
             nodes={nodes}
             edges={edges}
             nodeTypes={NODES}
             edgeTypes={EDGES}
             nodesConnectable={false}
             edgesFocusable={false}
-            deleteKeyCode={null}
-            onNodeClick={(_, node) => setChosen((node as PartNode).data.part)}
-            onPaneClick={() => setChosen(null)}
+            disableKeyboardA11y
+            onNodeClick={(_, node) => choose((node as PartNode).data.part)}
+            onPaneClick={() => choose(null)}
             fitView
             fitViewOptions={{ maxZoom: 1 }}
             minZoom={0.15}
@@ -65,26 +90,31 @@ function Overview() {
             <Controls showInteractive={false} />
             <MiniMap pannable zoomable ariaLabel={t.flow.map} />
           </ReactFlow>
-          {chosen && <Panel part={chosen} close={() => setChosen(null)} />}
+          <InDialog.Provider value={unsaved}>{chosen && <Chosen part={chosen} close={(then) => choose(null, () => back(chosen.id, then))} />}</InDialog.Provider>
         </div>
       )}
     </section>
   );
 }
 
-function drawn(...lists: Parameters<typeof graphOf>) {
-  const { parts, links } = graphOf(...lists);
+const fromStart = ({ position }: PartNode): number => position.x + position.y;
+
+function drawn(rules: readonly Rule[], actions: readonly Action[], direction: Direction) {
+  const { parts, links } = graphOf(rules, actions, direction);
+  const [sourcePosition, targetPosition] = direction === "LR" ? [Position.Right, Position.Left] : [Position.Bottom, Position.Top];
   const nodes: PartNode[] = parts.map((part) => ({
     id: part.id,
     type: "part",
     position: { x: part.x, y: part.y },
     data: { part },
+    sourcePosition,
+    targetPosition,
     width: SIZE.width,
     height: SIZE.height,
     ariaLabel: `${t.flow.kinds[part.kind]} ${part.name}`,
   }));
   const edges = links.map((link) => ({ id: link.id, source: link.from, target: link.to, type: "live", data: { link } }));
-  return { nodes, edges };
+  return { parts, nodes, edges };
 }
 
 /** The partitions of one of Kafka's topics: how many, and how much waits in them for the action that was asked. */
@@ -104,14 +134,14 @@ function Partitions({ log, action }: { log: string; action: string }) {
 
 const STARTS: readonly Kind[] = ["topic", "event"];
 
-const PartBox = memo(({ data: { part } }: NodeProps<PartNode>) => {
+const PartBox = memo(({ data: { part }, sourcePosition = Position.Right, targetPosition = Position.Left }: NodeProps<PartNode>) => {
   const status = useLive((live) => live?.status[part.id]);
   return (
     <div className="part" data-kind={part.kind} data-off={part.enabled ? undefined : true} data-status={status} title={status && t.status[status]}>
-      {!STARTS.includes(part.kind) && <Handle type="target" position={Position.Left} />}
+      {!STARTS.includes(part.kind) && <Handle type="target" position={targetPosition} />}
       <small>{part.kind === "log" ? t.flow.log(part.name) : t.flow.kinds[part.kind]}</small>
       {part.kind === "log" ? <Partitions log={part.name} action={part.note} /> : <span title={part.name}>{part.name}</span>}
-      {part.kind !== "bucket" && <Handle type="source" position={Position.Right} />}
+      {part.kind !== "bucket" && <Handle type="source" position={sourcePosition} />}
     </div>
   );
 });
@@ -138,18 +168,15 @@ const NODES = { part: PartBox };
 const EDGES = { live: LiveEdge };
 
 /** The chosen part: what it is, and for a rule or an action its form, to be edited in place. */
-function Panel({ part, close }: { part: Part; close: () => void }) {
+function Chosen({ part, close }: { part: Part; close: (then?: () => void) => void }) {
   const status = useLive((live) => live?.status[part.id]);
+  const title = (
+    <>
+      {part.name} {status && <Badge status={status} />}
+    </>
+  );
   return (
-    <aside className="panel" aria-label={part.name}>
-      <div className="heading">
-        <h2>
-          {part.name} {status && <Badge status={status} />}
-        </h2>
-        <button type="button" onClick={close} aria-label={t.edit.close}>
-          ×
-        </button>
-      </div>
+    <Panel id={part.id} label={part.name} title={title} close={close}>
       {part.note && part.kind !== "log" && <p className="dim">{part.note}</p>}
       {part.kind === "log" && part.note && <LogPartitions id={part.note} />}
       {part.kind === "rule" && (
@@ -166,7 +193,7 @@ function Panel({ part, close }: { part: Part; close: () => void }) {
         </p>
       )}
       {part.kind === "rule" && <RuleEditor key={part.id} id={part.name} copyOf={null} action={null} inPlace />}
-      {part.kind === "action" && <ActionForm key={part.id} id={part.name} saved={close} cancel={close} />}
-    </aside>
+      {part.kind === "action" && <ActionForm key={part.id} id={part.name} saved={() => close()} cancel={() => close()} />}
+    </Panel>
   );
 }

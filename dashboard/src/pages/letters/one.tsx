@@ -1,6 +1,6 @@
 // One dead letter: what went wrong, the record as it came, and a rule to try on it.
 import { useMutation } from "@tanstack/react-query";
-import { lazy, Suspense, useEffect, useState } from "react";
+import { lazy, type MouseEvent, Suspense, useEffect, useState } from "react";
 import { textOfBytes, useLetter, type WholeLetter } from "../../api/evidence";
 import { useMayChange } from "../../api/session";
 import { tryRuleOnLetter, useEvents, useFunctions, wordsOf } from "../../api/trial";
@@ -8,7 +8,7 @@ import { useList } from "../../api/use_objects";
 import { Notice } from "../../parts/notice";
 import { Outcome } from "../../parts/rendered";
 import { When } from "../../parts/when";
-import { to } from "../../route";
+import { leaveFor, to, useUnsaved } from "../../route";
 import { t } from "../../texts";
 import { bytes } from "../../words";
 import { Redrive } from "./redrive";
@@ -122,6 +122,8 @@ function Try({ letter }: { letter: WholeLetter }) {
   const stored = rules.find(({ id }) => id === chosen)?.sql ?? "";
   useEffect(() => setText(null), [chosen]);
   const sql = text ?? stored;
+  const mended = sql !== stored;
+  useUnsaved(mended);
   const actions = letter.action ? [`s3:${letter.action}`] : [];
   const trial = useMutation({ mutationFn: () => tryRuleOnLetter(sql, letter.place, actions) });
   return (
@@ -138,7 +140,11 @@ function Try({ letter }: { letter: WholeLetter }) {
             ))}
           </select>
         </label>
-        {stored && <a href={to("rules", chosen)}>{t.letters.mend}</a>}
+        {stored && (
+          <a href={mended ? `${to("rules", chosen)}?sql=${encodeURIComponent(sql)}` : to("rules", chosen)} onClick={mended ? carry : undefined}>
+            {t.letters.mend}
+          </a>
+        )}
         {letter.action && <a href={to("actions", `s3:${letter.action}`)}>{t.letters.mendAction}</a>}
       </div>
       <Suspense fallback={<p className="dim">{t.loading}</p>}>
@@ -163,4 +169,10 @@ function Try({ letter }: { letter: WholeLetter }) {
       </div>
     </section>
   );
+}
+
+/** The mended statement goes along in the address, so nothing is lost. */
+function carry(event: MouseEvent<HTMLAnchorElement>) {
+  event.preventDefault();
+  leaveFor(event.currentTarget.getAttribute("href") ?? "");
 }

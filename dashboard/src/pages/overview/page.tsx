@@ -39,9 +39,9 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
       <Tile name={t.overview.written} value={rate((last?.sent ?? 0) / STEP_SECONDS)} />
       <Tile name={t.overview.latency} value={last?.latency_count ? lasting(meanLatency(last)) : "–"} />
       <Tile name={t.overview.lag} value={count(last?.lag ?? 0)} />
-      <Tile name={t.overview.failures} value={count(failed)} bad={failed > 0} />
-      <Tile name={t.overview.objects} value={count(sum("objects"))} />
-      <Tile name={t.overview.bytes} value={bytes(sum("sent_bytes"))} />
+      <Tile name={t.overview.failed} value={count(failed)} note={t.overview.lastHour} bad={failed > 0} />
+      <Tile name={t.overview.objects} value={count(sum("objects"))} note={t.overview.lastHour} />
+      <Tile name={t.overview.bytes} value={bytes(sum("sent_bytes"))} note={t.overview.lastHour} />
     </dl>
   );
 }
@@ -63,11 +63,12 @@ function Charts({ samples }: { samples: readonly Step[] }) {
           { name: written, colour: "--accent", values: rates("sent") },
         ]}
         said={rate}
+        least={0.1}
       />
       <Chart title={charts.latency} times={times} series={[{ name: t.overview.mean, colour: "--violet", values: samples.map(meanLatency) }]} said={lasting} />
       <Chart title={charts.lag} times={times} series={[{ name: t.overview.lag, colour: "--warn", values: samples.map((each) => each.lag) }]} />
       <Chart title={charts.bytes} times={times} series={[{ name: t.overview.size, colour: "--accent", values: rates("sent_bytes") }]} said={bytes} />
-      <Chart title={charts.objects} times={times} series={[{ name: t.overview.size, colour: "--accent", values: rates("objects") }]} said={rate} />
+      <Chart title={charts.objects} times={times} series={[{ name: t.overview.size, colour: "--accent", values: rates("objects") }]} said={rate} least={0.1} />
       <Chart title={charts.failures} times={times} series={[{ name: t.overview.failed, colour: "--bad", values: samples.map((each) => each.dropped) }]} />
     </div>
   );

@@ -16,7 +16,7 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
             {t.rules.debugStop}
           </button>
         ) : (
-          <button type="button" className="primary" onClick={() => void begin(sql, actions)}>
+          <button type="button" className="primary" onClick={() => begin(sql, actions)}>
             {t.rules.debug}
           </button>
         )}

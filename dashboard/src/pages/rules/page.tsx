@@ -14,7 +14,7 @@ const RuleEditor = lazy(() => import("./rule_editor"));
 export default function Rules({ rest: [id, tab], query }: Route) {
   if (id === undefined) return <List />;
   if (tab === STATISTICS) return <Statistics family="rules" id={id} />;
-  return <RuleEditor key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} action={query.get("action")} />;
+  return <RuleEditor key={id} id={id === "new" ? null : id} copyOf={query.get("copy")} action={query.get("action")} sql={query.get("sql")} />;
 }
 
 /** Its own part of the tree, so that a new number draws one cell and not the list. */

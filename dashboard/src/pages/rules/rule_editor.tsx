@@ -1,6 +1,6 @@
 // The editor of a rule: the statement with its errors under the cursor, its actions, and the trial on a sample event.
 import { useMutation } from "@tanstack/react-query";
-import { useId, useState } from "react";
+import { useEffect, useId, useState } from "react";
 import { named } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { check, sampleOf, selected, tryRule, useEvents, useFunctions, wordsOf } from "../../api/trial";
@@ -25,13 +25,20 @@ type Props = {
   id: string | null;
   copyOf: string | null; // begin as a copy of this rule
   action: string | null; // begin with this action
+  sql?: string | null; // begin with this statement, as if it were typed
   inPlace?: boolean; // beside another page, where the user stays after a save
 };
 
-export default function RuleEditor({ id, copyOf, action, inPlace = false }: Props) {
+export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = false }: Props) {
   const mayChange = useMayChange();
   const [blank] = useState(() => ({ id: randomId(), sql: BEGINS, actions: action ? [action] : [], description: "" }));
   const edit = useEdit("rules", id, blank, SETTINGS, copyOf);
+  const [begun, setBegun] = useState(sql === null);
+  useEffect(() => {
+    if (begun || !edit.ready) return;
+    edit.change({ ...edit.value, sql });
+    setBegun(true);
+  });
   const { data: events = [] } = useEvents();
   const { data: functions = [] } = useFunctions();
   const [examples, setExamples] = useState(false);

@@ -1,7 +1,7 @@
 // The sources: the list, the choice of a type, and the page of one.
 import { useMayChange } from "../../api/session";
 import { Notice } from "../../parts/notice";
-import { ObjectList, STATUS } from "../../parts/object_list";
+import { ObjectList, standing, STATUS } from "../../parts/object_list";
 import { Statistics } from "../../parts/statistics";
 import { STATISTICS, Tabs } from "../../parts/tabs";
 import { TriedForm } from "../../parts/tried_form";
@@ -32,6 +32,7 @@ function List() {
       family="sources"
       name={(row) => row.name}
       note={(row) => String(row.description || (row.server ?? row.bind ?? ""))}
+      below={standing}
       words={(row) => `${row.name} ${row.type} ${row.description ?? ""} ${row.server ?? row.bind ?? ""}`}
       reconnects={(row) => connects(row.type)}
       columns={[
@@ -52,14 +53,14 @@ function Types() {
         </button>
       </div>
       <p>{t.sources.chooseType}</p>
-      {Object.entries(t.sources.types).map(([type, { name, say }]) => (
-        <section className="card" key={type}>
-          <h2>
-            <a href={`${to("sources", "new")}?type=${type}`}>{name}</a>
-          </h2>
-          <p>{say}</p>
-        </section>
-      ))}
+      <div className="choices">
+        {Object.entries(t.sources.types).map(([type, { name, say }]) => (
+          <a className="card" key={type} href={`${to("sources", "new")}?type=${type}`}>
+            <b>{name}</b>
+            <span className="dim">{say}</span>
+          </a>
+        ))}
+      </div>
     </section>
   );
 }

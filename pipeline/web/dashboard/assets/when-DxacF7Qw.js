@@ -1,1 +1,0 @@
-import{d as e,h as t}from"./index-C-7K2ffP.js";import{t as n}from"./jsx-runtime-Wy9s6hX0.js";var r=n();function i({ms:n}){return(0,r.jsx)(`time`,{dateTime:new Date(n).toISOString(),title:t(n),children:e(n,Date.now())})}export{i as t};
