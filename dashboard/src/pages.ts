@@ -16,7 +16,7 @@ const ORDER: [string, Name[]][] = [
   [t.groups.now, ["overview"]],
   [t.groups.integration, ["sources", "rules", "actions", "connectors", "flow"]],
   [t.groups.data, ["objects", "letters", "verify", "replay"]],
-  [t.groups.system, ["users", "keys", "history"]],
+  [t.groups.system, ["users", "keys", "history", "backup"]],
 ];
 
 /** The navigation: groups of pages, in their order. */

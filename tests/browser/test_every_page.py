@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.person import Colleague
 from tests.browser.places import HOSTILE, PLACES, furnish, opened
+from tests.browser.shifts import WATCH, shifted
 from tests.parts import axe as axe_core
 from tests.parts import chromium
 from tests.parts.page_process import served
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
-PHONE: Final = {"width": 390, "height": 800}
+PHONE: Final = {"width": 360, "height": 740}
+ANSWER_SECONDS: Final = 0.1
+SETTLED_MS: Final = 400
+SHIFT_MAX: Final = 0.02  # a fifth of what is still called good
 LOOKS: Final = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme": "dark", "viewport": PHONE}}
 
 
@@ -76,3 +81,32 @@ async def test_every_page_fits_a_phone(colleague: Colleague) -> None:
             wide.append(place)
 
     assert wide == []
+
+
+@pytest.mark.parametrize("options", [{}, {"viewport": PHONE}], ids=["desk", "phone"])
+async def test_nothing_jumps_while_a_page_comes(chromium_path: str, options: dict[str, Any]) -> None:
+    """What is on the screen stays where it is while the rest of a page arrives, on answers that take their time."""
+    jumped: list[str] = []
+    async with (
+        served() as (api, address),
+        chromium.browsing(chromium_path) as browser,
+        chromium.page_of(browser, **options) as page,
+    ):
+        await furnish(api)
+        await page.add_init_script(WATCH)
+        await Colleague(page, address, api).arrive()
+        await page.route("**/api/v5/**", _slow)
+        for place in PLACES:
+            await page.goto("about:blank")
+            await opened(page, address, place)
+            await page.wait_for_timeout(SETTLED_MS)
+            moved, what = await shifted(page)
+            if moved > SHIFT_MAX:
+                jumped.append(f"{place}: {moved:.3f} {what}")
+
+    assert jumped == []
+
+
+async def _slow(route: Route) -> None:
+    await asyncio.sleep(ANSWER_SECONDS)
+    await route.continue_()

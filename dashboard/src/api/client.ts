@@ -1,6 +1,8 @@
 // The one way to the REST API. The session is a cookie that no script can read; a change carries a header that another site's form
 // cannot send, and the ETag of what was read, so that nobody's edit is lost unseen.
 
+import { t } from "../texts";
+
 /** One setting that is refused. A refused statement also has a place in its text. */
 export type Problem = { path: string; reason: string; line?: number; column?: number };
 
@@ -39,7 +41,8 @@ export async function call<T>(method: Method, path: string, options: Options = {
 
 export async function versioned<T>(method: Method, path: string, { body, etag, signal }: Options = {}): Promise<Versioned<T>> {
   const headers: Record<string, string> = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const isForm = body instanceof FormData; // a file; the browser says its own type
+  if (body !== undefined && !isForm) headers["Content-Type"] = "application/json";
   if (method !== "GET") headers["X-Requested-With"] = "tidegate";
   if (etag) headers["If-Match"] = etag;
   const limit = AbortSignal.timeout(REQUEST_MS);
@@ -50,11 +53,11 @@ export async function versioned<T>(method: Method, path: string, { body, etag, s
       headers,
       credentials: "same-origin",
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, "UNREACHABLE", limit.aborted ? "no answer in 20 seconds" : "the server cannot be reached");
+    throw new ApiError(0, "UNREACHABLE", limit.aborted ? t.errors.slow(REQUEST_MS / 1_000) : t.errors.unreachable);
   }
   if (!answer.ok) throw await refusal(answer, path);
   const text = await answer.text();

@@ -1,5 +1,6 @@
 // What was written, and the proof of it: objects, dead letters, and the jobs that verify, redrive and replay.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { t } from "../texts";
 import { call } from "./client";
 
 const POLL_MS = 1_000;
@@ -133,7 +134,7 @@ export const useLetter = (place: string) =>
 export function textOfBytes(bytes: Bytes): string {
   if (typeof bytes === "string") return bytes;
   const size = Math.floor((bytes.$b64.length * 3) / 4);
-  return `${size} bytes, in Base64: ${bytes.$b64}`;
+  return t.evidence.base64(size, bytes.$b64);
 }
 
 // --- Jobs

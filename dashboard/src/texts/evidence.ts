@@ -8,6 +8,7 @@ export const evidence = {
   chooseAction: "Choose an action…",
   noActions: "There is no action yet. What rules and actions write appears here.",
   createAction: "Create an action",
+  base64: (size: number, text: string) => `${count(size)} bytes, in Base64: ${text}`,
   many,
 };
 

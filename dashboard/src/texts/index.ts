@@ -2,7 +2,7 @@
 // the server, since they are declared there once.
 import { evidence, jobs, letters, objects, replay, verify } from "./evidence";
 import { actions, connectors, flow, rules, sources } from "./integration";
-import { history, overview, people, statistics } from "./system";
+import { backup, history, overview, people, statistics } from "./system";
 
 const english = {
   product: "Tidegate",
@@ -25,11 +25,16 @@ const english = {
     users: "Users",
     keys: "API keys",
     history: "History",
+    backup: "Backup",
     account: "Account",
   },
   groups: { now: "Now", integration: "Integration", data: "Data", system: "System" },
   notFound: { title: "There is no such page", say: (address: string) => `Nothing is at ${address}.`, back: "Back to the overview" },
   failed: { title: "This page has failed", say: "What you typed elsewhere is kept. The error was:", again: "Load the page again" },
+  errors: {
+    unreachable: "the server cannot be reached. What you typed is kept: try again when it is back",
+    slow: (seconds: number) => `no answer in ${seconds} seconds. It may still have been done: look before you try again`,
+  },
   unreachable: "The server cannot be reached. The page tries again; what you typed stays.",
   login: {
     title: "Sign in",
@@ -127,6 +132,7 @@ const english = {
   overview,
   people,
   history,
+  backup,
   statistics,
   connectors,
   sources,

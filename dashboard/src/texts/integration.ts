@@ -48,6 +48,7 @@ export const rules = {
   id: "Rule ID",
   note: "Note",
   sql: "SQL",
+  runKeys: ["Ctrl", "Enter"],
   runs: "runs it on the sample",
   sample: "Sample event",
   event: "Event",

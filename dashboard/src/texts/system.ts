@@ -79,6 +79,26 @@ export const history = {
   backDone: "This state is stored again.",
 };
 
+export const backup = {
+  say: "An archive has every source, connector, action, rule and schema; secrets are in it as references or sealed. Users and API keys are not. This process keeps archives in its memory: download what you want to keep.",
+  none: "There is no archive yet. Make one of this configuration, or upload one of Tidegate or of EMQX.",
+  make: "Make an archive",
+  upload: "Upload an archive",
+  file: "An archive (.tar.gz)",
+  archive: "Archive",
+  made: "Made",
+  size: "Size",
+  take: "Import",
+  reallyTake: (name: string) => `Import ${name}?`,
+  takeSay: "Objects of the same names are replaced, all at once, and nothing is deleted. Workers follow within seconds. The history has the way back.",
+  taken: (name: string) => `${name} is imported`,
+  whole: "Every object of the archive is stored now.",
+  report: "What became of each object",
+  object: "Object",
+  outcome: "Outcome",
+  notes: "Notes",
+};
+
 export const statistics = {
   title: "Statistics",
   node: "Process",

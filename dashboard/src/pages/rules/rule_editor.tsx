@@ -107,7 +107,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
           <h2>
             {t.rules.sql}{" "}
             <small className="dim">
-              <kbd>Ctrl</kbd> <kbd>Enter</kbd> {t.rules.runs}
+              <kbd>{t.rules.runKeys[0]}</kbd> <kbd>{t.rules.runKeys[1]}</kbd> {t.rules.runs}
             </small>
           </h2>
           <SqlEditor

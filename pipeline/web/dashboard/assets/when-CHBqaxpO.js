@@ -1,1 +1,0 @@
-import{m as e,y as t}from"./index-CsFSMCUM.js";import{t as n}from"./jsx-runtime-Wy9s6hX0.js";var r=n();function i({ms:n}){return(0,r.jsx)(`time`,{dateTime:new Date(n).toISOString(),title:t(n),children:e(n,Date.now())})}export{i as t};
