@@ -15,6 +15,16 @@ import "./page.css";
 export default function Overview() {
   const monitor = useMonitor();
   const samples = monitor.data ?? [];
+  // What stands above the numbers is known first, so that nothing moves them afterwards.
+  const lists = [useList("connectors"), useList("actions"), useList("rules")];
+  if (monitor.isPending || lists.some(({ isPending }) => isPending)) {
+    return (
+      <section className="page">
+        <h1>{t.pages.overview}</h1>
+        <p className="dim">{t.loading}</p>
+      </section>
+    );
+  }
   return (
     <section className="page">
       <h1>{t.pages.overview}</h1>

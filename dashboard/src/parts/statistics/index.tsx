@@ -67,7 +67,7 @@ export function Statistics({ family, id, children }: { family: Counted; id: stri
     <section className="page">
       <div className="heading">
         <h1>{id}</h1>
-        {data && <NodeChoice nodes={data.node_metrics.map((each) => each.node)} node={node} choose={setNode} />}
+        <NodeChoice nodes={data?.node_metrics.map((each) => each.node) ?? []} node={node} choose={setNode} />
         {mayChange && (
           <button type="button" onClick={() => void reset().then(() => setSaid(""), (failed: Error) => setSaid(failed.message))}>
             {statistics.reset}
