@@ -89,7 +89,8 @@ async def test_a_flow_is_drawn_by_keyboard(colleague: Colleague) -> None:
     await press("Shift+ArrowDown")
     await expect(source).to_be_focused()
     after = await source.bounding_box()
-    assert before and after
+    assert before is not None
+    assert after is not None
     assert after["y"] > before["y"]
     await press("Delete")
     await expect(source).to_have_count(0)
