@@ -26,13 +26,15 @@ _INTRODUCTION = """\
 One YAML file describes the whole pipeline. `tidegate check -c FILE` checks the file without opening a connection. It refuses
 unknown settings and names their line.
 
-Durations are `500ms`, `15s`, `1h30m` or a number of milliseconds. Sizes are `64kb`, `5mb`, `1gb` or a number of bytes, in binary
-multiples. [rule-language.md](rule-language.md) describes templates, and [delivery.md](delivery.md) describes delivery.
+Durations are `500ms`, `15s`, `1h30m` or a number of milliseconds, at most `10000w`. Sizes are `64kb`, `5mb`, `1gb` or a number
+of bytes, in binary multiples, at most 8 PB. [rule-language.md](rule-language.md) describes templates, and
+[delivery.md](delivery.md) describes delivery.
 
 `${NAME}` in a setting stands for a variable of the process's environment. `${NAME:-default}` stands for the default if the
-variable is not set or is empty. `host: s3.${REGION:-eu-central-1}.amazonaws.com` works too. So one file serves development and
-production. In templates (`bucket`, `key`, `content`, `metadata`, `tags`), SQL, schemas and descriptions, `${…}` has their own
-meaning and never means the environment. If a variable is not set, the error names the variable, the setting and the line.
+variable is not set or is empty; the default is a plain text. `host: s3.${REGION:-eu-central-1}.amazonaws.com` works too. So one
+file serves development and production. In templates (`bucket`, `key`, `content`, `metadata`, `tags`), SQL, schemas and
+descriptions, `${…}` has their own meaning and never means the environment. If a variable is not set, the error names the
+variable, the setting and the line.
 
 A secret is a text, `${NAME}` or `file:///path`. The process that connects reads the secret when it connects. No command, log or
 page shows a secret. If a secret cannot be found, `tidegate check` warns; `tidegate check --connect` and `tidegate doctor` fail.

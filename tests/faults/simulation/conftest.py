@@ -21,4 +21,5 @@ def _silent() -> Iterator[None]:
 @pytest.fixture(scope="module", autouse=True)
 def _frozen() -> None:
     """Leave what the libraries have made by now out of each garbage collection: it takes a tenth of a story's time."""
+    gc.collect()
     gc.freeze()
