@@ -20,6 +20,9 @@ RUN SETUPTOOLS_SCM_PRETEND_VERSION=${VERSION} /opt/tidegate/bin/pip install --no
  && find /opt/tidegate -name __pycache__ -prune -exec rm -rf {} +
 
 FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de
+LABEL org.opencontainers.image.title="Tidegate" \
+      org.opencontainers.image.description="MQTT data into S3 through Kafka, by rules in SQL" \
+      org.opencontainers.image.licenses="Apache-2.0"
 RUN useradd --system --uid 10001 --no-create-home tidegate
 COPY --from=build /opt/tidegate /opt/tidegate
 ENV PATH=/opt/tidegate/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -87,10 +87,6 @@ def print_directions(console: Console, stack: Stack) -> None:
     payload = '{"seq": 1, "type": "thermo", "temp": 40.5}'
     single = f"from paho.mqtt.publish import single; single('t/me', '{payload}', qos=1, port={stack.mqtt_311})"
     escaped = single.replace('"', '\\"')
-    list_objects = (
-        f"import boto3; s3 = boto3.resource('s3', endpoint_url='{stack.s3_url}', aws_access_key_id='demo', "
-        f"aws_secret_access_key='any', region_name='us-east-1'); print(*s3.Bucket('{BUCKET}').objects.all(), sep='\\n')"
-    )
     lines = [
         "The stack keeps running. Ctrl-C stops it.",
         f"  dashboard   {stack.page}, first user: {stack.first_user_link()}",
@@ -99,7 +95,7 @@ def print_directions(console: Console, stack: Stack) -> None:
         f"  MQTT        127.0.0.1:{stack.mqtt_5} (5), 127.0.0.1:{stack.mqtt_311} (3.1.1)",
         f"  Kafka       {stack.config.kafka.bootstrap_servers}",
         f"  S3          {stack.s3_url}/{BUCKET}",
-        f'  objects     {sys.executable} -c "{list_objects}"',
+        f"  objects     on the dashboard, or curl '{stack.s3_url}/{BUCKET}?list-type=2'",
         f"  metrics     http://127.0.0.1:{stack.ingress_metrics}/metrics,"
         f" http://127.0.0.1:{stack.worker_metrics}/metrics",
         f"  rules       tidegate get -c {stack.config_file}",
