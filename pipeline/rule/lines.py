@@ -32,8 +32,8 @@ from pipeline.template.object_key import GroupName, KeyTemplate
 from pipeline.upload.buffer import ROW_OVERHEAD_BYTES, Lines
 from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN
 
-# Loops of one action. Records of further sets of rules are evaluated without a loop.
-LOOPS_MAX: Final = 64
+# Statements in all loops of one action: to compile one takes a millisecond. Records of further sets of rules have no loop.
+STATEMENTS_MAX: Final = 500
 
 
 class Arrived(NamedTuple):
@@ -77,6 +77,7 @@ class LineRules:
         self._line_of = container.line
         self._form = LineForm(*container.line_code, key.group, key.window_ms)
         self._loops: dict[tuple[str, ...], Loop | None] = {}
+        self._statements = 0
         self._any_loop = not rules.waits and any(has_loop([program]) for program in rules.programs)
 
     @property
@@ -105,8 +106,9 @@ class LineRules:
         """The loop for records that these programs match, or None if they have none."""
         name = tuple([each.rule_id for each in programs])
         if name not in self._loops:
-            if len(self._loops) >= LOOPS_MAX:
+            if self._statements + len(programs) > STATEMENTS_MAX:
                 return None
+            self._statements += len(programs)
             self._loops[name] = self._made(programs)
         return self._loops[name]
 

@@ -249,3 +249,18 @@ def test_rules_for_two_topics_take_turns() -> None:
 def test_loops_know_every_column() -> None:
     """A column of messages that only the other way knows would be undefined in loops."""
     assert set(COLUMNS) == MESSAGE_COLUMNS | {"metadata"}
+
+
+def test_very_many_rules_are_evaluated_without_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loops are compiled while others wait, so an action compiles only so many statements."""
+    monkeypatch.setattr("pipeline.rule.lines.STATEMENTS_MAX", 3)
+    rules = {f"r{n}": f'SELECT {n} AS n FROM "t/{n % 2}"' for n in range(6)}
+    action = aggregated("a", rules)
+    log = [record(offset, b"{}")._replace(headers=[("topic", b"t/%d" % (offset % 2))]) for offset in range(4)]
+
+    same_both_ways(action, log)
+
+    assert [action.lines.loop_of(action.rules.programs_of[topic]) is None for topic in (b"t/0", b"t/1")] == [
+        False,
+        True,
+    ]
