@@ -133,6 +133,7 @@ def test_a_connect_with_everything() -> None:
         (packet(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1more"), 0x81),
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x06\x21\x00\x01\x21\x00\x01\x00\x02d1"), 0x82),  # property twice
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x00\x00\x02d1"), 0x82),  # packet maximum 0
+        (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02d1"), 0x82),  # receive maximum 0
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x02\x01\x01\x00\x02d1"), 0x82),  # not a property of CONNECT
     ],
 )
