@@ -67,19 +67,26 @@ _TOKEN: Final = re.compile(
 )
 
 
-def tokenize(text: str) -> list[Token]:
-    """The tokens of a statement; the last is END. Raises SqlError at the first character that does not begin a token."""
+def tokenize(text: str, *, with_last_comment: bool = True) -> list[Token]:
+    """The tokens of a statement; the last is END. Raises SqlError at the first character that does not begin a token.
+
+    Without `with_last_comment`, a `--` in the last line is two minus signs.
+    """
     if len(text) > STATEMENT_CHARACTERS_MAX:
         raise error_at(text, 0, f"a statement has at most {STATEMENT_CHARACTERS_MAX} characters, found {len(text)}")
     tokens = []
     position, end = 0, len(text)
+    signs_from = end if with_last_comment else text.rstrip().rfind("\n") + 1
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
             raise error_at(text, position, _unexpected(text, position))
+        position = match.end()
         if match.lastgroup != "SPACE":
             tokens.append(_token(text, match))
-        position = match.end()
+        elif (signs := text.find("--", max(match.start(), signs_from), position)) >= 0:
+            tokens += [Token("-", "-", sign, sign + 1) for sign in (signs, signs + 1)]
+            position = signs + 2
     tokens.append(Token("END", None, end, end))
     return tokens
 

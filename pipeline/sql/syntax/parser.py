@@ -10,6 +10,7 @@ Raises SqlError with the place. This file does not know functions or types.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
@@ -35,9 +36,16 @@ class Mode(Enum):
 def parse(text: str, *, any_source: bool = False) -> n.Statement:
     """The tree of one statement.
 
-    Spans are offsets in `text`. `any_source` allows a topic filter that can never match in FROM.
+    Spans are offsets in `text`. `any_source` allows a topic filter that can never match in FROM. A `--` in the last line
+    begins a comment, unless only two minus signs make a statement there, as in EMQX.
     """
-    return _Parser(text, any_source).statement()
+    try:
+        return _Parser(text, any_source).statement()
+    except SqlError:
+        if "--" in text.rstrip().rpartition("\n")[2]:
+            with suppress(SqlError):
+                return _Parser(text, any_source, with_last_comment=False).statement()
+        raise
 
 
 def parse_path(text: str) -> n.Path:
@@ -49,10 +57,10 @@ def parse_path(text: str) -> n.Path:
 
 
 class _Parser:
-    def __init__(self, text: str, any_source: bool = False) -> None:
+    def __init__(self, text: str, any_source: bool = False, *, with_last_comment: bool = True) -> None:
         self.text = text
         self.any_source = any_source
-        self.tokens = tokenize(text)
+        self.tokens = tokenize(text, with_last_comment=with_last_comment)
         self.position = 0
         self.depth = 0
 
