@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Final
 
 import boto3
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tests.newcomer.page import Command, Part, Query, Step, steps
 
@@ -149,6 +151,7 @@ def main() -> int:
                 for page, heading in sections
                 for stumble in play(terminal, folder, steps(page, heading), heading)
             ]
+            stumbles += queries(folder)
         finally:
             terminal.close()
     for stumble in stumbles:
@@ -219,7 +222,17 @@ def objects() -> dict[str, bytes]:
     return {each["Key"]: LAKE.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].read() for each in found}
 
 
-def ask(folder: Path, query: Query) -> str:
+def queries(folder: Path) -> list[str]:
+    """The questions of docs/query.md to DuckDB, about an object that has the columns of its example."""
+    page = (ROOT / "docs/query.md").read_text(encoding="utf-8")
+    path = folder / BUCKET / "hot/day=2026-01-31/0-0-0.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"clientid": ["dev-1", "dev-1"], "t": [31.0, 32.0]}), path)
+    asked = [query for query in steps(page, "DuckDB") if isinstance(query, Query)]
+    return [found for query in asked if (found := ask(folder, query, "'dev-1', 31.5)"))] if asked else ["no question"]
+
+
+def ask(folder: Path, query: Query, expected: str = "(31.5, 'dev-1', ") -> str:
     """Ask DuckDB about copies of the objects; what is wrong, or nothing."""
     for key, packed in objects().items():
         path = folder / BUCKET / key
@@ -228,8 +241,8 @@ def ask(folder: Path, query: Query) -> str:
     program = "import duckdb, sys; print(duckdb.sql(sys.argv[1]).fetchall())"
     asked = query.text.replace(f"s3://{BUCKET}", str(folder / BUCKET))
     ended = subprocess.run([DUCKDB, "-c", program, asked], capture_output=True, text=True, timeout=60, check=False)
-    good = ended.returncode == 0 and "(31.5, 'dev-1', " in ended.stdout
-    return "" if good else f"{query.text}: expected 31.5 of dev-1\n{ended.stdout[-1000:]}{ended.stderr[-1000:]}"
+    good = ended.returncode == 0 and expected in ended.stdout
+    return "" if good else f"{query.text}: expected {expected}\n{ended.stdout[-1000:]}{ended.stderr[-1000:]}"
 
 
 if __name__ == "__main__":

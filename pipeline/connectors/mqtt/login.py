@@ -74,7 +74,7 @@ def dial(client: paho.Client, source: MqttSource, *, clean: bool, session_expiry
     except ssl.SSLError as error:
         told = (error.reason or str(error)).lower().replace("_", " ")
         advice = "it may speak no TLS there (`ssl.enable` of the source)"
-        raise RetryableError(f"TLS to {source.server}: {told}; {advice}", reason="unreachable") from None
+        raise RetryableError(f"cannot reach {source.server} by TLS: {told}; {advice}", reason="unreachable") from None
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or error
         raise RetryableError(f"cannot reach {source.server}: {words}", reason="unreachable") from None
