@@ -71,6 +71,8 @@ def _within(node: YamlNode, line: int, column: int, lines: Sequence[str]) -> Pla
         return None
     offset = sum(len(each) + 1 for each in before) + column - 1
     wanted, places = _solid(text[:offset]), list(_places(node, lines))
+    if len(places) < _solid(text):
+        return None
     if wanted < _solid(text):
         return places[wanted]
     return places[wanted - 1]._replace(column=places[wanted - 1].column + 1) if wanted else None
