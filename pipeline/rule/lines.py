@@ -17,7 +17,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.columns import Columns, Fields, offsets_of
 from pipeline.errors import RecordError
@@ -34,6 +34,10 @@ from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN
 
 # Statements in all loops of one action: to compile one takes a millisecond. Records of further sets of rules have no loop.
 STATEMENTS_MAX: Final = 500
+# A loop that raises on one record is entered again behind it. If it raises often, it is entered again behind more records, up to
+# STEP_MAX, because whoever sends such records must not make them dear. It raises seldom if so many records come in between.
+STEP_MAX: Final = 256
+SELDOM: Final = 32
 
 
 class Arrived(NamedTuple):
@@ -172,7 +176,7 @@ class _Evaluation:
         self._rules, self._columns, self._offsets = rules, columns, columns.offsets
         self._batch = LineBatch(columns, rules.digest)
         self._room = self._bytes_max = bytes_max
-        self._doubts = 0
+        self._step = 1
         self._targets = Targets(self._batch.groups)
         self._go_to(0)
 
@@ -182,7 +186,7 @@ class _Evaluation:
             programs = self._programs()
             loop = self._rules.loop_of(programs)
             if loop is None:
-                self._without_loop()
+                self._without_loop(1)
             else:
                 self._with_loop(loop, programs)
         batch, columns = self._batch, self._columns
@@ -209,37 +213,31 @@ class _Evaluation:
         """Run the loop of the next record, until a record that is not for it."""
         columns, batch, at = self._columns, self._batch, self._at
         assert at is not None
-        doubts = self._doubts
         left = loop(
             chain((at,), self._fields), columns.topic, columns.partition, programs,
-            self._rules.rules.programs_of, self._targets, self._doubtful, batch.filtered.append, self._room,
+            self._rules.rules.programs_of, self._targets, batch.filtered.append, self._room,
         )  # fmt: skip
         self._room = left.room
         begin, end = bisect_left(self._offsets, at[0]), bisect_left(self._offsets, left.offset) + left.taken
-        matched = end - begin - left.unmatched - (self._doubts - doubts)
+        matched = end - begin - left.unmatched
         for (rule_id, *_), without in zip(programs, left.without, strict=True):
             _count(batch.matched, rule_id, matched)
             _count(batch.no_result, rule_id, without)
             _count(batch.made, rule_id, matched - without)
         if left.taken:
             self._at = next(self._fields, None)
-        else:  # the iterator is behind this record
-            self._at = next(columns[end : end + 1].fields())
+            return
+        self._at = next(columns[end : end + 1].fields())  # the iterator is behind this record
+        if self._programs() is programs:  # on which the loop raises
+            self._step = 1 if end - begin >= SELDOM else min(2 * self._step, STEP_MAX)
+            self._without_loop(self._step)
 
-    def _doubtful(self, *of_record: Any) -> int:
-        """Evaluate a record that a loop cannot, and return the bytes that this takes."""
-        self._doubts += 1
-        columns = self._columns
-        batch = self._rules.rules.evaluate([Record(columns.topic, columns.partition, *of_record)])
-        self._add(batch)
-        return batch.size_bytes
-
-    def _without_loop(self) -> None:
-        """Evaluate records up to the next one that has a loop."""
+    def _without_loop(self, count: int) -> None:
+        """Evaluate the next `count` records, and those up to the next one that has a loop."""
         columns = self._columns
         begin = end = bisect_left(self._offsets, self._at[0]) if self._at else 0
         while self._at is not None and not _is_redriven(self._at[-1]):
-            if self._rules.loop_of(self._programs()) is not None:
+            if end - begin >= count and self._rules.loop_of(self._programs()) is not None:
                 break
             end += 1
             self._at = next(self._fields, None)

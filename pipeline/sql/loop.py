@@ -7,7 +7,7 @@ itself costs. A loop needs none of them. It is made of the same expressions as `
         not of this topic's rules?    leave: whoever called goes on with another loop
         for each rule                 fields, WHERE, row, line, group
         append the lines to their groups
-        an error, whatever it is      `doubtful` evaluates this one record with `Program.evaluate`
+        an error, whatever it is      leave: this record is evaluated with `Program.evaluate`
 
 So a loop has no failures of its own: what it cannot do without an error is done the other way, which knows the cause of
 a dead letter. Nothing is appended before all rules have made their lines, so such a record leaves nothing behind.
@@ -60,7 +60,7 @@ class LoopEnd(NamedTuple):
 Loop = Callable[..., LoopEnd]
 
 _FRAME: Final = """\
-def loop(records, topic, partition, mine, programs, targets, doubtful, filtered, room):
+def loop(records, topic, partition, mine, programs, targets, filtered, room):
     unmatched = {zeros} = 0
     group = window = None
     for offset, timestamp, key, value, headers in records:
@@ -74,7 +74,7 @@ def loop(records, topic, partition, mine, programs, targets, doubtful, filtered,
                 continue
 {body}
         except Exception:
-            room -= doubtful(offset, timestamp, key, value, headers)
+            return LoopEnd(offset, False, room, unmatched, ({counts},))
         if room <= 0:
             break
     return LoopEnd(offset, True, room, unmatched, ({counts},))

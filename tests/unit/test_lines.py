@@ -18,6 +18,7 @@ from pipeline.errors import ConfigError
 from pipeline.record import MESSAGE_COLUMNS, Record
 from pipeline.rule.batch import RowBatch
 from pipeline.rule.lines import LineBatch
+from pipeline.rule.rule_set import RuleSet
 from pipeline.rule_trial import read_cases
 from pipeline.sql.compilation.loops import COLUMNS
 from tests.parts.actions import aggregated
@@ -264,3 +265,21 @@ def test_very_many_rules_are_evaluated_without_a_loop(monkeypatch: pytest.Monkey
         False,
         True,
     ]
+
+
+def test_a_loop_that_raises_often_is_entered_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that sends nothing but wrong payloads costs little more than without loops, and the others keep their loop."""
+    evaluated: list[int] = []
+    real = RuleSet.evaluate
+
+    def counted(self: RuleSet, records: Sequence[Record], *limits: Any, **how: Any) -> RowBatch:
+        evaluated.append(len(records))
+        return real(self, records, *limits, **how)
+
+    action = aggregated("a", SELECT)
+    log = [record(offset, b"{" if offset < 700 or offset == 900 else b'{"n": 2}') for offset in range(1000)]
+    same_both_ways(action, log)
+    monkeypatch.setattr(RuleSet, "evaluate", counted)
+    action.lines.evaluate(log)
+
+    assert evaluated == [2, 4, 8, 16, 32, 64, 128, 256, 256, 1]
