@@ -9,6 +9,7 @@ connection is opened.
     one key for many messages   `${timestamp}` is the same for two messages of one millisecond; `${id}` is not
     conflate, and unique keys   no row waits for the key of another, and a client's objects lose their order
     one key for two actions     each finds the other's objects under its keys
+    a placeholder in vain       metadata of aggregated upload is not a template
     columns of one name     most readers of Parquet take columns that differ only in case for one
     a clientid nobody knows     a subscriber to a broker is not told who published
 
@@ -69,11 +70,19 @@ def warnings(config: Config) -> list[Problem]:
             found += _conflates_nothing(name, action.parameters, rules)
         else:
             found += _meets_others(config, name, action.parameters)
+            found += _placeholders_in_vain(name, action.parameters)
     return [*found, *_shared(config), *of_sources(config)]
 
 
 def _at(action: str, setting: str = "key") -> tuple[str | int, ...]:
     return ("actions", "s3", action, "parameters", setting)
+
+
+def _placeholders_in_vain(name: str, parameters: AggregatedParameters) -> Iterator[Problem]:
+    """Warn of a placeholder in metadata, which all objects of an aggregated action share."""
+    if any("${" in value for value in parameters.metadata.values()):
+        text = "metadata is not a template in aggregated mode: each object gets the placeholder itself"
+        yield Problem(_at(name, "metadata"), text)
 
 
 # --- Where a device can put its objects

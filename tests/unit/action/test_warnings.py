@@ -303,3 +303,16 @@ def test_columns_that_differ_only_in_case(container: dict[str, Any], sql: str, n
 def test_other_columns_are_not_warned_of(container: dict[str, Any], sql: str) -> None:
     """One column twice, a column that is left out, and formats whose readers know case."""
     assert told(aggregated(container=container), sql=sql) == []
+
+
+def test_a_placeholder_in_metadata_of_aggregated_upload_is_told() -> None:
+    """Metadata is a template in direct mode alone."""
+    metadata = {"who": "${clientid}"}
+
+    found = [
+        path
+        for path, text in told(aggregated(metadata=metadata), direct("k/${id}", metadata=metadata))
+        if "template" in text
+    ]
+
+    assert found == ["actions.s3.a.parameters.metadata"]
