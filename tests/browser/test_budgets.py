@@ -37,6 +37,15 @@ LOOP: Final = """() => {
   for (let n = 0; n < 3e7; n++) sum = (sum * 31 + n) % 1000003;
   return performance.now() - began + sum * 0;
 }"""
+COUNT_CHANGES: Final = """() => {
+  const changes = {subtree: true, childList: true, characterData: true, attributes: true};
+  new MutationObserver(list => { window.changes += list.length; }).observe(document.body, changes);
+}"""
+LOOK: Final = """seen => {
+  Object.defineProperty(document, "hidden", {configurable: true, value: !seen});
+  Object.defineProperty(document, "visibilityState", {configurable: true, value: seen ? "visible" : "hidden"});
+  document.dispatchEvent(new Event("visibilitychange", {bubbles: true}));
+}"""
 FILTER: Final = """async words => {
   const input = document.querySelector("input[type=search]");
   const shown = document.querySelector(".tools [aria-live]");
@@ -116,6 +125,37 @@ async def test_a_page_that_stands_open_costs_little(colleague: Colleague) -> Non
         slowness = await _slowness(page)
 
     assert spent <= SHARE_OF_A_CORE * OPEN_SECONDS * slowness, f"{spent:.3f} s in {OPEN_SECONDS} s"
+
+
+async def test_a_hidden_tab_rests(colleague: Colleague) -> None:
+    """No stream, no question to the API and nothing drawn while nobody looks; all of it again when somebody does."""
+    page, api = colleague.page, colleague.api
+    await _many_rules(api)
+    async with _busy(api):
+        await colleague.arrive("rules")
+        await expect(page.get_by_text("500", exact=True)).to_be_visible()
+        await page.evaluate(COUNT_CHANGES)
+        watched = await _changes_in(page, OPEN_SECONDS)
+        await page.evaluate(LOOK, False)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await _changes_in(page, 1)  # what was under way
+        hidden = await _changes_in(page, OPEN_SECONDS)
+        unseen = list(asked)
+        await page.evaluate(LOOK, True)
+        again = await _changes_in(page, OPEN_SECONDS)
+
+    assert (hidden, unseen) == (0, [])
+    assert watched > 0
+    assert again > 0
+    assert any(url.endswith("/api/v5/live") for url in asked)
+
+
+async def _changes_in(page: Page, seconds: float) -> int:
+    """How often the page has drawn something in this time."""
+    await page.evaluate("() => { window.changes = 0; }")
+    await pause(seconds)
+    return int(await page.evaluate("() => window.changes"))
 
 
 async def _task_seconds(session: CDPSession) -> float:

@@ -163,3 +163,33 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
     await colleague.go("connectors/s3:lake/statistics")
     await expect(page.get_by_label("By process")).to_contain_text(OTHER)
     await expect(page.get_by_label("Used by").get_by_role("link", name="raw")).to_be_visible()
+
+
+async def test_the_configuration_is_archived_and_brought_back(colleague: Colleague) -> None:
+    """An archive is made, downloaded, uploaded again and imported; a file that is none is refused in words."""
+    page, api = colleague.page, colleague.api
+    await api.objects()
+    await colleague.arrive("backup")
+    await expect(page.get_by_text("There is no archive yet.")).to_be_visible()
+    await page.get_by_role("button", name="Make an archive").click()
+    archive = page.get_by_role("link", name="tidegate-export-")
+    async with page.expect_download() as download:
+        await archive.click()
+    path = await (await download.value).path()
+    name = (await download.value).suggested_filename
+    await page.get_by_role("button", name=f"More for {name}").click()
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    await expect(archive).to_have_count(0)
+
+    chosen = page.locator("input[type=file]")
+    await chosen.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no archive"})
+    await expect(page.get_by_role("alert")).to_contain_text("ends in .tar.gz")
+    await chosen.set_input_files({"name": name, "mimeType": "application/gzip", "buffer": path.read_bytes()})
+    await expect(archive).to_be_visible()
+    await colleague.client.put("/rules/hot", json={"description": "changed since"})
+    await page.get_by_role("button", name=f"More for {name}").click()
+    await page.get_by_role("button", name="Import").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Import").click()
+    await expect(page.get_by_text("Every object of the archive is stored now.")).to_be_visible()
+    assert api.log.snapshot.objects["rule/hot"].value.get("description", "") == ""

@@ -2,62 +2,15 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { t } from "../texts";
 import { call } from "./client";
+import type { Answer } from "./types";
 
 const POLL_MS = 1_000;
 
 // --- Objects
 
-export type ObjectPage = {
-  bucket: string;
-  prefix: string;
-  folders: string[];
-  objects: { key: string; size: number; modified: string }[];
-  next: string | null;
-};
-
-export type Entry = {
-  first: number;
-  next: number;
-  revision: number;
-  records: number;
-  filtered: number;
-  dead_lettered: number;
-  absent: number;
-  gone: number;
-  rows: number;
-  objects: number;
-  replayed: boolean;
-};
-
-export type ObjectFacts = {
-  bucket: string;
-  key: string;
-  size: number;
-  modified: string;
-  content_type: string;
-  version: string | null;
-  revision: number | null;
-  rows: number | null;
-  topic: string | null;
-  partition: number | null;
-  first: number | null;
-  last: number | null;
-  rules: Record<string, string> | null;
-  entry: Entry | null;
-  named: boolean;
-  unchanged: boolean | null;
-  ledger_problem: string;
-};
-
-export type ObjectPreview = {
-  form: "json_lines" | "json" | "csv" | "parquet" | "text" | "binary";
-  compression: "none" | "gzip" | "zstd";
-  columns: string[];
-  rows: (string | null)[][];
-  text: string | null;
-  cut: boolean;
-  problem: string | null;
-};
+export type ObjectPage = Answer["ObjectPage"];
+export type ObjectFacts = Answer["ObjectDetails"];
+export type ObjectPreview = Answer["ObjectPreview"];
 
 /** Which objects: those of an action, in a bucket if rows decide it. */
 export type Where = { action: string; bucket: string };
@@ -87,40 +40,14 @@ export const contentOf = (where: Where, key: string): string => `api/v5/objects/
 
 // --- Dead letters
 
+export type Letter = Answer["ListedLetter"];
+export type WholeLetter = Answer["WholeLetter"];
+export type LetterPage = Answer["Letters"];
+
 /** A text, or bytes that are none. */
-export type Bytes = string | { $b64: string };
-
-export type Letter = {
-  place: string;
-  arrived: number;
-  key: Bytes;
-  action: string;
-  rule: string;
-  source: string;
-  cause: string;
-  error: string;
-  row: number | null;
-  origin: { topic: string; partition: number; offset: number } | null;
-  value_bytes: number;
-  copies: number;
-  settled: boolean;
-};
-
-export type WholeLetter = Letter & {
-  whole: boolean;
-  headers: Record<string, Bytes>;
-  value: Bytes;
-  value_cut: boolean;
-  fields: Record<string, unknown> | null;
-};
+export type Bytes = Letter["key"];
 
 export type LetterFilter = { action?: string; rule?: string; cause?: string; clientid?: string; since?: number; again?: boolean };
-export type LetterPage = {
-  data: Letter[];
-  meta: { page: number; count: number; hasnext: boolean };
-  groups: { action: string; rule: string; cause: string; count: number }[];
-};
-
 export const useLetters = (filter: LetterFilter, page: number) =>
   useQuery({
     queryKey: ["letters", filter, page],
@@ -139,58 +66,16 @@ export function textOfBytes(bytes: Bytes): string {
 
 // --- Jobs
 
-export type OffsetRun = {
-  first: number;
-  next: number;
-  written?: number;
-  filtered?: number;
-  dead_lettered?: number;
-  absent?: number;
-  gone?: number;
-  missing?: number;
-  objects?: number;
-  rows?: number;
-  entries?: number;
-  wrong?: number;
-};
+type Jobs = { verify: Answer["VerifyJob"]; replay: Answer["ReplayJob"]; redrive: Answer["RedriveJob"] };
+export type Kind = keyof Jobs;
+export type Job<K extends Kind = Kind> = Jobs[K];
 
-export type Strip = { topic: string; topic_id: string; partition: number; first: number; next: number; total: OffsetRun; runs: OffsetRun[] };
-export type Finding = { kind: string; key: string; text: string; meaning: string };
-export type Verification = {
-  totals: Record<string, number>;
-  direct: { objects: number; bytes: number; unmarked: number } | null;
-  found: Record<string, number>;
-  findings: Finding[];
-  strips: Strip[];
-};
-export type LeftOut = { rule: string; cause: string; records: number; first: string; error: string };
-export type Span = { topic: string; partition: number; first: number; end: number };
-export type Replaying = {
-  plan: { records: number; bytes: number; rows: number; objects: number; puts: number; where: string; spans: Span[] } | null;
-  end: string;
-  left_out: LeftOut[];
-};
-export type Sent = { sent: number; over: number; kept: number };
-export type Redriving = { plan: Sent | null; sent: Sent | null };
-
-type Results = { verify: Verification; replay: Replaying; redrive: Redriving };
-export type Kind = keyof Results;
-
-export type Job<K extends Kind = Kind> = {
-  id: string;
-  kind: K;
-  wish: Record<string, unknown>;
-  by: string;
-  state: "running" | "planned" | "done" | "failed" | "cancelled";
-  problem: string;
-  doing: string;
-  done: number;
-  total: number;
-  began: number;
-  ended: number | null;
-  notes: string[];
-  result?: Results[K];
-};
+export type Verification = Answer["VerifyResult"];
+export type Finding = Answer["VerifyFinding"];
+export type Strip = Answer["PartitionStrip"];
+export type OffsetRun = Answer["StripRun"];
+export type Replaying = Answer["ReplayResult"];
+export type LeftOut = Answer["LeftOutAnswer"];
 
 export const useJobs = (kind: Kind) =>
   useQuery({

@@ -58,7 +58,7 @@ export function Earlier({ kind, but }: { kind: Kind; but?: string | undefined })
               <a href={to(kind, each.id)}>{String(each.wish.action ?? "")}</a>
               <span>{t.jobs[each.state]}</span>
               <span className="dim">
-                <When ms={each.began} /> {t.jobs.by(each.by, each.wish.deep === true)}
+                <When ms={each.began} /> {t.jobs.by(each.by, "deep" in each.wish && each.wish.deep === true)}
               </span>
             </li>
           ))}

@@ -181,7 +181,7 @@ export const verify = {
   object: "Object",
   meaning: "What it means",
   hidden: (n: number) => `${many(n, "further finding")} of these kinds are only counted.`,
-  tiles: { rows: "Rows", records: "Records read", filtered: "Filtered", dead_lettered: "Dead letters", objects: "Objects", entries: "Cuts" } as Record<string, string>,
+  tiles: { rows: "Rows", records: "Records read", filtered: "Filtered", dead_lettered: "Dead letters", objects: "Objects", entries: "Cuts" },
 };
 
 export const replay = {

@@ -73,7 +73,7 @@ function Running({ id }: { id: string }) {
   );
 }
 
-function Look({ job }: { job: Job }) {
+function Look({ job }: { job: Job<"replay"> }) {
   const into = typeof job.wish.into === "string" ? `${job.wish.into.replace(/^\/+|\/+$/g, "")}/` : "";
   const folder = into ? `?prefix=${encodeURIComponent(into)}` : "";
   return <a href={to("objects", String(job.wish.action)) + folder}>{t.replay.look}</a>;

@@ -78,7 +78,7 @@ function Result({ id }: { id: string }) {
 }
 
 /** What the reader wants to know first. */
-function Verdict({ job, result }: { job: Job; result: Verification }) {
+function Verdict({ job, result }: { job: Job<"verify">; result: Verification }) {
   const found = Object.values(result.found).reduce((sum, each) => sum + each, 0);
   const { rows = 0, records = 0, partitions = 0 } = result.totals;
   const none = !partitions && !result.direct;
@@ -113,8 +113,8 @@ function Totals({ result }: { result: Verification }) {
   if (!result.totals.entries) return null;
   return (
     <dl className="tiles">
-      {Object.entries(t.verify.tiles).map(([name, label]) => (
-        <Tile key={name} name={label} value={(result.totals[name] ?? 0) < 1e6 ? count(result.totals[name] ?? 0) : short(result.totals[name] ?? 0)} />
+      {(Object.keys(t.verify.tiles) as (keyof typeof t.verify.tiles)[]).map((name) => (
+        <Tile key={name} name={t.verify.tiles[name]} value={result.totals[name] < 1e6 ? count(result.totals[name]) : short(result.totals[name])} />
       ))}
     </dl>
   );
