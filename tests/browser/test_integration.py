@@ -135,3 +135,22 @@ async def test_rules_are_found_by_topic_and_by_what_is_enabled(colleague: Collea
 
     await expect(hot).to_be_visible()
     await expect(cold).to_be_visible()
+
+
+async def test_a_rule_is_found_in_a_large_flow(colleague: Colleague) -> None:
+    """Words leave the rules that have them in name or topic, with what they feed; the rest comes back without them."""
+    page = colleague.page
+    await page.route("**/partitions", lambda route: route.fulfill(json=[]))  # there is no Kafka here
+    await furnish(colleague.api)
+    for n in range(50):
+        await colleague.store("/rules", {**RULE, "id": f"line_{n}", "sql": f'SELECT * FROM "plant/{n}/#"'})
+    await colleague.arrive("flow")
+    parts = page.locator(".react-flow__node")
+    await expect(page.get_by_label("Rule line_49", exact=True)).to_be_visible()
+    whole = await parts.count()
+    await page.get_by_label("Find rules by name or topic").fill("plant/17/")
+    await expect(page.get_by_label("Rule line_17", exact=True)).to_be_visible()
+    await expect(page.get_by_label("Action s3:raw", exact=True)).to_be_visible()
+    await expect(page.get_by_label("Rule line_49", exact=True)).to_have_count(0)
+    await page.get_by_label("Find rules by name or topic").fill("")
+    await expect(parts).to_have_count(whole)

@@ -90,6 +90,7 @@ export const rules = {
 
 export const flow = {
   draw: "Draw a flow",
+  find: "Find rules by name or topic",
   none: "Nothing flows yet. Draw a flow from a source to a sink, or write a rule.",
   map: "Small map of the flow",
   open: "Open as a flow",

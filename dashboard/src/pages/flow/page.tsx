@@ -4,7 +4,7 @@ import "@xyflow/react/dist/base.css";
 import { memo, useEffect, useMemo, useState } from "react";
 import { useLive } from "../../api/live";
 import { usePartitions } from "../../api/metrics";
-import type { Action, Rule } from "../../api/objects";
+import { type Action, idOf, type Rule } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { useList } from "../../api/use_objects";
 import { Badge } from "../../parts/badge";
@@ -23,6 +23,7 @@ import { type Direction, graphOf, type Kind, type Link, type Part, SIZE } from "
 import { neighbour } from "./neighbour";
 
 type PartNode = Node<{ part: Part }>;
+const MANY = 8; // rules, of which a person looks for one
 
 export default function Flow({ rest: [id] }: Route) {
   return id === undefined ? <Overview /> : <Designer key={id} id={id === "new" ? null : id} />;
@@ -41,7 +42,8 @@ function Overview() {
     });
   const shape = JSON.stringify([rules.data?.map((rule) => [rule.id, rule.from, rule.actions, rule.enable]), actions.data?.map((each) => [each.name, each.connector, each.parameters.bucket, each.enable])]);
   const direction = useNarrow() ? "TB" : "LR";
-  const { parts, nodes: all, edges } = useMemo(() => drawn(rules.data ?? [], actions.data ?? [], direction), [shape, direction]);
+  const [wanted, setWanted] = useState("");
+  const { parts, nodes: all, edges } = useMemo(() => drawn(...found(rules.data ?? [], actions.data ?? [], wanted), direction), [shape, direction, wanted]);
   // To the keyboard the canvas is one stop, and arrow keys go on from there.
   const [at, setAt] = useState<string | null>(null);
   const first = all.reduce<PartNode | undefined>((best, node) => (best && fromStart(best) <= fromStart(node) ? best : node), undefined);
@@ -60,6 +62,9 @@ function Overview() {
     <section className="page wide">
       <div className="heading">
         <h1>{t.pages.flow}</h1>
+        {rules.data && rules.data.length > MANY && (
+          <input type="search" className="find" placeholder={t.flow.find} aria-label={t.flow.find} value={wanted} onChange={(event) => setWanted(event.target.value)} />
+        )}
         {mayChange && (
           <a className="button primary" href={to("flow", "new")}>
             {t.flow.draw}
@@ -67,11 +72,12 @@ function Overview() {
         )}
       </div>
       {error && <Notice kind="bad">{error.message}</Notice>}
+      {wanted && nodes.length === 0 && <p className="empty">{t.table.none(wanted)}</p>}
       {rules.data?.length === 0 && <p className="empty">{t.flow.none}</p>}
       {rules.data && actions.data && nodes.length > 0 && (
         <div className="canvas" onKeyDown={canvasKeys({ open: (id) => choose(parts.find((part) => part.id === id) ?? null), arrow: (id, way) => step(neighbour(parts, id, way)) })}>
           <ReactFlow
-            key={direction}
+            key={direction + wanted}
             nodes={nodes}
             edges={edges}
             nodeTypes={NODES}
@@ -98,6 +104,15 @@ function Overview() {
 }
 
 const fromStart = ({ position }: PartNode): number => position.x + position.y;
+
+/** The rules that have the words in their name or topics, with their actions; everything while there are no words. */
+function found(rules: readonly Rule[], actions: readonly Action[], words: string): [readonly Rule[], readonly Action[]] {
+  const lower = words.trim().toLowerCase();
+  if (!lower) return [rules, actions];
+  const kept = rules.filter((rule) => [rule.id, ...(rule.from ?? [])].some((each) => each.toLowerCase().includes(lower)));
+  const fed = new Set(kept.flatMap((rule) => rule.actions));
+  return [kept, actions.filter((action) => fed.has(idOf("actions", action)))];
+}
 
 function drawn(rules: readonly Rule[], actions: readonly Action[], direction: Direction) {
   const { parts, links } = graphOf(rules, actions, direction);

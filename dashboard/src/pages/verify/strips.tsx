@@ -9,6 +9,8 @@ type Pointed = { strip: number; run: number } | null;
 
 const FEW = 8; // partitions that have room for tall strips
 const DENSE = 24;
+const BAD_PX = 3;
+const BAD_HEIGHT_PX = 14;
 
 export function Strips({ strips }: { strips: readonly Strip[] }) {
   const [pointed, point] = useState<Pointed>(null);
@@ -112,6 +114,12 @@ function Row({ name, strip, scale, height, colours, at, point }: RowProps) {
   );
 }
 
+/** Of the height: as its layer has it. */
+function badShare(run: OffsetRun): number {
+  const layer = placed(run).find((each) => each.layer === "missing");
+  return layer ? layer.to - layer.from : 0;
+}
+
 function runAt(runs: readonly OffsetRun[], offset: number): number | null {
   const found = runs.findIndex((each) => each.first <= offset && offset < each.next);
   return found < 0 ? null : found;
@@ -135,7 +143,7 @@ function draw(
   const pen = canvas.getContext("2d");
   if (!pen) return;
   pen.scale(dense, dense);
-  for (const [n, run] of runs.entries()) {
+  for (const run of runs) {
     const left = ((run.first - first) / scale) * width;
     const right = ((run.next - first) / scale) * width;
     const gap = right - left >= 5 ? 1 : 0; // so that cuts can be told apart where there is room
@@ -143,9 +151,19 @@ function draw(
       pen.fillStyle = colours[layer];
       pen.fillRect(left, height * from, Math.max(1, right - left - gap), Math.max(1, height * (to - from)));
     }
+  }
+  // What is wrong lies over everything else, and is seen in the densest picture.
+  for (const [n, run] of runs.entries()) {
+    const left = ((run.first - first) / scale) * width;
+    const right = ((run.next - first) / scale) * width;
+    const gap = right - left >= 5 ? 1 : 0;
+    if ((run.missing ?? 0) + (run.gone ?? 0) > 0) {
+      pen.fillStyle = colours.missing;
+      pen.fillRect(left, 0, Math.max(BAD_PX, right - left - gap), Math.max(Math.min(height, BAD_HEIGHT_PX), height * badShare(run)));
+    }
     if (run.wrong) {
       pen.fillStyle = colours.missing;
-      pen.fillRect(left, 0, Math.max(3, right - left - gap), Math.max(4, height / 5));
+      pen.fillRect(left, 0, Math.max(BAD_PX, right - left - gap), Math.max(4, height / 5));
     }
     if (n === at) {
       pen.strokeStyle = getComputedStyle(canvas).color;
