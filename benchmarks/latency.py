@@ -164,8 +164,11 @@ async def _measure(servers: dict[str, Any], arguments: argparse.Namespace) -> di
         store = await stack.enter_async_context(S3Store(connector))
         devices = [await Publisher.connect(host, int(port), f"dev-{number}") for number in range(DEVICES)]
         for path in PATHS.values():
-            async with asyncio.timeout(START_SECONDS_MAX):
-                await _until_it_flows(store, devices[0], path)
+            try:
+                async with asyncio.timeout(START_SECONDS_MAX):
+                    await _until_it_flows(store, devices[0], path)
+            except TimeoutError:
+                raise SystemExit(f"no object below {path}/ after {START_SECONDS_MAX:g} s") from None
         for number in range(arguments.rounds):
             for path, prefix in PATHS.items():
                 one = Round(store, devices, prefix, f"r{number}", arguments.rate)
