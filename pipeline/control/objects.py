@@ -35,6 +35,9 @@ SECRETS_KEY: Final = "key/secrets"
 
 Value = Mapping[str, Any]
 
+# How deep lists and objects may lie in each other: deeper ones cannot be encoded, or not be read, everywhere.
+NESTED_MAX: Final = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -187,6 +190,17 @@ def _clear_texts(config: Config) -> list[ClearText]:
 # --- Changes
 
 
+def is_too_deep(value: Any, levels: int = NESTED_MAX) -> bool:
+    """Whether lists and objects lie deeper in a value of JSON than so many levels."""
+    level = [value]
+    for _ in range(levels):
+        inner = [each for each in level if isinstance(each, list | dict)]
+        if not inner:
+            return False
+        level = [part for each in inner for part in (each.values() if isinstance(each, dict) else each)]
+    return any(isinstance(each, list | dict) for each in level)
+
+
 def check_expected(objects: Mapping[str, Stored], expected: Mapping[str, int | None]) -> None:
     """Compare the revisions that a change expects. Raises StaleError for the first object that differs."""
     for key, revision in expected.items():
@@ -209,6 +223,7 @@ def written_values(
     Checks the whole that follows, and raises ConfigError. A change that touches no object of the configuration is not checked.
     `seal` seals with the key that `objects` announce; None if they announce none.
     """
+    _check_nesting(change.puts)
     puts: dict[str, Value | None] = dict(change.puts)
     if any(place_of(key) for key in (*change.puts, *change.deletes)):
         config = checked(base, after(objects, change))
@@ -223,3 +238,11 @@ def written_values(
         if OWNER not in objects:
             puts[OWNER] = {"name": base.pipeline}
     return puts | dict.fromkeys(change.deletes & objects.keys() - change.puts.keys())
+
+
+def _check_nesting(puts: Mapping[str, Value]) -> None:
+    for key, value in puts.items():
+        if is_too_deep(value):
+            place = place_of(key)
+            reason = f"expected at most {NESTED_MAX} lists and objects in each other"
+            raise ConfigError(reason, where=dotted(place.path) if place else key)

@@ -47,11 +47,13 @@ def to_roll_back(
 ) -> tuple[list[PlannedStep], dict[str, str]]:
     """The steps to the objects as they were at a revision, and through what each was written then.
 
-    Raises NotFoundError if there was nothing yet.
+    Raises NotFoundError if there was nothing yet, or if the topic has not come so far.
     """
     then: dict[str, Stored | None] = {
         each.key: each.stored for each in past if each.revision <= revision and place_of(each.key)
     }
+    if past and revision > past[-1].revision + 1:  # one more: the mark of its end has an offset too
+        raise NotFoundError(f"no revision {revision}: the last one is {past[-1].revision + 1}")
     if not then:
         raise NotFoundError(f"no revision {revision}: the history has nothing of that time")
     steps = []

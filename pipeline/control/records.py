@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from pipeline.control.objects import Stored
+from pipeline.control.objects import NESTED_MAX, Stored, is_too_deep
 
 _BY: Final = "by"
 _AT: Final = "at"
@@ -45,7 +45,12 @@ def encode(value: Mapping[str, Any] | None) -> bytes | None:
 def decode(key: bytes, value: bytes | None, headers: Sequence[tuple[str, Any]], offset: int) -> Past:
     """What a record says. Raises ValueError if it is not one of ours."""
     said = {name: (text or b"").decode() for name, text in headers}
-    found = None if value is None else json.loads(value)
+    try:
+        found = None if value is None else json.loads(value)
+    except RecursionError:
+        raise ValueError("expected an object in JSON, found one that is nested too deeply") from None
+    if is_too_deep(found):
+        raise ValueError(f"expected at most {NESTED_MAX} lists and objects in each other")
     if found is not None and not isinstance(found, dict):
         raise ValueError("expected an object in JSON")
     by, source, change = said.get(_BY, ""), said.get(_SOURCE, ""), said.get(_CHANGE, "")

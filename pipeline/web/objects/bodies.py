@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import Depends, Request
 
+from pipeline.control.objects import NESTED_MAX, is_too_deep
 from pipeline.web.answers import RequestError
 from pipeline.web.people.caller import Caller
 
@@ -33,6 +34,8 @@ async def _json_object(request: Request) -> dict[str, Any]:
         found = orjson.loads(await read_body(request))
     except orjson.JSONDecodeError as error:
         raise RequestError("BAD_REQUEST", f"the body is not JSON: {error}") from None
+    if is_too_deep(found):
+        raise RequestError("BAD_REQUEST", f"expected at most {NESTED_MAX} lists and objects in each other in the body")
     if not isinstance(found, dict):
         raise RequestError("BAD_REQUEST", f"expected a JSON object as the body, found {type(found).__name__}")
     return found

@@ -151,6 +151,8 @@ def test_a_record_says_what_was_written() -> None:
         "rule/hot", 9, "Änne", 5, "rest", "c1",
     )  # fmt: skip
     assert decode(b"rule/hot", encode(None), said, 9).stored is None
-    for wrong, words in ((b"[]", "an object in JSON"), (b"{", "property name"), (b"\xff", "codec")):
+    wrongs = {b"[]": "an object in JSON", b"{": "property name", b"\xff": "codec"}
+    wrongs |= {b'{"a":' + b"[" * depth + b"]" * depth + b"}": "in each other|deeply" for depth in (200, 900, 90_000)}
+    for wrong, words in wrongs.items():
         with pytest.raises(ValueError, match=words):
             decode(b"rule/hot", wrong, said, 9)

@@ -317,3 +317,18 @@ async def test_a_body_that_is_no_object_is_refused(api: Api, content: bytes, med
 
     assert answer.status_code == status
     assert answer.json().keys() == {"code", "message"}
+
+
+@pytest.mark.parametrize("depth", [150, 300, 100_000])
+async def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
+    """Nothing is stored that could not be answered, in no list and no history."""
+    deep = b"[" * depth + b"]" * depth
+    body = json.dumps({**DIRECT, "fallback_actions": [{"kind": "x", "args": "HERE"}]}).encode()
+    headers = {"content-type": "application/json"}
+    async with Api() as api:
+        await api.objects(("/connectors", CONNECTOR))
+        answer = await api.client.post("/actions", content=body.replace(b'"HERE"', deep), headers=headers)
+        listed = [await api.client.get(path) for path in ("/actions", "/history", "/configs")]
+
+    assert answer.status_code == (201 if depth < 200 else 400), answer.text
+    assert [each.status_code for each in listed] == [200] * 3
