@@ -33,7 +33,7 @@ from agents.sinks.lane import Fetched, Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.pieces import PIECE_BYTES_MAX
 from agents.sinks.writers import Outside
-from pipeline.action import AggregatedAction, compile_action
+from pipeline.action import AggregatedAction, CompiledAction, compile_action
 from pipeline.columns import size_of
 from pipeline.config import Config, DirectParameters, KafkaConfig
 from pipeline.connectors.kafka import reader
@@ -44,7 +44,6 @@ from pipeline.errors import CommandError, ConfigError, ConflictError, InternalEr
 from pipeline.record import Record
 from pipeline.redriven import REDRIVEN, redriven
 from pipeline.rule.batch import DeadLetter, RowBatch
-from pipeline.rule.rule_set import RuleSet
 from pipeline.upload.buffer import Buffer
 from pipeline.upload.source_log import LogBounds
 
@@ -179,7 +178,7 @@ class Replay:
             for records in reader.batches(self._config.kafka, span):
                 plan.records += len(records)
                 plan.bytes += size_of(records)
-                for batch in pieces(self.compiled.rules, records, self._spans):
+                for batch in pieces(self.compiled, records, self._spans):
                     plan.left_out.note(count.add(batch))
                 progress(len(records))
             count.cut()
@@ -229,7 +228,7 @@ class Replay:
         at = span.first
         try:
             while records := await step(reading):
-                for batch in pieces(self.compiled.rules, records, self._spans):
+                for batch in pieces(self.compiled, records, self._spans):
                     await _room(lanes, partition)
                     lanes.sought({partition: at})
                     size_bytes = size_of(batch.records)
@@ -311,11 +310,12 @@ class Counted:
         self._buffer, self._records = Buffer(self._version.limits), 0
 
 
-def pieces(rules: RuleSet, records: list[Record], spans: Sequence[Span]) -> Iterator[RowBatch]:
+def pieces(action: CompiledAction, records: list[Record], spans: Sequence[Span]) -> Iterator[RowBatch]:
     """The rows of a batch, some at a time. Skips a redriven dead letter if the replay also reads its original record."""
     wanted: Sequence[Record] = [record for record in records if not is_repetition(record, spans)]
     while records:
-        batch = rules.evaluate(wanted, PIECE_BYTES_MAX)
+        batch = action.rules.evaluate(wanted, PIECE_BYTES_MAX)
+        batch.rules = action.evaluator.digest  # or a lane would make rows again, also of what is skipped here
         wanted = batch.rest
         end = bisect_left(records, wanted[0].offset, key=attrgetter("offset")) if wanted else len(records)
         batch.records, batch.rest = records[:end], ()

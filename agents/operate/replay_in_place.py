@@ -190,7 +190,7 @@ class Rewrite:
             async for records in reading.batches(cut.span):
                 progress(len(records))
                 self._read_bytes += size_of(records)
-                for piece in pieces(self._version.rules, records, ()):
+                for piece in pieces(self._version, records, ()):
                     batch = without_claimed(piece, claimed)
                     if store is not None and batch.redriven:
                         batch = await self._claims.kept(batch, cut.entry.first)
