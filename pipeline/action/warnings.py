@@ -10,10 +10,10 @@ connection is opened.
     conflate, and unique keys   no row waits for the key of another, and a client's objects lose their order
     one key for two actions     each finds the other's objects under its keys
     a placeholder in vain       metadata of aggregated upload is not a template
-    columns of one name     most readers of Parquet take columns that differ only in case for one
+    columns of one name         most readers of Parquet take columns that differ only in case for one
     a clientid nobody knows     a subscriber to a broker is not told who published
 
-source_warnings.py has the warnings about sources alone.
+source_warnings.py has the warnings about sources alone, topic_warnings.py those about rules that get no record.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipeline.action.column_warnings import of_columns
 from pipeline.action.folders import one_store
 from pipeline.action.origins import columns_of, columns_read, gives_many_rows_a_key, of_messages
 from pipeline.action.source_warnings import of_sources
+from pipeline.action.topic_warnings import of_topics
 from pipeline.config import AggregatedParameters, Config, DirectParameters, S3Action
 from pipeline.config.text.problems import Problem
 from pipeline.sql.syntax.nodes import Statement
@@ -59,7 +60,7 @@ _CHOSEN_BY_NOBODY: Final = _TIMES | {"id", "node", "event", "qos"}
 def warnings(config: Config) -> list[Problem]:
     """All warnings, in the order of the file's actions and rules. For a configuration without problems."""
     statements = {name: parse(rule.sql) for name, rule in config.rules.items() if rule.enable}
-    found = list(_clientid_in_rules(config, statements))
+    found = [*of_topics(config, statements), *_clientid_in_rules(config, statements)]
     for name, action in config.actions.s3.items():
         rules = [statement for rule, statement in statements.items() if f"s3:{name}" in config.rules[rule].actions]
         found += _clientid_in_key(config, name, action, rules)

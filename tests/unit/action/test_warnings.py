@@ -213,7 +213,7 @@ def test_two_actions_with_one_key() -> None:
 )
 def test_a_clientid_that_no_source_knows(key: str, sql: str, sources: dict[str, Any], expected: list[str]) -> None:
     """A subscriber is not told who published; the listener and EMQX tell."""
-    found = told(direct(key), sql=sql, sources=sources)
+    found = [each for each in told(direct(key), sql=sql, sources=sources) if "gets nothing" not in each[1]]
 
     assert [path for path, message in found if "clientid_from" in message] == expected
     assert len(found) == len(expected)
@@ -266,7 +266,7 @@ def test_topic_filters_that_can_match_one_topic(one: str, other: str, expected: 
 )
 def test_a_name_in_topics_that_any_device_may_claim_is_told(listener: dict[str, Any], said: str | None) -> None:
     """`%c` and `%u` look as if they kept devices apart; without a proof of the name they do not."""
-    found = told(aggregated(), sources={"listener": {"door": listener}})
+    found = told(aggregated(), sql='SELECT * FROM "#"', sources={"listener": {"door": listener}})
 
     assert [path for path, _ in found] == (["sources.listener.door.topics"] if said else [])
     assert all(said in message for _, message in found if said)
