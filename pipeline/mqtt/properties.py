@@ -84,7 +84,7 @@ KINDS: Final = {identifier: found.kind for identifier, found in KNOWN_PROPERTIES
 # Bytes that can only be 0 or 1, and numbers that cannot be 0.
 SWITCHES: Final = frozenset({PAYLOAD_FORMAT, REQUEST_PROBLEM, REQUEST_RESPONSE})
 # A receive maximum of 0 is a mistake, but bridges of mosquitto 2.0 send it for "no limit", and no message goes to a client.
-NOT_ZERO: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, RECEIVE_MAXIMUM, PACKET_MAXIMUM})
+NOT_ZERO: Final = frozenset({SUBSCRIPTION_IDENTIFIER, TOPIC_ALIAS, PACKET_MAXIMUM})
 
 # The properties of the packets that are read here. A server sends the subscription identifier; a client may not.
 MESSAGE: Final = frozenset(

@@ -114,6 +114,14 @@ def test_a_connect_with_everything() -> None:
     )
 
 
+def test_a_bridge_may_say_that_it_has_no_receive_maximum() -> None:
+    """MQTT 5 has no 0 there, but bridges of mosquitto 2.0 send it, and they are let in."""
+    (connect,) = core().receive_data(packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02d1"))
+
+    assert isinstance(connect, words.Connect)
+    assert connect.clientid == "d1"
+
+
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
@@ -133,7 +141,6 @@ def test_a_connect_with_everything() -> None:
         (packet(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1more"), 0x81),
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x06\x21\x00\x01\x21\x00\x01\x00\x02d1"), 0x82),  # property twice
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x05\x27\x00\x00\x00\x00\x00\x02d1"), 0x82),  # packet maximum 0
-        (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x03\x21\x00\x00\x00\x02d1"), 0x82),  # receive maximum 0
         (packet(0x10, b"\x00\x04MQTT\x05\x02\x00\x3c\x02\x01\x01\x00\x02d1"), 0x82),  # not a property of CONNECT
     ],
 )
