@@ -21,9 +21,9 @@ async def test_a_source_is_made_changed_and_deleted(colleague: Colleague) -> Non
     await page.get_by_role("link", name="Create source").click()
     await page.get_by_role("link", name="MQTT broker").click()
     await page.get_by_label("Name (required)").fill("plant")
-    await page.get_by_label("server (required)").fill("127.0.0.1:1")
-    await page.get_by_label("topics (required)").fill("t/#\nu/+")
-    await page.get_by_label("password", exact=True).fill("file:///run/secrets/plant")
+    await page.get_by_label("Server (required)").fill("127.0.0.1:1")
+    await page.get_by_label("Topics (required)").fill("t/#\nu/+")
+    await page.get_by_label("Password", exact=True).fill("file:///run/secrets/plant")
     await page.get_by_role("button", name="Test connectivity").click()
     await expect(page.get_by_role("alert")).to_be_visible()
     await page.get_by_role("button", name="Create").click()
@@ -33,8 +33,8 @@ async def test_a_source_is_made_changed_and_deleted(colleague: Colleague) -> Non
     await expect(page.get_by_title("nobody listens there")).to_have_text("Disconnected")
 
     await page.get_by_role("link", name="plant", exact=True).click()
-    await expect(page.get_by_label("password", exact=True)).to_have_value("file:///run/secrets/plant")
-    await page.get_by_label("server (required)").fill("127.0.0.1:2")
+    await expect(page.get_by_label("Password", exact=True)).to_have_value("file:///run/secrets/plant")
+    await page.get_by_label("Server (required)").fill("127.0.0.1:2")
     await page.get_by_role("button", name="Save").click()
     await expect(page.get_by_text("127.0.0.1:2")).to_be_visible()
     stored = api.log.snapshot.config.sources.mqtt["plant"]
@@ -50,17 +50,19 @@ async def test_a_source_is_made_changed_and_deleted(colleague: Colleague) -> Non
     ("name", "type_", "bind"), [("EMQX ExHook", "exhook", "9000"), ("Listener", "listener", "1883")]
 )
 async def test_a_port_for_others_is_made(colleague: Colleague, name: str, type_: str, bind: str) -> None:
-    """A port has nothing to connect to, so no test is offered; lists of words are lines."""
+    """A port has nothing to connect to, so no test is offered; lists are lines; a label has the setting's name beside it."""
     page = colleague.page
     await colleague.arrive("sources/new")
     await page.get_by_role("link", name=name).click()
     await page.get_by_label("Name (required)").fill("port")
-    await page.get_by_label("bind").fill(f"127.0.0.1:{bind}")
+    await page.get_by_label("Bind").fill(f"127.0.0.1:{bind}")
     if type_ == "listener":
-        await page.get_by_label("topics (required)").fill("t/%c/#")
-        await page.get_by_label("password_file").fill("/run/secrets/devices")
+        await page.get_by_label("Topics (required)").fill("t/%c/#")
+        file = page.get_by_label("Password File")
+        await file.fill("/run/secrets/devices")
+        await expect(page.locator(".field").filter(has=file)).to_contain_text("password_file")
     else:
-        await page.get_by_label("events").fill("client.connected\nclient.disconnected")
+        await page.get_by_label("Events").fill("client.connected\nclient.disconnected")
     await expect(page.get_by_role("button", name="Test connectivity")).to_have_count(0)
     await page.get_by_role("button", name="Create").click()
     await expect(page.get_by_role("link", name="port", exact=True)).to_be_visible()

@@ -1,6 +1,7 @@
 // One setting of a form: its label, its input by its kind, its help, and the error that the server found at it.
 import { type ReactNode, useId, useState } from "react";
 import { t } from "../../texts";
+import { differs, labelOf } from "../../texts/settings";
 import { Switch } from "../switch";
 import { Fields } from "./fields";
 import type { Field, Kind } from "./schema";
@@ -25,7 +26,9 @@ export function FieldRow({ field, form, path }: Place & { field: Field }) {
   if (field.kind.is === "object" || field.kind.is === "one of") {
     return (
       <fieldset className="fieldset">
-        <legend>{field.name}</legend>
+        <legend>
+          {labelOf(field.name)} <Name of={field.name} />
+        </legend>
         {help}
         {error && <FieldError id={`${id}-error`}>{error}</FieldError>}
         {field.kind.is === "object" ? <Fields fields={field.kind.fields} form={form} path={path} /> : <OneOf kind={field.kind} form={form} path={path} />}
@@ -34,9 +37,12 @@ export function FieldRow({ field, form, path }: Place & { field: Field }) {
   }
   return (
     <div className="field" data-error={error ? true : undefined}>
-      <label htmlFor={id}>
-        {field.name} {field.required && <span className="dim">({t.form.required})</span>}
-      </label>
+      <div>
+        <label htmlFor={id}>
+          {labelOf(field.name)} {field.required && <span className="dim">({t.form.required})</span>}
+        </label>{" "}
+        <Name of={field.name} />
+      </div>
       <Input
         id={id}
         field={field}
@@ -49,6 +55,11 @@ export function FieldRow({ field, form, path }: Place & { field: Field }) {
       {help}
     </div>
   );
+}
+
+/** What a file and the manual call the setting. */
+function Name({ of }: { of: string }) {
+  return differs(of) && <code className="setting-name">{of}</code>;
 }
 
 function Help({ field, id }: { field: Field; id: string }) {
@@ -213,7 +224,9 @@ function OneOf({ kind, form, path }: Place & { kind: Extract<Kind, { is: "one of
   return (
     <>
       <div className="field">
-        <label htmlFor={id}>{kind.tag}</label>
+        <div>
+          <label htmlFor={id}>{labelOf(kind.tag)}</label> <Name of={kind.tag} />
+        </div>
         <select id={id} value={chosen.value} disabled={form.disabled} onChange={(event) => choose(event.target.value)} aria-describedby={`${id}-help`}>
           {kind.variants.map((each) => (
             <option key={each.value}>{each.value}</option>
