@@ -119,6 +119,63 @@ async def test_a_rule_goes_with_the_actions_that_nobody_else_uses(colleague: Col
     assert [each["name"] for each in (await client.get("/actions")).json()] == ["shared"]
 
 
+async def test_an_action_and_its_connector_are_made_inside_a_rule(colleague: Colleague) -> None:
+    """A dialog over a dialog: each is stored when it is created, and chosen where it was missing; the rule stays open."""
+    page, api = colleague.page, colleague.api
+    await colleague.arrive("rules/new")
+    await page.get_by_label("Rule ID").fill("inside")
+    await page.get_by_role("button", name="New action").click()
+    action, connector = page.get_by_role("dialog").first, page.get_by_role("dialog").last
+    await action.get_by_label("Name (required)").fill("raw")
+    await action.get_by_role("button", name="New connector").click()
+    await connector.get_by_role("button", name="MinIO").click()
+    await connector.get_by_label("Name (required)").fill("lake")
+    await connector.get_by_label("Host (required)").fill("127.0.0.1")
+    await connector.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("dialog")).to_have_count(1)
+    await expect(action.get_by_label("Connector")).to_have_value("lake")
+    await action.get_by_label("Mode", exact=True).select_option("direct")
+    await action.get_by_label("Bucket (required)").fill("iot")
+    await action.get_by_label("Key (required)").fill("${id}")
+    await action.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    await page.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("link", name="inside")).to_be_visible()
+
+    assert {"connector/s3/lake", "action/s3/raw"} <= api.log.snapshot.objects.keys()
+    assert api.log.snapshot.objects["rule/inside"].value["actions"] == ["s3:raw"]
+
+
+async def test_what_is_on_the_screen_is_saved_as_a_copy(colleague: Colleague) -> None:
+    """The copy has what is typed, and the old object stays; a name that is taken is refused, and nothing is lost."""
+    page, client = colleague.page, colleague.client
+    await colleague.api.objects()
+    await colleague.arrive("rules/hot")
+    await page.get_by_label("Note").fill("typed")
+    await page.get_by_role("button", name="Save as copy").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Rule ID").fill("hot")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("hot")
+    await dialog.get_by_label("Rule ID").fill("hotter")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", name="hotter")).to_be_visible()
+    await expect(page.get_by_label("Note")).to_have_value("typed")
+    await expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
+    notes = [(await client.get(f"/rules/{each}")).json()["description"] for each in ("hot", "hotter")]
+    assert notes == ["", "typed"]
+
+    for place in ("actions/s3:raw", "connectors/s3:lake", "sources/mqtt:plant"):
+        await colleague.go(place)
+        await page.get_by_label("Description").fill("typed")
+        await page.get_by_role("button", name="Save as copy").click()
+        await dialog.get_by_role("button", name="Create").click()
+        await expect(page.get_by_role("heading", name="_copy")).to_be_visible()
+        await expect(page.get_by_label("Description")).to_have_value("typed")
+        notes = [(await client.get(f"/{place}{end}")).json()["description"] for end in ("", "_copy")]
+        assert notes == ["", "typed"]
+
+
 async def test_a_lost_connection_loses_nothing_that_is_typed(colleague: Colleague) -> None:
     """The page says that the server is away; what was typed meanwhile is there, and is saved when it is back."""
     page = colleague.page
@@ -130,11 +187,11 @@ async def test_a_lost_connection_loses_nothing_that_is_typed(colleague: Colleagu
     await note.fill("typed while away")
     await editor.press("Control+End")
     await page.keyboard.type(" WHERE qos = 1")
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("alert")).to_contain_text("the server cannot be reached")
     await expect(note).to_have_value("typed while away")
     await page.unroute("**/api/**")
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
 
     rule = (await colleague.client.get("/rules/hot")).json()
@@ -148,12 +205,12 @@ async def test_a_session_that_ends_loses_nothing_that_is_typed(colleague: Collea
     await colleague.arrive("rules/hot")
     await page.get_by_label("Note").fill("typed before")
     await page.context.clear_cookies()
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_text("Your session has ended")).to_be_visible()
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("dialog")).to_have_count(0)
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
 
     assert services.log.snapshot.objects["rule/hot"].value["description"] == "typed before"

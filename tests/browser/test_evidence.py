@@ -119,7 +119,7 @@ async def a_letter_is_mended_and_sent(page: Page, person: Person, pipeline: Pipe
 
     await one.get_by_role("link", name="Mend the rule").click()
     await expect(page.get_by_label("SQL", exact=True)).to_contain_text(MENDED)
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
     revision = int((await person.client.get("/rules/wrong")).headers["etag"].strip('"'))
     await person.go(f"letters/{place.replace(':', '%3A')}")

@@ -143,11 +143,11 @@ async def test_what_is_typed_is_kept_when_somebody_else_saves_or_the_user_leaves
     await page.get_by_role("link", name="Actions (Sink)").click()
     await expect(page.get_by_role("heading", name="Leave without saving?")).to_be_visible()
     await page.get_by_role("button", name="Stay").click()
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_role("heading", name="Somebody else has saved this meanwhile")).to_be_visible()
     await expect(page.get_by_role("dialog")).to_contain_text("their note")
     await page.get_by_role("button", name="Save mine over it").click()
-    await page.get_by_role("button", name="Save").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_text("my note")).to_be_visible()
     assert (await person.client.get("/rules/hot")).json()["description"] == "my note"
 
@@ -203,6 +203,6 @@ async def test_a_viewer_sees_no_button_that_would_fail(person: Person) -> None:
         await expect(page.get_by_role("button", name=f"More for {name}")).to_have_count(0)
     await person.go("rules/hot")
     await expect(page.get_by_text("You may read this and not change it.")).to_be_visible()
-    await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Save", exact=True)).to_have_count(0)
     await page.get_by_role("button", name="Run").click()
     await expect(page.locator(".object")).to_contain_text("iot/raw/c_emqx/")

@@ -1,6 +1,8 @@
 // A question over the page. The browser's own dialog keeps the keyboard inside it and gives it back at the end. Escape closes it,
-// after a question if a form in it has unsaved changes.
+// after a question if a form in it has unsaved changes. It stands beside the page and not in it: a form inside another
+// form is sent past React, since Chromium stops its submit event at the outer form.
 import { type ReactNode, useId, useLayoutEffect, useRef } from "react";
+import { createPortal } from "react-dom";
 import { InDialog, useGuard } from "../route";
 
 type Props = { title: string; children: ReactNode; close: () => void; wide?: boolean };
@@ -18,7 +20,7 @@ export function Dialog({ title, children, close, wide }: Props) {
       setTimeout(focusSomething);
     };
   }, []);
-  return (
+  return createPortal(
     <dialog
       ref={ref}
       className={wide ? "dialog wide" : "dialog"}
@@ -30,7 +32,8 @@ export function Dialog({ title, children, close, wide }: Props) {
     >
       <h2 id={id}>{title}</h2>
       <InDialog.Provider value={unsaved}>{children}</InDialog.Provider>
-    </dialog>
+    </dialog>,
+    document.body,
   );
 }
 

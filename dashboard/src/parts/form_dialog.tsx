@@ -14,6 +14,7 @@ export function FormDialog({ title, verb, send, close, children }: Props) {
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
+    event.stopPropagation(); // the dialog may be in another form
     setBusy(true);
     try {
       await send(new FormData(event.currentTarget));

@@ -72,7 +72,7 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
         <Menu label={t.table.more(name(row))}>
           <a href={to(family, id(row))}>{t.edit.settings}</a>
           <a href={to(family, id(row), STATISTICS)}>{t.statistics.title}</a>
-          {family !== "rules" && reconnects(row) && row.enable !== false && (
+          {reconnects(row) && isDown(row) && (
             <button type="button" onClick={() => verbs.start.mutate(id(row))}>
               {t.edit.reconnect}
             </button>
@@ -122,6 +122,11 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
       )}
     </section>
   );
+}
+
+/** Whether it should be connected and is not. A rule has no connection. */
+function isDown(row: { enable?: boolean; status?: string }): boolean {
+  return row.enable !== false && row.status !== undefined && row.status !== "connected";
 }
 
 /** How it stands, for the lists of those that are connected or not. */

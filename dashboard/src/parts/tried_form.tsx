@@ -9,6 +9,7 @@ import { type Edit, named, useEdit } from "./edit";
 import { FormEnd } from "./form_end";
 import { Notice } from "./notice";
 import { ObjectForm, useFields } from "./object_form";
+import { SaveCopy } from "./save_copy";
 
 export type FormProps = { id: string | null; copyOf?: string | null; saved: (name: string) => void; cancel: () => void };
 
@@ -59,6 +60,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
             {t.edit.test}
           </button>
         )}
+        {mayChange && id !== null && <SaveCopy family={family} id={id} value={edit.value} />}
       </FormEnd>
     </form>
   );

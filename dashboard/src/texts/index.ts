@@ -83,6 +83,8 @@ const english = {
   edit: {
     save: "Save",
     create: "Create",
+    saveCopy: "Save as copy",
+    saveCopySay: (name: string) => `It gets what is on the screen now. ${name} stays as it is stored.`,
     cancel: "Cancel",
     delete: "Delete",
     duplicate: "Duplicate",

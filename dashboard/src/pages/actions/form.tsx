@@ -13,6 +13,7 @@ import { FormEnd } from "../../parts/form_end";
 import { Notice } from "../../parts/notice";
 import { ObjectForm, useFields } from "../../parts/object_form";
 import { Outcome } from "../../parts/rendered";
+import { SaveCopy } from "../../parts/save_copy";
 import { t } from "../../texts";
 import { ConnectorForm } from "../connectors/form";
 
@@ -54,7 +55,9 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
       >
         {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
         <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={<ConnectorChoice edit={edit} disabled={!mayChange} />} />
-        <FormEnd edit={edit} isNew={id === null} mayChange={mayChange} cancel={cancel} />
+        <FormEnd edit={edit} isNew={id === null} mayChange={mayChange} cancel={cancel}>
+          {mayChange && id !== null && <SaveCopy family="actions" id={id} value={edit.value} />}
+        </FormEnd>
       </form>
       <Preview id={id} value={edit.value} sql={sql} />
     </div>

@@ -19,7 +19,7 @@ export function Standing({ id }: { id: string }) {
     <section className="page">
       <div className="heading">
         <h1>{id}</h1>
-        {mayChange && connector?.enable !== false && (
+        {mayChange && connector && connector.enable !== false && connector.status !== "connected" && (
           <button type="button" disabled={start.isPending} onClick={() => start.mutate(id)}>
             {t.edit.reconnect}
           </button>

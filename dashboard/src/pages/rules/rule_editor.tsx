@@ -9,6 +9,7 @@ import { useEdit } from "../../parts/edit";
 import type { Problem } from "../../parts/editor";
 import { Notice } from "../../parts/notice";
 import { Outcome } from "../../parts/rendered";
+import { SaveCopy } from "../../parts/save_copy";
 import SqlEditor from "../../parts/sql_editor";
 import { Tabs } from "../../parts/tabs";
 import { go, leaveFor, to } from "../../route";
@@ -77,6 +78,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
             {t.edit.cancel}
           </button>
         )}
+        {mayChange && id !== null && !inPlace && <SaveCopy family="rules" id={id} value={edit.value} />}
         {mayChange && (
           <button type="button" className="primary" disabled={edit.busy || (id !== null && !edit.dirty)} onClick={() => void save()}>
             {id === null ? t.edit.create : t.edit.save}
