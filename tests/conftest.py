@@ -12,7 +12,7 @@ from pipeline import hidden
 # A busy machine may take a second for what it does in a millisecond; pytest's own limit ends a test that does not end.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-pytest_plugins = ["tests.parts.fixtures", "tests.parts.waiting", "tests.parts.deaths"]
+pytest_plugins = ["tests.parts.fixtures", "tests.parts.waiting", "tests.parts.deaths", "tests.parts.turns"]
 
 
 def pytest_collection_finish() -> None:
