@@ -129,22 +129,65 @@ async def test_a_connector_in_use_is_not_deleted(colleague: Colleague) -> None:
 
 
 async def test_rules_are_found_by_topic_and_by_what_is_enabled(colleague: Colleague) -> None:
-    """A topic finds the rules whose filters take it; without any rule left, everything is one click away."""
+    """A topic finds the rules whose filters take it, contain it or are it; if no rule is left, one click shows all."""
     page = colleague.page
     await furnish(colleague.api)
     await colleague.store("/rules", {**RULE, "id": "cold", "sql": 'SELECT * FROM "u/+/x"', "enable": False})
     await colleague.arrive("rules")
     hot, cold = page.get_by_role("link", name="hot", exact=True), page.get_by_role("link", name="cold", exact=True)
-    topic = page.get_by_label("Only rules that take this topic or filter")
+    topic = page.get_by_label("Only rules with this topic")
     await topic.fill("u/a/x")
     await expect(cold).to_be_visible()
     await expect(hot).to_have_count(0)
+    how = page.get_by_label("How the topic is looked for")
+    for word, text, seen in (
+        ("is", "u/+/x", cold),
+        ("is", "t/#", hot),
+        ("contains", "/#", hot),
+        ("contains", "U/", cold),
+    ):
+        await how.select_option(f"Topic {word}")
+        await topic.fill(text)
+        await expect(page.get_by_text("1 of 2")).to_be_visible()
+        await expect(seen).to_be_visible()
     await page.get_by_label("Enabled", exact=True).select_option("Enabled")
     await expect(page.get_by_text("Nothing here fits.")).to_be_visible()
     await page.get_by_role("button", name="Show all").click()
 
     await expect(hot).to_be_visible()
     await expect(cold).to_be_visible()
+
+
+async def test_a_filter_of_a_flow_is_picked_or_written(colleague: Colleague) -> None:
+    """Operators come from a menu, rows are joined by AND or OR; what is more than comparisons stays as text."""
+    page = colleague.page
+    await page.route("**/partitions", lambda route: route.fulfill(json=[]))  # there is no Kafka here
+    await furnish(colleague.api)
+    await colleague.store("/rules", {**RULE, "id": "picked", "sql": 'SELECT * FROM "t/#" WHERE qos > 0'})
+    await colleague.arrive("flow/picked")
+    await page.get_by_label("Filter qos > 0").click()
+    panel = page.locator(".panel")
+    await panel.get_by_label("Operator").select_option("<=")
+    await panel.get_by_role("button", name="Add").click()
+    await panel.get_by_label("Field or expression").last.fill("topic")
+    await panel.get_by_label("Operator").last.select_option("=~")
+    await panel.get_by_label("Compared with").last.fill("'t/1'")
+    await panel.get_by_label("A message goes on when").select_option("one of them holds")
+    await expect(page.get_by_label("Filter qos <= 0 OR topic =~ 't/1'")).to_be_visible()
+    await page.get_by_role("button", name="Undo").click()
+    await expect(panel.get_by_label("A message goes on when")).to_have_value("AND")
+    await page.get_by_role("button", name="Redo").click()
+    await panel.get_by_role("button", name="Remove qos <= 0").click()
+    await panel.get_by_role("button", name="Expression").click()
+    text = panel.get_by_label("Condition (WHERE)").and_(panel.get_by_role("textbox"))
+    await expect(text).to_have_value("topic =~ 't/1'")
+    await text.fill("NOT topic =~ 't/1'")
+    await expect(panel.get_by_role("button", name="Comparisons")).to_be_disabled()
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_label("Rule picked")).to_be_visible()
+
+    sql = colleague.api.log.snapshot.objects["rule/picked"].value["sql"]
+    assert sql.split("WHERE")[1].strip() == "NOT topic =~ 't/1'"
 
 
 async def test_a_rule_is_found_in_a_large_flow(colleague: Colleague) -> None:

@@ -168,7 +168,7 @@ async def test_a_flow_is_drawn_and_read_back(person: Person) -> None:
     await panel.get_by_label("Actions", exact=True).select_option("s3:raw")
     await panel.get_by_label("Close").click()
     await page.get_by_label("Filter qos >= 0").click()
-    await panel.get_by_label("Condition (WHERE)").fill("qos > 0")
+    await panel.get_by_label("Operator").select_option(">")
     await panel.get_by_role("checkbox").check()
     await page.get_by_label("Source t/#").click()
     await panel.get_by_label("Filter qos > 0").check()

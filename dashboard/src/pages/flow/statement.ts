@@ -37,7 +37,7 @@ const TOKEN = /\s+|--[^\n]*|\/\*[\s\S]*?\*\/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'
 const DEPTH: Record<string, number> = { "(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1, case: 1, end: -1 };
 
 /** Words of the statement with the depth of brackets they are in, or null if it has comments or does not close what it opens. */
-function tokens(statement: string): Token[] | null {
+export function tokens(statement: string): Token[] | null {
   const found: Token[] = [];
   let depth = 0;
   for (const match of statement.matchAll(TOKEN)) {

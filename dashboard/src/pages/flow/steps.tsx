@@ -6,6 +6,7 @@ import { Dialog } from "../../parts/dialog";
 import { t } from "../../texts";
 import { ActionForm } from "../actions/form";
 import { type Draft, joins, type Step, withEdge, without } from "./draft";
+import { FilterForm } from "./filter";
 import type { FieldPart } from "./statement";
 
 /** A step in one line. */
@@ -45,12 +46,7 @@ export function StepForm({ step, change, disabled }: StepProps) {
     case "fields":
       return <FieldList fields={step.fields} change={(fields) => change({ ...step, fields })} disabled={disabled} />;
     case "filter":
-      return (
-        <div className="field">
-          <label htmlFor={id}>{t.flow.condition}</label>
-          <textarea id={id} className="code" rows={4} value={step.condition} disabled={disabled} onChange={(event) => change({ ...step, condition: event.target.value })} />
-        </div>
-      );
+      return <FilterForm condition={step.condition} change={(condition) => change({ ...step, condition })} disabled={disabled} />;
     case "sink":
       return <SinkChoice action={step.action} change={(action) => change({ ...step, action })} disabled={disabled} />;
   }

@@ -30,7 +30,7 @@ function List() {
       family="rules"
       name={(row) => row.id}
       note={(row) => row.description}
-      words={(row) => `${row.id} ${row.description ?? ""} ${row.sql}`}
+      words={(row) => `${row.id} ${row.description ?? ""} ${row.sql} ${row.actions.map(named).join(" ")}`}
       columns={[
         {
           name: t.columns.from,
