@@ -52,6 +52,7 @@ SETTINGS: Final[dict[str, Any]] = {
         }
     },
     "rules": {"r": {"sql": 'SELECT * FROM "t/#"', "actions": ["s3:raw", "s3:rows"]}},
+    "otel": {"endpoint": "http://127.0.0.1:1"},
 }
 
 
