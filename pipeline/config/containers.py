@@ -83,6 +83,9 @@ class Csv(NamedColumns):
 
     @model_validator(mode="after")
     def _written_or_left_out(self) -> Self:
+        twice = sorted({each for each in self.column_order if self.column_order.count(each) > 1})
+        if twice:
+            raise ValueError(f"column_order: expected each column once, found {', '.join(twice)} more than once")
         both = sorted({*self.column_order} & {*self.left_out})
         if both:
             raise ValueError(f"except: expected fields that are not in column_order, found {', '.join(both)}")

@@ -53,6 +53,12 @@ def test_what_is_declared_cannot_be_left_out(container: dict[str, Any]) -> None:
         build(container)
 
 
+def test_a_column_of_csv_is_ordered_once() -> None:
+    """A reader would find two columns of one name."""
+    with pytest.raises(ValueError, match="expected each column once, found a, c more than once"):
+        build({"type": "csv", "column_order": ["a", "c", "b", "c", "a"]})
+
+
 @pytest.mark.parametrize(("content_encoding", "found"), [(True, "gzip"), (False, None)])
 def test_the_compression_is_named_in_a_header_if_it_shall_be(content_encoding: bool, found: str | None) -> None:
     """The bytes are compressed either way."""
