@@ -123,6 +123,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._asking: set[asyncio.Task[Any]] = set()
+        self._ends = False
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         """Read what is committed, as replays do. Faust's consumer would read aborted transactions, too."""
@@ -166,6 +167,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return LogSpan(begins[place], ends[place])
 
     async def _asked(self, question: Callable[[], Awaitable[Mapping[Any, Any]]]) -> Mapping[Any, Any]:
+        if self._ends:
+            raise RetryableError("Kafka was not asked: the consumer ends", reason="timeout")
         asking = asyncio.run_coroutine_threadsafe(self._answer(question), self.thread_loop)
         try:
             return await asyncio.wrap_future(asking)
@@ -176,7 +179,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(0 if self._ends else ANSWER_SECONDS):
             return await question()
 
     async def on_start(self) -> None:
@@ -185,11 +188,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_thread_stop(self) -> None:
         """The questions end with the thread. Without an answer from Kafka, the group's session ends instead of a leave."""
+        self._ends = True
+        await asyncio.sleep(0)  # begins what was asked just before
         for task in self._asking:
             task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await super().on_thread_stop()
+        if self._asking:
+            await asyncio.wait(self._asking, timeout=ANSWER_SECONDS_MAX)
 
 
 class Consumer(driver.Consumer):
