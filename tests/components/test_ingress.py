@@ -167,6 +167,13 @@ async def test_a_limit_lowered_at_run_time_costs_only_the_large_message(ingress:
     admin = AdminClient({"bootstrap.servers": ingress.kafka.bootstrap_servers})
     for future in admin.incremental_alter_configs([topic]).values():
         future.result(10)
+
+    def told() -> bool:
+        """Whether the broker has heard of the limit from the controller."""
+        (described,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, ingress.messages)]).values()
+        return bool(described.result(10)["max.message.bytes"].value == "2000")
+
+    await asyncio.to_thread(wait_until, told, 30, lambda: "the limit of the topic")
     small = [b"small %d" % n for n in range(20)]
     publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "mixed")
     await publisher.publish(f"{ingress.name}/mixed/up", [*small[:10], bytes(5000), *small[10:]])
