@@ -18,7 +18,7 @@ from zlib import crc32
 import orjson
 
 from pipeline.errors import RecordError
-from pipeline.record import Record
+from pipeline.record import Headers, Record
 
 _ROWS_MAX: Final = 1 << 20  # above the number of rows that a record may have
 REDRIVEN: Final = "redriven"  # the first header of such a record, in JSON
@@ -73,10 +73,15 @@ class Redriven(NamedTuple):
         )
 
 
+def is_redriven(headers: Headers) -> bool:
+    """Whether these are the headers of a redriven record."""
+    return bool(headers) and headers[0][0] == REDRIVEN
+
+
 def redriven(record: Record) -> Redriven | None:
     """The header of a redriven record, or None for any other record. Raises RecordError."""
     headers = record.headers
-    if not headers or headers[0][0] != REDRIVEN:
+    if not is_redriven(headers):
         return None
     try:
         (pipeline, action, rule, row, place, run), first = orjson.loads(headers[0][1])

@@ -42,7 +42,7 @@ from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import CommandError, ConfigError, ConflictError, InternalError, RecordError
 from pipeline.record import Record
-from pipeline.redriven import REDRIVEN, redriven
+from pipeline.redriven import redriven
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.upload.buffer import Buffer
 from pipeline.upload.source_log import LogBounds
@@ -325,14 +325,11 @@ def pieces(action: CompiledAction, records: list[Record], spans: Sequence[Span])
 
 def is_repetition(record: Record, spans: Sequence[Span]) -> bool:
     """Whether a record is a redriven dead letter whose original record is in the ranges."""
-    if not record.headers or record.headers[0][0] != REDRIVEN:
-        return False
     try:
         again = redriven(record)
     except RecordError:
         return False  # the rules make a dead letter of it
-    assert again is not None
-    return any(
+    return again is not None and any(
         (span.topic, span.partition) == (place.topic, place.partition) and span.first <= place.offset < span.end
         for place in (again.failure.place, again.first)
         for span in spans

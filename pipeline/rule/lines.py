@@ -22,8 +22,8 @@ from typing import Final, NamedTuple
 from pipeline.columns import Columns, Fields, offsets_of
 from pipeline.errors import RecordError
 from pipeline.formats import Container
-from pipeline.record import TOPIC, Headers, Record
-from pipeline.redriven import REDRIVEN
+from pipeline.record import TOPIC, Record
+from pipeline.redriven import is_redriven
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.rule.rule_set import Programs, RuleSet
 from pipeline.sql.loop import LineForm, Loop, Target, has_loop, loop_of
@@ -102,7 +102,7 @@ class LineRules:
         ended: Callable[[], bool] | None = None,
     ) -> RowBatch:
         """The lines of the first records, until they take about `bytes_max`. The same as RuleSet.evaluate otherwise."""
-        if not records or not self._any_loop or _is_redriven(records[0].headers):
+        if not records or not self._any_loop or is_redriven(records[0].headers):
             return replace(self.rules.evaluate(records, bytes_max, circuits=circuits, ended=ended), rules=self.digest)
         return _Evaluation(self, Columns.of(records), bytes_max).whole()
 
@@ -182,7 +182,7 @@ class _Evaluation:
 
     def whole(self) -> LineBatch:
         """The batch."""
-        while self._at is not None and self._room > 0 and not _is_redriven(self._at[-1]):
+        while self._at is not None and self._room > 0 and not is_redriven(self._at[-1]):
             programs = self._programs()
             loop = self._rules.loop_of(programs)
             if loop is None:
@@ -236,7 +236,7 @@ class _Evaluation:
         """Evaluate the next `count` records, and those up to the next one that has a loop."""
         columns = self._columns
         begin = end = bisect_left(self._offsets, self._at[0]) if self._at else 0
-        while self._at is not None and not _is_redriven(self._at[-1]):
+        while self._at is not None and not is_redriven(self._at[-1]):
             if end - begin >= count and self._rules.loop_of(self._programs()) is not None:
                 break
             end += 1
@@ -287,10 +287,6 @@ def lines_of(groups: dict[GroupName, Lines], group: GroupName) -> Lines:
 def _count(counts: dict[str, int], rule_id: str, number: int) -> None:
     if number:
         counts[rule_id] = counts.get(rule_id, 0) + number
-
-
-def _is_redriven(headers: Headers) -> bool:
-    return bool(headers) and headers[0][0] == REDRIVEN
 
 
 def _with_dead(outcomes: bytearray, offsets: Sequence[int], dead: Sequence[DeadLetter]) -> bytes:

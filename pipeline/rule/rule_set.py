@@ -25,7 +25,7 @@ from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.memo import Memo
 from pipeline.record import TOPIC, Record
-from pipeline.redriven import REDRIVEN, of_letter
+from pipeline.redriven import is_redriven, of_letter
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
 from pipeline.sql.functions.registry import grown
@@ -180,8 +180,7 @@ class RuleSet:
 
     def _other(self, record: Record, batch: RowBatch) -> tuple[Programs, dict[str, Any]]:
         """The programs for an event or a foreign record, and its fields. Evaluates a redriven dead letter itself."""
-        headers = record.headers
-        if headers and headers[0][0] == REDRIVEN:
+        if is_redriven(record.headers):
             self._again(record, batch)
             return (), {}
         found = _match_all(self._index.match, fields.routing_topics(record))
