@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 REPLACEMENTS = int(os.environ.get("TIDEGATE_REPLACEMENTS", "6"))
 WARM = 2  # replacements before the first count
 LEFT_BYTES_MAX = 60_000  # of memory for each replacement: an action takes many times as much
+REPORTED_EVERY = 50  # replacements: a soak of an hour says how it goes
 SLACK = 3  # sockets and tasks that come and go by themselves
 
 
@@ -107,6 +108,8 @@ async def test_replacements_leave_nothing_behind(
             await turn(number)
             left += left_tasks(caplog)
             caplog.clear()  # what was logged holds memory, and errors hold all that they saw
+            if number % REPORTED_EVERY == 0:
+                print(f"{number}: {tracemalloc.get_traced_memory()[0] - held} bytes more, {counts()}", flush=True)
         gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - held
         tracemalloc.stop()
