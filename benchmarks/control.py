@@ -5,7 +5,8 @@
 On a real Kafka and a real S3 server, with `tidegate api` and a worker as processes of their own:
 
 - *change*: from the moment that a PUT of a rule's statement is sent to its answer, and to the first object under the new
-  statement. The action is direct, and a record comes every 5 ms.
+  statement. The action is direct, and a record comes every 5 ms. Once with this rule alone, and once with 5,000 others that feed
+  the same action.
 - *lists* of 500 rules and of their action, while no process reports.
 - *status* of 20 processes, which report 500 rules each every 2 s: all processes, all objects, and the counters of one rule.
   Another process plays them.
@@ -43,6 +44,7 @@ from pipeline.demo.process import HOST, free_port
 from pipeline.web.people.gate import PREFIX
 
 RULES: Final = 500
+RULES_OF_ACTION: Final = 5000
 PROCESSES: Final = 20
 PATIENCE_SECONDS: Final = 60.0
 LOOK_SECONDS: Final = 0.002
@@ -98,7 +100,11 @@ def _measure(servers: dict[str, Any], arguments: argparse.Namespace) -> Figures:
         with _api(file) as client:
             _put(client, _objects(servers["s3"]))
             with _process(["pipeline.cli", "worker", "-c", str(file)], file.with_name("worker.log"), servers):
-                figures = _changes(client, servers, load(settings), arguments.changes)
+                with _records(load(settings)):
+                    figures = _changes(client, servers, "change", range(1, arguments.changes + 1))
+                    _put(client, {"rule_engine": {"rules": {"hot": _rule(arguments.changes)} | _others()}})
+                    versions = range(arguments.changes + 1, 2 * arguments.changes + 1)
+                    figures |= _changes(client, servers, f"change among {RULES_OF_ACTION:,} rules", versions)
             rules = {f"r{number}": _rule(0) for number in range(RULES)}
             _put(client, {"rule_engine": {"rules": rules}})
             figures |= _calls(client, LISTS, f"{RULES} rules", arguments.calls)
@@ -173,6 +179,16 @@ def _objects(access: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _others() -> dict[str, Any]:
+    """Rules that differ, of the same action, for topics to which nothing comes."""
+    statement = 'SELECT payload.t + {number} AS t, clientid FROM "other/{number}/#" WHERE payload.t > {number}'
+    actions = ["s3:bench"]
+    return {
+        f"other{number}": {"sql": statement.format(number=number), "actions": actions}
+        for number in range(RULES_OF_ACTION)
+    }
+
+
 def _rule(version: int) -> dict[str, Any]:
     return {"sql": STATEMENT.format(version=version), "actions": ["s3:bench"]}
 
@@ -180,24 +196,23 @@ def _rule(version: int) -> dict[str, Any]:
 # --- From a PUT to the first row
 
 
-def _changes(client: httpx.Client, servers: dict[str, Any], config: Config, count: int) -> Figures:
+def _changes(client: httpx.Client, servers: dict[str, Any], name: str, versions: range) -> Figures:
     store, chance = sink.client(servers["s3"]), random.Random(1)
 
     def written(version: int) -> bool:
         return bool(store.list_objects_v2(Bucket=sink.BUCKET, Prefix=f"v{version}/", MaxKeys=1)["KeyCount"])
 
-    figures: Figures = {"change: PUT to answer": [], "change: PUT to first object": []}
+    figures: Figures = {f"{name}: PUT to answer": [], f"{name}: PUT to first object": []}
     answered, first = figures.values()
-    with _records(config):
-        _until(lambda: written(0))
-        for version in range(1, count + 1):
-            time.sleep(chance.uniform(1, 2))  # at no fixed moment of the second in which a worker collects changes
-            began = time.perf_counter()
-            answer = client.put("/rules/hot", json={"sql": STATEMENT.format(version=version)})
-            answered.append((time.perf_counter() - began) * 1000)
-            answer.raise_for_status()
-            _until(partial(written, version))
-            first.append((time.perf_counter() - began) * 1000)
+    _until(lambda: written(versions.start - 1))
+    for version in versions:
+        time.sleep(chance.uniform(1, 2))  # at no fixed moment of the second in which a worker collects changes
+        began = time.perf_counter()
+        answer = client.put("/rules/hot", json={"sql": STATEMENT.format(version=version)})
+        answered.append((time.perf_counter() - began) * 1000)
+        answer.raise_for_status()
+        _until(partial(written, version))
+        first.append((time.perf_counter() - began) * 1000)
     return figures
 
 

@@ -136,11 +136,11 @@ def loop_of(
     statements that need an Event.
     """
     namespace = {**NAMESPACE, **_names(programs[0][1].shape), **form.names, "node": node, "columns_of": columns_of}
-    namespace |= {"group_of": form.group_of, "INTERVAL": form.interval_ms}
+    namespace |= {"group_of": form.group_of, "INTERVAL": form.interval_ms, "CONTEXT": programs[0][1].context}
     statements = []
     for number, (rule_id, program) in enumerate(programs):
         namespace[f"rule_{number}"] = rule_id
-        compiler = LoopCompiler(program.text, program.tree, program.context, namespace, number)
+        compiler = LoopCompiler(program.text, program.tree, namespace, number)
         statements.append(looped(compiler, program.tree))
     counts = [f"without_{number}" for number in range(len(statements))]
     source = _FRAME.format(

@@ -6,19 +6,14 @@ the same records gives the same rows.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Final
 
 from pipeline.errors import EvaluationError, SqlError
 from pipeline.sql import functions as _functions
-from pipeline.sql.compilation.codegen import compiled
-from pipeline.sql.compilation.compiler import Compiler
-from pipeline.sql.compilation.growth import refuse_growth
-from pipeline.sql.compilation.statements import StatementCompiler
-from pipeline.sql.compilation.weight import weight_of
-from pipeline.sql.functions.registry import CHECKS, FUNCTIONS
+from pipeline.sql.compilation.form import Form, form_of, source_of
+from pipeline.sql.functions.registry import CHECKS
 from pipeline.sql.runtime import operators, ordering, paths
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT, Context, Event
 from pipeline.sql.runtime.jsontext import from_json
@@ -26,8 +21,6 @@ from pipeline.sql.runtime.looping import LOOPED, elements
 from pipeline.sql.runtime.shape import KEYS_MAX, Shape, shape_of
 from pipeline.sql.runtime.values import UNDEFINED, BadValueError, Row
 from pipeline.sql.syntax.lexer import error_at
-from pipeline.sql.syntax.nodes import Span, Statement
-from pipeline.sql.syntax.parser import parse
 
 TEXT: Final = (str, bytes)
 
@@ -60,10 +53,9 @@ class Program:
     """A compiled statement.
 
     `text`: the statement. `topics`: its FROM sources, which the caller matches. `columns`: the event columns that the
-    statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `source`: the Python
-    code, for people. `weight`: what its rows may take. `waits`:
-    whether it waits for another process, so that it is better evaluated in a thread. `repeatable`: whether a second evaluation
-    of the same record gives the same, because the statement uses no table of the process.
+    statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `weight`: what its rows may
+    take. `waits`: whether it waits for another process, so that it is better evaluated in a thread. `repeatable`: whether a
+    second evaluation of the same record gives the same, because the statement uses no table of the process.
 
     `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None if WHERE is false. It
     raises EvaluationError. The caller checks that the event matches FROM. Rows share values with the event and with each
@@ -71,8 +63,8 @@ class Program:
     """
 
     __slots__ = (
+        "_form",
         "_namespace",
-        "_spans",
         "columns",
         "context",
         "evaluate",
@@ -80,7 +72,6 @@ class Program:
         "keys",
         "repeatable",
         "shape",
-        "source",
         "text",
         "topics",
         "tree",
@@ -90,23 +81,27 @@ class Program:
 
     evaluate: Callable[[Event], list[Row] | None]
 
-    def __init__(self, text: str, tree: Statement, context: Context) -> None:
-        self._namespace = {**NAMESPACE, "EXPLAIN": self._explained}
-        compiler = Compiler(text, tree, context, self._namespace)
-        body: list[ast.stmt] = StatementCompiler(compiler, tree).body()
-        self.text = text
-        self.tree = tree
+    def __init__(self, form: Form, context: Context) -> None:
+        self._form = form
+        self._namespace = {**NAMESPACE, **form.names, "CONTEXT": context, "EXPLAIN": self._explained}
+        self.text = form.text
+        self.tree = form.tree
         self.context = context
-        self.weight = weight_of(tree)
-        self.waits = "jq" in compiler.called
-        self.repeatable = not any(FUNCTIONS[name].theme == "state" for name in compiler.called)
-        self.grows = any(FUNCTIONS[name].grows for name in compiler.called)
-        self.topics = tree.sources
-        self.columns = None if compiler.columns is None else frozenset(compiler.columns)
-        self.keys = frozenset(compiler.keys)
-        self._spans: list[Span] = compiler.labels.spans
+        self.weight = form.weight
+        self.waits = form.waits
+        self.repeatable = form.repeatable
+        self.grows = form.grows
+        self.topics = form.tree.sources
+        self.columns = form.columns
+        self.keys = form.keys
         self.read_with(shape_of(self.keys))
-        self.evaluate, self.source = compiled(body, self._namespace)
+        exec(form.code, self._namespace)
+        self.evaluate = self._namespace["evaluate"]
+
+    @property
+    def source(self) -> str:
+        """The Python code, for people."""
+        return source_of(self._form)
 
     def read_with(self, shape: Shape) -> None:
         """Decode payloads with this shape, which has at least the program's own `keys`."""
@@ -114,7 +109,7 @@ class Program:
 
     def _explained(self, error: Exception) -> EvaluationError:
         """The error with the expression that raised it."""
-        start, end = self._spans[_label(error.__traceback__)]
+        start, end = self._form.spans[_label(error.__traceback__)]
         expression = " ".join(self.text[start:end].split())
         if len(expression) > 200:
             expression = expression[:200] + "…"
@@ -157,10 +152,8 @@ def compile_statement(text: str, context: Context | None = None, *, any_source: 
         ) from None
     if not text.strip(" \t\r\n"):
         raise SqlError("the statement is empty", line=1, column=1)
-    tree = parse(text, any_source=any_source)
     try:
-        refuse_growth(text, tree)
-        return Program(text, tree, context or DEFAULT_CONTEXT)
+        return Program(form_of(text, any_source=any_source), context or DEFAULT_CONTEXT)
     except RecursionError:
         raise error_at(text, 0, "the statement nests too deeply") from None
 

@@ -12,7 +12,6 @@ from typing import Any
 from pipeline.errors import SqlError
 from pipeline.sql.compilation.codegen import Labels
 from pipeline.sql.compilation.scope import Scope
-from pipeline.sql.runtime.event import Context
 from pipeline.sql.syntax import nodes as n
 from pipeline.sql.syntax.lexer import error_at
 
@@ -24,9 +23,8 @@ class Bookkeeping:
     the functions that it calls. In a condition (`in_condition`), functions of the message give undefined, as in the dialect.
     """
 
-    def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any]) -> None:
+    def __init__(self, text: str, tree: n.Statement, namespace: dict[str, Any]) -> None:
         self.text = text
-        self.context = context
         self.namespace = namespace
         self.labels = Labels(tree.span)
         self.scope = Scope()

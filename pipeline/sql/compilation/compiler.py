@@ -12,7 +12,7 @@ The code is made from small templates (see codegen.py). Their letters have the s
     t      a local of its own, which keeps a value that is needed twice: `t if (t := x) is not U else y`
     x y    the value that is worked on, and the one in its place
     a b    operands, or beginning and end
-    c      a condition, or the Context
+    c      a condition
     r      a right operand, or a row
     k      a constant: a key, a column or a text; in a comparison a local for the type
     i s    an index; steps of a path, or the members of a set
@@ -20,7 +20,8 @@ The code is made from small templates (see codegen.py). Their letters have the s
     f      the name of the function for the general case
 
 Names that are not replaced belong to the running program: `event`, `get` (for its columns), `p` (the payload as a
-struct, or None before it is decoded), `U` (undefined), SHAPE and TEXT, and the functions of `runtime/`.
+struct, or None before it is decoded), `U` (undefined), SHAPE, CONTEXT and TEXT, and the functions
+of `runtime/`.
 """
 
 from __future__ import annotations
@@ -348,7 +349,7 @@ class Compiler(Bookkeeping):
             arguments.insert(0, py("event", self.label))
             self.uses_chance = self.uses_chance or declared.theme == "chance"
         elif declared.reads == "context":
-            arguments.insert(0, py("c", self.label, c=self.bind(self.context, "context")))
+            arguments.insert(0, py("CONTEXT", self.label))
         for column in MESSAGE_COLUMNS.get(declared.name, ()):
             self.reads(column)
         self.called.add(declared.name)

@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 from pipeline.sql.compilation.codegen import Code, constant, py
 from pipeline.sql.compilation.compiler import Compiler
 from pipeline.sql.compilation.statements import Selection, StatementCompiler, names_in
-from pipeline.sql.runtime.event import Context
 from pipeline.sql.syntax import nodes as n
 
 _HEADER: Final = "t.decode() if (t := named.get(k)) is not None else U"
@@ -49,8 +48,8 @@ _NARROWED: Final = "decode(value) if len(value) <= SHORT and value.isascii() els
 class LoopCompiler(Compiler):
     """Compiles expressions that read the locals of a loop, in which this is statement `number`."""
 
-    def __init__(self, text: str, tree: n.Statement, context: Context, namespace: dict[str, Any], number: int) -> None:
-        super().__init__(text, tree, context, namespace)
+    def __init__(self, text: str, tree: n.Statement, namespace: dict[str, Any], number: int) -> None:
+        super().__init__(text, tree, namespace)
         self.number = number
 
     def local(self) -> str:
