@@ -274,6 +274,8 @@ def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
     class Counter(Lane):
         """A lane that finishes each batch at once."""
 
+        rules = property(lambda _: rules)
+
         async def run(self) -> None:
             self.ready = True
             self.reads_at(0)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from textwrap import indent
@@ -223,3 +224,16 @@ def test_files_that_are_named_exist() -> None:
         if not (page.parent / path).exists()
     ]
     assert missing == []
+
+
+def test_the_changelog_says_each_thing_once() -> None:
+    """A version has each heading once, and no entry comes twice, as merges of two branches leave it."""
+    versions = re.split(r"(?m)^## ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))[1:]
+    entries = [" ".join(entry.split()) for version in versions for entry in re.split(r"(?m)^(?:- |###? )", version)[1:]]
+
+    assert [heading for version in versions for heading in _repeated(re.findall(r"(?m)^### .*", version))] == []
+    assert _repeated(entry for entry in entries if entry.count(" ") > 2) == []
+
+
+def _repeated(texts: Iterable[str]) -> list[str]:
+    return [text for text, count in Counter(texts).items() if count > 1]

@@ -1,4 +1,4 @@
-"""What the pages name exists: settings, events of the log, values of the Helm chart, and the messages of docs/troubleshooting.md.
+"""What the pages name exists: settings, events of the log, values of the chart, reasons, and the messages of troubleshooting.md.
 
 Commands, blocks, metrics and alerts have tests of their own (test_docs.py, test_words.py, test_operations_kit.py).
 """
@@ -135,3 +135,20 @@ def test_each_message_of_troubleshooting_is_one_of_ours() -> None:
     assert [
         each for each in messages if each and each not in known and not any(words in each for words in WORDS_OF_OTHERS)
     ] == []
+
+
+def _reasons(page: str) -> set[str]:
+    """The words that a page names for a reason: in a label, in the row of a metric "by `reason`", in a table of reasons."""
+    labels = re.findall(r'reason="([^"]+)"', page)
+    rows = " ".join(re.findall(r"\bby `(?:reason|cause|outcome)`: ([^|]*)", page))
+    table = page.partition("| reason | |\n|---|---|\n")[2].partition("\n\n")[0]
+    first = " ".join(line.split("|")[1] for line in table.splitlines())
+    return {*labels, *re.findall(r"`([a-z_]+)`", rows + first)}
+
+
+def test_each_reason_that_is_named_exists() -> None:
+    """A word that a page gives for a label `reason`, or for the field of an event, is a text of the code, as a whole."""
+    named = {page.name: _reasons(page.read_text(encoding="utf-8")) for page in PAGES}
+
+    assert len(set().union(*named.values())) > 25
+    assert [(page, word) for page, words in named.items() for word in sorted(words) if f'"{word}"' not in SOURCES] == []
