@@ -27,7 +27,7 @@ class Operations:
         """As `Operator` says."""
         ledger = name if wanted.into is None else replay.ledger_name(name, replay.prefix(wanted.into))
 
-        def tell(_: str, report: Report | DirectDone | Note) -> None:
+        def tell(_: str, report: Report | DirectDone) -> None:
             if isinstance(report, Finding):
                 verdict.finding(report)
             elif isinstance(report, PartitionDone):

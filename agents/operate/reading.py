@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from agents.sinks.patient_store import PatientStore
+from pipeline.connectors.s3.store import Head
 from pipeline.errors import ConnectorError
 from pipeline.upload.ledger_check import Finding
 
@@ -26,6 +27,17 @@ async def read(store: PatientStore, bucket: str, key: str) -> GivenObject:
         return GivenObject(await store.get(bucket, key), [])
     except ConnectorError as error:
         return GivenObject(None, [await not_given(store, bucket, key, error)])
+
+
+async def look(store: PatientStore, bucket: str, key: str) -> Head | Finding | None:
+    """The facts of an object, None if it does not exist, or the finding that the store does not give them.
+
+    Raises a ConnectorError if the bucket cannot be read.
+    """
+    try:
+        return await store.head(bucket, key)
+    except ConnectorError as error:
+        return await not_given(store, bucket, key, error)
 
 
 async def not_given(store: PatientStore, bucket: str, key: str, error: ConnectorError) -> Finding:

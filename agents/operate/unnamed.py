@@ -6,6 +6,8 @@
 - Objects **beyond the ledger's end** belong to the cut under way, and are young. If they are older than a cut can be, or lie
   beyond an orderly end, no worker goes on from them, or the entry that named them was deleted.
 - Objects of a partition **without a ledger**: a worker writes the ledger's start first, so the ledger was lost.
+- **Foreign** objects below the fixed prefix of the keys, which no action marked. A reader of everything under the prefix
+  reads them too, so they are counted in a remark. A copy of an object of the ledger is an orphan, whatever its name.
 
 Workers may write meanwhile. So the rest of the ledger is read before an object beyond its end is reported.
 
@@ -17,19 +19,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Final
 
 from agents.operate.ledgers import LedgerReader, short
+from agents.operate.reading import look
 from agents.operate.sweep import Placed, Sweeper, placed_of
+from agents.operate.verify_direct import Foreign, Note
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX
+from pipeline.connectors.s3.store import Head
 from pipeline.template.object_key import aggregated_key, key_pattern, literal_prefix
-from pipeline.upload import ledger
+from pipeline.upload import ledger, seal
 from pipeline.upload.ledger import ChainPlace
 from pipeline.upload.ledger_check import Finding
+from pipeline.upload.row_place import ACTION
 
 ABANDONED: Final = timedelta(days=1)
 # The time of a cut beyond its interval: to store its objects, and to retry while the store is briefly away.
@@ -80,19 +86,21 @@ class Unnamed:
         self._without_ledger: dict[ChainPlace, Lot] = {}
         self._beyond: dict[ChainPlace, Lot] = {}
 
-    async def reports(self) -> AsyncIterator[Finding | Swept]:
+    async def reports(self) -> AsyncIterator[Finding | Swept | Note]:
         """Findings, as soon as they are found. Those about whole partitions come at the end."""
         for bucket, prefix in product(self._buckets(), self._prefixes()):
-            batch: list[str] = []
+            batch, foreign = list[str](), Foreign()
             async for key in self._store.keys(bucket, prefix):
-                if self._is_candidate(bucket, key):
+                if self._is_candidate(bucket, prefix, key):
                     batch.append(key)
                 if len(batch) >= REQUESTS_AT_ONCE_MAX:
-                    async for report in self._batch(bucket, batch):
+                    async for report in self._batch(bucket, batch, foreign):
                         yield report
                     batch = []
-            async for report in self._batch(bucket, batch):
+            async for report in self._batch(bucket, batch, foreign):
                 yield report
+            if prefix and foreign.objects:
+                yield foreign.note(prefix)
         for report in self._lots():
             yield report
         if self._sweep:
@@ -121,28 +129,39 @@ class Unnamed:
                 found.append(prefix)
         return found
 
-    def _is_candidate(self, bucket: str, key: str) -> bool:
+    def _is_candidate(self, bucket: str, prefix: str, key: str) -> bool:
+        """Whether to look at an object. Without a fixed prefix, the rest of the bucket is not the action's business."""
         if key.startswith(f"{ledger.ROOT}/") or short(bucket, key) in self._known.named:
             return False
+        return bool(prefix) or self._fits(key)
+
+    def _fits(self, key: str) -> bool:
         return any(each.fullmatch(key) for each in self._patterns.values())
 
     # --- What they are
 
-    async def _batch(self, bucket: str, keys: list[str]) -> AsyncIterator[Finding | Swept]:
+    async def _batch(self, bucket: str, keys: list[str], foreign: Foreign) -> AsyncIterator[Finding | Swept]:
         """Check some keys of a bucket. If objects are beyond the end of a chain, the rest of the chain is read once."""
-        heads = await asyncio.gather(*[self._store.head(bucket, key) for key in keys])
+        heads = await asyncio.gather(*[look(self._store, bucket, key) for key in keys])
         doubtful: list[Placed] = []
         for key, head in zip(keys, heads, strict=True):
             if head is None:
                 continue
-            if head.metadata.get("tidegate-action") != self._ledgers.action:
-                if short(str(head.size_bytes), head.etag) in self._known.contents:
-                    yield Finding("orphan", key, "it holds the bytes of an object of the ledger, and has no mark")
-                continue  # objects of others under the same prefix are ignored
+            if isinstance(head, Finding):
+                yield head
+                continue
+            if head.metadata.get(ACTION) != self._ledgers.action:
+                for copy in self._of_others(key, head, foreign):
+                    yield copy
+                continue
             placed = placed_of(bucket, key, head)
             if placed is None:
                 yield Finding("different", key, "has the mark of this action, but does not name the place of its rows")
-            elif self._ledgers.wants(placed.chain.partition) and not self._is_under_way(placed):
+            elif not self._ledgers.wants(placed.chain.partition):
+                continue
+            elif not self._fits(key) and not seal.is_whole(key, head.metadata):
+                yield Finding("orphan", key, f"{placed}; it stays: a copy under a name that no worker writes")
+            elif not self._is_under_way(placed):
                 doubtful.append(placed)
         for place in dict.fromkeys(each.chain for each in doubtful):
             async for finding in self._ledgers.read_on(place):
@@ -151,6 +170,15 @@ class Unnamed:
             if short(bucket, placed.key) not in self._known.named:
                 async for report in self._judge(placed):
                     yield report
+
+    def _of_others(self, key: str, head: Head, foreign: Foreign) -> Iterator[Finding]:
+        """Check an object without the mark of this action: a copy, the object of another action, or anything else."""
+        if ACTION in head.metadata and seal.is_whole(key, head.metadata):
+            return
+        if short(str(head.size_bytes), head.etag) in self._known.contents:
+            yield Finding("orphan", key, "it holds the bytes of an object of the ledger, and has no mark")
+        elif head.size_bytes:
+            foreign.add(key)
 
     def _is_under_way(self, placed: Placed) -> bool:
         """Whether an object belongs to the cut under way: it is young enough."""

@@ -24,7 +24,7 @@ from pipeline.upload.ledger_check import Finding
 
 __all__ = ["DirectDone", "Note", "PartitionDone", "Report", "Swept", "Verifier", "Wish", "verify"]
 
-Report = Finding | PartitionDone | Swept
+Report = Finding | PartitionDone | Swept | Note
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ async def verify(
     config: Config,
     names: Sequence[str],
     wish: Wish,
-    tell: Callable[[str, Report | DirectDone | Note], None],
+    tell: Callable[[str, Report | DirectDone], None],
     watch: Watch = nobody_watches,
 ) -> None:
     """Verify some actions. `tell` gets each report with the name of its action. Raises a ConnectorError."""

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from agents.operate.reading import read
+from agents.operate.reading import look, read
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import DirectParameters
 from pipeline.connectors.s3.store import Head, S3Store
 from pipeline.template.object_key import key_pattern, literal_prefix
-from pipeline.upload import direct_object, ledger
+from pipeline.upload import direct_object, ledger, seal
 from pipeline.upload.direct_object import SeenRows
 from pipeline.upload.ledger_check import Finding
 from pipeline.upload.row_place import ACTION, place_of
@@ -36,6 +36,26 @@ class Note:
     """A fact for the reader that is not a finding."""
 
     text: str
+
+
+@dataclass
+class Foreign:
+    """Objects below one prefix that have no mark of an action."""
+
+    key: str = ""
+    objects: int = 0
+
+    def add(self, key: str) -> None:
+        """Add an object."""
+        self.key = self.key or key
+        self.objects += 1
+
+    def note(self, prefix: str) -> Note:
+        """The remark about them."""
+        return Note(
+            f"{self.objects} objects below {prefix} are not of this action, the first is {self.key}: "
+            "a reader of everything below this prefix reads them too"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,8 @@ class DirectVerifier:
     def __post_init__(self) -> None:
         self._store = PatientStore(self.store, FewAttempts())
         self._places = SeenRows()
+        self._pattern, self._prefix = key_pattern(self.parameters.key), literal_prefix(self.parameters.key)
+        self._foreign = Foreign()
         self._objects = self._bytes = self._unmarked = 0
 
     async def reports(self) -> AsyncIterator[Finding | DirectDone | Note]:
@@ -67,9 +89,9 @@ class DirectVerifier:
         if "${" in self.parameters.bucket:
             yield Note(OF_MANY_BUCKETS)
             return
-        pattern, batch = key_pattern(self.parameters.key), list[str]()
-        async for key in self._store.keys(self.parameters.bucket, literal_prefix(self.parameters.key)):
-            if pattern.fullmatch(key) and not key.startswith(f"{ledger.ROOT}/"):
+        batch = list[str]()
+        async for key in self._store.keys(self.parameters.bucket, self._prefix):
+            if (self._prefix or self._pattern.fullmatch(key)) and not key.startswith(f"{ledger.ROOT}/"):
                 batch.append(key)
             if len(batch) >= REQUESTS_AT_ONCE_MAX:
                 for finding in await self._batch(batch):
@@ -78,7 +100,9 @@ class DirectVerifier:
         for finding in await self._batch(batch):
             yield finding
         yield DirectDone(self._objects, self._bytes, self._unmarked)
-        if self._unmarked and not literal_prefix(self.parameters.key):
+        if self._foreign.objects:
+            yield self._foreign.note(self._prefix)
+        if self._unmarked and not self._prefix:
             yield Note(
                 f"{self._unmarked} objects say nothing of themselves; the key has no prefix of its own, so they may be anybody's"
             )
@@ -87,9 +111,10 @@ class DirectVerifier:
         yield Note(UNPROVEN)
 
     async def _batch(self, keys: list[str]) -> list[Finding]:
-        heads = await asyncio.gather(*[self._store.head(self.parameters.bucket, key) for key in keys])
-        there = [(key, head) for key, head in zip(keys, heads, strict=True) if head is not None]
-        found = [finding for key, head in there for finding in self._judge(key, head)]
+        heads = await asyncio.gather(*[look(self._store, self.parameters.bucket, key) for key in keys])
+        there = [(key, head) for key, head in zip(keys, heads, strict=True) if isinstance(head, Head)]
+        found = [head for head in heads if isinstance(head, Finding)]
+        found += [finding for key, head in there for finding in self._judge(key, head)]
         if self.deep:
             contents = await asyncio.gather(*[self._content(key, head) for key, head in there])
             found += [finding for finding in contents if finding is not None]
@@ -98,11 +123,11 @@ class DirectVerifier:
     def _judge(self, key: str, head: Head) -> list[Finding]:
         """Check one object by its metadata."""
         owner = head.metadata.get(ACTION)
-        if owner not in (None, self.mark):
+        if owner not in (None, self.mark) and seal.is_whole(key, head.metadata):
             return []  # an object of another action under the same keys
         place = place_of(head.metadata)
         if owner is None or place is None:
-            return self._unmarked_finding(key)
+            return self._unmarked_finding(key, head)
         if self.partitions and place.partition not in self.partitions:
             return []
         self._objects += 1
@@ -113,9 +138,13 @@ class DirectVerifier:
             found.append(Finding("twice", key, f"it holds a row of {where}, and so does another object of this action"))
         return found
 
-    def _unmarked_finding(self, key: str) -> list[Finding]:
+    def _unmarked_finding(self, key: str, head: Head) -> list[Finding]:
+        if not self._pattern.fullmatch(key):
+            if head.size_bytes:
+                self._foreign.add(key)
+            return []
         self._unmarked += 1
-        if not literal_prefix(self.parameters.key):
+        if not self._prefix:
             return []
         return [Finding("unmarked", key, "its metadata was lost, or it is not of this action")]
 

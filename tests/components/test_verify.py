@@ -37,7 +37,7 @@ def reports(text: str) -> list[dict[str, Any]]:
 
 
 def test_what_a_worker_wrote_is_proven_from_the_bucket(make: Make) -> None:
-    """Exit status 0 and one line that says so; also when every object is read, and when nothing is there to sweep."""
+    """Exit status 0 and one line that says so, also by --deep and --sweep; then a copy beside an object is found, and stays."""
     pipeline = written(make, "verify-good")
 
     found = pipeline.command("verify", "--deep", "--sweep")
@@ -47,6 +47,16 @@ def test_what_a_worker_wrote_is_proven_from_the_bucket(make: Make) -> None:
     assert last.startswith("nothing lost, nothing twice: 4 partitions"), found.stdout
     assert "200 rows of 401 records (200 filtered, 1 dead-lettered)" in last
     assert "raw: direct upload keeps no ledger" in found.stdout
+
+    key = next(key for key in pipeline.keys("verify-good") if key.startswith("rows/"))
+    pipeline.store.copy_object(Bucket="verify-good", CopySource=f"verify-good/{key}", Key=f"{key}.part")
+    pipeline.store.put_object(Bucket="verify-good", Key="rows/of/somebody.txt", Body=b"else")
+
+    swept = pipeline.command("verify", "--action", "rows", "--sweep")
+
+    assert f"ORPHAN {key}.part" in swept.stdout, swept.stdout
+    assert "rows: 1 objects below rows/ are not of this action" in swept.stdout
+    assert {f"{key}.part", "rows/of/somebody.txt"} <= set(pipeline.keys("verify-good"))
 
 
 def test_a_lost_object_is_found(make: Make) -> None:

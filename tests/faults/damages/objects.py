@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
+from functools import partial
 
 from tests.faults.damages import rows
 from tests.faults.damages.made import FORMATS
@@ -144,6 +145,39 @@ def copied_without_metadata(scene: Scene) -> None:
     """The same, by a tool that forgets metadata."""
     key = scene.one(scene.data_keys())
     scene.write(f"{key.rpartition('/')[0]}/x-9-9-9.{scene.action}", scene.objects[key].body, {})
+
+
+for _name, _place in {
+    "with_a_suffix": "{key}.part",
+    "with_another_extension": "{folder}/x-9-9-9.old",
+    "in_a_folder_below": "{folder}/backup/x",
+    "at_the_top": "{top}/copy of x",
+}.items():
+
+    def _copied_as(scene: Scene, place: str = _place, keep: bool = True) -> None:
+        """An object under a second name that the action never writes."""
+        key = scene.one(scene.data_keys())
+        copy = place.format(key=key, folder=key.rpartition("/")[0], top=key.partition("/")[0])
+        scene.write(copy, scene.objects[key].body, scene.objects[key].metadata if keep else {})
+
+    OBJECTS.add(f"copied_{_name}", _copied_as)
+    OBJECTS.add(f"copied_{_name}_without_metadata", partial(_copied_as, keep=False))
+
+
+@OBJECTS.kind()
+def part_of_a_copy(scene: Scene) -> None:
+    """A copy that broke off, beside the object, with its metadata."""
+    key = scene.one(scene.data_keys())
+    thing = scene.objects[key]
+    scene.write(f"{key}.part", thing.body[:-1], thing.metadata)
+
+
+@OBJECTS.kind()
+def copied_as_of_another_action(scene: Scene) -> None:
+    """A copy whose metadata names another action than its writer."""
+    key = scene.one(scene.data_keys())
+    thing = scene.objects[key]
+    scene.write(f"{key}.part", thing.body, {**thing.metadata, "tidegate-action": "another"})
 
 
 @OBJECTS.kind()

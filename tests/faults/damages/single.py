@@ -34,6 +34,21 @@ def emptied(scene: Scene) -> None:
 
 
 @SINGLE.kind()
+def copied_with_a_suffix(scene: Scene) -> None:
+    """A copy beside the object, under a name that the action never writes."""
+    key = scene.one(_keys(scene))
+    scene.write(f"{key}.part", *scene.objects[key])
+
+
+@SINGLE.kind()
+def copied_as_of_another_action(scene: Scene) -> None:
+    """A copy whose metadata names another action than its writer."""
+    key = scene.one(_keys(scene))
+    thing = scene.objects[key]
+    scene.write(f"{key}.part", thing.body, {**thing.metadata, "tidegate-action": "another"})
+
+
+@SINGLE.kind()
 def longer(scene: Scene) -> None:
     """Something appended."""
     key = scene.one(_keys(scene))
