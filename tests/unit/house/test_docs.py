@@ -203,6 +203,17 @@ def test_a_command_that_is_mentioned_exists(page: str, text: str) -> None:
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known, f"{page}: {text}"
 
 
+def test_options_that_are_mentioned_alone_exist() -> None:
+    """Each `--option` in a text, with or without its command, is one of ours, of a benchmark, or of another program."""
+    ours = set(re.findall(r"`(--[a-z-]+)", (ROOT / "docs/cli.md").read_text(encoding="utf-8")))  # made from the commands
+    benchmarks = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").glob("*.py"))
+    known = {"--help", "--version"}.union(ours, re.findall(r'"(--[a-z-]+)"', benchmarks), *OTHERS.values())
+    for page in PAGES:
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+        named = {each for quoted in re.findall(r"`([^`]+)`", text) for each in re.findall(r"(?<!\S)--[a-z-]+", quoted)}
+        assert named <= known, page.name
+
+
 def test_readme_and_the_page_of_stores_say_the_same_about_exactly_once() -> None:
     """README names the stores with conditional writes of docs/stores.md, and Google Cloud Storage as one without them."""
     readme, stores = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/stores.md"))
