@@ -77,9 +77,10 @@ def list_letters(
     summary: Annotated[bool, typer.Option("--summary", help="Only show counts by action, rule and cause.")] = False,
     output: Output = "text",
 ) -> None:
-    """List dead letters that were not sent again, in the order of each partition.
+    """List dead letters that were not sent again.
 
-    A worker that was killed may leave copies of a letter. One line shows them all, with their number.
+    The letters of a partition are in order. A worker that was killed may leave copies of a letter. One line shows them all,
+    with their number.
     """
     from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
@@ -98,7 +99,7 @@ def list_letters(
 def show_letter(
     config: ConfigFile, place: Annotated[str, typer.Argument(help="Place of the dead letter, as partition:offset.")]
 ) -> None:
-    """Show one whole dead letter as JSON: the original record, and what happened to it."""
+    """Show one dead letter as JSON: the original record and the cause."""
     from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
     from pipeline.sql.runtime.values import text_of
@@ -126,9 +127,10 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")] = False,
     unproven: Annotated[bool, typer.Option("--unproven", help="Also dead letters that no ledger knows.")] = False,
 ) -> None:
-    """Send dead letters to their topic again, for the action and rule that failed. The letters of a client stay in order.
+    """Send dead letters to their topic again.
 
-    Each failure is sent once. The command skips copies, and letters whose records were written since. You can repeat it.
+    Only the action and the rule that failed handle them. The letters of a client stay in order. Each failure is sent
+    once. The command skips copies, and letters whose records were written since. You can repeat it.
     """
     from pipeline import log
     from pipeline.connectors.kafka.letters import letters

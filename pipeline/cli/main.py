@@ -10,6 +10,7 @@ A wrong configuration gives one message and exit status 2, never a traceback.
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from keyword import iskeyword
@@ -45,6 +46,9 @@ COMMANDS: Final = {
     "config": "Print the JSON Schema of the configuration for editors.",
     "password": "Print a line of a listener's password file.",
 }
+
+# What a write says when no more can be written, to standard output or to a file.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class _Listed(TyperCommand):
@@ -106,11 +110,19 @@ def main() -> None:
     except TidegateError as error:
         typer.echo(without_secrets(f"error: {error}"), err=True)
         sys.exit(2)
-    except Exception:
+    except Exception as error:
         import traceback
 
+        if isinstance(error, OSError) and error.errno in _FULL:
+            typer.echo(without_secrets(f"error: cannot write{_to(error)}: {error.strerror}"), err=True)
+            sys.exit(2)
         typer.echo(without_secrets(traceback.format_exc()), err=True)
         sys.exit(1)
+
+
+def _to(error: OSError) -> str:
+    """The file of an error; nothing for standard output."""
+    return f" {error.filename}" if error.filename else ""
 
 
 if __name__ == "__main__":

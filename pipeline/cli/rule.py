@@ -54,7 +54,7 @@ def try_rule(
     vectors: Vectors = None,
     output: Output = "text",
 ) -> None:
-    """Evaluate a statement on a context, on live records, or on a file of cases.
+    """Try a statement on a context, on live records, or on cases.
 
     With --rule, the command also shows the object that each action makes from each row alone. An event from --context
     counts as the first record of partition 0, which arrived at its `timestamp`. So keys of aggregated actions name

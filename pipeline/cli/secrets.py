@@ -28,9 +28,10 @@ def init(
     ] = False,
     by: By = "",
 ) -> None:
-    """Make the file of keys that control.secrets_key names, and announce the public key in the topic.
+    """Make the file of keys, and announce the public key.
 
-    Copy the file to each worker and ingress. The API process does not need it. If the file is there, its newest key is announced.
+    control.secrets_key names the file. The public key goes into the topic. Copy the file to each worker and
+    ingress. The API process does not need it. If the file is there, its newest key is announced.
     """
 
     async def run(log: ConfigLog) -> None:
@@ -52,9 +53,10 @@ def rotate(
     ] = False,
     by: By = "",
 ) -> None:
-    """Add a new key to the file; with --finish, seal all secrets of the topic for it.
+    """Add a new key to the file, or seal all secrets for it.
 
-    Between the two, copy the file to each worker and ingress. Older keys stay in the file: they open the secrets of the history.
+    With --finish, seal all secrets of the topic for the newest key. Between the two, copy the file to
+    each worker and ingress. Older keys stay in the file: they open the secrets of the history.
     """
 
     async def run(log: ConfigLog) -> None:

@@ -46,6 +46,14 @@ def test_a_command_says_of_itself_what_the_list_says_of_it(name: str) -> None:
     assert f"\n  {COMMANDS[name]}\n" in short.stdout
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_line_of_help_is_cut(name: str) -> None:
+    """The commands within a command each have a line that fits into a terminal."""
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "80"}).stdout
+
+    assert [line for line in shown.partition("\nCommands:\n")[2].splitlines() if line.endswith("...")] == []
+
+
 def test_every_file_of_a_command_is_listed() -> None:
     """Every file of the folder that declares a command is in the list. `import` is a word of Python, so its file has a _ too."""
     from pathlib import Path
@@ -66,6 +74,16 @@ def test_the_version_is_that_of_the_installed_package() -> None:
     done = CliRunner().invoke(app, ["--version"])
 
     assert (done.exit_code, done.stdout) == (0, f"tidegate {version('tidegate')}\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "--help"], ["config", "schema"]])
+def test_a_disk_without_room_is_told_in_one_line(arguments: list[str]) -> None:
+    """If the output cannot be written, the command says so without a traceback."""
+    command = [sys.executable, "-m", "pipeline.cli", *arguments]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+
+    assert (done.returncode, done.stderr) == (2, "error: cannot write: No space left on device\n")
 
 
 def test_a_mistyped_command_is_answered_with_the_right_one() -> None:
