@@ -31,7 +31,7 @@ from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError, OperatorError
 from pipeline.log import get_logger
-from pipeline.mqtt.subscriptions import overlaps
+from pipeline.mqtt.subscriptions import overlaps, without_harm
 from pipeline.retry import BROKER, BROKER_STABLE_SECONDS
 
 log: Final = get_logger("tidegate.ingress")
@@ -58,7 +58,8 @@ def adapters_of(source: MqttSource) -> list[Adapter]:
 class Source:
     """One broker. `run` returns after `stop` was called, and never raises because of the broker.
 
-    With `standby`, it connects only while `lead` leads.
+    With `standby`, it connects only while `lead` leads. `session` has the filters that a source before this one has left in its
+    session at the broker; when this one has subscribed, they are ended, and the session has its own.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Source:
         kafka: KafkaConfig,
         producer: Producer,
         lead: Lead | None = None,
+        session: set[str] | None = None,
     ) -> None:
         self._name = name
         self._source = source
@@ -79,6 +81,7 @@ class Source:
         if source.standby and lead is None:
             lead = Lead(kafka, group=f"{pipeline}.ingress.{name}")
         self._lead = lead
+        self._session = session if session is not None else set()
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
         self.status_reason = ""  # the last reason why there is no connection
@@ -192,11 +195,15 @@ class Source:
 
     async def _reconcile(self, connection: Connection) -> None:
         """Unsubscribe from filters that the persistent session still has but the configuration no longer has."""
+        ours = self._bridge.subscribed.filters
+        if connection.session_present:
+            connection.unsubscribe([each for each in self._session if each not in ours])
+        self._session.clear()
+        self._session.update(ours)
         while True:
             for topic in self._bridge.take_unwanted():
                 log.info("mqtt.unsubscribed", source=self._name, topic=topic)
-                ours = self._bridge.subscribed.filters
-                connection.unsubscribe([each for each in filters_matching(topic) if each not in ours])
+                connection.unsubscribe(without_harm(filters_matching(topic), ours))
             await asyncio.sleep(OBSERVE_SECONDS)
 
     async def _observe(self) -> None:
@@ -213,6 +220,10 @@ class Source:
         log.info(
             "mqtt.connected", source=self._name, server=self._source.server, session_present=connection.session_present
         )
+        for topic_filter, qos in connection.lowered.items():
+            log.warning("mqtt.qos_lowered", source=self._name, filter=topic_filter, qos=qos)
+        if connection.session_seconds < self._source.session_expiry:
+            log.warning("mqtt.session_shortened", source=self._name, seconds=connection.session_seconds)
         if self._bridge.subscribed.identifiers and not connection.identifies:
             (one, other), *_ = overlaps(self._bridge.subscribed.filters)
             log.warning("mqtt.filters_overlap", source=self._name, first=one, second=other)

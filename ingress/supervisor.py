@@ -8,6 +8,7 @@ to the broker, for `session_expiry`, because it may come back.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,9 @@ class SourceSupervisor(Supervisor[SourcePlan, SourceRunner]):
     def __init__(self, config: Config, producer: Producer, group: asyncio.TaskGroup) -> None:
         super().__init__(config, group)
         self._producer = producer
+        self._sessions: dict[tuple[str, str, str], set[str]] = defaultdict(
+            set
+        )  # filters of sessions, by source and broker
 
     async def _wanted(self, config: Config) -> Mapping[str, WantedPart[SourcePlan]]:
         found: dict[str, WantedPart[SourcePlan]] = {}
@@ -46,9 +50,15 @@ class SourceSupervisor(Supervisor[SourcePlan, SourceRunner]):
             type_, _, name = id.partition(":")
             require_secrets(config, ("sources", type_, name))
             same = digest([id, decisive(source)])
-            plan = SourcePlan(id, lambda id=id: open_carrier(config, id, self._producer), config.revision)  # type: ignore[misc]
+            plan = SourcePlan(id, lambda id=id: self._opened(config, id), config.revision)  # type: ignore[misc]
             found[id] = WantedPart(plan, Digests(same, same))
         return found
+
+    def _opened(self, config: Config, id: str) -> Carrier:
+        """Open a source. One of MQTT knows what the source before it has subscribed to in the same session."""
+        source = config.sources.mqtt.get(id.removeprefix("mqtt:"))
+        session = self._sessions[id, source.server, source.clientid] if source is not None else None
+        return open_carrier(config, id, self._producer, session)
 
     def _made(self, config: Config, plan: SourcePlan) -> SourceRunner:
         return SourceRunner(plan.id, plan.open_carrier, plan.revision, again=config.control is not None)
@@ -77,12 +87,12 @@ def sources_of(config: Config) -> dict[str, SourceSection]:
     }
 
 
-def open_carrier(config: Config, id: str, producer: Producer) -> Carrier:
-    """The source with this id, which does not run yet. Raises ConfigError."""
+def open_carrier(config: Config, id: str, producer: Producer, session: set[str] | None = None) -> Carrier:
+    """The source with this id, which does not run yet. `session`: see Source. Raises ConfigError."""
     type_, _, name = id.partition(":")
     if type_ == "mqtt":
         source = config.sources.mqtt[name]
-        return Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer)
+        return Source(name, source, pipeline=config.pipeline, kafka=config.kafka, producer=producer, session=session)
     if type_ == "exhook":
         with needed("exhook", "sources.exhook"):
             from ingress.exhook.server import ExHookServer

@@ -79,6 +79,26 @@ def subscriptions(filters: Sequence[str]) -> Subscriptions:
     return Subscriptions(tuple(wanted), tuple(covered), _identifiers(wanted))
 
 
+def without_harm(filters: Sequence[str], wanted: Sequence[str]) -> list[str]:
+    """Those of `filters` from which a session may unsubscribe although it may not have them, and keep the filters `wanted`.
+
+    HiveMQ takes such a filter for the one at the last level that it knows: without `t/+/a/#`, it ends `t/+/#`.
+    """
+    ours = [_path(each) for each in wanted]
+    return [each for each in filters if each not in wanted and not any(_is_below(_path(each), other) for other in ours)]
+
+
+def _path(topic_filter: str) -> tuple[bool, list[str]]:
+    """Whether a filter ends with `#`, and its levels before that."""
+    levels = topic_filter.split("/")
+    return (True, levels[:-1]) if levels[-1] == "#" else (False, levels)
+
+
+def _is_below(one: tuple[bool, list[str]], other: tuple[bool, list[str]]) -> bool:
+    (one_is_open, levels), (other_is_open, its) = one, other
+    return one_is_open == other_is_open and len(levels) > len(its) and levels[: len(its)] == its
+
+
 def overlaps(filters: Sequence[str]) -> list[tuple[str, str]]:
     """The pairs of subscriptions, none of which covers the other, that can both bring a message."""
     return [(one, other) for one, other in combinations(filters, 2) if may_meet(unshared(one), unshared(other))]

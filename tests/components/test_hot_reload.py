@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -15,9 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from confluent_kafka import Message
 
 from pipeline.demo.process import Server
-from tests.components.ingress_process import Ingress, assert_all_there, under_load
+from tests.components.ingress_process import Ingress, assert_all_there, barrier, stored, under_load
+from tests.components.mqtt_publisher import Publisher
 from tests.components.pipeline_parts import Make, Pipeline, aggregated, lines, message
 from tests.parts.part import KafkaPart, MqttPart, S3Part
 from tests.parts.waiting import let_pass, wait_until
@@ -217,6 +220,8 @@ def test_sources_change_and_lose_nothing(kafka: KafkaPart, mqtt_broker: MqttPart
                 ({"other": other}, {"topics": [f"{ingress.name}/#", f"{ingress.name}y/#"]}, "replace"),
                 ({"other": {**other, "enable": False}}, {}, "stop"),
                 ({}, {"description": "for people", "window": 500}, "replace"),
+                ({}, {"topics": [f"{ingress.name}/+/up", f"{ingress.name}/d0/#"]}, "replace"),
+                ({}, {"topics": [f"{ingress.name}/#"]}, "replace"),
             ):
                 ingress.more_sources = sources
                 ingress.reconfigure(**source)
@@ -224,9 +229,23 @@ def test_sources_change_and_lose_nothing(kafka: KafkaPart, mqtt_broker: MqttPart
                 wait_until(lambda: done(ingress, revision, verb), 20, ingress.server.tail)  # noqa: B023
         assert_all_there(ingress, load.result())
         connected = [each["session_present"] for each in ingress.lines() if each["event"] == "mqtt.connected"]
-        assert connected == [False, False, True, True]  # plant, other, and plant twice again
+        assert connected == [False, False, True, True, True, True]  # plant, other, and plant four times again
+        # The filters that the new one covers have ended: a message comes once.
+        broker_log = mqtt_broker.server.log
+        wait_until(lambda: f"{ingress.name}/d0/#" in broker_log.read_text(errors="replace"), 20, ingress.server.tail)
+        before = stored(ingress)
+        records = asyncio.run(later(ingress, before))
+        assert Counter(each.value() for each in records)[b"later"] == 1
     finally:
         ingress.server.stop()
+
+
+async def later(ingress: Ingress, before: int) -> list[Message]:
+    """All records after one more message."""
+    publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "d0")
+    await publisher.publish(f"{ingress.name}/d0/up", [b"later"])
+    await publisher.finish()
+    return await barrier(ingress, before + 1)
 
 
 def done(ingress: Ingress, revision: int, verb: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from paho.mqtt.packettypes import PacketTypes
@@ -19,15 +19,17 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt.client import BatchClient, OnBatch
-from pipeline.connectors.mqtt.login import dial, prepare, refusal, silence
+from pipeline.connectors.mqtt.login import dial, disconnected, prepare, refusal, silence
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
-from pipeline.mqtt.subscriptions import Subscriptions
+from pipeline.mqtt.reasons import PACKET_IDENTIFIER_IN_USE
+from pipeline.mqtt.subscriptions import Subscriptions, without_harm
 
 SMALL_READ_MESSAGES: Final = 256  # after a smaller read the next one waits, so that it gets more messages
 PAUSE_SECONDS: Final = 0.004
 ANSWER_SECONDS: Final = 15.0
 MISC_SECONDS: Final = 0.5
-FILTERS_MAX: Final = 200  # filters in one UNSUBSCRIBE
+FILTERS_MAX: Final = 8  # in one SUBSCRIBE or UNSUBSCRIBE; AWS IoT Core takes no more
+ASKED_AGAIN_MAX: Final = 20  # SUBSCRIBE packets of a connection that are sent once more, with another identifier
 RETAIN_HANDLING: Final = {
     "first": SubscribeOptions.RETAIN_SEND_IF_NEW_SUB,
     "always": SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE,
@@ -57,7 +59,8 @@ class Connection:
         self._client = BatchClient(on_batch, v5=self._v5, client_id=clientid, **settings)
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
-        self._asked: dict[int, Sequence[str]] = {}  # SUBSCRIBE packets without an answer, and their filters
+        self._asked: dict[int, tuple[Sequence[str], Properties | None]] = {}  # SUBSCRIBE packets without an answer
+        self._asked_again = 0
         self._refused: OperatorError | None = None
         self._sock: Any = None
         self._reading = self._writing = self._paused = self._held = False
@@ -68,6 +71,8 @@ class Connection:
         self.error: ConnectorError | None = None
         self.session_present = False
         self.identifies = False  # whether the broker names the subscription of each message
+        self.lowered: dict[str, int] = {}  # filters that got a lower QoS than wanted, and which
+        self.session_seconds = float(source.session_expiry)  # how long the broker keeps the session, if it says it
 
     @property
     def retained_wanted(self) -> bool:
@@ -99,7 +104,7 @@ class Connection:
                 f"{self._source.server} did not answer within {ANSWER_SECONDS:g} s{todo}", reason="timeout"
             ) from None
         if self.session_present:
-            self.unsubscribe(wanted.covered)
+            self.unsubscribe(without_harm(wanted.covered, wanted.filters))
 
     def acknowledge(self, mids: list[int]) -> None:
         """Acknowledge messages to the broker. Does nothing if the connection is gone."""
@@ -171,7 +176,8 @@ class Connection:
 
     def _subscribe(self) -> None:
         if not self.identifies:
-            self._ask(self._wanted.filters)
+            for some in _packets(self._wanted.filters):
+                self._ask(some)
             return
         for each, identifier in zip(self._wanted.filters, self._wanted.identifiers, strict=True):
             properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
@@ -187,13 +193,13 @@ class Connection:
         else:
             _, mid = self._client.subscribe([(each, qos) for each in filters])
         if mid is not None:
-            self._asked[mid] = filters
+            self._asked[mid] = filters, properties
 
     def unsubscribe(self, filters: Sequence[str]) -> None:
         """Unsubscribe from `filters`. Does not wait for the answer."""
-        for start in range(0, len(filters), FILTERS_MAX):
+        for some in _packets(filters):
             if not self.ended.is_set():
-                self._client.unsubscribe(list(filters[start : start + FILTERS_MAX]))
+                self._client.unsubscribe(list(some))
 
     # --- Paho's callbacks, in the loop's thread
 
@@ -203,14 +209,22 @@ class Connection:
             return
         self.session_present = flags.session_present
         self._new_to_us = self._v5 or not flags.session_present
+        self.session_seconds = getattr(properties, "SessionExpiryInterval", self.session_seconds)
         if self._v5 and self._wanted.identifiers:  # before the first message, which may come before SUBACK
             self.identifies = getattr(properties, "SubscriptionIdentifierAvailable", 1) == 1
         if not self._connected.done():
             self._connected.set_result(None)
 
     def _on_subscribe(self, client: Any, userdata: Any, mid: int, codes: list[Any], properties: Any) -> None:
-        for topic_filter, code in zip(self._asked.pop(mid, ()), codes, strict=False):
-            if code.is_failure and self._refused is None:
+        filters, asked_with = self._asked.pop(mid, ((), None))
+        for topic_filter, code in zip(filters, codes, strict=False):
+            if code.value == PACKET_IDENTIFIER_IN_USE and self._asked_again < ASKED_AGAIN_MAX:
+                # Some brokers compare with the identifiers of the messages that they send to us.
+                self._asked_again += 1
+                self._ask([topic_filter], asked_with)
+            elif not code.is_failure and code.value < self._source.qos:
+                self.lowered[topic_filter] = code.value
+            elif code.is_failure and self._refused is None:
                 self._refused = OperatorError(
                     f"{self._source.server} refused the subscription to {topic_filter!r}: {code}",
                     reason="subscription_refused",
@@ -226,8 +240,7 @@ class Connection:
         if self._client.protocol_error is not None:
             self._end(self._client.protocol_error)
         elif flags.is_disconnect_packet_from_server:
-            reason = str(code).lower().replace(" ", "_")
-            self._end(RetryableError(f"{self._source.server} disconnected us: {code}", reason=reason))
+            self._end(disconnected(self._source, str(code)))
         else:
             how = self._client.lost_by or "sending failed"
             self._end(RetryableError(f"the connection to {self._source.server} was lost: {how}", reason="lost"))
@@ -291,3 +304,8 @@ class Connection:
         self._client.loop_misc()
         if not self.ended.is_set():
             self._misc = self._loop.call_later(MISC_SECONDS, self._do_misc)
+
+
+def _packets(filters: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The filters, as many together as one packet may have."""
+    return (filters[start : start + FILTERS_MAX] for start in range(0, len(filters), FILTERS_MAX))

@@ -20,7 +20,8 @@ from pipeline.errors import ConfigError, ConnectorError, OperatorError, Retryabl
 
 CONNECT_SECONDS: Final = 5.0
 
-# The words of CONNACK codes whose cause a person can correct (MQTT 5.0 table 2-6, MQTT 3.1.1 section 3.2.2.3).
+# The words of codes of CONNACK and DISCONNECT whose cause a person can correct (MQTT 5.0 table 2-6, MQTT 3.1.1 section
+# 3.2.2.3). A broker that does not have what a filter needs may disconnect instead of refusing the subscription.
 OPERATOR_REASONS: Final = frozenset(
     {
         "Bad user name or password",
@@ -30,6 +31,11 @@ OPERATOR_REASONS: Final = frozenset(
         "Banned",
         "Bad authentication method",
         "Unsupported protocol version",
+        "QoS not supported",
+        "Shared subscription not supported",
+        "Subscription identifiers not supported",
+        "Wildcard subscription not supported",
+        "Topic filter invalid",
     }
 )
 
@@ -89,7 +95,15 @@ def silence(source: MqttSource) -> str:
 def refusal(source: MqttSource, words: str) -> ConnectorError:
     """The error for a CONNACK with a failure. `words` are paho's words for its code."""
     who = f" as {source.username!r}" if source.username is not None else ""
-    message = f"{source.server} refused the connection{who}: {words}"
+    return _told(f"{source.server} refused the connection{who}: {words}", words)
+
+
+def disconnected(source: MqttSource, words: str) -> ConnectorError:
+    """The error for a DISCONNECT of the broker. `words` are paho's words for its code."""
+    return _told(f"{source.server} disconnected us: {words}", words)
+
+
+def _told(message: str, words: str) -> ConnectorError:
     reason = words.lower().replace(" ", "_")
     return (
         OperatorError(message, reason=reason) if words in OPERATOR_REASONS else RetryableError(message, reason=reason)

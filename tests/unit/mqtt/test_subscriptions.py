@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.mqtt.subscriptions import subscriptions
+from pipeline.mqtt.subscriptions import subscriptions, without_harm
 from pipeline.topics import group_of, matches, unshared
 from tests.parts.topic_names import FILTERS, TOPICS
 
@@ -76,3 +76,22 @@ def test_filters_that_do_not_overlap_have_no_identifiers() -> None:
     assert subscriptions(["a/#", "b/#"]).identifiers == ()
     assert subscriptions(["$share/g/a/+", "$share/h/+/b"]).identifiers == ()
     assert all(0 < each < 1 << 28 for each in subscriptions(["a/+", "+/b"]).identifiers)
+
+
+@given(st.lists(FILTERS, min_size=1, max_size=4), st.lists(FILTERS, max_size=4))
+def test_a_broker_that_ends_the_nearest_filter_keeps_ours(ours: list[str], others: list[str]) -> None:
+    """HiveMQ goes down the levels of a filter as far as it knows them, and ends what it finds there."""
+    ended = without_harm(others, ours)
+
+    for each in ended:
+        open_end = each.endswith("#")
+        levels = each.split("/")[: -1 if open_end else None]
+        for count in range(len(levels), 0, -1):
+            nearest = "/".join([*levels[:count], "#"] if open_end else levels[:count])
+            assert nearest not in ours
+
+
+def test_a_filter_of_another_kind_is_ended() -> None:
+    """A filter with `#` is not below one without, nor one beside it."""
+    assert without_harm(["t/a", "t/a/#", "t/#", "x"], ["t/#"]) == ["t/a", "x"]
+    assert without_harm(["t/a/#", "t/a/b", "u/a"], ["t/a"]) == ["t/a/#", "u/a"]
