@@ -57,8 +57,8 @@ class Route:
         self.copies = copies
         self.adapters = adapters
         self._steps = steps
-        # First byte of the packet → key and headers, only for messages that need no further check.
-        self.prepared: dict[int, Prepared] = {}  # by the first byte of a PUBLISH
+        # Key and headers by the first byte of a PUBLISH, only for messages that need no further check.
+        self.prepared: dict[int, Prepared] = {}
 
     def events(self, message: Publish, now_ms: int) -> Iterator[ClientEvent]:
         """The client events in a message."""

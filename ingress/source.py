@@ -1,5 +1,4 @@
-"""The life of one source: connect, subscribe, carry messages until the connection ends, wait, and begin again, without
-end.
+"""The life of one source: connect, subscribe, carry messages until the connection ends, wait, and begin again.
 
 A new connection begins only after Kafka has answered for every record of the last one. So messages under way stay within one
 window, and a redelivered message comes after its first delivery. The broker keeps our session meanwhile.

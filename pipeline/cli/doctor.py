@@ -89,11 +89,14 @@ async def _checks(config: Config, api: str = "") -> AsyncIterator[Check]:
     for name, listener in config.sources.listener.items():
         packets[f"listener:{name}"] = listener.max_packet_size
         yield Check(f"listener:{name}", "skipped", "devices connect to the ingress; no broker has to queue messages")
-    for check in await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets))):
+    of_kafka = await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets)))
+    for check in of_kafka:
         yield check
-    for check in await asyncio.to_thread(lambda: list(control.check(config, api))):
+    answers = of_kafka[0].state == "ok"
+    for check in await asyncio.to_thread(lambda: list(control.check(config, api, kafka_answers=answers))):
         yield check
     async for check in s3.check(config):
         yield check
-    async for check in standing.checks(config):
-        yield check
+    if answers:
+        async for check in standing.checks(config):
+            yield check

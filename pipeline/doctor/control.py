@@ -21,9 +21,9 @@ STATUS_SECONDS: Final = 10.0
 API_SECONDS: Final = 5.0
 
 
-def check(config: Config, api: str = "") -> Iterator[Check]:
-    """All checks. `api` is the address of an API process to try, if it is known. Blocks."""
-    if config.control is not None:
+def check(config: Config, api: str = "", *, kafka_answers: bool = True) -> Iterator[Check]:
+    """All checks; without `kafka_answers`, none of the topics. `api`: the address of an API process to try, if known. Blocks."""
+    if config.control is not None and kafka_answers:
         yield from _topics(config, config.control.topic, config.control.status_topic)
     if api:
         yield check_api(api)

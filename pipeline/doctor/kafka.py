@@ -16,7 +16,7 @@ MQTT_PACKET_BYTES_MAX: Final = 268_435_455  # MQTT 5.0 section 2.1.4
 
 
 def check(kafka: KafkaConfig, packet_bytes_max: Mapping[str, int | None]) -> Iterator[Check]:
-    """Check the topics. `packet_bytes_max` is the largest packet of each source, or None if it is unknown."""
+    """Check the connection, then the topics. `packet_bytes_max` has the largest packet of each source, or None if unknown."""
     try:
         topics = look_at_topics(kafka)
     except ConnectorError as error:

@@ -24,7 +24,7 @@ from confluent_kafka import Producer as Librdkafka
 from confluent_kafka.admin import AdminClient
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.diagnosis import unreachable, why_not
+from pipeline.connectors.kafka.diagnosis import Diagnosis, unreachable, why_not
 from pipeline.connectors.kafka.reasons import reason_of
 from pipeline.connectors.kafka.security import Security
 from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
@@ -207,10 +207,10 @@ class Link:
             _read_events(client)
         if error.code() not in NO_ANSWER:
             return failure(error, f"{doing} at {self._servers}")
-        told, operator = (self._why, True) if self._refused else why_not(self._kafka)
+        told, operator, is_reached = Diagnosis(self._why, True) if self._refused else why_not(self._kafka)
         if self._refused and "kafka.ssl" in self._refused:
-            told = why_not(self._kafka)[0] or told  # which of the settings it is
-        if not told and client is not None:
+            told = why_not(self._kafka).told or told  # which of the settings it is
+        if not told and is_reached and client is not None:
             told = advertised_wrongly(client)
         kind = OperatorError if operator else RetryableError
         message = f"{doing}: Kafka at {self._servers} (kafka.bootstrap_servers) does not answer"

@@ -12,30 +12,42 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterable
-from typing import Final
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.security import Security
 from pipeline.errors import ConfigError
 
 SECONDS_MAX: Final = 3.0
+PORT: Final = 9092  # of a server that names none
 _HOST_NAME: Final = frozenset({62, 64})  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
 _API_VERSIONS: Final = struct.pack(">hhih", 18, 0, 1, -1)  # key, version, number, no client id
 _METADATA: Final = struct.pack(">hhihi", 3, 1, 2, -1, 0)  # the same, and no topics
 _TLS_RECORD: Final = b"\x15\x03"  # an alert
 
 
-def why_not(kafka: KafkaConfig) -> tuple[str, bool]:
-    """What a broker's answers say about our settings, and whether a person has to act; empty if they say nothing. Blocks."""
+class Diagnosis(NamedTuple):
+    """What a broker's answers say about our settings; empty if they say nothing."""
+
+    told: str
+    operator: bool = False  # a person has to act
+    is_reached: bool = True  # a broker takes our connection
+
+
+def why_not(kafka: KafkaConfig) -> Diagnosis:
+    """Ask the first broker that takes a connection. Blocks."""
     security = Security(kafka)
     for server in kafka.bootstrap_servers.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), SECONDS_MAX) as plain:
-                return _ask(plain, host.strip("[]"), kafka, security)
-        except (OSError, ValueError):
-            continue
-    return "", False
+        host, port = _host_and_port(server.strip())
+        with suppress(OSError), socket.create_connection((host, port), SECONDS_MAX) as plain:
+            return Diagnosis(*_ask(plain, host, kafka, security))
+    return Diagnosis("", is_reached=False)
+
+
+def _host_and_port(server: str) -> tuple[str, int]:
+    host, _, port = server.rpartition(":")
+    return (host.strip("[]"), int(port)) if port.isdecimal() else (server.strip("[]"), PORT)
 
 
 def unreachable(brokers: Iterable[tuple[str, int]]) -> str:

@@ -14,6 +14,8 @@ from confluent_kafka import KafkaError, KafkaException
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka import topics
 from pipeline.connectors.kafka.client import NO_ANSWER, Link, _Lines
+from pipeline.connectors.kafka.diagnosis import _host_and_port
+from pipeline.demo.process import free_port
 from pipeline.errors import OperatorError, RetryableError
 from tests.parts.authority import Authority
 
@@ -34,6 +36,7 @@ class Client:
     def __init__(self, link: Link, *events: KafkaError) -> None:
         self._link = link
         self._events = list(events)
+        self.asked = 0  # for the brokers
 
     def poll(self, seconds: float) -> int:
         """How many events were told."""
@@ -44,6 +47,7 @@ class Client:
 
     def list_topics(self, timeout: float) -> NoReturn:
         """Kafka does not tell its brokers either."""
+        self.asked += 1
         raise KafkaException(NO_METADATA)
 
 
@@ -96,6 +100,30 @@ def test_who_gives_up_knows_why() -> None:
         "cannot read: Kafka at kafka.plant:9092 (kafka.bootstrap_servers) does not answer: "
         "Connect to 10.0.0.1:9092 failed: Connection refused"
     )
+
+
+def test_a_kafka_that_takes_no_connection_is_not_asked_for_its_brokers() -> None:
+    """A command that gives up does not wait a second time for a Kafka that is not there."""
+    link = Link(KafkaConfig(bootstrap_servers=f"127.0.0.1:{free_port()}"), silent=True)
+    client = Client(link, REFUSED, DOWN)
+
+    link.why(client, NO_METADATA, "cannot read")
+
+    assert client.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("server", "found"),
+    [
+        ("kafka:9093", ("kafka", 9093)),
+        ("kafka", ("kafka", 9092)),
+        ("[::1]:9093", ("::1", 9093)),
+        ("[::1]", ("::1", 9092)),
+    ],
+)
+def test_a_server_without_a_port_is_asked_too(server: str, found: tuple[str, int]) -> None:
+    """The diagnosis connects to where librdkafka does."""
+    assert _host_and_port(server) == found
 
 
 def test_a_wrong_password_waits_for_a_person() -> None:
