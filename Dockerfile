@@ -6,6 +6,8 @@
 FROM python:3.12-slim@sha256:57cd7c3a7a273101a6485ba99423ee568157882804b1124b4dd04266317710de AS build
 ARG VERSION=0.0
 WORKDIR /src
+# For what Tidegate has in C. The compiler stays in this stage.
+RUN apt-get -q update && apt-get -q -y --no-install-recommends install gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/tidegate
 # First the dependencies from the lock file (`make lock`), so that they are installed again only if this file changes.
 COPY deploy/requirements.txt ./

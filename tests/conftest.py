@@ -11,6 +11,7 @@ from pipeline import hidden
 
 # A busy machine may take a second for what it does in a millisecond; pytest's own limit ends a test that does not end.
 settings.register_profile("patient", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=20_000)  # .ci/run sanitize
 settings.load_profile("patient")
 pytest_plugins = ["tests.parts.fixtures", "tests.parts.waiting", "tests.parts.deaths", "tests.parts.turns"]
 

@@ -1,8 +1,8 @@
 """Unpacks fetched bytes into columns, at a fraction of the cost and within a limit.
 
 aiokafka makes a ConsumerRecord of eleven fields from each record, with four calls. That took a fifth of the worker's
-time. This file replaces only the last step: fetching, decompression and parsing remain aiokafka's. checksums.py checks the
-batches.
+time. This file replaces only the last step: fetching remains aiokafka's. checksums.py checks the batches, and unpacking.py reads
+their records.
 
 Fetches are compressed, and records are unpacked on request. aiokafka counts records. This file also counts their bytes,
 because ten thousand large records would exceed an action's memory.
@@ -18,20 +18,27 @@ these names for the whole process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 
 from agents.stream.checksums import FetchedBatches
-from pipeline.columns import Columns, size_of
+from agents.stream.unpacking import BatchRecords, Growing
+from pipeline.columns import Columns
 from pipeline.record import Record
 
-# Bytes of one partition at a time, and the number of records between two checks of their size.
+# Bytes of one partition at a time.
 UNPACKED_BYTES_MAX: Final = 1 << 20
-UNPACKED_RECORDS: Final = 256
+
+
+class Unpacked(NamedTuple):
+    """Records, and whether more may follow."""
+
+    records: Columns
+    size_bytes: int
+    more: bool
 
 
 class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
@@ -39,26 +46,25 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
 
     next_fetch_offset: int
     _batch: Any = None  # the batch that is being taken
-    _left: Iterator[Any]  # its records that are not taken yet
+    _left: BatchRecords  # its records that are not taken yet
 
-    def take(self, count: int) -> Columns:
-        """The next records, at most `count`, and none at the end. `next_fetch_offset` advances.
+    def take(self, records_max: int, bytes_max: int = UNPACKED_BYTES_MAX) -> Unpacked:
+        """The next records, at most so many, until they have about so many bytes. `next_fetch_offset` advances.
 
-        Raises CorruptRecordException for a wrong checksum.
+        Raises CorruptRecordException for a wrong checksum, and for bytes that are not a record.
         """
-        found: list[Any] = []
-        while len(found) < count and (self._batch is not None or self._begin_next()):
-            wanted = count - len(found)
-            some = list(islice(self._left, wanted))
-            at_end = len(some) < wanted
-            if some and some[0].offset < self.next_fetch_offset:  # a compressed batch may begin before it
-                some = [each for each in some if each.offset >= self.next_fetch_offset]
-            if some:
-                self.next_fetch_offset = some[-1].offset + 1
-                found += some
-            if at_end:  # compaction may have removed the last records of a batch: the next fetch begins after them
+        found, more = Growing(self.next_fetch_offset), True
+        while more and len(found) < records_max and found.size_bytes < bytes_max:
+            if self._batch is None:
+                more = self._begin_next()
+                continue
+            self._left.take(found, records_max - len(found), bytes_max - found.size_bytes)
+            self.next_fetch_offset = found.next_offset
+            if (
+                self._left.at_end
+            ):  # compaction may have removed the last records of a batch: the next fetch begins after them
                 self.next_fetch_offset, self._batch = self._batch.next_offset, None
-        return _columns(self._tp, found) if found else Columns.of(())
+        return Unpacked(found.columns(self._tp.topic, self._tp.partition), found.size_bytes, more)
 
     def _begin_next(self) -> bool:
         """Begin the next batch that has records for us. False at the end."""
@@ -67,7 +73,7 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
             if self._check_crcs and not self._records.is_whole(batch):
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if not (self._is_aborted(batch) or batch.is_control_batch):
-                self._batch, self._left = batch, chain(batch)  # aiokafka's own iterator begins again after its end
+                self._batch, self._left = batch, self._records.records(batch)
                 return True
             self.next_fetch_offset = batch.next_offset
         return False
@@ -112,51 +118,11 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
         fetched = self._partition_records
         assert fetched is not None
         first = fetched.next_fetch_offset
-        found = unpacked(fetched.take, sys.maxsize if max_records is None else max_records)
+        found = fetched.take(sys.maxsize if max_records is None else max_records)
         self._update_position()
         if not found.more:
             self._partition_records = None
         return FetchedRecords(found.records, first, fetched.next_fetch_offset, found.size_bytes)
-
-
-class Unpacked(NamedTuple):
-    """Records, and whether more may follow."""
-
-    records: Columns
-    size_bytes: int
-    more: bool
-
-
-def unpacked(take: Callable[[int], Columns], records_max: int) -> Unpacked:
-    """The records that `take` gives, a few at a time, until they are `records_max` or take UNPACKED_BYTES_MAX."""
-    parts: list[Columns] = []
-    count, size_bytes, step = 0, 0, 1
-    while count < records_max and size_bytes < UNPACKED_BYTES_MAX:
-        some = take(min(step, records_max - count))
-        if not some:
-            return Unpacked(Columns.joined(parts), size_bytes, False)
-        parts.append(some)
-        count += len(some)
-        size = size_of(some)
-        size_bytes += size
-        # As many of this size as there is room for; after small ones large ones may follow.
-        step = min(2 * step, UNPACKED_RECORDS, 1 + UNPACKED_BYTES_MAX * len(some) // (16 * size + 1))
-    return Unpacked(Columns.joined(parts), size_bytes, True)
-
-
-def _columns(place: Any, found: Sequence[Any]) -> Columns:
-    """The columns of aiokafka's records."""
-    first, last = found[0].offset, found[-1].offset
-    is_whole = last - first == len(found) - 1
-    return Columns(
-        place.topic,
-        place.partition,
-        range(first, last + 1) if is_whole else [each.offset for each in found],
-        [each.timestamp for each in found],
-        [each.key for each in found],
-        [each.value for each in found],
-        [each.headers for each in found],
-    )
 
 
 def install() -> None:

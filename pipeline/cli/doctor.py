@@ -74,11 +74,12 @@ def _shown(check: Check) -> dict[str, str]:
 async def _checks(config: Config, api: str = "") -> AsyncIterator[Check]:
     from agents.operate import standing
     from pipeline.config.references import unresolved_secrets
-    from pipeline.doctor import Check, control, kafka, mqtt, s3
+    from pipeline.doctor import Check, control, installation, kafka, mqtt, s3
 
     for secret in unresolved_secrets(config):
         title, _, setting = str(secret).partition(": ")
         yield Check(f"secret {title}", "bad", setting, "the secret", "set the variable, or create the file")
+    yield installation.check()
     packets: dict[str, int | None] = {}
     for name, source in config.sources.mqtt.items():
         checks, packets[f"mqtt:{name}"] = await asyncio.to_thread(mqtt.check, name, source)

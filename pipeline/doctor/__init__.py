@@ -1,6 +1,7 @@
 """`tidegate doctor`: checks the outside systems as the processes will use them, and reports what would go wrong later.
 
-mqtt, kafka and s3 each make a list of `Check`. They leave only `_tidegate/probe` behind, which the worker creates too.
+mqtt, kafka and s3 each make a list of `Check`; installation makes one. They leave only `_tidegate/probe` behind, which the worker
+creates too.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ from typing import Any, Final, Literal, TypeVar
 import orjson
 from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
 
+from pipeline import native
 from pipeline.config.model import Metrics
 from pipeline.errors import ConfigError
 from pipeline.hidden import without_secrets
@@ -42,7 +43,7 @@ REQUEST_SECONDS: Final = 10.0  # time for a client to send its request and to re
 CONNECTIONS_MAX: Final = 32  # at the same time; a further connection is closed at once
 POLL_SECONDS: Final = 0.2  # how long the page takes to notice that it is closed
 
-BUILD: Final = Info("tidegate_build", "The version of Tidegate and of Python, and the process.")
+BUILD: Final = Info("tidegate_build", "The version of Tidegate and of Python, the process, and whether it uses C.")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,14 @@ async def serving(process: Process, metrics: Metrics, report: Report) -> AsyncIt
     if not port:
         yield
         return
-    BUILD.info({"process": process, "version": version("tidegate"), "python": ".".join(map(str, sys.version_info[:3]))})
+    BUILD.info(
+        {
+            "process": process,
+            "version": version("tidegate"),
+            "python": ".".join(map(str, sys.version_info[:3])),
+            "native": "yes" if native.unpack else "no",
+        }
+    )
     try:
         server = _Server(metrics.bind, port, report, asyncio.get_running_loop())
     except OSError as error:

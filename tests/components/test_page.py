@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from pipeline import native
 from pipeline.config.model import Metrics
 from pipeline.demo import embedded
 from pipeline.demo.process import HOST, Server, free_port
@@ -55,6 +56,7 @@ async def test_the_page_is_the_same_for_both_processes(process: Process) -> None
     build = next(line for line in found["metrics"][1].splitlines() if line.startswith("tidegate_build_info{"))
     assert f'process="{process}"' in build
     assert f'python="{sys.version.split()[0]}"' in build
+    assert f'native="{"yes" if native.unpack else "no"}"' in build
 
 
 async def test_a_process_that_does_not_work_is_alive() -> None:

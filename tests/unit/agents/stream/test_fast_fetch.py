@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import Any
 
 import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from agents.stream import checksums, fast_fetch
 from agents.stream.checksums import FetchedBatches
-from pipeline.columns import Columns, size_of
+from agents.stream.unpacking import PARSED_RECORDS
+from pipeline import native
+from pipeline.columns import size_of
 from pipeline.record import Record
+from tests.parts.native import unpack
+from tests.parts.record_batches import BEGAN_MS, GZIP, NONE, batch, batch_of, marker, of_transaction
 
 PLACE = TopicPartition("mqtt.messages", 3)
-NONE, GZIP = 0, 1
 
 
-def batch(base: int, offsets: Sequence[int], *, compression: int = NONE) -> bytes:
-    """A record batch as Kafka stores it. Compaction leaves holes between the offsets."""
-    builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, -1, 1 << 20)
-    for offset in offsets:
-        headers = [("topic", b"t/%d" % offset), ("qos", b"1")] if offset % 2 else []
-        builder.append(
-            offset - base, 1_700_000_000_000 + offset, b"k" if offset % 3 else None, b"v%d" % offset, headers
-        )
-    data = bytearray(builder.build())
-    data[:8] = base.to_bytes(8, "big")  # which the checksum does not cover: a broker sets it
-    return bytes(data)
-
-
-def of_transaction(base: int, count: int, producer: int) -> bytes:
-    """A batch of a transaction of this producer."""
-    builder = DefaultRecordBatchBuilder(2, NONE, 1, producer, 0, 0, 1 << 20)
-    for number in range(count):
-        builder.append(number, 1_700_000_000_000, None, b"v%d" % (base + number), [])
-    return _at(base, builder.build())
-
-
-def marker(base: int, producer: int, *, abort: bool) -> bytes:
-    """The batch that ends a transaction."""
-    builder = DefaultRecordBatchBuilder(2, NONE, 1, producer, 0, -1, 1 << 20)
-    builder.append(0, 1_700_000_000_000, (0).to_bytes(2, "big") + (0 if abort else 1).to_bytes(2, "big"), b"", [])
-    data = bytearray(_at(base, builder.build()))
-    data[22] |= 0x20  # a control batch
-    return bytes(data)
-
-
-def _at(base: int, batch: bytes) -> bytes:
-    return base.to_bytes(8, "big") + bytes(batch)[8:]
+@pytest.fixture(autouse=True, params=["c", "aiokafka"])
+def _reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records are read in C, or parsed by aiokafka."""
+    if request.param == "c" and unpack() is None:
+        pytest.skip("no C compiler")
+    monkeypatch.setattr(native, "unpack", unpack() if request.param == "c" else None)
 
 
 def both(data: bytes, begin: int, *, aborted: Sequence[tuple[int, int]] | None = None) -> tuple[Any, Any]:
@@ -74,10 +49,10 @@ def test_records_are_those_of_aiokafka(compression: int) -> None:
     data = batch(10, [10, 11, 14, 15], compression=compression) + batch(16, [16, 17], compression=compression)
 
     ours, theirs = both(data, 11)
-    found = list(ours.take(10))
+    found = list(ours.take(10).records)
 
     assert found == [
-        Record(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value, list(each.headers))
+        Record(each.topic, each.partition, each.offset, each.timestamp, each.key, each.value, tuple(each.headers))
         for each in theirs
     ]
     assert [record.offset for record in found] == [11, 14, 15, 16, 17]
@@ -109,7 +84,7 @@ def test_records_of_aborted_transactions_are_offsets_without_a_record(begin: int
         b"".join(each for at, each in TRANSACTIONS.items() if at >= fetched_from), begin, aborted=aborted
     )
 
-    assert [each.offset for each in ours.take(20)] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
+    assert [each.offset for each in ours.take(20).records] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
     assert [each.offset for each in theirs] == [at for at in (0, 1, 4, 5, 8, 9, 11) if at >= begin]
     assert ours.next_fetch_offset == theirs.next_fetch_offset == 15
 
@@ -118,12 +93,12 @@ def test_a_reader_that_stops_goes_on_where_it_was() -> None:
     """The next fetch begins after the records that were taken, not after those that were unpacked."""
     ours, _ = both(batch(0, range(6)), 0)
 
-    taken = ours.take(3)
+    taken = ours.take(3).records
 
     assert [record.offset for record in taken] == [0, 1, 2]
     assert ours.next_fetch_offset == 3
-    assert [record.offset for record in ours.take(10)] == [3, 4, 5]
-    assert not ours.take(10)
+    assert [record.offset for record in ours.take(10).records] == [3, 4, 5]
+    assert not ours.take(10).records
 
 
 def test_a_wrong_checksum_is_an_error() -> None:
@@ -152,7 +127,7 @@ def test_a_batch_is_whole_where_aiokafka_says_so(monkeypatch: pytest.MonkeyPatch
 def test_a_batch_of_an_older_form_is_checked_by_aiokafka() -> None:
     """Messages that were written before Kafka 0.11 have a checksum of another kind."""
     builder = LegacyRecordBatchBuilder(1, NONE, 1 << 20)
-    builder.append(0, 1_700_000_000_000, None, b"old")
+    builder.append(0, BEGAN_MS, None, b"old")
     data = bytearray(builder.build())
     for is_whole in (True, False):
         batches = FetchedBatches(bytes(data))
@@ -162,11 +137,9 @@ def test_a_batch_of_an_older_form_is_checked_by_aiokafka() -> None:
 
 def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
     """Ten thousand large records of one fetch would be more than an action may hold: the rest comes with the next call."""
-    builder = DefaultRecordBatchBuilder(2, GZIP, 0, -1, -1, -1, 1 << 30)
-    for offset in range(600):
-        builder.append(offset, 1_700_000_000_000, None, b"x" * 10_000, [])
+    data = batch_of(0, [(offset, BEGAN_MS, None, b"x" * 10_000, ()) for offset in range(600)], compression=GZIP)
     arguments: tuple[Any, ...] = [], 0, None, None, True, fetcher.READ_UNCOMMITTED
-    records = fast_fetch.PartitionRecords(PLACE, FetchedBatches(bytes(builder.build())), *arguments)
+    records = fast_fetch.PartitionRecords(PLACE, FetchedBatches(data), *arguments)
     result = fast_fetch.FetchResult(PLACE, assignment=Assignment(records), partition_records=records, backoff=0)
 
     parts = []
@@ -174,10 +147,7 @@ def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
         parts.append(result.getall(10_000))
 
     assert [record.offset for part in parts for record in part.records] == list(range(600))
-    assert (
-        max(len(part) for part in parts) * 10_000
-        <= fast_fetch.UNPACKED_BYTES_MAX + fast_fetch.UNPACKED_RECORDS * 10_000
-    )
+    assert max(len(part) for part in parts) * 10_000 <= fast_fetch.UNPACKED_BYTES_MAX + PARSED_RECORDS * 10_000
 
 
 class Assignment:
@@ -208,14 +178,14 @@ def test_keys_and_headers_count_too() -> None:
 
 def test_large_records_behind_small_ones_are_not_unpacked_all_at_once() -> None:
     """Compressed records take little room in a fetch: few of them are unpacked beyond the bound."""
-    small, large = [b"v"] * 200, [b"x" * 300_000] * 200
-    records = [Record("m", 0, offset, 0, None, value, []) for offset, value in enumerate([*small, *large])]
-    left, sizes = iter(records), []
-    take = lambda count: Columns.of(list(islice(left, count)))  # noqa: E731
+    values = [b"v"] * 200 + [b"x" * 300_000] * 200
+    data = batch_of(0, [(offset, BEGAN_MS, None, value, ()) for offset, value in enumerate(values)], compression=GZIP)
+    ours, _ = both(data, 0)
 
-    while (found := fast_fetch.unpacked(take, 10_000)).records:
+    sizes = []
+    while (found := ours.take(10_000)).records:
         sizes.append(size_of(found.records))
         assert sizes[-1] == found.size_bytes
 
     assert max(sizes[1:]) <= fast_fetch.UNPACKED_BYTES_MAX + 2 * 300_000
-    assert sum(sizes) == size_of(records)
+    assert sum(sizes) == sum(map(len, values))
