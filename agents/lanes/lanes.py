@@ -54,6 +54,7 @@ class Lanes:
         self._open_lane = open_lane
         self._bytes_max = bytes_max
         self._lanes: dict[tuple[str, int], RunningLane] = {}
+        self._refused: set[Lane] = set()  # lanes that wait for room for rows
         self._finding: dict[tuple[str, int], asyncio.Task[None]] = {}  # lanes that are finding the place to go on
         self._held = HELD_BYTES.labels(action)
         self._pace = Pace()
@@ -80,6 +81,7 @@ class Lanes:
             found = self._lanes.pop(partition, None)
             if found:
                 found.task.cancel()
+                self._refused.discard(found.lane)
                 LAG.remove(self._action, *partition)
             if finding := self._finding.pop(partition, None):
                 finding.cancel()
@@ -97,11 +99,15 @@ class Lanes:
             self._relieve()
         return False
 
-    def have_room_for_rows(self) -> bool:
-        """Whether more rows may be made from fetched records: within the limit, or while rows take only a small part of it."""
+    def have_room_for_rows(self, asking: Lane) -> bool:
+        """Whether more rows may be made from fetched records: within the limit, or while rows take only a small part of it.
+
+        A lane that is refused looks again when one of the lanes has written something.
+        """
         held = self.held_bytes
         if held < self._bytes_max or held - self._queued_bytes < self._bytes_max * ROWS_SHARE:
             return True
+        self._refused.add(asking)
         self._relieve()
         return False
 
@@ -252,7 +258,8 @@ class Lanes:
 
     def _on_room(self) -> None:
         self.room.set()
-        for lane, _ in self._lanes.values():
+        refused, self._refused = self._refused, set()
+        for lane in refused:
             lane.look_again()
 
     def _ended(self, task: asyncio.Task[None]) -> None:

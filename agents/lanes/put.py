@@ -52,7 +52,10 @@ class DirectVersion:
         headers = seal.sealed(key, {**headers, **marks, **direct_object.headers_of(content)})
         if problem := metadata_problem(headers):
             raise RenderError(problem)
-        return Put(bucket, key, content, headers, place, origin, *made, self)
+        size_bytes = (
+            PUT_OVERHEAD_BYTES + len(content) + len(key) + sum(map(len, headers)) + sum(map(len, headers.values()))
+        )
+        return Put(bucket, key, content, headers, place, origin, *made, self, size_bytes)
 
 
 class Put(NamedTuple):
@@ -67,12 +70,7 @@ class Put(NamedTuple):
     rule: str
     row: int  # the row's number among the rows of its rule
     version: DirectVersion
-
-    @property
-    def size_bytes(self) -> int:
-        """Its memory in bytes."""
-        named = sum([len(name) + len(value) for name, value in self.headers.items()])
-        return PUT_OVERHEAD_BYTES + len(self.content) + len(self.key) + named
+    size_bytes: int  # its memory
 
 
 def newest(puts: Iterable[Put]) -> Put:

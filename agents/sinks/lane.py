@@ -76,8 +76,8 @@ class Room(Protocol):
     count: Callable[[RowBatch], None]
     thread: RulesThread
 
-    def have_room_for_rows(self) -> bool:
-        """Whether the action may hold more rows."""
+    def have_room_for_rows(self, asking: Lane) -> bool:
+        """Whether the action may hold more rows. If not, the lane that asks is told to `look_again` when there may be room."""
 
 
 class Lane:
@@ -178,9 +178,8 @@ class Lane:
         self._take_gaps()
 
     def look_again(self) -> None:
-        """Check for room for rows. Each written object calls this, so a lane without records to evaluate goes on sleeping."""
-        if self._queue and not self._is_made(self._queue[0]):
-            self._arrived.set()
+        """Check for room for rows again, because there may be some now."""
+        self._arrived.set()
 
     def _take_gaps(self) -> None:
         while self._coming and isinstance(gap := self._coming[0], QueuedBatch):
@@ -246,7 +245,7 @@ class Lane:
     @property
     def has_room_for_rows(self) -> bool:
         """Whether the action may hold more rows of this lane."""
-        return self.lanes is None or self.must_read or self.lanes.have_room_for_rows()
+        return self.lanes is None or self.must_read or self.lanes.have_room_for_rows(self)
 
     def _is_made(self, queued: QueuedBatch) -> bool:
         return queued.batch is None or not queued.holds_records or self._made(queued.batch)

@@ -13,7 +13,7 @@ import random
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.config import S3Connector
 from pipeline.config.base.secrets import SecretText, texts_of
@@ -39,6 +39,14 @@ BUCKETS_REMEMBERED_MAX: Final = 10_000  # rows may choose them
 _WRITES: Final = {"PUT", "POST"}
 
 
+class BucketPlace(NamedTuple):
+    """The address of a bucket: the host to connect to, the header `host`, and the beginning of the path."""
+
+    server: str
+    host: str
+    path: str
+
+
 class Wire:
     """Connections, credentials and learnt facts of one endpoint. Use as `async with Wire(config) as wire`."""
 
@@ -49,6 +57,7 @@ class Wire:
         headers = checked(texts_of(config.transport_options.headers))
         self._headers: dict[Kind, dict[str, str]] = {"object": headers, "part": with_parts(headers), "other": {}}
         self._signers: dict[tuple[str, str, str | None, str], Signer] = {}
+        self._places: dict[str, BucketPlace] = {}
         self._regions: dict[str, str] = {}  # regions of buckets, learnt from their answers
         self._skew_seconds = 0.0
         self._secrets: dict[str, str] = {}  # values of configured headers by their written texts
@@ -110,14 +119,13 @@ class Wire:
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> Answer:
-        if problem := bucket_problem(bucket):
-            raise RefusedError(problem, reason="bucket", blames={"bucket"})
+        place = self._places.get(bucket) or self._place_of(bucket)
         waits = REQUEST.waits(random.random)
         retries = self._config.transport_options.max_retries if method != "POST" else 0
         renewed = False
         while True:
             try:
-                return await self._once(method, bucket, key, body, headers, query)
+                return await self._once(method, bucket, place, key, body, headers, query)
             except RetryableError as error:
                 if error.reason in RENEW and not renewed:
                     renewed = True
@@ -132,21 +140,23 @@ class Wire:
         self,
         method: str,
         bucket: str,
+        place: BucketPlace,
         key: str,
         body: bytes,
         headers: Mapping[str, str],
         query: Mapping[str, str] | None,
     ) -> Answer:
         """Make one signed request. Raises the error of its answer."""
-        host, path = self._address(bucket, quote_key(key))
+        path = f"{place.path}/{quote_key(key)}" if key else place.path or "/"
         text = query_text(query) if query else ""
         signer = await self._signer(bucket)
         digest = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
-        opened = {name: self._opened(name, value) for name, value in headers.items()}
-        signed = signer.headers(time.time() + self._skew_seconds, method, host, path, text, opened, digest)
+        if SecretText in map(type, headers.values()):
+            headers = {name: self._opened(name, value) for name, value in headers.items()}
+        signed = signer.headers(time.time() + self._skew_seconds, method, place.host, path, text, headers, digest)
         request = HttpRequest(method, _head(method, f"{path}?{text}" if text else path, signed, body), body)
         try:
-            answer = await self._pool.request(self._name(bucket), request)
+            answer = await self._pool.request(place.server, request)
         except (OSError, RetryableError) as error:
             what = f"{self.endpoint}: {method} {bucket}/{key[:200]}: {words_of(error)}"
             todo = advice(error, tls=self._config.transport_options.ssl.enable)
@@ -197,20 +207,23 @@ class Wire:
             signer = self._signers[identity] = Signer(*identity)
         return signer
 
-    def _name(self, bucket: str) -> str:
-        """The name of the host to connect to."""
-        return f"{bucket}.{self._config.host}" if self._config.access_method == "vhost" else self._config.host
-
     def _host(self, bucket: str = "") -> str:
         host = f"[{self._config.host}]" if ":" in self._config.host else self._config.host
         default = 443 if self._config.transport_options.ssl.enable else 80
         return (bucket and f"{bucket}.") + host + ("" if self._config.port == default else f":{self._config.port}")
 
-    def _address(self, bucket: str, path: str) -> tuple[str, str]:
-        """Host and path of an object, or of the bucket without `path`, in the form of the connector's access method."""
+    def _place_of(self, bucket: str) -> BucketPlace:
+        """Where a bucket is, in the form of the connector's access method. Raises RefusedError for an invalid name."""
+        if problem := bucket_problem(bucket):
+            raise RefusedError(problem, reason="bucket", blames={"bucket"})
         if self._config.access_method == "vhost":
-            return self._host(bucket), f"/{path}"
-        return self._host(), f"/{bucket}/{path}" if path else f"/{bucket}"
+            place = BucketPlace(f"{bucket}.{self._config.host}", self._host(bucket), "")
+        else:
+            place = BucketPlace(self._config.host, self._host(), f"/{bucket}")
+        if len(self._places) >= BUCKETS_REMEMBERED_MAX:
+            self._places.clear()
+        self._places[bucket] = place
+        return place
 
 
 def _head(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:

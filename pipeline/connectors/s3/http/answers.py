@@ -9,6 +9,7 @@ Source: RFC 9112 (HTTP/1.1), section 6.3 for the length of an answer, and RFC 91
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -30,6 +31,12 @@ class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@lru_cache(maxsize=64)
+def _lower(name: bytes) -> str:
+    """The name of a header. A store sends the same few with each answer."""
+    return name.decode("ascii").lower()
 
 
 class AnswerReader:
@@ -116,7 +123,7 @@ class AnswerReader:
         """A header, or a trailer, which nobody needs."""
         if self._status:
             return
-        known, text = name.decode("ascii").lower(), value.decode("utf-8", "surrogateescape").strip()
+        known, text = _lower(name), value.decode("utf-8", "surrogateescape").strip()
         self._headers[known] = f"{self._headers[known]}, {text}" if known in self._headers else text
 
     def on_headers_complete(self) -> None:

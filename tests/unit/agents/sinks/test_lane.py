@@ -105,13 +105,13 @@ async def test_what_waits_leaves_a_part_of_the_limit_to_its_rows() -> None:
     lanes, one, two = await opened(bytes_max=100)
     lanes.reserve(ONE, Fetched(0, 1, 80))
 
-    assert (lanes.has_room(TWO), lanes.have_room_for_rows()) == (False, True)
+    assert (lanes.has_room(TWO), lanes.have_room_for_rows(two)) == (False, True)
 
     lanes.reserve(TWO, Fetched(0, 1, 40))
-    assert lanes.have_room_for_rows()
+    assert lanes.have_room_for_rows(two)
 
     two.rows_bytes = 25
-    assert not lanes.have_room_for_rows()
+    assert not lanes.have_room_for_rows(two)
     assert (one.relieved, two.relieved > 0) == (0, True)
     await lanes.close()
 
