@@ -22,7 +22,9 @@ install: $(VENV)/.installed ## make .venv with the command .venv/bin/tidegate
 demo: $(VENV)/.installed ## run the whole pipeline on embedded servers and prove it (DEMO_ARGS="--duration 10 --output json"; LISTENER=1: without a broker)
 	@$(BIN)/tidegate demo $(if $(LISTENER),--listener) $(DEMO_ARGS)
 
+# Tests start hundreds of processes; without this, each of them compiles our sources where Python may not write as it runs.
 test: $(VENV)/.installed-dev ## run all tests (TEST_ARGS="-k name")
+	@$(BIN)/python -m compileall -q pipeline ingress agents
 	@$(BIN)/python -m pytest $(TEST_ARGS)
 
 coverage: $(VENV)/.installed-dev ## measure the lines that unit tests and language cases reach; fails below the floor

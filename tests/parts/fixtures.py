@@ -55,6 +55,10 @@ class Supply:
         return part
 
 
+def _brief_kafka(folder: Path) -> KafkaPart:
+    return apache_kafka.start(folder, java=apache_kafka.BRIEF)
+
+
 def _embedded_kafka(folder: Path) -> KafkaPart:
     port = free_port()
     server = embedded.kafka(port, folder)
@@ -77,7 +81,7 @@ def _embedded_s3(folder: Path) -> S3Part:
 
 
 SUPPLIES = {
-    "kafka": Supply("Kafka", apache_kafka.libraries, apache_kafka.start, _embedded_kafka),
+    "kafka": Supply("Kafka", apache_kafka.libraries, _brief_kafka, _embedded_kafka),
     "mqtt_broker": Supply("MQTT broker", mosquitto.program, mosquitto.start, _embedded_mqtt),
     "s3": Supply("S3", versitygw.program, versitygw.start, _embedded_s3),
 }

@@ -115,6 +115,6 @@ def start(folder: Path, tokens: TokenServer) -> SecureKafka:
         formatting=[
             f"--add-scram={kind}=[name=tidegate,password={PASSWORD}]" for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")
         ],
-        java=[f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://{folder}/keys.json"],
+        java=[*apache_kafka.BRIEF, f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://{folder}/keys.json"],
     )
     return SecureKafka(part.server, True, part.port, folder, authority, tokens, ports)
