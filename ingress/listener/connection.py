@@ -216,7 +216,9 @@ class DeviceConnection(asyncio.Protocol):
                 self._tell(words.SubAck(mid, filters))
             case words.Unsubscribe(mid, filters):
                 self._tell(words.UnsubAck(mid, filters))
-            case words.Disconnect(code):
+            case words.Disconnect(code, expiry):
+                if self.identity is not None and expiry is not None:
+                    self.identity.change_expiry(expiry)
                 if code == reasons.SUCCESS and self.identity is not None:
                     self.identity.will_is_void = True
                 self.leave(KNOWN_CLOSE.get(code, f"disconnect_0x{code:02x}"))
@@ -367,12 +369,13 @@ class DeviceConnection(asyncio.Protocol):
             self._abort = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
 
     def _tell(self, word: words.Told) -> None:
-        if self._ended or self._transport is None or self._transport.is_closing():
+        """Answer the device. The protocol notes the answer also when the device is gone, because a session goes on from there."""
+        if self._ended or self._transport is None:
             return
         answer = self._protocol.send(word)
         if self._gathered is not None:
             self._gathered.append(answer)
-        else:
+        elif not self._transport.is_closing():
             self._transport.write(answer)
 
     def _write_gathered(self) -> None:

@@ -176,6 +176,11 @@ class Identity:
         kept = tuple(each for each in self.connect.properties if each[0] == SESSION_EXPIRY)
         self.connect = self.connect._replace(password=None, properties=kept)
 
+    def change_expiry(self, seconds: int) -> None:
+        """Keep the session for another time, as the client says when it leaves. One that it did not want at first is not kept."""
+        if dict(self.connect.properties).get(SESSION_EXPIRY):
+            self.connect = self.connect._replace(properties=((SESSION_EXPIRY, seconds),))
+
     def disconnected(self, reason: str, now_ms: int) -> Outgoing:
         """The event client.disconnected."""
         fields = self._common() | {

@@ -33,6 +33,7 @@ from pipeline.mqtt.properties import (
     OF_UNSUBSCRIBE,
     PACKET_MAXIMUM,
     RESPONSE_TOPIC,
+    SESSION_EXPIRY,
     TOPIC_ALIAS,
     decode_checked,
 )
@@ -237,11 +238,10 @@ class ServerProtocol(Framing[words.Said]):
         code = body.number(1) if self.v5 and body.left else 0
         if code not in DISCONNECT_CODES:
             raise ProtocolError(reasons.PROTOCOL_ERROR, f"expected a reason of DISCONNECT, found 0x{code:02X}")
-        if self.v5 and body.left:
-            decode_checked(body.counted(), OF_DISCONNECT)
+        properties = decode_checked(body.counted(), OF_DISCONNECT) if self.v5 and body.left else ()
         body.finish()
         self._enter(State.ENDED)
-        return words.Disconnect(code)
+        return words.Disconnect(code, dict(properties).get(SESSION_EXPIRY))
 
     def _identifier(self, body: Reader) -> int:
         mid = body.number(2)

@@ -112,9 +112,10 @@ class Unsubscribe(NamedTuple):
 
 
 class Disconnect(NamedTuple):
-    """DISCONNECT: the device leaves."""
+    """DISCONNECT: the device leaves, maybe with another wish of how long its session lasts."""
 
     code: int
+    session_expiry_seconds: int | None = None
 
 
 class Violation(NamedTuple):

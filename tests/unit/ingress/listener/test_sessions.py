@@ -34,12 +34,13 @@ def records(gate: Gate, seen: list[bytes]) -> list[bytes]:
 
 @pytest.mark.parametrize("version", [3, 4, 5])
 @pytest.mark.parametrize("lost", ["tcp", "takeover"])
-@pytest.mark.parametrize("answered", ["before", "meanwhile"])
+@pytest.mark.parametrize("answered", ["before", "at the end", "meanwhile"])
 async def test_a_message_that_is_sent_again_makes_one_record(version: int, lost: str, answered: str) -> None:
-    """Whether Kafka had it before the connection was lost, or while the client came back."""
+    """Whether Kafka had it before the connection was lost, while it ended, or while the client came back."""
     gate, seen = Gate(), list[bytes]()
-    first, _ = await gate.device(KEPT[version], message(version))
-    if answered == "before":
+    first, socket = await gate.device(KEPT[version], message(version))
+    socket.closed = answered == "at the end"  # asyncio tells this only in a later turn
+    if answered != "meanwhile":
         records(gate, seen)
         await turns()
     if lost == "tcp":
@@ -52,7 +53,7 @@ async def test_a_message_that_is_sent_again_makes_one_record(version: int, lost:
     second.data_received(message(version, dup=True) + PUBREL)
     await turns()
 
-    assert bool(early) is (answered == "before")
+    assert bool(early) is (answered != "meanwhile")
     assert present == 1
     assert sock.heard.endswith(b"\x50\x02\x00\x07\x70\x02\x00\x07")
     assert records(gate, seen) == [b"x"]
@@ -98,6 +99,23 @@ async def test_a_session_that_was_not_wanted_is_not_present() -> None:
 
     assert present == [0, 0, 1, 1, 0]
     assert gate.listener.memory.held_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("connect", "expiry", "present"),
+    [(KEPT_5, 0, 0), (KEPT_5, 100, 1), (KEPT_5.replace(b"\x3c\x00\x02d1", b"\x00\x00\x02d1"), 9, 0)],
+)
+async def test_a_client_says_when_it_leaves_how_long_its_session_lasts(
+    connect: bytes, expiry: int, present: int
+) -> None:
+    """A session of no time at first is not kept."""
+    gate = Gate()
+    first, _ = await gate.device(connect)
+    first.data_received(packet(0xE0, b"\x00\x05\x11" + expiry.to_bytes(4, "big")))
+    first.connection_lost(None)
+    _, sock = await gate.device(KEPT_5)
+
+    assert sock.heard[2] == present
 
 
 def test_a_session_ends_with_its_expiry() -> None:
