@@ -12,15 +12,15 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from pipeline.config.base.secrets import MASK
 from pipeline.config.schema import schema as schema_of_configuration
-from pipeline.control.history import COUNTED
 from pipeline.web.evidence.shapes.schemas import schemas as evidence_schemas
+from pipeline.web.objects.forms import ADDED, READ_ONLY
 from pipeline.web.objects.kinds import KINDS
+from pipeline.web.shapes import ANSWERS, RESOURCES, by_name, fields, ref
 
 JSON: Final = "application/json"
 _TEXT: Final = {"type": "string"}
-_NUMBER: Final = {"type": "number"}
-_WHOLE: Final = {"type": "integer"}
 _MEANINGS: Final = {
     400: "The request cannot be used. `message` says where and why.",
     401: "Not logged in: no token or key, a wrong one, or a session that is over.",
@@ -39,199 +39,35 @@ _SETTINGS: Final = "Settings."
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The answers of a route that are errors."""
-    return {each: _answer(_MEANINGS[each], _ref("Error")) for each in sorted({*statuses, 401, 403})}
+    return {each: _answer(_MEANINGS[each], ref("Error")) for each in sorted({*statuses, 401, 403})}
 
 
 def told(status: int, name: str, *, many: bool = False) -> dict[int | str, dict[str, Any]]:
     """The answer of a route: one of the schemas below, or a list of it."""
-    schema: dict[str, Any] = {"type": "array", "items": _ref(name)} if many else _ref(name)
+    schema: dict[str, Any] = {"type": "array", "items": ref(name)} if many else ref(name)
     return {status: _answer("The answer.", schema)}
+
+
+def raw(media: str, description: str) -> dict[int | str, dict[str, Any]]:
+    """The answer of a route that is not JSON."""
+    return {200: {"description": description, "content": {media: {"schema": _TEXT}}}}
 
 
 def body_of(name: str) -> dict[str, Any]:
     """A body with this schema."""
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": _ref(name)}}}}
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": ref(name)}}}}
 
 
-def json_body(fields: Mapping[str, Any], required: bool = True) -> dict[str, Any]:
-    """A body with these fields: a type by name, or a whole schema."""
+def json_body(fields: Mapping[str, Any], *optional: str) -> dict[str, Any]:
+    """A body with these fields: a type by name, or a whole schema. All are required but the optional ones."""
     properties = {name: {"type": each} if isinstance(each, str) else each for name, each in fields.items()}
-    schema: dict[str, Any] = {"type": "object", "properties": properties}
-    if required:
-        schema["required"] = list(fields)
+    required = [name for name in fields if name not in optional]
+    schema: dict[str, Any] = {"type": "object", "properties": properties, "required": required}
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {JSON: {"schema": schema}}}
-
-
-def _object(properties: Mapping[str, Any], *optional: str) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": [name for name in properties if name not in optional],
-    }
-
-
-_STATUS: Final = {"enum": ["connected", "connecting", "disconnected", "stopped", "inconsistent"]}
-_NODE_STATUS: Final = {
-    "type": "array",
-    "items": _object({"node": _TEXT, "status": {"type": "string"}, "status_reason": _TEXT}),
-}
-_TEXTS: Final = {"type": "array", "items": _TEXT}
-_TIME: Final = {"type": "string", "format": "date-time"}
-_FREE: Final = {"type": "object", "additionalProperties": True}
-_TRACED: Final = ("ruleid", "clientid", "topic", "ip_address")  # one of them, by the type of the trace
-_WORDS: Final = _object({"en": _TEXT})
-_PLACE: Final = {"line": _WHOLE, "column": _WHOLE}
-_PROBLEMS: Final = {
-    "type": "array",
-    "items": _object({"kind": _TEXT, "path": _TEXT, "reason": _TEXT, **_PLACE}, "kind", *_PLACE),
-}
-_RENDERED: Final = _object({"action": _TEXT, "bucket": _TEXT, "key": _TEXT, "content": _TEXT})
-_SESSION: Final = _object({"username": _TEXT, "role": {"enum": ["administrator", "viewer"]}, "version": _TEXT})
-
-
-def _resource(*lists: str) -> dict[str, Any]:
-    """An answer about a connector, action or source: its settings, and these fields."""
-    known = {"type": _TEXT, "name": _TEXT, "enable": {"type": "boolean"}, "status": _STATUS, "status_reason": _TEXT}
-    fields = {
-        **known,
-        "node_status": _NODE_STATUS,
-        "resource_opts": _FREE,
-        "created_at": _WHOLE,
-        "last_modified_at": _WHOLE,
-    }
-    return _object({**fields, **dict.fromkeys(lists, _TEXTS)}) | {"additionalProperties": True}
-
-
-_METRICS: Final = _object(
-    {
-        "metrics": {"type": "object", "additionalProperties": _NUMBER},
-        "node_metrics": {
-            "type": "array",
-            "items": _object({"node": _TEXT, "metrics": {"type": "object", "additionalProperties": _NUMBER}}),
-        },
-        "latency": _FREE,
-    },
-    "latency",
-)
-_RULE: Final = _object(
-    {
-        "id": _TEXT,
-        "name": _TEXT,
-        "sql": _TEXT,
-        "from": _TEXTS,
-        "actions": _TEXTS,
-        "action_details": {"type": "array", "items": _object({"type": _TEXT, "name": _TEXT, "status": _TEXT})},
-        "enable": {"type": "boolean"},
-        "description": _TEXT,
-        "created_at": _TIME,
-        "last_modified_at": _TIME,
-    }
-)
-_META: Final = _object({"page": _WHOLE, "limit": _WHOLE, "count": _WHOLE, "hasnext": {"type": "boolean"}})
-ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
-    "Error": _object(
-        {
-            **{"code": _TEXT, "message": _TEXT, "rules": _TEXTS, "actions": _TEXTS},
-            "current": _object({"revision": _WHOLE, "value": {"oneOf": [_FREE, {"type": "null"}]}}),
-        },
-        *("rules", "actions", "current"),
-    ),
-    "Login": _object({"token": _TEXT, "role": _TEXT, "version": _TEXT, "license": _FREE}),
-    "Connector": _resource("actions", "sources"),
-    "Action": _resource("rules"),
-    "Source": _resource("rules"),
-    "Names": _TEXTS,
-    "Metrics": _METRICS,
-    "RuleMetrics": {**_METRICS, "properties": {"id": _TEXT, **_METRICS["properties"]}},
-    "Rule": _RULE,
-    "Rules": _object({"data": {"type": "array", "items": _ref("Rule")}, "meta": _META}),
-    "Schema": _object({"name": _TEXT, "type": _TEXT, "source": _TEXT, "last_modified_at": _WHOLE}),
-    "User": _object({"username": _TEXT, "role": _TEXT, "description": _TEXT, "backend": _TEXT}),
-    "ApiKey": _object(
-        {
-            **{"name": _TEXT, "api_key": _TEXT, "api_secret": _TEXT, "role": _TEXT, "desc": _TEXT},
-            **{"enable": {"type": "boolean"}, "expired": {"type": "boolean"}, "expired_at": _TEXT, "created_at": _TEXT},
-        },
-        "api_secret",
-    ),
-    "Node": _object(
-        {
-            **{"node": _TEXT, "node_status": _TEXT, "role": _TEXT, "kind": _TEXT, "version": _TEXT, "edition": _TEXT},
-            **{"uptime": _WHOLE, "revision": _WHOLE, "problem": _TEXT, "memory_used": _WHOLE},
-        },
-        "memory_used",
-    ),
-    "Cluster": _object({"name": _TEXT, "nodes": _TEXTS, "self": _TEXT}),
-    "Current": {"type": "object", "additionalProperties": _NUMBER},
-    "Step": _object(dict.fromkeys(("time_stamp", *COUNTED, "connections", "lag"), _WHOLE)),
-    "Changes": _object({"data": {"type": "array", "items": _ref("ConfigChange")}, "meta": _META}),
-    "ConfigChange": _object(
-        {
-            **{"key": _TEXT, "revision": _WHOLE, "by": _TEXT, "at": _WHOLE, "source": _TEXT, "change": _TEXT},
-            "value": {"oneOf": [_FREE, {"type": "null"}]},
-        }
-    ),
-    "Partitions": {
-        "type": "array",
-        "items": _object(
-            {
-                **{"topic": _TEXT, "partition": _WHOLE, "start": _WHOLE, "end": _WHOLE, "lag": _WHOLE},
-                "committed": {"type": ["integer", "null"]},
-            }
-        ),
-    },
-    "RuleEvent": _object(
-        {
-            **{"event": _TEXT, "topics": _TEXTS, "event_type": _TEXT, "title": _WORDS, "description": _WORDS},
-            **{"columns": _TEXTS, "test_columns": _FREE, "sql_example": _TEXT},
-        }
-    ),
-    "Function": _object(
-        {
-            **{"name": _TEXT, "theme": _TEXT, "signatures": _TEXTS, "description": _TEXT},
-            "examples": {"type": "array", "items": _object({"call": _TEXT, "result": _TEXT})},
-        }
-    ),
-    "Checked": _object({"errors": _PROBLEMS, "warnings": _PROBLEMS}),
-    "Trial": _object(
-        {
-            "outcome": {"enum": ["rows", "no_result", "not_matched", "error"]},
-            "rows": {"type": "array", "items": {}},
-            "rendered": {"type": "array", "items": {"type": "array", "items": _RENDERED}},
-            "error": {"oneOf": [_object({"message": _TEXT, **_PLACE}, *_PLACE), {"type": "null"}]},
-        }
-    ),
-    "Session": _object({"session": {"oneOf": [_SESSION, {"type": "null"}]}, "first": {"type": "boolean"}}),
-    "Rows": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
-    "Trace": _object(
-        {
-            **{"name": _TEXT, "type": _TEXT, "start_at": _WHOLE, "end_at": _WHOLE},
-            **{"status": _TEXT, "log_size": _FREE, "payload_encode": _TEXT, "formatter": _TEXT},
-            **dict.fromkeys(_TRACED, _TEXT),
-        },
-        *_TRACED,
-    ),
-    "Backup": _object(
-        {"filename": _TEXT, "node": _TEXT, "created_at": _TEXT, "created_at_sec": _WHOLE, "size": _WHOLE}
-    ),
-    "RuleEngine": _object(
-        {"ignore_sys_message": {"type": "boolean"}, "jq_function_default_timeout": _TEXT},
-        *("ignore_sys_message", "jq_function_default_timeout"),
-    ),
-    "TraceLog": _object({"items": _TEXT, "meta": _object({"position": _WHOLE, "bytes": _WHOLE})}),
-    "Free": _FREE,
-    "Numbers": {"oneOf": [_FREE, {"type": "array", "items": _FREE}]},
-    "Page": _object({"data": {"type": "array", "items": _FREE}, "meta": _META}),
-    "Things": {"type": "array", "items": _FREE},
-}
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -247,17 +83,27 @@ def document(app: FastAPI) -> dict[str, Any]:
     )
     for operations in found["paths"].values():
         for operation in operations.values():
-            operation["responses"].pop("422", None)  # FastAPI's own answer, which this API never gives
+            operation["responses"] = _own(operation["responses"])
     components = found.setdefault("components", {})
     settings = _settings()
     evidence = evidence_schemas(ref_template="#/components/schemas/{model}")
-    components["schemas"] = {**settings, **_bodies(settings), **evidence, **ANSWERS}
+    components["schemas"] = {**settings, **_bodies(settings), **_answers(settings), **evidence, **ANSWERS}
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "description": "The token of /login."},
         "basic": {"type": "http", "scheme": "basic", "description": "An API key and its secret."},
     }
     found["security"] = [{"bearer": []}, {"basic": []}]
     app.openapi_schema = found
+    return found
+
+
+def _own(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of an operation without what FastAPI adds: errors that this API never gives, and JSON of any kind."""
+    found = {}
+    for status, answer in answers.items():
+        content = {media: each for media, each in answer.get("content", {}).items() if each != {"schema": {}}}
+        if status != "422" and (content or answer["description"] != "Successful Response" or status == "204"):
+            found[status] = {**answer, "content": content} if content else {"description": answer["description"]}
     return found
 
 
@@ -274,23 +120,55 @@ def _bodies(settings: Mapping[str, Any]) -> dict[str, Any]:
         choices = [_body(settings[f"{_SETTINGS}{model.__name__}"], type_) for type_, model in kind.types.items()]
         found[f"New{kind.word.capitalize()}"] = choices[0] if len(choices) == 1 else {"oneOf": choices}
     rule, schema = settings[f"{_SETTINGS}Rule"], settings[f"{_SETTINGS}Schema"]
-    found["NewRule"] = _with(rule, {"id": _TEXT})
-    found["ChangedRule"] = {**_with(rule, {}), "required": []}
-    found["NewSchema"] = _with(schema, {"name": _TEXT}, "name")
+    found["NewRule"] = _with(rule, {**_SENT_BACK, "id": _TEXT})
+    found["ChangedRule"] = {**_with(rule, _SENT_BACK), "required": []}
+    found["NewSchema"] = _with(schema, {**_SENT_BACK, "name": _TEXT}, "name")
     return found
 
 
+# What answers have beside the settings: clients send it back, and nobody reads it.
+_SENT_BACK: Final = {name: {"readOnly": True} for name in sorted(READ_ONLY)}
+
+
 def _body(settings: Mapping[str, Any], type_: str) -> dict[str, Any]:
-    return _with(settings, {"type": {"const": type_}, "name": _TEXT}, "type", "name")
+    fields = {**_added(settings), **_SENT_BACK, "type": {"const": type_}, "name": _TEXT}
+    return _with(settings, fields, "type", "name")
+
+
+def _answers(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The schemas of answers about objects: their settings with what the API adds, and without, by type and name."""
+    found: dict[str, Any] = {}
+    for kind in KINDS.values():
+        name = kind.word.capitalize()
+        choices, of_type = [], {}
+        for type_, model in kind.types.items():
+            section = _shown(settings[f"{_SETTINGS}{model.__name__}"])
+            of_type[type_] = by_name(section)
+            choices.append(_with(section, {**RESOURCES[name], "type": {"const": type_}}, *RESOURCES[name]))
+        found[name] = choices[0] if len(choices) == 1 else {"oneOf": choices}
+        found[f"{name}Settings"] = fields(of_type, *of_type)
+    return found
+
+
+def _shown(section: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a section as answers show it: without older names, and with ****** in the place of what is private."""
+    now = {key: each for key, each in section["properties"].items() if not each.get("deprecated")}
+    shown = {key: {"anyOf": [each, {"const": MASK}]} if each.get("x-private") else each for key, each in now.items()}
+    return _with({**section, "properties": shown}, _added(section))
+
+
+def _added(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that every object has in EMQX, with the only value that they have here, if this kind has none."""
+    return {name: {"const": value} for name, value in ADDED.items() if name not in section["properties"]}
 
 
 def _with(settings: Mapping[str, Any], fields: Mapping[str, Any], *required: str) -> dict[str, Any]:
-    """The schema of a section with more fields. It allows others, since clients send back what only answers have."""
-    found = {name: value for name, value in settings.items() if name not in {"additionalProperties", "title"}}
+    """The schema of a section with more fields. A setting of the same name stays what it is."""
+    found = {name: value for name, value in settings.items() if name != "title"}
     return {
         **found,
-        "properties": {**settings["properties"], **fields},
-        "required": [*required, *settings.get("required", [])],
+        "properties": {**fields, **settings["properties"]},
+        "required": list(dict.fromkeys([*required, *settings.get("required", [])])),
     }
 
 

@@ -125,7 +125,7 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
 }
 
 /** Whether it should be connected and is not. A rule has no connection. */
-function isDown(row: { enable?: boolean; status?: string }): boolean {
+function isDown(row: { enable?: unknown; status?: string }): boolean {
   return row.enable !== false && row.status !== undefined && row.status !== "connected";
 }
 

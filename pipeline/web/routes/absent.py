@@ -19,7 +19,7 @@ router = APIRouter(tags=["absent"])
 # --- Bridges
 
 
-@router.get("/bridges", responses=told(200, "Things") | errors())
+@router.get("/bridges", responses=told(200, "None") | errors())
 async def bridges() -> Response:
     """None: connectors and actions are under their own paths."""
     return Json([])
@@ -60,7 +60,7 @@ async def operated_bridge(id: str) -> Response:
 # --- ExHook servers
 
 
-@router.get("/exhooks", responses=told(200, "Things") | errors())
+@router.get("/exhooks", responses=told(200, "None") | errors())
 async def exhooks() -> Response:
     """None: a broker has them. Sources of the type exhook are what a broker's hook calls."""
     return Json([])
@@ -88,19 +88,19 @@ async def exhook(name: str) -> Response:
 # --- Logins
 
 
-@router.get("/authentication", responses=told(200, "Things") | errors())
+@router.get("/authentication", responses=told(200, "None") | errors())
 async def authentication() -> Response:
     """None: the broker checks logins, or a listener, whose settings say how."""
     return Json([])
 
 
-@router.get("/authorization/sources", responses=told(200, "Free") | errors())
+@router.get("/authorization/sources", responses=told(200, "NoSources") | errors())
 async def authorization() -> Response:
     """None: the broker decides what a client may do."""
     return Json({"sources": []})
 
 
-@router.get("/schemas/hotconf", responses=told(200, "Free") | errors())
+@router.get("/schemas/hotconf", responses=told(200, "JsonSchemas") | errors())
 async def settings_of_the_broker() -> Response:
     """None: a process's own settings are in its file."""
     return Json({"types": {}, "components": {"schemas": {}}})

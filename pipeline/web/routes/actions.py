@@ -58,7 +58,7 @@ FAMILY = Family(KIND, "Action", _statuses, _users, _probe, _removal)
 router = router_of(FAMILY)
 
 
-@router.get("/actions_summary", responses=told(200, "Things") | errors())
+@router.get("/actions_summary", responses=told(200, "ActionSummary", many=True) | errors())
 async def summary(desk: Desk) -> Response:
     """All actions with status and rules, without their settings."""
     config = desk.log.snapshot.config

@@ -63,7 +63,7 @@ async def list_keys(desk: Desk) -> Response:
 @router.post(
     "",
     responses=told(200, "ApiKey") | errors(400, 413, 415, 503),
-    openapi_extra=json_body({"name": "string", **_FIELDS}, required=False),
+    openapi_extra=json_body({"name": "string", **_FIELDS}, *_FIELDS),
 )
 async def create_key(desk: Desk, caller: CallerIs, body: Body) -> Response:
     """Create a key. Only this answer has the secret."""
@@ -100,7 +100,7 @@ async def get_key(name: str, desk: Desk) -> Response:
 @router.put(
     "/{name}",
     responses=told(200, "ApiKey") | errors(400, 404, 409, 413, 415, 503),
-    openapi_extra=json_body(_FIELDS, required=False),
+    openapi_extra=json_body(_FIELDS, *_FIELDS),
 )
 async def change_key(name: str, desk: Desk, caller: CallerIs, body: Body) -> Response:
     """Change role, end, description, or switch it on and off."""

@@ -25,7 +25,7 @@ from pipeline.emqx.translate import translated
 from pipeline.errors import CommandError, NotFoundError
 from pipeline.web.answers import Json, RequestError, nothing, page_of
 from pipeline.web.desk import Answer, Backup, Desk, Services
-from pipeline.web.document import errors, json_body, told
+from pipeline.web.document import errors, json_body, raw, told
 from pipeline.web.objects.bodies import Body, CallerIs, read_body
 from pipeline.web.objects.writing import Edit, write
 
@@ -78,7 +78,7 @@ async def export(desk: Desk) -> Response:
     return Json(_keep(desk, f"{top}.tar.gz", file.getvalue()))
 
 
-@router.get("/data/files", responses=told(200, "Page") | errors(400))
+@router.get("/data/files", responses=told(200, "Backups") | errors(400))
 async def list_files(desk: Desk, page: str | None = None, limit: str | None = None) -> Response:
     """The archives of this process, the newest first."""
     files = [_answer(desk, name, each) for name, each in desk.backups.items()]
@@ -102,7 +102,7 @@ async def upload(request: Request, desk: Desk) -> Response:
 
 @router.get(
     "/data/files/{name}",
-    responses={200: {"content": {"application/gzip": {"schema": {"type": "string"}}}}, **errors(404)},
+    responses=raw("application/gzip", "The archive.") | errors(404),
 )
 async def download(name: str, desk: Desk) -> Response:
     """One archive."""
@@ -121,7 +121,7 @@ async def delete(name: str, desk: Desk) -> Response:
 
 @router.post(
     "/data/import",
-    responses=told(200, "Free") | errors(400, 404, 409, 412, 413, 415, 503),
+    responses=told(200, "Imported") | errors(400, 404, 409, 412, 413, 415, 503),
     openapi_extra=json_body({"filename": "string"}),
 )
 async def take_over(desk: Desk, caller: CallerIs, body: Body) -> Response:

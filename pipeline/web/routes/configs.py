@@ -24,7 +24,7 @@ BYTES_MAX: Final = 2 << 20  # HOCON of this size is read in a few seconds
 _WRITTEN: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "Written. There is no body."}}
 _TEXT_OR_JSON: Final[dict[str, Any]] = {
     TEXT: {"schema": {"type": "string"}},
-    JSON: {"schema": {"$ref": "#/components/schemas/Free"}},
+    JSON: {"schema": {"$ref": "#/components/schemas/Configs"}},
 }
 _READ: Final[dict[int | str, dict[str, Any]]] = {200: {"description": "The objects.", "content": _TEXT_OR_JSON}}
 

@@ -14,14 +14,20 @@ from pipeline.config.schema import schema as schema_of_configuration
 from pipeline.errors import ConfigError, NotFoundError
 from pipeline.web.answers import Json, RequestError
 from pipeline.web.desk import Desk
-from pipeline.web.document import errors, json_body, told
+from pipeline.web.document import body_of, errors, json_body, told
 from pipeline.web.evidence import letters
 from pipeline.web.objects import drafts
 from pipeline.web.objects.bodies import Body
 from pipeline.web.objects.kinds import KINDS
 from pipeline.web.people.accounts import has_users
+from pipeline.web.shapes import ref
 
 ACTIONS_MAX: Final = 20
+TRIED_ACTIONS: Final = {
+    "type": "array",
+    "maxItems": ACTIONS_MAX,
+    "items": {"oneOf": [{"type": "string"}, ref("NewAction")]},
+}
 
 router = APIRouter(tags=["page"])
 
@@ -38,7 +44,7 @@ async def session(request: Request, desk: Desk) -> Response:
     return Json({"session": found, "first": not has_users(desk.log.snapshot.objects)})
 
 
-@router.get("/schemas/{setting}", responses=told(200, "Free") | errors(404))
+@router.get("/schemas/{setting}", responses=told(200, "JsonSchemas") | errors(404))
 async def form_schemas(setting: str) -> Response:
     """The JSON Schemas of the settings, from which forms are made: of connectors, actions or sources."""
     if setting not in KINDS:
@@ -48,7 +54,7 @@ async def form_schemas(setting: str) -> Response:
 
 
 @router.post(
-    "/{setting}_check", responses=told(200, "Checked") | errors(400, 404, 413, 415), openapi_extra=json_body({})
+    "/{setting}_check", responses=told(200, "Checked") | errors(400, 404, 413, 415), openapi_extra=body_of("Draft")
 )
 async def check(setting: str, desk: Desk, body: Body, sql: str = "") -> Response:
     """What would refuse this action or rule if it were stored, and what is only worth a look. Nothing is stored.
@@ -66,10 +72,8 @@ async def check(setting: str, desk: Desk, body: Body, sql: str = "") -> Response
     "/rule_trial",
     responses=told(200, "Trial") | errors(400, 404, 413, 415, 503),
     openapi_extra=json_body(
-        {
-            **{"sql": {"type": "string"}, "context": {"type": "object"}, "letter": {"type": "string"}},
-            "actions": {"type": "array"},
-        }
+        {"sql": "string", "context": ref("EventFields"), "letter": "string", "actions": TRIED_ACTIONS},
+        *("context", "letter", "actions"),
     ),
 )
 async def trial(desk: Desk, body: Body) -> Response:

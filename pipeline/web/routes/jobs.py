@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError
 from pipeline.operation import Proof, Range
 from pipeline.web.answers import Json, RequestError, nothing
 from pipeline.web.desk import Desk, Services
-from pipeline.web.document import body_of, errors, told
+from pipeline.web.document import body_of, errors, raw, told
 from pipeline.web.evidence.jobs import Job, news
 from pipeline.web.evidence.letters import wanted_by
 from pipeline.web.evidence.results import Redriving, Replaying, Verification
@@ -65,7 +65,7 @@ async def get_job(id: str, desk: Desk, columns: Columns = 300) -> Response:
 
 @router.get(
     "/{id}/live",
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **errors(404, 409)},
+    responses=raw("text/event-stream", "The events until the job is over.") | errors(404, 409),
 )
 async def job_live(id: str, desk: Desk) -> Response:
     """One job as server-sent events until it is over: a `finding` as soon as there is one, and `job` for all else."""

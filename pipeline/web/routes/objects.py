@@ -20,7 +20,7 @@ from pipeline.upload.ledger import Entry
 from pipeline.upload.object_check import marks_of
 from pipeline.web.answers import Json
 from pipeline.web.desk import Desk, Services
-from pipeline.web.document import errors, told
+from pipeline.web.document import errors, raw, told
 from pipeline.web.evidence import preview
 from pipeline.web.evidence.bucket import ActionBucket, facts, opened
 from pipeline.web.evidence.ledger import page as ledger_page
@@ -112,7 +112,7 @@ async def object_preview(desk: Desk, action: ActionId, key: Key, bucket: Bucket 
 
 @router.get(
     "/objects/content",
-    responses=errors(400, 404, 503) | {200: {"description": "The bytes.", "content": {"application/octet-stream": {}}}},
+    responses=raw("application/octet-stream", "The bytes.") | errors(400, 404, 503),
 )
 async def object_content(desk: Desk, action: ActionId, key: Key, bucket: Bucket = "") -> Response:
     """The whole content, as a file to save."""

@@ -40,19 +40,19 @@ def _reports(services: Services) -> list[ProcessReport]:
 # --- Numbers
 
 
-@router.get("/stats", responses=told(200, "Numbers") | errors())
+@router.get("/stats", responses=told(200, "Stats") | errors())
 async def stats(desk: Desk, aggregate: bool = False) -> Response:
     """How many objects there are, and how many connections each process has; `aggregate`: one object for all processes."""
     return Json(_numbers([_stats(desk, each) for each in _reports(desk)], aggregate, _objects(desk)))
 
 
-@router.get("/nodes/{node}/stats", responses=told(200, "Free") | errors(404))
+@router.get("/nodes/{node}/stats", responses=told(200, "NodeStats") | errors(404))
 async def stats_of_node(node: str, desk: Desk) -> Response:
     """The same of one process."""
     return Json(_stats(desk, _node(desk, node)))
 
 
-@router.get("/metrics", responses=told(200, "Numbers") | errors(404))
+@router.get("/metrics", responses=told(200, "Counters") | errors(404))
 async def counters(desk: Desk, aggregate: bool = False, node: str | None = None) -> Response:
     """What each process has counted since it began; `aggregate`: the sum."""
     chosen = [_node(desk, node)] if node else _reports(desk)
@@ -98,7 +98,7 @@ def _counters(report: ProcessReport) -> Answer:
 # --- Words
 
 
-@router.get("/alarms", responses=told(200, "Page") | errors(400))
+@router.get("/alarms", responses=told(200, "Alarms") | errors(400))
 async def alarms(desk: Desk, activated: bool = True, page: str | None = None, limit: str | None = None) -> Response:
     """What does not work now: processes with a problem, actions and sources that are not connected.
 
@@ -130,7 +130,7 @@ def _alarm(node: str, name: str, message: str) -> Answer:
     return {"node": node, "name": name, "message": message, "details": {}, "deactivate_at": "infinity"}
 
 
-@router.get("/audit", responses=told(200, "Page") | errors(400, 503))
+@router.get("/audit", responses=told(200, "Audit") | errors(400, 503))
 async def audit(desk: Desk, page: str | None = None, limit: str | None = None) -> Response:
     """The changes with their authors, the newest first, as far as the topic has them. `/history` has the values too."""
     past = [each for each in await desk.log.history() if not each.key.startswith("session/")]

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from pipeline.control.objects import Snapshot
 from pipeline.web.desk import Desk, Services
-from pipeline.web.document import errors
+from pipeline.web.document import errors, raw
 from pipeline.web.objects.kinds import KINDS
 from pipeline.web.standing import metrics, of_action, of_connectors
 
@@ -28,7 +28,7 @@ Line = tuple[str, dict[str, str], float]  # name, labels, value
 @router.get(
     "/prometheus/data_integration",
     response_class=PlainTextResponse,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **errors(400)},
+    responses=raw("text/plain", "The metrics in the text format of Prometheus.") | errors(400),
 )
 async def data_integration(desk: Desk, mode: Mode = "all_nodes_aggregated") -> Response:
     """Counters and statuses. `all_nodes_unaggregated`: one line for each process, with its name as the label `node`.

@@ -22,10 +22,10 @@ from pipeline.record import Record
 from pipeline.rule_trial import Sample, Trial
 from pipeline.web.answers import RequestError
 from pipeline.web.desk import Desk, Services
-from pipeline.web.document import errors, json_body
+from pipeline.web.document import errors, json_body, raw
 from pipeline.web.objects import drafts
 from pipeline.web.objects.bodies import Body
-from pipeline.web.routes.editing import statement_in
+from pipeline.web.routes.editing import TRIED_ACTIONS, statement_in
 from pipeline.web.tracing.lines import sample_of_record
 
 RECORDS_MAX: Final = 100  # that are looked at in each half second
@@ -38,8 +38,8 @@ Attempt = Callable[[Sample], Trial]
 
 @router.post(
     "/rule_live",
-    responses=errors(400, 404, 413, 415, 429, 503),
-    openapi_extra=json_body({"sql": {"type": "string"}, "actions": {"type": "array"}}),
+    responses=raw("text/event-stream", "An event for each message.") | errors(400, 404, 413, 415, 429, 503),
+    openapi_extra=json_body({"sql": "string", "actions": TRIED_ACTIONS}, "actions"),
 )
 async def live(desk: Desk, body: Body) -> Response:
     """Each message that the statement selects from now on: its fields, its rows, the objects that the actions would make."""

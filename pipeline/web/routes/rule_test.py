@@ -25,6 +25,7 @@ from pipeline.web.document import errors, json_body, told
 from pipeline.web.objects.bodies import Body
 from pipeline.web.objects.drafts import sampled
 from pipeline.web.objects.rule_events import described
+from pipeline.web.shapes import ref
 
 router = APIRouter(tags=["rules"])
 
@@ -55,7 +56,7 @@ async def functions() -> Response:
 @router.post(
     "/rule_test",
     responses=told(200, "Rows") | errors(400, 412, 413, 415, 503),
-    openapi_extra=json_body({"sql": {"type": "string"}, "context": {"type": "object"}}),
+    openapi_extra=json_body({"sql": "string", "context": ref("EventFields")}),
 )
 async def test_statement(desk: Desk, body: Body) -> Response:
     """Evaluate a statement on a context. SELECT gives an object, FOREACH an array; 412 if no row is made."""

@@ -43,7 +43,7 @@ def _removal(snapshot: Snapshot, named: NamedObject, also: bool) -> Edit:
 router = router_of(Family(KIND, "Source", _statuses, _users, _probe, _removal))
 
 
-@router.get("/sources_summary", responses=told(200, "Things") | errors())
+@router.get("/sources_summary", responses=told(200, "SourceSummary", many=True) | errors())
 async def summary(desk: Desk) -> Response:
     """All sources with their status, without their settings."""
     sources = sorted(KIND.all(desk.log.snapshot.config), key=lambda each: each.name)

@@ -15,9 +15,10 @@ from starlette.responses import Response
 from pipeline.errors import NotFoundError
 from pipeline.web.answers import Json, RequestError, nothing
 from pipeline.web.desk import Answer, Desk, Services
-from pipeline.web.document import errors, json_body, told
+from pipeline.web.document import body_of, errors, json_body, raw, told
 from pipeline.web.objects.bodies import Body
 from pipeline.web.objects.drafts import sampled
+from pipeline.web.shapes import ref
 from pipeline.web.tracing.lines import lines_of_rule
 from pipeline.web.tracing.traces import Trace
 
@@ -25,6 +26,7 @@ router = APIRouter(tags=["traces"])
 READ_BYTES: Final = 1_000
 READ_BYTES_MAX: Final = 1 << 20
 LONGEST: Final = 1 << 31
+_STOP: Final = "stop_action_after_template_rendering"
 
 
 def _answer(services: Services, trace: Trace) -> Answer:
@@ -50,7 +52,7 @@ async def list_traces(desk: Desk) -> Response:
 @router.post(
     "/trace",
     responses=told(200, "Trace") | errors(400, 413, 415),
-    openapi_extra=json_body({"name": "string", "type": "string"}),
+    openapi_extra=body_of("NewTrace"),
 )
 async def create_trace(desk: Desk, body: Body) -> Response:
     """Begin a trace of a rule, a client, a topic or an address; without times for an hour."""
@@ -71,14 +73,14 @@ async def delete_trace(name: str, desk: Desk) -> Response:
     return nothing()
 
 
-@router.put("/trace/{name}/stop", responses=told(200, "Free") | errors(404))
+@router.put("/trace/{name}/stop", responses=told(200, "StoppedTrace") | errors(404))
 async def stop_trace(name: str, desk: Desk) -> Response:
     """Stop a trace. Its log stays."""
     desk.traces.get(name).stopped = True
     return Json({"name": name, "enable": False})
 
 
-@router.get("/trace/{name}/log_detail", responses=told(200, "Things") | errors(404))
+@router.get("/trace/{name}/log_detail", responses=told(200, "TraceSize", many=True) | errors(404))
 async def log_detail(name: str, desk: Desk) -> Response:
     """The size of the log, and when it was written last."""
     trace = desk.traces.get(name)
@@ -109,7 +111,7 @@ def _lines(log: bytes, position: int, count: int) -> bytes:
 
 @router.get(
     "/trace/{name}/download",
-    responses={200: {"content": {"application/zip": {"schema": {"type": "string"}}}}, **errors(404)},
+    responses=raw("application/zip", "The archive.") | errors(404),
 )
 async def download(name: str, desk: Desk) -> Response:
     """The log as a file in an archive."""
@@ -122,8 +124,8 @@ async def download(name: str, desk: Desk) -> Response:
 
 @router.post(
     "/rules/{id}/test",
-    responses=told(200, "Free") | errors(400, 404, 412, 413, 415),
-    openapi_extra=json_body({"context": {"type": "object"}}),
+    responses=told(200, "TriedRule") | errors(400, 404, 412, 413, 415),
+    openapi_extra=json_body({"context": ref("EventFields"), _STOP: "boolean"}, _STOP),
 )
 async def test_rule(id: str, desk: Desk, body: Body) -> Response:
     """Run a stored rule on a simulated event, with its actions up to the rendered objects: nothing is ever written.
@@ -133,8 +135,8 @@ async def test_rule(id: str, desk: Desk, body: Body) -> Response:
     config = desk.log.snapshot.config
     if id not in config.rules:
         raise RequestError("RULE_NOT_FOUND", f"no rule {id[:255]!r}")
-    if not isinstance(body.get("stop_action_after_template_rendering", True), bool):
-        raise RequestError("BAD_REQUEST", "stop_action_after_template_rendering: expected true or false")
+    if not isinstance(body.get(_STOP, True), bool):
+        raise RequestError("BAD_REQUEST", f"{_STOP}: expected true or false")
     sample = sampled(config, body.get("context"), {"timestamp": desk.now_ms()})
     lines = list(lines_of_rule(config, id, sample))
     for trace in desk.traces.running(desk.now_ms()):

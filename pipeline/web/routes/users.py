@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -18,8 +18,10 @@ from pipeline.web.objects.bodies import Body, CallerIs
 from pipeline.web.objects.writing import Edit, write
 from pipeline.web.people import accounts
 from pipeline.web.people.accounts import USER, User
+from pipeline.web.people.caller import ROLES
 
 router = APIRouter(tags=["users"])
+_FIELDS: Final = {"role": {"enum": list(ROLES)}, "description": "string"}
 
 
 def _answer(user: User) -> dict[str, str]:
@@ -57,7 +59,7 @@ async def list_users(desk: Desk) -> Response:
 @router.post(
     "/users",
     responses=told(200, "User") | errors(400, 413, 415, 503),
-    openapi_extra=json_body({"username": "string", "password": "string", "role": "string", "description": "string"}),
+    openapi_extra=json_body({**dict.fromkeys(("username", "password"), "string"), **_FIELDS}, *_FIELDS),
 )
 async def create_user(desk: Desk, caller: CallerIs, body: Body) -> Response:
     """Create a user, with the role administrator or viewer."""
@@ -80,7 +82,7 @@ async def create_user(desk: Desk, caller: CallerIs, body: Body) -> Response:
 @router.put(
     "/users/{name}",
     responses=told(200, "User") | errors(400, 404, 409, 413, 415, 503),
-    openapi_extra=json_body({"role": "string", "description": "string"}, required=False),
+    openapi_extra=json_body(_FIELDS, *_FIELDS),
 )
 async def change_user(name: str, desk: Desk, caller: CallerIs, body: Body) -> Response:
     """Change role and description."""

@@ -107,4 +107,4 @@ function Wrong() {
   );
 }
 
-const fails = (each: { enable?: boolean; status: string }) => each.enable !== false && (each.status === "disconnected" || each.status === "inconsistent");
+const fails = (each: { enable?: unknown; status: string }) => each.enable !== false && (each.status === "disconnected" || each.status === "inconsistent");

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 # Python 3.11's own TypedDict does not tell pydantic which fields may be absent.
+from pydantic import Field
 from typing_extensions import TypedDict
 
 Base64Bytes = TypedDict("Base64Bytes", {"$b64": str})
@@ -44,7 +45,7 @@ class WholeLetter(ListedLetter):
     headers: dict[str, TextOrBytes]
     value: TextOrBytes
     value_cut: bool
-    fields: dict[str, Any] | None
+    fields: Annotated[dict[str, Any], Field(description="The fields of the event, as rules can read them.")] | None
 
 
 class LetterGroup(TypedDict):
