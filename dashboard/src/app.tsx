@@ -1,7 +1,8 @@
 // The shell: who is signed in, the list of pages, and the page of the address. Each page is loaded when it is visited.
 import { useQueryClient } from "@tanstack/react-query";
 import { Component, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
-import { ApiError, onSignedOut } from "./api/client";
+import { onSignedOut } from "./api/client";
+import { useAway, useLive } from "./api/live";
 import { type Session, signOut, useAskAgain, useStanding, Who } from "./api/session";
 import { FIRST, GROUPS, type Name, PAGES } from "./pages";
 import { Login } from "./pages/login";
@@ -63,7 +64,7 @@ function Shell({ session }: { session: Session }) {
       </a>
       <Side current={name} session={session} />
       <main className="main" id="main" tabIndex={-1} ref={main}>
-        <Unreachable />
+        <Trouble />
         <Failure key={location.hash}>
           <Suspense fallback={<p className="page dim">{t.loading}</p>}>{Page ? <Page {...route} /> : <NotFound />}</Suspense>
         </Failure>
@@ -134,34 +135,27 @@ function Side({ current, session }: { current: Name; session: Session }) {
             <option value="dark">{t.theme.dark}</option>
           </select>
         </label>
-        <a href={to("account")} className="dim" aria-current={current === "account" ? "page" : undefined} onClick={() => setOpen(false)}>
-          {session.username} · {session.role}
-        </a>
-        <button type="button" onClick={() => void leave()}>
-          {t.signOut}
-        </button>
+        <div className="who">
+          <a href={to("account")} className="dim" title={`${session.username} · ${session.role}`} aria-current={current === "account" ? "page" : undefined} onClick={() => setOpen(false)}>
+            {session.username} <small>{session.role}</small>
+          </a>
+          <button type="button" onClick={() => void leave()}>
+            {t.signOut}
+          </button>
+        </div>
       </div>
     </header>
   );
 }
 
-/** One line while the server is away, wherever the user is. */
-function Unreachable() {
-  const queries = useQueryClient();
-  const [away, setAway] = useState(false);
-  useEffect(
-    () =>
-      queries.getQueryCache().subscribe(({ query }) => {
-        const { error, status, fetchFailureReason } = query.state;
-        const reason = fetchFailureReason ?? error;
-        if (reason instanceof ApiError && reason.status === 0) setAway(true);
-        else if (status === "success") setAway(false);
-      }),
-    [queries],
-  );
-  return away ? (
+/** One line while the server or Kafka is away, wherever the user is. */
+function Trouble() {
+  const away = useAway();
+  const trouble = useLive((live) => live?.trouble ?? "");
+  const said = away ? t.unreachable : trouble && t.kafkaAway(trouble);
+  return said ? (
     <p className="banner" role="status">
-      {t.unreachable}
+      {said}
     </p>
   ) : null;
 }

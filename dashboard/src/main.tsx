@@ -7,14 +7,18 @@ import { App } from "./app";
 import { apply } from "./theme";
 import "./style.css";
 
+const AGAIN_MS = 10_000;
+
 apply();
 
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
-      // A refusal is an answer: only silence is asked again.
-      retry: (count, error) => error instanceof ApiError && (error.status === 0 || error.status >= 500) && count < 3,
+      // An answer of ours says what is wrong, and is shown at once. Silence is asked again, and so is what a proxy says in our place.
+      retry: (count, error) => error instanceof ApiError && !error.isAnswer && count < 3,
+      // Kafka or a store that is away comes back.
+      refetchInterval: ({ state: { error } }) => error instanceof ApiError && error.status === 503 && AGAIN_MS,
     },
   },
 });

@@ -13,10 +13,10 @@ export const PAGES: ReadonlyMap<string, LazyExoticComponent<ComponentType<Route>
 );
 
 const ORDER: [string, Name[]][] = [
-  [t.groups.now, ["overview"]],
+  [t.groups.now, ["overview", "alarms"]],
   [t.groups.integration, ["sources", "rules", "actions", "connectors", "flow"]],
   [t.groups.data, ["objects", "letters", "verify", "replay"]],
-  [t.groups.system, ["users", "keys", "history", "backup"]],
+  [t.groups.system, ["users", "keys", "history", "backup", "prometheus"]],
 ];
 
 /** The navigation: groups of pages, in their order. */

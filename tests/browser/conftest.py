@@ -41,11 +41,11 @@ async def person(chromium_path: str, kafka: KafkaPart) -> AsyncIterator[Person]:
 async def colleague(chromium_path: str) -> AsyncIterator[Colleague]:
     """A person before the page of a pipeline in memory; nobody is signed in yet."""
     async with (
-        served() as (api, address),
+        served() as process,
         chromium.browsing(chromium_path) as browser,
         chromium.page_of(browser) as page,
     ):
-        yield Colleague(page, address, api)
+        yield Colleague(page, process)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import httpx
 from playwright.async_api import Page, expect
 
 from tests.parts.api_process import Running
-from tests.parts.rest import PASSWORD, Api
+from tests.parts.page_process import PageProcess
+from tests.parts.rest import PASSWORD
 
 NAME: Final = "ada"
 
@@ -75,9 +76,10 @@ class Person(User):
 class Colleague(User):
     """A user of a pipeline in memory, which has people already: `api` reports for its processes."""
 
-    def __init__(self, page: Page, address: str, api: Api) -> None:
-        super().__init__(page, address, api.client)
-        self.api = api
+    def __init__(self, page: Page, server: PageProcess) -> None:
+        super().__init__(page, server.address, server.api.client)
+        self.server = server
+        self.api = server.api
 
     async def arrive(self, place: str = "", name: str = "admin") -> None:
         """Sign in, and be at a place."""

@@ -12,6 +12,7 @@ from tests.parts.rest import CONNECTOR, DIRECT, RULE, SOURCE, Api
 # Every place, and a text that is there when it is complete.
 PLACES: Final = {
     "overview": "Processes",
+    "alarms": "action/s3:raw",
     "sources": "plant",
     "sources/new": "MQTT broker",
     "sources/new?type=mqtt": "Advanced settings",
@@ -41,6 +42,7 @@ PLACES: Final = {
     "keys": "grafana",
     "history": "rule/hot",
     "backup": ".tar.gz",
+    "prometheus": "scrape_configs",
     "account": "Change the password",
     "nowhere": "There is no such page",
 }

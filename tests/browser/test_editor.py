@@ -42,6 +42,10 @@ async def test_columns_of_the_event_are_completed_with_their_help(colleague: Col
         await expect(help_shown).to_contain_text(said)
         await page.keyboard.press("Escape")
 
+    await editor.fill("upper(clientid)")
+    await page.locator(".cm-line").hover(position={"x": 24, "y": 8})
+    await expect(page.locator(".explained")).to_contain_text("upper(")
+
 
 async def test_an_example_is_read_run_and_used(colleague: Colleague) -> None:
     """Each shows its event and its result; there is one for each event; using it sets the statement and the sample."""

@@ -29,18 +29,18 @@ async def test_axe_finds_nothing(chromium_path: str, axe: str, options: dict[str
     """Contrast, labels, roles and order of headings on every page, in light on a desk and in dark on a phone."""
     found: list[str] = []
     async with (
-        served() as (api, address),
+        served() as process,
         chromium.browsing(chromium_path) as browser,
         chromium.page_of(browser, bypass_csp=True, **options) as page,
     ):
-        await furnish(api)
-        someone = Colleague(page, address, api)
-        await page.goto(address)
+        await furnish(process.api)
+        someone = Colleague(page, process)
+        await page.goto(process.address)
         await expect(page.get_by_label("User name")).to_be_visible()
         found += [f"signing in: {each}" for each in await axe_core.findings(page, axe)]
         await someone.arrive()
         for place in PLACES:
-            await opened(page, address, place)
+            await opened(page, process.address, place)
             found += [f"{place}: {each}" for each in await axe_core.findings(page, axe)]
 
     assert not found, "\n".join(found)
@@ -88,18 +88,18 @@ async def test_nothing_jumps_while_a_page_comes(chromium_path: str, options: dic
     """What is on the screen stays where it is while the rest of a page arrives, on answers that take their time."""
     jumped: list[str] = []
     async with (
-        served() as (api, address),
+        served() as process,
         chromium.browsing(chromium_path) as browser,
         chromium.page_of(browser, **options) as page,
     ):
-        await furnish(api)
+        await furnish(process.api)
         await page.add_init_script(WATCH)
-        await Colleague(page, address, api).arrive()
+        await Colleague(page, process).arrive()
         await expect(page.get_by_role("heading", name="Overview")).to_be_visible()
         await page.route("**/api/v5/**", _slow)
         for place in PLACES:
             await page.goto("about:blank")
-            await opened(page, address, place)
+            await opened(page, process.address, place)
             await page.wait_for_timeout(SETTLED_MS)
             moved, what = await shifted(page)
             if moved > SHIFT_MAX:

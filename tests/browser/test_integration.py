@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import quote
+
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.person import Colleague
 from tests.browser.places import furnish
-from tests.parts.reports import INGRESS, part, report
-from tests.parts.rest import RULE
+from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
+from tests.parts.rest import DIRECT, RULE
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -94,10 +97,11 @@ async def test_what_is_in_use_is_switched_off_after_a_question(colleague: Collea
 
     await switch.click()
     await dialog.get_by_role("button", name="Disable").click()
-    await expect(page.get_by_text("Stopped")).to_be_visible()
+    stopped = page.get_by_role("gridcell").get_by_text("Stopped")
+    await expect(stopped).to_be_visible()
     assert not api.log.snapshot.config.connectors.s3["lake"].enable
     await switch.click()
-    await expect(page.get_by_text("Stopped")).to_have_count(0)
+    await expect(stopped).to_have_count(0)
     assert api.log.snapshot.config.connectors.s3["lake"].enable
 
     await colleague.go("actions")
@@ -156,6 +160,58 @@ async def test_rules_are_found_by_topic_and_by_what_is_enabled(colleague: Collea
 
     await expect(hot).to_be_visible()
     await expect(cold).to_be_visible()
+
+
+async def test_what_does_not_work_is_found_and_connected_again(colleague: Colleague) -> None:
+    """The list of actions by status; each process's own reason for whoever points at it; one process is told to try again."""
+    page, api = colleague.page, colleague.api
+    await page.route("**/partitions", lambda route: route.fulfill(json=[]))  # there is no Kafka here
+    await furnish(api)
+    await colleague.store("/actions", {**DIRECT, "name": "cold"})
+    for node, status, reason in ((WORKER, "disconnected", "403 from the store"), (OTHER, "connected", "")):
+        report(api, node, actions={"s3:raw": part(status, reason), "s3:cold": part()})
+    await colleague.arrive("actions")
+    raw, cold = page.get_by_role("link", name="raw", exact=True), page.get_by_role("link", name="cold", exact=True)
+    await page.get_by_label("Status", exact=True).select_option("Inconsistent")
+    await expect(raw).to_be_visible()
+    await expect(cold).to_have_count(0)
+    reasons = page.get_by_role("gridcell").get_by_title(f"{WORKER}: Disconnected 403 from the store")
+    await expect(reasons).to_have_attribute("title", re.compile(f"{OTHER}: Connected"))
+    await page.get_by_label("Status", exact=True).select_option("Stopped")
+    await expect(page.get_by_text("Nothing here fits.")).to_be_visible()
+
+    await colleague.go("actions/s3:raw/statistics")
+    processes = page.get_by_label("By process").get_by_role("row")
+    await expect(processes.filter(has_text=WORKER)).to_contain_text("403 from the store")
+    await expect(page.get_by_role("button", name=f"Reconnect on {OTHER}")).to_have_count(0)
+    async with page.expect_request(f"**/nodes/{quote(WORKER)}/actions/s3%3Araw/start"):
+        await page.get_by_role("button", name=f"Reconnect on {WORKER}").click()
+
+
+async def test_a_flow_says_what_it_counts_and_is_tried_before_it_is_saved(colleague: Colleague) -> None:
+    """Pointing at a rule shows how it stands in numbers; a drawn flow has a note, and runs on a sample."""
+    page = colleague.page
+    await page.route("**/partitions", lambda route: route.fulfill(json=[]))  # there is no Kafka here
+    await furnish(colleague.api)
+    await colleague.store("/rules", {**RULE, "id": "plain"})
+    await colleague.arrive("flow")
+    await page.get_by_label("Rule hot", exact=True).hover()
+    for line in ("Matched9", "Passed8", "No result1", "Failed0"):
+        await expect(page.locator(".counts > div").filter(has_text=line)).to_be_visible()
+    await page.get_by_label("Action s3:raw", exact=True).hover()
+    await expect(page.locator(".counts")).to_contain_text("StatusDisconnected")
+
+    await colleague.go("flow/plain")
+    await page.get_by_label("Note").fill("drawn with care")
+    await page.get_by_role("button", name="Try it out").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Run").click()
+    await expect(dialog.locator(".object")).to_contain_text("iot/raw/c_emqx/")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_label("Rule plain")).to_be_visible()
+
+    assert colleague.api.log.snapshot.objects["rule/plain"].value["description"] == "drawn with care"
 
 
 async def test_a_filter_of_a_flow_is_picked_or_written(colleague: Colleague) -> None:

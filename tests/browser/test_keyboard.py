@@ -117,6 +117,8 @@ async def test_arrow_keys_go_through_lists_and_menus(colleague: Colleague) -> No
     await expect(page.get_by_role("link", name="r59", exact=True)).to_be_focused()
     await press("Home")
     await press("Tab")
+    await expect(page.get_by_role("link", name="s3:raw").first).to_be_focused()
+    await press("Tab")
     await expect(page.get_by_role("switch", name="Enable hot")).to_be_focused()
     await press("ArrowDown")
     await expect(page.get_by_role("switch", name="Enable r00")).to_be_focused()

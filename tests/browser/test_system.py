@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import expect
@@ -10,7 +11,7 @@ from playwright.async_api import expect
 from pipeline.control.history import STEP_MS
 from tests.browser.person import Colleague
 from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
-from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
+from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE, basic
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -147,7 +148,9 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
     api, page = colleague.api, colleague.page
     await api.objects()
     report(api, WORKER, rules={"hot": part(matched=10, passed=7, failed__no_result=2, failed__exception=1, rate=2.5)})
-    report(api, OTHER, rules={"hot": part(matched=1_000, passed=1_000)}, actions={"s3:raw": part(matched=9, success=8)})
+    latency = {"latency__count": 10, "latency__sum_ms": 25_000, "latency__le.1": 4, "latency__le.5": 10}
+    action = part(matched=9, success=8, conflated=3, rate=4.5, **latency)
+    report(api, OTHER, rules={"hot": part(matched=1_000, passed=1_000)}, actions={"s3:raw": action})
     await colleague.arrive("rules/hot/statistics")
     outcome = page.get_by_label("What became of the messages")
     await expect(outcome).to_contain_text("Matched 1,010")
@@ -160,9 +163,40 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
 
     await colleague.go("actions/s3:raw/statistics")
     await expect(outcome).to_contain_text("Matched 9")
+    tiles = {"Replaced by newer rows": "3", "End to end, mean": "2.5 s", "Half within": "5.0 s"}
+    for name, value in tiles.items():
+        await expect(page.locator(".tile").filter(has_text=name)).to_contain_text(value)
+    trend = page.get_by_role("figure").filter(has_text="Messages a second since you opened this page")
+    await expect(trend).to_contain_text("Now 4.5/s")
+    await expect(trend.locator("canvas")).to_be_visible()
     await colleague.go("connectors/s3:lake/statistics")
+    await expect(trend).to_contain_text("Now 4.5/s")
     await expect(page.get_by_label("By process")).to_contain_text(OTHER)
     await expect(page.get_by_label("Used by").get_by_role("link", name="raw")).to_be_visible()
+
+
+async def test_alarms_and_counters_for_prometheus(colleague: Colleague) -> None:
+    """What does not work, each with the way to it, or a sentence that all does; a key of a viewer reads what the page says."""
+    api, page = colleague.api, colleague.page
+    await api.objects()
+    report(api, WORKER, actions={"s3:raw": part()})
+    report(api, INGRESS, sources={"mqtt:plant": part("disconnected", "nobody listens there")})
+    await colleague.arrive("alarms")
+    await expect(page.get_by_role("row").filter(has_text="nobody listens there")).to_contain_text(INGRESS)
+    await page.get_by_role("link", name="source/mqtt:plant").click()
+    await expect(page.get_by_role("heading", name="mqtt:plant")).to_be_visible()
+    report(api, INGRESS, sources={"mqtt:plant": part()})
+    await colleague.go("alarms")
+    await expect(page.get_by_text("Nothing is wrong")).to_be_visible()
+
+    await colleague.go("prometheus")
+    await page.get_by_label("Lines").select_option("One for each process")
+    await expect(page.locator("pre")).to_contain_text(f'targets: ["{urlsplit(colleague.address).netloc}"]')
+    await expect(page.locator("pre")).to_contain_text("mode: [all_nodes_unaggregated]")
+    address = await page.get_by_role("link", name="Look at the counters").get_attribute("href")
+    assert address is not None
+    counters = await colleague.client.get(f"/{address.removeprefix('api/v5/')}", headers=basic("grafana"))
+    assert f'node="{WORKER}"' in counters.text
 
 
 async def test_the_configuration_is_archived_and_brought_back(colleague: Colleague) -> None:

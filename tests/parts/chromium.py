@@ -13,9 +13,11 @@ from tests.parts import debian
 from tests.parts.waiting import patient
 
 SIZE: Final = {"width": 1280, "height": 800}
-# The browser itself writes this for each answer of 400 and more, and for none at all. Tests look at what the page makes of it.
+# The browser itself writes this for each answer of 400 and more, and for none at all. Tests look at what the page makes of it:
+# a refusal, an outside system that is away (503), a server that is away. Any other answer of 500 and more is a fault of ours.
 _OF_AN_ANSWER: Final = re.compile(
-    r"Failed to load resource: (the server responded with a status of 4\d\d|net::ERR_FAILED)"
+    r"Failed to load resource: (the server responded with a status of (4\d\d|503)"
+    r"|net::ERR_(FAILED|CONNECTION_\w+|EMPTY_RESPONSE|INCOMPLETE_CHUNKED_ENCODING))"
 )
 
 

@@ -11,17 +11,43 @@ from pipeline.web.server import WebDoor, run
 from tests.parts.rest import Api
 
 
+class PageProcess:
+    """An API with the people of `Api`. It can stop and start again on the same port, with the configuration that it had."""
+
+    def __init__(self) -> None:
+        self.api = Api()
+        self.api.clock.now_ms = time.time_ns() // 1_000_000
+        self._port = 0
+        self._stop = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def address(self) -> str:
+        """Of the page."""
+        return f"http://127.0.0.1:{self._port}/"
+
+    async def start(self) -> None:
+        """Listen, and serve."""
+        door = WebDoor(port=self._port)
+        listening = door.opened()
+        self._port = listening.getsockname()[1]
+        self._stop, self.api.services.closing = asyncio.Event(), asyncio.Event()
+        self._serving = asyncio.create_task(run(self.api.services, door, listening, self._stop))
+
+    async def stop(self) -> None:
+        """End as a process does that is told to, and free the port."""
+        self._stop.set()
+        if self._serving is not None:
+            await self._serving
+
+
 @asynccontextmanager
-async def served() -> AsyncIterator[tuple[Api, str]]:
-    """An API with the people of `Api`, and the address of its page, until the block ends."""
-    api, door, stop = Api(), WebDoor(port=0), asyncio.Event()
-    api.clock.now_ms = time.time_ns() // 1_000_000
-    with door.opened() as listening:
-        host, port = listening.getsockname()[:2]
-        task = asyncio.create_task(run(api.services, door, listening, stop))
-        try:
-            async with api:
-                yield api, f"http://{host}:{port}/"
-        finally:
-            stop.set()
-            await task
+async def served() -> AsyncIterator[PageProcess]:
+    """Such a process, until the block ends."""
+    process = PageProcess()
+    await process.start()
+    try:
+        async with process.api:
+            yield process
+    finally:
+        await process.stop()

@@ -18,6 +18,11 @@ export class ApiError extends Error {
     super(message);
     this.name = "ApiError";
   }
+
+  /** Whether it is the last word: the server's own, or that it took too long. */
+  get isAnswer(): boolean {
+    return this.code !== "" && this.code !== UNREACHABLE;
+  }
 }
 
 /** A thing and the revision of it that was read. */
@@ -26,6 +31,7 @@ export type Versioned<T> = { value: T; etag: string | null };
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 type Options = { body?: unknown; etag?: string | null; signal?: AbortSignal };
 
+const UNREACHABLE = "UNREACHABLE";
 const REQUEST_MS = 20_000;
 
 let signedOut: () => void = () => undefined;
@@ -57,7 +63,8 @@ export async function versioned<T>(method: Method, path: string, { body, etag, s
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(0, "UNREACHABLE", limit.aborted ? t.errors.slow(REQUEST_MS / 1_000) : t.errors.unreachable);
+    if (limit.aborted) throw new ApiError(0, "TIMEOUT", t.errors.slow(REQUEST_MS / 1_000));
+    throw new ApiError(0, UNREACHABLE, t.errors.unreachable);
   }
   if (!answer.ok) throw await refusal(answer, path);
   const text = await answer.text();

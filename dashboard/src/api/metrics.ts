@@ -5,6 +5,8 @@ import type { Answer } from "./types";
 
 export type Counted = "rules" | "actions" | "sources";
 export type Metrics = Answer["Metrics"];
+/** From the arrival of a message to its place in the store; null as long as nothing is known. */
+export type Latency = Record<"mean_seconds" | "p50_seconds" | "p95_seconds" | "p99_seconds", number | null>;
 export type Numbers = Metrics["metrics"];
 
 const REFRESH_MS = 3_000;

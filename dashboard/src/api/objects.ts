@@ -44,7 +44,9 @@ export function enable(family: Family, id: string, on: boolean): Promise<void> {
   return family === "rules" ? call("PUT", at(family, id), { body: { enable: on } }) : call("PUT", `${at(family, id)}/enable/${on}`);
 }
 
-export const start = (family: Family, id: string): Promise<void> => call("POST", `${at(family, id)}/start`);
+/** Connects again: in one process, or in all. */
+export const start = (family: Family, id: string, node = ""): Promise<void> =>
+  call("POST", `${node && `/nodes/${encodeURIComponent(node)}`}${at(family, id)}/start`);
 
 /** Tries an object that is not stored. Answers nothing, or refuses with the reason. */
 export const probe = (family: Exclude<Family, "rules">, body: unknown): Promise<void> => call("POST", `/${family}_probe`, { body });

@@ -20,7 +20,7 @@ export function useVerbs<F extends Family>(family: F) {
         queries.setQueryData<Objects[F][]>(key, (all) => all?.map((each) => (idOf(family, each) === id ? { ...each, enable: on } : each))),
       onSettled: again,
     }),
-    start: useMutation({ mutationFn: (id: string) => start(family, id), onSettled: again }),
+    start: useMutation({ mutationFn: ({ id, node }: { id: string; node?: string }) => start(family, id, node), onSettled: again }),
     remove: useMutation({
       mutationFn: async ({ id, withDependants, also }: { id: string; withDependants: boolean; also: readonly string[] }) => {
         await remove(family, id, withDependants);

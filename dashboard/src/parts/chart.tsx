@@ -2,6 +2,7 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { t } from "../texts";
 import { useTheme } from "../theme";
 import { clock, clockExact, short } from "../words";
 
@@ -47,7 +48,10 @@ export function Chart({ title, times, series, said = short, least = 1 }: Props) 
           </span>
         ))}
       </figcaption>
-      <div ref={frame} style={{ height: HEIGHT_PX }} aria-hidden />
+      <div style={{ height: HEIGHT_PX }}>
+        {times.length < 2 && <p className="dim">{t.waitsForSamples}</p>}
+        <div ref={frame} hidden={times.length < 2} aria-hidden />
+      </div>
     </figure>
   );
 }

@@ -127,7 +127,17 @@ export function named(family: Family, id: string, value: Value): Value {
   return family === "rules" ? { ...value, id } : { ...value, type, name: name.join(":") };
 }
 
+/** Without the settings that the API has no value for: a form shows them as not given. */
+function given(value: Value): Value {
+  const isObject = (each: unknown): each is Value => typeof each === "object" && !Array.isArray(each);
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => each !== null)
+      .map(([name, each]) => [name, isObject(each) ? given(each) : each]),
+  );
+}
+
 function only(value: Value, settings: readonly string[] | null): Value {
   if (!settings) return value;
-  return Object.fromEntries(Object.entries(value).filter(([name, each]) => settings.includes(name) && each !== null));
+  return given(Object.fromEntries(Object.entries(value).filter(([name]) => settings.includes(name))));
 }

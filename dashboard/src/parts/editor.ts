@@ -6,7 +6,7 @@ import { sql, SQLDialect } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
 import { type Diagnostic, linter, lintGutter, lintKeymap } from "@codemirror/lint";
 import { Compartment, EditorState } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
+import { drawSelection, EditorView, highlightActiveLine, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
 
 export type Problem = { line: number; column: number; message: string };
@@ -59,6 +59,7 @@ export function openEditor({ parent, text, label, words, problems, changed, run 
         language,
         language.language.data.of({ autocomplete: completion(words) }),
         autocompletion(),
+        hoverTooltip((now, at) => explained(now, at, words)),
         syntaxHighlighting(colours),
         linter((now) => diagnostics(now, problems), { delay: LINT_MS }),
         EditorView.lineWrapping,
@@ -96,6 +97,21 @@ async function diagnostics(view: EditorView, problems: Options["problems"]): Pro
     const word = view.state.wordAt(from);
     return { from, to: word?.from === from ? word.to : Math.min(from + 1, doc.length), severity: "error", message };
   });
+}
+
+/** The help of the function or column under the pointer. */
+function explained(view: EditorView, at: number, words: () => Word[]) {
+  const line = view.state.doc.lineAt(at);
+  const found = [...line.text.matchAll(/[\w.]+/g)].find(({ index, 0: text }) => line.from + index <= at && at <= line.from + index + text.length);
+  const known = found && words().find(({ name }) => name === found[0] || name === found[0].split(".")[0]);
+  if (!found || !known) return null;
+  const create = () => {
+    const dom = document.createElement("div");
+    dom.className = "explained";
+    dom.append(Object.assign(document.createElement("b"), { textContent: known.kind === "column" ? known.name : known.detail || known.name }), Object.assign(document.createElement("p"), { textContent: known.help }));
+    return { dom };
+  };
+  return { pos: line.from + found.index, end: line.from + found.index + found[0].length, above: true, create };
 }
 
 function completion(words: () => Word[]) {

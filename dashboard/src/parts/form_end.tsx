@@ -3,10 +3,11 @@ import type { ReactNode } from "react";
 import { t } from "../texts";
 import { ConflictDialog } from "./conflict";
 import type { Edit } from "./edit";
+import type { Field } from "./form/schema";
 
-type Props = { edit: Edit; isNew: boolean; mayChange: boolean; cancel: () => void; children?: ReactNode };
+type Props = { edit: Edit; fields: readonly Field[]; isNew: boolean; mayChange: boolean; cancel: () => void; children?: ReactNode };
 
-export function FormEnd({ edit, isNew, mayChange, cancel, children }: Props) {
+export function FormEnd({ edit, fields, isNew, mayChange, cancel, children }: Props) {
   return (
     <>
       <div className="answers">
@@ -20,7 +21,7 @@ export function FormEnd({ edit, isNew, mayChange, cancel, children }: Props) {
           </button>
         )}
       </div>
-      <ConflictDialog edit={edit} />
+      <ConflictDialog edit={edit} fields={fields} />
     </>
   );
 }

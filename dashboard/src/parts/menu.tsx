@@ -2,6 +2,8 @@
 // elsewhere close it, and the keyboard is at its button again. Arrow keys go from line to line.
 import { type KeyboardEvent, type ReactNode, useId, useRef } from "react";
 
+const LINE_PX = 36;
+
 export function Menu({ label, children }: { label: string; children: ReactNode }) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
@@ -18,8 +20,9 @@ export function Menu({ label, children }: { label: string; children: ReactNode }
           const place = button.current?.getBoundingClientRect();
           if (event.newState !== "open" || !place) return;
           const { style } = event.currentTarget;
-          style.top = `${Math.min(place.bottom + 4, innerHeight - 160)}px`;
-          lines(event.currentTarget)[0]?.setAttribute("autofocus", ""); // React's own is for what is drawn just now
+          const all = lines(event.currentTarget);
+          style.top = `${Math.max(8, Math.min(place.bottom + 4, innerHeight - all.length * LINE_PX - 24))}px`;
+          all[0]?.setAttribute("autofocus", ""); // React's own is for what is drawn just now
           style.right = `${Math.max(8, document.documentElement.clientWidth - place.right)}px`;
         }}
         onKeyDown={move}

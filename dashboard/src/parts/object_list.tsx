@@ -73,7 +73,7 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
           <a href={to(family, id(row))}>{t.edit.settings}</a>
           <a href={to(family, id(row), STATISTICS)}>{t.statistics.title}</a>
           {reconnects(row) && isDown(row) && (
-            <button type="button" onClick={() => verbs.start.mutate(id(row))}>
+            <button type="button" onClick={() => verbs.start.mutate({ id: id(row) })}>
               {t.edit.reconnect}
             </button>
           )}
@@ -130,7 +130,13 @@ function isDown(row: { enable?: unknown; status?: string }): boolean {
 }
 
 /** How it stands, for the lists of those that are connected or not. */
-export const standing = (row: Objects["connectors" | "actions" | "sources"]): ReactNode => <Badge status={row.status} reason={row.status_reason ?? null} />;
+export const standing = (row: Objects["connectors" | "actions" | "sources"]): ReactNode => <Badge status={row.status} reason={reasons(row)} />;
+
+/** Why, in one line; or in a line for each process where several run it. */
+function reasons({ status_reason, node_status = [] }: Objects["connectors" | "actions" | "sources"]): string {
+  if (node_status.length < 2) return status_reason ?? "";
+  return node_status.map((each) => `${each.node}: ${t.status[each.status] ?? each.status} ${each.status_reason}`.trim()).join("\n");
+}
 
 /** The column of those that are connected or not. */
 export const STATUS: Column<Objects["connectors" | "actions" | "sources"]> = {

@@ -54,7 +54,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
     >
       <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && before?.(edit)} />
       {tried && <Notice kind={tried.good ? "good" : "bad"}>{tried.text}</Notice>}
-      <FormEnd edit={edit} isNew={id === null} mayChange={mayChange} cancel={cancel}>
+      <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
         {mayChange && works && (
           <button type="button" onClick={() => void test(works)}>
             {t.edit.test}

@@ -2,17 +2,20 @@
 // the server, since they are declared there once.
 import { evidence, jobs, letters, objects, replay, verify } from "./evidence";
 import { actions, connectors, flow, rules, sources } from "./integration";
-import { backup, history, overview, people, statistics } from "./system";
+import { alarms, backup, history, overview, people, prometheus, statistics } from "./system";
 
 const english = {
   product: "Tidegate",
   skip: "Skip to the page",
   loading: "Loading…",
+  copied: "Copied",
+  waitsForSamples: "Waiting for the first samples…",
   menu: "Menu",
   theme: { label: "Colours", system: "As the system", light: "Light", dark: "Dark" },
   signOut: "Sign out",
   pages: {
     overview: "Overview",
+    alarms: "Alarms",
     rules: "Rules",
     actions: "Actions (Sink)",
     connectors: "Connectors",
@@ -26,6 +29,7 @@ const english = {
     keys: "API keys",
     history: "History",
     backup: "Backup",
+    prometheus: "Prometheus",
     account: "Account",
   },
   groups: { now: "Now", integration: "Integration", data: "Data", system: "System" },
@@ -35,6 +39,7 @@ const english = {
     unreachable: "the server cannot be reached. What you typed is kept: try again when it is back",
     slow: (seconds: number) => `no answer in ${seconds} seconds. It may still have been done: look before you try again`,
   },
+  kafkaAway: (why: string) => `Kafka is away. You see what was known last, and nothing can be stored until it is back. ${why}`,
   unreachable: "The server cannot be reached. The page tries again; what you typed stays.",
   login: {
     title: "Sign in",
@@ -58,6 +63,7 @@ const english = {
     shown: (shown: number, all: number) => (shown === all ? `${all}` : `${shown} of ${all}`),
     none: (words: string) => (words ? `Nothing here has “${words}” in it.` : "Nothing here fits."),
     all: "Show all",
+    anyStatus: "Any status",
     enabled: "Enabled",
     enable: (name: string) => `Enable ${name}`,
     more: (name: string) => `More for ${name}`,
@@ -132,6 +138,8 @@ const english = {
     changed: "Changed",
   },
   overview,
+  alarms,
+  prometheus,
   people,
   history,
   backup,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { differs, labelOf } from "./settings";
+import { choiceOf, differs, labelOf, placeOf } from "./settings";
 
 test("the label of a setting is made of its words", () => {
   const labels = {
@@ -19,4 +19,9 @@ test("the label of a setting is made of its words", () => {
 
 test("the name is told where the label does not say it", () => {
   expect(["bucket", "qos", "max_records", "clientid"].map(differs)).toEqual([false, false, true, true]);
+});
+
+test("a choice and a place are in words too, and what is no word stays", () => {
+  expect(["json_lines", "direct", "3.1.1", "aws:kms"].map(choiceOf)).toEqual(["JSON Lines", "Direct", "3.1.1", "aws:kms"]);
+  expect(placeOf("parameters.max_records")).toBe("Parameters › Max Records");
 });

@@ -8,14 +8,19 @@ const WORDS: Record<string, string> = {
   cacertfile: "CA Certificate File",
   certfile: "Certificate File",
   clientid: "Client ID",
+  avro: "Avro",
   comp: "Compatibility",
   exhook: "ExHook",
+  csv: "CSV",
+  crlf: "CRLF",
   http: "HTTP",
   id: "ID",
   ipv6: "IPv6",
   keepalive: "Keep Alive",
   keyfile: "Key File",
+  json: "JSON",
   kms: "KMS",
+  lf: "LF",
   mqtt: "MQTT",
   of: "of",
   opts: "Options",
@@ -38,6 +43,16 @@ export function labelOf(name: string): string {
     .split("_")
     .map((word) => WORDS[word] ?? word.charAt(0).toUpperCase() + word.slice(1))
     .join(" ");
+}
+
+/** One of the values that a setting can have, in words: `json_lines` is "JSON Lines". What has no letters to spell stays as it is. */
+export function choiceOf(value: string): string {
+  return /^[a-z0-9]+(_[a-z0-9]+)*$/.test(value) ? labelOf(value) : value;
+}
+
+/** Where a setting is in a form: `parameters.max_records` is "Parameters › Max Records". */
+export function placeOf(path: string): string {
+  return path.split(".").map(labelOf).join(" › ");
 }
 
 /** Whether a person who knows the label still has to be told the name. */

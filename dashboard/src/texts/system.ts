@@ -22,7 +22,6 @@ export const overview = {
   mean: "Mean",
   connections: (n: string) => `${n} connections`,
   charts: { rates: "Messages a second", latency: "End to end, from arrival to the store", lag: "Records waiting in Kafka", bytes: "Bytes a second", objects: "Objects a second", failures: "Failed rows in 10 s" },
-  noSamples: "The first sample comes ten seconds after the start of this process.",
   processes: "Processes",
   node: "Process",
   kind: "Kind",
@@ -32,6 +31,25 @@ export const overview = {
   uptime: "Up for",
   memory: "Most memory",
   problem: "Problem",
+};
+
+export const alarms = {
+  say: "What does not work now, in any process. What has passed is in the logs.",
+  none: "Nothing is wrong: every process follows the configuration, and every action and source that is enabled is connected.",
+  what: "What",
+  why: "Why",
+  where: "Process",
+};
+
+export const prometheus = {
+  say: "Counters and statuses of rules, actions and connectors, for Prometheus. They are always there; nothing has to be switched on.",
+  mode: "Lines",
+  modes: { all_nodes_aggregated: "One for all processes", all_nodes_unaggregated: "One for each process" },
+  put: "Put this into prometheus.yml. It logs in with an API key, for which the role of a viewer is enough:",
+  key: "API keys",
+  copy: "Copy",
+  open: "Look at the counters",
+  own: "Every process has more of its own at /metrics of its web port; the manual names them all.",
 };
 
 export const people = {
@@ -51,7 +69,6 @@ export const people = {
   made: (name: string) => `The key ${name}`,
   secretOnce: "This is the only time that the secret is shown. Put it where the program finds it.",
   copy: "Copy the secret",
-  copied: "Copied",
   changePassword: "Change the password",
   oldPassword: "Present password",
   newPassword: "New password",
@@ -120,8 +137,15 @@ export const statistics = {
   held: "Held in memory",
   inflight: "Objects on their way",
   retried: "Calls repeated",
+  conflated: "Replaced by newer rows",
   uploads: "Uploads done",
   uploadFailures: "Uploads failed",
+  trend: "Messages a second since you opened this page",
+  mean: "End to end, mean",
+  half: "Half within",
+  most95: "95 % within",
+  most99: "99 % within",
+  reconnectOn: (node: string) => `Reconnect on ${node}`,
   byNode: "By process",
   nobody: "No process reports on it yet. It counts once a worker runs it.",
   partitions: "Partitions in Kafka",

@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from pipeline.errors import InternalError, TidegateError
 from pipeline.log import get_logger
 from pipeline.web.answers import RequestError, refusal
+from pipeline.web.objects.writing import Log
 from pipeline.web.people.caller import READING, Caller
 from pipeline.web.people.sessions import Sessions
 
@@ -45,9 +46,10 @@ log: Final = get_logger("tidegate.api")
 class Gate:
     """The outermost application."""
 
-    def __init__(self, app: Application, sessions: Sessions) -> None:
+    def __init__(self, app: Application, sessions: Sessions, config_log: Log) -> None:
         self._app = app
         self._sessions = sessions
+        self._log = config_log
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,7 +63,7 @@ class Gate:
         except Exception as error:
             if answer.begun:
                 raise
-            await _refusal_of(error, scope)(scope, receive, answer)
+            await _refusal_of(error, scope, self._log.error)(scope, receive, answer)
 
     async def _enter(self, scope: Any) -> None:
         request = HTTPConnection(scope)
@@ -91,13 +93,13 @@ def _is_own(request: HTTPConnection) -> bool:
     return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc == request.headers.get("host")
 
 
-def _refusal_of(error: Exception, scope: Any) -> Any:
+def _refusal_of(error: Exception, scope: Any, trouble: str) -> Any:
+    """The answer instead of a result. `trouble`: why Kafka cannot be read, which is the cause of no answer at all."""
     if isinstance(error, TidegateError):
         return refusal(error)
     if isinstance(error, TimeoutError):
-        return refusal(
-            RequestError("SERVICE_UNAVAILABLE", f"there is no answer within {ANSWER_SECONDS:g} s; try again")
-        )
+        cause = f": {trouble}" if trouble else "; try again"
+        return refusal(RequestError("SERVICE_UNAVAILABLE", f"there is no answer within {ANSWER_SECONDS:g} s{cause}"))
     log.error("api.failed", method=scope["method"], path=scope["path"], error=repr(error), exc_info=error)
     return refusal(InternalError("an unexpected error; the log of `tidegate api` has it"))
 

@@ -33,7 +33,7 @@ class _Numbers:
         self._connectors: Mapping[str, Together] = {}
 
     async def now(self) -> dict[str, Any]:
-        """Statuses of connectors, actions and sources, and rates of actions and rules."""
+        """Statuses of connectors, actions and sources, rates of actions and rules, and why Kafka cannot be read, if so."""
         services, snapshot = self._services, self._services.log.snapshot
         config, reports = snapshot.config, services.board.reports(services.now_ms())
         status = {f"connector/{id}": each.status for id, each in (await self._of_connectors()).items()}
@@ -45,7 +45,7 @@ class _Numbers:
             rates[f"action/{action.id}"] = metrics(snapshot, reports, "actions", action.id)["metrics"]["rate"]
         for id in config.rules:
             rates[f"rule/{id}"] = metrics(snapshot, reports, "rules", id)["metrics"]["matched.rate"]
-        return {"revision": snapshot.revision, "status": status, "rates": rates}
+        return {"revision": snapshot.revision, "trouble": services.log.error, "status": status, "rates": rates}
 
     async def _of_connectors(self) -> Mapping[str, Together]:
         """As they were when they last answered: one that does not answer holds up nothing."""

@@ -92,3 +92,6 @@ async def test_statuses_of_all_kinds_are_there() -> None:
             "source/mqtt:plant": "connected",
         }
         assert found["rates"] == {"action/s3:raw": 0.0, "rule/hot": 0.0}
+        assert found["trouble"] == ""
+        api.log.error = "Kafka does not answer"
+        assert (await numbers.now())["trouble"] == "Kafka does not answer"

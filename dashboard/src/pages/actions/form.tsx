@@ -15,6 +15,7 @@ import { ObjectForm, useFields } from "../../parts/object_form";
 import { Outcome } from "../../parts/rendered";
 import { SaveCopy } from "../../parts/save_copy";
 import { t } from "../../texts";
+import { placeOf } from "../../texts/settings";
 import { ConnectorForm } from "../connectors/form";
 
 const CHECK_MS = 400;
@@ -55,7 +56,7 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
       >
         {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
         <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={<ConnectorChoice edit={edit} disabled={!mayChange} />} />
-        <FormEnd edit={edit} isNew={id === null} mayChange={mayChange} cancel={cancel}>
+        <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
           {mayChange && id !== null && <SaveCopy family="actions" id={id} value={edit.value} />}
         </FormEnd>
       </form>
@@ -143,7 +144,7 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
         {trial.data && !trial.error && <Outcome trial={trial.data} />}
         {checked.data?.warnings.map(({ path, reason }) => (
           <Notice kind="warn" key={path + reason}>
-            {path ? `${path}: ${reason}` : reason}
+            {path ? `${placeOf(path)}: ${reason}` : reason}
           </Notice>
         ))}
       </div>
@@ -154,5 +155,5 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
 /** Which settings are still wrong or missing, as long as nothing can be shown. */
 function lacking(error: Error): string {
   const paths = error instanceof ApiError ? error.problems.map(({ path }) => path.replace(/^actions\.[^.]+\.[^.]+\./, "")).filter(Boolean) : [];
-  return paths.length ? t.actions.lacking(paths.join(", ")) : error.message;
+  return paths.length ? t.actions.lacking(paths.map(placeOf).join(", ")) : error.message;
 }

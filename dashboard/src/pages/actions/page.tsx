@@ -1,11 +1,14 @@
 // The actions: the list, and the page of one.
 import { useState } from "react";
 import { idOf } from "../../api/objects";
+import { Links } from "../../parts/links";
 import { Made } from "../../parts/made";
 import { ObjectList, standing, STATUS } from "../../parts/object_list";
 import { Statistics } from "../../parts/statistics";
 import { Partitions } from "../../parts/statistics/partitions";
+import { useStatusFilter } from "../../parts/status_filter";
 import { STATISTICS, Tabs } from "../../parts/tabs";
+import { When } from "../../parts/when";
 import { go, leaveFor, type Route, to } from "../../route";
 import { t } from "../../texts";
 import { ActionForm } from "./form";
@@ -54,6 +57,7 @@ function List() {
   return (
     <ObjectList
       family="actions"
+      filter={useStatusFilter()}
       name={(row) => row.name}
       note={(row) => row.description}
       below={standing}
@@ -73,8 +77,9 @@ function List() {
           name: t.columns.rules,
           width: "minmax(0, 1fr)",
           phone: false,
-          cell: (row) => row.rules?.join(", ") || <span className="dim">{t.actions.none_rules}</span>,
+          cell: (row) => <Links to={row.rules ?? []} none={t.actions.none_rules} at={(rule) => to("rules", rule)} />,
         },
+        { name: t.columns.changed, width: "130px", phone: false, order: (row) => -row.last_modified_at, cell: (row) => <When ms={row.last_modified_at} /> },
       ]}
       menu={(row) => <a href={`${to("rules", "new")}?action=${encodeURIComponent(idOf("actions", row))}`}>{t.rules.create}</a>}
     />

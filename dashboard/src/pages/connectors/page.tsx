@@ -1,9 +1,11 @@
 // The connectors: the list, and the page of one.
 import { useState } from "react";
 import { useMayChange } from "../../api/session";
+import { Links } from "../../parts/links";
 import { Made } from "../../parts/made";
 import { Notice } from "../../parts/notice";
 import { ObjectList, standing, STATUS } from "../../parts/object_list";
+import { useStatusFilter } from "../../parts/status_filter";
 import { STATISTICS, Tabs } from "../../parts/tabs";
 import { go, leaveFor, type Route, to } from "../../route";
 import { t } from "../../texts";
@@ -20,6 +22,7 @@ function List() {
   return (
     <ObjectList
       family="connectors"
+      filter={useStatusFilter()}
       name={(row) => row.name}
       note={(row) => row.description || `${row.host}:${row.port}`}
       below={standing}
@@ -31,7 +34,7 @@ function List() {
           name: t.columns.usedBy,
           width: "minmax(0, 2fr)",
           phone: false,
-          cell: (row) => row.actions?.join(", ") || <span className="dim">{t.edit.nobody}</span>,
+          cell: (row) => <Links to={row.actions ?? []} none={t.edit.nobody} at={(action) => to("actions", `s3:${action}`)} />,
         },
       ]}
       menu={(row) => <a href={`${to("actions", "new")}?connector=${encodeURIComponent(row.name)}`}>{t.actions.create}</a>}

@@ -1,11 +1,18 @@
 // How a connector stands: in each process, and with each action that uses it.
+import { lazy, Suspense } from "react";
+import { useLive } from "../../api/live";
+import { idOf } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { useList, useVerbs } from "../../api/use_objects";
 import { Badge } from "../../parts/badge";
 import { Notice } from "../../parts/notice";
+import { NodeStanding } from "../../parts/statistics/standing";
 import { Tabs } from "../../parts/tabs";
 import { to } from "../../route";
 import { t } from "../../texts";
+import { rate } from "../../words";
+
+const Trend = lazy(() => import("../../parts/statistics/trend"));
 
 export function Standing({ id }: { id: string }) {
   const connectors = useList("connectors");
@@ -20,7 +27,7 @@ export function Standing({ id }: { id: string }) {
       <div className="heading">
         <h1>{id}</h1>
         {mayChange && connector && connector.enable !== false && connector.status !== "connected" && (
-          <button type="button" disabled={start.isPending} onClick={() => start.mutate(id)}>
+          <button type="button" disabled={start.isPending} onClick={() => start.mutate({ id })}>
             {t.edit.reconnect}
           </button>
         )}
@@ -33,13 +40,18 @@ export function Standing({ id }: { id: string }) {
         <section className="card" aria-label={t.statistics.byNode}>
           <h2>{t.statistics.byNode}</h2>
           <ul className="plain-list">
-            {(connector.node_status ?? []).map(({ node, status, status_reason }) => (
-              <li key={node}>
-                <Badge status={status} /> <code>{node}</code> <span className="dim">{status_reason}</span>
+            {(connector.node_status ?? []).map((each) => (
+              <li key={each.node} className="tools">
+                <code>{each.node}</code> <NodeStanding family="connectors" id={id} enabled={connector.enable !== false} at={each} />
               </li>
             ))}
           </ul>
         </section>
+      )}
+      {connector && users.length > 0 && (
+        <Suspense fallback={<figure className="card chart" />}>
+          <Through actions={users.map((each) => idOf("actions", each))} />
+        </Suspense>
       )}
       {connector && (
         <section className="card" aria-label={t.statistics.users}>
@@ -49,7 +61,7 @@ export function Standing({ id }: { id: string }) {
             {users.map((each) => (
               <li key={each.name}>
                 <Badge status={each.status} /> <a href={to("actions", `${each.type}:${each.name}`, "statistics")}>{each.name}</a>{" "}
-                <span className="dim">{each.status_reason}</span>
+                <Rate of={[idOf("actions", each)]} /> <span className="dim">{each.status_reason}</span>
               </li>
             ))}
           </ul>
@@ -57,4 +69,17 @@ export function Standing({ id }: { id: string }) {
       )}
     </section>
   );
+}
+
+/** What all actions of the connector write through it now. */
+function useRate(actions: readonly string[]): number {
+  return useLive((live) => actions.reduce((all, id) => all + (live?.rates[`action/${id}`] ?? 0), 0));
+}
+
+function Through({ actions }: { actions: readonly string[] }) {
+  return <Trend now={useRate(actions)} />;
+}
+
+function Rate({ of }: { of: readonly string[] }) {
+  return <span className="number">{rate(useRate(of))}</span>;
 }

@@ -2,12 +2,17 @@
 import { applyNodeChanges, Background, type Connection, Controls, Handle, type Node, type NodeChange, type NodeProps, Position, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { createContext, type DragEvent, memo, useContext, useEffect, useId, useRef, useState } from "react";
+import { named } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { ConflictDialog } from "../../parts/conflict";
+import { Dialog } from "../../parts/dialog";
 import { useEdit } from "../../parts/edit";
 import { Notice } from "../../parts/notice";
 import { leaveFor, to } from "../../route";
 import { t } from "../../texts";
+import { placeOf } from "../../texts/settings";
+import { useNarrow } from "../../theme";
+import { Trial, useTrial } from "../rules/trial";
 import { canvasKeys, Panel } from "./canvas_keys";
 import { type Draft, draftOf, EMPTY, arranged, joins, meaningOf, type Step, withEdge, without, withStep } from "./draft";
 import { SIZE } from "./graph";
@@ -33,12 +38,14 @@ function Drawing({ id }: { id: string | null }) {
   const mayChange = useMayChange();
   const [blank] = useState(() => ({ id: "", sql: "", actions: [], description: "" }));
   const edit = useEdit("rules", id, blank, ["sql", "actions", "description", "enable"]);
-  const { draft, change, undo, redo, begin } = useDraft();
+  const { draft, change, undo, redo, begin, past, future } = useDraft();
+  const direction = useNarrow() ? "TB" : "LR";
+  const [trying, setTrying] = useState(false);
   const [drawn, setDrawn] = useState(id === null);
   const nameId = useId();
   useEffect(() => {
     if (drawn || !edit.ready) return;
-    const stored = draftOf({ sql: String(edit.value.sql), actions: edit.value.actions as unknown[] });
+    const stored = draftOf({ sql: String(edit.value.sql), actions: edit.value.actions as unknown[] }, direction);
     if (stored) begin(stored);
     setDrawn(true);
   });
@@ -80,40 +87,63 @@ function Drawing({ id }: { id: string | null }) {
     >
       <div className="heading">
         <h1>{id ?? t.flow.draw}</h1>
-        <button type="button" onClick={() => step(undo)} disabled={!mayChange}>
-          {t.flow.undo}
-        </button>
-        <button type="button" onClick={() => step(redo)} disabled={!mayChange}>
-          {t.flow.redo}
-        </button>
-        <button type="button" onClick={() => draw(arranged(draft))}>
-          {t.flow.arrange}
+        {mayChange && (
+          <>
+            <button type="button" onClick={() => step(undo)} aria-disabled={!past}>
+              {t.flow.undo}
+            </button>
+            <button type="button" onClick={() => step(redo)} aria-disabled={!future}>
+              {t.flow.redo}
+            </button>
+            <button type="button" onClick={() => draw(arranged(draft, direction))}>
+              {t.flow.arrange}
+            </button>
+          </>
+        )}
+        <button type="button" onClick={() => setTrying(true)} disabled={meaning.lacks.length > 0}>
+          {t.rules.tryOn}
         </button>
         <a className="button" href={to("flow")}>
           {t.edit.cancel}
         </a>
         {mayChange && (
-          <button type="button" className="primary" disabled={edit.busy || meaning.lacks.length > 0 || !edit.value.id && id === null} onClick={() => void save()}>
+          <button type="button" className="primary" disabled={edit.busy || meaning.lacks.length > 0 || (id === null ? !edit.value.id : !edit.dirty)} onClick={() => void save()}>
             {id === null ? t.edit.create : t.edit.save}
           </button>
         )}
       </div>
-      {id === null && (
+      <div className="named">
+        {id === null && (
+          <div className="field">
+            <label htmlFor={nameId}>{t.rules.id}</label>
+            <input id={nameId} value={String(edit.value.id)} autoComplete="off" onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} />
+          </div>
+        )}
         <div className="field">
-          <label htmlFor={nameId}>{t.rules.id}</label>
-          <input id={nameId} value={String(edit.value.id)} autoComplete="off" onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} />
+          <label htmlFor={`${nameId}-note`}>{t.rules.note}</label>
+          <input id={`${nameId}-note`} value={String(edit.value.description ?? "")} disabled={!mayChange} onChange={(event) => edit.change({ ...edit.value, description: event.target.value })} />
         </div>
-      )}
+      </div>
       {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}
-      {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${path}: ${reason}`}</Notice>)}
+      {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${t.rules.settings[path] ?? placeOf(path)}: ${reason}`}</Notice>)}
       {meaning.lacks.length > 0 && <Notice kind="warn">{meaning.lacks.map((each) => t.flow.lacks[each]).join(" ")}</Notice>}
       <Draw draft={draft} draw={draw} mayChange={mayChange} />
       <details>
         <summary>{t.rules.sql}</summary>
         <pre>{meaning.sql}</pre>
       </details>
-      <ConflictDialog edit={edit} />
+      {trying && <Tried sql={meaning.sql} actions={meaning.actions.map(named)} close={() => setTrying(false)} />}
+      <ConflictDialog edit={edit} labels={t.rules.settings} />
     </section>
+  );
+}
+
+function Tried({ sql, actions, close }: { sql: string; actions: readonly string[]; close: () => void }) {
+  const trial = useTrial(sql, actions);
+  return (
+    <Dialog title={t.rules.tryOn} close={close} wide>
+      <Trial of={trial} />
+    </Dialog>
   );
 }
 
@@ -136,6 +166,8 @@ function useDraft() {
   const [{ past, draft, future }, set] = useState<{ past: Draft[]; draft: Draft; future: Draft[] }>({ past: [], draft: EMPTY, future: [] });
   return {
     draft,
+    past: past.length > 0,
+    future: future.length > 0,
     begin: (now: Draft) => set({ past: [], draft: now, future: [] }),
     change: (now: Draft) => set({ past: [...past, draft].slice(-UNDO_MAX), draft: now, future: [] }),
     undo: () => {
@@ -255,13 +287,14 @@ const Joined = createContext<Draft>(EMPTY);
 
 const StepBox = memo(({ data: { step }, selected }: NodeProps<StepNode>) => {
   const draft = useContext(Joined);
+  const narrow = useNarrow();
   const loose = !draft.edges.some(({ from, to: into }) => from === step.id || into === step.id);
   return (
     <div className="part" data-kind={step.kind} data-selected={selected || undefined} data-off={loose || undefined}>
-      {step.kind !== "source" && <Handle type="target" position={Position.Left} />}
+      {step.kind !== "source" && <Handle type="target" position={narrow ? Position.Top : Position.Left} />}
       <small>{t.flow.steps[step.kind]}</small>
       <span>{summary(step)}</span>
-      {step.kind !== "sink" && <Handle type="source" position={Position.Right} />}
+      {step.kind !== "sink" && <Handle type="source" position={narrow ? Position.Bottom : Position.Right} />}
     </div>
   );
 });

@@ -1,6 +1,6 @@
 // A flow while it is drawn: nodes, edges, and the rule that they mean. Pure; each change gives a new draft, so that undo is a list.
 import type { Rule } from "../../api/objects";
-import { placed } from "./graph";
+import { type Direction, placed } from "./graph";
 import { EVERYTHING, type FieldPart, type Parts, partsOf, statementOf } from "./statement";
 
 export type Source = { kind: "source"; topic: string };
@@ -67,7 +67,7 @@ function inTheWay(draft: Draft, step: Step): boolean {
 }
 
 /** The draft of a rule, or null if its statement has more than a flow can show. */
-export function draftOf(rule: Pick<Rule, "sql" | "actions">): Draft | null {
+export function draftOf(rule: Pick<Rule, "sql" | "actions">, direction: Direction = "LR"): Draft | null {
   const parts = partsOf(rule.sql);
   if (!parts || rule.actions.some((action) => typeof action !== "string")) return null;
   const steps: Step[] = parts.topics.map((topic, n) => ({ id: `source-${n}`, kind: "source", topic, x: 0, y: 0 }));
@@ -89,14 +89,15 @@ export function draftOf(rule: Pick<Rule, "sql" | "actions">): Draft | null {
     before = [id];
   }
   for (const sink of sinks) for (const from of before) edges.push({ from, to: sink.id });
-  return arranged({ steps: [...steps, ...sinks], edges });
+  return arranged({ steps: [...steps, ...sinks], edges }, direction);
 }
 
-export function arranged(draft: Draft): Draft {
-  const { parts } = placed({
-    parts: draft.steps.map(({ id }) => ({ id, kind: "rule", name: id, note: "", enabled: true, x: 0, y: 0 })),
+export function arranged(draft: Draft, direction: Direction = "LR"): Draft {
+  const graph = {
+    parts: draft.steps.map(({ id }) => ({ id, kind: "rule" as const, name: id, note: "", enabled: true, x: 0, y: 0 })),
     links: draft.edges.map(({ from, to }) => ({ id: `${from}→${to}`, from, to, rule: null, action: null })),
-  });
+  };
+  const { parts } = placed(graph, direction);
   const places = new Map(parts.map((part) => [part.id, part]));
   return { ...draft, steps: draft.steps.map((step) => ({ ...step, x: places.get(step.id)?.x ?? step.x, y: places.get(step.id)?.y ?? step.y })) };
 }

@@ -3,7 +3,7 @@ import { Background, BaseEdge, Controls, EdgeLabelRenderer, type EdgeProps, getB
 import "@xyflow/react/dist/base.css";
 import { memo, useEffect, useMemo, useState } from "react";
 import { useLive } from "../../api/live";
-import { usePartitions } from "../../api/metrics";
+import { useMetrics, usePartitions } from "../../api/metrics";
 import { type Action, idOf, type Rule } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { useList } from "../../api/use_objects";
@@ -151,8 +151,10 @@ const STARTS: readonly Kind[] = ["topic", "event"];
 
 const PartBox = memo(({ data: { part }, sourcePosition = Position.Right, targetPosition = Position.Left }: NodeProps<PartNode>) => {
   const status = useLive((live) => live?.status[part.id]);
+  const [looked, setLooked] = useState(false);
   return (
-    <div className="part" data-kind={part.kind} data-off={part.enabled ? undefined : true} data-status={status} title={status && t.status[status]}>
+    <div className="part" data-kind={part.kind} data-off={part.enabled ? undefined : true} data-status={status} onPointerEnter={() => setLooked(true)} onPointerLeave={() => setLooked(false)}>
+      {looked && (part.kind === "rule" || part.kind === "action") && <Counts part={part} family={part.kind === "rule" ? "rules" : "actions"} status={status} />}
       {!STARTS.includes(part.kind) && <Handle type="target" position={targetPosition} />}
       <small>{part.kind === "log" ? t.flow.log(part.name) : t.flow.kinds[part.kind]}</small>
       {part.kind === "log" ? <Partitions log={part.name} action={part.note} /> : <span title={part.name}>{part.name}</span>}
@@ -160,6 +162,33 @@ const PartBox = memo(({ data: { part }, sourcePosition = Position.Right, targetP
     </div>
   );
 });
+
+/** How a part stands and what it has counted, while the pointer is on it. Its statistics have the same for the keyboard. */
+function Counts({ part, family, status }: { part: Part; family: "rules" | "actions"; status: string | undefined }) {
+  const { data } = useMetrics(family, part.name);
+  const numbers = data?.metrics ?? {};
+  const shown = family === "rules" ? RULE_COUNTS : ACTION_COUNTS;
+  return (
+    <dl className="counts" aria-hidden>
+      {status && (
+        <div>
+          <dt>{t.columns.status}</dt>
+          <dd>{t.status[status]}</dd>
+        </div>
+      )}
+      {shown.map(([name, metric]) => (
+        <div key={metric}>
+          <dt>{name}</dt>
+          <dd className="number">{data ? count(numbers[metric] ?? 0) : "–"}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const { matched, passed, failed, noResult, written, waiting } = t.statistics;
+const RULE_COUNTS = [[matched, "matched"], [passed, "passed"], [noResult, "failed.no_result"], [failed, "failed.exception"]] as const;
+const ACTION_COUNTS = [[matched, "matched"], [written, "success"], [failed, "failed"], [waiting, "queuing"]] as const;
 
 const LiveEdge = memo((props: EdgeProps) => {
   const link = (props.data as { link: Link }).link;

@@ -91,7 +91,7 @@ function OneChange({ past, close }: { past: Past; close: () => void }) {
       </p>
       {error && <Notice kind="bad">{error.message}</Notice>}
       {said && <Notice kind={said.kind}>{said.text}</Notice>}
-      {data && <Differences left={before?.value ?? {}} right={value ?? {}} names={[t.history.before, t.history.after]} same={t.history.same} />}
+      {data && <Differences left={before?.value ?? {}} right={value ?? {}} names={[t.history.before, t.history.after]} same={t.history.same} labels={past.key.startsWith("rule/") ? t.rules.settings : {}} />}
       {mayChange && place && value && data && !isNewest && !said && <p className="dim">{t.history.backSay}</p>}
       <div className="answers">
         <button type="button" onClick={close} autoFocus>

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { type ApiKey, useKeys, useKeyVerbs } from "../../api/people";
 import { useMayChange } from "../../api/session";
 import { DeleteDialog } from "../../parts/delete_dialog";
+import { CopyButton } from "../../parts/copy_button";
 import { Dialog } from "../../parts/dialog";
 import { FormDialog } from "../../parts/form_dialog";
 import { Menu } from "../../parts/menu";
@@ -117,7 +118,6 @@ function Until() {
 }
 
 function Secret({ made, close }: { made: ApiKey & { api_secret: string }; close: () => void }) {
-  const [copied, setCopied] = useState(false);
   return (
     <Dialog title={t.people.made(made.name)} close={close}>
       <Notice kind="warn">{t.people.secretOnce}</Notice>
@@ -132,9 +132,7 @@ function Secret({ made, close }: { made: ApiKey & { api_secret: string }; close:
         </dd>
       </dl>
       <div className="answers">
-        <button type="button" onClick={() => void navigator.clipboard.writeText(made.api_secret).then(() => setCopied(true))}>
-          {copied ? t.people.copied : t.people.copy}
-        </button>
+        <CopyButton text={made.api_secret} label={t.people.copy} />
         <button type="button" className="primary" onClick={close}>
           {t.edit.close}
         </button>

@@ -16,7 +16,7 @@ export default function Overview() {
   const monitor = useMonitor();
   const samples = monitor.data ?? [];
   // What stands above the numbers is known first, so that nothing moves them afterwards.
-  const lists = [useList("connectors"), useList("actions"), useList("rules")];
+  const lists = [useList("connectors"), useList("actions"), useList("rules"), useList("sources")];
   if (monitor.isPending || lists.some(({ isPending }) => isPending)) {
     return (
       <section className="page">
@@ -33,7 +33,6 @@ export default function Overview() {
       <Wrong />
       <Tiles samples={samples} />
       <Charts samples={samples} />
-      {monitor.data?.length === 0 && <p className="dim">{t.overview.noSamples}</p>}
       <Processes />
     </section>
   );
@@ -84,11 +83,13 @@ function Charts({ samples }: { samples: readonly Step[] }) {
   );
 }
 
-/** Actions and connectors that do not work, with their reasons, so that nobody has to look for them. */
+/** Sources, connectors and actions that do not work, with their reasons, so that nobody has to look for them. */
 function Wrong() {
   const actions = useList("actions").data ?? [];
   const connectors = useList("connectors").data ?? [];
+  const sources = useList("sources").data ?? [];
   const failing = [
+    ...sources.filter(fails).map((each) => ({ each, family: "sources" as const })),
     ...connectors.filter(fails).map((each) => ({ each, family: "connectors" as const })),
     ...actions.filter(fails).map((each) => ({ each, family: "actions" as const })),
   ];

@@ -2,6 +2,7 @@
 import { lazy } from "react";
 import { useLive } from "../../api/live";
 import { named } from "../../api/objects";
+import { Links } from "../../parts/links";
 import { ObjectList } from "../../parts/object_list";
 import { Statistics } from "../../parts/statistics";
 import { STATISTICS } from "../../parts/tabs";
@@ -22,6 +23,9 @@ function Rate({ id }: { id: string }) {
   return <span className="number">{useLive((live) => live?.rates[`rule/${id}`]?.toFixed(1) ?? "–")}</span>;
 }
 
+/** One of EMQX's functions has no page. */
+const actionAt = (action: string) => (action.includes(":") ? to("actions", action) : "");
+
 function List() {
   const filter = useFilter();
   return (
@@ -39,7 +43,7 @@ function List() {
           order: (row) => row.from?.[0] ?? "",
           cell: (row) => <code title={row.sql}>{row.from?.join(", ")}</code>,
         },
-        { name: t.columns.actions, width: "minmax(0, 1fr)", phone: false, cell: (row) => row.actions.map(named).join(", ") },
+        { name: t.columns.actions, width: "minmax(0, 1fr)", phone: false, cell: (row) => <Links to={row.actions.map(named)} none={t.rules.noActions} at={actionAt} /> },
         { name: t.columns.rate, width: "90px", cell: (row) => <Rate id={row.id} /> },
       ]}
       orphans={(row, all) => {

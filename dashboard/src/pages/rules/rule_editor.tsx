@@ -1,23 +1,22 @@
 // The editor of a rule: the statement with its errors under the cursor, its actions, and the trial on a sample event.
-import { useMutation } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
 import { named } from "../../api/objects";
 import { useMayChange } from "../../api/session";
-import { check, sampleOf, selected, tryRule, useEvents, useFunctions, wordsOf } from "../../api/trial";
+import { check, useFunctions, wordsOf } from "../../api/trial";
 import { ConflictDialog } from "../../parts/conflict";
 import { useEdit } from "../../parts/edit";
 import type { Problem } from "../../parts/editor";
 import { Notice } from "../../parts/notice";
-import { Outcome } from "../../parts/rendered";
 import { SaveCopy } from "../../parts/save_copy";
 import SqlEditor from "../../parts/sql_editor";
 import { Tabs } from "../../parts/tabs";
 import { go, leaveFor, to } from "../../route";
 import { t } from "../../texts";
+import { placeOf } from "../../texts/settings";
 import { ChosenActions } from "./chosen_actions";
 import { Debug } from "./debug";
 import { Examples } from "./examples";
-import { Sample } from "./sample";
+import { Trial, useTrial } from "./trial";
 
 const BEGINS = 'SELECT\n  *\nFROM\n  "t/#"';
 const SETTINGS = ["sql", "actions", "description", "enable"];
@@ -40,7 +39,6 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
     edit.change({ ...edit.value, sql });
     setBegun(true);
   });
-  const { data: events = [] } = useEvents();
   const { data: functions = [] } = useFunctions();
   const [examples, setExamples] = useState(false);
   const [on, setOn] = useState<"sample" | "live">("sample");
@@ -48,10 +46,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
   const nameId = useId();
   const text = String(edit.value.sql ?? "");
   const actions = (edit.value.actions ?? []) as unknown[];
-  const kinds = selected(text, events);
-  const [sample, setSample] = useState<string | null>(null);
-  const context = sample ?? JSON.stringify(kinds[0] ? sampleOf(kinds[0]) : {}, null, 2);
-  const trial = useMutation({ mutationFn: () => tryRule(text, parsed(context), actions.map(named)) });
+  const trial = useTrial(text, actions.map(named));
   if (edit.failed) {
     return (
       <section className="page">
@@ -88,7 +83,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
       {id !== null && !inPlace && <Tabs family="rules" id={id} on="settings" />}
       {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
       {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}
-      {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${path}: ${reason}`}</Notice>)}
+      {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${t.rules.settings[path] ?? placeOf(path)}: ${reason}`}</Notice>)}
       <div className="split">
         <div className="card">
           {id === null && (
@@ -115,10 +110,10 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
           <SqlEditor
             text={text}
             label={t.rules.sql}
-            words={wordsOf(functions, kinds)}
+            words={wordsOf(functions, trial.kinds)}
             problems={problemsOf}
             change={(sql) => edit.change({ ...edit.value, sql })}
-            run={() => trial.mutate()}
+            run={trial.run}
             readOnly={!mayChange}
           />
           <ChosenActions chosen={actions} change={(now) => edit.change({ ...edit.value, actions: now })} mayChange={mayChange} sql={text} />
@@ -132,32 +127,22 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
             ))}
           </div>
           {on === "live" && <Debug sql={text} actions={actions.map(named)} />}
-          {on === "sample" && (
-            <>
-              <Sample kinds={events} kind={kinds[0]} text={context} change={setSample} run={() => trial.mutate()} />
-              <h2>{t.rules.result}</h2>
-              <div aria-live="polite">
-                {trial.error && <Notice kind="bad">{trial.error.message}</Notice>}
-                {trial.data && !trial.error && <Outcome trial={trial.data} />}
-                {!trial.data && !trial.error && <p className="dim">{t.rules.resultEmpty}</p>}
-              </div>
-            </>
-          )}
+          {on === "sample" && <Trial of={trial} />}
         </div>
       </div>
       {examples && (
         <Examples
-          kinds={events}
+          kinds={trial.events}
           close={() => setExamples(false)}
           use={(sql, event) => {
             edit.change({ ...edit.value, sql });
-            setSample(JSON.stringify(event, null, 2));
+            trial.setSample(JSON.stringify(event, null, 2));
             setOn("sample");
             setExamples(false);
           }}
         />
       )}
-      <ConflictDialog edit={edit} />
+      <ConflictDialog edit={edit} labels={t.rules.settings} />
     </section>
   );
 }
@@ -166,14 +151,6 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
 async function problemsOf(sql: string): Promise<Problem[]> {
   const { errors } = await check("rules", { sql, actions: [] });
   return errors.map(({ line = 1, column = 1, reason }) => ({ line, column, message: reason }));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(t.rules.notJson((error as Error).message));
-  }
 }
 
 function randomId(): string {

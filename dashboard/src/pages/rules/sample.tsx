@@ -31,7 +31,7 @@ export function Sample({ kinds, kind, text, change, run }: SampleProps) {
         <textarea id={`${id}-text`} className="code" rows={12} spellCheck={false} value={text} onChange={(event) => change(event.target.value)} />
       </div>
       <div className="tools">
-        <button type="button" className="primary" onClick={run}>
+        <button type="button" className="primary" onClick={run} disabled={!kinds.length}>
           {t.rules.run}
         </button>
         <button type="button" onClick={() => change(null)}>

@@ -3,6 +3,7 @@ import { useMayChange } from "../../api/session";
 import { Notice } from "../../parts/notice";
 import { ObjectList, standing, STATUS } from "../../parts/object_list";
 import { Statistics } from "../../parts/statistics";
+import { useStatusFilter } from "../../parts/status_filter";
 import { STATISTICS, Tabs } from "../../parts/tabs";
 import { TriedForm } from "../../parts/tried_form";
 import { go, leaveFor, type Route, to } from "../../route";
@@ -30,6 +31,7 @@ function List() {
   return (
     <ObjectList
       family="sources"
+      filter={useStatusFilter()}
       name={(row) => row.name}
       note={(row) => String(row.description || (row.server ?? row.bind ?? ""))}
       below={standing}

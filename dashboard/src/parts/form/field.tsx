@@ -1,7 +1,7 @@
 // One setting of a form: its label, its input by its kind, its help, and the error that the server found at it.
 import { type ReactNode, useId, useState } from "react";
 import { t } from "../../texts";
-import { differs, labelOf } from "../../texts/settings";
+import { choiceOf, differs, labelOf } from "../../texts/settings";
 import { Switch } from "../switch";
 import { Fields } from "./fields";
 import type { Field, Kind } from "./schema";
@@ -92,9 +92,11 @@ function Input({ id, field, form, path, described, invalid }: InputProps) {
     case "choice":
       return (
         <select {...shared} value={value === undefined ? "" : String(value)} onChange={(event) => change(event.target.value || undefined)}>
-          <option value="">{field.placeholder ? t.form.default(field.placeholder) : t.form.choose}</option>
+          <option value="">{field.placeholder ? t.form.default(choiceOf(field.placeholder)) : t.form.choose}</option>
           {kind.choices.map((each) => (
-            <option key={each}>{each}</option>
+            <option key={each} value={each}>
+              {choiceOf(each)}
+            </option>
           ))}
         </select>
       );
@@ -229,7 +231,9 @@ function OneOf({ kind, form, path }: Place & { kind: Extract<Kind, { is: "one of
         </div>
         <select id={id} value={chosen.value} disabled={form.disabled} onChange={(event) => choose(event.target.value)} aria-describedby={`${id}-help`}>
           {kind.variants.map((each) => (
-            <option key={each.value}>{each.value}</option>
+            <option key={each.value} value={each.value}>
+              {choiceOf(each.value)}
+            </option>
           ))}
         </select>
         <p className="help" id={`${id}-help`}>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fieldsOf } from "./schema";
+import { fieldsOf, isOwn, kindAt } from "./schema";
 
 const whole = {
   $defs: { Idle: { type: "object", properties: { pool: { type: "integer", description: "Without effect: each has its own." } } } },
@@ -25,5 +25,34 @@ describe("the fields of a form", () => {
 
   it("begin with what is required, and keep the order otherwise", () => {
     expect(names({ a: { type: "string" }, b: { type: "string" }, c: { type: "string" } }, ["c"])).toEqual(["c", "a", "b"]);
+  });
+});
+
+describe("a value of a form", () => {
+  const fields = fieldsOf(whole, {
+    type: "object",
+    properties: {
+      host: { type: "string" },
+      port: { type: "integer", default: 443 },
+      tags: { type: "object", additionalProperties: { type: "string" } },
+      ssl: { type: "object", properties: { enable: { type: "boolean", default: true } } },
+      upload: {
+        oneOf: ["many", "one"].map((mode) => ({ type: "object", properties: { mode: { const: mode }, [`of_${mode}`]: { type: "string", enum: ["a", "b"], default: "a" } } })),
+      },
+    },
+  });
+  const own = (value: Record<string, unknown>) => fields.filter((each) => isOwn(each, value[each.name])).map(({ name }) => name);
+
+  it("is nobody's own as long as it is the default", () => {
+    expect(own({ port: 443, tags: {}, ssl: { enable: true }, upload: { mode: "many", of_many: "a" } })).toEqual([]);
+    expect(own({ host: "h", port: 80, tags: { a: "b" }, ssl: { enable: false }, upload: { mode: "one" } })).toEqual(["host", "port", "tags", "ssl", "upload"]);
+    expect(own({ upload: { mode: "many", of_many: "b" } })).toEqual(["upload"]);
+  });
+
+  it("has a kind at its path", () => {
+    expect(kindAt(fields, ["ssl", "enable"])?.is).toBe("switch");
+    expect(kindAt(fields, ["upload", "mode"])).toEqual({ is: "choice", choices: ["many", "one"] });
+    expect(kindAt(fields, ["upload", "of_one"])?.is).toBe("choice");
+    expect(kindAt(fields, ["nowhere", "at", "all"])).toBeUndefined();
   });
 });

@@ -31,6 +31,7 @@ export type Field = {
   name: string;
   help: string;
   placeholder: string;
+  initial: unknown; // its default, or undefined
   required: boolean;
   advanced: boolean;
   kind: Kind;
@@ -58,6 +59,29 @@ export function fieldsOf(whole: Schema, schema: Schema, hidden: readonly string[
     .sort((a, b) => Number(b.required) - Number(a.required)); // the order of the declaration, but what is required first
 }
 
+/** Whether a value says anything beside the defaults, which the API's answers have too. */
+export function isOwn({ kind, initial }: Field, value: unknown): boolean {
+  if (value === undefined || value === null) return false;
+  if (typeof value !== "object") return value !== initial;
+  const inner = value as Record<string, unknown>;
+  if (kind.is === "object") return kind.fields.some((each) => isOwn(each, inner[each.name]));
+  if (kind.is === "one of") {
+    const chosen = kind.variants.findIndex((each) => each.value === inner[kind.tag]);
+    return chosen > 0 || Boolean(kind.variants[chosen]?.fields.some((each) => isOwn(each, inner[each.name])));
+  }
+  return Object.keys(value).length > 0 && JSON.stringify(value) !== JSON.stringify(initial);
+}
+
+/** The kind of the setting at a path, or undefined: the property that tells objects apart is a choice among them. */
+export function kindAt(fields: readonly Field[], [name, ...rest]: readonly string[]): Kind | undefined {
+  const kind = fields.find((each) => each.name === name)?.kind;
+  if (!rest.length || !kind) return kind;
+  if (kind.is === "object") return kindAt(kind.fields, rest);
+  if (kind.is !== "one of") return undefined;
+  if (rest[0] === kind.tag) return { is: "choice", choices: kind.variants.map((each) => each.value) };
+  return kindAt(kind.variants.flatMap((each) => each.fields), rest);
+}
+
 /** Settings that are taken for EMQX's sake and have no effect, and older names of others. */
 function isIdle(schema: Schema): boolean {
   return schema["x-syntax"] === "emqx" || schema.deprecated === true || /^without effect/i.test(schema.description ?? "");
@@ -70,6 +94,7 @@ function fieldOf(whole: Schema, name: string, schema: Schema, required: boolean)
     name,
     help: schema.description ?? known.description ?? "",
     placeholder: example === undefined || typeof example === "object" ? "" : String(example),
+    initial: known.default,
     required,
     advanced: Boolean(schema["x-advanced"] ?? known["x-advanced"]),
     kind: kindOf(whole, known),

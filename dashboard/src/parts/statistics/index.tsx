@@ -1,13 +1,15 @@
 // What a rule, an action or a source has done: what became of its messages, how fast they come, and what each process says of it.
-import { type ReactNode, useState } from "react";
-import { type Counted, type Metrics, type Numbers, useMetrics, useReset } from "../../api/metrics";
+import { lazy, type ReactNode, Suspense, useState } from "react";
+import { type Counted, type Latency, type Numbers, useMetrics, useReset } from "../../api/metrics";
 import { useMayChange } from "../../api/session";
 import { t } from "../../texts";
-import { bytes, count, rate } from "../../words";
+import { bytes, count, lasting, rate } from "../../words";
 import { Notice } from "../notice";
-import { Scrolled } from "../scrolled";
 import { Tabs } from "../tabs";
 import { Tile } from "../tile";
+import { Nodes } from "./nodes";
+
+const Trend = lazy(() => import("./trend")); // with what draws charts, which a list has no need of
 
 type Share = { name: string; metric: string; kind: "good" | "idle" | "bad" };
 type Kind = { all: string; title: string; shares: Share[]; rates: [string, string, string]; more: { name: string; metric: string; said: (n: number) => string }[] };
@@ -49,6 +51,7 @@ const KINDS: Record<Counted, Kind> = {
       { name: statistics.held, metric: "queuing_bytes", said: bytes },
       { name: statistics.inflight, metric: "inflight", said: count },
       { name: statistics.retried, metric: "retried", said: count },
+      { name: statistics.conflated, metric: "conflated", said: count },
       { name: statistics.uploads, metric: "aggregated_upload.success", said: count },
       { name: statistics.uploadFailures, metric: "aggregated_upload.failure", said: count },
     ],
@@ -80,6 +83,10 @@ export function Statistics({ family, id, children }: { family: Counted; id: stri
         <>
           <Outcome kind={kind} numbers={chosen} />
           <Rates names={kind.rates} numbers={chosen} />
+          <Suspense fallback={<figure className="card chart" />}>
+            <Trend key={node} now={chosen[kind.rates[0]] ?? 0} />
+          </Suspense>
+          {data?.latency?.count ? <Latencies of={data.latency as Latency} /> : null}
           {kind.more.length > 0 && (
             <dl className="tiles">
               {kind.more.map(({ name, metric, said: words }) => (
@@ -89,7 +96,7 @@ export function Statistics({ family, id, children }: { family: Counted; id: stri
           )}
         </>
       )}
-      {data && <Nodes kind={kind} data={data} />}
+      {data && <Nodes family={family} id={id} data={data} columns={[{ name: kind.title, metric: kind.all }, ...kind.shares]} rateOf={kind.rates[0]} />}
       {children}
     </section>
   );
@@ -145,42 +152,15 @@ function Rates({ names, numbers }: { names: readonly string[]; numbers: Numbers 
   );
 }
 
-function Nodes({ kind, data }: { kind: Kind; data: Metrics }) {
-  if (!data.node_metrics.length) return <p className="empty">{statistics.nobody}</p>;
-  const columns = [{ name: kind.title, metric: kind.all }, ...kind.shares];
+/** How long rows of an action took from the arrival of their message to the store. The three are ends of buckets: at most so long. */
+function Latencies({ of }: { of: Latency }) {
+  const said = (seconds: number | null) => (seconds === null ? "–" : lasting(seconds * 1000));
   return (
-    <section className="card" aria-label={statistics.byNode}>
-      <h2>{statistics.byNode}</h2>
-      <Scrolled label={statistics.byNode}>
-        <table className="plain-table">
-          <thead>
-            <tr>
-              <th scope="col">{t.overview.node}</th>
-              {columns.map(({ name }) => (
-                <th scope="col" key={name}>
-                  {name}
-                </th>
-              ))}
-              <th scope="col">{statistics.now}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {data.node_metrics.map(({ node, metrics }) => (
-              <tr key={node}>
-                <th scope="row">
-                  <code>{node}</code>
-                </th>
-                {columns.map(({ name, metric }) => (
-                  <td className="number" key={name}>
-                    {count(metrics[metric] ?? 0)}
-                  </td>
-                ))}
-                <td className="number">{rate(metrics[kind.rates[0]] ?? 0)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scrolled>
-    </section>
+    <dl className="tiles" aria-label={t.overview.latency}>
+      <Tile name={statistics.mean} value={said(of.mean_seconds)} />
+      <Tile name={statistics.half} value={said(of.p50_seconds)} />
+      <Tile name={statistics.most95} value={said(of.p95_seconds)} />
+      <Tile name={statistics.most99} value={said(of.p99_seconds)} />
+    </dl>
   );
 }
