@@ -22,7 +22,7 @@ from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
 from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
-from agents.stream.stop import ANSWER_SECONDS_MAX
+from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.action import CompiledAction
 from pipeline.config import Config
 from pipeline.connectors.kafka.permissions import require_group
@@ -140,7 +140,9 @@ class ActionRunner:
     @asynccontextmanager
     async def _running(self, stop: asyncio.Event) -> AsyncIterator[ActionApp | None]:
         """The app while it runs, or None if `stop` came before it had started."""
-        await asyncio.to_thread(require_group, self._config.kafka, self.group)
+        if not await is_done_before(stop, require_group(self._config.kafka, self.group)):
+            yield None
+            return
         app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
         self.app = app
         async with wiring.running(app, stop) as started:

@@ -23,6 +23,8 @@ from pipeline.sql.runtime.circuits import WINDOW_MS, Circuits
 
 PIECE_BYTES_MAX: Final = 1 << 20
 PIECE_RECORDS_MAX: Final = 10_000
+# The same for rules under which a short record may take long: the loop of aggregated upload looks at no clock.
+UNEVEN_RECORDS_MAX: Final = 200
 # Time that others on this event loop may have to wait for a piece.
 PIECE_SECONDS_MAX: Final = 0.05
 # Time that other partitions of an action may have to wait for its thread.
@@ -42,7 +44,11 @@ class Pace:
     def piece(self, rules: Evaluator, records: Sequence[Record]) -> RowBatch:
         """The rows of the first records, and the records that are left."""
         began = self._clock()
-        batch = rules.evaluate(records[: self.records_max], PIECE_BYTES_MAX)
+        if rules.uneven:
+            some = records[: min(self.records_max, UNEVEN_RECORDS_MAX)]
+            batch = rules.evaluate(some, PIECE_BYTES_MAX, ended=lambda: self._clock() - began > PIECE_SECONDS_MAX)
+        else:
+            batch = rules.evaluate(records[: self.records_max], PIECE_BYTES_MAX)
         if len(batch.records) < len(records):
             batch.rest = records[len(batch.records) :]
         self._note(len(batch.records), self._clock() - began)

@@ -101,7 +101,8 @@ class Evaluator(Protocol):
     """The rules of an action, which make rows of direct uploads or lines of aggregated ones.
 
     `digest` says which rules, or which version of an action, made a batch. If they wait for another process, `waits` is
-    true, and they should be evaluated in a thread.
+    true, and they should be evaluated in a thread. If short records may take long, `uneven` is true, and few should be given
+    at once.
     """
 
     @property
@@ -109,6 +110,9 @@ class Evaluator(Protocol):
 
     @property
     def waits(self) -> bool: ...
+
+    @property
+    def uneven(self) -> bool: ...
 
     def evaluate(
         self,

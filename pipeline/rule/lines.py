@@ -89,6 +89,11 @@ class LineRules:
         """Whether any rule waits for another process."""
         return self.rules.waits
 
+    @property
+    def uneven(self) -> bool:
+        """Whether short records may take long under any rule."""
+        return self.rules.uneven
+
     def interrupt(self) -> None:
         """Make an evaluation in a thread end soon. Its result must not be used."""
         self.rules.interrupt()

@@ -115,6 +115,11 @@ class RuleSet:
         """Whether any rule waits for another process. Such rules should be evaluated in a thread."""
         return any(program.waits for program in self.programs)
 
+    @property
+    def uneven(self) -> bool:
+        """Whether short records may take long under any rule."""
+        return any(program.uneven for program in self.programs)
+
     def interrupt(self) -> None:
         """Make an evaluation in a thread end soon. Its result must not be used."""
         self._context.sandbox.interrupt()

@@ -54,8 +54,9 @@ class Program:
 
     `text`: the statement. `topics`: its FROM sources, which the caller matches. `columns`: the event columns that the
     statement may read, None for all; an Event may lack other columns. `tree`: the syntax tree. `weight`: what its rows may
-    take. `waits`: whether it waits for another process, so that it is better evaluated in a thread. `repeatable`: whether a
-    second evaluation of the same record gives the same, because the statement uses no table of the process.
+    take. `waits`: whether it waits for another process, so that it is better evaluated in a thread. `uneven`:
+    whether a short record may take long, because of FOREACH or a search. `repeatable`: whether a second evaluation of the same
+    record gives the same, because the statement uses no table of the process.
 
     `evaluate(event)` gives the rows of one event: one for SELECT, any number for FOREACH, None if WHERE is false. It
     raises EvaluationError. The caller checks that the event matches FROM. Rows share values with the event and with each
@@ -75,6 +76,7 @@ class Program:
         "text",
         "topics",
         "tree",
+        "uneven",
         "waits",
         "weight",
     )
@@ -89,6 +91,7 @@ class Program:
         self.context = context
         self.weight = form.weight
         self.waits = form.waits
+        self.uneven = form.uneven
         self.repeatable = form.repeatable
         self.grows = form.grows
         self.topics = form.tree.sources

@@ -5,6 +5,7 @@ A list of topics leaves out each topic that the user may not DESCRIBE. Kafka say
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final
 
@@ -65,16 +66,18 @@ def require_seen(admin: AdminClient, topics: Iterable[str]) -> None:
             continue
 
 
-def require_group(kafka: KafkaConfig, group: str) -> None:
-    """Raise OperatorError if Kafka forbids this user the consumer group. Blocks.
+async def require_group(kafka: KafkaConfig, group: str) -> None:
+    """Raise OperatorError if Kafka forbids this user the consumer group. It can be cancelled while Kafka does not answer.
 
     aiokafka would ask again and again without a word. Nothing is asked of a Kafka without users.
     """
     if kafka.authentication is None and kafka.ssl.certfile is None:
         return
-    admin = Link(kafka, silent=True).admin("group")
+    admin = await asyncio.to_thread(Link(kafka, silent=True).admin, "group")  # it may fetch a token
+    asked = admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)[group]
     try:
-        admin.describe_consumer_groups([group], request_timeout=ANSWER_SECONDS)[group].result(ANSWER_SECONDS)
+        # Shielded: librdkafka answers its future in any case, which a cancelled one would refuse.
+        await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asked)), ANSWER_SECONDS)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             raise failure(error.args[0], f"cannot use the consumer group {group}") from None

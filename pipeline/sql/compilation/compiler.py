@@ -354,7 +354,8 @@ class Compiler(Bookkeeping):
             self.reads(column)
         self.called.add(declared.name)
         name = f"loop_{declared.name}" if self.in_loop else f"call_{declared.name}"
-        self.namespace[name] = counted(declared.call) if self.in_loop else declared.call
+        looped = counted(declared.call, declared.cost, declared.seconds_max) if self.in_loop else declared.call
+        self.namespace[name] = looped
         return call(name, arguments, self.label)
 
     def _unknown(self, name: str) -> str:

@@ -43,6 +43,7 @@ class Form:
     keys: frozenset[str]
     weight: tuple[int, int]
     waits: bool
+    uneven: bool
     repeatable: bool
     grows: bool
 
@@ -74,6 +75,7 @@ def _compiled(text: str, tree: Statement) -> Form:
         frozenset(compiler.keys),
         weight_of(tree),
         waits="jq" in compiler.called,
+        uneven=tree.collect or any(each.seconds_max for each in called),
         repeatable=not any(each.theme == "state" for each in called),
         grows=any(each.grows for each in called),
     )

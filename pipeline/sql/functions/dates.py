@@ -155,6 +155,7 @@ _DIRECTIVE: Final = re.compile(r"%(?:[YmdHMSN]|[36]N|:{0,2}z)")
     "format_date(unit: any, offset: any, format: binary[, time: integer]) -> string",
     example=("format_date('second', '+08:00', '%Y-%m-%d %H:%M:%S%:z', 1708671600)", "'2024-02-23 15:00:00+08:00'"),
     reads="event",
+    cost=8,
 )
 def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int | None = None) -> str:
     """A time in `unit`, or the record's arrival, as text with a pattern: %Y %m %d %H %M %S, %N %6N %3N for a fraction
@@ -203,6 +204,7 @@ _WIDTHS: Final = {
     "date_to_unix_ts(unit: any, format: binary, text: binary) -> integer",
     "date_to_unix_ts(unit: any, offset: any, format: binary, text: binary) -> integer",
     example=("date_to_unix_ts('second', '+08:00', '%Y-%m-%d %H-%M-%S', '2024-03-01 10:30:38')", "1709260238"),
+    cost=8,
 )
 def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
     """The time of a text as an integer in `unit`. The pattern has the directives of `format_date()`. Directives have

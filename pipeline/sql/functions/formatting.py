@@ -26,6 +26,7 @@ _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
     "sprintf(format: binary, …: any) -> string",
     examples=(("sprintf('~s is ~b', 'x', 5)", "'x is 5'"), ("sprintf('~3..0b', 7)", "'007'")),
     grows=True,
+    cost=32,
 )
 def sprintf(pattern: Text, *arguments: Any) -> Text:
     """Text with an Erlang format: ~s for text, ~p and ~w for any value, ~b for an integer (~.16b in base 16), ~f ~e
@@ -39,6 +40,7 @@ def sprintf(pattern: Text, *arguments: Any) -> Text:
     "sprintf_s(format: binary, arguments: list) -> string",
     example=("sprintf_s('~s-~s', ['a', 'b'])", "'a-b'"),
     grows=True,
+    cost=32,
 )
 def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
     """The same as `sprintf()`, with the arguments in a list."""

@@ -21,6 +21,7 @@ TIME_LIMIT_MS_MAX: Final = 10_000
     "jq(program: binary, json: any[, timeout_ms: integer]) -> list",
     examples=(("jq('.a+1', '{\"a\":5}')", "[6]"), ("jq('.[]', payload.list)", "[1, 2, 300]")),
     reads="context",
+    seconds_max=TIME_LIMIT_MS_MAX / 1000,
 )
 def jq(context: Context, program: Text, json: Any, timeout_ms: int = TIME_LIMIT_MS) -> list[Any]:
     """All outputs of a jq program on JSON text, or on any other value. Raises for a bad program, for text that is not

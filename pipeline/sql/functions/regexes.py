@@ -19,13 +19,18 @@ from pipeline.memo import Memo
 from pipeline.sql.functions.registry import function
 from pipeline.sql.runtime.values import BadValueError, Text, octets, text_of
 
-TIME_LIMIT_SECONDS: Final = 0.1
+# What a search may take, and for each byte of its subject. The engine counts CPU time.
+TIME_LIMIT_SECONDS: Final = 0.005
+TIME_LIMIT_SECONDS_A_BYTE: Final = 1e-7
+TIME_LIMIT_SECONDS_MAX: Final = 0.1
 MANY_MATCHES_SECONDS: Final = 0.25
 # The bytes that RE2 may read for all matches together: about a tenth of a second.
 SCANNED_BYTES_MAX: Final = 100_000_000
 PATTERN_BYTES_MAX: Final = 10_000
 PATTERNS_CACHED_MAX: Final = 1_000
 PATTERNS_CACHED_BYTES_MAX: Final = 64 << 20
+# All searches for the elements of one record.
+LOOPED_SECONDS_MAX: Final = 2.0
 # What RE2 may take for the program and the search of one pattern. A pattern that needs more is left to the other engine.
 LINEAR_BYTES_MAX: Final = 512 << 10
 # What a search usually takes.
@@ -77,11 +82,12 @@ class Pattern:
     def search(self, subject: bytes) -> Any:
         if self.linear(subject):
             return self._linear.search(subject)
-        return _within_time(lambda: self._backtracking.search(subject, timeout=TIME_LIMIT_SECONDS))
+        seconds = _limit(subject)
+        return _within_time(lambda: self._backtracking.search(subject, timeout=seconds), seconds)
 
     def matches(self, subject: bytes) -> list[Any]:
         """All matches, from left to right."""
-        seconds = TIME_LIMIT_SECONDS
+        seconds = _limit(subject)
         if self.linear(subject):
             # Each search is linear, but all searches together may not be: `a*b|` reads the whole rest for every empty
             # match.
@@ -93,11 +99,15 @@ class Pattern:
         return list(_within_time(lambda: [*self._backtracking.finditer(subject, timeout=seconds)], seconds))
 
 
-def _within_time(search: Any, seconds: float = TIME_LIMIT_SECONDS) -> Any:
+def _limit(subject: bytes) -> float:
+    return min(TIME_LIMIT_SECONDS + TIME_LIMIT_SECONDS_A_BYTE * len(subject), TIME_LIMIT_SECONDS_MAX)
+
+
+def _within_time(search: Any, seconds: float) -> Any:
     try:
         return search()
     except TimeoutError:
-        raise BadValueError(f"the regular expression took longer than {seconds:g} seconds") from None
+        raise BadValueError(f"the regular expression took longer than {round(seconds, 3):g} seconds") from None
 
 
 _PATTERNS: Final[Memo[bytes, Pattern]] = Memo(PATTERNS_CACHED_MAX, PATTERNS_CACHED_BYTES_MAX)
@@ -116,6 +126,7 @@ def _compiled(source: bytes) -> Pattern:
 @function(
     "regex_match(text: binary, pattern: binary) -> boolean",
     examples=((r"regex_match('abc123', '\d+')", "true"), (r"regex_match('a23', '^\d+$')", "false")),
+    seconds_max=LOOPED_SECONDS_MAX,
 )
 def regex_match(text: Text, pattern: Text) -> bool:
     """Whether the pattern matches anywhere in the text."""
@@ -129,6 +140,7 @@ def regex_match(text: Text, pattern: Text) -> bool:
         (r"regex_replace('john smith', '(\w+) (\w+)', '\2 \1')", "'smith john'"),
     ),
     grows=True,
+    seconds_max=LOOPED_SECONDS_MAX,
 )
 def regex_replace(text: Text, pattern: Text, replacement: Text) -> Text:
     r"""The text with all matches replaced. In the replacement, & stands for the match, \1 and so on for its groups, and
@@ -179,6 +191,7 @@ def _replacement(source: bytes) -> Replacement:
         (r"regex_extract('Number: 12345', '(\d+)')", "['12345']"),
         (r"regex_extract('k: v', '(\w+): (\w+)')", "['k', 'v']"),
     ),
+    seconds_max=LOOPED_SECONDS_MAX,
 )
 def regex_extract(text: Text, pattern: Text) -> list[Text]:
     """The groups of the first match. A group that did not match gives ''. The list is empty without a match or

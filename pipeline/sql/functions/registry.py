@@ -11,7 +11,8 @@ numbers of arguments. A declared type is checked before the function is called, 
 compiled. The docstring is the text of the manual, and the tests run the example. `reads="event"` or `"context"` adds
 that object as the first argument. `message=True` marks the functions that read the current message; they give
 `undefined` in WHERE and INCASE. `grows=True` bounds text that may be much longer than the arguments, or that grows with
-each call of a chain.
+each call of a chain. In FOREACH, `cost` says how many times longer a call takes than one that only reads its arguments,
+and `seconds_max` bounds the time of all calls for one record, for functions whose time no size tells.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ class Declaration:
     reads: str
     message: bool
     grows: bool
+    cost: int
+    seconds_max: float
 
     def overload(self, count: int) -> Signature | None:
         """The signature that takes `count` arguments."""
@@ -97,6 +100,8 @@ def function(
     reads: str = "",
     message: bool = False,
     grows: bool = False,
+    cost: int = 1,
+    seconds_max: float = 0.0,
 ) -> Callable[[F], F]:
     """Declare the decorated function under the name in its signature."""
 
@@ -106,8 +111,9 @@ def function(
         theme = call.__module__.rpartition(".")[2]
         doc = " ".join((call.__doc__ or "").split())
         shown = (example, *examples) if example else examples
+        bounded = _bounded(call) if grows else call
         FUNCTIONS[name] = Declaration(
-            name, theme, parsed, _bounded(call) if grows else call, doc, shown, reads, message, grows
+            name, theme, parsed, bounded, doc, shown, reads, message, grows, cost, seconds_max
         )
         return call
 

@@ -2,8 +2,9 @@
 
 A device chooses how many elements there are, and how long the values are that the body reads again for each of them. A function
 or a comparison that takes a millisecond once takes minutes for a hundred thousand elements, and what it makes stays until the
-rows are written. So in a loop the sizes of what functions and operators are given, and of what they make, are added up. `LOOPED`
-are the operators as they are called there.
+rows are written. So in a loop the sizes of what functions and operators are given, and of what they make, are added up. For
+searches of patterns and jq programs no size tells how long they take, so their times are added up too. `LOOPED` are the
+operators as they are called there.
 
 Each thread has a sum of its own: an evaluation does not change threads.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.sql.runtime import operators, ordering, paths
 from pipeline.sql.runtime.jsontext import from_json
 from pipeline.sql.runtime.paths import Steps
-from pipeline.sql.runtime.values import BadValueError, Row
+from pipeline.sql.runtime.values import BadValueError, Row, TimeOverError
 
 LOOKED_AT_BYTES_MAX: Final = 134_217_728
 # What a copy of a list or map takes for each item, and an item of a range with its integer.
@@ -30,6 +32,7 @@ DECODED: Final = 4
 COMPARED: Final = 8
 SPLIT: Final = 16
 KEPT_BYTES_MIN: Final = 256
+_LONG: Final = 1 << 64  # an integer beyond this is long
 _SIZED: Final = (str, bytes, list, dict)
 _TEXT: Final = (str, bytes)
 
@@ -37,6 +40,7 @@ _TEXT: Final = (str, bytes)
 class _Sum(threading.local):
     def __init__(self) -> None:
         self.bytes = 0
+        self.seconds = 0.0
         self.known: dict[int, tuple[Any, int]] = {}  # by identity: a list or a map, which is kept, and its size
 
 
@@ -47,24 +51,29 @@ def elements(collection: Any, most: int) -> list[Any]:
     """The elements for FOREACH: those of a list, which may have at most `most` elements. Anything else has no elements."""
     if type(collection) is not list:
         return []
-    _sum.bytes = 0
+    _sum.bytes, _sum.seconds = 0, 0.0
     _sum.known = {}
     if len(collection) > most:
         raise BadValueError(f"FOREACH takes at most {most} elements here, found {len(collection)}")
     return collection
 
 
-def counted(call: Callable[..., Any]) -> Callable[..., Any]:
-    """A function or an operator as it is called in a loop. Raises BadValueError when all of them have looked at too much."""
+def counted(call: Callable[..., Any], cost: int = 1, seconds_max: float = 0.0) -> Callable[..., Any]:
+    """A function or an operator as it is called in a loop. Raises BadValueError when all of them have looked at too much.
+
+    `cost` and `seconds_max`: see pipeline/sql/functions/registry.py.
+    """
+    if seconds_max:
+        call = _timed(call, seconds_max)
 
     @functools.wraps(call)
     def looping(*arguments: Any) -> Any:
         for argument in arguments:
             kind = type(argument)
             if kind in _SIZED:
-                _add(_size(argument))
-            elif kind is int and not -(1 << 64) < argument < 1 << 64:
-                _add(argument.bit_length() ** 2 >> 12)
+                _add(_size(argument) * cost)
+            elif kind is int and not -_LONG < argument < _LONG:
+                _add(_digits_cost(argument))
         made = call(*arguments)
         if type(made) in _TEXT:
             _add(len(made))
@@ -75,6 +84,20 @@ def counted(call: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return looping
+
+
+def _timed(call: Callable[..., Any], seconds_max: float) -> Callable[..., Any]:
+    @functools.wraps(call)
+    def timed(*arguments: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return call(*arguments)
+        finally:
+            _sum.seconds += time.perf_counter() - began
+            if _sum.seconds > seconds_max:
+                raise TimeOverError(f"the body of FOREACH took longer than {seconds_max:g} s for all elements together")
+
+    return timed
 
 
 def _add(size_bytes: int) -> None:
@@ -94,6 +117,11 @@ def _add_levels(made: dict[str, Any]) -> None:
         waiting += [inner for inner in each.values() if type(inner) is dict]
 
 
+def _digits_cost(value: int) -> int:
+    """What a long integer costs: its text and its products take the square of its length."""
+    return value.bit_length() ** 2 >> 12
+
+
 def _size(value: Any) -> int:
     """Roughly the size of a value when it is written out."""
     if type(value) is str or type(value) is bytes:
@@ -108,7 +136,9 @@ def _size(value: Any) -> int:
     while waiting and size <= LOOKED_AT_BYTES_MAX:
         each = waiting.pop()
         size += 8 + (len(each) if type(each) in _TEXT else 0)
-        if type(each) is dict:
+        if type(each) is int and not -_LONG < each < _LONG:
+            size += _digits_cost(each)
+        elif type(each) is dict:
             waiting += each.keys()
             waiting += each.values()
         elif type(each) is list:

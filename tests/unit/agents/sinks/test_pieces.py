@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from agents.sinks.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, Pace
+import pytest
+
+from agents.sinks.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, UNEVEN_RECORDS_MAX, Pace
 from pipeline.record import Record
 from pipeline.rule.batch import RowBatch
 from pipeline.rule.rule_set import RuleSet
+from tests.parts.actions import aggregated
 from tests.parts.records import message
 
 RULES = {"r": 'SELECT payload FROM "t/#"'}
@@ -68,3 +71,31 @@ def test_text_that_functions_make_counts_too() -> None:
 
     assert len(batch.records) == 3
     assert len(batch.rest) == 97
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ['FOREACH payload.l FROM "t/#"', 'SELECT 1 AS a FROM "t/#" WHERE regex_match(payload, payload.p)'],
+    ids=["foreach", "search"],
+)
+def test_a_piece_of_short_records_that_may_take_long_ends_in_time(statement: str) -> None:
+    """Such records give no rows, and so no bytes: the clock ends the piece, after the record that took so long."""
+    records = [message(offset, b'{"p": "x"}') for offset in range(2000)]
+    seconds = iter(range(1_000_000))
+    pace = Pace(lambda: next(seconds) * PIECE_SECONDS_MAX / 3)
+
+    batch = pace.piece(RuleSet({"r": statement}, node="n"), records)
+
+    assert len(batch.records) < 5
+    assert [*batch.records, *batch.rest] == records
+
+
+def test_lines_of_records_that_may_take_long_are_few_at_once() -> None:
+    """The loop of aggregated upload looks at no clock, so it gets few of them."""
+    rule = "SELECT 1 AS a FROM \"t/#\" WHERE regex_match(payload, 'x$')"
+    records = [message(offset, b"{}") for offset in range(2000)]
+
+    batch = Pace(lambda: 0.0).piece(aggregated("a", {"r": rule}).evaluator, records)
+
+    assert len(batch.records) == UNEVEN_RECORDS_MAX
+    assert [*batch.records, *batch.rest] == records
