@@ -33,13 +33,14 @@ def manual() -> str:
 def _of(path: str, command: Any, mark: str) -> Iterator[str]:
     """The part of a command, and those of the commands below it."""
     yield f"\n{mark} {path}\n\n{_prose(command.help or '')}\n"
-    arguments = " ".join(_argument(each) for each in command.params if each.param_type_name == "argument")
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
     below = getattr(command, "commands", {})
     options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
     if not below:
-        yield f"\n`{' '.join(filter(None, (path, arguments, '[OPTIONS]' if options else '')))}`\n"
-    if options:
+        yield f"\n`{' '.join([path, *map(_argument, arguments), *(['[OPTIONS]'] if options else [])])}`\n"
+    if arguments or options:
         yield "\n| option | default | meaning |\n|---|---|---|\n"
+        yield from (f"| {each.name.upper()} |  | {_cell(each.help)} |\n" for each in arguments)
         yield from (f"| {_names(each)} | {_default(each)} | {_cell(each.help or '')} |\n" for each in options)
     for name, inner in below.items():
         yield from _of(f"{path} {name}", inner, mark + "#")

@@ -22,3 +22,4 @@ def test_the_page_has_each_command() -> None:
     assert [name for name in COMMANDS if f"\n## tidegate {name}\n" not in text] == []
     assert "### tidegate dead-letter redrive" in text
     assert "| `--plan` |" in text
+    assert "| PLACES |  | Places of dead letters, as partition:offset. Default: all. |" in text
