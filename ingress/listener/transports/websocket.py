@@ -12,6 +12,7 @@ Sources: RFC 6455; MQTT 5.0 chapter 6. This file does not know MQTT packets.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, Final, Protocol
 
 from wsproto import ConnectionType, WSConnection
@@ -29,6 +30,7 @@ from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import RemoteProtocolError
 
 PIECE_BYTES: Final = 8192  # of a read, in one turn; frames of some bytes each take some 2 ms
+ORIGIN: Final = re.compile(r"(?i:https?|wss?)://[^/?]*")  # before the path, from some proxies (RFC 9112 section 3.2.2)
 SUBPROTOCOLS: Final = ("mqtt", "mqttv3.1")
 
 
@@ -155,7 +157,7 @@ class WebSocket(asyncio.Protocol):
 
     def _shake_hands(self, request: Request) -> bool:
         offered = [each for each in SUBPROTOCOLS if each in request.subprotocols]
-        if request.target.partition("?")[0] != self._path:
+        if _path(request.target) != self._path:
             self._refuse(404, f"expected the path {self._path}")
         elif not offered:
             self._refuse(400, "expected the subprotocol mqtt")
@@ -212,3 +214,9 @@ class WebSocket(asyncio.Protocol):
     def get_extra_info(self, name: str) -> Any:
         """Both addresses and the certificate, as the socket knows them."""
         return self._transport.get_extra_info(name)
+
+
+def _path(target: str) -> str:
+    """The path of a request's target."""
+    origin = ORIGIN.match(target)
+    return target[origin.end() if origin else 0 :].partition("?")[0]

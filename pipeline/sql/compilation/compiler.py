@@ -371,13 +371,18 @@ class Compiler(Bookkeeping):
         parameter = overload.parameters[min(position, len(overload.parameters) - 1)]
         code = self.expression(argument)
         check = CHECKS.get(parameter.type)
-        if check is None or type_of(argument, self.in_condition) in FITS[parameter.type]:
-            return code
+        fits = check is None or type_of(argument, self.in_condition) in FITS[parameter.type]
         if isinstance(argument, n.Literal):
+            declared = find(node.name)
+            judge = declared.judges.get(parameter.name) if declared is not None else None
             try:
-                check(argument.value)
+                value = argument.value if fits or check is None else check(argument.value)
+                if judge is not None:
+                    judge(value)
             except BadValueError as error:
                 raise self.error(argument, f"{node.name}({parameter.name}): {error}") from None
+        if fits:
+            return code
         label = self.labels.number(argument.span)
         return call(f"as_{parameter.type}", [code], label)
 

@@ -67,6 +67,9 @@ def _offset(zone: Any, seconds: int) -> int:
     return -size if match[1] == "-" else size
 
 
+JUDGES: Final = {"unit": _ticks, "offset": lambda zone: _offset(zone, 0)}
+
+
 def _offset_text(offset: int, form: str) -> str:
     """An offset in the form %z, %:z or %::z."""
     sign, size = "-" if offset < 0 else "+", abs(offset)
@@ -96,14 +99,17 @@ def _fields(seconds: int, most: int = SECONDS_MAX) -> tuple[int, int, int, int, 
 
 
 @function(
-    "now_timestamp([unit: any]) -> integer", example=("now_timestamp('millisecond')", "1708671600123"), reads="event"
+    "now_timestamp([unit: any]) -> integer",
+    example=("now_timestamp('millisecond')", "1708671600123"),
+    reads="event",
+    judges=JUDGES,
 )
 def now_timestamp(event: Event, unit: Any = "second") -> int:
     """The arrival of the record, as an integer since 1970 in seconds or another unit."""
     return _now(event, _ticks(unit))
 
 
-@function("now_rfc3339([unit: any]) -> string", example=("strlen(now_rfc3339())", "25"), reads="event")
+@function("now_rfc3339([unit: any]) -> string", example=("strlen(now_rfc3339())", "25"), reads="event", judges=JUDGES)
 def now_rfc3339(event: Event, unit: Any = "second") -> str:
     """The arrival of the record in RFC 3339, in the zone of the system."""
     return unix_ts_to_rfc3339(_now(event, _ticks(unit)), unit)
@@ -112,6 +118,7 @@ def now_rfc3339(event: Event, unit: Any = "second") -> str:
 @function(
     "unix_ts_to_rfc3339(time: integer[, unit: any]) -> string",
     example=("rfc3339_to_unix_ts(unix_ts_to_rfc3339(1708671600))", "1708671600"),
+    judges=JUDGES,
 )
 def unix_ts_to_rfc3339(time_: int, unit: Any = "second") -> str:
     """A time as RFC 3339 text in the zone of the system. The fraction has 0, 3, 6 or 9 digits, depending on the unit."""
@@ -125,6 +132,7 @@ def unix_ts_to_rfc3339(time_: int, unit: Any = "second") -> str:
 @function(
     "rfc3339_to_unix_ts(text: any[, unit: any]) -> integer",
     example=("rfc3339_to_unix_ts('2024-02-23T15:56:30.87Z', 'millisecond')", "1708703790870"),
+    judges=JUDGES,
 )
 def rfc3339_to_unix_ts(text: Any, unit: Any = "second") -> int:
     """The time of an RFC 3339 text as an integer since 1970. For seconds, the fraction is dropped; for finer units,
@@ -156,6 +164,7 @@ _DIRECTIVE: Final = re.compile(r"%(?:[YmdHMSN]|[36]N|:{0,2}z)")
     example=("format_date('second', '+08:00', '%Y-%m-%d %H:%M:%S%:z', 1708671600)", "'2024-02-23 15:00:00+08:00'"),
     reads="event",
     cost=8,
+    judges=JUDGES,
 )
 def format_date(event: Event, unit: Any, offset: Any, pattern: Text, time_: int | None = None) -> str:
     """A time in `unit`, or the record's arrival, as text with a pattern: %Y %m %d %H %M %S, %N %6N %3N for a fraction
@@ -205,6 +214,7 @@ _WIDTHS: Final = {
     "date_to_unix_ts(unit: any, offset: any, format: binary, text: binary) -> integer",
     example=("date_to_unix_ts('second', '+08:00', '%Y-%m-%d %H-%M-%S', '2024-03-01 10:30:38')", "1709260238"),
     cost=8,
+    judges={**JUDGES, "format": lambda pattern: _require_all(str(pattern))},
 )
 def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
     """The time of a text as an integer in `unit`. The pattern has the directives of `format_date()`. Directives have
@@ -214,10 +224,8 @@ def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
     """
     ticks = _ticks(unit)
     offset, pattern, text = arguments if len(arguments) == 3 else (0, *arguments)
+    _require_all(str(pattern))
     found = _scanned(str(pattern), str(text))
-    missing = [name for name in ("%Y", "%m", "%d", "%H", "%M", "%S") if name not in found]
-    if missing:
-        raise BadValueError(f"the pattern lacks {' '.join(missing)}")
     seconds = _seconds(*(int(found[name]) for name in ("%Y", "%m", "%d", "%H", "%M", "%S")))
     seconds -= _offset(offset, seconds)
     for name in ("%z", "%:z", "%::z"):
@@ -225,6 +233,13 @@ def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
             seconds -= _offset(found[name], seconds)
     fraction = sum(int(found[name]) * 10 ** (9 - _WIDTHS[name]) for name in ("%N", "%6N", "%3N") if name in found)
     return int((seconds * NANOSECONDS + fraction) // (NANOSECONDS // ticks))
+
+
+def _require_all(pattern: str) -> None:
+    """Refuse a pattern that gives no time."""
+    found = set(_DIRECTIVE.findall(pattern))
+    if missing := [name for name in _NAMES[:6] if name not in found]:
+        raise BadValueError(f"the pattern lacks {' '.join(missing)}")
 
 
 def _scanned(pattern: str, text: str) -> dict[str, str]:

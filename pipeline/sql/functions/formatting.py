@@ -7,6 +7,7 @@ width (negative: on the left), precision, padding character, `t` for Unicode, an
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.sql.functions.registry import as_list, function
@@ -22,11 +23,29 @@ _DIRECTIVE: Final = re.compile(
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
+def _directives(pattern: bytes) -> Iterator[re.Match[bytes]]:
+    """The directives of a format, in order. Raises BadValueError for one that does not exist or has no end."""
+    end = 0
+    while (start := pattern.find(b"~", end)) >= 0:
+        match = _DIRECTIVE.match(pattern, start)
+        if match is None:
+            raise BadValueError(f"the format ends inside a directive: {shown(text_of(pattern))}")
+        control = match["control"].decode("latin-1")
+        if control not in "~n" and control not in _WRITERS:
+            raise BadValueError(f"~{control} is not a directive")
+        yield match
+        end = match.end()
+
+
+JUDGES: Final = {"format": lambda pattern: list(_directives(octets(pattern)))}
+
+
 @function(
     "sprintf(format: binary, …: any) -> string",
     examples=(("sprintf('~s is ~b', 'x', 5)", "'x is 5'"), ("sprintf('~3..0b', 7)", "'007'")),
     grows=True,
     cost=32,
+    judges=JUDGES,
 )
 def sprintf(pattern: Text, *arguments: Any) -> Text:
     """Text with an Erlang format: ~s for text, ~p and ~w for any value, ~b for an integer (~.16b in base 16), ~f ~e
@@ -41,6 +60,7 @@ def sprintf(pattern: Text, *arguments: Any) -> Text:
     example=("sprintf_s('~s-~s', ['a', 'b'])", "'a-b'"),
     grows=True,
     cost=32,
+    judges=JUDGES,
 )
 def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
     """The same as `sprintf()`, with the arguments in a list."""
@@ -50,15 +70,12 @@ def sprintf_s(pattern: Text, arguments: list[Any]) -> Text:
 def _formatted(pattern: bytes, arguments: list[Any]) -> Text:
     pieces, end, size = [], 0, 0
     waiting = iter(arguments)
-    while (start := pattern.find(b"~", end)) >= 0:
-        match = _DIRECTIVE.match(pattern, start)
-        if match is None:
-            raise BadValueError(f"the format ends inside a directive: {shown(text_of(pattern))}")
+    for match in _directives(pattern):
         made = _directive(match, waiting)
-        size += start - end + len(made)
+        size += match.start() - end + len(made)
         if size > RESULT_BYTES_MAX:
             raise BadValueError(f"the result would have more than {RESULT_BYTES_MAX} bytes")
-        pieces += [pattern[end:start], made]
+        pieces += [pattern[end : match.start()], made]
         end = match.end()
     if next(waiting, _directive) is not _directive:
         raise BadValueError("the format has fewer directives than arguments")
@@ -96,9 +113,7 @@ def _directive(match: re.Match[bytes], waiting: Any) -> bytes:
         refuse(f"a width of at least 0 for ~{control}", width)
     if control == "n":
         return b"\n" * (1 if width is None else width)
-    writer = _WRITERS.get(control)
-    if writer is None:
-        raise BadValueError(f"~{control} is not a directive")
+    writer = _WRITERS[control]
     value = _next(waiting)
     lead = _prefix(_next(waiting)) if control in "xX" else b""
     if control == "i":

@@ -123,10 +123,14 @@ def _compiled(source: bytes) -> Pattern:
     return _PATTERNS.remember(source, pattern, pattern.size_bytes)
 
 
+JUDGES: Final = {"pattern": lambda pattern: _compiled(octets(pattern))}
+
+
 @function(
     "regex_match(text: binary, pattern: binary) -> boolean",
     examples=((r"regex_match('abc123', '\d+')", "true"), (r"regex_match('a23', '^\d+$')", "false")),
     seconds_max=LOOPED_SECONDS_MAX,
+    judges=JUDGES,
 )
 def regex_match(text: Text, pattern: Text) -> bool:
     """Whether the pattern matches anywhere in the text."""
@@ -141,6 +145,7 @@ def regex_match(text: Text, pattern: Text) -> bool:
     ),
     grows=True,
     seconds_max=LOOPED_SECONDS_MAX,
+    judges=JUDGES,
 )
 def regex_replace(text: Text, pattern: Text, replacement: Text) -> Text:
     r"""The text with all matches replaced. In the replacement, & stands for the match, \1 and so on for its groups, and
@@ -192,6 +197,7 @@ def _replacement(source: bytes) -> Replacement:
         (r"regex_extract('k: v', '(\w+): (\w+)')", "['k', 'v']"),
     ),
     seconds_max=LOOPED_SECONDS_MAX,
+    judges=JUDGES,
 )
 def regex_extract(text: Text, pattern: Text) -> list[Text]:
     """The groups of the first match. A group that did not match gives ''. The list is empty without a match or

@@ -13,6 +13,8 @@ that object as the first argument. `message=True` marks the functions that read 
 `undefined` in WHERE and INCASE. `grows=True` bounds text that may be much longer than the arguments, or that grows with
 each call of a chain. In FOREACH, `cost` says how many times longer a call takes than one that only reads its arguments,
 and `seconds_max` bounds the time of all calls for one record, for functions whose time no size tells.
+`judges` are checks of parameters beyond their type, such as whether a text is a regular expression: a literal that fails one is
+refused when the rule is compiled, because the call would fail for each record.
 """
 
 from __future__ import annotations
@@ -20,14 +22,16 @@ from __future__ import annotations
 import difflib
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json
 from pipeline.sql.runtime.values import Text, bounded_text, refuse
 
 Implementation = Callable[..., Any]
+Judge = Callable[[Any], object]  # raises BadValueError
 
 
 class _Grown(threading.local):
@@ -78,6 +82,7 @@ class Declaration:
     grows: bool
     cost: int
     seconds_max: float
+    judges: Mapping[str, Judge]
 
     def overload(self, count: int) -> Signature | None:
         """The signature that takes `count` arguments."""
@@ -102,6 +107,7 @@ def function(
     grows: bool = False,
     cost: int = 1,
     seconds_max: float = 0.0,
+    judges: Mapping[str, Judge] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     """Declare the decorated function under the name in its signature."""
 
@@ -113,7 +119,7 @@ def function(
         shown = (example, *examples) if example else examples
         bounded = _bounded(call) if grows else call
         FUNCTIONS[name] = Declaration(
-            name, theme, parsed, bounded, doc, shown, reads, message, grows, cost, seconds_max
+            name, theme, parsed, bounded, doc, shown, reads, message, grows, cost, seconds_max, judges
         )
         return call
 

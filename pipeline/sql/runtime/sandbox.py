@@ -162,8 +162,8 @@ def _send(out: IO[bytes], answer: bytes) -> None:
 
 def _answer(jq: Any, programs: dict[str, Any], request: bytes) -> bytes:
     size = struct.unpack(">I", request[:4])[0]
-    text, document = request[4 : 4 + size].decode(), request[4 + size :].decode()
     try:
+        text, document = request[4 : 4 + size].decode(), request[4 + size :].decode()
         if len(programs) > 1000:
             programs.clear()
         program = programs.get(text) or programs.setdefault(text, _compiled(jq, text))

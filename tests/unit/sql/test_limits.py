@@ -245,7 +245,7 @@ def test_getenv_sees_its_prefix_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_jq_program_cannot_stall_or_leave(program: str) -> None:
     """A slow jq child is ended, and it reaches no files or modules."""
     with within(5), pytest.raises(EvaluationError):
-        evaluated(f"jq('{program}', '1', 300)")
+        evaluated("jq(payload, '1', 300)", program.encode())
 
 
 def test_jq_sees_no_environment_and_lives_on() -> None:

@@ -116,6 +116,28 @@ async def test_packets_come_in_frames_and_reads_of_any_size(sizes: list[int], cu
 
 
 @pytest.mark.parametrize(
+    ("target", "is_ours"),
+    [
+        ("/mqtt?x=/other", True),
+        ("http://gate.example/mqtt", True),
+        ("WSS://gate.example:8084/mqtt?token=1", True),
+        ("http://gate.example", False),
+        ("http://gate.example/mqtt/", False),
+        ("http:/mqtt", False),
+        ("ftp://gate.example/mqtt", False),
+        ("mqtt", False),
+    ],
+)
+async def test_a_proxy_may_send_the_whole_address(target: str, is_ours: bool) -> None:
+    """The path counts, with or without an origin before it, and not the query."""
+    browser = await Browser.connected(Gate(**WEB), path=target)
+
+    (answer, *_) = await browser.heard()
+
+    assert isinstance(answer, AcceptConnection) is is_ours
+
+
+@pytest.mark.parametrize(
     ("path", "offers", "status"), [("/other", ("mqtt",), 404), ("/mqtt", ("soap",), 400), ("/mqtt", (), 400)]
 )
 async def test_a_handshake_for_something_else_is_refused(path: str, offers: tuple[str, ...], status: int) -> None:
