@@ -48,6 +48,8 @@ def text(value: Any) -> str:
         return value
     if isinstance(value, MissingValue):
         return current().note(value.path)
+    if isinstance(value, list | tuple | dict):
+        current().write_out(value)
     found = to_text(value if isinstance(value, int | float) else plain(value))
     return found if isinstance(found, str) else found.decode(errors="surrogateescape")
 

@@ -24,6 +24,8 @@ STEPS_MAX: Final = 2_000_000
 INTEGER_BITS_MAX: Final = 4096
 # Characters that are read in one step.
 CHARACTERS_A_STEP: Final = 16
+# Characters of lists and maps that are written in one step.
+CHARACTERS_WRITTEN_A_STEP: Final = 2
 
 
 class Work:
@@ -61,6 +63,10 @@ class Work:
     def look_at(self, value: Any) -> None:
         """Count the steps of going through a value once."""
         self.spend(1 + self.weight(value) // CHARACTERS_A_STEP)
+
+    def write_out(self, value: Any) -> None:
+        """Count the steps of writing a list or a map out as JSON, which takes longer than reading it."""
+        self.spend(1 + self.weight(value) // CHARACTERS_WRITTEN_A_STEP)
 
     def decoded(self, text: Any) -> Any:
         """A text as the JSON that it holds; `undefined` if it holds none. Each text is read once."""

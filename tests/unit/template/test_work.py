@@ -41,6 +41,7 @@ HOSTILE: dict[str, tuple[str, dict[str, Any]]] = {
     "replace": ("${a | replace('x', b)}", {"a": LONG[:100_000], "b": LONG[:100_000]}),
     "replace nothing": ("${a | replace('', b)}", {"a": LONG[:100_000], "b": LONG[:100_000]}),
     "output in a loop": ("${% for x in a %}${b}${% endfor %}", {"a": MANY, "b": LONG}),
+    "lists in a loop": ("${% for x in a %}${b}${% endfor %}", {"a": MANY[:1000], "b": list(range(10_000))}),
     "literals in a loop": ("${% for x in a %}" + "y" * 10_000 + "${% endfor %}", {"a": MANY}),
     "a block": ("${% set b %}${% for x in a %}" + "y" * 10_000 + "${% endfor %}${% endset %}${b | length}", {"a": MANY}),
     "loops in loops": ("${% for x in a %}" * 3 + "1" + "${% endfor %}" * 3, {"a": MANY}),
