@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from unicodedata import normalize
 from urllib.parse import unquote
 
 ROOT: Final = "_tidegate"  # the first segment of all of Tidegate's own keys in a bucket
@@ -29,7 +30,9 @@ _DECODED_MAX: Final = 4  # how often percent signs are decoded: more often than 
 _PLANE_ENDS: Final = "".join(chr(plane << 16 | end) for plane in range(17) for end in (0xFFFE, 0xFFFF))
 _UNFIT: Final = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef{_PLANE_ENDS}]")
 _DOTS: Final = re.compile(r"(?:\A|[/\\])\.{1,2}(?:[/\\]|\Z)")
-_OWN: Final = re.compile(rf"[/\\]*{ROOT}(?:[/\\]|\Z)", re.IGNORECASE)
+_OWN: Final = re.compile(rf"[/\\]*{ROOT}[. ]*(?:[/\\]|\Z)", re.IGNORECASE)
+# Characters that some file systems ignore in names.
+_IGNORED: Final = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]")
 _LABELS: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _ADDRESS: Final = re.compile(r"[0-9]+(?:\.[0-9]+){3}")
 
@@ -77,8 +80,12 @@ def shape_problem(key: str) -> str:
 
 
 def is_own(key: str) -> bool:
-    """Whether a key is below the ledger's prefix, or would be after a store has changed it."""
-    return any(_OWN.match(reading) for reading in readings(key))
+    """Whether a key is below the ledger's prefix, or would be after a store has changed it.
+
+    A store that keeps files may also ignore case, dots and spaces at the end of a name, characters without width, and forms of
+    one letter.
+    """
+    return any(_OWN.match(_IGNORED.sub("", normalize("NFKC", reading))) for reading in readings(key))
 
 
 def bucket_problem(name: str) -> str:

@@ -79,6 +79,24 @@ def test_a_key_that_passes_is_never_tidied_into_the_ledger(text: str) -> None:
     assert not is_own(text)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_tidegate.",
+        "_tidegate ",
+        "_TideGate. .",
+        "_tidegate\u200b",
+        "_tide\u200cgate",
+        "\uff3ftidegate",
+        "_tidegat\uff45",
+    ],
+)
+def test_a_name_that_file_systems_take_for_the_ledgers_is_refused(name: str) -> None:
+    """They ignore case, what ends a name, what cannot be seen, and how wide a letter is."""
+    assert "which is the ledger's" in key_problem(f"{name}/hot/x")
+    assert key_problem(f"x/{name}/hot/x") == ""
+
+
 def test_the_ledgers_own_keys_have_the_right_shape() -> None:
     """What is forbidden to rows is not forbidden to the ledger."""
     assert shape_problem(f"{ROOT}/hot/mqtt.messages/0/00000000000000000000.000000.json") == ""
