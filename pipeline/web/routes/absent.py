@@ -49,12 +49,22 @@ async def bridge(id: str) -> Response:
     raise NotFoundError(f"no bridge {id[:80]!r}")
 
 
-@router.put("/bridges/{id}/enable/{enable}", responses=errors(404), name="enable_bridge")
-@router.post("/bridges/{id}/{operation}", responses=errors(404), name="start_bridge")
-@router.post("/nodes/{node}/bridges/{id}/{operation}", responses=errors(404), name="start_bridge_of_node")
-async def operated_bridge(id: str) -> Response:
+@router.put("/bridges/{id}/enable/{enable}", responses=errors(404))
+async def enable_bridge(id: str, enable: str) -> Response:
     """There is none with this id."""
-    raise NotFoundError(f"no bridge {id[:80]!r}")
+    return await bridge(id)
+
+
+@router.post("/bridges/{id}/{operation}", responses=errors(404))
+async def start_bridge(id: str, operation: str) -> Response:
+    """There is none with this id."""
+    return await bridge(id)
+
+
+@router.post("/nodes/{node}/bridges/{id}/{operation}", responses=errors(404))
+async def start_bridge_of_node(node: str, id: str, operation: str) -> Response:
+    """There is none with this id."""
+    return await bridge(id)
 
 
 # --- ExHook servers

@@ -32,7 +32,7 @@ TRIED_ACTIONS: Final = {
 router = APIRouter(tags=["page"])
 
 
-@router.get("/session", responses=told(200, "Session"))
+@router.get("/session", responses=told(200, "Session"), openapi_extra={"security": []})
 async def session(request: Request, desk: Desk) -> Response:
     """The user of this request; without a login `session` is null. `first`: there is no user yet."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +67,14 @@ def test_every_answer_that_is_one_has_a_schema() -> None:
                 assert answer.get("content") or "no body" in answer["description"], f"{name}: {status}"
             if status == "204":
                 assert "content" not in answer, name
+
+
+def test_every_variable_of_a_path_is_a_parameter() -> None:
+    """A client that is made of the document can fill each path."""
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            named = {each["name"] for each in operation.get("parameters", []) if each["in"] == "path"}
+            assert named == set(re.findall(r"\{(\w+)\}", path)), f"{method.upper()} {path}"
 
 
 def test_every_reference_has_a_schema_and_every_schema_is_used() -> None:
