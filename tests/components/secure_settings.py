@@ -6,7 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import aiokafka
+from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
+
+from agents.stream.credentials import credentials
 from pipeline.config import KafkaConfig
+from pipeline.config.load import load
 from tests.parts.authority import Authority
 from tests.parts.secure_kafka import PASSWORD, SecureKafka
 
@@ -45,6 +50,15 @@ def kafka_of(found: dict[str, Any]) -> KafkaConfig:
     kafka = KafkaConfig.model_validate(found)
     kafka.belongs_to("secured")
     return kafka
+
+
+def reading(kafka: KafkaConfig) -> aiokafka.AIOKafkaConsumer:
+    """aiokafka's consumer, as Faust makes it."""
+    servers, login = kafka.bootstrap_servers, credentials_to_aiokafka_auth(credentials(kafka))
+    # The module is asked, as Faust and aiokafka do, so that the client is the one that is installed.
+    return aiokafka.AIOKafkaConsumer(
+        TOPIC, bootstrap_servers=servers, auto_offset_reset="earliest", metadata_max_age_ms=1000, **login
+    )
 
 
 def wrong(secure: SecureKafka) -> dict[str, tuple[dict[str, Any], str]]:
@@ -108,6 +122,35 @@ def controlled(folder: Path, kafka: dict[str, Any]) -> Path:
     found = {"pipeline": "secured", "kafka": kafka, "control": {"topic": "secured.configuration"}}
     path.write_text(json.dumps(found), encoding="utf-8")
     return path
+
+
+class Turning:
+    """A pipeline with its configuration in Kafka, whose password or certificate is replaced while it runs."""
+
+    def __init__(self, secure: SecureKafka, folder: Path, way: str) -> None:
+        self._secure, self._folder, self._way = secure, folder, way
+        self.replace(1)
+        found = settings(secure, way)
+        login = {"mechanism": way, "username": "turning", "password": f"file://{folder}/password"}
+        tls = {"certfile": str(folder / "own.pem"), "keyfile": str(folder / "own.key")}
+        own = {"ssl": found["ssl"] | tls} if way == "mtls" else {"authentication": login}
+        control = {"topic": f"secured.{way}", "status_topic": f"secured.{way}.status"}
+        self.config = load({"pipeline": "secured", "kafka": found | own, "control": control})
+
+    def replace(self, number: int) -> None:
+        """Give the user, and the file, another password; or the file another certificate."""
+        if self._way == "mtls":
+            self._secure.authority.write(self._folder, "tidegate" if number == 1 else "tidegate again", "own")
+            return
+        self._secure.set_scram_password("turning", f"password {number}")
+        (self._folder / "password").write_text(f"password {number}\n")
+
+    def break_(self) -> None:
+        """Put something into the file that Kafka does not accept: a proof that it is used."""
+        if self._way == "mtls":
+            self._secure.authority.write(self._folder, "outsider", "own")
+        else:
+            (self._folder / "password").write_text("wrong\n")
 
 
 def config_of(folder: Path, kafka: dict[str, Any]) -> Path:

@@ -16,15 +16,17 @@ import aiokafka
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
 from confluent_kafka.admin import AdminClient, NewTopic
-from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from structlog.testing import capture_logs
 
-from agents.stream.credentials import credentials
-from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.kafka.topics import ensure_topics, look_at_topics
+from pipeline.control.board import Board
+from pipeline.control.config_log import ConfigLog
 from pipeline.control.follower import Follower
+from pipeline.control.objects import Change
+from pipeline.control.status import ProcessReport
+from pipeline.control.status_topic import following, reporting
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
 from pipeline.record import Outgoing
 from tests.components.pipeline_parts import Pipeline, aggregated, message
@@ -32,9 +34,11 @@ from tests.components.secure_settings import (
     COMMANDS,
     CONTROL_COMMANDS,
     TOPIC,
+    Turning,
     config_of,
     controlled,
     kafka_of,
+    reading,
     settings,
     wrong,
 )
@@ -64,15 +68,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
             future.result(30)
         yield part
         part.stop()
-
-
-def reading(kafka: KafkaConfig) -> aiokafka.AIOKafkaConsumer:
-    """aiokafka's consumer, as Faust makes it."""
-    servers, login = kafka.bootstrap_servers, credentials_to_aiokafka_auth(credentials(kafka))
-    # The module is asked, as Faust and aiokafka do, so that the client is the one that is installed.
-    return aiokafka.AIOKafkaConsumer(
-        TOPIC, bootstrap_servers=servers, auto_offset_reset="earliest", metadata_max_age_ms=1000, **login
-    )
 
 
 async def sent(producer: Producer, value: bytes) -> bytes:
@@ -330,6 +325,35 @@ async def test_those_who_read_for_long_take_a_new_certificate(
 
     assert [each.value for each in first] == [b"0"]
     assert revision >= end
+
+
+@pytest.mark.parametrize("way", ["scram_sha_512", "mtls"])
+async def test_reports_and_the_configuration_s_writer_take_what_is_new(
+    secure: SecureKafka, tmp_path: Path, way: str
+) -> None:
+    """With what Kafka does not accept no report comes; with the password or certificate after it all go on."""
+    turning, board, numbers = Turning(secure, tmp_path, way), Board(), count()
+
+    async def reported() -> None:
+        after = time.time() * 1000
+        await until(lambda: any(each.at > after for each in board.reports(0)), 40)
+
+    def report() -> ProcessReport:
+        return ProcessReport("ingress@a", "ingress", 0, revision=next(numbers))
+
+    async with ConfigLog(turning.config) as log, following(turning.config, board):
+        async with reporting(turning.config, "ingress@a", report):
+            await log.write(Change(puts={"user/a": {"number": 1}}))
+            await reported()
+            turning.break_()
+            await pause(3 * SESSION_MS / 1000)
+            (last,) = board.reports(0)
+            assert last.at < (time.time() - SESSION_MS / 1000) * 1000
+            turning.replace(2)
+            await reported()
+            written = await log.write(Change(puts={"user/a": {"number": 2}}))
+
+    assert written.objects["user/a"].value == {"number": 2}
 
 
 async def test_a_certificate_is_replaced_while_running(secure: SecureKafka, tmp_path: Path) -> None:
