@@ -5,7 +5,9 @@ Source: avro.apache.org/docs/1.11.1/specification, "Logical Types" and "Decimal"
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Context, Decimal, InvalidOperation
+from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 NUMBER: Final = "tidegate-number"  # our name for the logical type, so that the library's own decimals stay as they are
@@ -30,6 +32,28 @@ def _with_numbers(schema: Any) -> Any:
     if schema.get("logicalType") == "decimal" and schema.get("type") in ("bytes", "fixed") and _digits(schema).is_valid:
         plain["logicalType"] = NUMBER
     return plain
+
+
+def reader_of(library: Any, schema: Any) -> Callable[..., Any]:
+    """The function of fastavro that reads a value of a schema.
+
+    If a type is a part of itself, a device chooses how deep its value is. The compiled reader would overflow the stack of the
+    process, so the one in Python reads such a schema, and raises RecursionError.
+    """
+    reader = import_module("fastavro._read_py") if _is_part_of_itself(schema, frozenset()) else library
+    return reader.schemaless_reader  # type: ignore[no-any-return]
+
+
+def _is_part_of_itself(schema: Any, around: frozenset[str]) -> bool:
+    """Whether a schema names one of the types `around` it, or holds a type that does."""
+    if isinstance(schema, str):
+        return schema.rpartition(".")[2] in around
+    if isinstance(schema, list):
+        return any(_is_part_of_itself(each, around) for each in schema)
+    inner = around | {schema["name"].rpartition(".")[2]} if "name" in schema else around
+    parts = [field["type"] for field in schema.get("fields", ())]
+    parts += [schema[key] for key in ("items", "values") if key in schema]
+    return any(_is_part_of_itself(part, inner) for part in (schema["type"], *parts))
 
 
 class _Digits(NamedTuple):

@@ -21,8 +21,10 @@ from proto_schema_parser import ast
 from proto_schema_parser.parser import Parser
 
 from pipeline.errors import SchemaSyntaxError
-from pipeline.sql.runtime.values import UNDEFINED, octets
+from pipeline.sql.runtime.values import UNDEFINED, BadValueError, octets
 
+# Of one message and those in it. A payload of 1 MB has fewer, unless nearly all of them are defaults.
+FIELDS_MAX: Final = 1_000_000
 _FIELD: Final = descriptor_pb2.FieldDescriptorProto
 _SCALARS: Final = {
     name: getattr(_FIELD, f"TYPE_{name.upper()}")
@@ -233,18 +235,46 @@ def _scalar(field: Any, value: Any) -> Any:
     return value
 
 
+class _Reading:
+    """The messages and fields that were made of one message so far. Two bytes can announce a message with a hundred defaults."""
+
+    __slots__ = ("fields",)
+
+    def __init__(self) -> None:
+        self.fields = 0
+
+    def map_of(self, message: Any) -> dict[str, Any]:
+        """The fields of a message by name. Raises BadValueError if there are too many in all messages together."""
+        self._count()
+        found: dict[str, Any] = {}
+        for field, value in _fields(message):
+            self._count()
+            if field.message_type is not None and field.message_type.GetOptions().map_entry:
+                inner = field.message_type.fields_by_name["value"]
+                found[field.name] = {str(key): self._plain(inner, value[key]) for key in value}
+            elif field.is_repeated:
+                found[field.name] = [self._plain(field, item) for item in value]
+            else:
+                found[field.name] = self._plain(field, value)
+        return found
+
+    def _count(self) -> None:
+        self.fields += 1
+        if self.fields > FIELDS_MAX:
+            raise BadValueError(f"the message has more than {FIELDS_MAX} messages and fields, with their defaults")
+
+    def _plain(self, field: Any, value: Any) -> Any:
+        if field.message_type is not None:
+            return self.map_of(value)
+        if field.enum_type is not None:
+            known = field.enum_type.values_by_number.get(value)
+            return known.name if known else value
+        return value
+
+
 def as_map(message: Any) -> dict[str, Any]:
-    """The fields by name: those that the message has, and those of proto3 that have a default."""
-    found: dict[str, Any] = {}
-    for field, value in _fields(message):
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            inner = field.message_type.fields_by_name["value"]
-            found[field.name] = {str(key): _plain(inner, value[key]) for key in value}
-        elif field.is_repeated:
-            found[field.name] = [_plain(field, item) for item in value]
-        else:
-            found[field.name] = _plain(field, value)
-    return found
+    """The fields by name: those that the message has, and those of proto3 that have a default. Raises BadValueError."""
+    return _Reading().map_of(message)
 
 
 def _fields(message: Any) -> Iterable[tuple[Any, Any]]:
@@ -265,12 +295,3 @@ def _has_defaults(message: Any) -> bool:
     described = descriptor_pb2.FileDescriptorProto()
     message.file.CopyToProto(described)
     return bool(described.syntax == "proto3")
-
-
-def _plain(field: Any, value: Any) -> Any:
-    if field.message_type is not None:
-        return as_map(value)
-    if field.enum_type is not None:
-        known = field.enum_type.values_by_number.get(value)
-        return known.name if known else value
-    return value

@@ -94,7 +94,7 @@ class AvroSchema:
         import fastavro
         import fastavro.schema
 
-        from pipeline.sql.runtime.avro import prepare
+        from pipeline.sql.runtime.avro import prepare, reader_of
 
         self._avro: Any = fastavro
         document = json.loads(source)
@@ -106,6 +106,7 @@ class AvroSchema:
         except fastavro.schema.UnknownType as error:
             raise ValueError(f"there is no type {error.name!r}") from None
         _weigh(plain, {})
+        self._read = reader_of(fastavro, plain)
 
     def encode(self, value: Any, kind: str | None) -> bytes:
         out = io.BytesIO()
@@ -122,7 +123,9 @@ class AvroSchema:
     def decode(self, data: bytes, kind: str | None) -> Any:
         source = io.BytesIO(data)
         try:
-            value = self._avro.schemaless_reader(source, self._schema, None)
+            value = self._read(source, self._schema, None)
+        except RecursionError:
+            raise BadValueError("the value is nested too deeply") from None
         except Exception as error:
             raise BadValueError(f"the data does not fit the Avro schema: {error}") from None
         if source.tell() != len(data):

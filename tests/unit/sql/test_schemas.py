@@ -287,3 +287,30 @@ def test_an_avro_array_of_what_takes_no_bytes_is_refused(items: Any) -> None:
     with pytest.raises(ConfigError, match="must take a byte"):
         build("avro", json.dumps({"type": "array", "items": items}))
     build("avro", json.dumps({"type": "array", "items": ["null", "long"]}))
+
+
+@pytest.mark.parametrize(
+    "inner", ["{0}", {"type": "array", "items": "{0}"}, {"type": "map", "values": "{0}"}], ids=["union", "array", "map"]
+)
+@pytest.mark.parametrize("name", ["node", "tree.node"])
+def test_a_value_that_a_device_nests_ends_no_process(inner: Any, name: str) -> None:
+    """A type of Avro that is a part of itself: a short payload nests deeper than the stack of a process reaches."""
+    own = json.loads(json.dumps(inner).replace("{0}", name))
+    schema = build(
+        "avro", json.dumps({"type": "record", "name": name, "fields": [{"name": "n", "type": ["null", own]}]})
+    )
+
+    assert schema.decode(b"\x00", None) == {"n": None}
+    for turns in (2_000, 200_000):
+        with pytest.raises(BadValueError, match="nested too deeply"):
+            schema.decode(b"\x02\x02\x02" * turns, None)
+
+
+def test_defaults_that_a_device_announces_are_bounded() -> None:
+    """Two bytes announce a message of Protobuf with a hundred fields, so a short payload would take gigabytes."""
+    fields = "".join(f"int32 f{number} = {number};" for number in range(1, 101))
+    schema = build("protobuf", f'syntax = "proto3"; message S {{ {fields} }} message M {{ repeated S s = 1; }}')
+
+    assert len(schema.decode(b"\x0a\x00" * 1000, "M")["s"]) == 1000
+    with pytest.raises(BadValueError, match="more than 1000000 messages and fields"):
+        schema.decode(b"\x0a\x00" * 100_000, "M")
