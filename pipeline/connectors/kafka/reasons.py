@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 # Parts of librdkafka's reasons that nobody needs: the broker, the time of the attempt, the number of equal errors.
 _NOISE: Final = re.compile(
     r"^(?:[a-z_]+://)?\S+?/\S+: |^\S+?: (?=Connect to|Failed to resolve)|(?<=Connect to )ipv[46]#"
-    r"| \(after \d+ms in state [^)]*\)?\)$"
+    r"| \(after \d+ms in state .*\)$"
 )
 # The first that is found in a reason tells it.
 _WORDS: Final = (

@@ -89,11 +89,12 @@ def test_a_silent_link_logs_nothing() -> None:
     assert lines(Link(KAFKA, silent=True), WRONG_PASSWORD, REFUSED, DOWN, None) == []
 
 
-def test_who_gives_up_knows_why() -> None:
-    """The error of a command has the address, the setting and the reason."""
+@pytest.mark.parametrize("event", [REFUSED, AGAIN], ids=["first", "again"])
+def test_who_gives_up_knows_why(event: KafkaError) -> None:
+    """The error of a command has the address, the setting and the reason, and not how often librdkafka tried."""
     link = Link(KAFKA, silent=True)
 
-    error = link.why(Client(link, REFUSED, DOWN), NO_METADATA, "cannot read")
+    error = link.why(Client(link, event, DOWN), NO_METADATA, "cannot read")
 
     assert isinstance(error, RetryableError)
     assert str(error) == (
