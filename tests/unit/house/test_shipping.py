@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +104,3 @@ def test_the_script_refuses_an_unknown_word() -> None:
 
     assert ended.returncode == 2
     assert "unti" in ended.stderr
-
-
-def test_a_release_tells_each_kind_of_change_once() -> None:
-    """CHANGELOG.md has each heading once a release, and each change once. A careless merge doubles both."""
-    releases = re.split(r"^## ", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.M)[1:]
-
-    for release in releases:
-        told = re.findall(r"^(?:### |- ).+(?:\n  .+)*", release, re.M)
-        assert [each for each, times in Counter(told).items() if times > 1] == []
