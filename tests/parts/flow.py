@@ -20,7 +20,7 @@ from pipeline.columns import size_of
 from pipeline.connectors.s3.store import Head
 from pipeline.record import Outgoing, Record
 from tests.parts.bench import PlayedLog
-from tests.parts.waiting import turn
+from tests.parts.waiting import patient, turn
 
 ONE, TWO = Partition("mqtt.messages", 0), Partition("mqtt.messages", 1)
 
@@ -104,6 +104,6 @@ class Flow:
             async with asyncio.TaskGroup() as group:
                 for partition, each in records.items():
                     group.create_task(self.feed(partition, each))
-            assert await self.lanes.drain(60), self.lanes.failed
+            assert await self.lanes.drain(patient(60)), self.lanes.failed
         finally:
             await self.lanes.close()

@@ -21,6 +21,8 @@ from tests.parts.actions import aggregated, direct
 from tests.parts.flow import ONE, TWO, Flow
 from tests.parts.waiting import turn
 
+pytestmark = pytest.mark.timeout(300)  # tracing each allocation takes its time, the more so where coverage is measured
+
 BOUND_BYTES = 8 << 20
 # A piece's rows as objects of Python, a cut's objects on their way, one record that is decoded; what the test itself keeps.
 CONSTANT_BYTES = 20 << 20
