@@ -10,6 +10,7 @@ whose token is a presigned URL of the action kafka-cluster:Connect.
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
@@ -29,7 +30,9 @@ ANSWER_SECONDS: Final = 10.0
 ANSWER_BYTES_MAX: Final = 1 << 20
 PART_OF_LIFE: Final = 0.8
 LIFE_SECONDS: Final = 300.0  # of a token that does not say when it expires
+LIFE_SECONDS_MAX: Final = 86_400.0  # after which one that says so is asked for again
 MSK_SECONDS: Final = 900
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Bearer(NamedTuple):
@@ -119,14 +122,31 @@ def _from_endpoint(login: KafkaLogin) -> Bearer:
     pair = f"{quote(login.client_id, safe='')}:{quote(secret, safe='')}".encode()
     form = {"grant_type": "client_credentials"} | ({"scope": login.scope} if login.scope else {})
     answer = _post(login, login.endpoint_uri, b64encode(pair).decode(), urlencode(form).encode())
-    text, life = answer.get("access_token"), answer.get("expires_in")
-    if not isinstance(text, str) or not text:
+    text = answer.get("access_token")
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+        if answer.get("error"):
+            raise _refused(login, login.endpoint_uri, 200, json.dumps(answer).encode())
         raise OperatorError(
             f"{WHERE}.endpoint_uri: expected an access_token from {login.endpoint_uri}, found {sorted(answer)}",
             reason="no_token",
         )
-    seconds = float(life) if isinstance(life, int | float) and life > 0 else LIFE_SECONDS
-    return _token(text, login, time.time() + seconds)
+    now = time.time()
+    token = _token(text, login, now + _life_seconds(answer.get("expires_in")))
+    if token.expires_at <= now:
+        raise RetryableError(
+            f"{WHERE}.endpoint_uri: the token from {login.endpoint_uri} expired {_ago(token.expires_at)}, before it came; compare"
+            " the clocks of both machines",
+            reason="token_expired",
+        )
+    return token._replace(expires_at=min(token.expires_at, now + LIFE_SECONDS_MAX))
+
+
+def _life_seconds(told: Any) -> float:
+    """What `expires_in` says. Some servers write it as text."""
+    if isinstance(told, str) and told.isascii() and told.isdecimal():
+        told = int(told[:10])
+    is_number = isinstance(told, int | float) and not isinstance(told, bool)
+    return min(float(told), LIFE_SECONDS_MAX) if is_number and told > 0 else LIFE_SECONDS
 
 
 def _post(login: KafkaLogin, address: str, pair: str, form: bytes) -> dict[str, Any]:
@@ -138,10 +158,10 @@ def _post(login: KafkaLogin, address: str, pair: str, form: bytes) -> dict[str, 
         with urlopen(
             Request(address, form, headers), timeout=ANSWER_SECONDS, context=_context(login)
         ) as response:  # an http or https address, as the setting's pattern says
-            return _object(response.read(ANSWER_BYTES_MAX), address)
+            return _object(_read(response))
     except HTTPError as error:
         with error:
-            raise _refused(login, address, error.code, error.read(ANSWER_BYTES_MAX)) from None
+            raise _refused(login, address, error.code, _read(error)) from None
     except (OSError, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -155,6 +175,16 @@ def _post(login: KafkaLogin, address: str, pair: str, form: bytes) -> dict[str, 
         ) from None
 
 
+def _read(response: Any) -> bytes:
+    """The body of an answer, or its beginning. A server that sends it slowly has no more time than one that is silent."""
+    give_up, body = time.monotonic() + ANSWER_SECONDS, b""
+    while len(body) < ANSWER_BYTES_MAX and (piece := response.read1(1 << 16)):
+        body += piece
+        if time.monotonic() > give_up:
+            raise TimeoutError("timed out")
+    return body
+
+
 def _context(login: KafkaLogin) -> ssl.SSLContext | None:
     if not (login.endpoint_uri or "").startswith("https"):
         return None
@@ -162,24 +192,31 @@ def _context(login: KafkaLogin) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=login.cacertfile)
 
 
-def _object(body: bytes, address: str) -> dict[str, Any]:
-    found = json.loads(body)
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
     if not isinstance(found, dict):
-        raise ValueError(f"expected a JSON object from {address}, found {type(found).__name__}")
+        is_page = body.lstrip().startswith(b"<")  # nothing else is shown: it may be a token
+        shown = f"{body[:40].decode('utf-8', 'replace')!r}" if is_page else f"{len(body)} bytes that are none"
+        raise ValueError(f"expected a JSON object with an access_token, found {shown}")
     return found
 
 
 def _refused(login: KafkaLogin, address: str, status: int, body: bytes) -> OperatorError | RetryableError:
     """The error for an answer without a token: RFC 6749 section 5.2 has its words."""
     try:
-        told = _object(body, address)
+        told = _object(body)
     except ValueError:
         told = {}
     words = ": ".join(str(told[name])[:200] for name in ("error", "error_description") if told.get(name))
     message = f"no token from {address}: HTTP {status}" + (f" ({words})" if words else "")
     if status >= 500 or status == 429:
         return RetryableError(f"{WHERE}.endpoint_uri: {message}", reason="no_token")
-    setting = "endpoint_uri" if status in {404, 405} else "scope" if "scope" in words else "client_secret"
+    setting = (
+        "endpoint_uri" if status in {302, 303, 307, 308, 404, 405} else "scope" if "scope" in words else "client_secret"
+    )
     return OperatorError(f"{WHERE}.{setting}: {message}", reason="no_token")
 
 

@@ -80,6 +80,8 @@ def test_client_credentials_are_asked_for_once_in_a_tokens_life(monkeypatch: pyt
             "authentication.client_secret: .*HTTP 401 .invalid_client",
         ),
         (400, b'{"error": "invalid_scope"}', OperatorError, "authentication.scope: .*invalid_scope"),
+        (200, b'{"error": "invalid_scope"}', OperatorError, "authentication.scope: .*invalid_scope"),
+        (302, b"<html>", OperatorError, "authentication.endpoint_uri: .*HTTP 302"),
         (404, b"<html>", OperatorError, "authentication.endpoint_uri: .*HTTP 404"),
         (503, b"", RetryableError, "authentication.endpoint_uri: .*HTTP 503"),
         (429, b"", RetryableError, "authentication.endpoint_uri: .*HTTP 429"),
@@ -103,6 +105,80 @@ def test_an_answer_without_a_token_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
     with pytest.raises(OperatorError, match=r"endpoint_uri: expected an access_token .* found \['token'\]"):
         source(OAUTH).now()
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (100, 100),
+        ("3599", 3599),
+        (-5, 300),
+        (None, 300),
+        ("soon", 300),
+        (True, 300),
+        (1e300, 86400),
+        (float("inf"), 86400),
+    ],
+)
+def test_the_life_of_a_token_is_what_the_server_says_within_a_day(
+    monkeypatch: pytest.MonkeyPatch, told: Any, seconds: float
+) -> None:
+    """As a number or as text, which some servers write; else five minutes. A JWT that says more has a day too."""
+    for token in ("opaque", jwt(sub="u")):
+        monkeypatch.setattr(tokens, "_post", lambda *_, token=token: {"access_token": token, "expires_in": told})
+        assert source(OAUTH).now().expires_at - time.time() == pytest.approx(seconds, abs=5)
+
+    monkeypatch.setattr(tokens, "_post", lambda *_: {"access_token": jwt(exp=1e30)})
+    assert source(OAUTH).now().expires_at - time.time() == pytest.approx(86400, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        ({"access_token": jwt(exp=1_700_000_000)}, RetryableError, "expired at 2023-11-14T22:13:20Z, .*clocks"),
+        ({"error": "invalid_client"}, OperatorError, r"client_secret: .*invalid_client"),
+        ({"access_token": "two\nlines"}, OperatorError, "expected an access_token"),
+        ({"access_token": ""}, OperatorError, "expected an access_token"),
+    ],
+)
+def test_a_token_that_kafka_cannot_take_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], kind: type[ConnectorError], said: str
+) -> None:
+    """The error says what is wrong with it."""
+    monkeypatch.setattr(tokens, "_post", lambda *_: answer)
+
+    with pytest.raises(kind, match=said):
+        source(OAUTH).now()
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"<html>sign in</html>", "'<html>sign in</html>'"),
+        (b"", "0 bytes"),
+        (b"[" * 100_000, "100000 bytes"),
+        (b'{"access_token": "secret', "24 bytes"),
+        (b"secret\xff", "7 bytes"),
+    ],
+)
+def test_an_answer_that_is_not_json_is_told(body: bytes, found: str) -> None:
+    """A proxy's page by its beginning. What may be a token is not shown."""
+    with pytest.raises(ValueError, match=f"expected a JSON object with an access_token, found {found}") as raised:
+        tokens._object(body)
+
+    assert "secret" not in str(raised.value)
+
+
+def test_a_slow_answer_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends a byte now and then is not waited for without end."""
+    monkeypatch.setattr(tokens, "ANSWER_SECONDS", 0.0)
+
+    class Dripping:
+        def read1(self, size: int) -> bytes:
+            return b" "
+
+    with pytest.raises(TimeoutError):
+        tokens._read(Dripping())
 
 
 def test_a_token_of_a_file_is_read_for_each_login(tmp_path: Path) -> None:
