@@ -29,7 +29,9 @@ Cells = dict[str, str | None]
 _decode_lines = msgspec.json.Decoder(Cells).decode_lines
 _encode = msgspec.json.Encoder().encode
 _LINE_ENDS: Final = {"lf": "\n", "crlf": "\r\n"}
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# Full-width forms count in some languages of Excel.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_OTHER_DELIMITERS: Final = ";\t"  # a spreadsheet of another country may end a cell at these
 _QUOTED: Final = re.compile(rb'"[^"]*"')
 
 
@@ -116,7 +118,8 @@ class _Writer:
         self._delimiter: str = settings["delimiter"]
         self._escape: bool = settings["escape_formulas"]
         self._end = _LINE_ENDS[settings["line_end"]]
-        self._special = re.compile(r'[\[\],\r\n"' + re.escape(self._delimiter) + "]").search
+        quoted = self._delimiter + (_OTHER_DELIMITERS if self._escape else "")
+        self._special = re.compile(r'[\[\],\r\n"' + re.escape(quoted) + "]").search
 
     def encode(self, lines: bytes) -> bytes:
         """The object's bytes."""

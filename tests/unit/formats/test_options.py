@@ -93,6 +93,22 @@ def test_formulas_are_escaped_if_they_shall_be() -> None:
     }
 
     assert encoded(build({"type": "csv", "escape_formulas": True}), [row]).decode() == (
-        "'=a,b,c,d,e,f,g,h,i,j\n'=1+1,'+x,-5,-0.5,'@x,'\tx,x=1,'-x,null,\"[1]\"\n"
+        "'=a,b,c,d,e,f,g,h,i,j\n'=1+1,'+x,-5,-0.5,'@x,\"'\tx\",x=1,'-x,null,\"[1]\"\n"
     )
     assert encoded(build({"type": "csv"}), [row]).decode().startswith("=a,b,")
+
+
+@pytest.mark.parametrize("first", ["\n", "\0", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_every_character_that_may_begin_a_formula_is_escaped(first: str) -> None:
+    """Full-width signs too, as Excel reads them in some languages."""
+    written = encoded(build({"type": "csv", "escape_formulas": True, "header": False}), [{"a": first + "1+1"}])
+
+    assert written.decode().removeprefix('"').startswith(f"'{first}1+1")
+
+
+def test_a_cell_does_not_end_at_another_country_s_delimiter() -> None:
+    """A spreadsheet that splits at semicolons or tabs finds them quoted."""
+    row = {"a": "x;=1+1", "b": "x\t=1+1"}
+
+    assert encoded(build({"type": "csv", "escape_formulas": True, "header": False}), [row]) == b'"x;=1+1","x\t=1+1"\n'
+    assert encoded(build({"type": "csv", "header": False}), [row]) == b"x;=1+1,x\t=1+1\n"
