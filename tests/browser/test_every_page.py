@@ -18,7 +18,9 @@ from tests.parts.page_process import served
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 PHONE: Final = {"width": 360, "height": 740}
+ZOOMED: Final = {"width": 640, "height": 400}
 ANSWER_SECONDS: Final = 0.1
+FORBIDDEN: Final = 403
 SETTLED_MS: Final = 400
 SHIFT_MAX: Final = 0.02  # a fifth of what is still called good
 LOOKS: Final = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme": "dark", "viewport": PHONE}}
@@ -62,10 +64,11 @@ async def test_hostile_texts_stay_texts(colleague: Colleague) -> None:
     assert dialogs == []
 
 
-async def test_every_page_fits_a_phone(colleague: Colleague) -> None:
+@pytest.mark.parametrize("size", [PHONE, ZOOMED], ids=["a phone", "a desk at 200 %"])
+async def test_every_page_fits(colleague: Colleague, size: dict[str, int]) -> None:
     """Nothing makes the page itself wider than the screen."""
     page = colleague.page
-    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # a TypedDict of this form
+    await page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict of this form
     await furnish(colleague.api)
     await colleague.arrive()
     wide: list[str] = []
@@ -81,6 +84,44 @@ async def test_every_page_fits_a_phone(colleague: Colleague) -> None:
             wide.append(place)
 
     assert wide == []
+
+
+async def test_back_leads_through_every_page(colleague: Colleague) -> None:
+    """Each place has an address: the browser's back button shows the place before it, complete, and a reload the same again."""
+    page = colleague.page
+    await furnish(colleague.api)
+    await colleague.arrive()
+    for place in PLACES:
+        await opened(page, colleague.address, place)
+    await page.reload()
+    for place in reversed(PLACES):
+        assert page.url.endswith(f"#/{place}")
+        await expect(page.get_by_role("main").get_by_text(PLACES[place]).first).to_be_visible()
+        await page.go_back()
+
+
+async def test_a_viewer_is_offered_nothing_that_fails(colleague: Colleague) -> None:
+    """Whatever a viewer can press on any page, the API does not refuse it."""
+    page = colleague.page
+    refused: list[str] = []
+    page.on(
+        "response", lambda answer: refused.append(f"{page.url} {answer.url}") if answer.status == FORBIDDEN else None
+    )
+    await furnish(colleague.api)
+    await colleague.arrive(name="eve")
+    pressed = 0
+    for place in PLACES:
+        await opened(page, colleague.address, place)
+        buttons = page.get_by_role("main").get_by_role("button", disabled=False)
+        for n in range(await buttons.count()):
+            await opened(page, colleague.address, place)
+            if n < await buttons.count() and await buttons.nth(n).is_visible():
+                await buttons.nth(n).click(force=True)
+                pressed += 1
+                await page.keyboard.press("Escape")
+
+    assert refused == []
+    assert pressed > len(PLACES)
 
 
 @pytest.mark.parametrize("options", [{}, {"viewport": PHONE}], ids=["desk", "phone"])

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.parts import debian
 from tests.parts.waiting import patient
@@ -29,6 +29,7 @@ def program() -> str:
 @asynccontextmanager
 async def browsing(path: str) -> AsyncIterator[Browser]:
     """The browser, until the block ends."""
+    expect.set_options(timeout=patient(5) * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:

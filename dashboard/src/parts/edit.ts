@@ -3,6 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { ApiError, type Problem, type Versioned } from "../api/client";
 import { create, type Family, read, replace } from "../api/objects";
+import { useMayChange } from "../api/session";
 import { useUnsaved } from "../route";
 import { t } from "../texts";
 import { KEPT } from "./form/field";
@@ -32,6 +33,7 @@ export type Edit = {
  */
 export function useEdit(family: Family, id: string | null, blank: Value, settings: readonly string[] | null, copyOf: string | null = null): Edit {
   const queries = useQueryClient();
+  const mayChange = useMayChange();
   const wanted = id ?? copyOf;
   const stored = useQuery({
     queryKey: ["object", family, wanted],
@@ -64,7 +66,7 @@ export function useEdit(family: Family, id: string | null, blank: Value, setting
   });
 
   const dirty = base !== null && stable(base.value) !== stable(value);
-  useUnsaved(dirty);
+  useUnsaved(dirty && mayChange); // whoever only tries something has nothing to lose
 
   async function save(): Promise<Value | null> {
     setBusy(true);

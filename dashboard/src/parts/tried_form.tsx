@@ -52,7 +52,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
         void save();
       }}
     >
-      <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && before?.(edit)} />
+      <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && mayChange && before?.(edit)} />
       {tried && <Notice kind={tried.good ? "good" : "bad"}>{tried.text}</Notice>}
       <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
         {mayChange && works && (

@@ -116,7 +116,7 @@ function Drawing({ id }: { id: string | null }) {
         {id === null && (
           <div className="field">
             <label htmlFor={nameId}>{t.rules.id}</label>
-            <input id={nameId} value={String(edit.value.id)} autoComplete="off" onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} />
+            <input id={nameId} value={String(edit.value.id)} disabled={!mayChange} autoComplete="off" onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} />
           </div>
         )}
         <div className="field">

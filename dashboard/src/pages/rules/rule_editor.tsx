@@ -89,7 +89,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
           {id === null && (
             <div className="field">
               <label htmlFor={nameId}>{t.rules.id}</label>
-              <input id={nameId} value={String(edit.value.id)} onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} autoComplete="off" />
+              <input id={nameId} value={String(edit.value.id)} disabled={!mayChange} onChange={(event) => edit.change({ ...edit.value, id: event.target.value })} autoComplete="off" />
             </div>
           )}
           <div className="field">
