@@ -15,7 +15,7 @@ export const PAGES: ReadonlyMap<string, LazyExoticComponent<ComponentType<Route>
 const ORDER: [string, Name[]][] = [
   [t.groups.now, ["overview", "alarms"]],
   [t.groups.integration, ["sources", "rules", "actions", "connectors", "flow"]],
-  [t.groups.data, ["objects", "letters", "verify", "replay"]],
+  [t.groups.data, ["objects", "letters", "verify", "replay", "traces"]],
   [t.groups.system, ["users", "keys", "history", "backup", "prometheus"]],
 ];
 

@@ -43,6 +43,7 @@ PLACES: Final = {
     "history": "rule/hot",
     "backup": ".tar.gz",
     "prometheus": "scrape_configs",
+    "traces": "followed",
     "account": "Change the password",
     "nowhere": "There is no such page",
 }
@@ -62,6 +63,7 @@ async def furnish(api: Api, text: str = "a note") -> None:
     await api.client.put("/users/eve", json={"description": text})
     await api.client.put("/api_key/ci", json={"desc": text})
     await api.client.post("/data/export")
+    await api.client.post("/trace", json={"name": "followed", "type": "clientid", "clientid": text})
     counts = part("disconnected", text, matched=12, success=3, failed=1, queuing=5)
     report(api, WORKER, actions={"s3:raw": counts}, rules={"hot": part(matched=9, passed=8, failed__no_result=1)})
     report(api, INGRESS, sources={"mqtt:plant": part(received=5)})

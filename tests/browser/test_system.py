@@ -166,13 +166,49 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
     tiles = {"Replaced by newer rows": "3", "End to end, mean": "2.5 s", "Half within": "5.0 s"}
     for name, value in tiles.items():
         await expect(page.locator(".tile").filter(has_text=name)).to_contain_text(value)
-    trend = page.get_by_role("figure").filter(has_text="Messages a second since you opened this page")
+    trend = page.get_by_role("figure").filter(has_text="Messages a second from now on")
     await expect(trend).to_contain_text("Now 4.5/s")
     await expect(trend.locator("canvas")).to_be_visible()
     await colleague.go("connectors/s3:lake/statistics")
     await expect(trend).to_contain_text("Now 4.5/s")
     await expect(page.get_by_label("By process")).to_contain_text(OTHER)
     await expect(page.get_by_label("Used by").get_by_role("link", name="raw")).to_be_visible()
+
+
+async def test_a_rule_is_traced(colleague: Colleague) -> None:
+    """A trace is made, read while it grows, stopped and deleted; a name that does not do is refused, and the form stays."""
+    page, api = colleague.page, colleague.api
+    await api.objects()
+    await colleague.arrive("traces")
+    await expect(page.get_by_text("There is no trace yet.")).to_be_visible()
+    await page.get_by_role("button", name="Create trace").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("no/name")
+    await dialog.get_by_label("Of", exact=True).select_option("Rule")
+    await dialog.get_by_label("ID, clientid, topic filter or address").fill("hot")
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("name")
+    await dialog.get_by_label("Name").fill("debug")
+    await dialog.get_by_role("button", name="Create").click()
+    await page.get_by_role("button", name="debug", exact=True).click()
+    await expect(dialog).to_contain_text("No message has come yet.")
+    event = {"event_type": "message_publish", "topic": "t/1", "clientid": "<img src=x>", "payload": "{}"}
+    await colleague.client.post("/rules/hot/test", json={"context": event})
+    await expect(dialog.locator("pre")).to_contain_text("SQL_yielded_result")
+    await expect(dialog.locator("pre")).to_contain_text("<img src=x>")
+    async with page.expect_download() as download:
+        await dialog.get_by_role("link", name="Download").click()
+    assert (await download.value).suggested_filename == "debug.zip"
+    await dialog.get_by_role("button", name="Close").click()
+
+    more = page.get_by_role("button", name="More for debug")
+    await more.click()
+    await page.get_by_role("button", name="Stop").click()
+    await expect(page.get_by_role("gridcell", name="Stopped")).to_be_visible()
+    await more.click()
+    await page.get_by_role("button", name="Delete").click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(page.get_by_text("There is no trace yet.")).to_be_visible()
 
 
 async def test_alarms_and_counters_for_prometheus(colleague: Colleague) -> None:

@@ -18,6 +18,7 @@ type Props = {
 
 const HEIGHT_PX = 150;
 const MINUTE_S = 60;
+const STEPS_S = [1, 2, 5, 10, 30, MINUTE_S, 120, 300, 600, 1_800, 3_600, 7_200]; // between two times that are written
 
 export function Chart({ title, times, series, said = short, least = 1 }: Props) {
   const frame = useRef<HTMLDivElement>(null);
@@ -67,7 +68,7 @@ function options(place: HTMLElement, series: readonly Series[], said: (value: nu
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
     axes: [
-      { ...axis, values: (_, splits, __, ___, step) => splits.map((each) => (step < MINUTE_S ? clockExact : clock)(each * 1000)), space: 84, size: 26 },
+      { ...axis, values: (_, splits, __, ___, step) => splits.map((each) => (step < MINUTE_S ? clockExact : clock)(each * 1000)), incrs: STEPS_S, space: 84, size: 26 },
       { ...axis, values: (_, splits) => splits.map(said), incrs: steps(least), size: 58, space: 34 },
     ],
     series: [

@@ -6,10 +6,14 @@ type Props = { to: readonly string[]; none: string; at: (name: string) => string
 /** `at` gives the address of one, or "" for what has none. */
 export function Links({ to, none, at }: Props) {
   if (!to.length) return <span className="dim">{none}</span>;
-  return to.map((name, n) => (
-    <Fragment key={name}>
-      {n > 0 && ", "}
-      {at(name) ? <a href={at(name)}>{name}</a> : name}
-    </Fragment>
-  ));
+  return (
+    <span title={to.join(", ")}>
+      {to.map((name, n) => (
+        <Fragment key={name}>
+          {n > 0 && ", "}
+          {at(name) ? <a href={at(name)}>{name}</a> : name}
+        </Fragment>
+      ))}
+    </span>
+  );
 }

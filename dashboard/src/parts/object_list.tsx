@@ -45,7 +45,9 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
       order: name,
       cell: (row) => (
         <>
-          <a href={to(family, id(row))}>{name(row)}</a>
+          <a href={to(family, id(row))} title={name(row)}>
+            {name(row)}
+          </a>
           <small>{narrow && below ? below(row) : note(row)}</small>
         </>
       ),

@@ -25,6 +25,7 @@ export const objects = {
   written: "Written",
   empty: "Nothing is here yet. Rows appear when the worker has closed a cut, which takes as long as the action's interval says.",
   more: "Show more",
+  chooseAction: "Choose an action, and look through its bucket folder by folder.",
   choose: "Choose an object to see its rows, and the offsets that they come from.",
   download: "Download",
   close: "Close",

@@ -2,7 +2,7 @@
 // the server, since they are declared there once.
 import { evidence, jobs, letters, objects, replay, verify } from "./evidence";
 import { actions, connectors, flow, rules, sources } from "./integration";
-import { alarms, backup, history, overview, people, prometheus, statistics } from "./system";
+import { alarms, backup, history, overview, people, prometheus, statistics, traces } from "./system";
 
 const english = {
   product: "Tidegate",
@@ -30,6 +30,7 @@ const english = {
     history: "History",
     backup: "Backup",
     prometheus: "Prometheus",
+    traces: "Traces",
     account: "Account",
   },
   groups: { now: "Now", integration: "Integration", data: "Data", system: "System" },
@@ -140,6 +141,7 @@ const english = {
   overview,
   alarms,
   prometheus,
+  traces,
   people,
   history,
   backup,

@@ -52,6 +52,24 @@ export const prometheus = {
   own: "Every process has more of its own at /metrics of its web port; the manual names them all.",
 };
 
+export const traces = {
+  say: "What rules make of live messages, step by step, as JSON lines. Nothing is written meanwhile that would not be written without it.",
+  none: "There is no trace yet. Trace one rule, client, topic or address, and read what becomes of its messages.",
+  create: "Create trace",
+  nameHelp: "Letters, digits, - _ and dots.",
+  of: "Of",
+  kinds: { ruleid: "Rule", clientid: "Client", topic: "Topic", ip_address: "IP address" } as Record<string, string>,
+  wanted: "ID, clientid, topic filter or address",
+  wantedHelp: "A trace ends after an hour, or when its log has 4 MB. This API process keeps it in its memory.",
+  payload: "Payloads",
+  payloads: { text: "As text", hex: "In hexadecimal", hidden: "Hidden" },
+  status: { waiting: "Waiting", running: "Running", stopped: "Stopped" } as Record<string, string>,
+  size: "Size",
+  began: "Began",
+  stop: "Stop",
+  waits: "No message has come yet.",
+};
+
 export const people = {
   name: "Name",
   you: "(you)",
@@ -140,7 +158,7 @@ export const statistics = {
   conflated: "Replaced by newer rows",
   uploads: "Uploads done",
   uploadFailures: "Uploads failed",
-  trend: "Messages a second since you opened this page",
+  trend: "Messages a second from now on",
   mean: "End to end, mean",
   half: "Half within",
   most95: "95 % within",

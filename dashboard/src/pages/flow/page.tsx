@@ -23,6 +23,7 @@ import { type Direction, graphOf, type Kind, type Link, type Part, SIZE } from "
 import { neighbour } from "./neighbour";
 
 type PartNode = Node<{ part: Part }>;
+const READABLE = 0.5; // below that nobody can read a name: a large flow begins with its middle, and the small map leads on
 const MANY = 8; // rules, of which a person looks for one
 
 export default function Flow({ rest: [id] }: Route) {
@@ -88,7 +89,7 @@ function Overview() {
             onNodeClick={(_, node) => choose((node as PartNode).data.part)}
             onPaneClick={() => choose(null)}
             fitView
-            fitViewOptions={{ maxZoom: 1 }}
+            fitViewOptions={{ maxZoom: 1, minZoom: READABLE }}
             minZoom={0.15}
             aria-label={t.pages.flow}
           >

@@ -37,6 +37,7 @@ export default function Objects({ rest: [action = ""], query }: Route) {
         <p className="dim">{t.objects.say}</p>
       </div>
       <ActionChoice value={action} change={(id) => go(at(id, { prefix: null }))} />
+      {!action && <p className="empty">{t.objects.chooseAction}</p>}
       {action && asks && <BucketChoice action={action} template={template} />}
       {action && !asks && (
         <div className="browse">

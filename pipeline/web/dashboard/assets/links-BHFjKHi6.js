@@ -1,1 +1,0 @@
-import{a as e,n as t,t as n}from"./jsx-runtime-Wy9s6hX0.js";var r=e(t(),1),i=n();function a({to:e,none:t,at:n}){return e.length?e.map((e,t)=>(0,i.jsxs)(r.Fragment,{children:[t>0&&`, `,n(e)?(0,i.jsx)(`a`,{href:n(e),children:e}):e]},e)):(0,i.jsx)(`span`,{className:`dim`,children:t})}export{a as t};
