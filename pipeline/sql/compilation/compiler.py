@@ -344,7 +344,7 @@ class Compiler(Bookkeeping):
             raise self.error(node, _wrong_count(declared, len(node.arguments)))
         arguments = [self.argument(node, overload, i) for i in range(len(node.arguments))]
         if declared.message and self.in_condition:
-            return py("U", self.label)
+            return mapping([], self.label) if declared.name == "flags" else py("U", self.label)
         if declared.reads == "event":
             arguments.insert(0, py("event", self.label))
             self.uses_chance = self.uses_chance or declared.theme == "chance"

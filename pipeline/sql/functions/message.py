@@ -1,6 +1,6 @@
 """The current message: functions that read the event's own fields.
 
-In WHERE and INCASE these functions give `undefined`. Use the columns of the same name there.
+In WHERE and INCASE these functions give `undefined`, and `flags()` gives `{}`. Use the columns of the same name there.
 """
 
 from __future__ import annotations
