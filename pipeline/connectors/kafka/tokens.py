@@ -181,7 +181,7 @@ def _read(response: Any) -> bytes:
     while len(body) < ANSWER_BYTES_MAX and (piece := response.read1(1 << 16)):
         body += piece
         if time.monotonic() > give_up:
-            raise TimeoutError("timed out")
+            raise ValueError("timed out")
     return body
 
 
