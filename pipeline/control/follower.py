@@ -25,7 +25,9 @@ log: Final = get_logger("tidegate.control")
 
 POLL_SECONDS: Final = 0.2
 LOOK_SECONDS: Final = 1.0  # between two looks at the files of certificates and passwords
+TROUBLE_SECONDS: Final = 5.0  # so long a deleted topic stays unnoticed, and an error that is over
 CHANGES_REMEMBERED_MAX: Final = 1_000
+GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED})
 
 # The objects by key, and the revision.
 Publish = Callable[[dict[str, Stored], int], None]
@@ -123,12 +125,15 @@ class Follower:
     # --- In the thread
 
     def _follow(self) -> None:
-        look_at = time.monotonic() + LOOK_SECONDS
+        refresh_at = look_at = time.monotonic() + LOOK_SECONDS
         while not self._closing.is_set():
             message = self._consumer.poll(POLL_SECONDS)
-            if time.monotonic() >= look_at:
-                look_at = time.monotonic() + LOOK_SECONDS
+            if time.monotonic() >= refresh_at:
                 self._refresh()
+                refresh_at = time.monotonic() + LOOK_SECONDS
+            if time.monotonic() >= look_at:
+                self._look()
+                look_at = time.monotonic() + TROUBLE_SECONDS
             if message is None:
                 continue
             error = message.error()
@@ -142,10 +147,30 @@ class Follower:
     def _refresh(self) -> None:
         """Use the certificates and passwords that are in their files now, from the next connection on."""
         following = opened_again(self._link, "config", self._consumer, *filter(None, [self._asking]))
-        if following is None:
-            return
+        if following is not None:
+            self._asking = None
+            self._go_on_with(following)
+
+    def _look(self) -> None:
+        """Notice that the topic is gone or forbidden, and that an error is over: the client waits for records and tells of neither.
+
+        A new reader tells of the end of the topic even if there is nothing new.
+        """
+        try:
+            if self._error is None:
+                error = (
+                    self._consumer.list_topics(self._place.topic, timeout=LOOK_SECONDS).topics[self._place.topic].error
+                )
+                if error is not None and error.code() in GONE:
+                    self._error = self._link.why(None, error, f"cannot read {self._place.topic}")
+            else:
+                self._go_on_with(open_reader(self._link, "config"))
+        except (KafkaException, ConnectorError):
+            pass  # Kafka does not answer: processes wait for it, and their producers report it
+
+    def _go_on_with(self, consumer: Consumer) -> None:
         self._consumer.close()
-        self._consumer, self._asking = following, None
+        self._consumer = consumer
         self._consumer.assign([TopicPartition(self._place.topic, 0, self._next)])
 
     def _take(self, message: Any) -> None:
@@ -167,6 +192,8 @@ class Follower:
         with self._moved:
             if revision < self._revision:
                 self._is_another(revision)
+            if revision == self._revision:
+                self._error = None
             if revision <= self._revision:
                 return
             self._error, self._revision = None, revision
@@ -240,7 +267,8 @@ def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
 
 def _read(message: Any) -> Past | None:
     try:
-        return decode(message.key() or b"", message.value(), message.headers() or (), message.offset() or 0)
+        place = message.offset() or 0, max(0, message.timestamp()[1])
+        return decode(message.key() or b"", message.value(), message.headers() or (), *place)
     except ValueError as error:
         log.error("config.unreadable", topic=message.topic(), offset=message.offset(), error=str(error))
         return None

@@ -17,6 +17,9 @@ _AT: Final = "at"
 _SOURCE: Final = "from"
 _CHANGE: Final = "change"
 _CREATED: Final = "created"
+# Who changed something by a record without headers, and through what.
+UNKNOWN: Final = "unknown"
+KAFKA: Final = "kafka"
 
 
 class Past(NamedTuple):
@@ -42,8 +45,11 @@ def encode(value: Mapping[str, Any] | None) -> bytes | None:
     return None if value is None else json.dumps(value, separators=(",", ":")).encode()
 
 
-def decode(key: bytes, value: bytes | None, headers: Sequence[tuple[str, Any]], offset: int) -> Past:
-    """What a record says. Raises ValueError if it is not one of ours."""
+def decode(key: bytes, value: bytes | None, headers: Sequence[tuple[str, Any]], offset: int, arrived: int) -> Past:
+    """What a record says that came into Kafka at `arrived` (milliseconds). Raises ValueError if it is not one of ours.
+
+    Whoever writes with a client of Kafka sets no headers: then the author is unknown, and the time is that of the record.
+    """
     said = {name: (text or b"").decode() for name, text in headers}
     try:
         found = None if value is None else json.loads(value)
@@ -53,7 +59,7 @@ def decode(key: bytes, value: bytes | None, headers: Sequence[tuple[str, Any]], 
         raise ValueError(f"expected at most {NESTED_MAX} lists and objects in each other")
     if found is not None and not isinstance(found, dict):
         raise ValueError("expected an object in JSON")
-    by, source, change = said.get(_BY, ""), said.get(_SOURCE, ""), said.get(_CHANGE, "")
-    at = int(said.get(_AT) or 0)
+    by, source, change = said.get(_BY, UNKNOWN), said.get(_SOURCE, KAFKA), said.get(_CHANGE, "")
+    at = int(said.get(_AT) or arrived)
     stored = None if found is None else Stored(found, offset, by, at, source, int(said.get(_CREATED) or at))
     return Past(key.decode(), stored, offset, by, at, source, change)

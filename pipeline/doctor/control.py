@@ -10,7 +10,7 @@ from urllib.request import urlopen
 
 from pipeline.config import Config
 from pipeline.connectors.kafka.permissions import permissions, transactions
-from pipeline.connectors.kafka.topics import FoundTopic, look_at_topics
+from pipeline.connectors.kafka.topics import NOT_COMPACTED, FoundTopic, look_at_topics
 from pipeline.control.board import Board
 from pipeline.control.status import ProcessReport
 from pipeline.control.status_topic import newest
@@ -60,8 +60,7 @@ def check_topic(name: str, topic: FoundTopic) -> Check:
     if policy is None:
         return Check(title, "skipped", "Kafka does not tell cleanup.policy")
     if policy != "compact":
-        advice = f"set cleanup.policy=compact: with {policy}, Kafka deletes objects that nobody has changed for long"
-        return Check(title, "bad", f"cleanup.policy={policy}", "compact", advice)
+        return Check(title, "bad", f"cleanup.policy={policy}", "compact", NOT_COMPACTED.format(policy))
     return Check(title, "ok", "compacted, one partition")
 
 

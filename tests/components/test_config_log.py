@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.config import Config
@@ -264,6 +265,43 @@ def _create(kafka: KafkaPart, topic: str, *, partitions: int = 1, config: dict[s
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
     admin.create_topics([NewTopic(topic, partitions, 1, config=config or {})])[topic].result(patient(20))
     wait_until(lambda: topic in admin.list_topics(timeout=10).topics, 10, lambda: "the topic is not there")
+
+
+async def test_a_record_of_a_foreign_hand_has_its_time(opened: ConfigLog, kafka: KafkaPart, topic: str) -> None:
+    """Whoever writes with a client of Kafka is unknown, and the history says when it was."""
+    began = int(time.time() * 1000)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer.produce(topic, json.dumps(LAKE).encode(), b"connector/s3/lake")
+    assert producer.flush(patient(20)) == 0
+
+    await until(lambda: "connector/s3/lake" in opened.snapshot.objects, 20)
+    (found,) = await opened.history()
+    assert (found.by, found.source) == ("unknown", "kafka")
+    assert began - 1000 <= found.at <= int(time.time() * 1000) + 1000
+
+
+async def test_a_topic_that_is_deleted_is_told_within_seconds(opened: ConfigLog, kafka: KafkaPart, topic: str) -> None:
+    """The process goes on with what it knows, and says that the topic is not there; no write is needed for it."""
+    before = await opened.write(change(puts=OBJECTS))
+    assert opened.error == ""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    admin.delete_topics([topic])[topic].result(patient(20))
+
+    await until(lambda: topic in opened.error, 15, lambda: f"error: {opened.error!r}")
+    assert opened.snapshot == before
+
+
+async def test_a_topic_from_which_kafka_deletes_is_told(
+    kafka: KafkaPart, topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Objects that nobody changes for a week would be gone: each process says so at its start, and goes on."""
+    _create(kafka, topic, config={"cleanup.policy": "delete"})
+    async with ConfigLog(base(kafka, topic)) as log:
+        await log.write(change(puts=OBJECTS))
+
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "config.topic_deletes" in line]
+    assert topic in said
+    assert "cleanup.policy=compact" in said
 
 
 async def test_the_doctor_looks_at_it(kafka: KafkaPart, topic: str) -> None:

@@ -292,6 +292,27 @@ async def test_those_who_read_for_long_take_a_new_password(
     assert revision >= end
 
 
+async def test_a_right_that_is_taken_away_is_told_until_it_is_back(secure: SecureKafka) -> None:
+    """Who follows the configuration says which right is missing and in which setting to look, and stops saying so in time."""
+    secure.set_scram_password("losing", "a password")
+    secure.allow("losing", TOPIC)
+    login = {"mechanism": "scram_sha_512", "username": "losing", "password": "a password"}
+    kafka = kafka_of(settings(secure, "scram_sha_512") | {"authentication": login})
+    follower = Follower(kafka, TOPIC, lambda objects, revision: None)
+    follower.start()
+    try:
+        await asyncio.to_thread(follower.catch_up, patient(30))
+        assert follower.error == ""
+        secure.forbid("losing", TOPIC)
+        await until(
+            lambda: TOPIC in follower.error and "kafka.authentication" in follower.error, 20, lambda: follower.error
+        )
+        secure.allow("losing", TOPIC)
+        await until(lambda: follower.error == "", 20, lambda: follower.error)
+    finally:
+        await asyncio.to_thread(follower.close)
+
+
 async def test_those_who_read_for_long_take_a_new_certificate(
     secure: SecureKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -81,11 +83,20 @@ class SecureKafka(KafkaPart):
 
     def allow(self, user: str, topic: str) -> None:
         """Let a user do everything with a topic, and nothing else."""
-        name, kind, allow = ResourceType.TOPIC, ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-        rule = AclBinding(name, topic, kind, f"User:{user}", "*", AclOperation.ALL, allow)
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        for future in admin.create_acls([rule]).values():
+        for future in admin.create_acls([AclBinding(*_right(user, topic))]).values():
             future.result(timeout=30)
+
+    def forbid(self, user: str, topic: str) -> None:
+        """Take away what `allow` gave."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        for future in admin.delete_acls([AclBindingFilter(*_right(user, topic))]).values():
+            future.result(timeout=30)
+
+
+def _right(user: str, topic: str) -> tuple[Any, ...]:
+    kind, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+    return ResourceType.TOPIC, topic, kind, f"User:{user}", "*", AclOperation.ALL, allow
 
 
 def start(folder: Path, tokens: TokenServer) -> SecureKafka:

@@ -54,6 +54,8 @@ def ensure_lead_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[
 
 # How long the topic of the configuration keeps what a later change replaced: so far reaches its history.
 HISTORY_DAYS: Final = 30
+# What becomes of a configuration whose topic has another cleanup.policy than it needs.
+NOT_COMPACTED: Final = "set cleanup.policy=compact: with {}, Kafka deletes objects that nobody has changed for long"
 
 
 def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
@@ -71,6 +73,12 @@ def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable
                 f"expected {topic} (control.topic) with one partition, found {found[topic]}: choose another topic",
                 reason="partitions_differ",
             )
+        else:
+            policy = _settings(admin, [topic]).get(topic, {}).get("cleanup.policy", "compact")
+            if "delete" in policy:
+                log.warning(
+                    "config.topic_deletes", topic=topic, cleanup_policy=policy, error=NOT_COMPACTED.format(policy)
+                )
 
     _patiently(kafka, create, keep_trying)
 

@@ -28,7 +28,7 @@ METRICS: Final = {
     "received_bytes": "bytes.received",
     "sent_bytes": "bytes.sent",
 }
-FROM: Final = {"rest": "rest_api", "page": "dashboard"}  # others are commands
+FROM: Final = {"rest": "rest_api", "page": "dashboard", "kafka": "kafka"}  # others are commands
 
 
 def _reports(services: Services) -> list[ProcessReport]:

@@ -145,14 +145,23 @@ def test_a_record_says_what_was_written() -> None:
     """An object and its record are the same, and a record without a value is a deletion."""
     said: Any = headers_of(by="Änne", at=5, source="rest", change="c1", created=3)
 
-    found = decode(b"rule/hot", encode({"sql": "ü", "n": 1 << 70}), said, 9)
+    found = decode(b"rule/hot", encode({"sql": "ü", "n": 1 << 70}), said, 9, 7)
     assert found.stored == Stored({"sql": "ü", "n": 1 << 70}, 9, "Änne", 5, "rest", 3)
     assert (found.key, found.revision, found.by, found.at, found.source, found.change) == (
         "rule/hot", 9, "Änne", 5, "rest", "c1",
     )  # fmt: skip
-    assert decode(b"rule/hot", encode(None), said, 9).stored is None
+    assert decode(b"rule/hot", encode(None), said, 9, 7).stored is None
     wrongs = {b"[]": "an object in JSON", b"{": "property name", b"\xff": "codec"}
     wrongs |= {b'{"a":' + b"[" * depth + b"]" * depth + b"}": "in each other|deeply" for depth in (200, 900, 90_000)}
     for wrong, words in wrongs.items():
         with pytest.raises(ValueError, match=words):
-            decode(b"rule/hot", wrong, said, 9)
+            decode(b"rule/hot", wrong, said, 9, 7)
+
+
+def test_who_sets_no_headers_is_unknown_and_the_time_is_the_records() -> None:
+    """A record that a person wrote with a client of Kafka has a place in the history like others."""
+    found = decode(b"rule/hot", encode({"sql": "x"}), [], 9, 1_700_000_000_000)
+
+    assert found.stored is not None
+    assert (found.by, found.source, found.at) == ("unknown", "kafka", 1_700_000_000_000)
+    assert (found.stored.by, found.stored.created) == ("unknown", 1_700_000_000_000)
