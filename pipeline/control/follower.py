@@ -152,9 +152,9 @@ class Follower:
             self._go_on_with(following)
 
     def _look(self) -> None:
-        """Notice that the topic is gone or forbidden, and that an error is over: the client waits for records and tells of neither.
+        """Notice that the topic is gone or forbidden, and that an error is over.
 
-        A new reader tells of the end of the topic even if there is nothing new.
+        A client that waits for records notices neither. A new one reaches the end of the topic even if there is nothing new.
         """
         try:
             if self._error is None:

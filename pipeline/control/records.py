@@ -17,7 +17,7 @@ _AT: Final = "at"
 _SOURCE: Final = "from"
 _CHANGE: Final = "change"
 _CREATED: Final = "created"
-# Who changed something by a record without headers, and through what.
+# The author of a record without headers, and through what it came.
 UNKNOWN: Final = "unknown"
 KAFKA: Final = "kafka"
 
