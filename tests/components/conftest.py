@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from pipeline.connectors.s3.store import S3Store
 from pipeline.demo import embedded
@@ -17,9 +18,13 @@ from pipeline.demo.process import Server, free_port
 from pipeline.passwords import hashed
 from tests.components.listener_parts import Listening
 from tests.components.pipeline_parts import Make, Pipeline
+from tests.components.secure_settings import TOPIC
+from tests.parts import apache_kafka, secure_kafka
 from tests.parts.certificates import certificate
-from tests.parts.part import KafkaPart, MqttPart, S3Part
+from tests.parts.part import KafkaPart, MqttPart, S3Part, UnavailableError
+from tests.parts.secure_kafka import SecureKafka
 from tests.parts.stores import connector
+from tests.parts.token_server import TokenServer
 
 
 @pytest.fixture
@@ -77,3 +82,20 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Part]:
     server.start()
     yield S3Part(server, real=False, port=port)
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
+    """The Kafka with all listeners."""
+    try:
+        apache_kafka.libraries()
+    except UnavailableError as error:
+        pytest.skip(f"needs a real Kafka: {error}")
+    tokens = TokenServer()
+    with tokens.serving():
+        part = secure_kafka.start(tmp_path_factory.mktemp("secure-kafka"), tokens)
+        admin = AdminClient({"bootstrap.servers": part.bootstrap_servers})
+        for future in admin.create_topics([NewTopic(TOPIC, 1, 1)]).values():
+            future.result(30)
+        yield part
+        part.stop()

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -15,12 +14,11 @@ from pathlib import Path
 import aiokafka
 import pytest
 from aiokafka.errors import TopicAuthorizationFailedError
-from confluent_kafka.admin import AdminClient, NewTopic
 from structlog.testing import capture_logs
 
 from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.producer import Producer
-from pipeline.connectors.kafka.topics import ensure_topics, look_at_topics
+from pipeline.connectors.kafka.topics import look_at_topics
 from pipeline.control.board import Board
 from pipeline.control.config_log import ConfigLog
 from pipeline.control.follower import Follower
@@ -42,32 +40,13 @@ from tests.components.secure_settings import (
     settings,
     wrong,
 )
-from tests.parts import apache_kafka, secure_kafka
-from tests.parts.part import S3Part, UnavailableError
+from tests.parts.part import S3Part
 from tests.parts.secure_kafka import OUTSIDER, PASSWORD, SESSION_MS, SecureKafka
-from tests.parts.token_server import TokenServer
-from tests.parts.waiting import patient, pause, until, wait_until
+from tests.parts.waiting import patient, pause, until
 
 pytestmark = pytest.mark.real
 
 WAYS = ("tls", "mtls", "mtls as text", "plain", "scram_sha_256", "scram_sha_512", "oauth", "oauth token", "any name")
-
-
-@pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
-    """The Kafka with all listeners."""
-    try:
-        apache_kafka.libraries()
-    except UnavailableError as error:
-        pytest.skip(f"needs a real Kafka: {error}")
-    tokens = TokenServer()
-    with tokens.serving():
-        part = secure_kafka.start(tmp_path_factory.mktemp("secure-kafka"), tokens)
-        admin = AdminClient({"bootstrap.servers": part.bootstrap_servers})
-        for future in admin.create_topics([NewTopic(TOPIC, 1, 1)]).values():
-            future.result(30)
-        yield part
-        part.stop()
 
 
 async def sent(producer: Producer, value: bytes) -> bytes:
@@ -126,15 +105,6 @@ def test_what_is_wrong_is_told_by_its_setting(secure: SecureKafka) -> None:
         "a login without TLS",
         "no login",
     }
-
-
-def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
-    """A user without permissions is told which are missing, and a topic that is hidden from it is not called missing."""
-    plain = settings(secure, "plain")
-    login = {"mechanism": "plain", "username": "outsider", "password": OUTSIDER}
-
-    with pytest.raises(OperatorError, match=rf"{TOPIC}.*needs DESCRIBE, and READ or WRITE.*kafka\.authentication"):
-        ensure_topics(kafka_of(plain | {"authentication": login}))
 
 
 @pytest.mark.parametrize("case", ["password of scram", "an outsider"])
@@ -203,28 +173,6 @@ def test_a_worker_behind_a_login(secure: SecureKafka, s3: S3Part, tmp_path: Path
     assert [line for line in odd if "Coordinator load in progress" not in line.get("text", "")] == []
 
 
-def test_a_worker_that_may_not_use_its_group_says_so(secure: SecureKafka, tmp_path: Path) -> None:
-    """A user that may read the topics, and not the consumer group, is one line that names the group and the setting."""
-    secure.set_scram_password("halfway", "a password")
-    secure.allow("halfway", TOPIC)
-    login = {"mechanism": "scram_sha_512", "username": "halfway", "password": "a password"}
-    config = config_of(tmp_path, settings(secure, "scram_sha_512") | {"authentication": login})
-    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
-    log = tmp_path / "worker.log"
-    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
-        try:
-            wait_until(lambda: "action.failed" in log.read_text(), 30, log.read_text)
-        finally:
-            worker.kill()
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    told = [line for line in lines if line["level"] in ("warning", "error") and "secured.raw" in str(line)]
-
-    assert len(told) == 1, log.read_text()
-    assert told[0]["error"].startswith("cannot use the consumer group secured.raw: ")
-    assert "the user of `kafka` needs READ on the consumer group (kafka.authentication)" in told[0]["error"]
-    assert "Traceback" not in log.read_text()
-
-
 def drop(consumer: aiokafka.AIOKafkaConsumer) -> None:
     """Close its connections, as a broker that restarts does."""
     for each in list(consumer._client._conns.values()):
@@ -290,27 +238,6 @@ async def test_those_who_read_for_long_take_a_new_password(
 
     assert [each.value for batch in [first, *rest] for each in batch] == [b"0", b"1", b"2"]
     assert revision >= end
-
-
-async def test_a_right_that_is_taken_away_is_told_until_it_is_back(secure: SecureKafka) -> None:
-    """Who follows the configuration says which right is missing and in which setting to look, and stops saying so in time."""
-    secure.set_scram_password("losing", "a password")
-    secure.allow("losing", TOPIC)
-    login = {"mechanism": "scram_sha_512", "username": "losing", "password": "a password"}
-    kafka = kafka_of(settings(secure, "scram_sha_512") | {"authentication": login})
-    follower = Follower(kafka, TOPIC, lambda objects, revision: None)
-    follower.start()
-    try:
-        await asyncio.to_thread(follower.catch_up, patient(30))
-        assert follower.error == ""
-        secure.forbid("losing", TOPIC)
-        await until(
-            lambda: TOPIC in follower.error and "kafka.authentication" in follower.error, 20, lambda: follower.error
-        )
-        secure.allow("losing", TOPIC)
-        await until(lambda: follower.error == "", 20, lambda: follower.error)
-    finally:
-        await asyncio.to_thread(follower.close)
 
 
 async def test_those_who_read_for_long_take_a_new_certificate(

@@ -1,0 +1,72 @@
+"""Kafka with an authorizer: which right is missing is told, with the setting that says whose rights they are."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.connectors.kafka.topics import ensure_topics
+from pipeline.control.follower import Follower
+from pipeline.errors import OperatorError
+from tests.components.secure_settings import TOPIC, config_of, kafka_of, settings
+from tests.parts.secure_kafka import OUTSIDER, SecureKafka
+from tests.parts.waiting import patient, until, wait_until
+
+pytestmark = pytest.mark.real
+
+
+def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
+    """A user without permissions is told which are missing, and a topic that is hidden from it is not called missing."""
+    plain = settings(secure, "plain")
+    login = {"mechanism": "plain", "username": "outsider", "password": OUTSIDER}
+
+    with pytest.raises(OperatorError, match=rf"{TOPIC}.*needs DESCRIBE, and READ or WRITE.*kafka\.authentication"):
+        ensure_topics(kafka_of(plain | {"authentication": login}))
+
+
+def test_a_worker_that_may_not_use_its_group_says_so(secure: SecureKafka, tmp_path: Path) -> None:
+    """A user that may read the topics, and not the consumer group, is one line that names the group and the setting."""
+    secure.set_scram_password("halfway", "a password")
+    secure.allow("halfway", TOPIC)
+    login = {"mechanism": "scram_sha_512", "username": "halfway", "password": "a password"}
+    config = config_of(tmp_path, settings(secure, "scram_sha_512") | {"authentication": login})
+    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
+    log = tmp_path / "worker.log"
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
+        try:
+            wait_until(lambda: "action.failed" in log.read_text(), 30, log.read_text)
+        finally:
+            worker.kill()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    told = [line for line in lines if line["level"] in ("warning", "error") and "secured.raw" in str(line)]
+
+    assert len(told) == 1, log.read_text()
+    assert told[0]["error"].startswith("cannot use the consumer group secured.raw: ")
+    assert "the user of `kafka` needs READ on the consumer group (kafka.authentication)" in told[0]["error"]
+    assert "Traceback" not in log.read_text()
+
+
+async def test_a_right_that_is_taken_away_is_told_until_it_is_back(secure: SecureKafka) -> None:
+    """Who follows the configuration says which right is missing and in which setting to look, and stops saying so in time."""
+    secure.set_scram_password("losing", "a password")
+    secure.allow("losing", TOPIC)
+    login = {"mechanism": "scram_sha_512", "username": "losing", "password": "a password"}
+    kafka = kafka_of(settings(secure, "scram_sha_512") | {"authentication": login})
+    follower = Follower(kafka, TOPIC, lambda objects, revision: None)
+    follower.start()
+    try:
+        await asyncio.to_thread(follower.catch_up, patient(30))
+        assert follower.error == ""
+        secure.forbid("losing", TOPIC)
+        await until(
+            lambda: TOPIC in follower.error and "kafka.authentication" in follower.error, 20, lambda: follower.error
+        )
+        secure.allow("losing", TOPIC)
+        await until(lambda: follower.error == "", 20, lambda: follower.error)
+    finally:
+        await asyncio.to_thread(follower.close)
