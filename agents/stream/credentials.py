@@ -97,4 +97,8 @@ class FreshClient(client.AIOKafkaClient):  # type: ignore[misc]
 
 def install() -> None:
     """Let every client of aiokafka in this process connect this way. aiokafka has no hook; it looks the class up by name."""
-    consumer.consumer.AIOKafkaClient = producer.producer.AIOKafkaClient = FreshClient
+    for module in (consumer.consumer, producer.producer):
+        if not issubclass(
+            module.AIOKafkaClient, FreshClient
+        ):  # sharing.py may have put its own there, which is one too
+            module.AIOKafkaClient = FreshClient

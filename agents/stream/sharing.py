@@ -20,12 +20,13 @@ from math import inf
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from aiokafka.client import AIOKafkaClient, ConnectionGroup
+from aiokafka.client import ConnectionGroup
 from aiokafka.consumer import consumer, fetcher
 from aiokafka.protocol.fetch import FetchRequest
 
 from agents.metrics import FETCHES, SHARED_BYTES
 from agents.stream.checksums import FetchedBatches
+from agents.stream.credentials import FreshClient
 from agents.stream.fast_fetch import PartitionRecords, Unpacked
 from agents.stream.shared_fetches import LogPlace, SharedFetches
 from pipeline.columns import Columns, size_of
@@ -272,7 +273,7 @@ def _response(found: Mapping[LogPlace, PartitionAnswer]) -> Response:
     return Response(version, list(by_topic.items()))
 
 
-class SharingClient(AIOKafkaClient):  # type: ignore[misc]
+class SharingClient(FreshClient):
     """aiokafka's client, which shares the answers to fetches if its consumer is one of several of a worker."""
 
     member: FetchMember | None = None

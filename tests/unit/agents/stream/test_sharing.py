@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import consumer, fetcher
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import TopicPartition
 
-from agents.stream import shared_fetches, sharing
+from agents.stream import credentials, shared_fetches, sharing
 from agents.stream.checksums import FetchedBatches
 from agents.stream.fast_fetch import PartitionRecords
 from agents.stream.shared_fetches import SharedFetches
-from agents.stream.sharing import FetchMember, PartitionAnswer, Response, SharedBatches
+from agents.stream.sharing import FetchMember, PartitionAnswer, Response, SharedBatches, SharingClient
 from pipeline.record import Record
 from tests.parts.record_batches import GZIP, batch, marker, of_transaction
 
@@ -216,3 +216,12 @@ def test_a_damaged_answer_is_not_given_to_others() -> None:
     with pytest.raises(CorruptRecordException):
         batches.read_from(PLACE, [], 0, *SETTINGS).take(10)
     assert not batches.is_whole
+
+
+def test_a_client_that_shares_reads_its_password_for_each_connection() -> None:
+    """Whichever is installed last: a consumer has the one client, and it does both."""
+    for install in (sharing.install, credentials.install, sharing.install):
+        install()
+        assert consumer.AIOKafkaClient is SharingClient
+
+    assert issubclass(SharingClient, credentials.FreshClient)
