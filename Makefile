@@ -82,11 +82,16 @@ clean: ## remove .venv and caches
 PIP = if $(PYTHON) -c 'import pip; assert int(pip.__version__.split(".")[0]) > 22' 2>/dev/null; \
   then pip="$(PYTHON) -m pip --python $(BIN)/python"; else $(BIN)/python -m ensurepip >/dev/null; pip="$(BIN)/python -m pip"; fi; \
   $$pip install --quiet --disable-pip-version-check
+# uv takes a fifth of pip's time to find and unpack what is needed, and goes again. If it cannot be had, or finds no package because
+# only pip knows where they are, pip does it all.
+UV_PIP = UV_NATIVE_TLS=1 $(BIN)/uv pip
 USED = agents.worker, ingress.service, pipeline.demo.main, pipeline.formats.parquet, moto.server, moto.s3.responses
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@echo "installing tidegate with its embedded servers into $(VENV) (about half a minute)"
-	@$(PIP) --no-compile --editable '.[demo]'
+	@echo "installing tidegate with its embedded servers into $(VENV) (about a quarter of a minute)"
+	@{ $(PIP) --no-compile uv && $(UV_PIP) install --quiet --python $(BIN)/python --editable '.[demo]' \
+	  $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"}; } 2>/dev/null || { $(PIP) --no-compile --editable '.[demo]'; }
+	@if [ -x $(BIN)/uv ]; then $(UV_PIP) uninstall --quiet --python $(BIN)/python uv; fi
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(USED)'
 	@touch $@
 
