@@ -83,21 +83,22 @@ PIP = if $(PYTHON) -c 'import pip; assert int(pip.__version__.split(".")[0]) > 2
   then pip="$(PYTHON) -m pip --python $(BIN)/python"; else $(BIN)/python -m ensurepip >/dev/null; pip="$(BIN)/python -m pip"; fi; \
   $$pip install --quiet --disable-pip-version-check
 # uv takes a fifth of pip's time to find and unpack what is needed, and goes again. If it cannot be had, or finds no package because
-# only pip knows where they are, pip does it all.
+# only pip knows where they are, pip does it all. $(call INSTALL,extra,options of uv,options of pip)
 UV_PIP = UV_NATIVE_TLS=1 $(BIN)/uv pip
+INSTALL = { { $(PIP) --no-compile uv && $(UV_PIP) install --quiet --python $(BIN)/python --editable '.[$(1)]' $(2) \
+  $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"}; } 2>/dev/null || { $(PIP) $(3) --editable '.[$(1)]'; }; } && \
+  { [ ! -x $(BIN)/uv ] || $(UV_PIP) uninstall --quiet --python $(BIN)/python uv; }
 USED = agents.worker, ingress.service, pipeline.demo.main, pipeline.formats.parquet, moto.server, moto.s3.responses
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "installing tidegate with its embedded servers into $(VENV) (about a quarter of a minute)"
-	@{ $(PIP) --no-compile uv && $(UV_PIP) install --quiet --python $(BIN)/python --editable '.[demo]' \
-	  $${PIP_INDEX_URL:+--default-index "$$PIP_INDEX_URL"}; } 2>/dev/null || { $(PIP) --no-compile --editable '.[demo]'; }
-	@if [ -x $(BIN)/uv ]; then $(UV_PIP) uninstall --quiet --python $(BIN)/python uv; fi
+	@$(call INSTALL,demo,,--no-compile)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import $(USED)'
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	@echo "installing tidegate with its test tools into $(VENV) (about a minute)"
-	@$(PIP) --editable '.[dev]'
+	@echo "installing tidegate with its test tools into $(VENV) (about half a minute)"
+	@$(call INSTALL,dev,--compile-bytecode)
 	@touch $@ $(VENV)/.installed
 
 $(BIN)/python:
