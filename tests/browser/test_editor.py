@@ -46,6 +46,11 @@ async def test_columns_of_the_event_are_completed_with_their_help(colleague: Col
     await page.locator(".cm-line").hover(position={"x": 24, "y": 8})
     await expect(page.locator(".explained")).to_contain_text("upper(")
 
+    await editor.fill('SELECT * FROM "nowhere/#"')
+    await expect(page.get_by_role("status").filter(has_text="'nowhere/#' gets nothing")).to_be_visible()
+    await editor.fill('SELECT * FROM "t/#"')
+    await expect(page.get_by_role("status").filter(has_text="gets nothing")).to_have_count(0)
+
 
 async def test_an_example_is_read_run_and_used(colleague: Colleague) -> None:
     """Each shows its event and its result; there is one for each event; using it sets the statement and the sample."""

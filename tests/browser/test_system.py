@@ -147,7 +147,13 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
     """All processes or one of them; what became of the messages; after a reset everything is 0. A connector names its users."""
     api, page = colleague.api, colleague.page
     await api.objects()
-    report(api, WORKER, rules={"hot": part(matched=10, passed=7, failed__no_result=2, failed__exception=1, rate=2.5)})
+    report(
+        api,
+        WORKER,
+        rules={
+            "hot": part(matched=10, passed=7, failed__no_result=2, failed__exception=1, actions__success=6, rate=2.5)
+        },
+    )
     latency = {"latency__count": 10, "latency__sum_ms": 25_000, "latency__le.1": 4, "latency__le.5": 10}
     action = part(matched=9, success=8, conflated=3, rate=4.5, **latency)
     report(api, OTHER, rules={"hot": part(matched=1_000, passed=1_000)}, actions={"s3:raw": action})
@@ -158,6 +164,7 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
     await expect(outcome).to_contain_text("Matched 10")
     for line in ("Passed7", "No result2", "Failed1"):
         await expect(outcome.locator(".legend > div").filter(has_text=line)).to_have_count(1)
+    await expect(page.locator(".tile").filter(has_text="Written by actions")).to_contain_text("6")
     await page.get_by_role("button", name="Reset").click()
     await expect(outcome).to_contain_text("Matched 0")
 

@@ -46,6 +46,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
   const nameId = useId();
   const text = String(edit.value.sql ?? "");
   const actions = (edit.value.actions ?? []) as unknown[];
+  const { warnings, problemsOf } = useChecked();
   const trial = useTrial(text, actions.map(named));
   if (edit.failed) {
     return (
@@ -116,6 +117,11 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
             run={trial.run}
             readOnly={!mayChange}
           />
+          {warnings.map((each) => (
+            <Notice kind="warn" key={each}>
+              {each}
+            </Notice>
+          ))}
           <ChosenActions chosen={actions} change={(now) => edit.change({ ...edit.value, actions: now })} mayChange={mayChange} sql={text} />
         </div>
         <div className="card">
@@ -147,10 +153,15 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
   );
 }
 
-/** What the server finds wrong in a statement, at its line and column. */
-async function problemsOf(sql: string): Promise<Problem[]> {
-  const { errors } = await check("rules", { sql, actions: [] });
-  return errors.map(({ line = 1, column = 1, reason }) => ({ line, column, message: reason }));
+/** What the server finds wrong in a statement, at its line and column; and what `tidegate check` would warn of. */
+function useChecked() {
+  const [warnings, setWarnings] = useState<readonly string[]>([]);
+  async function problemsOf(sql: string): Promise<Problem[]> {
+    const found = await check("rules", { sql, actions: [] });
+    setWarnings(found.warnings.map(({ reason }) => reason));
+    return found.errors.map(({ line = 1, column = 1, reason }) => ({ line, column, message: reason }));
+  }
+  return { warnings, problemsOf };
 }
 
 function randomId(): string {

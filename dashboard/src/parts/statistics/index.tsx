@@ -25,7 +25,11 @@ const KINDS: Record<Counted, Kind> = {
       { name: statistics.failed, metric: "failed.exception", kind: "bad" },
     ],
     rates: ["matched.rate", "matched.rate.last5m", "matched.rate.max"],
-    more: [],
+    more: [
+      { name: statistics.byActions, metric: "actions.success", said: count },
+      { name: statistics.failedActions, metric: "actions.failed", said: count },
+      { name: statistics.discardedActions, metric: "actions.discarded", said: count },
+    ],
   },
   sources: {
     all: "received",
@@ -50,6 +54,7 @@ const KINDS: Record<Counted, Kind> = {
       { name: statistics.waiting, metric: "queuing", said: count },
       { name: statistics.held, metric: "queuing_bytes", said: bytes },
       { name: statistics.inflight, metric: "inflight", said: count },
+      { name: statistics.dropped, metric: "dropped", said: count },
       { name: statistics.retried, metric: "retried", said: count },
       { name: statistics.conflated, metric: "conflated", said: count },
       { name: statistics.uploads, metric: "aggregated_upload.success", said: count },
