@@ -40,6 +40,7 @@ _INT64: Final = range(-(1 << 63), 1 << 64)  # what the library writes as it is
 READ_LEVELS_MAX: Final = 1024
 WRITTEN_LEVELS_MAX: Final = 254
 DEEP_BYTES_MIN: Final = 2 * READ_LEVELS_MAX  # a text that is not longer cannot nest too deeply
+FEW: Final = 16  # brackets of a kind that are looked for before they are counted
 
 _decode = msgspec.json.Decoder().decode
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_SUBCLASS
@@ -63,10 +64,23 @@ def from_json(text: Text) -> Any:
 
 
 def may_be_deep(text: Text) -> bool:
-    """Whether the text has enough brackets to nest too deeply."""
-    if isinstance(text, str):
-        return text.count("[") + text.count("{") > READ_LEVELS_MAX
-    return text.count(b"[") + text.count(b"{") > READ_LEVELS_MAX
+    """Whether the text has enough brackets to nest too deeply.
+
+    Most texts have few, and `find` goes from one to the next twenty times as fast as `count` counts.
+    """
+    brackets: tuple[Any, Any] = ("[", "{") if isinstance(text, str) else (b"[", b"{")
+    if all(_has_few(text, each) for each in brackets):
+        return False
+    return sum(map(text.count, brackets)) > READ_LEVELS_MAX
+
+
+def _has_few(text: Text, bracket: Any) -> bool:
+    at = -1
+    for _ in range(FEW):
+        at = text.find(bracket, at + 1)
+        if at < 0:
+            return True
+    return False
 
 
 def _check_depth(text: Text) -> None:
