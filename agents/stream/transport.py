@@ -33,7 +33,7 @@ from faust.types.tuples import ConsumerMessage
 from faust.types.tuples import Message as FaustMessage
 
 from agents.sinks.lane import Fetched
-from agents.stream import fast_fetch, heartbeats, sharing
+from agents.stream import answers, fast_fetch, heartbeats, sharing
 from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.connectors.kafka.client import ANSWER_SECONDS
@@ -204,6 +204,7 @@ class Consumer(driver.Consumer):
     """Fetches for lanes that have room, and commits the offsets that they report as durable."""
 
     def _new_consumer_thread(self) -> Any:
+        answers.install()
         fast_fetch.install()
         heartbeats.install()
         sharing.install()

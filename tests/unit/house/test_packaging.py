@@ -41,6 +41,7 @@ PRIVATE_NAMES = {
     "_ensure_consumer": "faust-streaming",
     "_get_active_partitions": "faust-streaming",
     "_getmany": "faust-streaming",
+    "_handle_frame": "aiokafka",
     "_on_agent_error": "faust-streaming",
 }
 PUBLIC_ALL_THE_SAME = {"_asdict", "_replace", "_make", "_fields", "_exit"}  # of NamedTuple and os
