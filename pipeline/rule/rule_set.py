@@ -48,6 +48,11 @@ BYTES_OF_RECORD_MAX: Final = 128 << 20
 ROW_BYTES: Final = 256
 # How much more memory properties take when they are decoded.
 PROPERTIES_DECODED: Final = 4
+# Payloads from this length on are looked at: `[],[],…` takes twenty times its length when it is decoded.
+DECODED_BYTES_MIN: Final = 256
+LIST_BYTES: Final = 64
+MAP_BYTES: Final = 200
+ITEM_BYTES: Final = 40
 
 
 class RuleProgram(NamedTuple):
@@ -177,6 +182,8 @@ class RuleSet:
                     else:
                         _keep(batch, record, made, only, 0, batch.size_bytes)
                         origins += [record] * (len(rows) - len(origins))
+            if origins and origins[-1] is record:
+                batch.size_bytes += _decoded_bytes(record.value)
             if batch.size_bytes >= bytes_max or (ended is not None and ended()):
                 batch.records, batch.rest = records[:done], records[done:]
                 break
@@ -301,6 +308,13 @@ def _keep(
     batch.rows += rows
     batch.makers += [rule_id] * count
     batch.size_bytes += size_bytes
+
+
+def _decoded_bytes(payload: bytes | None) -> int:
+    """Roughly what the lists and maps of a JSON payload take in memory, beyond its own length."""
+    if payload is None or len(payload) < DECODED_BYTES_MIN:
+        return 0
+    return LIST_BYTES * payload.count(b"[") + MAP_BYTES * payload.count(b"{") + ITEM_BYTES * payload.count(b",")
 
 
 def _dead(batch: RowBatch, record: Record, cause: str, error: str, rule_id: str = "") -> None:

@@ -46,7 +46,7 @@ def gzip(data: Text) -> Text:
     return _packed(data, GZIP)
 
 
-@function("gunzip(data: binary) -> string", example=("gunzip(gzip('hello'))", "'hello'"))
+@function("gunzip(data: binary) -> string", example=("gunzip(gzip('hello'))", "'hello'"), unpacks=True)
 def gunzip(data: Text) -> Text:
     """The content of a gzip file. Raises for other data, and beyond 64 MiB."""
     return _unpacked(data, GZIP)
@@ -58,7 +58,7 @@ def zip_(data: Text) -> Text:
     return _packed(data, RAW)
 
 
-@function("unzip(data: binary) -> string", example=("unzip(zip('hello'))", "'hello'"))
+@function("unzip(data: binary) -> string", example=("unzip(zip('hello'))", "'hello'"), unpacks=True)
 def unzip(data: Text) -> Text:
     """The content of a raw deflate stream. Raises for other data, and beyond 64 MiB."""
     return _unpacked(data, RAW)
@@ -73,7 +73,9 @@ def zip_compress(data: Text) -> Text:
     return _packed(data, ZLIB)
 
 
-@function("zip_uncompress(data: binary) -> string", example=("zip_uncompress(zip_compress('hello'))", "'hello'"))
+@function(
+    "zip_uncompress(data: binary) -> string", example=("zip_uncompress(zip_compress('hello'))", "'hello'"), unpacks=True
+)
 def zip_uncompress(data: Text) -> Text:
     """The content of a zlib stream. Raises for other data, and beyond 64 MiB."""
     return _unpacked(data, ZLIB)

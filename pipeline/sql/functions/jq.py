@@ -33,6 +33,7 @@ def _is_positive(timeout_ms: int) -> None:
     "jq(program: binary, json: any[, timeout_ms: integer]) -> list",
     examples=(("jq('.a+1', '{\"a\":5}')", "[6]"), ("jq('.[]', payload.list)", "[1, 2, 300]")),
     reads="context",
+    unpacks=True,
     seconds_max=TIME_LIMIT_MS_MAX / 1000,
     judges={"program": _judged, "timeout_ms": _is_positive},
 )

@@ -11,8 +11,10 @@ numbers of arguments. A declared type is checked before the function is called, 
 compiled. The docstring is the text of the manual, and the tests run the example. `reads="event"` or `"context"` adds
 that object as the first argument. `message=True` marks the functions that read the current message; they give
 `undefined` in WHERE and INCASE. `grows=True` bounds text that may be much longer than the arguments, or that grows with
-each call of a chain. In FOREACH, `cost` says how many times longer a call takes than one that only reads its arguments,
-and `seconds_max` bounds the time of all calls for one record, for functions whose time no size tells.
+each call of a chain. `unpacks=True` counts what a function makes that has a bound of its own: a few bytes may hold megabytes,
+and the rows of a batch take the memory of what was made. In FOREACH, `cost` says how many times longer a call takes than
+one that only reads its arguments, and `seconds_max` bounds the time of all calls for one record, for functions whose time
+no size tells.
 `judges` are checks of parameters beyond their type, such as whether a text is a regular expression: a literal that fails one is
 refused when the rule is compiled, because the call would fail for each record.
 """
@@ -28,6 +30,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json
+from pipeline.sql.runtime.looping import memory_of
 from pipeline.sql.runtime.values import Text, bounded_text, refuse
 
 Implementation = Callable[..., Any]
@@ -105,6 +108,7 @@ def function(
     reads: str = "",
     message: bool = False,
     grows: bool = False,
+    unpacks: bool = False,
     cost: int = 1,
     seconds_max: float = 0.0,
     judges: Mapping[str, Judge] = MappingProxyType({}),
@@ -117,9 +121,9 @@ def function(
         theme = call.__module__.rpartition(".")[2]
         doc = " ".join((call.__doc__ or "").split())
         shown = (example, *examples) if example else examples
-        bounded = _bounded(call) if grows else call
+        noted = _bounded(call) if grows else _unpacking(call) if unpacks else call
         FUNCTIONS[name] = Declaration(
-            name, theme, parsed, bounded, doc, shown, reads, message, grows, cost, seconds_max, judges
+            name, theme, parsed, noted, doc, shown, reads, message, grows or unpacks, cost, seconds_max, judges
         )
         return call
 
@@ -133,6 +137,15 @@ def _bounded(call: Implementation) -> Implementation:
         return text
 
     return bounded
+
+
+def _unpacking(call: Implementation) -> Implementation:
+    def unpacking(*arguments: Any) -> Any:
+        made = call(*arguments)
+        grown.bytes += memory_of(made)
+        return made
+
+    return unpacking
 
 
 def _parse(text: str) -> Signature:

@@ -45,6 +45,7 @@ def schema_encode(context: Context, schema: Text, value: Any, type_: Any = None)
     "schema_decode(schema: binary, data: binary[, type: any]) -> any",
     example=("schema_decode('point', '{\"x\":1}')", "json_decode('{\"x\":1}')"),
     reads="context",
+    unpacks=True,
 )
 def schema_decode(context: Context, schema: Text, data: Text, type_: Any = None) -> Any:
     """The value of such bytes. Raises if the bytes do not fit the schema.
@@ -87,6 +88,7 @@ def sparkplug_encode(value: Any, type_: Any = "Payload") -> Text:
 @function(
     "sparkplug_decode(data: binary[, type: any]) -> any",
     example=("sparkplug_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
+    unpacks=True,
 )
 def sparkplug_decode(data: Text, type_: Any = "Payload") -> Any:
     """The map of a Sparkplug B message. Raises for other data."""
@@ -105,6 +107,7 @@ def spb_encode(value: Any, type_: Any = "Payload") -> Text:
     "spb_decode(data: binary[, type: any]) -> any",
     example=("spb_decode(hexstr2bin('1805'))", "json_decode('{\"seq\":5}')"),
     reads="event",
+    unpacks=True,
 )
 def spb_decode(event: Event, data: Text, type_: Any = "Payload") -> Any:
     """The same as `sparkplug_decode()`, with `bytes_value` in Base64. A metric with an alias only gets the name and the

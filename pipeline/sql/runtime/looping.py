@@ -26,6 +26,8 @@ LOOKED_AT_BYTES_MAX: Final = 134_217_728
 # What a copy of a list or map takes for each item, and an item of a range with its integer.
 COPIED_ITEM_BYTES: Final = 64
 RANGE_ITEM_BYTES: Final = 40
+# What lists, maps and what is in them take in memory, as a multiple of `_size`, which is that of their text.
+MEMORY_FACTOR: Final = 8
 LEVEL_BYTES: Final = 128  # what a map takes without its items
 # How much longer than reading is decoding, comparing the items of lists and maps, and splitting a topic name.
 DECODED: Final = 4
@@ -145,6 +147,16 @@ def _size(value: Any) -> int:
             waiting += each
     if size >= KEPT_BYTES_MIN:
         _sum.known[id(value)] = value, size
+    return size
+
+
+def memory_of(value: Any) -> int:
+    """Roughly the memory that a value takes, rather too high than too low."""
+    if type(value) in _TEXT:
+        return len(value)
+    known, _sum.known = _sum.known, {}  # which keeps values alive, until the next FOREACH
+    size = MEMORY_FACTOR * _size(value)
+    _sum.known = known
     return size
 
 

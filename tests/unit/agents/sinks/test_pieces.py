@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -99,3 +101,34 @@ def test_lines_of_records_that_may_take_long_are_few_at_once() -> None:
 
     assert len(batch.records) == UNEVEN_RECORDS_MAX
     assert [*batch.records, *batch.rest] == records
+
+
+@pytest.mark.parametrize(
+    ("expression", "payload"),
+    [
+        ("gunzip(payload)", gzip.compress(bytes(4_000_000))),
+        ("jq('[range(.n)]', payload, 10000)", b'{"n": 50000}'),
+        ("spb_decode(payload)", b"\x12\x00" * 20_000),
+        ("payload.a", b'{"a": [' + b"[]," * 20_000 + b"0]}"),
+    ],
+    ids=["gzip", "jq", "sparkplug", "brackets"],
+)
+def test_what_a_short_payload_holds_counts_as_it_is_in_memory(expression: str, payload: bytes) -> None:
+    """A payload of some kilobytes becomes megabytes: one such record is a piece."""
+    rules = RuleSet({"r": f'SELECT {expression} AS a FROM "t/#"'}, node="n")
+    records = [message(offset, payload) for offset in range(20)]
+
+    batch = Pace(lambda: 0.0).piece(rules, records)
+
+    assert (len(batch.records), len(batch.rows)) == (1, 1)
+    assert batch.size_bytes > PIECE_BYTES_MAX
+
+
+def test_an_honest_payload_counts_moderately() -> None:
+    """A message of a kilobyte, as devices send it, counts less than ten times its length."""
+    payload = json.dumps(
+        {"values": [{"name": f"sensor-{n}", "value": n / 7, "unit": "bar"} for n in range(20)]}
+    ).encode()
+    rules = RuleSet({"r": 'SELECT payload.values AS v FROM "t/#"'}, node="n")
+
+    assert rules.evaluate([message(0, payload)]).size_bytes < 10 * len(payload)
