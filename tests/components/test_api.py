@@ -17,7 +17,7 @@ from pipeline.control.reporter import reported
 from pipeline.errors import CommandError, ConfigError
 from pipeline.record import message_record
 from pipeline.web.server import WebDoor, serve
-from tests.parts.api_process import Running, config, found, running
+from tests.parts.api_process import config, found, running, sign_in_first
 from tests.parts.part import KafkaPart
 from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
 from tests.parts.waiting import patient, pause
@@ -67,14 +67,6 @@ async def test_changes_through_two_processes_do_not_mix(kafka: KafkaPart) -> Non
         assert {each.status_code for each in answers} == {200}
         assert rule["enable"] is False
         assert rule["description"].startswith("number ")  # the three were sent at the same time
-
-
-async def sign_in_first(api: Running) -> None:
-    """Create the first user by the link that was told, and sign in as this user."""
-    form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
-    await api.client.post("/first_user", data=form)
-    token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
-    api.client.headers["authorization"] = f"Bearer {token}"
 
 
 async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) -> None:

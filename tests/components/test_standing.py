@@ -14,8 +14,7 @@ from pipeline.config.load import load
 from pipeline.control.reporter import reported
 from pipeline.demo.process import free_port
 from tests.components.pipeline_parts import Make, Pipeline, direct, message
-from tests.components.test_api import sign_in_first
-from tests.parts.api_process import running
+from tests.parts.api_process import running, sign_in_first
 from tests.parts.part import S3Part
 from tests.parts.waiting import patient, pause
 

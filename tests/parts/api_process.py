@@ -17,6 +17,7 @@ from pipeline.web.people.gate import PREFIX
 from pipeline.web.server import WebDoor, serve
 from tests.parts.answers import documented
 from tests.parts.part import KafkaPart
+from tests.parts.rest import PASSWORD
 from tests.parts.waiting import patient, pause
 
 
@@ -51,6 +52,14 @@ async def running(settings: Config) -> AsyncIterator[Running]:
     finally:
         stop.set()
         await task
+
+
+async def sign_in_first(api: Running) -> None:
+    """Create the first user by the link that was told, and sign in as this user."""
+    form = {"token": api.said[0].rpartition("token=")[2], "username": "root", "password": PASSWORD}
+    await api.client.post("/first_user", data=form)
+    token = (await api.client.post("/login", json={"username": "root", "password": PASSWORD})).json()["token"]
+    api.client.headers["authorization"] = f"Bearer {token}"
 
 
 async def found(client: httpx.AsyncClient, path: str) -> None:
