@@ -75,6 +75,12 @@ class Scene:
             and thing.metadata.get("tidegate-place", "").startswith(place)
         )
 
+    def data_keys_by_offset(self) -> list[str]:
+        """The same, those of the first records first."""
+        return sorted(
+            self.data_keys(), key=lambda key: int(self.objects[key].metadata["tidegate-place"].rpartition("/")[2])
+        )
+
     def entry(self, key: str) -> dict[str, Any]:
         """What an entry says."""
         found: dict[str, Any] = json.loads(self.objects[key].body)

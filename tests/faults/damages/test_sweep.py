@@ -8,9 +8,10 @@ from contextlib import suppress
 import pytest
 
 from tests.faults.damages import rows
-from tests.faults.damages.bench import damaged, verified
+from tests.faults.damages.bench import copy_of, damaged, made, scene_of, verified
 from tests.faults.damages.entries import LEDGER
 from tests.faults.damages.knowing import KNOWING
+from tests.faults.damages.made import BUCKET
 from tests.faults.damages.objects import OBJECTS
 from tests.faults.damages.scene import Damage, Scene
 from tests.faults.damages.store import Stored
@@ -56,3 +57,20 @@ def test_a_copy_is_kept_if_its_original_is_damaged(damage: Damage) -> None:
         verified(store, ACTION, deep=True, sweep=True)
 
         assert rows_in(store.objects) == before, (scene.hit, store.removed)
+
+
+@pytest.mark.parametrize("has_another", [False, True], ids=["only rows of the ledger", "and one more"])
+def test_what_a_frozen_worker_wrote_goes_only_if_all_of_it_is_there(has_another: bool) -> None:
+    """It wakes up under a rule that has ended, and writes rows of offsets that are entered already."""
+    store = copy_of(made())
+    scene = scene_of(store, ACTION, 1, 7)
+    first, *_, last = scene.data_keys_by_offset()
+    older, newer = scene.objects[first].metadata, scene.objects[last].metadata
+    body = scene.objects[last].body + (b'{"n":"nowhere else"}\n' if has_another else b"")
+    key = f"{last.rpartition('/')[0]}/x-9-9-9.{ACTION}"
+    store.place(BUCKET, key, body, {**newer, **{name: older[name] for name in ("tidegate-epoch", "tidegate-version")}})
+
+    verified(store, ACTION, deep=True, sweep=True)
+
+    assert older["tidegate-epoch"] != newer["tidegate-epoch"]
+    assert store.removed == ([] if has_another else [key])
