@@ -2,11 +2,12 @@
 import { type Alarm, useAlarms } from "../../api/alarms";
 import { Notice } from "../../parts/notice";
 import { type Column, Table } from "../../parts/table";
+import { STATISTICS } from "../../parts/tabs";
 import { to } from "../../route";
 import { t } from "../../texts";
 
 const COLUMNS: Column<Alarm>[] = [
-  { name: t.alarms.what, width: "minmax(0, 1fr)", order: (row) => row.name, cell: (row) => <What name={row.name} /> },
+  { name: t.alarms.what, width: "minmax(0, 2fr)", order: (row) => row.name, cell: (row) => <What name={row.name} /> },
   { name: t.alarms.why, width: "minmax(0, 3fr)", cell: (row) => <span title={row.message}>{row.message}</span> },
   { name: t.alarms.where, width: "minmax(0, 1fr)", phone: false, order: (row) => row.node, cell: (row) => <code title={row.node}>{row.node}</code> },
 ];
@@ -39,5 +40,5 @@ export default function Alarms() {
 function What({ name }: { name: string }) {
   const [kind = "", ...id] = name.split("/");
   const family = { action: "actions", source: "sources", connector: "connectors" }[kind];
-  return family ? <a href={to(family, id.join("/"), "statistics")}>{name}</a> : <>{name}</>;
+  return family ? <a href={to(family, id.join("/"), STATISTICS)} title={name}>{name}</a> : <>{name}</>;
 }
