@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.config.s3 import Connectors, S3Action
 from pipeline.config.sources import MqttSource, Sources
 from pipeline.config.text.problems import _EXPECTED, problems_of
 from pipeline.errors import ConfigError
+from pipeline.hidden import without_secrets
 from tests.parts.configurations import configs
 
 WRONG: list[Any] = [
@@ -251,3 +253,17 @@ def test_a_text_in_the_place_of_settings_is_not_shown(path: str, value: str) -> 
 
     assert "open-sesame" not in str(found.value)
     assert f"{path}: expected a mapping" in str(found.value)
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
+def test_what_a_setting_that_may_hold_a_secret_was_given_is_printed_nowhere(wrong: bool) -> None:
+    """Also in a text of a library or a server that quotes it, whether the configuration is right or refused."""
+    fallback = [{"token": "open sesame please"}]
+    action = {"connector": "lake", "parameters": {"bucket": "sink", "key": "k"}, "fallback_actions": fallback}
+    raw: dict[str, Any] = {"pipeline": "p", "kafka": {"bootstrap_servers": "k:1"}, "actions": {"s3": {"a": action}}}
+    raw["connectors"] = {"s3": {"lake": {"host": "h", **({"nothing": 1} if wrong else {})}}}
+
+    with pytest.raises(ConfigError) if wrong else nullcontext():
+        load(raw)
+
+    assert without_secrets("no door for 'open sesame please'") == "no door for '[redacted]'"
