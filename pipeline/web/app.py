@@ -106,7 +106,10 @@ def routed() -> FastAPI:
 
 
 async def _ready(request: Request) -> Response:
-    """For programs that wait for the process: 200, or 503 while it cannot read the topic of the configuration. Needs no login."""
+    """For programs that wait for the process: 200, or 503 while the topic of the configuration is gone or forbidden. No login.
+
+    While Kafka does not answer, the process serves what it knows.
+    """
     services: Services = request.app.state.services
     reason = "closing" if services.closing.is_set() else "the topic of the configuration cannot be read now"
     works = not services.closing.is_set() and not services.log.error
