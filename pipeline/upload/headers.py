@@ -22,6 +22,7 @@ METADATA_BYTES_MAX: Final = 2048  # bytes of all names and values of an object, 
 OWN_METADATA_BYTES: Final = 1024  # the part of these bytes for action, place, digests and counts; names may be long
 TAG_NAME_MAX: Final = 128
 TAG_VALUE_MAX: Final = 256
+_CHARACTER_BYTES_MAX: Final = 4  # in UTF-8
 _TOKEN: Final = re.compile(r"[a-z0-9_-]+")
 # For a part and a completion, S3 refuses headers that describe the object. A customer's key must come with each
 # request.
@@ -60,6 +61,8 @@ def metadata_headers(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def metadata_problem(headers: Mapping[str, str], bytes_max: int = METADATA_BYTES_MAX) -> str:
     """The problem with the size of the metadata among an object's headers, or an empty text."""
+    if sum(map(len, headers)) + _CHARACTER_BYTES_MAX * sum(map(len, headers.values())) <= bytes_max:
+        return ""  # few headers need a closer look
     skipped = len(METADATA_PREFIX)
     size = sum(
         len(name) - skipped + len(value.encode()) for name, value in headers.items() if name.startswith(METADATA_PREFIX)
