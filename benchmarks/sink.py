@@ -1,6 +1,6 @@
 """Compares the whole worker with loops written by hand, on one topic of a real Kafka and one real S3 server.
 
-    python -m benchmarks.sink [--records 1000000] [--objects 20000] [--actions N] [--output json] [--profile]
+    python -m benchmarks.sink [--records 1000000] [--objects 20000] [--output json] [--profile]
 
 It has two workloads. *aggregated*: JSON records of about 200 bytes with a nested payload, keys of 1,000 clients, 8
 partitions; a filter on one payload field (all pass), three fields in each row, gzip JSON Lines objects of 10,000 rows.
@@ -9,9 +9,6 @@ partitions; a filter on one payload field (all pass), three fields in each row, 
 The loops do only this: confluent-kafka with tuned fetch back-off, orjson, isal's gzip, boto3, offsets committed after S3 has
 confirmed. They do not keep order across retries, write rows twice after a failure, and stop at the first error. The worker does
 its whole job: exactly once with a ledger, fenced writes, order per client.
-
-`--actions N` also runs a worker with N aggregated actions on the one topic, each with its own rule, beside the
-worker with one, and prints the ratio.
 
 Each side is a separate process. The benchmark counts its CPU time, with all threads, from the first record to the last
 confirmation.
@@ -40,13 +37,9 @@ import orjson
 
 PARTITIONS: Final = 8
 BUCKET: Final = "benchmark"
-# The rules of several actions on one topic: each takes three fields, and each in turn takes others.
-FIELDS: Final = (
-    ("payload.device AS device, payload.seq AS seq, payload.reading.temp AS temp", "payload.reading.humidity >= 0"),
-    ("payload.device AS device, payload.seq AS seq, payload.reading.humidity AS humidity", "payload.seq >= 0"),
-    ("payload.seq AS seq, payload.firmware AS firmware, payload.reading.temp AS temp", "payload.reading.temp >= 0"),
-    ("payload.device AS device, payload.note AS note, payload.reading.humidity AS humidity", "payload.seq >= 0"),
-    ("clientid, payload.firmware AS firmware, payload.seq AS seq", "payload.reading.humidity >= 0"),
+STATEMENT: Final = (
+    "SELECT payload.device AS device, payload.seq AS seq, payload.reading.temp AS temp "
+    'FROM "t/#" WHERE payload.reading.humidity >= 0'
 )
 RUN_SECONDS_MAX: Final = 300.0
 STILL_SECONDS_MAX: Final = 30.0  # how long a counter may stand still
@@ -62,28 +55,20 @@ def main() -> None:
     with start_servers() as servers:
         for work, count in (("aggregated", arguments.records), ("direct", arguments.objects)):
             _fill(servers["kafka"], work, count)
-        results: list[dict[str, Any]] = [
+        results = [
             {"work": work, **{side: _run(side, work, servers, arguments) for side in _MEASURES}}
             for work in ("aggregated", "direct")
         ]
-        several = [_run("worker", "aggregated", servers, arguments, arguments.actions)] if arguments.actions > 1 else []
     if arguments.output == "json":
-        print(json.dumps({"machine": _machine(), "results": results, "actions": several}))
+        print(json.dumps({"machine": _machine(), "results": results}))
     else:
         _print(results)
-        for each in several:
-            print(
-                f"{each['actions']:.0f} actions on one topic: {each['cpu_us']:.1f} µs CPU a record, "
-                f"{each['cpu_us'] / results[0]['worker']['cpu_us']:.2f} × that of one, "
-                f"{each['shared']:.0%} of the fetches shared"
-            )
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=1_000_000, help="records of the aggregated work")
     parser.add_argument("--objects", type=int, default=20_000, help="records of the direct work, an object each")
-    parser.add_argument("--actions", type=int, default=1, help="aggregated actions on one topic, beside one")
     parser.add_argument("--output", choices=["text", "json"], default="text")
     parser.add_argument("--profile", action="store_true", help="show where the worker's time goes (slows it down)")
     parser.add_argument("--measure", nargs=2, metavar=("SIDE", "WORK"), help=argparse.SUPPRESS)
@@ -148,11 +133,9 @@ def _fill(servers: str, topic: str, count: int) -> None:
     assert producer.flush(120) == 0
 
 
-def _run(
-    side: str, work: str, servers: dict[str, Any], arguments: argparse.Namespace, actions: int = 1
-) -> dict[str, float]:
+def _run(side: str, work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.sink", "--measure", side, work, "--servers", json.dumps(servers)]
-    command += ["--records", str(arguments.records), "--objects", str(arguments.objects), "--actions", str(actions)]
+    command += ["--records", str(arguments.records), "--objects", str(arguments.objects)]
     command += ["--profile"] * arguments.profile
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=RUN_SECONDS_MAX)
     if done.returncode:
@@ -296,34 +279,27 @@ async def _serve(
 ) -> dict[str, float]:
     """Run a worker in this process until everything is confirmed and committed."""
     from agents import worker
-    from agents.metrics import FETCHES, OBJECTS, RECORDS
+    from agents.metrics import OBJECTS, RECORDS
     from pipeline import log
     from pipeline.config import Config
 
     log.configure(level="warning")
     total = arguments.records if work == "aggregated" else arguments.objects
     stop = asyncio.Event()
-    config = Config.model_validate(settings(work, servers, arguments.actions))
-    running = asyncio.create_task(worker.serve(config, stop=stop))
-    names, total = [*config.actions.s3], total * arguments.actions
-    seen = lambda: sum(RECORDS.labels(name)._value.get() for name in names)  # noqa: E731
-    done = lambda: sum(OBJECTS.labels(name)._value.get() for name in names)  # noqa: E731
-    await until(seen, 1, 0.001, running)
+    running = asyncio.create_task(worker.serve(Config.model_validate(settings(work, servers)), stop=stop))
+    seen, done = RECORDS.labels("bench")._value, OBJECTS.labels("bench")._value
+    await until(seen.get, 1, 0.001, running)
     began = time.process_time(), time.monotonic()
     if profile:
         profile.enable()
-    await until(seen, total, 0.02, running)
+    await until(seen.get, total, 0.02, running)
     if work == "direct":
-        await until(done, total, 0.02, running)
+        await until(done.get, total, 0.02, running)
     stop.set()
     await running
     if profile:
         profile.disable()
-    fetches = {
-        source: sum(FETCHES.labels(name, source)._value.get() for name in names) for source in ("kafka", "worker")
-    }
-    figures = _figures(total // arguments.actions, began)
-    return {**figures, "actions": arguments.actions, "shared": fetches["worker"] / sum(fetches.values())}
+    return _figures(total, began)
 
 
 async def until(count: Callable[[], float], wanted: float, seconds: float, running: asyncio.Task[None]) -> None:
@@ -347,27 +323,20 @@ async def until(count: Callable[[], float], wanted: float, seconds: float, runni
             last, since = now, loop.time()
 
 
-def settings(work: str, servers: dict[str, Any], actions: int = 1) -> dict[str, Any]:
-    """The configuration of the worker. Several actions have different rules."""
-
-    def parameters(name: str) -> dict[str, Any]:
-        if work == "direct":
-            return {"bucket": BUCKET, "key": "msgs/${clientid}/${id}.json", "content": "${payload}"}
-        return {
-            "mode": "aggregated",
-            "bucket": BUCKET,
-            "key": f"rows-{name}-{actions}/${{partition}}-${{offset}}.jsonl.gz",
-            "compression": "gzip",
-            "aggregation": {"max_records": 10_000, "time_interval": "30m"},
-        }
-
-    statements = [f'SELECT {fields} FROM "t/#" WHERE {condition}' for fields, condition in FIELDS]
-    if work == "direct":
-        statements = ['SELECT clientid, id, payload FROM "t/#"']
-    names = ["bench", *[f"bench{number}" for number in range(1, actions)]]
+def settings(work: str, servers: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of the worker."""
+    aggregated = {
+        "mode": "aggregated",
+        "bucket": BUCKET,
+        "key": "rows/${partition}-${offset}.jsonl.gz",
+        "compression": "gzip",
+        "aggregation": {"max_records": 10_000, "time_interval": "30m"},
+    }
+    direct = {"bucket": BUCKET, "key": "msgs/${clientid}/${id}.json", "content": "${payload}"}
+    statement = STATEMENT if work == "aggregated" else 'SELECT clientid, id, payload FROM "t/#"'
     access = servers["s3"]
     return {
-        "pipeline": f"bench-{work}-{actions}",
+        "pipeline": f"bench-{work}",
         "kafka": {"bootstrap_servers": servers["kafka"], "messages_topic": work, "partitions": PARTITIONS},
         "connectors": {
             "s3": {
@@ -380,11 +349,10 @@ def settings(work: str, servers: dict[str, Any], actions: int = 1) -> dict[str, 
                 }
             }
         },
-        "actions": {"s3": {name: {"connector": "store", "parameters": parameters(name)} for name in names}},
-        "rules": {
-            name: {"sql": statements[number % len(statements)], "actions": [f"s3:{name}"]}
-            for number, name in enumerate(names)
+        "actions": {
+            "s3": {"bench": {"connector": "store", "parameters": aggregated if work == "aggregated" else direct}}
         },
+        "rules": {"bench": {"sql": statement, "actions": ["s3:bench"]}},
     }
 
 

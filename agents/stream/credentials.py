@@ -97,8 +97,4 @@ class FreshClient(client.AIOKafkaClient):  # type: ignore[misc]
 
 def install() -> None:
     """Let every client of aiokafka in this process connect this way. aiokafka has no hook; it looks the class up by name."""
-    for module in (consumer.consumer, producer.producer):
-        if not issubclass(
-            module.AIOKafkaClient, FreshClient
-        ):  # sharing.py may have put its own there, which is one too
-            module.AIOKafkaClient = FreshClient
+    consumer.consumer.AIOKafkaClient = producer.producer.AIOKafkaClient = FreshClient

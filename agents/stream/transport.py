@@ -33,7 +33,7 @@ from faust.types.tuples import ConsumerMessage
 from faust.types.tuples import Message as FaustMessage
 
 from agents.sinks.lane import Fetched
-from agents.stream import answers, fast_fetch, heartbeats, sharing
+from agents.stream import answers, fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.connectors.kafka.client import ANSWER_SECONDS
@@ -129,7 +129,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Read what is committed, as replays do. Faust's consumer would read aborted transactions, too."""
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
-        consumer._client.member = self.app.fetches  # type: ignore[attr-defined]
         return consumer
 
     async def commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
@@ -207,7 +206,6 @@ class Consumer(driver.Consumer):
         answers.install()
         fast_fetch.install()
         heartbeats.install()
-        sharing.install()
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property

@@ -153,13 +153,3 @@ def test_latency_is_that_of_a_row_or_of_an_entrys_first_and_last_record() -> Non
         if each.name == "_bucket"
     }
     assert (below["0.01"], below["1.0"], below["10.0"], below["30.0"], below["300.0"]) == (1, 2, 2, 3, 4)
-
-
-def test_what_is_forgotten_is_an_actions_and_not_the_workers() -> None:
-    """The counters of an action that is gone go with it; what its worker shares stays."""
-    metrics.FETCHES.labels("gone", "kafka").inc()
-    metrics.SHARED_BYTES.set(5)
-    metrics.forget("gone")
-
-    assert REGISTRY.get_sample_value("tidegate_worker_fetches_total", {"action": "gone", "source": "kafka"}) is None
-    assert REGISTRY.get_sample_value("tidegate_worker_shared_bytes") == 5
