@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,7 +32,7 @@ PREFIX: Final = "/api/v5"
 ANSWER_SECONDS: Final = 18.0
 OPEN: Final = frozenset({"/login", "/first_user", "/openapi.json", "/session"})
 # Answers that take as long as the client reads.
-ENDLESS: Final = frozenset({"/live", "/rule_live", "/objects/content"})
+ENDLESS: Final = re.compile(r"/live|/rule_live|/objects/content|/jobs/[^/]+/live")
 OF_PEOPLE: Final = ("/users", "/api_key")
 HEADERS: Final = [
     (b"cache-control", b"no-store"),
@@ -57,7 +58,8 @@ class Gate:
             return
         answer = _Answer(send)
         try:
-            async with asyncio.timeout(None if scope["path"].removeprefix(PREFIX) in ENDLESS else ANSWER_SECONDS):
+            endless = ENDLESS.fullmatch(scope["path"].removeprefix(PREFIX))
+            async with asyncio.timeout(None if endless else ANSWER_SECONDS):
                 await self._enter(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:

@@ -13,6 +13,7 @@ from pipeline.upload.ledger_check import Finding
 from pipeline.web.answers import RequestError
 from pipeline.web.evidence.jobs import KEPT_MAX, RUNNING_MAX, Job, Jobs, news
 from pipeline.web.evidence.results import Redriving, Verification
+from pipeline.web.people import gate
 from pipeline.web.standing import own_report
 from tests.parts.rest import Api, basic
 
@@ -196,3 +197,18 @@ async def test_findings_are_told_while_a_job_goes_on() -> None:
     assert ["a.csv" in each for each in told].count(True) == ["b.csv" in each for each in told].count(True) == 1
     assert told[-1].startswith("event: job")
     assert '"done"' in told[-1]
+
+
+async def test_the_stream_of_a_job_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lasts until the job is over, however long an answer may take otherwise."""
+    monkeypatch.setattr(gate, "ANSWER_SECONDS", 0.001)
+
+    async def long(job: Job) -> None:
+        await asyncio.sleep(0.1)
+
+    async with Api() as api:
+        job = api.services.jobs.start(new(), long)
+        answer = await api.client.get(f"/jobs/{job.id}/live")
+
+    assert answer.status_code == 200
+    assert '"done"' in answer.text
