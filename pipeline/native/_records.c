@@ -180,13 +180,15 @@ static PyObject *timestamp_of(Unpacking *to, int64_t timestamp)
 /* Read one record. Returns 1 if its offset is wanted, 0 if not. */
 static int read_record(Reading *section, Unpacking *to)
 {
-    int64_t length, timestamp, offset;
+    int64_t length, attributes, timestamp, offset;
     Span key, value;
     if (read_number(section, &length) < 0)
         return -1;
     if (length < 1 || length > section->end - section->at)
         return refused("the length of a record is wrong");
-    Reading record = {section->at + 1, section->at + length}; /* the first byte has attributes, and none is in use */
+    Reading record = {section->at, section->at + length};
+    if (read_number(&record, &attributes) < 0) /* none is in use; aiokafka too reads them as a number */
+        return -1;
     if (read_number(&record, &timestamp) < 0 || read_number(&record, &offset) < 0)
         return -1;
     if (read_span(&record, &key) < 0 || read_span(&record, &value) < 0)

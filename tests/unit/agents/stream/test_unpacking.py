@@ -221,6 +221,7 @@ def outcome(records: BatchRecords) -> object:
     changes=st.lists(st.tuples(st.sampled_from("sdit"), st.integers(0, 2000), st.integers(0, 255)), max_size=4),
 )
 @example(records=[(100, 0, None, None, ())], count=None, changes=[("s", 3, 0xFF)])
+@example(records=[(100, 0, None, None, ())], count=None, changes=[("s", 1, 0x80)])
 def test_damaged_records_are_read_or_refused_alike(
     records: list[Written], count: int | None, changes: list[tuple[str, int, int]]
 ) -> None:
