@@ -154,7 +154,7 @@ class ActionRunner:
 
     async def _watch(self, app: ActionApp, stop: asyncio.Event) -> None:
         """Wait until `stop`, or until a lane or Faust itself fails."""
-        watching = asyncio.create_task(watch(self._action.topics, self._topic_ids, app.lanes.replaced))
+        watching = asyncio.create_task(watch(self._action.topics, self._topic_ids, app.lanes.replaced, self.attempts))
         try:
             # Not `wait_until_stopped`: when that is cancelled, it leaves two tasks that nobody ends.
             await app.wait_first(stop.wait(), asyncio.shield(app.lanes.failed))

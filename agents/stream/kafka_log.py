@@ -7,20 +7,19 @@ client for all actions of a worker. Lanes that ask at the same time share one re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final, Protocol
 
 from agents.sinks.attempts import Attempts
 from agents.sinks.lane import Partition
 from agents.stream.transport import Committed, LogSpan
 from pipeline.connectors.kafka.topic_ids import TopicIds
-from pipeline.errors import RetryableError
+from pipeline.errors import OperatorError, RetryableError
 from pipeline.upload.source_log import LogBounds
 
 # How often ids are checked without other requests. A direct action writes no entries, so it would not ask.
 WATCH_SECONDS: Final = 10.0
-
-Result = TypeVar("Result")
 
 
 class SharedTopicIds:
@@ -71,10 +70,10 @@ class WorkerLog:
 
     async def _bounds(self, partition: Partition) -> LogBounds:
         """All of one topic: its id is asked for before and after. Raises RetryableError."""
-        topic_id = await self._id_of_existing(partition.topic)
+        topic_id = await id_of_existing(self._ids, partition.topic)
         committed = await self._reading().group_offset(*partition)
         start, end = await self._reading().log_span(*partition)  # last, because another worker may go on meanwhile
-        if await self._id_of_existing(partition.topic) != topic_id:
+        if await id_of_existing(self._ids, partition.topic) != topic_id:
             raise RetryableError(
                 f"topic {partition.topic} was deleted and made again meanwhile", reason="unknown_topic"
             )
@@ -90,25 +89,32 @@ class WorkerLog:
         """Whether no other worker can have taken over the partitions."""
         return self._reading().owns()
 
-    async def _id_of_existing(self, topic: str) -> str:
-        found = await self._ids.now(topic)
-        if found is None:
-            raise RetryableError(f"there is no topic {topic} in Kafka now", reason="unknown_topic")
-        return found
+
+async def id_of_existing(ids: SharedTopicIds, topic: str) -> str:
+    """A topic's id. Raises ConnectorError, also if the topic does not exist."""
+    found = await ids.now(topic)
+    if found is None:
+        raise RetryableError(f"there is no topic {topic} in Kafka now", reason="unknown_topic")
+    return found
 
 
-async def watch(topics: Iterable[str], ids: SharedTopicIds, replaced: Callable[[str, str], None]) -> None:
-    """Report the id of each topic regularly, until cancelled. Callers that need Kafka report that it is away."""
+async def watch(
+    topics: Iterable[str], ids: SharedTopicIds, replaced: Callable[[str, str], None], attempts: Attempts
+) -> None:
+    """Report the id of each topic regularly, until cancelled. Callers that need Kafka report that it is away.
+
+    A topic that is gone, or hidden from our user, is a failure of the action until it is back: without partitions, no lane asks.
+    """
     while True:
         await asyncio.sleep(WATCH_SECONDS)
         for topic in topics:
-            found = await _if_known(ids.now(topic))
+            try:
+                found = await ids.now(topic)
+            except RetryableError:
+                continue
+            except OperatorError:
+                found = None
+            if found is None:
+                found = await attempts.until_done(partial(id_of_existing, ids, topic))
             if found:
                 replaced(topic, found)
-
-
-async def _if_known(asking: Awaitable[str | None]) -> str | None:
-    try:
-        return await asking
-    except RetryableError:
-        return None

@@ -70,3 +70,31 @@ async def test_a_right_that_is_taken_away_is_told_until_it_is_back(secure: Secur
         await until(lambda: follower.error == "", 20, lambda: follower.error)
     finally:
         await asyncio.to_thread(follower.close)
+
+
+def test_a_worker_that_loses_its_topic_says_so_until_it_is_back(secure: SecureKafka, tmp_path: Path) -> None:
+    """Without the right to its topic it has no partition, and no lane that could fail. Its log names topic and setting, once."""
+    secure.set_scram_password("reader", "a password")
+    secure.allow("reader", TOPIC, group="secured.raw")
+    login = {"mechanism": "scram_sha_512", "username": "reader", "password": "a password"}
+    config = config_of(tmp_path, settings(secure, "scram_sha_512") | {"authentication": login})
+    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
+    log = tmp_path / "worker.log"
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
+        try:
+            wait_until(lambda: "action.assigned" in log.read_text(), 30, log.read_text)
+            secure.forbid("reader", TOPIC)
+            wait_until(lambda: TOPIC in "".join(_told(log)), 30, log.read_text)
+            secure.allow("reader", TOPIC)
+            wait_until(lambda: "action.connected" in log.read_text(), 30, log.read_text)
+        finally:
+            worker.kill()
+
+    assert ["kafka.authentication" in each for each in _told(log) if TOPIC in each] == [True]
+    assert "Traceback" not in log.read_text()
+
+
+def _told(log: Path) -> list[str]:
+    """The errors of an action in a log."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    return [line["error"] for line in lines if line["event"] == "action.disconnected"]

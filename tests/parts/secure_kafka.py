@@ -81,22 +81,23 @@ class SecureKafka(KafkaPart):
         for future in admin.alter_user_scram_credentials([change]).values():
             future.result(timeout=30)
 
-    def allow(self, user: str, topic: str) -> None:
-        """Let a user do everything with a topic, and nothing else."""
+    def allow(self, user: str, topic: str, *, group: str = "") -> None:
+        """Let a user do everything with a topic and a consumer group, and nothing else."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        for future in admin.create_acls([AclBinding(*_right(user, topic))]).values():
+        rights = [_right(user, topic)] + ([_right(user, group, ResourceType.GROUP)] if group else [])
+        for future in admin.create_acls([AclBinding(*each) for each in rights]).values():
             future.result(timeout=30)
 
     def forbid(self, user: str, topic: str) -> None:
-        """Take away what `allow` gave."""
+        """Take away the topic that `allow` gave."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
         for future in admin.delete_acls([AclBindingFilter(*_right(user, topic))]).values():
             future.result(timeout=30)
 
 
-def _right(user: str, topic: str) -> tuple[Any, ...]:
+def _right(user: str, name: str, resource: ResourceType = ResourceType.TOPIC) -> tuple[Any, ...]:
     kind, allow = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
-    return ResourceType.TOPIC, topic, kind, f"User:{user}", "*", AclOperation.ALL, allow
+    return resource, name, kind, f"User:{user}", "*", AclOperation.ALL, allow
 
 
 def start(folder: Path, tokens: TokenServer) -> SecureKafka:
