@@ -113,7 +113,6 @@ class Pipeline:
     otel: dict[str, Any] | None = None
     control: bool = False  # objects are in Kafka, where `apply` puts them
     workers: list[Server] = field(default_factory=list)
-    _consumers: dict[str, Consumer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.topic, self.dead_topic = f"{self.name}.messages", f"{self.name}.dead"
@@ -173,12 +172,15 @@ class Pipeline:
 
     def logs(self) -> dict[int, tuple[int, int]]:
         """The first offset that each partition has, and its end."""
-        asking = self._asking("ends")
+        asking = Consumer({**self._servers, "group.id": "ends"})
         places = [TopicPartition(self.topic, number) for number in range(self.partitions)]
-        return {
-            each.partition: asked(lambda each=each: asking.get_watermark_offsets(each, timeout=10))  # type: ignore[misc]
-            for each in places
-        }
+        try:
+            return {
+                each.partition: asked(lambda each=each: asking.get_watermark_offsets(each, timeout=10))  # type: ignore[misc]
+                for each in places
+            }
+        finally:
+            asking.close()
 
     def committed(self, action: str) -> Offsets:
         """The committed offset of each partition that has one.
@@ -187,15 +189,12 @@ class Pipeline:
         started: librdkafka 2.16 reports the error to the consumer group of that client, which has none.
         """
         places = [TopicPartition(self.topic, number) for number in range(self.partitions)]
-        asking = self._asking(f"{self.name}.{action}")
-        found = asked(lambda: asking.committed(places, timeout=patient(20)))
+        asking = Consumer({**self._servers, "group.id": f"{self.name}.{action}"})
+        try:
+            found = asked(lambda: asking.committed(places, timeout=patient(20)))
+        finally:
+            asking.close()
         return {each.partition: each.offset for each in found if each.offset >= 0}
-
-    def _asking(self, group: str) -> Consumer:
-        """Whoever waits asks often, and a new consumer would cost ten times as much as the question."""
-        if group not in self._consumers:
-            self._consumers[group] = Consumer({**self._servers, "group.id": group})
-        return self._consumers[group]
 
     def members(self, action: str) -> int:
         """Workers in the action's consumer group."""
@@ -345,8 +344,6 @@ class Pipeline:
         """Stop all workers."""
         for server in self.workers:
             server.stop()
-        while self._consumers:
-            self._consumers.popitem()[1].close()
 
     def tails(self) -> str:
         """The end of each worker's log."""
