@@ -22,7 +22,7 @@ ZOOMED: Final = {"width": 640, "height": 400}
 ANSWER_SECONDS: Final = 0.1
 FORBIDDEN: Final = 403
 SETTLED_MS: Final = 400
-SHIFT_MAX: Final = 0.02  # a fifth of what is still called good
+SHIFT_MAX: Final = 0.05  # half of what is still called good
 LOOKS: Final = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme": "dark", "viewport": PHONE}}
 
 

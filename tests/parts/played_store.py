@@ -60,7 +60,8 @@ class PlayedStore:
     ) -> None:
         self._server.close()
         for writer in self._writers:
-            writer.transport.abort()
+            with suppress(AttributeError):  # Python 3.11: TLS that has ended cannot be aborted
+                writer.transport.abort()
         await until(lambda: self.ended == self.connections)
 
     def send(self, unasked: bytes = b"") -> None:
