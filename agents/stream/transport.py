@@ -25,8 +25,15 @@ from contextlib import suppress
 from typing import Any, ClassVar, NamedTuple, Protocol, cast
 
 import faust
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    GroupAuthorizationFailedError,
+    IllegalStateError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import OffsetAndMetadata
+from confluent_kafka import KafkaError as CodedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
@@ -36,8 +43,8 @@ from agents.sinks.lane import Fetched
 from agents.stream import answers, fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
-from pipeline.connectors.kafka.client import ANSWER_SECONDS
-from pipeline.errors import RetryableError
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, failure
+from pipeline.errors import ConnectorError, RetryableError
 from pipeline.record import Record
 
 # Seconds. Longer than any outage of S3, because a consumer whose partitions are all paused must not count as dead.
@@ -173,7 +180,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         try:
             return await asyncio.wrap_future(asking)
         except (TimeoutError, KafkaError) as error:
-            raise RetryableError(f"Kafka does not answer: {error!r}", reason="timeout") from error
+            raise _told(error) from error
 
     async def _answer(self, question: Callable[[], Awaitable[Mapping[Any, Any]]]) -> Mapping[Any, Any]:
         task = cast("asyncio.Task[Any]", asyncio.current_task())
@@ -197,6 +204,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 await super().on_thread_stop()
         if self._asking:
             await asyncio.wait(self._asking, timeout=ANSWER_SECONDS_MAX)
+
+
+def _told(error: Exception) -> ConnectorError:
+    """Why a question has no answer. A right that is missing is told as everywhere, by Kafka's code for it."""
+    for kind in (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
+        if kind.__name__ in repr(error):  # aiokafka gives some errors as the text of another one
+            return failure(CodedError(kind.errno), "Kafka does not answer")
+    return RetryableError(f"Kafka does not answer: {error!r}", reason="timeout")
 
 
 class Consumer(driver.Consumer):
