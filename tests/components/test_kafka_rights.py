@@ -6,6 +6,8 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,17 +33,9 @@ def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
 
 def test_a_worker_that_may_not_use_its_group_says_so(secure: SecureKafka, tmp_path: Path) -> None:
     """A user that may read the topics, and not the consumer group, is one line that names the group and the setting."""
-    secure.set_scram_password("halfway", "a password")
     secure.allow("halfway", TOPIC)
-    login = {"mechanism": "scram_sha_512", "username": "halfway", "password": "a password"}
-    config = config_of(tmp_path, settings(secure, "scram_sha_512") | {"authentication": login})
-    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
-    log = tmp_path / "worker.log"
-    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
-        try:
-            wait_until(lambda: "action.failed" in log.read_text(), 30, log.read_text)
-        finally:
-            worker.kill()
+    with _worker_of("halfway", secure, tmp_path) as log:
+        wait_until(lambda: "action.failed" in log.read_text(), 30, log.read_text)
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     told = [line for line in lines if line["level"] in ("warning", "error") and "secured.raw" in str(line)]
 
@@ -74,24 +68,31 @@ async def test_a_right_that_is_taken_away_is_told_until_it_is_back(secure: Secur
 
 def test_a_worker_that_loses_its_topic_says_so_until_it_is_back(secure: SecureKafka, tmp_path: Path) -> None:
     """Without the right to its topic it has no partition, and no lane that could fail. Its log names the setting."""
-    secure.set_scram_password("reader", "a password")
     secure.allow("reader", TOPIC, group="secured.raw")
-    login = {"mechanism": "scram_sha_512", "username": "reader", "password": "a password"}
-    config = config_of(tmp_path, settings(secure, "scram_sha_512") | {"authentication": login})
-    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
-    log = tmp_path / "worker.log"
-    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
-        try:
-            wait_until(lambda: "action.assigned" in log.read_text(), 30, log.read_text)
-            secure.forbid("reader", TOPIC)
-            wait_until(lambda: _told(log), 30, log.read_text)
-            secure.allow("reader", TOPIC)
-            wait_until(lambda: "action.connected" in log.read_text(), 30, log.read_text)
-        finally:
-            worker.kill()
+    with _worker_of("reader", secure, tmp_path) as log:
+        wait_until(lambda: "action.assigned" in log.read_text(), 30, log.read_text)
+        secure.forbid("reader", TOPIC)
+        wait_until(lambda: _told(log), 30, log.read_text)
+        secure.allow("reader", TOPIC)
+        wait_until(lambda: "action.connected" in log.read_text(), 30, log.read_text)
 
     assert all("kafka.authentication" in each for each in _told(log)), _told(log)
     assert "Traceback" not in log.read_text()
+
+
+@contextmanager
+def _worker_of(user: str, secure: SecureKafka, folder: Path) -> Iterator[Path]:
+    """A worker that logs in as this user, until it is killed. Gives its log."""
+    secure.set_scram_password(user, "a password")
+    login = {"mechanism": "scram_sha_512", "username": user, "password": "a password"}
+    config = config_of(folder, settings(secure, "scram_sha_512") | {"authentication": login})
+    command = [sys.executable, "-m", "pipeline.cli", "worker", "--log", "json", "-c", str(config)]
+    log = folder / "worker.log"
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as worker:
+        try:
+            yield log
+        finally:
+            worker.kill()
 
 
 def _told(log: Path) -> list[str]:
