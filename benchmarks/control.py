@@ -36,7 +36,7 @@ from typing import Any, Final
 
 import httpx
 
-from benchmarks import sink
+from benchmarks import by_hand, sink
 from pipeline import log
 from pipeline.config import Config
 from pipeline.config.load import load
@@ -197,7 +197,7 @@ def _rule(version: int) -> dict[str, Any]:
 
 
 def _changes(client: httpx.Client, servers: dict[str, Any], name: str, versions: range) -> Figures:
-    store, chance = sink.client(servers["s3"]), random.Random(1)
+    store, chance = by_hand.client(servers["s3"]), random.Random(1)
 
     def written(version: int) -> bool:
         return bool(store.list_objects_v2(Bucket=sink.BUCKET, Prefix=f"v{version}/", MaxKeys=1)["KeyCount"])

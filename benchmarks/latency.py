@@ -38,7 +38,7 @@ from typing import Any, Final
 
 import orjson
 
-from benchmarks import sink
+from benchmarks import by_hand, sink
 from pipeline import log
 from pipeline.config import Config
 from pipeline.connectors.s3.store import S3Store
@@ -273,7 +273,7 @@ class ByHand:
         from confluent_kafka import Producer
 
         self._servers = servers
-        self._client = sink.client(servers["s3"], connections=PUTS_AT_ONCE)
+        self._client = by_hand.client(servers["s3"], connections=PUTS_AT_ONCE)
         self._producer = Producer({"bootstrap.servers": servers["kafka"]})
 
     def run(self) -> None:

@@ -1,17 +1,16 @@
 """Compares the whole worker with loops written by hand, on one topic of a real Kafka and one real S3 server.
 
-    python -m benchmarks.sink [--records 1000000] [--objects 20000] [--output json] [--profile]
+    python -m benchmarks.sink [--records N] [--payload BYTES] [--objects N] [--actions N] [--rounds N] [--output json] [--profile]
 
-It has two workloads. *aggregated*: JSON records of about 200 bytes with a nested payload, keys of 1,000 clients, 8
-partitions; a filter on one payload field (all pass), three fields in each row, gzip JSON Lines objects of 10,000 rows.
-*direct*: one object for each message.
+It has two workloads. *aggregated*: JSON records with three headers, keys of 1,000 clients, 8 partitions; a filter on one payload
+field, three fields in each row, gzip JSON Lines objects of 10,000 rows. *direct*: one object for each message.
 
-The loops do only this: confluent-kafka with tuned fetch back-off, orjson, isal's gzip, boto3, offsets committed after S3 has
-confirmed. They do not keep order across retries, write rows twice after a failure, and stop at the first error. The worker does
-its whole job: exactly once with a ledger, fenced writes, order per client.
+The loops (benchmarks/by_hand.py) do only this, without any guarantee. The worker does its whole job: exactly once with a ledger,
+fenced writes, order per client. It is measured with its reader in C, if that was built, and without. `--actions N` also
+measures a worker with N actions on the one topic, each with its own rule.
 
-Each side is a separate process. The benchmark counts its CPU time, with all threads, from the first record to the last
-confirmation.
+Each side is a separate process with a bucket of its own, and the sides take turns. Two times of each are its CPU time, with all
+threads: *steady* from the first record to the last confirmation, and *whole* from the start of the process, with all imports.
 """
 
 from __future__ import annotations
@@ -24,25 +23,37 @@ import os
 import platform
 import pstats
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from benchmarks import by_hand
+from pipeline import native
+
 PARTITIONS: Final = 8
 BUCKET: Final = "benchmark"
-STATEMENT: Final = (
-    "SELECT payload.device AS device, payload.seq AS seq, payload.reading.temp AS temp "
-    'FROM "t/#" WHERE payload.reading.humidity >= 0'
+# The first action of a worker has the first rule, and so on, and again from the first.
+STATEMENTS: Final = (
+    'SELECT clientid, payload.temp AS temp, payload.seq AS seq FROM "t/#" WHERE payload.temp > 10',
+    'SELECT clientid, payload.humidity AS humidity, payload.seq AS seq FROM "t/#" WHERE payload.seq >= 0',
+    'SELECT payload.seq AS seq, payload.firmware AS firmware, payload.temp AS temp FROM "t/#" WHERE payload.humidity < 90',
+    'SELECT clientid, payload.note AS note, payload.humidity AS humidity FROM "t/#" WHERE payload.temp < 90',
+    'SELECT topic, payload.firmware AS firmware, payload.seq AS seq FROM "t/#" WHERE payload.humidity >= 5',
 )
 RUN_SECONDS_MAX: Final = 300.0
 STILL_SECONDS_MAX: Final = 30.0  # how long a counter may stand still
+
+# What is measured in one process: the CPU time of each record in µs, and records in a second.
+Figures = dict[str, float]
 
 
 def main() -> None:
@@ -50,30 +61,36 @@ def main() -> None:
     arguments = _arguments()
     if arguments.measure:
         side, work = arguments.measure
-        print(json.dumps(_MEASURES[side](work, json.loads(arguments.servers), arguments)))
+        print(json.dumps(_measured(side, work, json.loads(arguments.servers), arguments)))
         return
     with start_servers() as servers:
-        for work, count in (("aggregated", arguments.records), ("direct", arguments.objects)):
-            _fill(servers["kafka"], work, count)
-        results = [
-            {"work": work, **{side: _run(side, work, servers, arguments) for side in _MEASURES}}
-            for work in ("aggregated", "direct")
-        ]
+        for work, count in _counts(arguments).items():
+            _fill(servers["kafka"], work, count, arguments.payload)
+        results = {work: _rounds(work, servers, arguments) for work in _counts(arguments)}
     if arguments.output == "json":
         print(json.dumps({"machine": _machine(), "results": results}))
     else:
-        _print(results)
+        _print(results, arguments)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--records", type=int, default=1_000_000, help="records of the aggregated work")
-    parser.add_argument("--objects", type=int, default=20_000, help="records of the direct work, an object each")
+    parser.add_argument("--records", type=int, default=500_000, help="records of the aggregated work; 0: not this work")
+    parser.add_argument("--payload", type=int, default=150, help="bytes of their payloads, about")
+    parser.add_argument("--objects", type=int, default=3_000, help="records of the direct work; 0: not this work")
+    parser.add_argument("--actions", type=int, default=1, help="aggregated actions of one more worker on the topic")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
     parser.add_argument("--output", choices=["text", "json"], default="text")
     parser.add_argument("--profile", action="store_true", help="show where the worker's time goes (slows it down)")
     parser.add_argument("--measure", nargs=2, metavar=("SIDE", "WORK"), help=argparse.SUPPRESS)
     parser.add_argument("--servers", help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _counts(arguments: argparse.Namespace) -> dict[str, int]:
+    """The number of records of each work that is asked for."""
+    counts = {"aggregated": arguments.records, "direct": arguments.objects}
+    return {work: count for work, count in counts.items() if count}
 
 
 @contextmanager
@@ -82,18 +99,18 @@ def start_servers() -> Iterator[dict[str, Any]]:
     from tests.parts import apache_kafka, versitygw
 
     memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    with tempfile.TemporaryDirectory() as logs, tempfile.TemporaryDirectory(dir=memory) as objects:
-        kafka, s3 = apache_kafka.start(Path(logs)), versitygw.start(Path(objects))
+    with tempfile.TemporaryDirectory() as logs, tempfile.TemporaryDirectory(dir=memory) as stored:
+        kafka, s3 = apache_kafka.start(Path(logs)), versitygw.start(Path(stored))
         try:
             access = {"host": s3.host, "port": s3.port, "key": s3.access_key_id, "secret": s3.secret_access_key}
-            client(access).create_bucket(Bucket=BUCKET)
+            by_hand.client(access).create_bucket(Bucket=BUCKET)
             yield {"kafka": kafka.bootstrap_servers, "s3": access}
         finally:
             s3.stop()
             kafka.stop()
 
 
-def _fill(servers: str, topic: str, count: int) -> None:
+def _fill(servers: str, topic: str, count: int, payload_bytes: int) -> None:
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -101,23 +118,15 @@ def _fill(servers: str, topic: str, count: int) -> None:
 
     admin = AdminClient({"bootstrap.servers": servers})
     admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(30)
-    producer = Producer(
-        {
-            "bootstrap.servers": servers,
-            "linger.ms": 50,
-            "partitioner": "murmur2_random",
-            "queue.buffering.max.messages": 500_000,
-        }
-    )
+    settings = {"linger.ms": 50, "partitioner": "murmur2_random", "queue.buffering.max.kbytes": 1 << 18}
+    producer = Producer({"bootstrap.servers": servers, "queue.buffering.max.messages": 500_000, **settings})
     chance = random.Random(1)
     now_ms = int(time.time() * 1000)  # the topic's retention would delete old records before they are read
     for number in range(count):
         device = b"dev-%d" % chance.randrange(1000)
-        reading = {"temp": round(chance.random() * 100, 2), "humidity": chance.randrange(100), "at": [48.1, 11.5]}
-        fields = {"seq": number, "device": device.decode(), "reading": reading, "firmware": "1.2.3", "note": "x" * 60}
         key, value, headers, timestamp = message_record(
             topic=b"t/" + device,
-            payload=orjson.dumps(fields),
+            payload=_payload(number, chance, payload_bytes),
             qos=1,
             retain=False,
             dup=False,
@@ -125,181 +134,132 @@ def _fill(servers: str, topic: str, count: int) -> None:
             clientid_from=b"topic",
             timestamp_ms=now_ms + number // 1000,
         )
-        producer.produce(topic, value, key, headers=headers, timestamp=timestamp)
-        if number % 10_000 == 0:
-            producer.poll(0)
-            while len(producer) > 400_000:
+        while True:
+            try:
+                producer.produce(topic, value, key, headers=headers, timestamp=timestamp)
+                break
+            except BufferError:
                 producer.poll(0.1)
+        if number % 1000 == 0:
+            producer.poll(0)
     assert producer.flush(120) == 0
 
 
-def _run(side: str, work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.sink", "--measure", side, work, "--servers", json.dumps(servers)]
-    command += ["--records", str(arguments.records), "--objects", str(arguments.objects)]
-    command += ["--profile"] * arguments.profile
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=RUN_SECONDS_MAX)
-    if done.returncode:
-        raise SystemExit(f"{side} {work} ended with status {done.returncode}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+def _payload(number: int, chance: random.Random, size_bytes: int) -> bytes:
+    temp, humidity = round(10 + chance.random() * 90, 2), chance.randrange(100)
+    fields = {"temp": temp, "seq": number, "humidity": humidity, "firmware": "1.2.3", "at": [48.1, 11.5], "note": ""}
+    return orjson.dumps({**fields, "note": "x" * (size_bytes - len(orjson.dumps(fields)))})
+
+
+# --- The sides, in turn
+
+
+def _sides(work: str, arguments: argparse.Namespace) -> list[str]:
+    if work == "direct":
+        return ["boto3 by hand", "worker"]
+    workers = ["worker", "worker without C"] if native.unpack else ["worker without C"]
+    several = [f"{workers[0]}, {arguments.actions} actions"] if arguments.actions > 1 else []
+    return ["by hand", "by hand, better", *workers, *several]
+
+
+def _rounds(work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> dict[str, list[Figures]]:
+    """The figures of each side and round."""
+    found: dict[str, list[Figures]] = {side: [] for side in _sides(work, arguments)}
+    for _ in range(arguments.rounds):
+        for side, figures in found.items():
+            figures.append(_run(side, work, servers, arguments))
     return found
 
 
-def _print(results: list[dict[str, Any]]) -> None:
-    print(f"{_machine()}\n")
-    print(f"{'':12}{'loop by hand':>30}{'tidegate worker':>30}{'CPU ratio':>12}")
-    print(f"{'':12}" + f"{'CPU µs each':>15}{'each/s':>15}" * 2)
-    for each in results:
-        cells = "".join(
-            f"{each[side]['cpu_us']:>15,.1f}{each[side]['per_second']:>15,.0f}" for side in ("hand", "worker")
-        )
-        print(f"{each['work']:12}{cells}{each['worker']['cpu_us'] / each['hand']['cpu_us']:>11.2f}x")
+def _run(side: str, work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> Figures:
+    bucket = f"benchmark-{uuid.uuid4().hex[:12]}"
+    by_hand.client(servers["s3"]).create_bucket(Bucket=bucket)
+    given = json.dumps({**servers, "bucket": bucket})
+    command = [sys.executable, "-m", "benchmarks.sink", "--measure", side, work, "--servers", given]
+    for name in ("records", "objects", "actions"):
+        command += [f"--{name}", str(getattr(arguments, name))]
+    command += ["--profile"] * arguments.profile
+    without = {native.VARIABLE: "0"} if "without C" in side else {}
+    environment = {**os.environ, **without}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=RUN_SECONDS_MAX, env=environment)
+    if done.returncode:
+        raise SystemExit(f"{side} {work} ended with status {done.returncode}")
+    found: Figures = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
-def _machine() -> str:
-    return (
-        f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
-    )
-
-
-def _figures(count: int, began: tuple[float, float]) -> dict[str, float]:
-    cpu, wall = time.process_time() - began[0], time.monotonic() - began[1]
-    return {"count": count, "cpu_us": round(cpu / count * 1e6, 2), "per_second": round(count / wall)}
-
-
-# --- By hand
-
-
-def client(access: dict[str, Any], connections: int = 10) -> Any:
-    """A boto3 client of the store."""
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "s3",
-        endpoint_url=f"http://{access['host']}:{access['port']}",
-        aws_access_key_id=access["key"],
-        aws_secret_access_key=access["secret"],
-        region_name="us-east-1",
-        config=Config(
-            request_checksum_calculation="when_required",
-            s3={"addressing_style": "path"},
-            max_pool_connections=connections,
-        ),
-    )
-
-
-def _by_hand(work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> dict[str, float]:
-    from confluent_kafka import Consumer, KafkaException
-
-    consumer = Consumer(
-        {
-            "bootstrap.servers": servers["kafka"],
-            "group.id": f"hand-{work}",
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-            "fetch.queue.backoff.ms": 10,
+def _measured(side: str, work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> Figures:
+    """Measure one side in this process."""
+    total, began = _counts(arguments)[work], _Beginning()
+    if side.startswith("worker"):
+        _worker(settings(work, servers, arguments.actions if "actions" in side else 1), total, began, arguments.profile)
+    else:
+        steps = {
+            "by hand": by_hand.rows_in_a_list,
+            "by hand, better": by_hand.rows_in_one_text,
+            "boto3 by hand": by_hand.objects,
         }
-    )
-    consumer.subscribe([work])
-    store = client(servers["s3"])
-    total = arguments.records if work == "aggregated" else arguments.objects
-    seen, still, began = 0, 0, None
-    step = _hand_aggregated(store) if work == "aggregated" else _hand_direct(store)
-    while seen < total:
-        messages = consumer.consume(10_000, 1.0)
-        if messages and began is None:
-            began = time.process_time(), time.monotonic()
-        still = 0 if messages else still + 1
-        if still > STILL_SECONDS_MAX:
-            raise SystemExit(f"expected {total:,} records, found {seen:,}")
-        step(messages)
-        seen += len(messages)
-        if messages:
-            consumer.commit(asynchronous=True)
-    step(None)
-    with suppress(KafkaException):  # raised if the last commit has covered everything
-        consumer.commit(asynchronous=False)
-    assert began is not None
-    return _figures(total, began)
+        step = steps[side](by_hand.client(servers["s3"]), servers["bucket"])
+        at_once = 2_000 if side == "by hand" else 10_000
+        by_hand.run(step, servers["kafka"], work, total, at_once, began.now)
+    return began.figures(total)
 
 
-def _hand_aggregated(client: Any) -> Any:
-    from isal import igzip
+class _Beginning:
+    """When the first record came."""
 
-    buffer, rows, objects = bytearray(), 0, 0
+    def __init__(self) -> None:
+        self.cpu = self.at = 0.0
 
-    def put() -> None:
-        nonlocal rows, objects
-        body = igzip.compress(bytes(buffer), compresslevel=1)
-        client.put_object(Bucket=BUCKET, Key=f"hand/{objects}.jsonl.gz", Body=body)
-        buffer.clear()
-        rows, objects = 0, objects + 1
+    def now(self) -> None:
+        self.cpu, self.at = time.process_time(), time.monotonic()
 
-    def step(messages: list[Any] | None) -> None:
-        nonlocal rows
-        for message in messages or ():
-            fields = orjson.loads(message.value())
-            reading = fields["reading"]
-            if reading["humidity"] >= 0:
-                row = {"device": fields["device"], "seq": fields["seq"], "temp": reading["temp"]}
-                buffer.extend(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-                rows += 1
-                if rows == 10_000:
-                    put()
-        if messages is None and rows:
-            put()
-
-    return step
+    def figures(self, count: int) -> Figures:
+        cpu = time.process_time()
+        return {
+            "steady_us": (cpu - self.cpu) / count * 1e6,
+            "whole_us": cpu / count * 1e6,
+            "per_second": count / (time.monotonic() - self.at),
+        }
 
 
-def _hand_direct(client: Any) -> Any:
-    def step(messages: list[Any] | None) -> None:
-        for message in messages or ():
-            key = f"hand/{message.key().decode()}/{message.partition()}-{message.offset()}.json"
-            client.put_object(Bucket=BUCKET, Key=key, Body=message.value())
-
-    return step
-
-
-# --- The worker
-
-
-def _worker(work: str, servers: dict[str, Any], arguments: argparse.Namespace) -> dict[str, float]:
+def _worker(config: dict[str, Any], total: int, began: _Beginning, with_profile: bool) -> None:
     import uvloop
 
-    profile = cProfile.Profile() if arguments.profile else None
-    figures = uvloop.run(_serve(work, servers, arguments, profile))
+    profile = cProfile.Profile() if with_profile else None
+    uvloop.run(_serve(config, total, began, profile))
     if profile:
         pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(30)
-    return figures
 
 
-async def _serve(
-    work: str, servers: dict[str, Any], arguments: argparse.Namespace, profile: cProfile.Profile | None
-) -> dict[str, float]:
-    """Run a worker in this process until everything is confirmed and committed."""
+async def _serve(config: dict[str, Any], total: int, began: _Beginning, profile: cProfile.Profile | None) -> None:
+    """Run a worker in this process until all of its actions have confirmed and committed everything."""
     from agents import worker
     from agents.metrics import OBJECTS, RECORDS
     from pipeline import log
     from pipeline.config import Config
 
     log.configure(level="warning")
-    total = arguments.records if work == "aggregated" else arguments.objects
     stop = asyncio.Event()
-    running = asyncio.create_task(worker.serve(Config.model_validate(settings(work, servers)), stop=stop))
-    seen, done = RECORDS.labels("bench")._value, OBJECTS.labels("bench")._value
-    await until(seen.get, 1, 0.001, running)
-    began = time.process_time(), time.monotonic()
+    running = asyncio.create_task(worker.serve(Config.model_validate(config), stop=stop))
+    names = list(config["actions"]["s3"])
+    seen, done = _sum(RECORDS, names), _sum(OBJECTS, names)
+    await until(seen, 1, 0.001, running)
+    began.now()
     if profile:
         profile.enable()
-    await until(seen.get, total, 0.02, running)
-    if work == "direct":
-        await until(done.get, total, 0.02, running)
+    await until(seen, total * len(names), 0.02, running)
+    if config["actions"]["s3"]["bench"]["parameters"]["mode"] == "direct":
+        await until(done, total * len(names), 0.02, running)
     stop.set()
     await running
     if profile:
         profile.disable()
-    return _figures(total, began)
+
+
+def _sum(counter: Any, actions: list[str]) -> Callable[[], float]:
+    values = [counter.labels(action)._value for action in actions]
+    return lambda: sum(value.get() for value in values)
 
 
 async def until(count: Callable[[], float], wanted: float, seconds: float, running: asyncio.Task[None]) -> None:
@@ -323,20 +283,16 @@ async def until(count: Callable[[], float], wanted: float, seconds: float, runni
             last, since = now, loop.time()
 
 
-def settings(work: str, servers: dict[str, Any]) -> dict[str, Any]:
+def settings(work: str, servers: dict[str, Any], actions: int = 1) -> dict[str, Any]:
     """The configuration of the worker."""
-    aggregated = {
-        "mode": "aggregated",
-        "bucket": BUCKET,
-        "key": "rows/${partition}-${offset}.jsonl.gz",
-        "compression": "gzip",
-        "aggregation": {"max_records": 10_000, "time_interval": "30m"},
-    }
-    direct = {"bucket": BUCKET, "key": "msgs/${clientid}/${id}.json", "content": "${payload}"}
-    statement = STATEMENT if work == "aggregated" else 'SELECT clientid, id, payload FROM "t/#"'
+    bucket = servers.get("bucket", BUCKET)
+    names = ["bench", *(f"bench-{number}" for number in range(1, actions))]
+    statements = {name: STATEMENTS[number % len(STATEMENTS)] for number, name in enumerate(names)}
+    if work == "direct":
+        statements = {"bench": 'SELECT clientid, id, payload FROM "t/#"'}
     access = servers["s3"]
     return {
-        "pipeline": f"bench-{work}",
+        "pipeline": bucket,
         "kafka": {"bootstrap_servers": servers["kafka"], "messages_topic": work, "partitions": PARTITIONS},
         "connectors": {
             "s3": {
@@ -350,13 +306,59 @@ def settings(work: str, servers: dict[str, Any]) -> dict[str, Any]:
             }
         },
         "actions": {
-            "s3": {"bench": {"connector": "store", "parameters": aggregated if work == "aggregated" else direct}}
+            "s3": {
+                name: {"connector": "store", "parameters": {"bucket": bucket, **_parameters(work, name)}}
+                for name in statements
+            }
         },
-        "rules": {"bench": {"sql": statement, "actions": ["s3:bench"]}},
+        "rules": {name: {"sql": sql, "actions": [f"s3:{name}"]} for name, sql in statements.items()},
     }
 
 
-_MEASURES = {"hand": _by_hand, "worker": _worker}
+def _parameters(work: str, name: str) -> dict[str, Any]:
+    if work == "direct":
+        return {"mode": "direct", "key": "msgs/${clientid}/${id}.json", "content": "${payload}"}
+    return {
+        "mode": "aggregated",
+        "key": name + "/${partition}-${offset}.jsonl.gz",
+        "compression": "gzip",
+        "aggregation": {"max_records": by_hand.ROWS, "time_interval": "30m"},
+    }
+
+
+# --- The table
+
+
+def _print(results: dict[str, dict[str, list[Figures]]], arguments: argparse.Namespace) -> None:
+    print(
+        f"{_machine()}\nCPU µs of each record: the median of {arguments.rounds} rounds (lowest to highest), and its ratio\n"
+    )
+    for work, sides in results.items():
+        of = f" of {arguments.payload} bytes" if work == "aggregated" else ""
+        print(
+            f"{f'{work}: {_counts(arguments)[work]:,} records{of}':44}{'steady':>26}{'':8}{'whole':>10}{'':8}{'each/s':>12}"
+        )
+        base = next(iter(sides.values()))
+        for side, rounds in sides.items():
+            steady, whole = _of(rounds, "steady_us"), _of(rounds, "whole_us")
+            middle = statistics.median(steady)
+            print(
+                f"  {side:42}{f'{middle:,.2f} ({min(steady):,.2f} to {max(steady):,.2f})':>26}"
+                f"{middle / statistics.median(_of(base, 'steady_us')):>7.2f}x{statistics.median(whole):>10,.2f}"
+                f"{statistics.median(whole) / statistics.median(_of(base, 'whole_us')):>7.2f}x"
+                f"{statistics.median(_of(rounds, 'per_second')):>12,.0f}"
+            )
+        print()
+
+
+def _of(rounds: list[Figures], name: str) -> list[float]:
+    return [each[name] for each in rounds]
+
+
+def _machine() -> str:
+    return (
+        f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}"
+    )
 
 
 if __name__ == "__main__":
