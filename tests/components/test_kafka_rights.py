@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from pipeline.connectors.kafka.topics import ensure_topics
+from pipeline.config import KafkaConfig
+from pipeline.config.load import load
+from pipeline.connectors.kafka.client import Link
+from pipeline.connectors.kafka.permissions import require_group
+from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.kafka.topics import ensure_aliases_topic, ensure_lead_topic, ensure_topics
+from pipeline.control.config_log import ConfigLog
 from pipeline.control.follower import Follower
+from pipeline.control.objects import Change
+from pipeline.doctor import control
+from pipeline.doctor import kafka as doctor
 from pipeline.errors import OperatorError
+from pipeline.record import Outgoing
 from tests.components.secure_settings import TOPIC, config_of, kafka_of, settings
 from tests.parts.secure_kafka import OUTSIDER, SecureKafka
 from tests.parts.waiting import patient, until, wait_until
 
 pytestmark = pytest.mark.real
+MANUAL = Path(__file__).parents[2] / "docs" / "kafka.md"
 
 
 def test_what_an_outsider_may_not_do_is_told(secure: SecureKafka) -> None:
@@ -78,6 +92,51 @@ def test_a_worker_that_loses_its_topic_says_so_until_it_is_back(secure: SecureKa
 
     assert all("kafka.authentication" in each for each in _told(log)), _told(log)
     assert "Traceback" not in log.read_text()
+
+
+async def test_the_rights_of_the_manual_s_kafka_user_are_enough(secure: SecureKafka) -> None:
+    """A user with the rights of the manual's KafkaUser makes topics, writes, reads and changes the configuration."""
+    for each in _kafka_user()["spec"]["authorization"]["acls"]:
+        resource = each["resource"]
+        secure.allow_named("plant7", resource["type"], resource["name"], resource["patternType"], each["operations"])
+    secure.set_scram_password("plant7", "a password")
+    login = {"mechanism": "scram_sha_512", "username": "plant7", "password": "a password"}
+    found = {name: value for name, value in settings(secure, "scram_sha_512").items() if not name.endswith("_topic")}
+    config = load({"pipeline": "plant7", "kafka": found | {"authentication": login}, "control": {}})
+
+    await asyncio.to_thread(ensure_topics, config.kafka)
+    await asyncio.to_thread(ensure_lead_topic, config.kafka, "tidegate.lead", keep_trying=lambda: True)
+    await asyncio.to_thread(ensure_aliases_topic, config.kafka, keep_trying=lambda: True)
+    producer = Producer(config.kafka, process="ingress")
+    await producer.connect()
+    await producer.send("mqtt.messages", [Outgoing(b"a", b"hello", [], 1)])
+    await producer.close()
+    async with ConfigLog(config) as log:
+        await log.write(Change(puts={"user/a": {}}, by="anna", source="apply"))
+    await require_group(config.kafka, "plant7.raw")
+    read = await asyncio.to_thread(_first_of_group, config.kafka, "mqtt.messages", "plant7.raw")
+    checks = [*doctor.check(config.kafka, {}), *await asyncio.to_thread(lambda: list(control.check(config)))]
+
+    assert read == b"hello"
+    assert [each for each in checks if each.state == "bad" or ("permissions" in each.name and each.state != "ok")] == []
+
+
+def _kafka_user() -> dict[str, Any]:
+    (text,) = re.findall(r"^```\n(apiVersion:.*?)^```", MANUAL.read_text(encoding="utf-8"), re.M | re.S)
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def _first_of_group(kafka: KafkaConfig, topic: str, group: str) -> bytes | None:
+    """The first record of a topic, for a member of a consumer group, which commits it."""
+    consumer = Link(kafka).consumer("worker", {"group.id": group, "auto.offset.reset": "earliest"})
+    consumer.subscribe([topic])
+    message = consumer.poll(patient(30))
+    assert message is not None
+    assert message.error() is None
+    consumer.commit(asynchronous=False)
+    consumer.close()
+    return message.value()
 
 
 @contextmanager

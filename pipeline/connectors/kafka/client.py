@@ -42,7 +42,8 @@ WARNINGS_MAX: Final = 100  # texts of librdkafka that a process logs in its life
 RETRYING: Final = ": retrying"
 RETRIED_SECONDS: Final = 10.0
 
-# The record itself is the cause: Kafka will never accept it.
+# The record itself is the cause: Kafka will never accept it. POLICY_VIOLATION is none of these: so Azure Event Hubs answers a
+# write that it delayed for too long, because there were more than it is paid for.
 REFUSED: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -50,7 +51,6 @@ REFUSED: Final = frozenset(
         KafkaError.RECORD_LIST_TOO_LARGE,
         KafkaError.INVALID_RECORD,
         KafkaError.INVALID_TIMESTAMP,
-        KafkaError.POLICY_VIOLATION,
         KafkaError._INVALID_ARG,
     }
 )

@@ -21,6 +21,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link, advertised_wrongly
 from pipeline.connectors.kafka.permissions import require_seen
+from pipeline.connectors.kafka.reasons import reason_of
 from pipeline.errors import OperatorError, RetryableError
 from pipeline.log import get_logger
 from pipeline.retry import KAFKA
@@ -29,6 +30,12 @@ log: Final = get_logger("tidegate.kafka")
 
 # The most bytes that a batch adds to its one record: a topic limits the batch, and a producer limits the record.
 BATCH_OVERHEAD_BYTES: Final = 512
+# How Kafka, or the policy of a provider, says that a topic may not be as we want it.
+CONFIGURATION_REFUSED: Final = frozenset(
+    {KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_PARTITIONS}
+)
+# What a topic can go without: old records then stay for longer, or the history is shorter.
+DISPENSABLE: Final = frozenset({"segment.ms", "segment.bytes", "min.compaction.lag.ms"})
 RECORD_BYTES_MIN: Final = 1024
 
 
@@ -200,27 +207,38 @@ def _create(
     partitions: int,
     settings: Mapping[str, str] | None = None,
 ) -> None:
+    """Create topics. Raises OperatorError if Kafka does not want them so.
+
+    Where Kafka refuses -1 (the broker's default) as the number of replicas, a topic gets one. Where a provider has limits for
+    DISPENSABLE settings, it goes without them.
+    """
     replicas = kafka.replication_factor
-    limit = str(kafka.max_message_bytes + BATCH_OVERHEAD_BYTES)
-    for attempt_replicas in (replicas, 1):
-        wanted = [
-            NewTopic(
-                name,
-                num_partitions=partitions,
-                replication_factor=attempt_replicas,
-                config={"max.message.bytes": limit, **(settings or {})},
+    config = {"max.message.bytes": str(kafka.max_message_bytes + BATCH_OVERHEAD_BYTES), **(settings or {})}
+    while bad := _refusal(admin, [NewTopic(name, partitions, replicas, config=config) for name in names]):
+        if replicas == -1 and bad.code() == KafkaError.INVALID_REPLICATION_FACTOR:
+            replicas = 1
+        elif bad.code() in CONFIGURATION_REFUSED and (left_out := sorted(DISPENSABLE & config.keys())):
+            config = {name: value for name, value in config.items() if name not in DISPENSABLE}
+            log.warning("kafka.topic_settings_left_out", topics=names, settings=left_out, error=reason_of(bad))
+        elif bad.code() in CONFIGURATION_REFUSED:
+            raise OperatorError(
+                f"cannot create {', '.join(names)} with {partitions} partitions, {replicas} replicas and "
+                f"{_text(config)}: {reason_of(bad)} ({bad.name()}). See kafka.max_message_bytes, kafka.partitions and "
+                "kafka.replication_factor, or create the topics yourself",
+                reason=bad.name().lower(),
             )
-            for name in names
-        ]
-        errors = [
-            _creation_error(each) for each in admin.create_topics(wanted, request_timeout=ANSWER_SECONDS).values()
-        ]
-        bad = [error for error in errors if error and error.code() != KafkaError.TOPIC_ALREADY_EXISTS]
-        if not bad:
-            return
-        # Some servers do not accept -1, the broker's default.
-        if replicas != -1 or bad[0].code() != KafkaError.INVALID_REPLICATION_FACTOR or attempt_replicas == 1:
-            raise KafkaException(bad[0])
+        else:
+            raise KafkaException(bad)
+
+
+def _refusal(admin: AdminClient, wanted: list[NewTopic]) -> KafkaError | None:
+    """Why Kafka did not create the first topic that is not there now; None if all are."""
+    errors = [_creation_error(each) for each in admin.create_topics(wanted, request_timeout=ANSWER_SECONDS).values()]
+    return next((each for each in errors if each and each.code() != KafkaError.TOPIC_ALREADY_EXISTS), None)
+
+
+def _text(config: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in config.items())
 
 
 def _creation_error(future: Any) -> KafkaError | None:
