@@ -10,7 +10,8 @@ fenced writes, order per client. It is measured with its reader in C, if that wa
 measures a worker with N actions on the one topic, each with its own rule.
 
 Each side is a separate process with a bucket of its own, and the sides take turns. Two times of each are its CPU time, with all
-threads: *steady* from the first record to the last confirmation, and *whole* from the start of the process, with all imports.
+threads: *steady* from the first record to the last confirmation, and *whole* from the start of the process, with its
+imports, which only the first run compiles.
 """
 
 from __future__ import annotations
@@ -179,8 +180,9 @@ def _run(side: str, work: str, servers: dict[str, Any], arguments: argparse.Name
     for name in ("records", "objects", "actions"):
         command += [f"--{name}", str(getattr(arguments, name))]
     command += ["--profile"] * arguments.profile
-    without = {native.VARIABLE: "0"} if "without C" in side else {}
-    environment = {**os.environ, **without}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if "without C" in side:
+        environment[native.VARIABLE] = "0"
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=RUN_SECONDS_MAX, env=environment)
     if done.returncode:
         raise SystemExit(f"{side} {work} ended with status {done.returncode}")
@@ -224,6 +226,9 @@ class _Beginning:
 
 
 def _worker(config: dict[str, Any], total: int, began: _Beginning, with_profile: bool) -> None:
+    from pipeline.process import collector
+
+    collector.slow_down()  # as each command does before it loads anything
     import uvloop
 
     profile = cProfile.Profile() if with_profile else None
