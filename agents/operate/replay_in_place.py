@@ -18,13 +18,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from agents.lanes.side_by_side import all_of
 from agents.operate.replay import LeftOut, Plan, Progress, pieces, step
-from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, columns_of, dead_letters_of, facts_of
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims, without_claimed
@@ -36,6 +36,7 @@ from pipeline.connectors.kafka import reader
 from pipeline.connectors.kafka.reader import Span
 from pipeline.connectors.s3.store import Head
 from pipeline.errors import RecordsGoneError, RefusedError
+from pipeline.formats.kept import NO_COLUMNS, KeptColumns, joined
 from pipeline.record import Record
 from pipeline.redriven import RecordPlace
 from pipeline.rule.batch import DeadLetter
@@ -45,12 +46,16 @@ from pipeline.upload.outcomes import Outcomes
 
 
 class EnteredCut(NamedTuple):
-    """A cut that is in the ledger. `epoch` is the epoch in the keys of its objects."""
+    """A cut that is in the ledger. `epoch` is the epoch in the keys of its objects.
+
+    `kept` are the kept columns for its objects, if they were made under another version.
+    """
 
     partition: Partition
     topic_id: str
     entry: Entry
     epoch: int
+    kept: KeptColumns
 
     @property
     def span(self) -> Span:
@@ -62,16 +67,21 @@ class EnteredCut(NamedTuple):
         return Chain(writer, self.partition, self.topic_id)
 
 
-class Making(NamedTuple):
-    """A cut that is made again: rows that are not in objects yet, the outcomes of records, the objects so far."""
+@dataclass(slots=True)
+class Making:
+    """A cut that is made again: rows that are not in objects yet, the outcomes of records, the objects so far.
+
+    `columns` are the kept ones and those that its objects bring.
+    """
 
     cut: EnteredCut
     buffer: Buffer
-    tally: Outcomes
-    objects: list[StoredObject]
+    columns: KeptColumns
+    tally: Outcomes = field(default_factory=Outcomes)
+    objects: list[StoredObject] = field(default_factory=list)
 
 
-Store = Callable[[EnteredCut, StoredObject, Chunk], Coroutine[Any, Any, StoredObject]]
+Store = Callable[[Making, StoredObject, Chunk], Coroutine[Any, Any, StoredObject]]
 
 
 class Reading:
@@ -134,11 +144,13 @@ class Rewrite:
             partition, topic_id = Partition(span.topic, span.partition), await self._writer.kafka.topic_id(span.topic)
             chain = Chain(self._writer, partition, topic_id)
             start = await chain.start()
-            epoch = start.key_epoch if start else 0
+            epoch, kept = start.key_epoch if start else 0, NO_COLUMNS
             async for entry in chain.entries():
                 if entry.records and entry.first < span.end and span.first < entry.next:
-                    found.append(EnteredCut(partition, topic_id, entry, epoch))
+                    found.append(EnteredCut(partition, topic_id, entry, epoch, kept))
                 epoch = entry.next_key_epoch
+                if entry.records:
+                    kept = entry.columns if self._is_of_now(entry) else NO_COLUMNS
         return found
 
     async def plan(self, cuts: Sequence[EnteredCut], progress: Progress) -> Plan:
@@ -176,14 +188,16 @@ class Rewrite:
     ) -> AsyncIterator[tuple[EnteredCut, Entry | None]]:
         """Each cut with the result of `_make`."""
         for _, some in groupby(cuts, lambda cut: cut.partition):
-            of_partition = list(some)
+            of_partition, kept = list(some), NO_COLUMNS
             with closing(Reading(self._kafka, of_partition[-1].entry.next)) as reading:
                 for cut in of_partition:
-                    yield cut, await self._make(cut, reading, progress, store)
+                    made = await self._make(cut._replace(kept=kept or cut.kept), reading, progress, store)
+                    kept = made.columns if made is not None else NO_COLUMNS
+                    yield cut, made
 
     async def _make(self, cut: EnteredCut, reading: Reading, progress: Progress, store: Store | None) -> Entry | None:
         """The entry of a cut under the present rules, or None if Kafka no longer has all records. Its chunks go to `store`."""
-        making = Making(cut, Buffer(self._version.limits), Outcomes(), [])
+        making = Making(cut, Buffer(self._version.limits), cut.kept)
         place = RecordPlace(*cut.partition, cut.entry.first)
         claimed = await self._claims.of(place, cut.entry.first, cut.entry.next)
         with suppress(RecordsGoneError):
@@ -227,6 +241,7 @@ class Rewrite:
             dead_lettered=counts.dead_lettered,
             rows=sum(each.rows for each in making.objects),
             objects=tuple(sorted(making.objects, key=lambda each: (each.first, each.key))),
+            columns=old.columns if self._is_of_now(old) else making.columns,
         )
         return made if made == old else replace(made, original=old.digest, run=self._run.name)
 
@@ -249,7 +264,7 @@ class Rewrite:
         async def one(made: StoredObject, chunk: Chunk) -> None:
             try:
                 if store is not None:
-                    made = await store(making.cut, made, chunk)
+                    made = await store(making, made, chunk)
             except RefusedError as error:
                 offsets = sorted(set(chunk.offsets))
                 await self._leave_out(dead_letters_of(making.cut.partition, offsets, error), store)
@@ -259,38 +274,51 @@ class Rewrite:
 
         await all_of(one(*each) for each in chunks)
 
-    async def _put(self, cut: EnteredCut, made: StoredObject, chunk: Chunk) -> StoredObject:
+    async def _put(self, making: Making, made: StoredObject, chunk: Chunk) -> StoredObject:
         """Put an object over the existing one, unless that is correct. Raises RefusedError for its key."""
-        writer, version = self._writer, self._version
+        writer, version, cut = self._writer, self._version, making.cut
         bucket, key = made.bucket or writer.bucket, made.key
+        named = next((each for each in cut.entry.objects if (each.bucket, each.key) == (made.bucket, made.key)), None)
+        kept = self._kept(cut, named)
         head = await writer.store.head(bucket, key, any_key=True)  # the write gives the reason why a key is refused
-        if head and self._is_as_it_should_be(cut.entry, made, head):
-            return facts_of(head, key).stored(key, made.first, made.bucket)
-        body, sha256 = await encoded(version, bytes(chunk.data), made.digest)
-        facts = ObjectFacts(made.rows, made.last, made.digest, sha256, len(body))
-        headers = writer.object_headers(version, cut.chain(writer).place, chunk.first, facts, cut.epoch)
-        if head is None:
-            etag = await writer.create(version, bucket, key, body, headers)
-        else:
-            etag = await writer.put(version, bucket, key, body, headers)
+        if head and self._is_as_it_should_be(named, made, head):
+            facts = facts_of(head, key)
+            columns = await columns_of(version, chunk, chunk.rows, kept[: facts.kept])
+            making.columns = joined(making.columns, columns)
+            return facts.stored(key, made.first, made.bucket)
+        again = await writer.make(version, cut.chain(writer).place, chunk, cut.epoch, kept)
+        making.columns = joined(making.columns, again.facts.columns)
+        write = writer.create if head is None else writer.put
+        etag = await write(version, bucket, key, again.body, again.headers)
         if etag is None:  # an earlier try of this request succeeded, and its answer was lost
             head = await writer.store.head(bucket, key)
             etag = head.etag if head else ""
         self.written += 1
-        return facts._replace(etag=etag).stored(key, made.first, made.bucket)
+        return again.facts._replace(etag=etag).stored(key, made.first, made.bucket)
 
-    def _is_as_it_should_be(self, entry: Entry, made: StoredObject, head: Head) -> bool:
-        """Whether an object holds these rows under this version and is unchanged since its entry was written."""
+    def _kept(self, cut: EnteredCut, named: StoredObject | None) -> KeptColumns:
+        """The kept columns for an object: those with which it was made, if that was under this version."""
+        if not self._is_of_now(cut.entry):
+            return cut.kept
+        return cut.entry.columns[: named.columns] if named else cut.entry.columns
+
+    def _is_of_now(self, entry: Entry) -> bool:
+        """Whether the objects of an entry were made under the present version."""
+        return entry.version == self._version.digest
+
+    def _is_as_it_should_be(self, named: StoredObject | None, made: StoredObject, head: Head) -> bool:
+        """Whether an object holds these rows under this version and is unchanged since its entry was written.
+
+        `named` is the object in this entry.
+        """
         wanted = {"digest": made.digest, "rows": str(made.rows), "version": self._version.digest}
         if any(head.metadata.get(f"tidegate-{name}") != value for name, value in wanted.items()):
             return False
-        for named in entry.objects:
-            if (named.bucket, named.key) == (made.bucket, made.key):
-                made_again = named.sha256 != head.metadata.get(
-                    "tidegate-sha256"
-                )  # a run that was killed has written it
-                return made_again or named.etag == head.etag
-        return True
+        if named is None or named.sha256 != head.metadata.get(
+            "tidegate-sha256"
+        ):  # a run that was killed has written it
+            return True
+        return named.etag == head.etag
 
 
 def _joined(cuts: Sequence[EnteredCut]) -> list[Span]:

@@ -25,7 +25,7 @@ from typing import ClassVar, Final
 from agents.lanes.kafka_log import find_place, read_at
 from agents.lanes.side_by_side import STORES_AT_ONCE_MAX, Rolls, all_of
 from agents.metrics import ObjectMeter
-from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, encoded, facts_of
+from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, columns_of, dead_letters_of, facts_of
 from agents.sinks.chain import Chain, end_for_us, when_it_can_be_trusted
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
@@ -176,7 +176,7 @@ class AggregatedLane(Lane):
         self._chain_end = chain_end
         self.durable = chain_end.first
         self._take_up(await self._chain.version(chain_end.version))
-        self._cut.resumed(chain_end.first, self.version.limits, read_before=read_before)
+        self._cut.resumed(chain_end.first, self.version.limits, read_before=read_before, columns=chain_end.columns)
 
     # --- 2. Append
 
@@ -337,21 +337,18 @@ class AggregatedLane(Lane):
         rows = None
         if facts is None:
             facts, rows = await self._adopt(where, key, group)
-        self._cut.stored(group, facts.stored(key, chunk.first, bucket), rows)
+        self._cut.stored(group, facts.stored(key, chunk.first, bucket), rows, facts.columns)
+        self._writer.tell_what_is_not_kept(self.partition, facts.columns, self._cut.columns)
 
     async def _create(self, bucket: str, key: str, chunk: Chunk, epoch: int) -> ObjectFacts | None:
         """Create the object of a chunk in its present state. Returns None if the key exists."""
-        writer, data = self._writer, bytes(chunk.data)
-        facts = ObjectFacts(chunk.rows, chunk.last, chunk.digest())  # now, because rows may come during the upload
-        body, sha256 = await encoded(self.version, data, facts.digest)
-        facts = facts._replace(sha256=sha256, size=len(body))
-        headers = writer.object_headers(self.version, self._chain.place, chunk.first, facts, epoch)
-        with self._meter.writing_rows(bucket, key, chunk.offsets, facts.rows) as writing:
-            etag = await writer.create(self.version, bucket, key, body, headers)
+        made = await self._writer.make(self.version, self._chain.place, chunk, epoch, self._cut.kept)
+        with self._meter.writing_rows(bucket, key, chunk.offsets, made.facts.rows) as writing:
+            etag = await self._writer.create(self.version, bucket, key, made.body, made.headers)
         if etag is None:
             return None
-        writing.confirmed(len(body))
-        return facts._replace(etag=etag)
+        writing.confirmed(len(made.body))
+        return made.facts._replace(etag=etag)
 
     async def _give_up(self, group: Group, error: RefusedError) -> None:
         """Make dead letters of the records, because the store will never accept an object with this key."""
@@ -383,7 +380,9 @@ class AggregatedLane(Lane):
         if rows < chunk.rows:
             self._cut.shorter()
             self._wake()
-        return (found._replace(last=chunk.offsets[rows - 1]) if ours else found), rows
+        found = found._replace(last=chunk.offsets[rows - 1]) if ours else found
+        columns = await columns_of(self.version, chunk, rows, self._cut.kept[: found.kept])
+        return found._replace(columns=columns), rows
 
     async def _read_on(self, last: int) -> None:
         """Append until offset `last` is read. Another writer has read it, so it is in Kafka."""

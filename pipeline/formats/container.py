@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.formats import compression as compressions
+from pipeline.formats.kept import KeptColumns
 from pipeline.sql.runtime.jsontext import LINE_CODE, to_json_line
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row
@@ -28,6 +29,17 @@ CONTAINERS: Final[Mapping[str, str]] = {
 _LINES_AS_STORED: Final = {"json_lines", "raw_lines"}
 
 
+class Inference(NamedTuple):
+    """Two functions of a container whose columns are inferred from the rows.
+
+    `columns(lines, kept)` gives the columns of an object of these rows: first the kept ones. `encode(lines, columns)` gives the
+    bytes of the object.
+    """
+
+    columns: Callable[[bytes, KeptColumns], KeptColumns]
+    encode: Callable[[bytes, KeptColumns], bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """Two functions, and the headers of the objects.
@@ -35,11 +47,14 @@ class Container:
     `line(row)` gives the line of a row for a chunk, with its line break. It raises EncodeError for a row that the container
     cannot hold. `encode(lines)` gives the bytes of an object from the lines of a chunk. It may be slow, so callers run it in
     threads, several at once. It never fails on lines that `line` made.
+
+    A container with `inference` can also make an object that has kept columns.
     """
 
     line: Callable[[Row], bytes]
     encode: Callable[[bytes], bytes]
     headers: Mapping[str, str]
+    inference: Inference | None = None
 
     @property
     def line_code(self) -> tuple[str, Mapping[str, Any]]:

@@ -2,8 +2,9 @@
 
 Declared columns are checked for each row; keys that are not declared are left out. The type of an inferred column depends on the
 kind of its values and not on the values themselves, so that the objects of one action can be read together: numbers are always
-doubles, strings, maps and lists always text. A column that has only nulls has no kind, and is left out. Columns are in the order
-of their first appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
+doubles, strings, maps and lists always text. A column that has only nulls has no kind, and is left out. Kept columns (kept.py)
+come first and are always there: one whose values have another kind is text in this object. Other columns are in the order of
+their first appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats.columns import Column, columns
-from pipeline.formats.container import Container
+from pipeline.formats.container import Container, Inference
+from pipeline.formats.kept import KeptColumn, KeptColumns
 from pipeline.formats.lines import batches, decode
 from pipeline.sql.runtime.jsontext import to_json_line
 from pipeline.sql.runtime.schemas import SchemaText
@@ -27,6 +29,7 @@ _HEADERS: Final = {"content-type": "application/vnd.apache.parquet"}
 _EXACT_MAX: Final = 1 << 53  # all integers up to this one are exact as a double
 # The kinds of values that a column holds, as bits.
 BOOLEAN, NUMBER, TEXT = 1, 2, 4
+_ARROW: Final = {"boolean": pa.bool_(), "double": pa.float64(), "string": pa.string()}
 
 
 def make(settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> Container:
@@ -42,7 +45,10 @@ def make(settings: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> Cont
     }
     write = partial(_write, options=options, group_bytes=settings["max_row_group_bytes"])
     if source is None:
-        return Container(_inferred_line, lambda lines: write(*_inferred(lines)), _HEADERS)
+        inference = Inference(_columns, lambda lines, found: write(*_inferred(lines, found)))
+        return Container(
+            _inferred_line, lambda lines: inference.encode(lines, inference.columns(lines, ())), _HEADERS, inference
+        )
     record = columns(source)
     return Container(
         partial(_declared_line, record),
@@ -121,7 +127,7 @@ def _declared(record: Column, lines: bytes) -> Iterator[Any]:
         yield pa.RecordBatch.from_pylist([record.load(row) for row in decode(batch)], schema=schema)
 
 
-# --- Inferred columns
+# --- Inference columns
 
 
 def _inferred_line(row: Row) -> bytes:
@@ -145,19 +151,25 @@ def _is_exact(value: int) -> bool:
         return False
 
 
-def _inferred(lines: bytes) -> tuple[Any, Iterator[Any]]:
-    """The schema that fits all rows, and the rows in this schema."""
+def _columns(lines: bytes, kept: KeptColumns) -> KeptColumns:
+    """The columns of an object of these rows: the kept ones, then those that the rows bring."""
+    seen = _seen(lines)
+    found = []
+    for name, kept_type in kept:
+        bits = seen.pop(name, 0)
+        fits = not bits or _type(bits) == kept_type
+        found.append(KeptColumn(name, kept_type if fits else "string"))
+    return (*found, *(KeptColumn(name, _type(bits)) for name, bits in seen.items() if bits))
+
+
+def _seen(lines: bytes) -> dict[str, int]:
+    """The columns of all rows, and the kinds of their values: none if all are null."""
     seen: dict[str, int] = {}
     for batch in batches(lines):
         for row in decode(batch):
             for name, value in row.items():
                 seen[name] = seen.get(name, 0) | _kind(value)
-    if any(seen.values()):  # a file without columns has no rows either
-        seen = {name: bits for name, bits in seen.items() if bits}
-    kinds = {name: bits if bits in (BOOLEAN, NUMBER) else TEXT for name, bits in seen.items()}
-    types = {BOOLEAN: pa.bool_(), NUMBER: pa.float64(), TEXT: pa.string()}
-    schema = pa.schema([pa.field(name, types[kind]) for name, kind in kinds.items()])
-    return schema, (_inferred_batch(decode(batch), kinds, schema) for batch in batches(lines))
+    return seen
 
 
 def _kind(value: Any) -> int:
@@ -166,15 +178,27 @@ def _kind(value: Any) -> int:
     return {bool: BOOLEAN, int: NUMBER, float: NUMBER}.get(type(value), TEXT)
 
 
-def _inferred_batch(rows: list[Row], kinds: Mapping[str, int], schema: Any) -> Any:
+def _type(bits: int) -> str:
+    return {BOOLEAN: "boolean", NUMBER: "double"}.get(bits, "string")
+
+
+def _inferred(lines: bytes, found: KeptColumns) -> tuple[Any, Iterator[Any]]:
+    """The schema of these columns, and the rows in this schema."""
+    if not found:  # a file without columns has no rows either
+        found = tuple(KeptColumn(name, "string") for name in _seen(lines))
+    schema = pa.schema([pa.field(column.name, _ARROW[column.type]) for column in found])
+    return schema, (_inferred_batch(decode(batch), found, schema) for batch in batches(lines))
+
+
+def _inferred_batch(rows: list[Row], found: KeptColumns, schema: Any) -> Any:
     arrays = []
-    for name, kind in kinds.items():
+    for name, column_type in found:
         values = [row.get(name) for row in rows]
-        if kind == TEXT:
+        if column_type == "string":
             values = [each if each is None or type(each) is str else _json(each) for each in values]
-        elif kind == NUMBER:
+        elif column_type == "double":
             values = [each if each is None else float(each) for each in values]
-        arrays.append(pa.array(values, schema.field(name).type))
+        arrays.append(pa.array(values, _ARROW[column_type]))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

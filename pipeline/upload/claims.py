@@ -82,7 +82,7 @@ def part_of(claim: str) -> ClaimedPart:
 
 def encode(carrier: RecordPlace) -> bytes:
     """The content of a claim: the record that carries the rows."""
-    return ledger.sealed(carrier._asdict())
+    return typed_fields.sealed(carrier._asdict())
 
 
 def decode(content: bytes) -> RecordPlace:

@@ -32,6 +32,7 @@ from enum import Enum
 from typing import Final
 
 from pipeline.errors import InternalError
+from pipeline.formats.kept import KeptColumns, joined
 from pipeline.template.object_key import GroupName
 from pipeline.upload import ledger
 from pipeline.upload.buffer import Buffer, Chunk, EarlyEnd, Group, Lines, RollLimits
@@ -119,6 +120,7 @@ Rows = Mapping[GroupName, Lines]
 class Cut:
     """One partition's cut under way, and the next one after it.
 
+    Its objects are made with the `kept` columns. `columns` are these and those that its objects bring.
     `position` is the next offset to take. `furthest` is the end of the furthest object of this cut. Earlier writers may
     have read up to `read_before`: up to there they may have made objects, which this cut must find under their version.
     """
@@ -132,6 +134,8 @@ class Cut:
         self.buffer = Buffer(limits)
         self.outcomes = Outcomes()
         self.objects: list[StoredObject] = []
+        self.kept: KeptColumns = ()
+        self.columns: KeptColumns = ()
         self.furthest = 0
         self.ends_at_furthest = False
         self.early_end: int | None = None  # the offset at which this cut ends early, unless an object lies beyond it
@@ -146,10 +150,11 @@ class Cut:
 
     # --- What happens
 
-    def resumed(self, first: int, limits: RollLimits, *, read_before: int = 0) -> None:
-        """Begin at the end of the chain, offset `first`. The next cut has these limits."""
+    def resumed(self, first: int, limits: RollLimits, *, read_before: int = 0, columns: KeptColumns = ()) -> None:
+        """Begin at the end of the chain, offset `first`. The next cut has these limits and kept columns."""
         self._happened(CutEvent.RESUMED)
         self.position, self.read_before = first, read_before
+        self.kept = self.columns = columns
         self.buffer = Buffer(limits)
 
     def rows(self, groups: Rows, offsets: Sequence[int], outcomes: bytes, next_offset: int) -> list[Group]:
@@ -190,9 +195,13 @@ class Cut:
         """Note that everything up to the end of that object was read."""
         self._happened(CutEvent.REACHED)
 
-    def stored(self, group: Group, found: StoredObject, rows: int | None = None) -> None:
-        """Note that the first `rows` rows of the group's first chunk are in an object. Default: as many as the object has."""
+    def stored(self, group: Group, found: StoredObject, rows: int | None = None, columns: KeptColumns = ()) -> None:
+        """Note that the first `rows` rows of the group's first chunk are in an object with these columns.
+
+        Default: as many rows as the object has.
+        """
         self.objects.append(found)
+        self.columns = joined(self.columns, columns)
         self.furthest = max(self.furthest, found.last + 1)
         self.buffer.stored(group, found.rows if rows is None else rows)
 
@@ -205,6 +214,7 @@ class Cut:
         """Note that the entry is written. Rows beyond its end begin the next cut, which has these limits."""
         self._happened(CutEvent.ENTERED)
         self.objects, self.furthest, self.ends_at_furthest, self.early_end = [], 0, False, None
+        self.kept = self.columns = ledger.next_columns(entry)
         self.outcomes.drop(entry.next)
         if self.outcomes.empty:
             self.buffer = Buffer(limits)
@@ -279,4 +289,5 @@ class Cut:
             missing=counts.missing,
             topic_id=start.topic_id,
             revision=max(revision, start.revision),
+            columns=self.columns,
         )

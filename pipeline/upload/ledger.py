@@ -25,6 +25,10 @@ with the same version finds and adopts them there.
 A replay into the same keys makes the objects of a cut again with the present rules, and then writes the cut's entry again. This
 entry carries the digest of the entry that it replaced, because the next entry names that digest.
 
+If the columns of objects are inferred, an entry names the columns that are kept under its version (pipeline/formats/kept.py).
+Each object names how many of them, from the first on, it was made with: those of the entry before its cut. So an object can be
+made again from its entry and its records.
+
 Pure: names, shapes and checks. agents/sinks/chain.py reads and writes them, and typed_fields.py reads the fields.
 """
 
@@ -33,10 +37,9 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-import orjson
-
+from pipeline.formats.kept import TYPES, KeptColumn, KeptColumns
 from pipeline.template import object_names
 from pipeline.upload import typed_fields
 
@@ -46,7 +49,6 @@ OFFSET_DIGITS: Final = 20  # so that keys sort as offsets and epochs do
 EPOCH_DIGITS: Final = 6
 _PARTITION: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _ENTRY_NAME: Final = re.compile(rf"[0-9]{{{OFFSET_DIGITS}}}\.[0-9]{{{EPOCH_DIGITS},}}\.json")
-FORMAT: Final = 2  # format of starts and entries
 NO_TOPIC_ID: Final = "-"  # in keys and metadata, if the broker has no ids
 
 
@@ -70,7 +72,8 @@ class Missing(NamedTuple):
 class StoredObject:
     """One object of a cut. `first` and `last` are the offsets of its first and last row.
 
-    `digest` covers its rows. `sha256` and `size` cover its stored bytes, and `etag` is S3's name for them.
+    `digest` covers its rows. `sha256` and `size` cover its stored bytes, and `etag` is S3's name for them. `columns` is the
+    number of kept columns with which it was made.
     """
 
     key: str
@@ -82,6 +85,7 @@ class StoredObject:
     size: int
     etag: str
     bucket: str = ""  # empty: the bucket of the ledger
+    columns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +112,16 @@ class Entry:
     revision: int = 0  # revision of the writer's configuration; never falls along a chain
     run: str = ""  # the run of the lane that wrote it; only the dead letters of this run count (claims.py)
     original: str = ""  # digest of this entry before a replay replaced it; empty without a replay
+    columns: KeptColumns = ()  # kept after this cut, under `version`
 
     def encode(self) -> bytes:
         """The bytes of the entry. The same entry always gives the same bytes."""
-        fields = {**asdict(self), "missing": [list(each) for each in self.missing]}
-        if not self.original:
-            del fields["original"]
-        for each in fields["objects"]:
-            if not each["bucket"]:
-                del each["bucket"]
-        return sealed(fields)
+        fields = {**asdict(self), **{name: list(map(list, getattr(self, name))) for name in ("missing", "columns")}}
+        for each, optional in [(fields, _OPTIONAL), *((each, _OPTIONAL_OF_OBJECT) for each in fields["objects"])]:
+            for name in optional:
+                if not each[name]:
+                    del each[name]
+        return typed_fields.sealed(fields)
 
     @property
     def digest(self) -> str:
@@ -144,7 +148,7 @@ class Start:
 
     def encode(self) -> bytes:
         """The bytes of the start. The same start always gives the same bytes."""
-        return sealed(asdict(self))
+        return typed_fields.sealed(asdict(self))
 
     @property
     def digest(self) -> str:
@@ -164,11 +168,10 @@ class ChainEnd:
     key_epoch: int = 0
     topic_id: str = ""
     revision: int = 0
+    columns: KeptColumns = ()  # with which the objects of the next cut are made
 
 
 # --- To bytes, and from them
-
-_JSON: Final = orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2
 
 _TYPES: Final = {"int": int, "str": str, "bool": bool}
 
@@ -179,18 +182,12 @@ def _types_of(shape: type) -> dict[str, type]:
 
 
 _OBJECT: Final = _types_of(StoredObject)
-_SEAL: Final[dict[str, type]] = {"format": int, "checksum": str}
-_ENTRY: Final = {**_SEAL, **_types_of(Entry)}
-_START: Final = {**_SEAL, **_types_of(Start)}
+# Fields that are left out if they are empty.
+_OPTIONAL: Final = ("original", "columns")
+_OPTIONAL_OF_OBJECT: Final = ("bucket", "columns")
+_ENTRY: Final = _types_of(Entry)
+_START: Final = _types_of(Start)
 Sealed = TypeVar("Sealed", Entry, Start)
-
-
-def sealed(fields: dict[str, Any]) -> bytes:
-    """The bytes of a ledger object with a checksum of its other fields, so that a change by hand leaves a trace."""
-    fields = {"format": FORMAT, **fields}
-    return orjson.dumps(
-        {**fields, "checksum": hashlib.sha256(orjson.dumps(fields, option=_JSON)).hexdigest()}, option=_JSON
-    )
 
 
 def decode_entry(content: bytes) -> Entry:
@@ -211,48 +208,36 @@ def _as_written(found: Sealed, content: bytes) -> Sealed:
 
 def read_entry(content: bytes) -> Entry:
     """Decode an entry, also if it was changed. Raises ValueError, which names a bad field."""
-    found = _of_format(content, "the entry")
-    typed_fields.check(found, _ENTRY, "the entry", optional=("original", "checksum"))
-    found = _without_seal(found)
+    found = typed_fields.unsealed(content, _ENTRY, "the entry", optional=_OPTIONAL)
     objects = tuple(_stored_object(number, each) for number, each in enumerate(found.pop("objects")))
     missing = tuple(_missing(number, each) for number, each in enumerate(found.pop("missing")))
-    return Entry(**found, objects=objects, missing=missing)
+    columns = tuple(_column(number, each) for number, each in enumerate(found.pop("columns", ())))
+    return Entry(**found, objects=objects, missing=missing, columns=columns)
 
 
 def read_start(content: bytes) -> Start:
     """Decode the start of a chain, also if it was changed. Raises ValueError, which names a bad field."""
-    found = _of_format(content, "the start")
-    typed_fields.check(found, _START, "the start", optional=("checksum",))
-    return Start(**_without_seal(found))
-
-
-def _without_seal(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name not in ("format", "checksum")}
-
-
-def _of_format(content: bytes, what: str) -> dict[str, Any]:
-    """The JSON object of a text in our format. Another format is an error before any field is checked."""
-    found = typed_fields.object_of(content)
-    written = found.get("format")
-    if isinstance(written, bool) or written != FORMAT:
-        raise ValueError(f"{what} has format {written!r}: this version reads format {FORMAT}")
-    return found
+    return Start(**typed_fields.unsealed(content, _START, "the start"))
 
 
 def _stored_object(number: int, found: object) -> StoredObject:
     where = f"objects[{number}]"
     if not isinstance(found, dict):
         raise ValueError(f"{where}: expected an object, found {type(found).__name__}")
-    typed_fields.check(found, _OBJECT, where, optional=("bucket",))
+    typed_fields.check(found, _OBJECT, where, optional=_OPTIONAL_OF_OBJECT)
     return StoredObject(**found)
 
 
 def _missing(number: int, found: object) -> Missing:
-    where = f"missing[{number}]"
-    if not isinstance(found, list) or len(found) != len(Missing._fields):
-        raise ValueError(f"{where}: expected two offsets, found {found!r}")
-    typed_fields.check(dict(zip(Missing._fields, found, strict=True)), dict.fromkeys(Missing._fields, int), where)
-    return Missing(*found)
+    return Missing(*typed_fields.values(found, dict.fromkeys(Missing._fields, int), f"missing[{number}]"))
+
+
+def _column(number: int, found: object) -> KeptColumn:
+    where = f"columns[{number}]"
+    column = KeptColumn(*typed_fields.values(found, dict.fromkeys(KeptColumn._fields, str), where))
+    if column.type not in TYPES:
+        raise ValueError(f"{where}: expected one of the types {', '.join(TYPES)}, found {column.type!r}")
+    return column
 
 
 # --- Keys
@@ -342,7 +327,13 @@ def end_after(entry: Entry) -> ChainEnd:
         key_epoch=entry.next_key_epoch,
         topic_id=entry.topic_id,
         revision=entry.revision,
+        columns=next_columns(entry),
     )
+
+
+def next_columns(entry: Entry) -> KeptColumns:
+    """The columns that are kept for the next cut. Another version begins with none."""
+    return entry.columns if entry.next_version == entry.version else ()
 
 
 def end_before(entry: Entry) -> ChainEnd:
@@ -393,4 +384,5 @@ def without_offsets(end: ChainEnd, *, next_version: str, clean: bool, revision: 
         next_key_epoch=next_key_epoch(end, next_version),
         topic_id=end.topic_id,
         revision=max(revision, end.revision),
+        columns=end.columns,
     )

@@ -40,6 +40,7 @@ class Named(NamedTuple):
             "tidegate-digest": stored.digest,
             "tidegate-sha256": stored.sha256,
             "tidegate-version": self.version,
+            **({"tidegate-columns": str(stored.columns)} if stored.columns else {}),
         }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -176,6 +178,58 @@ def test_lost_objects_are_made_again_to_the_byte(make: Make) -> None:
 
     assert pipeline.objects("replay-lost") == before
     assert "2 objects written, 0 removed" in said
+
+
+def types(pipeline: Pipeline, bucket: str, prefix: str) -> list[dict[str, str]]:
+    """The columns of each Parquet object below a prefix, in the order of offsets."""
+    keys = sorted(key for key in pipeline.keys(bucket) if key.startswith(prefix))
+    schemas = [pq.read_schema(io.BytesIO(content)) for content in pipeline.objects(bucket, keys).values()]
+    return [{field.name: str(field.type) for field in schema} for schema in schemas]
+
+
+def test_columns_are_kept_over_workers_and_replays(make: Make) -> None:
+    """A worker that takes over keeps the columns of a killed one, a lost object has the same bytes again, and a replay under
+    another rule keeps the columns of that rule.
+    """
+    bucket, select = "replay-columns", 'SELECT payload.t AS t, payload.ok AS ok{} FROM "t/#"'
+    pipeline = make(
+        actions={"rows": aggregated(bucket, "rows/${offset}.parquet", seconds=1, container={"type": "parquet"})},
+        rules={"r": (select.format(""), ["rows"])},
+        partitions=1,
+    )
+    pipeline.prepare(bucket)
+    for payloads in ((b'{"t": 21}', b'{"ok": true}'), (b'{"t": "high"}', b'{"t": null}')):
+        worker = pipeline.worker()
+        for payload in payloads:
+            pipeline.produce([message("c", payload)])
+            pipeline.wait_for_no_lag("rows")
+        worker.kill()
+    before = pipeline.objects(bucket)
+    kept = {"t": "double", "ok": "bool"}
+    assert types(pipeline, bucket, "rows/") == [{"t": "double"}, kept, {**kept, "t": "string"}, kept]
+
+    for key in before:
+        if key.startswith("rows/"):
+            pipeline.store.delete_object(Bucket=bucket, Key=key)
+    said = good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
+    assert pipeline.objects(bucket) == before
+    assert "4 objects written, 0 removed" in said
+
+    good(pipeline.command("replay", "rows", "--from", "0", "--into", "again", "--yes"))
+    good(pipeline.command("verify", "--action", "rows", "--into", "again", "--deep"))
+    assert types(pipeline, bucket, "again/") == [{"t": "string", "ok": "bool"}]
+
+    pipeline.rules["r"] = select.format(", 1 AS one"), ["rows"]
+    good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
+    under_another = {"t": "double", "one": "double", "ok": "bool"}
+    assert types(pipeline, bucket, "rows/") == [
+        {"t": "double", "one": "double"},
+        under_another,
+        {**under_another, "t": "string"},
+        under_another,
+    ]
+    assert "0 objects written" in good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
+    good(pipeline.command("verify", "--deep"))
 
 
 def test_cuts_whose_records_are_gone_stay_as_they_are(make: Make) -> None:

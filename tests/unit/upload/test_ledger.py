@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.upload import ledger
+from pipeline.formats.kept import KeptColumn
+from pipeline.upload import ledger, typed_fields
 from pipeline.upload.ledger import ChainPlace, Missing, StoredObject
 
 PLACE = ChainPlace("a", "t", "", 0)
@@ -47,6 +48,47 @@ def test_an_entry_survives_its_encoding() -> None:
     assert ledger.decode_entry(elsewhere.encode()) == elsewhere
     assert ledger.decode_start(START.encode()) == START
     assert entry().digest == entry().digest != entry(rows=3).digest
+
+
+COLUMNS = (KeptColumn("t", "double"), KeptColumn("a", "string"))
+
+
+def test_an_entry_names_kept_columns_only_if_there_are_some() -> None:
+    """So entries of earlier versions stay as they were written, and columns come back in their order."""
+    with_columns = entry(columns=COLUMNS, objects=(StoredObject("k", 2, 11, 15, "d", "s", 77, "e", columns=1),))
+    content = with_columns.encode()
+
+    assert ledger.decode_entry(content) == with_columns
+    assert json.loads(content)["columns"] == [["t", "double"], ["a", "string"]]
+    assert "columns" not in entry().encode().decode()
+
+
+@pytest.mark.parametrize(
+    ("columns", "wrong"),
+    [
+        ([["t", "date"]], r"columns\[0\]: expected one of the types boolean, double, string, found 'date'"),
+        ([["t", "double"], ["t"]], r"columns\[1\]: expected name and type"),
+        ([["t", 1]], "field 'type' of columns.*expected a text"),
+        ("t", "expected a list"),
+    ],
+)
+def test_columns_that_nobody_can_make_are_an_error_of_the_entry(columns: object, wrong: str) -> None:
+    """A later version may know more types, and a writer that ignores them would make other objects."""
+    fields = json.loads(entry().encode())
+    content = typed_fields.sealed({**{name: fields[name] for name in fields if name != "checksum"}, "columns": columns})
+
+    with pytest.raises(ValueError, match=wrong):
+        ledger.read_entry(content)
+
+
+def test_the_next_cut_has_the_columns_of_its_own_version() -> None:
+    """Another version begins with none, because its rule may want other columns and types."""
+    same, turned = entry(columns=COLUMNS, next_version="v"), entry(columns=COLUMNS)
+    stop = ledger.without_offsets(ledger.end_after(same), next_version="v", clean=True)
+
+    assert ledger.end_after(same).columns == COLUMNS
+    assert ledger.end_after(stop).columns == COLUMNS
+    assert ledger.end_after(turned).columns == ()
 
 
 def test_the_chain_goes_on_where_it_ends() -> None:

@@ -1,0 +1,134 @@
+"""Kept columns: the objects of one partition have the same columns with the same types."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.formats import kept
+from pipeline.formats.container import Container, Inference
+from pipeline.formats.kept import NO_COLUMNS, KeptColumn, KeptColumns, joined
+from tests.parts.containers import build
+
+PARQUET = build({"type": "parquet"})
+TEMP, OK, NOTE = KeptColumn("temp", "double"), KeptColumn("ok", "boolean"), KeptColumn("note", "string")
+KEPT = (TEMP, OK, NOTE)
+VALUES = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.floats(-9, 9), st.text(max_size=2), st.just([1]))
+ROWS = st.lists(st.dictionaries(st.sampled_from("abcde"), VALUES, min_size=1), min_size=1, max_size=4)
+
+
+def inferred(container: Container = PARQUET) -> Inference:
+    assert container.inference is not None
+    return container.inference
+
+
+def lines_of(rows: list[dict[str, Any]]) -> bytes:
+    return b"".join(map(PARQUET.line, rows))
+
+
+def made(rows: list[dict[str, Any]], columns: KeptColumns = KEPT) -> pa.Table:
+    """The object of these rows with these kept columns."""
+    lines = lines_of(rows)
+    return pq.read_table(io.BytesIO(inferred().encode(lines, inferred().columns(lines, columns))))
+
+
+def types(table: pa.Table) -> dict[str, str]:
+    return {field.name: str(field.type) for field in table.schema}
+
+
+FITTING: dict[str, set[type]] = {"double": {int, float}, "boolean": {bool}}
+KEPT_TYPES = {"temp": "double", "ok": "bool", "note": "string"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "of_this_object", "found"),
+    [
+        ([{"temp": 21, "ok": True, "note": "x"}], {}, [21.0, True, "x"]),
+        ([{"note": "x"}], {}, [None, None, "x"]),
+        ([{"ok": None, "temp": None}], {}, [None, None, None]),
+        ([{"temp": "high"}], {"temp": "string"}, ["high", None, None]),
+        ([{"temp": "high"}, {"temp": 21}], {"temp": "string"}, ["high", None, None, "21", None, None]),
+        ([{"ok": 1, "temp": True}], {"ok": "string", "temp": "string"}, ["true", "1", None]),
+        ([{"note": 1.5}], {}, [None, None, "1.5"]),
+        ([{"note": {"a": [1]}}], {}, [None, None, '{"a":[1]}']),
+        ([{"new": 1, "temp": 1, "null": None}], {"new": "double"}, [1.0, None, None, 1.0]),
+    ],
+)
+def test_an_object_has_the_kept_columns_first(
+    rows: list[dict[str, Any]], of_this_object: dict[str, str], found: list[Any]
+) -> None:
+    """Missing and null ones are nulls of the kept type; other values make the column text in this object."""
+    table = made(rows)
+
+    assert list(types(table).items()) == list({**KEPT_TYPES, **of_this_object}.items())
+    assert [value for row in table.to_pylist() for value in row.values()] == found
+
+
+def test_a_row_of_nulls_alone_settles_no_type() -> None:
+    """Its column is a string in this object, because a file needs a column, and has a type only when a value comes."""
+    lines = lines_of([{"temp": None}])
+
+    assert inferred().columns(lines, NO_COLUMNS) == ()
+    assert types(made([{"temp": None}], NO_COLUMNS)) == {"temp": "string"}
+    assert inferred().columns(lines_of([{"temp": 1}]), NO_COLUMNS) == (TEMP,)
+
+
+def test_the_first_type_stays() -> None:
+    """One message of one device does not turn a column into text for the objects after it."""
+    odd = inferred().columns(lines_of([{"temp": "high", "new": True}]), KEPT)
+
+    assert joined(KEPT, odd) == (*KEPT, KeptColumn("new", "boolean"))
+
+
+@given(st.lists(ROWS, min_size=1, max_size=6))
+def test_objects_of_one_partition_are_read_together(objects: list[list[dict[str, Any]]]) -> None:
+    """Whatever rows come: each object has the columns of those before in their order, and their types unless its values differ.
+
+    Objects without such values concatenate with no conversion.
+    """
+    columns = NO_COLUMNS
+    alike: list[pa.Table] = []
+    for rows in objects:
+        lines = lines_of(rows)
+        of_file = inferred().columns(lines, columns)
+        table = made(rows, columns)
+
+        assert [each.name for each in of_file][: len(columns)] == [each.name for each in columns]
+        assert table.num_rows == len(rows)
+        for before, after in zip(columns, of_file, strict=False):
+            kinds: set[type] = {type(row.get(before.name)) for row in rows} - {type(None)}
+            fits = kinds <= FITTING.get(before.type, kinds)
+            assert after.type == (before.type if fits else "string")
+        if of_file[: len(columns)] == columns and of_file:
+            alike.append(table)
+        columns = joined(columns, of_file)
+    whole = pa.concat_tables(alike, promote_options="default") if alike else made([{"a": 1}])
+
+    assert whole.num_rows == sum(each.num_rows for each in alike) or not alike
+
+
+def test_what_devices_can_add_is_bounded() -> None:
+    """So many columns with so many bytes of names are kept. A later one with a short name may still have room."""
+    many = tuple(KeptColumn(f"c{number}", "double") for number in range(10_000))
+    long = tuple(KeptColumn(letter * 6000, "double") for letter in "abé")
+
+    assert joined(NO_COLUMNS, many) == many[: kept.COLUMNS_MAX]
+    assert joined(many[: kept.COLUMNS_MAX], many) == many[: kept.COLUMNS_MAX]
+    assert joined(long[:2], (long[2], TEMP, TEMP)) == (*long[:2], TEMP)
+    assert joined(KEPT, (NOTE, TEMP)) is KEPT
+
+
+def test_columns_beyond_the_bounds_are_in_their_object() -> None:
+    """With the type of this object, as if nothing were kept."""
+    full = tuple(KeptColumn(f"c{number}", "double") for number in range(kept.COLUMNS_MAX))
+
+    table = made([{"more": True}], full)
+
+    assert types(table)["more"] == "bool"
+    assert table.num_columns == kept.COLUMNS_MAX + 1
