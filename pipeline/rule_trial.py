@@ -53,10 +53,7 @@ class Outcome:
     def line(self) -> str:
         """The case as one line of `--output jsonl`."""
         found: dict[str, Any] = {"id": self.id}
-        if self.error:
-            found["error"] = self.error
-        else:
-            found["result"] = to_vector(self.result)
+        found |= {"error": self.error} if self.error else {"result": to_vector(self.result)}
         if self.missing is not None and not self.error:
             found["missing"] = self.missing
         return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
@@ -154,9 +151,9 @@ def _event_of(context: Mapping[str, Any], number: int) -> Event:
 
 def selects(program: Program, context: Mapping[str, Any]) -> bool:
     """Whether FROM names the topic of a message, or one of the topics of a client event."""
-    event = context.get("event", MESSAGE_EVENT)
+    event = str(context.get("event", MESSAGE_EVENT))
     message = (str(context.get("topic", "")),)
-    topics = message if event == MESSAGE_EVENT else EVENT_TOPICS.get(event, (str(event),))
+    topics = message if event == MESSAGE_EVENT else EVENT_TOPICS.get(event, (event,))
     return any(_selects(source, topic) for source in program.topics for topic in topics)
 
 
@@ -179,8 +176,8 @@ def read_cases(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
             case = json.loads(line)
         except ValueError as error:
             raise ValueError(f"{path}:{number}: not JSON: {error}") from None
-        if not isinstance(case, dict) or not isinstance(case.get("context", {}), dict):
-            raise ValueError(f"{path}:{number}: expected an object with a context")
+        if not isinstance(case, dict):
+            raise ValueError(f"{path}:{number}: expected an object")
         cases.append({"id": f"line {number}", **case})
         if len(cases) > CASES_MAX:
             raise ValueError(f"{path}: more than {CASES_MAX} cases")
@@ -201,7 +198,7 @@ def run_rule_case(case: Mapping[str, Any], number: int = 0) -> Outcome:
     """Run one rule case. It has its own tables of keys, so cases do not affect each other."""
 
     def result(outcome: Outcome) -> None:
-        context = from_vector(case.get("context", {}))
+        context = _context_of(case)
         # A case tests the language itself: as in EMQX, a filter that can never match selects nothing.
         program = compile_statement(_text_of_case(case, "sql"), Context(), any_source=True)
         if selects(program, context):
@@ -215,7 +212,7 @@ def run_template_case(case: Mapping[str, Any]) -> Outcome:
 
     def result(outcome: Outcome) -> None:
         template = Template(_text_of_case(case, "template"))
-        text, outcome.missing = template.render_checked(from_vector(case.get("context", {})))
+        text, outcome.missing = template.render_checked(_context_of(case))
         outcome.result = text_of(text)
 
     return _run(case, result, _template_passed)
@@ -249,6 +246,13 @@ def _text_of_case(case: Mapping[str, Any], name: str) -> str:
         raise ValueError(
             f"expected the field {name} with text, found {'nothing' if found is None else repr(found)[:80]}"
         )
+    return found
+
+
+def _context_of(case: Mapping[str, Any]) -> dict[str, Any]:
+    found = from_vector(case.get("context", {}))
+    if not isinstance(found, dict):
+        raise ValueError(f"expected an object as the context, found {found!r:.80}")
     return found
 
 
@@ -305,7 +309,10 @@ def _rule_passed(case: Mapping[str, Any], outcome: Outcome) -> bool:
         return bool(outcome.error)
     if outcome.error or expected is None or outcome.result is None:
         return not outcome.error and expected is outcome.result
-    found, wanted = _as_matched(outcome.result, from_vector(expected), case.get("match"))
+    rows = from_vector(expected)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"expected a list of rows, found {rows!r:.80}")
+    found, wanted = _as_matched(outcome.result, rows, case.get("match"))
     return alike(found, wanted, approx=bool(case.get("approx")))
 
 
@@ -354,7 +361,7 @@ def from_vector(value: Any) -> Any:
     """
     if isinstance(value, dict):
         if value.keys() == {"$b64"}:
-            return text_of(base64.b64decode(value["$b64"], validate=True))
+            return text_of(base64.b64decode(str(value["$b64"]), validate=True))
         if value == {"$undefined": True}:
             return UNDEFINED
         return {from_vector(key): from_vector(inner) for key, inner in value.items()}

@@ -81,6 +81,8 @@ def digest(value: Any, algorithm: str = "sha256", length: int = 64) -> str:
     """The first `length` hexadecimal digits of a hash: md5, sha1, sha256, sha512, blake2b or blake2s."""
     if algorithm not in ("md5", "sha1", "sha256", "sha512", "blake2b", "blake2s"):
         raise BadValueError(f"digest: unknown algorithm {algorithm!r}")
+    if type(length) is not int or length < 1:
+        raise BadValueError(f"digest: expected a length of at least 1, found {shown(length)}")
     return hashlib.new(algorithm, octets_of(value), usedforsecurity=False).hexdigest()[:length]
 
 

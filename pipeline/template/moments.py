@@ -11,7 +11,7 @@ import re
 import zoneinfo
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.sql.runtime.values import BadValueError, shown
 
@@ -23,26 +23,42 @@ _DIGITS: Final = re.compile(r"[+-]?[0-9]{1,30}")
 _LIKE_SECONDS: Final = range(10**8, 10**11)
 # The years 2000 to 2199, in milliseconds.
 _LIKE_EPOCHS: Final = range(946_684_800_000, 7_258_118_400_000)
+# A text of a moment: date, hour and minute; the second, of which 60 is a leap second; digits of its fraction; the zone.
+_TEXT: Final = re.compile(r"([\dW-]+.\d\d:?\d\d:?)([0-5]\d|60)(?:[.,](\d+))?(Z|[+-][\d:.]+)?", re.DOTALL | re.ASCII)
 # What strftime does in another way on other systems, or for years of fewer than four digits, or does not know.
 _DIRECTIVE: Final = re.compile(r"%(?:%|[YGCFcsNf]|[36]N|:{0,2}z)")
 
 
-def formatted(value: Any, pattern: str, zone: str, unit: str | None) -> str:
+class _Moment(NamedTuple):
+    """A moment in microseconds, which are Python's, and the nanoseconds besides."""
+
+    at: datetime
+    nanoseconds: int
+
+    def after(self, pattern: str) -> str:
+        # A NUL ends the pattern for strftime.
+        parts = (_DIRECTIVE.sub(lambda found: _part(found[0], self), part) for part in pattern.split("\0"))
+        return "\0".join(map(self.at.strftime, parts))
+
+
+def formatted(value: Any, pattern: Any, zone: Any, unit: Any) -> str:
     """A moment after a pattern of strftime. Raises BadValueError for what is not a moment of the years 1 to 9999."""
+    for what, given in (("pattern", pattern), ("time zone", zone)):
+        if type(given) is not str:
+            raise BadValueError(f"date: expected text as the {what}, found {shown(given)}")
     try:
-        moment = _moment(value, unit).astimezone(zoneinfo.ZoneInfo(zone))
-        return moment.strftime(_DIRECTIVE.sub(lambda found: _part(found[0], moment), pattern))
+        moment = _moment(value, unit)
+        return moment._replace(at=moment.at.astimezone(zoneinfo.ZoneInfo(zone))).after(pattern)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OverflowError, OSError) as error:
         raise BadValueError(f"date: {error}; the value is {shown(value)}") from None
 
 
-def _moment(value: Any, unit: str | None) -> datetime:
+def _moment(value: Any, unit: Any) -> _Moment:
     if unit is not None and unit not in _TICKS:
         raise BadValueError(f"date: expected a unit of s, ms, us or ns, found {shown(unit)}")
     if type(value) is str:
         if not _DIGITS.fullmatch(value):
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return _of_text(value)
         if unit is None and int(value) not in _LIKE_EPOCHS:
             raise BadValueError(f"date: {value!r} may be an epoch in some unit, or a calendar date: name the unit")
         value = int(value)
@@ -53,13 +69,24 @@ def _moment(value: Any, unit: str | None) -> datetime:
     if not -_TICKS_MAX < value < _TICKS_MAX:
         raise BadValueError(f"date: expected a timestamp of the years 1 to 9999, found {shown(value)}")
     exact = Decimal(repr(value)) if type(value) is float else Decimal(value)
-    return _EPOCH + timedelta(
-        microseconds=int((exact * 1_000_000 / _TICKS[unit or "ms"]).to_integral_value("ROUND_FLOOR"))
-    )
+    whole = int((exact * 1_000_000_000 / _TICKS[unit or "ms"]).to_integral_value("ROUND_FLOOR"))
+    return _Moment(_EPOCH + timedelta(microseconds=whole // 1000), whole % 1000)
 
 
-def _part(directive: str, moment: datetime) -> str:
+def _of_text(value: str) -> _Moment:
+    """The moment of an ISO 8601 text; UTC if it names no zone."""
+    found = _TEXT.fullmatch(value)
+    before, second, fraction, zone = found.groups() if found else (value, "", "", "")
+    digits = f"{fraction or '':0<9}"
+    leap = second == "60"  # the first second of the next minute, as in a rule
+    at = datetime.fromisoformat(f"{before}{'59' if leap else second}{zone or ''}")
+    passed = timedelta(seconds=leap, microseconds=int(digits[:6]))
+    return _Moment((at if at.tzinfo else at.replace(tzinfo=UTC)) + passed, int(digits[6:9]))
+
+
+def _part(directive: str, exact: _Moment) -> str:
     """The text of one directive, with % doubled for strftime."""
+    moment = exact.at
     match directive[-1]:
         case "Y":
             return f"{moment.year:04d}"
@@ -76,7 +103,7 @@ def _part(directive: str, moment: datetime) -> str:
         case "f":
             return f"{moment.microsecond:06d}"
         case "N":
-            digits = f"{moment.microsecond:06d}000"
+            digits = f"{moment.microsecond:06d}{exact.nanoseconds:03d}"
             return digits[: int(directive[1])] if len(directive) == 3 else digits
         case "z":
             return _offset(moment, directive)
