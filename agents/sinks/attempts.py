@@ -17,7 +17,7 @@ from agents.metrics import FAILURES, STATUS
 from agents.sinks.suspect import Suspect
 from pipeline.errors import ConnectorError, OperatorError, RefusedError, RetryableError
 from pipeline.log import get_logger
-from pipeline.retry import SINK
+from pipeline.retry import SINK, Waits
 
 log = get_logger("tidegate.action")
 Result = TypeVar("Result")
@@ -35,6 +35,7 @@ class Attempts:
         self.done_at = 0.0  # time of the last successful call, on the loop's clock
         self._failing_since = 0.0
         self._settled = False  # connected, and already logged
+        self._loop: asyncio.AbstractEventLoop | None = None
         STATUS.labels(action).set(0)
 
     @property
@@ -54,15 +55,17 @@ class Attempts:
 
         `suspect`: the call is for rows, which may be the cause of a failure. Raises RefusedError if they are.
         """
-        waits = self._policy.waits(random.random)
+        waits: Waits | None = None
         while True:
             try:
                 result = await call()
             except (RetryableError, OperatorError, RefusedError) as error:
                 waiting = await self._not_done(error, suspect)
+                waits = waits or self._policy.waits(random.random)
                 await asyncio.sleep(waits.after(waiting))
             else:
-                self.done_at = asyncio.get_running_loop().time()
+                self._loop = self._loop or asyncio.get_running_loop()  # each question would be a call of the system
+                self.done_at = self._loop.time()
                 if not self._settled:
                     self._mended()
                 return result

@@ -185,7 +185,7 @@ async def test_kept_connections_to_other_hosts_make_room(names: None) -> None:
             await store.put("bucket-5", "k", b"1", {})
             assert list(store._wire._pool._idle) == [f"bucket-4.{DOMAIN}", f"bucket-5.{DOMAIN}"]
             assert server.connections == 6
-    assert f"host: bucket-0.{DOMAIN}:{server.port}".encode() in server.heads[0]
+    assert f"host:bucket-0.{DOMAIN}:{server.port}".encode() in server.heads[0]
 
 
 async def test_the_next_address_is_tried_if_one_refuses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -353,7 +353,7 @@ async def test_a_store_may_have_an_ipv6_address() -> None:
     probe.close()
     async with PlayedStore(DONE, host="::1") as server, opened(server) as store:
         await store.put("b-1", "k", b"1", {})
-        assert f"\r\nhost: [::1]:{server.port}\r\n".encode() in server.heads[0]
+        assert f"\r\nhost:[::1]:{server.port}\r\n".encode() in server.heads[0]
 
 
 async def test_cancelled_and_large_requests_leave_a_real_store_usable(s3: S3Part, bucket: str) -> None:

@@ -13,10 +13,15 @@ import hashlib
 import hmac
 import time
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from pipeline.errors import RefusedError
+
 _UNRESERVED: Final = "-_.~"
+# What the signature shortens in a header, in the line of that header.
+_BLANKS: Final = ("  ", ": ", " \n", "\t", "\v", "\f")
+_ORDERS_REMEMBERED_MAX: Final = 100
 EMPTY_SHA256: Final = hashlib.sha256(b"").hexdigest()
 
 
@@ -28,6 +33,13 @@ def quote_key(key: str) -> str:
 def query_text(query: Mapping[str, str]) -> str:
     """A query in the form of a URL and of the signature: sorted and escaped."""
     return "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(query[name], safe=_UNRESERVED)}" for name in sorted(query))
+
+
+class HeaderOrder(NamedTuple):
+    """The names of headers as they are signed, and as the signature lists them."""
+
+    names: list[str]
+    signed: str
 
 
 class Signer:
@@ -42,7 +54,8 @@ class Signer:
         self._stamp = ""
         self._day = ""
         self._scope = ""
-        self._key = b""
+        self._keyed = hmac.new(b"", digestmod="sha256")  # the day's key, hashed
+        self._orders: dict[tuple[str, ...], HeaderOrder] = {}
 
     def headers(
         self,
@@ -53,26 +66,42 @@ class Signer:
         query: str,
         extra: Mapping[str, str],
         payload_sha256: str,
-    ) -> dict[str, str]:
-        """All headers of a request. `path` and `query` as in the URL; names in `extra` in lower case."""
+    ) -> str:
+        """All headers of a request, each in its line. `path` and `query` as in the URL; names in `extra` in lower case.
+
+        Raises RefusedError for a line end in a header: it would begin a request of somebody else.
+        """
         second = int(now_seconds)
         if second != self._second:
             self._turn(second)
         headers = {"host": host, "x-amz-content-sha256": payload_sha256, "x-amz-date": self._stamp, **extra}
         if self._token:
             headers["x-amz-security-token"] = self._token
-        names = sorted(headers)
-        signed = ";".join(names)
-        lines = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
-        request = f"{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload_sha256}"
+        names, signed = self._order(tuple(headers))
+        lines = "".join([f"{name}:{headers[name]}\n" for name in names])
+        if lines.count("\n") != len(names) or "\r" in lines:
+            raise RefusedError("expected headers without line ends", reason="headers", blames={"headers"})
+        plain = lines
+        if any(map(lines.__contains__, _BLANKS)) or not lines.isascii():
+            plain = "".join([f"{name}:{' '.join(headers[name].split())}\n" for name in names])
+        request = f"{method}\n{path}\n{query}\n{plain}\n{signed}\n{payload_sha256}"
         digest = hashlib.sha256(request.encode()).hexdigest()
-        text = f"AWS4-HMAC-SHA256\n{self._stamp}\n{self._scope}\n{digest}"
-        signature = hmac.digest(self._key, text.encode(), "sha256").hex()
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={self._access_key}/{self._scope}, SignedHeaders={signed},"
-            f" Signature={signature}"
+        keyed = self._keyed.copy()
+        keyed.update(f"AWS4-HMAC-SHA256\n{self._stamp}\n{self._scope}\n{digest}".encode())
+        return (
+            f"{lines}authorization:AWS4-HMAC-SHA256 Credential={self._access_key}/{self._scope}, SignedHeaders={signed},"
+            f" Signature={keyed.hexdigest()}\n"
         )
-        return headers
+
+    def _order(self, names: tuple[str, ...]) -> HeaderOrder:
+        """The order of headers. An action sends the same ones with each object."""
+        order = self._orders.get(names)
+        if order is None:
+            if len(self._orders) >= _ORDERS_REMEMBERED_MAX:  # rows may choose names
+                self._orders.clear()
+            ordered = sorted(names)
+            order = self._orders[names] = HeaderOrder(ordered, ";".join(ordered))
+        return order
 
     def _turn(self, second: int) -> None:
         self._second = second
@@ -83,5 +112,5 @@ class Signer:
             key = b"AWS4" + self._secret_key.encode()
             for part in (day, self._region, "s3", "aws4_request"):
                 key = hmac.digest(key, part.encode(), "sha256")
-            self._key = key
+            self._keyed = hmac.new(key, digestmod="sha256")
             self._scope = f"{day}/{self._region}/s3/aws4_request"

@@ -28,7 +28,7 @@ from pipeline.connectors.s3.settings import region_of
 from pipeline.connectors.s3.signer import EMPTY_SHA256, Signer, query_text, quote_key
 from pipeline.connectors.s3.tls import context_of
 from pipeline.errors import ConfigError, ConnectorError, OperatorError, RefusedError, RetryableError
-from pipeline.retry import REQUEST
+from pipeline.retry import REQUEST, Waits
 from pipeline.template.object_names import bucket_problem, shape_problem
 from pipeline.upload.headers import checked, with_parts
 
@@ -60,6 +60,7 @@ class Wire:
         self._places: dict[str, BucketPlace] = {}
         self._regions: dict[str, str] = {}  # regions of buckets, learnt from their answers
         self._skew_seconds = 0.0
+        self._region = region_of(config)
         self._secrets: dict[str, str] = {}  # values of configured headers by their written texts
 
     async def __aenter__(self) -> Wire:
@@ -84,7 +85,7 @@ class Wire:
     @property
     def region(self) -> str:
         """The configured region, else the one in an AWS host name, else us-east-1."""
-        return region_of(self._config)
+        return self._region
 
     async def request(
         self,
@@ -120,7 +121,7 @@ class Wire:
         query: Mapping[str, str] | None,
     ) -> Answer:
         place = self._places.get(bucket) or self._place_of(bucket)
-        waits = REQUEST.waits(random.random)
+        waits: Waits | None = None
         retries = self._config.transport_options.max_retries if method != "POST" else 0
         renewed = False
         while True:
@@ -134,6 +135,7 @@ class Wire:
                     raise
                 retries -= 1
                 if error.reason != "region":
+                    waits = waits or REQUEST.waits(random.random)
                     await asyncio.sleep(waits.after(error))
 
     async def _once(
@@ -154,7 +156,10 @@ class Wire:
         if SecretText in map(type, headers.values()):
             headers = {name: self._opened(name, value) for name, value in headers.items()}
         signed = signer.headers(time.time() + self._skew_seconds, method, place.host, path, text, headers, digest)
-        request = HttpRequest(method, _head(method, f"{path}?{text}" if text else path, signed, body), body)
+        head = f"{method} {path}{text and '?' + text} HTTP/1.1\n{signed}"
+        if body or method in _WRITES:
+            head += f"content-length:{len(body)}\n"
+        request = HttpRequest(method, head.replace("\n", "\r\n").encode(), body)
         try:
             answer = await self._pool.request(place.server, request)
         except (OSError, RetryableError) as error:
@@ -199,7 +204,7 @@ class Wire:
 
     async def _signer(self, bucket: str) -> Signer:
         keys = await self._credentials.get()
-        identity = (*keys, self._regions.get(bucket) or self.region)
+        identity = (*keys, self._regions.get(bucket) or self._region)
         signer = self._signers.get(identity)
         if signer is None:
             if len(self._signers) >= 100:
@@ -224,15 +229,3 @@ class Wire:
             self._places.clear()
         self._places[bucket] = place
         return place
-
-
-def _head(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """The first line and the headers of a request, each with its line end."""
-    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
-    if body or method in _WRITES:
-        lines.append(f"content-length: {len(body)}")
-    head = "\r\n".join(lines)
-    # Whoever makes headers has checked them; a line end among them would begin a request of somebody else.
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
-        raise RefusedError("expected headers without line ends", reason="headers", blames={"headers"})
-    return f"{head}\r\n".encode()

@@ -36,6 +36,11 @@ def botocore_signature(url: str, method: str, headers: dict[str, str], body: byt
     return str(request.headers["Authorization"])
 
 
+def told(headers: str) -> dict[str, str]:
+    """Headers by their names, as a server reads their lines."""
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in headers.splitlines())}
+
+
 @given(
     key=TEXT,
     body=st.binary(max_size=50),
@@ -54,13 +59,21 @@ def test_signs_as_botocore_does(
     ours = Signer("AKID", "s3cr3t", token, "eu-central-1").headers(NOW, "PUT", "s3.test", path, text, extra, digest)
 
     url = f"https://s3.test{path}{'?' + text if text else ''}"
-    assert ours["authorization"] == botocore_signature(url, "PUT", extra, body, token)
+    assert told(ours)["authorization"] == botocore_signature(url, "PUT", extra, body, token)
+    assert told(ours).items() >= {name: value.strip() for name, value in extra.items()}.items()
+
+
+@pytest.mark.parametrize("value", ["a\r\nx: y", "a\n", "\r", "a\n\nGET / HTTP/1.1"])
+def test_a_line_end_in_a_header_is_refused(value: str) -> None:
+    """It would end the header, and begin another one or a request of somebody else."""
+    with pytest.raises(RefusedError, match="line ends"):
+        Signer("a", "b", None, "r").headers(NOW, "PUT", "h", "/", "", {"x-amz-meta-a": value}, "")
 
 
 def test_the_key_of_the_day_is_made_anew_at_midnight() -> None:
     """A worker that runs past midnight signs with a new key."""
     signer = Signer("a", "b", None, "r")
-    scopes = [signer.headers(NOW + days * 86400, "PUT", "h", "/", "", {}, "")["authorization"] for days in (0, 1)]
+    scopes = [signer.headers(NOW + days * 86400, "PUT", "h", "/", "", {}, "") for days in (0, 1)]
 
     assert "20250422/r" in scopes[0]
     assert "20250423/r" in scopes[1]

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections import deque
 from typing import Final
 
 import aiohappyeyeballs
 
 from pipeline.connectors.s3.http.answers import Answer
 from pipeline.connectors.s3.http.connection import HttpConnection, HttpRequest
+from pipeline.connectors.s3.http.time_limit import TimeLimit
 from pipeline.errors import RetryableError
 
 # Servers keep idle connections for 20 seconds at least; so a connection is rarely closed while a request is on its way.
@@ -42,8 +44,10 @@ class Pool:
         self._connections_max = connections_max
         self._connect_seconds = connect_seconds
         self._request_seconds = request_seconds
-        self._places = asyncio.Semaphore(connections_max)
+        self._loop = asyncio.get_running_loop()
+        self._limit = TimeLimit(self._loop, request_seconds)
         self._busy = 0  # requests that have a place
+        self._waiting: deque[asyncio.Future[None]] = deque()  # those that wait for one, in their order
         self._open: set[HttpConnection] = set()
         self._idle: dict[str, list[HttpConnection]] = {}  # by host, the longest idle first
         self._sweep: asyncio.TimerHandle | None = None
@@ -55,18 +59,41 @@ class Pool:
 
         The time includes the wait for a place and for a connection.
         """
-        limit = asyncio.timeout(self._request_seconds)
+        limit = self._limit.call()
         try:
-            async with limit, self._places:
-                self._busy += 1
+            with limit:
+                if self._busy >= self._connections_max:
+                    await self._place()
+                else:
+                    self._busy += 1
                 try:
                     return await self._answered(host, request)
                 finally:
-                    self._busy -= 1
+                    self._leave()
         except TimeoutError as error:
-            if not limit.expired():
+            if not limit.expired:
                 raise
             raise RetryableError(f"no answer within {self._request_seconds:g} s", reason="timeout") from error
+
+    async def _place(self) -> None:
+        """Wait for a place, which whoever leaves it hands over."""
+        place = self._loop.create_future()
+        self._waiting.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was handed over meanwhile
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """Hand the place over to the request that waits longest, if one waits."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        self._busy -= 1
 
     async def close(self) -> None:
         """Close all connections. Requests under way fail."""
@@ -124,7 +151,7 @@ class Pool:
         return connection
 
     async def _connected(self, host: str) -> HttpConnection:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         addresses = await loop.getaddrinfo(host, self._port, type=socket.SOCK_STREAM)
         sock = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=_NEXT_ADDRESS_SECONDS, interleave=1, loop=loop
@@ -150,18 +177,16 @@ class Pool:
         return None
 
     def _keep(self, connection: HttpConnection, host: str) -> None:
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
+        connection.idle_since = self._loop.time()
         self._idle.setdefault(host, []).append(connection)
         if self._sweep is None:
-            self._sweep = loop.call_later(KEPT_SECONDS_MAX, self._sweep_idle)
+            self._sweep = self._loop.call_later(KEPT_SECONDS_MAX, self._sweep_idle)
 
     def _sweep_idle(self) -> None:
         """Close what was idle for too long."""
-        loop = asyncio.get_running_loop()
-        self._end_idle(until=loop.time() - KEPT_SECONDS_MAX)
+        self._end_idle(until=self._loop.time() - KEPT_SECONDS_MAX)
         oldest = min((idle[0].idle_since for idle in self._idle.values()), default=None)
-        self._sweep = None if oldest is None else loop.call_at(oldest + KEPT_SECONDS_MAX, self._sweep_idle)
+        self._sweep = None if oldest is None else self._loop.call_at(oldest + KEPT_SECONDS_MAX, self._sweep_idle)
 
     def _make_room(self) -> None:
         """Close idle connections, the longest idle first, until a new one is within the limit."""
