@@ -52,11 +52,11 @@ def schema_decode(context: Context, schema: Text, data: Text, type_: Any = None)
 
     Protobuf: a field of proto3 that was not sent has its default (0, '', false, the first name of an enum, an empty list or
     map). Sub-messages, members of a oneof and `optional` fields that were not sent are missing. Files of
-    `google/protobuf/` can be imported.
+    `google/protobuf/` can be imported. A group is a message in a field with its name in small letters. The keys of maps are text.
 
     Avro: a decimal is a number; other logical types are the numbers and strings that they stand on.
-    A float that is
-    not finite is the word 'nan', 'infinity' or '-infinity'.
+
+    A float that is not finite is the word 'nan', 'infinity' or '-infinity'. Protobuf is encoded with these words, too.
     """
     return _schema(context, schema).decode(octets(data), _kind(type_))
 

@@ -21,11 +21,12 @@ from proto_schema_parser import ast
 from proto_schema_parser.parser import Parser
 
 from pipeline.errors import SchemaSyntaxError
-from pipeline.sql.runtime.values import UNDEFINED, BadValueError, octets
+from pipeline.sql.runtime.values import NOT_FINITE, UNDEFINED, BadValueError, octets, shown
 
 # Of one message and those in it. A payload of 1 MB has fewer, unless nearly all of them are defaults.
 FIELDS_MAX: Final = 1_000_000
 _FIELD: Final = descriptor_pb2.FieldDescriptorProto
+_FLOATS: Final = (_FIELD.TYPE_DOUBLE, _FIELD.TYPE_FLOAT)
 _SCALARS: Final = {
     name: getattr(_FIELD, f"TYPE_{name.upper()}")
     for name in (
@@ -71,6 +72,8 @@ def _add_well_known(pool: Any, name: str) -> None:
 def file_descriptor(source: str) -> Any:
     """The descriptor of one file. Raises SchemaSyntaxError, or ValueError for a text that it cannot accept."""
     parsed = Parser(setup_lexer=_strict, setup_parser=_strict).parse(source)
+    if parsed.edition is not None:
+        raise ValueError(f'expected syntax = "proto3" or "proto2", found edition {parsed.edition!r}')
     described = descriptor_pb2.FileDescriptorProto(name="schema.proto", syntax=parsed.syntax or "proto2")
     for element in parsed.file_elements:
         if isinstance(element, ast.Import):
@@ -118,12 +121,16 @@ def _message(target: Any, message: Any, syntax: str) -> None:
             _field(target.field.add(), element)
         elif isinstance(element, ast.MapField):
             _map(target, element)
+        elif isinstance(element, ast.Group):
+            _group(target, element, syntax)
         elif isinstance(element, ast.OneOf):
             index = len(target.oneof_decl)
             target.oneof_decl.add().name = element.name
             for field in element.elements:
                 if isinstance(field, ast.Field):
                     _field(target.field.add(), field).oneof_index = index
+                elif isinstance(field, ast.Group):
+                    _group(target, field, syntax).oneof_index = index
     if syntax == "proto3":
         _mark_optional(target, message)
 
@@ -162,10 +169,21 @@ def _service(target: Any, service: Any) -> None:
             )
 
 
+def _group(target: Any, group: Any, syntax: str) -> Any:
+    """Add a group of proto2, which is a field with the small letters of the name of its own message."""
+    _message(target.nested_type.add(), group, syntax)
+    field = target.field.add()
+    field.name, field.number, field.label = group.name.lower(), group.number, _label(group)
+    field.type, field.type_name = _FIELD.TYPE_GROUP, group.name
+    return field
+
+
+def _label(field: Any) -> Any:
+    return getattr(_FIELD, f"LABEL_{field.cardinality.value if field.cardinality else 'OPTIONAL'}")
+
+
 def _field(target: Any, field: Any) -> Any:
-    target.name, target.number = field.name, field.number
-    cardinality = field.cardinality.value if field.cardinality else "OPTIONAL"
-    target.label = getattr(_FIELD, f"LABEL_{cardinality}")
+    target.name, target.number, target.label = field.name, field.number, _label(field)
     _typed(target, field.type)
     for option in field.options:
         if option.name == "packed":
@@ -195,13 +213,13 @@ def _map(target: Any, field: Any) -> None:
 
 
 def fill(message: Any, value: dict[str, Any]) -> None:
-    """Set the fields of `message` from a map. Unknown keys are ignored."""
-    for field in message.DESCRIPTOR.fields:
+    """Set the fields of `message` from a map. Unknown keys are ignored. Raises the errors of Python's values."""
+    for field in type(message).DESCRIPTOR.fields:
         given = value.get(field.name, UNDEFINED)
         if given is UNDEFINED:
             continue
-        if field.message_type is not None and field.message_type.GetOptions().map_entry:
-            _fill_map(getattr(message, field.name), field.message_type.fields_by_name["value"], given)
+        if _is_map(field):
+            _fill_map(getattr(message, field.name), field.message_type, given)
         elif field.is_repeated:
             _fill_list(getattr(message, field.name), field, given)
         elif field.message_type is not None:
@@ -211,7 +229,13 @@ def fill(message: Any, value: dict[str, Any]) -> None:
             setattr(message, field.name, _scalar(field, given))
 
 
-def _fill_list(target: Any, field: Any, items: list[Any]) -> None:
+def _is_map(field: Any) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+def _fill_list(target: Any, field: Any, items: Any) -> None:
+    if type(items) is not list:
+        raise TypeError(f"{field.name}: expected a list, found {shown(items)}")
     for item in items:
         if field.message_type is not None:
             fill(target.add(), item)
@@ -219,12 +243,23 @@ def _fill_list(target: Any, field: Any, items: list[Any]) -> None:
             target.append(_scalar(field, item))
 
 
-def _fill_map(target: Any, field: Any, pairs: dict[str, Any]) -> None:
-    for key, value in pairs.items():
-        if field.message_type is not None:
+def _fill_map(target: Any, entry: Any, pairs: dict[str, Any]) -> None:
+    kind, inner = entry.fields_by_name["key"], entry.fields_by_name["value"]
+    for text, value in pairs.items():
+        key = _key(kind, text)
+        if inner.message_type is not None:
             fill(target[key], value)
         else:
-            target[key] = _scalar(field, value)
+            target[key] = _scalar(inner, value)
+
+
+def _key(field: Any, text: str) -> Any:
+    """The key of a map. The language's keys are text, and Protobuf's may be integers and booleans."""
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return text
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return {"true": True, "false": False}[text]
+    return int(text)
 
 
 def _scalar(field: Any, value: Any) -> Any:
@@ -232,6 +267,10 @@ def _scalar(field: Any, value: Any) -> Any:
         return octets(value)
     if field.enum_type is not None and isinstance(value, str):
         return field.enum_type.values_by_name[value].number
+    if field.type in _FLOATS and isinstance(value, str):
+        return NOT_FINITE[value]
+    if (type(value) is bool) != (field.type == FieldDescriptor.TYPE_BOOL):
+        raise TypeError(f"{field.name}: found {shown(value)}")  # Google's library takes true for 1
     return value
 
 
@@ -249,9 +288,9 @@ class _Reading:
         found: dict[str, Any] = {}
         for field, value in _fields(message):
             self._count()
-            if field.message_type is not None and field.message_type.GetOptions().map_entry:
+            if _is_map(field):
                 inner = field.message_type.fields_by_name["value"]
-                found[field.name] = {str(key): self._plain(inner, value[key]) for key in value}
+                found[field.name] = {json_key(key): self._plain(inner, value[key]) for key in value}
             elif field.is_repeated:
                 found[field.name] = [self._plain(field, item) for item in value]
             else:
@@ -277,15 +316,25 @@ def as_map(message: Any) -> dict[str, Any]:
     return _Reading().map_of(message)
 
 
+def json_key(key: Any) -> str:
+    """The text of a map's key: JSON's, so that booleans are true and false."""
+    return str(key).lower() if type(key) is bool else str(key)
+
+
 def _fields(message: Any) -> Iterable[tuple[Any, Any]]:
-    """Fields with values. A field of proto3 without presence always has one; the fields of a map's entry are not asked for."""
-    if not _has_defaults(message.DESCRIPTOR):
-        fields: Iterable[tuple[Any, Any]] = message.ListFields()
+    """Fields with values. A field of proto3 without presence always has one; the fields of a map's entry are not asked for.
+
+    Everything is asked of the type: a field may have the name of a method.
+    """
+    kind = type(message)
+    fields: list[tuple[Any, Any]] = kind.ListFields(message)
+    if not _has_defaults(kind.DESCRIPTOR):
         return fields
+    sent = {field.number: value for field, value in fields}
     return (
-        (field, getattr(message, field.name))
-        for field in message.DESCRIPTOR.fields
-        if not field.has_presence or message.HasField(field.name)
+        (field, sent.get(field.number, () if field.is_repeated else field.default_value))
+        for field in kind.DESCRIPTOR.fields
+        if not field.has_presence or field.number in sent
     )
 
 

@@ -178,7 +178,7 @@ def _as_bytes(value: Any) -> Any:
 
 
 class ProtobufSchema:
-    """The messages of one .proto text. `kind` is the name of a message, with dots for nested messages."""
+    """The messages of one .proto text. `kind` names a message, with dots for nested ones, with or without the package."""
 
     def __init__(self, source: str) -> None:
         from google.protobuf import descriptor_pool, message_factory
@@ -189,10 +189,12 @@ class ProtobufSchema:
         described = add_to(pool, source)
         self._package = f"{described.package}." if described.package else ""
         self._message: Callable[[str], Any] = lambda name: message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(self._package + name)
+            pool.FindMessageTypeByName(self._package + name.removeprefix(self._package))
         )
 
     def encode(self, value: Any, kind: str | None) -> bytes:
+        from google.protobuf.message import EncodeError
+
         from pipeline.sql.runtime.protobuf import fill
 
         message = self._new(kind)
@@ -201,7 +203,7 @@ class ProtobufSchema:
         try:
             fill(message, value)
             return bytes(message.SerializeToString(deterministic=True))
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, EncodeError) as error:
             raise BadValueError(f"the value does not fit the message {kind}: {error}") from None
 
     def decode(self, data: bytes, kind: str | None) -> Any:
@@ -232,7 +234,7 @@ def as_row_value(value: Any) -> Any:
     if isinstance(value, bytes):
         return text_of(value)
     if isinstance(value, float) and value - value != 0.0:
-        return "nan" if value != value else "infinity" if value > 0 else "-infinity"  # as EMQX's decoder names them
+        return "nan" if value != value else "infinity" if value > 0 else "-infinity"  # the words of NOT_FINITE
     return value
 
 

@@ -18,6 +18,7 @@ This file does not know statements or functions.
 
 from __future__ import annotations
 
+import math
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Any, Final, NoReturn
 
@@ -109,6 +110,10 @@ def type_name(value: object) -> str:
 _TYPE_NAMES: Final = {
     bool: "boolean", int: "integer", float: "float", str: "string", bytes: "string", list: "list", dict: "map",
 }  # fmt: skip
+
+
+# The words for floats that the language does not have, where data of devices holds one. EMQX's decoder names them so.
+NOT_FINITE: Final = {"nan": math.nan, "infinity": math.inf, "-infinity": -math.inf}
 
 
 def shown(value: object, limit: int = 80) -> str:
