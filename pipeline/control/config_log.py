@@ -46,6 +46,7 @@ from pipeline.retry import FENCED
 log: Final = get_logger("tidegate.control")
 
 PATIENCE_SECONDS: Final = 15.0
+AWAY_SECONDS: Final = 3.0  # the patience of a change, while Kafka is known to be away
 TRANSACTION_SECONDS: Final = 10.0  # what a dead writer holds up, if no other one comes
 WRITES_MAX: Final = 30  # how often a writer begins again
 
@@ -118,6 +119,11 @@ class ConfigLog:
         """Why the topic cannot be read now; empty while it can. The snapshot stays what it was."""
         return self._follower.error
 
+    @property
+    def trouble(self) -> str:
+        """The same, or why Kafka does not answer now."""
+        return self._follower.trouble
+
     async def changed(self, after: int) -> Snapshot:
         """Wait for a snapshot whose revision is above `after`, and return it."""
         async with self._moved:
@@ -172,12 +178,16 @@ class ConfigLog:
 
         Raises StaleError if an object has another revision than expected, ConfigError if the whole would not be valid, and
         ConnectorError if Kafka does not take it. A RetryableError leaves open whether it did; a repetition is safe if it expects
-        revisions.
+        revisions. Whoever gives up waiting does not end it: the next change waits until Kafka has said what became of this one.
         """
-        async with self._one_writes:
-            objects, revision = await asyncio.to_thread(self._writer.write, change, self._follower)
-        self._take(objects, revision)
+        writing = asyncio.create_task(self._written(change))
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # for nobody, if nobody waits
+        await asyncio.shield(writing)
         return self.snapshot
+
+    async def _written(self, change: Change) -> None:
+        async with self._one_writes:
+            self._take(*await asyncio.to_thread(self._writer.write, change, self._follower))
 
 
 class _Writer:
@@ -197,6 +207,8 @@ class _Writer:
         """Write a change; the objects and the revision after it."""
         number, problem = uuid.uuid4().hex, None
         waits = FENCED.waits(random.random)
+        if follower.trouble:
+            follower.catch_up(AWAY_SECONDS)  # raises as long as it is so, and nothing is written
         for _ in range(WRITES_MAX):
             try:
                 producer = self._opened()

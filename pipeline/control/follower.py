@@ -26,6 +26,7 @@ log: Final = get_logger("tidegate.control")
 POLL_SECONDS: Final = 0.2
 LOOK_SECONDS: Final = 1.0  # between two looks at the files of certificates and passwords
 TROUBLE_SECONDS: Final = 5.0  # so long a deleted topic stays unnoticed, and an error that is over
+SILENT_MAX: Final = 2  # looks in a row that get no answer, until Kafka is taken to be away
 CHANGES_REMEMBERED_MAX: Final = 1_000
 GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED})
 
@@ -49,6 +50,8 @@ class Follower:
         self._changes: dict[str, int] = {}  # the newest, oldest first, and the last offset of each
         self._revision = -2  # nothing is published yet; an empty topic has -1
         self._error: ConnectorError | None = None
+        self._away: ConnectorError | None = None
+        self._silent = 0  # looks in a row that got no answer
         self._moved = threading.Condition()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="config", daemon=True)
@@ -68,7 +71,7 @@ class Follower:
     def catch_up(self, timeout_seconds: float) -> tuple[dict[str, Stored], int]:
         """The objects and the revision as of now or later. Blocks; not on the follower's thread. Raises ConnectorError."""
         give_up = time.monotonic() + timeout_seconds
-        end = self._end(give_up)
+        end = self._end(give_up, min(ANSWER_SECONDS, timeout_seconds))
         return self._wait(lambda: self._revision + 1 >= end, give_up - time.monotonic())
 
     def until_seen(self, change: str, timeout_seconds: float) -> tuple[dict[str, Stored], int]:
@@ -78,9 +81,13 @@ class Follower:
     def _wait(self, true: Callable[[], bool], timeout_seconds: float) -> tuple[dict[str, Stored], int]:
         with self._moved:
             if not self._moved.wait_for(true, timeout_seconds):
-                raise self._error or RetryableError(
-                    f"the topic {self._place.topic} was read up to offset {self._revision}, and Kafka does not send the rest",
-                    reason="timeout",
+                raise (
+                    self._error
+                    or self._away
+                    or RetryableError(
+                        f"the topic {self._place.topic} was read up to offset {self._revision}, and Kafka does not send the rest",
+                        reason="timeout",
+                    )
                 )
             return self._published, self._revision
 
@@ -88,6 +95,11 @@ class Follower:
     def error(self) -> str:
         """Why the topic cannot be read now; empty while it can."""
         return str(self._error or "")
+
+    @property
+    def trouble(self) -> str:
+        """The same, or why Kafka does not answer now."""
+        return str(self._error or self._away or "")
 
     def has_seen(self, change: str) -> bool:
         """Whether records of this change are among the newest that were read."""
@@ -97,7 +109,7 @@ class Follower:
     def _has(self, change: str) -> bool:
         return self._changes.get(change, self._revision + 1) <= self._revision
 
-    def _end(self, give_up: float) -> int:
+    def _end(self, give_up: float, answer_seconds: float) -> int:
         """Where the topic ends now. A broker that has just created it does not know yet.
 
         A client of its own asks: the consumer that is polled in another thread meanwhile may never answer. It is a consumer
@@ -106,7 +118,7 @@ class Follower:
         asking = self._asking = self._asking or open_reader(self._link, "config-end")
         while True:
             try:
-                return int(asking.get_watermark_offsets(self._place, timeout=ANSWER_SECONDS, cached=False)[1])
+                return int(asking.get_watermark_offsets(self._place, timeout=answer_seconds, cached=False)[1])
             except KafkaException as error:
                 found = error.args[0]
                 again = found.retriable() or found.code() == KafkaError._UNKNOWN_PARTITION
@@ -131,9 +143,9 @@ class Follower:
             if time.monotonic() >= refresh_at:
                 self._refresh()
                 refresh_at = time.monotonic() + LOOK_SECONDS
-            if time.monotonic() >= look_at:
+            if time.monotonic() >= look_at or (self._link.down_since is not None and self._error is None):
                 self._look()
-                look_at = time.monotonic() + TROUBLE_SECONDS
+                look_at = time.monotonic() + (LOOK_SECONDS if self._silent else TROUBLE_SECONDS)
             if message is None:
                 continue
             error = message.error()
@@ -152,7 +164,7 @@ class Follower:
             self._go_on_with(following)
 
     def _look(self) -> None:
-        """Notice that the topic is gone or forbidden, and that an error is over.
+        """Notice that Kafka does not answer, that the topic is gone or forbidden, and that either is over.
 
         A client that waits for records notices neither. A new one reaches the end of the topic even if there is nothing new.
         """
@@ -161,12 +173,18 @@ class Follower:
                 error = (
                     self._consumer.list_topics(self._place.topic, timeout=LOOK_SECONDS).topics[self._place.topic].error
                 )
+                self._link.answered()
+                self._silent, self._away = 0, None
                 if error is not None and error.code() in GONE:
                     self._error = self._link.why(None, error, f"cannot read {self._place.topic}")
             else:
                 self._go_on_with(open_reader(self._link, "config"))
-        except (KafkaException, ConnectorError):
-            pass  # Kafka does not answer: processes wait for it, and their producers report it
+        except KafkaException as error:
+            self._silent += 1
+            if self._silent >= SILENT_MAX:
+                self._away = self._link.why(None, error.args[0], f"cannot read {self._place.topic}")
+        except ConnectorError:
+            pass  # certificates cannot be used now, which the link has reported
 
     def _go_on_with(self, consumer: Consumer) -> None:
         self._consumer.close()
@@ -262,7 +280,7 @@ def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
                 raise link.why(consumer, error, f"cannot read {topic}")
     finally:
         consumer.close()
-    raise RetryableError(f"Kafka at {kafka.bootstrap_servers} did not send the end of {topic}", reason="timeout")
+    raise link.why(None, KafkaError(KafkaError._TIMED_OUT), f"cannot read {topic}")
 
 
 def _read(message: Any) -> Past | None:

@@ -89,7 +89,7 @@ def make(services: Services) -> FastAPI:
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.mount("/", Dashboard())
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESSED_BYTES_MIN, compresslevel=COMPRESSION)
-    app.add_middleware(Gate, sessions=services.sessions, config_log=services.log)
+    app.add_middleware(Gate, under_way=services.under_way, sessions=services.sessions, config_log=services.log)
     app.add_exception_handler(TidegateError, _refused)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _not_found)

@@ -19,6 +19,7 @@ from pipeline.web.evidence.jobs import Jobs
 from pipeline.web.live import Live
 from pipeline.web.objects.writing import Log
 from pipeline.web.people.first_user import FirstUser
+from pipeline.web.people.gate import UnderWay
 from pipeline.web.people.sessions import Sessions
 from pipeline.web.probes import ConnectorChecks
 from pipeline.web.tracing.traces import Traces
@@ -44,6 +45,7 @@ class Services:
     board: Board = field(default_factory=Board)
     history: History = field(default_factory=History)
     checks: ConnectorChecks = field(default_factory=ConnectorChecks)
+    under_way: UnderWay = field(default_factory=UnderWay)
     live: Live = field(default_factory=Live)
     traces: Traces = field(default_factory=Traces)
     backups: dict[str, Backup] = field(default_factory=dict)

@@ -37,7 +37,8 @@ from pipeline.web.standing import own_report
 from pipeline.web.tracing.tail import tracing
 
 PORT: Final = 18083
-STOP_SECONDS: Final = 5  # for requests that are under way
+ANSWER_SECONDS: Final = 3  # for requests that are under way
+STOP_SECONDS: Final = 5  # until their connections are cut
 CONNECTIONS_MAX: Final = 1_000
 
 log: Final = get_logger("tidegate.api")
@@ -170,6 +171,7 @@ async def run(services: Services, door: WebDoor, listening: socket.socket, stop:
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
     services.closing.set()
+    services.under_way.end_within(ANSWER_SECONDS)
     await services.jobs.close()
     server.should_exit = True
     stopped.cancel()

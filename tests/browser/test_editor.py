@@ -224,3 +224,22 @@ async def test_a_session_that_ends_loses_nothing_that_is_typed(colleague: Collea
     await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
 
     assert services.log.snapshot.objects["rule/hot"].value["description"] == "typed before"
+
+
+async def test_live_numbers_go_on_after_a_session_ended(colleague: Colleague) -> None:
+    """The stream of a session that ends is refused; after a new sign-in over the page it tells news again, and nobody reloads."""
+    page, log = colleague.page, colleague.api.log
+    await colleague.api.objects()
+    await colleague.arrive("rules/hot")
+    await page.get_by_label("Note").fill("typed")
+    await page.context.clear_cookies()
+    await colleague.server.stop()  # the stream that is open asks nobody; the next one has no session
+    await colleague.server.start()
+    await expect(page.get_by_text("Your session has ended")).to_be_visible()
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("dialog")).to_have_count(0)
+    log.error = "cannot read plant.config"
+
+    await expect(page.locator(".banner")).to_contain_text(log.error)
+    await expect(page.get_by_label("Note")).to_have_value("typed")

@@ -34,6 +34,11 @@ class MemoryLog:
         self.rival: Change | None = None
         self.away: TidegateError | None = None
 
+    @property
+    def trouble(self) -> str:
+        """Why the topic cannot be read, or Kafka does not answer."""
+        return self.error or str(self.away or "")
+
     async def write(self, change: Change) -> Snapshot:
         """Write a change. Raises StaleError or ConfigError."""
         if self.away is not None:

@@ -25,6 +25,7 @@ _HOST_NAME: Final = frozenset({62, 64})  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATC
 _API_VERSIONS: Final = struct.pack(">hhih", 18, 0, 1, -1)  # key, version, number, no client id
 _METADATA: Final = struct.pack(">hhihi", 3, 1, 2, -1, 0)  # the same, and no topics
 _TLS_RECORD: Final = b"\x15\x03"  # an alert
+_SILENT: Final = "it takes connections and says nothing: it hangs, or has too much to do"
 
 
 class Diagnosis(NamedTuple):
@@ -62,9 +63,9 @@ def unreachable(brokers: Iterable[tuple[str, int]]) -> str:
 
 
 def _ask(plain: socket.socket, host: str, kafka: KafkaConfig, security: Security) -> tuple[str, bool]:
-    if not kafka.ssl.enable:
-        return _without_tls(plain, kafka), False
     try:
+        if not kafka.ssl.enable:
+            return _without_tls(plain, kafka), False
         with security.context().wrap_socket(plain, server_hostname=host) as wrapped:
             answer = _request(wrapped, _API_VERSIONS)
             if not answer:
@@ -79,7 +80,9 @@ def _ask(plain: socket.socket, host: str, kafka: KafkaConfig, security: Security
             words = (error.reason or "").lower().replace("_", " ")
             return f"it does not accept our certificate: {words} (kafka.ssl.certfile)", True
         return "it does not speak TLS there (kafka.ssl.enable)", False
-    except (ConnectionError, TimeoutError):
+    except TimeoutError:
+        return _SILENT, False
+    except ConnectionError:
         return "it closes the connection during TLS: it may not speak TLS there (kafka.ssl.enable)", False
 
 
@@ -105,12 +108,12 @@ def _expects_login(connection: socket.socket, kafka: KafkaConfig) -> str:
 
 
 def _request(connection: socket.socket, request: bytes) -> bytes:
-    """The beginning of the answer; empty if the connection is closed instead."""
+    """The beginning of the answer; empty if the connection is closed instead. Raises TimeoutError."""
     connection.settimeout(SECONDS_MAX)
     try:
         connection.sendall(struct.pack(">i", len(request)) + request)
         return connection.recv(4096)
-    except ssl.SSLError:
+    except (ssl.SSLError, TimeoutError):
         raise
     except OSError:
         return b""

@@ -36,6 +36,10 @@ class Log(Protocol):
     def error(self) -> str:
         """Why the topic cannot be read now; empty while it can."""
 
+    @property
+    def trouble(self) -> str:
+        """The same, or why Kafka does not answer now."""
+
     async def write(self, change: Change) -> Snapshot:
         """Write a change. Raises StaleError, ConfigError or ConnectorError."""
 

@@ -3,14 +3,15 @@
 1. who: a token, a cookie or an API key, except for the few paths that nobody needs a login for
 2. may: a viewer reads; API keys manage neither users nor keys
 3. from where: a change with a cookie must come from our own page (Origin), since a browser sends cookies for any page
-4. in time: every answer comes within the 20 s after which EMQX's own page gives up
+4. in time: every answer comes within the 20 s after which EMQX's own page gives up, and before the process has stopped
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ Application = Callable[[Any, Receive, Send], Awaitable[None]]
 
 PREFIX: Final = "/api/v5"
 ANSWER_SECONDS: Final = 18.0
+STOPS: Final = "the process stops; try again"
 OPEN: Final = frozenset({"/login", "/first_user", "/openapi.json", "/session"})
 # Answers that take as long as the client reads.
 ENDLESS: Final = re.compile(r"/live|/rule_live|/objects/content|/jobs/[^/]+/live")
@@ -44,11 +46,36 @@ HEADERS: Final = [
 log: Final = get_logger("tidegate.api")
 
 
+class UnderWay:
+    """The requests that have no answer yet. A process that stops has no time for those that wait for an outside system."""
+
+    def __init__(self) -> None:
+        self.stops = False
+        self._limits: set[asyncio.Timeout] = set()
+
+    @asynccontextmanager
+    async def limited(self, seconds: float | None) -> AsyncIterator[None]:
+        """The block takes no longer. Raises TimeoutError."""
+        async with asyncio.timeout(seconds) as limit:
+            self._limits.add(limit)
+            try:
+                yield
+            finally:
+                self._limits.discard(limit)
+
+    def end_within(self, seconds: float) -> None:
+        """Let none take longer than this from now on."""
+        self.stops, end = True, asyncio.get_running_loop().time() + seconds
+        for each in self._limits:
+            each.reschedule(min(end, each.when() or end))
+
+
 class Gate:
     """The outermost application."""
 
-    def __init__(self, app: Application, sessions: Sessions, config_log: Log) -> None:
+    def __init__(self, app: Application, under_way: UnderWay, sessions: Sessions, config_log: Log) -> None:
         self._app = app
+        self._under_way = under_way
         self._sessions = sessions
         self._log = config_log
 
@@ -59,13 +86,14 @@ class Gate:
         answer = _Answer(send)
         try:
             endless = ENDLESS.fullmatch(scope["path"].removeprefix(PREFIX))
-            async with asyncio.timeout(None if endless else ANSWER_SECONDS):
+            async with self._under_way.limited(None if endless else ANSWER_SECONDS):
                 await self._enter(scope)
                 await self._app(scope, receive, answer)
         except Exception as error:
             if answer.begun:
                 raise
-            await _refusal_of(error, scope, self._log.error)(scope, receive, answer)
+            trouble = STOPS if self._under_way.stops else self._log.trouble
+            await _refusal_of(error, scope, trouble)(scope, receive, answer)
 
     async def _enter(self, scope: Any) -> None:
         request = HTTPConnection(scope)
@@ -96,12 +124,12 @@ def _is_own(request: HTTPConnection) -> bool:
 
 
 def _refusal_of(error: Exception, scope: Any, trouble: str) -> Any:
-    """The answer instead of a result. `trouble`: why Kafka cannot be read, which is the cause of no answer at all."""
+    """The answer instead of a result. `trouble`: why there is no answer in time, if that is known."""
     if isinstance(error, TidegateError):
         return refusal(error)
     if isinstance(error, TimeoutError):
-        cause = f": {trouble}" if trouble else "; try again"
-        return refusal(RequestError("SERVICE_UNAVAILABLE", f"there is no answer within {ANSWER_SECONDS:g} s{cause}"))
+        why = trouble or f"nothing answers within {ANSWER_SECONDS:g} s; try again"
+        return refusal(RequestError("SERVICE_UNAVAILABLE", f"there is no answer: {why}"))
     log.error("api.failed", method=scope["method"], path=scope["path"], error=repr(error), exc_info=error)
     return refusal(InternalError("an unexpected error; the log of `tidegate api` has it"))
 

@@ -135,7 +135,7 @@ class Sessions:
         if left <= 0:
             raise RequestError("TOKEN_TIME_OUT", "the session is over; log in again")
         caller = Caller(user.name, user.role, "session", session=key)
-        if left < SESSION_MS // 2:
+        if left < SESSION_MS // 2 and not self._log.trouble:
             with suppress(TidegateError):  # it is still valid, and the next request tries again
                 await write(self._log, caller, key, lambda _, found: self._longer(key, found))
         return caller

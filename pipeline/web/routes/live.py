@@ -45,7 +45,7 @@ class _Numbers:
             rates[f"action/{action.id}"] = metrics(snapshot, reports, "actions", action.id)["metrics"]["rate"]
         for id in config.rules:
             rates[f"rule/{id}"] = metrics(snapshot, reports, "rules", id)["metrics"]["matched.rate"]
-        return {"revision": snapshot.revision, "trouble": services.log.error, "status": status, "rates": rates}
+        return {"revision": snapshot.revision, "trouble": services.log.trouble, "status": status, "rates": rates}
 
     async def _of_connectors(self) -> Mapping[str, Together]:
         """As they were when they last answered: one that does not answer holds up nothing."""
