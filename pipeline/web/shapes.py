@@ -209,6 +209,7 @@ ANSWERS: Final[Mapping[str, dict[str, Any]]] = {
     "Cluster": fields({"name": _TEXT, "nodes": _TEXTS, "self": _TEXT}),
     "Current": {"type": "object", "additionalProperties": _NUMBER},
     "Step": fields(dict.fromkeys(("time_stamp", *COUNTED, "connections", "lag"), _WHOLE)),
+    "ObjectStep": fields({"time_stamp": _WHOLE, "count": _WHOLE, "rate": _NUMBER}),
     "Changes": fields({"data": {"type": "array", "items": ref("ConfigChange")}, "meta": _META}),
     "ConfigChange": fields(
         {

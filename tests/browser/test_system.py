@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import expect
 
-from pipeline.control.history import STEP_MS
+from pipeline.control.history import OBJECT_STEP_MS, STEP_MS
 from tests.browser.person import Colleague
 from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
 from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE, basic
@@ -173,13 +173,33 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
     tiles = {"Replaced by newer rows": "3", "End to end, mean": "2.5 s", "Half within": "5.0 s"}
     for name, value in tiles.items():
         await expect(page.locator(".tile").filter(has_text=name)).to_contain_text(value)
-    trend = page.get_by_role("figure").filter(has_text="Messages a second from now on")
+    trend = page.get_by_role("figure").filter(has_text="Messages a second in the last hour")
     await expect(trend).to_contain_text("Now 4.5/s")
     await expect(trend.locator("canvas")).to_be_visible()
     await colleague.go("connectors/s3:lake/statistics")
     await expect(trend).to_contain_text("Now 4.5/s")
     await expect(page.get_by_label("By process")).to_contain_text(OTHER)
     await expect(page.get_by_label("Used by").get_by_role("link", name="raw")).to_be_visible()
+
+
+async def test_a_page_that_is_opened_late_shows_what_was_before(colleague: Colleague) -> None:
+    """The chart of a rule, an action, a source and a connector begins with the last hour as the server knows it, at its highest."""
+    api, page = colleague.api, colleague.page
+    await api.objects()
+    for step in range(5):
+        count = min(step, 2) * 3_000  # busy in the first two steps, and silent since then
+        report(api, WORKER, actions={"s3:raw": part(matched=count)}, rules={"hot": part(matched=count)})
+        report(api, INGRESS, sources={"mqtt:plant": part(received=count)})
+        api.services.history.sample(api.clock.now_ms, api.services.board.reports(api.clock.now_ms))
+        api.clock.now_ms += OBJECT_STEP_MS
+    await colleague.arrive()
+
+    for place in ("rules/hot", "actions/s3:raw", "sources/mqtt:plant", "connectors/s3:lake"):
+        async with page.expect_response(lambda answer: answer.url.endswith("/monitor")):
+            await colleague.go(f"{place}/statistics")
+        chart = page.get_by_role("figure").filter(has_text="Messages a second in the last hour")
+        await expect(chart).to_contain_text("Now 0/s")
+        await expect(chart).to_contain_text("Highest 100/s")
 
 
 async def test_a_rule_is_traced(colleague: Colleague) -> None:

@@ -2776,6 +2776,11 @@ export interface components {
             connections: number;
             lag: number;
         };
+        ObjectStep: {
+            time_stamp: number;
+            count: number;
+            rate: number;
+        };
         Changes: {
             data: components["schemas"]["ConfigChange"][];
             meta: {

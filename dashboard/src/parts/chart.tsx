@@ -13,6 +13,7 @@ type Props = {
   times: readonly number[];
   series: readonly Series[];
   said?: (value: number) => string;
+  highest?: boolean; // whether the highest value stands there too
   least?: number; // the smallest step of the scale: nobody waits for half a record
 };
 
@@ -20,7 +21,7 @@ const HEIGHT_PX = 150;
 const MINUTE_S = 60;
 const STEPS_S = [1, 2, 5, 10, 30, MINUTE_S, 120, 300, 600, 1_800, 3_600, 7_200]; // between two times that are written
 
-export function Chart({ title, times, series, said = short, least = 1 }: Props) {
+export function Chart({ title, times, series, said = short, highest = false, least = 1 }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const chart = useRef<uPlot | null>(null);
   const theme = useTheme();
@@ -48,6 +49,11 @@ export function Chart({ title, times, series, said = short, least = 1 }: Props) 
             <i style={{ background: `var(${colour})` }} /> {name} <b className="number">{said(values.at(-1) ?? 0)}</b>
           </span>
         ))}
+        {highest && (
+          <span>
+            {t.highest} <b className="number">{said(Math.max(0, ...series.flatMap(({ values }) => values)))}</b>
+          </span>
+        )}
       </figcaption>
       <div style={{ height: HEIGHT_PX }}>
         {times.length < 2 && <p className="dim">{t.waitsForSamples}</p>}

@@ -9,6 +9,7 @@ const english = {
   skip: "Skip to the page",
   loading: "Loading…",
   copied: "Copied",
+  highest: "Highest",
   waitsForSamples: "Waiting for the first samples…",
   menu: "Menu",
   theme: { label: "Colours", system: "As the system", light: "Light", dark: "Dark" },

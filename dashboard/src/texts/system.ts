@@ -161,7 +161,7 @@ export const statistics = {
   conflated: "Replaced by newer rows",
   uploads: "Uploads done",
   uploadFailures: "Uploads failed",
-  trend: "Messages a second from now on",
+  trend: "Messages a second in the last hour",
   mean: "End to end, mean",
   half: "Half within",
   most95: "95 % within",

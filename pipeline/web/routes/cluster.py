@@ -1,13 +1,12 @@
-"""The processes of the pipeline, and what they did together."""
+"""The processes of the pipeline."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from pipeline.control.history import COUNTED, STEP_MS, Step
 from pipeline.control.status import ProcessReport
 from pipeline.errors import NotFoundError
 from pipeline.web.answers import Json
@@ -17,7 +16,6 @@ from pipeline.web.standing import own_report
 
 router = APIRouter(tags=["cluster"])
 EDITION: Final = "Opensource"
-SECONDS_MAX: Final = 3_600
 
 
 def _nodes(services: Services) -> list[dict[str, Any]]:
@@ -64,26 +62,3 @@ async def cluster(desk: Desk) -> Response:
     """The pipeline as a cluster: its name, its processes, and the one that answers."""
     nodes = [each["node"] for each in _nodes(desk)]
     return Json({"name": desk.log.snapshot.config.pipeline, "nodes": nodes, "self": own_report(desk).node})
-
-
-@router.get("/monitor_current", responses=told(200, "Current") | errors())
-async def current(desk: Desk) -> Response:
-    """What happens now: rates over the last step, in messages a second."""
-    last = desk.history.last
-    counts = last.counts if last else dict.fromkeys(COUNTED, 0)
-    seconds = STEP_MS / 1000
-    rates = {f"{name}_msg_rate": counts[name] / seconds for name in ("received", "sent", "dropped")}
-    rates |= {f"{name}_rate": counts[name] / seconds for name in ("received_bytes", "sent_bytes", "objects")}
-    levels = {"connections": last.connections if last else 0, "lag": last.lag if last else 0}
-    return Json({**rates, **levels, "node_count": len(_nodes(desk))})
-
-
-@router.get("/monitor", responses=told(200, "Step", many=True) | errors(400))
-async def monitor(desk: Desk, latest: Annotated[int, Query(ge=1)] = SECONDS_MAX) -> Response:
-    """The samples of the last seconds, an hour at most, one every 10 s."""
-    since = desk.now_ms() - min(latest, SECONDS_MAX) * 1000
-    return Json([_sample(each) for each in desk.history.since(since)])
-
-
-def _sample(sample: Step) -> dict[str, int]:
-    return {"time_stamp": sample.at, **sample.counts, "connections": sample.connections, "lag": sample.lag}

@@ -50,7 +50,7 @@ export function Standing({ id }: { id: string }) {
       )}
       {connector && users.length > 0 && (
         <Suspense fallback={<figure className="card chart" />}>
-          <Through actions={users.map((each) => idOf("actions", each))} />
+          <Through id={id} actions={users.map((each) => idOf("actions", each))} />
         </Suspense>
       )}
       {connector && (
@@ -76,8 +76,8 @@ function useRate(actions: readonly string[]): number {
   return useLive((live) => actions.reduce((all, id) => all + (live?.rates[`action/${id}`] ?? 0), 0));
 }
 
-function Through({ actions }: { actions: readonly string[] }) {
-  return <Trend now={useRate(actions)} />;
+function Through({ id, actions }: { id: string; actions: readonly string[] }) {
+  return <Trend family="connectors" id={id} now={useRate(actions)} />;
 }
 
 function Rate({ of }: { of: readonly string[] }) {

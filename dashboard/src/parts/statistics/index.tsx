@@ -89,7 +89,7 @@ export function Statistics({ family, id, children }: { family: Counted; id: stri
           <Outcome kind={kind} numbers={chosen} />
           <Rates names={kind.rates} numbers={chosen} />
           <Suspense fallback={<figure className="card chart" />}>
-            <Trend key={node} now={chosen[kind.rates[0]] ?? 0} />
+            <Trend key={node} family={family} id={id} node={node} now={chosen[kind.rates[0]] ?? 0} />
           </Suspense>
           {data?.latency?.count ? <Latencies of={data.latency as Latency} /> : null}
           {kind.more.length > 0 && (
