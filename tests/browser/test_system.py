@@ -183,7 +183,7 @@ async def test_the_statistics_of_a_rule_and_an_action_are_shown_and_reset(collea
 
 
 async def test_a_page_that_is_opened_late_shows_what_was_before(colleague: Colleague) -> None:
-    """The chart of a rule, an action, a source and a connector begins with the last hour as the server knows it, at its highest."""
+    """The chart of a rule, an action, a source and a connector begins an hour ago, as the server knows it."""
     api, page = colleague.api, colleague.page
     await api.objects()
     for step in range(5):
