@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+
+import pyarrow.parquet as pq
 
 _ENTRY = re.compile(
     r"_tidegate/(?P<action>[^/]+)/(?P<topic>[^/]+)/(?P<topic_id>[^/]+)/(?P<partition>\d+)/(?P<first>\d{20})\.(?P<epoch>\d+)\.json"
 )
+
+_TYPES = {"bool": "boolean", "double": "double", "string": "string"}  # the ledger's words for Arrow's
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,42 @@ def objects_not_later(bucket: Mapping[str, bytes], revision_of: Callable[[str], 
 
 
 def rows_of(content: bytes) -> list[dict[str, Any]]:
-    """The rows of a JSON Lines object, compressed or not."""
+    """The rows of an object: Parquet, or JSON Lines, compressed or not."""
+    if content[:4] == b"PAR1":
+        return _table(content).to_pylist()
     text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
     return [json.loads(line) for line in text.splitlines()]
+
+
+@lru_cache(maxsize=2000)  # a story looks at each object many times
+def _table(content: bytes) -> Any:
+    return pq.read_table(io.BytesIO(content))
+
+
+def columns_kept(bucket: Mapping[str, bytes]) -> list[str]:
+    """Under one version no kept column goes away, and each object has those that its entry names for it, first and in order.
+
+    Such a column has the kept type. It may be text, if its values in this object are of another kind.
+    """
+    wrong, before = [], dict[tuple[Any, str], list[list[str]]]()
+    for cut in cuts(bucket):
+        fields, chain = cut.fields, (cut.partition, cut.topic_id)
+        columns = fields.get("columns", [])
+        if columns[: len(before.get(chain, ()))] != before.get(chain, []):
+            wrong.append(f"entry {fields['first']}: columns {columns} after {before[chain]}")
+        before[chain] = columns if fields["next_version"] == fields["version"] else []
+        for each in fields["objects"]:
+            if each["key"] not in bucket:
+                continue
+            found = [(field.name, _TYPES[str(field.type)]) for field in _table(bucket[each["key"]]).schema]
+            kept = columns[: each.get("columns", 0)]
+            alike = [
+                name == kept_name and kind in (kept_kind, "string")
+                for (name, kind), (kept_name, kept_kind) in zip(found, kept, strict=False)
+            ]
+            if len(found) < len(kept) or not all(alike):
+                wrong.append(f"{each['key']} has the columns {found}, and was to begin with {kept}")
+    return wrong
 
 
 def named_objects(bucket: Mapping[str, bytes]) -> dict[str, dict[str, Any]]:

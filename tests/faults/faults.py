@@ -46,6 +46,7 @@ class Faults:
     jump_clock: float = 0.0  # wall clock and time stamps of records, back or forth by up to a day
     parts: bool = False  # objects are uploaded in parts
     end_early: bool = False  # each cut of several groups ends early, as those of thousands do
+    kinds: bool = False  # values of other kinds in a column, and objects of Parquet with inferred columns
     redrive: float = 0.0  # dead letters are sent again, some of them under a rule that takes what failed
     holes: float = 0.0  # offsets at which Kafka has no record: compaction, marks of transactions
     # What happens to the bucket, the group and the topic
@@ -112,6 +113,10 @@ class Faults:
     def with_recurring(self) -> Faults:
         """The same, with contents that recur and zombies. No request is on its way for as long as an owner needs to follow."""
         return replace(self, recur=True, zombies=True, hang=0.0, delay_seconds=0.01)
+
+    def with_kinds(self) -> Faults:
+        """The same, with objects that hold columns, and rows that bring more of them and values of other kinds."""
+        return replace(self, kinds=True, redrive=0.0)
 
 
 # Nothing happens but records.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.faults import checkers
@@ -140,3 +143,42 @@ def test_an_orphan_of_an_ended_rule_passes(bucket: dict[str, bytes]) -> None:
 def test_what_the_others_say(said: list[str], wrong: list[str]) -> None:
     """Each checker names what it found."""
     assert said == wrong
+
+
+def parquet(**types: pa.DataType) -> bytes:
+    """An object of one row of nulls, with these columns."""
+    content = io.BytesIO()
+    pq.write_table(pa.table({name: pa.nulls(1, kind) for name, kind in types.items()}), content)
+    return content.getvalue()
+
+
+T, U = ["t", "double"], ["u", "string"]
+NUMBER, TEXT = pa.float64(), pa.string()
+
+
+@pytest.mark.parametrize(
+    ("columns", "of_object", "version", "noticed"),
+    [
+        ([T, U], parquet(t=NUMBER, u=TEXT), "v", ""),
+        ([T, U], parquet(t=TEXT), "v", ""),
+        ([U], parquet(u=TEXT), "w", ""),
+        ([], parquet(t=NUMBER), "v", "entry 2: columns [] after [['t', 'double']]"),
+        ([U, T], parquet(u=TEXT), "v", "entry 2: columns"),
+        ([T], parquet(u=TEXT), "v", "b has the columns [('u', 'string')], and was to begin with [['t', 'double']]"),
+        ([T], parquet(u=TEXT, t=NUMBER), "v", "b has the columns"),
+        ([T], parquet(t=pa.bool_()), "v", "b has the columns"),
+    ],
+)
+def test_columns_that_are_not_kept_are_noticed(
+    columns: list[list[str]], of_object: bytes, version: str, noticed: str
+) -> None:
+    """A column that an entry forgets, or that an object lacks, has in another place or with another type."""
+    _, first = entry(0, 2, {"a": [0]}, columns=[T], next_version=version)
+    key, second = entry(2, 4, {}, columns=columns, version=version, next_version=version)
+    named = {"key": "b", "rows": 1, "columns": 1 if version == "v" else 0}
+    changed = json.dumps({**json.loads(second), "objects": [named]}).encode()
+
+    bucket = {KEY.format(0, 0): first, key: changed, "a": parquet(t=NUMBER), "b": of_object}
+    found = checkers.columns_kept(bucket)
+
+    assert [each[: len(noticed)] for each in found] == ([noticed] if noticed else [])

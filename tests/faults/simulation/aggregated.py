@@ -27,7 +27,7 @@ from pipeline.action import AggregatedAction
 from pipeline.record import Outgoing, Record
 from pipeline.redriven import Redriven, redriven
 from pipeline.rule.batch import Evaluator
-from pipeline.upload import claims
+from pipeline.upload import claims, ledger
 from pipeline.upload.buffer import EarlyEnd
 from pipeline.upload.ledger import START  # written over when the chain ends in order
 from tests.faults import checkers
@@ -75,20 +75,37 @@ def make_log(
     return log
 
 
+def with_kinds(log: list[Record], seed: int) -> list[Record]:
+    """The log with two columns more: one that begins late, and mostly numbers, with some texts, booleans and nulls."""
+    chance = random.Random(seed)
+    begins, found = chance.randrange(len(log)), []
+    for at, record in enumerate(log):
+        kinds = [None, "x", True, *[1, 2.5] * 8]
+        more = {"v": chance.choice(kinds), "w": chance.choice(kinds) if at >= begins else None}
+        found.append(record._replace(value=json.dumps({**json.loads(record.value or b""), **more}).encode()))
+    return found
+
+
 @functools.cache
-def version(rule: int, key: str, compression: str) -> AggregatedAction:
+def version(rule: int, key: str, compression: str, kinds: bool) -> AggregatedAction:
     """Rule number 0, 1 or 2: the higher, the more is filtered. Small objects, a short interval; those of 2 are smaller still.
 
-    Number 3 filters as number 0 does, and a record that has no group is of group A.
+    Number 3 filters as number 0 does, and a record that has no group is of group A. With `kinds`, objects are Parquet.
     """
     group = "payload.g" if rule != MENDED else "coalesce(payload.g, 'A')"
-    select = f'SELECT {group} AS g, payload.n AS n, {{}} AS id, {rule} AS rule FROM "t/#" WHERE payload.x >= {rule % 3}'
+    more = "payload.v AS v, payload.w AS w, " if kinds else ""
+    select = (
+        f"SELECT {group} AS g, {more}payload.n AS n, {{}} AS id, {rule} AS rule"
+        f' FROM "t/#" WHERE payload.x >= {rule % 3}'
+    )
     statements = {
         "first": select.format("payload.id"),
         "second": select.format("payload.second") + " AND is_not_null(payload.second)",
     }
     aggregation = {"time_interval": "5s", "max_records": 5 if rule < 2 else 3}
     settings = {"key": key, "missing": "dead_letter", "compression": compression, "aggregation": aggregation}
+    if kinds:
+        settings["container"] = {"type": "parquet", "default_compression": "none"}
     return aggregated("a", statements, node="sim", **settings)
 
 
@@ -104,11 +121,12 @@ class AggregatedWorld(World):
         compression: str = "none",
     ) -> None:
         log = log or make_log(seed, dead=0.2 if faults.redrive else 0.04)
+        log = with_kinds(log, seed) if faults.kinds else log
         super().__init__(seed, with_holes(log, seed, faults.holes), faults)
         early = {"early_end": EarlyEnd(groups=1, going_on=1.0)} if faults.end_early else {}
         self._lane_type = type(lane_type.__name__, (lane_type,), early)
         self._key = KEYS[seed % len(KEYS)]
-        self._versions = [version(rule, self._key, compression) for rule in range(MENDED + 1)]
+        self._versions = [version(rule, self._key, compression, faults.kinds) for rule in range(MENDED + 1)]
         self._grouped = "${g}" in self._key
         self._seed = seed
         self._logs: dict[str, list[Record]] = {}  # of topics that had the name before
@@ -213,6 +231,8 @@ class AggregatedWorld(World):
             *checkers.created_once(write for write in self.bucket.history if not write.key.endswith(START)),
             *(f"row of {row['g']} in {key}" for key, row in self._misplaced(bucket)),
             *self._dead_written_once(bucket),
+            *(checkers.columns_kept(bucket) if self.faults.kinds else []),
+            *(self._made_otherwise(bucket) if self.faults.kinds else []),
         ]
         if self.faults.memory_short:
             wrong += checkers.bounds_kept({"held bytes": (self.most_held_bytes, BYTES_SHORT + BYTES_BEYOND)})
@@ -297,6 +317,25 @@ class AggregatedWorld(World):
         dead = [self._value(offset) for offset in self._dead_offsets]
         expected = [each for value in dead for each in (value["id"], value.get("second")) if each is not None]
         return [f"{rows.count(each)} times {each}, which failed once" for each in expected if rows.count(each) != 1]
+
+    def _made_otherwise(self, bucket: dict[str, bytes]) -> list[str]:
+        """Objects that have other bytes if they are made again from their entry and their records alone."""
+        actions = {each.digest: each for each in self._versions}
+        wrong = []
+        for cut in checkers.cuts(bucket):
+            entry = ledger.read_entry(json.dumps(cut.fields).encode())
+            action = actions[entry.version]
+            assert action.container.inference is not None
+            for each in entry.objects:
+                rows = action.lines.evaluate(self.records(each.first, each.last + 1))
+                epoch = int(self.bucket.objects[each.key].metadata["tidegate-epoch"])
+                for name, lines in action.lines.arrived(rows, each.first).groups.items():
+                    if action.key.location(name, partition="0", offset=each.first, epoch=epoch)[1] == each.key:
+                        data = bytes(lines.data)
+                        columns = action.container.inference.columns(data, entry.columns[: each.columns])
+                        if action.container.inference.encode(data, columns) != bucket[each.key]:
+                            wrong.append(f"{each.key} has other bytes than its entry and its records say")
+        return wrong
 
     def _misplaced(self, bucket: dict[str, bytes]) -> list[tuple[str, dict[str, Any]]]:
         return [

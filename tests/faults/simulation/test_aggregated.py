@@ -50,6 +50,16 @@ def test_a_configuration_changes_while_workers_run(seed: int) -> None:
     assert not (wrong := world.wrongs()), report(seed, "test_aggregated.py", wrong)
 
 
+@pytest.mark.parametrize("seed", seeds(100))
+def test_columns_are_kept_whoever_writes(seed: int) -> None:
+    """Columns and their types go on over kills, stops and zombies, and each object can be made again to the byte."""
+    world = AggregatedWorld(seed, Faults.drawn(seed).with_kinds())
+
+    tell(seed, world.tell())
+
+    assert not (wrong := world.wrongs()), report(seed, "test_aggregated.py", wrong)
+
+
 def test_a_story_is_the_same_each_time() -> None:
     """A seed gives the same writes at the same virtual times in every run."""
     histories = []

@@ -10,7 +10,7 @@ import pytest
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.direct import DirectLane
 from tests.faults.faults import Faults
-from tests.faults.simulation import planted
+from tests.faults.simulation import planted, planted_columns
 from tests.faults.simulation.aggregated import AggregatedWorld
 from tests.faults.simulation.clock import tell
 from tests.faults.simulation.direct import DirectWorld
@@ -41,6 +41,9 @@ WITHIN_SEEDS = {
     planted.BelievesTheEntryThatIsThere: 60,
     planted.TurnsWithinACut: 20,
     planted.EntersItsOwnRevision: 60,
+    planted_columns.ForgetsColumnsAtATakeOver: 20,
+    planted_columns.TakesItsColumnsForAnothers: 60,
+    planted_columns.KeepsColumnsOfTheSameCut: 60,
     planted.Unfenced: 20,
     planted.ReplacesWhateverIsThere: 20,
     planted.FencesByName: 100,
@@ -69,6 +72,13 @@ WITH_LOSSES = {
 # Those that show only when configurations change while workers run.
 WITH_RELOADS = {planted.TurnsWithinACut, planted.EntersItsOwnRevision}
 
+# Those that show only where objects have columns.
+WITH_KINDS = {
+    planted_columns.ForgetsColumnsAtATakeOver,
+    planted_columns.TakesItsColumnsForAnothers,
+    planted_columns.KeepsColumnsOfTheSameCut,
+}
+
 # Those that show only with `conflate`.
 WITH_CONFLATE = {planted.ForgetsRowsOfARefusedOne, planted.WritesWhatCameLast}
 
@@ -83,6 +93,8 @@ def faults_for(seed: int, bug: type[Any], direct: bool) -> Faults:
         return replace(faults, end_early=True)
     if bug in WITH_RELOADS:
         return faults.with_reloads()
+    if bug in WITH_KINDS:
+        return faults.with_kinds()
     if bug in WITH_RECURRING:
         return faults.with_recurring()
     if bug in WITH_LOSSES:

@@ -24,7 +24,7 @@ from tests.faults.simulation.clock import tell
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 SEED = 6  # a multiple of three: the first of the keys
-SETTINGS = version(0, KEYS[0], "gzip").parameters
+SETTINGS = version(0, KEYS[0], "gzip", kinds=False).parameters
 
 
 class Damaged:
