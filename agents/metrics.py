@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from bisect import bisect_left
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Self
@@ -91,6 +93,9 @@ LATENCY: Final = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14400),
 )
 
+# How long the metrics of objects may be behind.
+TOLD_SECONDS_MAX: Final = 0.05
+
 # The facts of the line a minute.
 DONE: Final = {
     "records": RECORDS,
@@ -125,7 +130,7 @@ class ObjectMeter:
     """Counts the objects of one action. Its labels are resolved once."""
 
     def __init__(self, action: str) -> None:
-        self.inflight = INFLIGHT.labels(action)
+        self._inflight = INFLIGHT.labels(action)
         self._objects, self._bytes = OBJECTS.labels(action), OBJECT_BYTES.labels(action)
         self._size, self._seconds = OBJECT_SIZE.labels(action), OBJECT_SECONDS.labels(action)
         self._rows, self._cuts = ROWS_WRITTEN.labels(action), CUTS.labels(action)
@@ -142,6 +147,14 @@ class ObjectMeter:
         """Count an object of the first `rows` rows with these offsets that begins its upload now."""
         span = self._traces and self._traces.of_rows(bucket, key, offsets, rows)
         return TracedWriting(self, span) if span else Writing(self)
+
+    def begun(self) -> None:
+        """Count an object on its way."""
+        self._inflight.inc()
+
+    def ended(self) -> None:
+        """Count it no more."""
+        self._inflight.dec()
 
     def confirmed(self, size_bytes: int, seconds: float) -> None:
         """Count an object that S3 has confirmed."""
@@ -175,6 +188,60 @@ class ObjectMeter:
         self._latency.observe(max(0.0, time.time() - arrival_ms / 1000))
 
 
+class RowMeter(ObjectMeter):
+    """Counts the objects of a direct action. There is one for each row, so the metrics learn of many at once.
+
+    Eleven increments under a lock for each object would be a tenth of its cost. `tell` tells the metrics what is new.
+    """
+
+    def __init__(self, action: str) -> None:
+        super().__init__(action)
+        self._sizes: list[int] = []
+        self._took: list[float] = []
+        self._ages: list[float] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._under_way = 0
+        self._inflight.set_function(lambda: self._under_way)
+
+    def begun(self) -> None:
+        self._under_way += 1
+
+    def ended(self) -> None:
+        self._under_way -= 1
+
+    def confirmed(self, size_bytes: int, seconds: float) -> None:
+        self._sizes.append(size_bytes)
+        self._took.append(seconds)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TOLD_SECONDS_MAX, self.tell)
+
+    def row(self, arrival_ms: int) -> None:
+        self._ages.append(max(0.0, time.time() - arrival_ms / 1000))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(TOLD_SECONDS_MAX, self.tell)
+
+    def tell(self) -> None:
+        """Tell the metrics what was counted since the last time."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        (sizes, took, ages), (self._sizes, self._took, self._ages) = (self._sizes, self._took, self._ages), ([], [], [])
+        self._objects.inc(len(sizes))
+        self._bytes.inc(sum(sizes))
+        self._rows.inc(len(ages))
+        _observe_all(self._size, sizes)
+        _observe_all(self._seconds, took)
+        _observe_all(self._latency, ages)
+
+
+def _observe_all(histogram: Histogram, amounts: Sequence[float]) -> None:
+    """Do what `observe` does with each amount. It looks at all buckets, and takes two locks."""
+    histogram._sum.inc(sum(amounts))
+    places = [bisect_left(histogram._upper_bounds, amount) for amount in amounts]
+    for place in set(places):
+        histogram._buckets[place].inc(places.count(place))
+
+
 class Writing:
     """In the block, an object is on its way. Call `confirmed` when S3 has it."""
 
@@ -185,13 +252,13 @@ class Writing:
         self._began = time.perf_counter()
 
     def __enter__(self) -> Self:
-        self._meter.inflight.inc()
+        self._meter.begun()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._meter.inflight.dec()
+        self._meter.ended()
 
     def confirmed(self, size_bytes: int) -> None:
         """Note that S3 has the object."""

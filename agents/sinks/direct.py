@@ -29,7 +29,7 @@ from typing import ClassVar, Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog, find_place, is_outdated, read_at, say_replaced
 from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen, newest
-from agents.metrics import CONFLATED, OVERWRITTEN, ObjectMeter, Writing
+from agents.metrics import CONFLATED, OVERWRITTEN, RowMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.lane import Lane, Partition, QueuedBatch
 from agents.sinks.patient_store import PatientStore
@@ -81,7 +81,7 @@ class DirectWriter:
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
         self._said_overwrite = False
         self._said_replaced = ""
-        self.meter = ObjectMeter(action.name)
+        self.meter = RowMeter(action.name)
         self._overwritten = OVERWRITTEN.labels(action.name)
         self.conflated = CONFLATED.labels(action.name)
 
@@ -240,6 +240,7 @@ class DirectLane(Lane):
             self.drained.set()
         finally:
             self._batches.clear()
+            self._writer.meter.tell()
 
     async def _resume(self) -> None:
         """Begin reading at the group's offset if it belongs to this topic, or at the start of the log."""

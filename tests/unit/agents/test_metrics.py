@@ -7,6 +7,8 @@ import random
 import time
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from agents import metrics
@@ -18,6 +20,7 @@ from agents.sinks.patient_store import PatientStore
 from pipeline.rule.rule_set import RuleSet
 from tests.faults.faults import CALM
 from tests.faults.simulation.bucket import Bucket
+from tests.faults.simulation.direct_bench import in_virtual_time
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import direct
 from tests.parts.bench import PARTITION, Bench, PlayedLog, bucket, record, told
@@ -153,3 +156,39 @@ def test_latency_is_that_of_a_row_or_of_an_entrys_first_and_last_record() -> Non
         if each.name == "_bucket"
     }
     assert (below["0.01"], below["1.0"], below["10.0"], below["30.0"], below["300.0"]) == (1, 2, 2, 3, 4)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1 << 32), st.floats(0, 1e5), st.sampled_from([0, 1, 10_000, 10**8])), max_size=30)
+)
+def test_the_meter_of_rows_tells_in_one_step_what_the_other_tells_in_many(
+    objects: list[tuple[int, float, int]],
+) -> None:
+    """Each bucket, sum and counter is the same, for sizes and times on the edges of buckets, too."""
+    both = metrics.ObjectMeter("one-by-one"), metrics.RowMeter("at-once")
+    now_ms = int(time.time() * 1000) - 500  # no edge of a bucket is near these ages
+
+    async def story() -> None:
+        for meter in both:
+            for size_bytes, seconds, age_ms in [*objects, (256, 0.001, 0), (257, 0.0025, 0)]:
+                meter.confirmed(size_bytes, seconds)
+                meter.row(now_ms - age_ms)
+        assert value("tidegate_worker_objects_total", "at-once") == 0
+        await asyncio.sleep(2 * metrics.TOLD_SECONDS_MAX)
+
+    in_virtual_time(story())
+
+    for name in ("objects_total", "object_bytes_total", "rows_written_total"):
+        assert value(f"tidegate_worker_{name}", "at-once") == value(f"tidegate_worker_{name}", "one-by-one")
+    for histogram in (metrics.OBJECT_SIZE, metrics.OBJECT_SECONDS, metrics.LATENCY):
+        each, together = (
+            [
+                (sample.name, sample.labels, sample.value)
+                for sample in histogram.labels(action)._child_samples()
+                if sample.name in {"_bucket", "_count"}
+            ]
+            for action in ("one-by-one", "at-once")
+        )
+        assert together == each
+    for action in ("one-by-one", "at-once"):
+        metrics.forget(action)

@@ -32,6 +32,7 @@ PRIVATE_NAMES = {
     "_coordinator": "aiokafka",
     "_isolation_level": "aiokafka",
     "_rejoin_needed_fut": "aiokafka",
+    "_upper_bounds": "prometheus-client",
     "_session_timeout_ms": "aiokafka",
     "_topic_partition": "aiokafka",
     "_tp": "aiokafka",
