@@ -14,7 +14,7 @@ export const PAGES: ReadonlyMap<string, LazyExoticComponent<ComponentType<Route>
 
 const ORDER: [string, Name[]][] = [
   [t.groups.now, ["overview", "alarms"]],
-  [t.groups.integration, ["sources", "rules", "actions", "connectors", "flow"]],
+  [t.groups.integration, ["sources", "rules", "actions", "connectors", "schema_registry", "flow"]],
   [t.groups.data, ["objects", "letters", "verify", "replay", "traces"]],
   [t.groups.system, ["users", "keys", "history", "backup", "prometheus"]],
 ];

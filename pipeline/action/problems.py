@@ -11,10 +11,14 @@ from pipeline.errors import TidegateError
 
 
 def problems(config: Config) -> list[TidegateError]:
-    """Every problem of rules and actions, those of rules first. Disabled rules and actions are checked too."""
+    """Every problem of schemas, rules and actions, in this order. Disabled rules and actions are checked too."""
     compiled: set[str] = set()
     in_rules: dict[str, TidegateError] = {}  # by the text of the error, because all rules have the same schemas
     in_actions: list[TidegateError] = []
+    try:
+        compile_rules(config, "", {})  # the schemas, also while nothing uses them
+    except TidegateError as error:
+        in_rules[str(error)] = error
     for name in config.actions.s3:
         try:
             rules = compile_rules(config, name, statements_of(config, name))

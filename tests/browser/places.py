@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from playwright.async_api import Page, expect
@@ -31,6 +32,9 @@ PLACES: Final = {
     "connectors/new": "Advanced settings",
     "connectors/s3%3Alake": "Advanced settings",
     "connectors/s3%3Alake/statistics": "By process",
+    "schema_registry": "reading",
+    "schema_registry/new": "In a rule",
+    "schema_registry/reading": "In a rule",
     "flow": "Bucket",
     "flow/new": "Draw a flow",
     "flow/hot": "Sink",
@@ -59,6 +63,10 @@ async def furnish(api: Api, text: str = "a note") -> None:
         ("/actions", {**DIRECT, "description": text}),
         ("/rules", {**RULE, "sql": sql, "description": text}),
         ("/sources", SOURCE),
+        (
+            "/schema_registry",
+            {"name": "reading", "type": "avro", "source": json.dumps({"type": "string", "doc": text})},
+        ),
     )
     await api.client.put("/users/eve", json={"description": text})
     await api.client.put("/api_key/ci", json={"desc": text})

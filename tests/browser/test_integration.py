@@ -263,3 +263,40 @@ async def test_a_rule_is_found_in_a_large_flow(colleague: Colleague) -> None:
     await expect(page.get_by_label("Rule line_49", exact=True)).to_have_count(0)
     await page.get_by_label("Find rules by name or topic").fill("")
     await expect(parts).to_have_count(whole)
+
+
+async def test_schemas_are_made_changed_and_taken_away(colleague: Colleague) -> None:
+    """A schema of each language; a text that is none is refused at its place; one that a rule uses stays, with the reason."""
+    page, client = colleague.page, colleague.client
+    await colleague.arrive("schema_registry")
+    await page.get_by_role("link", name="Create schema").click()
+    source, language = page.get_by_label("Schema", exact=True), page.get_by_label("Language")
+    for name, type_name in (("a", "JSON Schema"), ("b", "Avro"), ("c", "Protobuf")):
+        await colleague.go("schema_registry/new")
+        await page.get_by_label("Name").fill(name)
+        await language.select_option(type_name)
+        await page.get_by_role("button", name="Create").click()
+        await expect(page.get_by_role("link", name=name, exact=True)).to_be_visible()
+    found = (await client.get("/schema_registry")).json()
+    assert [(each["name"], each["type"]) for each in found] == [("a", "json"), ("b", "avro"), ("c", "protobuf")]
+
+    sql = "SELECT schema_decode('b', payload) AS read FROM \"t/#\""
+    assert (await client.post("/rules", json={"id": "reader", "sql": sql, "actions": []})).status_code == 201
+    await page.get_by_role("link", name="b", exact=True).click()
+    await source.fill('{"type": "no such type"}')
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text("the avro schema is refused")
+    await source.fill('"long"')
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_role("heading", name="Schemas")).to_be_visible()
+    assert (await client.get("/schema_registry/b")).json()["source"] == '"long"'
+    await page.get_by_role("button", name="More for b").click()
+    await page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("used by the rules reader")
+    await dialog.get_by_role("button", name="Close").click()
+    await page.get_by_role("button", name="More for c").click()
+    await page.get_by_role("button", name="Delete").click()
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(page.get_by_role("link", name="c", exact=True)).to_have_count(0)

@@ -9,7 +9,12 @@ export type Action = Answer["Action"] & { description?: string; connector: strin
 export type Source = Answer["Source"] & { description?: string; server?: string; bind?: string };
 export type Rule = Omit<Answer["Rule"], "actions"> & { actions: unknown[] }; // also EMQX's functions
 
-export type Objects = { connectors: Connector; actions: Action; sources: Source; rules: Rule };
+/** What schema_decode and its like know by a name. */
+export type Schema = Answer["Schema"];
+
+export type Objects = { connectors: Connector; actions: Action; sources: Source; rules: Rule; schema_registry: Schema };
+/** What has a form. */
+export type Edited = keyof Objects;
 
 /** How the API names an object: "s3:lake" for those with a type, the id of a rule. */
 export function idOf(family: Family, object: { type?: string; name?: string; id?: string }): string {
@@ -21,23 +26,23 @@ export function named(action: unknown): string {
   return typeof action === "string" ? action : String((action as { function?: unknown }).function ?? "");
 }
 
-const at = (family: Family, id: string) => `/${family}/${encodeURIComponent(id)}`;
+const at = (family: Edited, id: string) => `/${family}/${encodeURIComponent(id)}`;
 
-export async function list<F extends Family>(family: F, signal?: AbortSignal): Promise<Objects[F][]> {
+export async function list<F extends Edited>(family: F, signal?: AbortSignal): Promise<Objects[F][]> {
   const options = signal ? { signal } : {};
   if (family === "rules") return (await call<{ data: Objects[F][] }>("GET", "/rules?page=1&limit=10000", options)).data;
   return call<Objects[F][]>("GET", `/${family}`, options);
 }
 
-export const read = <F extends Family>(family: F, id: string): Promise<Versioned<Objects[F]>> => versioned("GET", at(family, id));
+export const read = <F extends Edited>(family: F, id: string): Promise<Versioned<Objects[F]>> => versioned("GET", at(family, id));
 
-export const create = <F extends Family>(family: F, body: unknown): Promise<Versioned<Objects[F]>> =>
+export const create = <F extends Edited>(family: F, body: unknown): Promise<Versioned<Objects[F]>> =>
   versioned("POST", `/${family}`, { body });
 
-export const replace = <F extends Family>(family: F, id: string, body: unknown, etag: string | null): Promise<Versioned<Objects[F]>> =>
+export const replace = <F extends Edited>(family: F, id: string, body: unknown, etag: string | null): Promise<Versioned<Objects[F]>> =>
   versioned("PUT", at(family, id), { body, etag });
 
-export const remove = (family: Family, id: string, withDependants = false): Promise<void> =>
+export const remove = (family: Edited, id: string, withDependants = false): Promise<void> =>
   call("DELETE", at(family, id) + (withDependants ? "?also_delete_dep_actions=true" : ""));
 
 export function enable(family: Family, id: string, on: boolean): Promise<void> {

@@ -1,11 +1,20 @@
 // Lists of objects, as the pages use them: read once, kept for all who look, read again after each change.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type Family, idOf, list, type Objects, remove, start, enable as switched } from "./objects";
+import { type Edited, type Family, idOf, list, type Objects, remove, start, enable as switched } from "./objects";
 
 const REFRESH_MS = 10_000;
 
-export function useList<F extends Family>(family: F) {
+export function useList<F extends Edited>(family: F) {
   return useQuery({ queryKey: ["list", family], queryFn: ({ signal }) => list(family, signal), refetchInterval: REFRESH_MS });
+}
+
+/** Deletes one, for lists that offer no more than that. */
+export function useRemoval(family: Edited): (id: string) => Promise<void> {
+  const queries = useQueryClient();
+  return async (id) => {
+    await remove(family, id);
+    await queries.invalidateQueries({ queryKey: ["list", family] });
+  };
 }
 
 /** What a list offers for one of its rows. Each is shown at once and taken back when the server refuses. */

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { ApiError, type Problem, type Versioned } from "../api/client";
-import { create, type Family, read, replace } from "../api/objects";
+import { create, type Edited, read, replace } from "../api/objects";
 import { useMayChange } from "../api/session";
 import { useUnsaved } from "../route";
 import { t } from "../texts";
@@ -31,7 +31,7 @@ export type Edit = {
  * `id` is null for a new object, which begins as `blank`, or as a copy of another. `settings` names the properties that a user edits
  * (null while they are not known yet).
  */
-export function useEdit(family: Family, id: string | null, blank: Value, settings: readonly string[] | null, copyOf: string | null = null): Edit {
+export function useEdit(family: Edited, id: string | null, blank: Value, settings: readonly string[] | null, copyOf: string | null = null): Edit {
   const queries = useQueryClient();
   const mayChange = useMayChange();
   const wanted = id ?? copyOf;
@@ -124,7 +124,8 @@ function withoutSecrets(value: Value): Value {
 }
 
 /** A new object says its own name. */
-export function named(family: Family, id: string, value: Value): Value {
+export function named(family: Edited, id: string, value: Value): Value {
+  if (family === "schema_registry") return { ...value, name: id };
   const [type, ...name] = id.split(":");
   return family === "rules" ? { ...value, id } : { ...value, type, name: name.join(":") };
 }

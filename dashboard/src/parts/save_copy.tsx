@@ -1,14 +1,14 @@
 // "Save as copy": what is on the screen, saved or not, as a new object of another name. The old one stays as it is stored.
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { create, type Family } from "../api/objects";
+import { create, type Edited } from "../api/objects";
 import { leaveFor, to } from "../route";
 import { t } from "../texts";
 import { named } from "./edit";
 import { FormDialog } from "./form_dialog";
 import { TextField } from "./text_field";
 
-export function SaveCopy({ family, id, value }: { family: Family; id: string; value: Record<string, unknown> }) {
+export function SaveCopy({ family, id, value }: { family: Edited; id: string; value: Record<string, unknown> }) {
   const queries = useQueryClient();
   const [asking, setAsking] = useState(false);
   const own = id.indexOf(":") + 1; // where its name begins, after its type

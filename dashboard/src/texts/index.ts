@@ -1,7 +1,7 @@
 // Every text of the page, in one folder: a second language is another object of this type. Names of settings and their help come from
 // the server, since they are declared there once.
 import { evidence, jobs, letters, objects, replay, verify } from "./evidence";
-import { actions, connectors, flow, rules, sources } from "./integration";
+import { actions, connectors, flow, rules, schemas, sources } from "./integration";
 import { alarms, backup, history, overview, people, prometheus, statistics, traces } from "./system";
 
 const english = {
@@ -21,6 +21,7 @@ const english = {
     actions: "Actions (Sink)",
     connectors: "Connectors",
     sources: "Sources",
+    schema_registry: "Schemas",
     flow: "Flow Designer",
     objects: "Objects",
     letters: "Dead letters",
@@ -149,6 +150,7 @@ const english = {
   statistics,
   connectors,
   sources,
+  schemas,
   actions,
   rules,
   flow,

@@ -13,6 +13,16 @@ export const connectors = {
   gone: "There is no such connector.",
 };
 
+export const schemas = {
+  create: "Create schema",
+  none: "There is no schema yet. A schema lets rules read and check payloads that are not plain JSON, and gives Parquet its columns.",
+  type: "Language",
+  types: { json: "JSON Schema", avro: "Avro", protobuf: "Protobuf" } as Record<string, string>,
+  source: "Schema",
+  use: { json: "In a rule: schema_check", avro: "In a rule: schema_decode, schema_encode, schema_check; in an action that writes Parquet: its columns", protobuf: "In a rule: schema_decode, schema_encode, schema_check" } as Record<string, string>,
+  settings: { type: "Language", source: "Schema" } as Record<string, string>,
+};
+
 export const sources = {
   create: "Create source",
   none: "There is no source yet. A source says where MQTT messages come from.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -35,6 +36,12 @@ def _one(snapshot: Snapshot, name: str, status: int = 200) -> Response:
 
 def _settings(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key not in {"name", "last_modified_at"}}
+
+
+def _rules_with(snapshot: Snapshot, name: str) -> list[str]:
+    """The rules whose statement calls a function with the schema. What a statement computes is not known before it runs."""
+    called = re.compile(rf"\bschema_(?:encode|decode|check)\s*\(\s*'{re.escape(name)}'", re.IGNORECASE)
+    return [id for id, rule in snapshot.config.rules.items() if called.search(rule.sql)]
 
 
 @router.get("", responses=told(200, "Schema", many=True) | errors())
@@ -92,6 +99,11 @@ async def delete_schema(name: str, desk: Desk, caller: CallerIs, if_match: IfMat
 
     def made(snapshot: Snapshot, found: Stored | None) -> Edit:
         _one(snapshot, name)
+        rules = _rules_with(snapshot, name)
+        if rules:
+            raise RequestError(
+                "BAD_REQUEST", f"the schema {name} is used by the rules {', '.join(rules)}", fields={"rules": rules}
+            )
         return Edit(deletes=frozenset([f"schema/{name}"]))
 
     await write(desk.log, caller, f"schema/{name}", made, if_match)

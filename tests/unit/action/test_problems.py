@@ -88,3 +88,11 @@ def test_a_header_that_cannot_be_sent_is_the_action_s_problem() -> None:
     for mode in ("direct", "aggregated"):
         wrong = {"mode": mode, "bucket": "sink", "key": "k", "metadata": {"a b": "c"}}
         assert said(config({}, {"a": wrong})) == ["actions.s3.a.parameters"]
+
+
+def test_a_schema_is_checked_while_nothing_uses_it() -> None:
+    """Without a rule and without an action, too."""
+    found = config({}, schemas={"bad": {"type": "json", "source": "{"}})
+    alone = found.model_copy(update={"actions": found.actions.model_copy(update={"s3": {}})})
+
+    assert said(alone) == said(found) == ["schemas.bad.source"]

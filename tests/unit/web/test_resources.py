@@ -332,3 +332,25 @@ async def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
 
     assert answer.status_code == (201 if depth < 200 else 400), answer.text
     assert [each.status_code for each in listed] == [200] * 3
+
+
+async def test_a_schema_is_read_before_it_is_stored(api: Api) -> None:
+    """Also while no rule is there that could name it: the refusal says where."""
+    answer = await api.client.post("/schema_registry", json={"name": "bad", "type": "avro", "source": '{"type": 7}'})
+
+    assert answer.status_code == 400
+    assert problem(answer)["path"] == "root.source"
+    assert (await api.client.get("/schema_registry")).json() == []
+
+
+async def test_a_schema_that_a_rule_names_stays(full: Api) -> None:
+    """The refusal names the rules whose statement has it; a schema with another name goes."""
+    for name in ("read", "reader"):
+        await full.client.post("/schema_registry", json={"name": name, "type": "avro", "source": '"string"'})
+    sql = "SELECT SCHEMA_DECODE( 'read', payload) AS a FROM \"t/#\""
+    await full.client.put("/rules/hot", json={"sql": sql})
+
+    refused = await full.client.delete("/schema_registry/read")
+
+    assert (refused.status_code, refused.json()["rules"]) == (400, ["hot"])
+    assert (await full.client.delete("/schema_registry/reader")).status_code == 204
