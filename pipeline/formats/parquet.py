@@ -3,8 +3,9 @@
 Declared columns are checked for each row; keys that are not declared are left out. The type of an inferred column depends on the
 kind of its values and not on the values themselves, so that the objects of one action can be read together: numbers are always
 doubles, strings, maps and lists always text. A column that has only nulls has no kind, and is left out. Kept columns (kept.py)
-come first and are always there: one whose values have another kind is text in this object. Other columns are in the order of
-their first appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
+come first, always with their types. A value of another kind goes to the column RESCUED, which has all such values of a row as one
+JSON object. Other columns are in the order of their first appearance. A row that lacks a column has null there. Rows become row
+groups batch by batch.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ from pipeline.sql.runtime.values import Row, shown
 
 _HEADERS: Final = {"content-type": "application/vnd.apache.parquet"}
 _EXACT_MAX: Final = 1 << 53  # all integers up to this one are exact as a double
+RESCUED: Final = "_rescued_data"  # the name that Databricks gives to a column for values that do not fit theirs
 # The kinds of values that a column holds, as bits.
 BOOLEAN, NUMBER, TEXT = 1, 2, 4
+_KIND_OF: Final = {type(None): 0, bool: BOOLEAN, int: NUMBER, float: NUMBER}  # all others are text
+_FITTING: Final[Mapping[str, set[type]]] = {"boolean": {bool, type(None)}, "double": {int, float, type(None)}}
 _ARROW: Final = {"boolean": pa.bool_(), "double": pa.float64(), "string": pa.string()}
 
 
@@ -67,13 +71,15 @@ def count(content: bytes, settings: object) -> int:
 
 
 def texts(content: bytes, settings: object) -> list[bytes]:
-    """Each row as one text: its columns and their values. Raises ValueError for content that is not Parquet."""
+    """Each row as one text: its columns and their values, without nulls, because a kept column may be in one object and not
+    in another. Raises ValueError for content that is not Parquet.
+    """
     try:
-        return [
-            repr(row).encode(errors="surrogateescape") for row in pq.read_table(pa.BufferReader(content)).to_pylist()
-        ]
+        rows = pq.read_table(pa.BufferReader(content)).to_pylist()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"not Parquet: {error}") from None
+    there = [sorted((name, value) for name, value in row.items() if value is not None) for row in rows]
+    return [repr(row).encode(errors="surrogateescape") for row in there]
 
 
 def _source(schema: Mapping[str, Any], schemas: Mapping[str, SchemaText]) -> str | None:
@@ -154,12 +160,14 @@ def _is_exact(value: int) -> bool:
 def _columns(lines: bytes, kept: KeptColumns) -> KeptColumns:
     """The columns of an object of these rows: the kept ones, then those that the rows bring."""
     seen = _seen(lines)
-    found = []
+    rescues = bool(seen.pop(RESCUED, 0))  # a field of this name would be taken for rescued values, so it is one of them
     for name, kept_type in kept:
         bits = seen.pop(name, 0)
-        fits = not bits or _type(bits) == kept_type
-        found.append(KeptColumn(name, kept_type if fits else "string"))
-    return (*found, *(KeptColumn(name, _type(bits)) for name, bits in seen.items() if bits))
+        rescues |= bool(bits) and kept_type not in ("string", _type(bits))
+    found = [*kept, *(KeptColumn(name, _type(bits)) for name, bits in seen.items() if bits)]
+    if rescues and all(name != RESCUED for name, _ in kept):
+        found.append(KeptColumn(RESCUED, "string"))
+    return tuple(found)
 
 
 def _seen(lines: bytes) -> dict[str, int]:
@@ -168,14 +176,8 @@ def _seen(lines: bytes) -> dict[str, int]:
     for batch in batches(lines):
         for row in decode(batch):
             for name, value in row.items():
-                seen[name] = seen.get(name, 0) | _kind(value)
+                seen[name] = seen.get(name, 0) | _KIND_OF.get(type(value), TEXT)
     return seen
-
-
-def _kind(value: Any) -> int:
-    if value is None:
-        return 0
-    return {bool: BOOLEAN, int: NUMBER, float: NUMBER}.get(type(value), TEXT)
 
 
 def _type(bits: int) -> str:
@@ -191,15 +193,26 @@ def _inferred(lines: bytes, found: KeptColumns) -> tuple[Any, Iterator[Any]]:
 
 
 def _inferred_batch(rows: list[Row], found: KeptColumns, schema: Any) -> Any:
-    arrays = []
-    for name, column_type in found:
-        values = [row.get(name) for row in rows]
-        if column_type == "string":
-            values = [each if each is None or type(each) is str else _json(each) for each in values]
-        elif column_type == "double":
-            values = [each if each is None else float(each) for each in values]
-        arrays.append(pa.array(values, _ARROW[column_type]))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+    rescued: list[Row] = [{RESCUED: row[RESCUED]} if row.get(RESCUED) is not None else {} for row in rows]
+    columns = {name: _values(rows, name, column_type, rescued) for name, column_type in found}
+    if RESCUED in columns:
+        columns[RESCUED] = [_json(each) if each else None for each in rescued]
+    return pa.RecordBatch.from_arrays([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _values(rows: list[Row], name: str, column_type: str, rescued: list[Row]) -> list[Any]:
+    """The values of a column. Those of another kind go to `rescued`, by their columns."""
+    values = [row.get(name) for row in rows]
+    if column_type == "string":
+        return [each if each is None or type(each) is str else _json(each) for each in values]
+    fitting = _FITTING[column_type]
+    if not fitting.issuperset(map(type, values)):
+        for at, value in enumerate(values):
+            if type(value) not in fitting:
+                rescued[at][name], values[at] = value, None
+    if column_type == "double":
+        return [each if each is None else float(each) for each in values]
+    return values
 
 
 def _json(value: Any) -> str:

@@ -206,7 +206,8 @@ def test_columns_are_kept_over_workers_and_replays(make: Make) -> None:
         worker.kill()
     before = pipeline.objects(bucket)
     kept = {"t": "double", "ok": "bool"}
-    assert types(pipeline, bucket, "rows/") == [{"t": "double"}, kept, {**kept, "t": "string"}, kept]
+    rescued = {"_rescued_data": "string"}
+    assert types(pipeline, bucket, "rows/") == [{"t": "double"}, kept, kept | rescued, kept | rescued]
 
     for key in before:
         if key.startswith("rows/"):
@@ -221,13 +222,9 @@ def test_columns_are_kept_over_workers_and_replays(make: Make) -> None:
 
     pipeline.rules["r"] = select.format(", 1 AS one"), ["rows"]
     good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
-    under_another = {"t": "double", "one": "double", "ok": "bool"}
-    assert types(pipeline, bucket, "rows/") == [
-        {"t": "double", "one": "double"},
-        under_another,
-        {**under_another, "t": "string"},
-        under_another,
-    ]
+    another = {"t": "double", "one": "double"}
+    kept = another | {"ok": "bool"}
+    assert types(pipeline, bucket, "rows/") == [another, kept, kept | rescued, kept | rescued]
     assert "0 objects written" in good(pipeline.command("replay", "rows", "--from", "0", "--yes"))
     good(pipeline.command("verify", "--deep"))
 

@@ -161,10 +161,7 @@ def _table(content: bytes) -> Any:
 
 
 def columns_kept(bucket: Mapping[str, bytes]) -> list[str]:
-    """Under one version no kept column goes away, and each object has those that its entry names for it, first and in order.
-
-    Such a column has the kept type. It may be text, if its values in this object are of another kind.
-    """
+    """Under one version no kept column goes away, and each object has those that its entry names for it, first and in order."""
     wrong, before = [], dict[tuple[Any, str], list[list[str]]]()
     for cut in cuts(bucket):
         fields, chain = cut.fields, (cut.partition, cut.topic_id)
@@ -175,13 +172,9 @@ def columns_kept(bucket: Mapping[str, bytes]) -> list[str]:
         for each in fields["objects"]:
             if each["key"] not in bucket:
                 continue
-            found = [(field.name, _TYPES[str(field.type)]) for field in _table(bucket[each["key"]]).schema]
+            found = [[field.name, _TYPES[str(field.type)]] for field in _table(bucket[each["key"]]).schema]
             kept = columns[: each.get("columns", 0)]
-            alike = [
-                name == kept_name and kind in (kept_kind, "string")
-                for (name, kind), (kept_name, kept_kind) in zip(found, kept, strict=False)
-            ]
-            if len(found) < len(kept) or not all(alike):
+            if found[: len(kept)] != kept:
                 wrong.append(f"{each['key']} has the columns {found}, and was to begin with {kept}")
     return wrong
 

@@ -160,11 +160,11 @@ NUMBER, TEXT = pa.float64(), pa.string()
     ("columns", "of_object", "version", "noticed"),
     [
         ([T, U], parquet(t=NUMBER, u=TEXT), "v", ""),
-        ([T, U], parquet(t=TEXT), "v", ""),
+        ([T, U], parquet(t=TEXT), "v", "b has the columns"),
         ([U], parquet(u=TEXT), "w", ""),
         ([], parquet(t=NUMBER), "v", "entry 2: columns [] after [['t', 'double']]"),
         ([U, T], parquet(u=TEXT), "v", "entry 2: columns"),
-        ([T], parquet(u=TEXT), "v", "b has the columns [('u', 'string')], and was to begin with [['t', 'double']]"),
+        ([T], parquet(u=TEXT), "v", "b has the columns [['u', 'string']], and was to begin with [['t', 'double']]"),
         ([T], parquet(u=TEXT, t=NUMBER), "v", "b has the columns"),
         ([T], parquet(t=pa.bool_()), "v", "b has the columns"),
     ],
