@@ -40,7 +40,7 @@ def _settings(body: dict[str, Any]) -> dict[str, Any]:
 
 def _rules_with(snapshot: Snapshot, name: str) -> list[str]:
     """The rules whose statement calls a function with the schema. What a statement computes is not known before it runs."""
-    called = re.compile(rf"\bschema_(?:encode|decode|check)\s*\(\s*'{re.escape(name)}'", re.IGNORECASE)
+    called = re.compile(rf"\bschema_(?:encode|decode|check)\s*\(\s*'{re.escape(name)}'")
     return [id for id, rule in snapshot.config.rules.items() if called.search(rule.sql)]
 
 

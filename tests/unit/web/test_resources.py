@@ -347,8 +347,8 @@ async def test_a_schema_that_a_rule_names_stays(full: Api) -> None:
     """The refusal names the rules whose statement has it; a schema with another name goes."""
     for name in ("read", "reader"):
         await full.client.post("/schema_registry", json={"name": name, "type": "avro", "source": '"string"'})
-    sql = "SELECT SCHEMA_DECODE( 'read', payload) AS a FROM \"t/#\""
-    await full.client.put("/rules/hot", json={"sql": sql})
+    sql = "SELECT schema_decode( 'read', payload) AS a FROM \"t/#\""
+    assert (await full.client.put("/rules/hot", json={"sql": sql})).is_success
 
     refused = await full.client.delete("/schema_registry/read")
 
