@@ -283,8 +283,9 @@ class Rewrite:
         head = await writer.store.head(bucket, key, any_key=True)  # the write gives the reason why a key is refused
         if head and self._is_as_it_should_be(named, made, head):
             facts = facts_of(head, key)
-            columns = await columns_of(version, chunk, chunk.rows, kept[: facts.kept])
-            making.columns = joined(making.columns, columns)
+            if not self._is_of_now(cut.entry):  # otherwise its columns are in the entry
+                columns = await columns_of(version, chunk, chunk.rows, kept[: facts.kept])
+                making.columns = joined(making.columns, columns)
             return facts.stored(key, made.first, made.bucket)
         again = await writer.make(version, cut.chain(writer).place, chunk, cut.epoch, kept)
         making.columns = joined(making.columns, again.facts.columns)
@@ -314,11 +315,10 @@ class Rewrite:
         wanted = {"digest": made.digest, "rows": str(made.rows), "version": self._version.digest}
         if any(head.metadata.get(f"tidegate-{name}") != value for name, value in wanted.items()):
             return False
-        if named is None or named.sha256 != head.metadata.get(
-            "tidegate-sha256"
-        ):  # a run that was killed has written it
+        if named is None:
             return True
-        return named.etag == head.etag
+        made_again = named.sha256 != head.metadata.get("tidegate-sha256")  # a run that was killed has written it
+        return made_again or named.etag == head.etag
 
 
 def _joined(cuts: Sequence[EnteredCut]) -> list[Span]:

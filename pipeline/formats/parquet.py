@@ -133,7 +133,7 @@ def _declared(record: Column, lines: bytes) -> Iterator[Any]:
         yield pa.RecordBatch.from_pylist([record.load(row) for row in decode(batch)], schema=schema)
 
 
-# --- Inference columns
+# --- Inferred columns
 
 
 def _inferred_line(row: Row) -> bytes:
