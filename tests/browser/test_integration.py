@@ -300,3 +300,29 @@ async def test_schemas_are_made_changed_and_taken_away(colleague: Colleague) -> 
     await page.get_by_role("button", name="Delete").click()
     await dialog.get_by_role("button", name="Delete").click()
     await expect(page.get_by_role("link", name="c", exact=True)).to_have_count(0)
+
+
+async def test_a_list_of_objects_is_a_form(colleague: Colleague) -> None:
+    """Ways to a clientid are added, wrong ones are told at their place, and one is taken away; nobody writes JSON."""
+    page = colleague.page
+    await colleague.arrive("sources/new?type=mqtt")
+    await page.get_by_label("Name (required)").fill("plant")
+    await page.get_by_label("Server (required)").fill("127.0.0.1:1")
+    await page.get_by_label("Topics", exact=False).first.fill("t/#")
+    ways = page.get_by_role("group", name="Client ID From")
+    for _ in range(2):
+        await ways.get_by_role("button", name="Add", exact=True).click()
+    await ways.get_by_role("group", name="1").get_by_label("Topic").fill("t/%c/up")
+    await ways.get_by_role("group", name="2").get_by_label("Payload").fill("device.id")
+    await page.get_by_role("button", name="Create").click()
+    await expect(ways.get_by_role("alert")).to_contain_text("expected {clientid}")
+    await ways.get_by_role("group", name="1").get_by_label("Topic").fill("t/{clientid}/up")
+    await page.get_by_role("button", name="Create").click()
+    await page.get_by_role("link", name="plant", exact=True).click()
+    await expect(ways.get_by_role("group", name="2").get_by_label("Payload")).to_have_value("device.id")
+    await ways.get_by_role("button", name="Remove 2").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.get_by_role("heading", name="Sources")).to_be_visible()
+
+    stored = colleague.api.log.snapshot.objects["source/mqtt/plant"].value
+    assert stored["clientid_from"] == [{"topic": "t/{clientid}/up"}]

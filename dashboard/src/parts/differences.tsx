@@ -1,6 +1,6 @@
 // What differs between two states of an object, setting by setting, side by side.
 import { t } from "../texts";
-import { choiceOf, differs, placeOf } from "../texts/settings";
+import { choiceOf, differs, labelOf, placeOf } from "../texts/settings";
 import { type Field, kindAt } from "./form/schema";
 import type { Value } from "./form/value";
 import { stable } from "./form/value";
@@ -60,6 +60,12 @@ function Title({ path, labels }: { path: string; labels: Readonly<Record<string,
 function text(value: unknown, fields: readonly Field[], path: readonly string[]): string {
   if (value === undefined) return "–";
   if (typeof value === "boolean") return value ? t.form.on : t.form.off;
+  if (kindAt(fields, path)?.is === "objects" && Array.isArray(value)) return value.map(line).join("\n");
   if (typeof value !== "string") return JSON.stringify(value, null, 2);
   return kindAt(fields, path)?.is === "choice" ? choiceOf(value) : value;
+}
+
+/** One object of a list, in a line. */
+function line(each: Value, n: number): string {
+  return `${n + 1}. ${Object.entries(each).map(([name, value]) => `${labelOf(name)}: ${String(value)}`).join(", ")}`;
 }

@@ -132,11 +132,12 @@ export function named(family: Edited, id: string, value: Value): Value {
 
 /** Without the settings that the API has no value for: a form shows them as not given. */
 function given(value: Value): Value {
-  const isObject = (each: unknown): each is Value => typeof each === "object" && !Array.isArray(each);
+  const isObject = (each: unknown): each is Value => typeof each === "object" && each !== null && !Array.isArray(each);
+  const plain = (each: unknown): unknown => (isObject(each) ? given(each) : Array.isArray(each) ? each.map(plain) : each);
   return Object.fromEntries(
     Object.entries(value)
       .filter(([, each]) => each !== null)
-      .map(([name, each]) => [name, isObject(each) ? given(each) : each]),
+      .map(([name, each]) => [name, plain(each)]),
   );
 }
 

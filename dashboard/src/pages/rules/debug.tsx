@@ -1,12 +1,15 @@
 // A rule on the messages that come now, before it is saved: for each, its rows and the object that each action would write.
+import { useState } from "react";
 import { useLiveTrials, type LiveTrial } from "../../api/live_trials";
 import { Notice } from "../../parts/notice";
 import { Outcome } from "../../parts/rendered";
 import { t } from "../../texts";
 import { count, exact } from "../../words";
+import { type Showing, showing } from "./payload";
 
 export function Debug({ sql, actions }: { sql: string; actions: readonly string[] }) {
   const { trials, leftOut, running, trouble, begin, end } = useLiveTrials();
+  const [how, setHow] = useState<Showing>("text");
   return (
     <>
       <p className="dim">{t.rules.debugSay}</p>
@@ -20,6 +23,13 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
             {t.rules.debug}
           </button>
         )}
+        <select aria-label={t.traces.payload} value={how} onChange={(event) => setHow(event.target.value as Showing)}>
+          {Object.entries(t.traces.payloads).map(([each, said]) => (
+            <option key={each} value={each}>
+              {`${t.traces.payload}: ${said}`}
+            </option>
+          ))}
+        </select>
         <span className="dim" role="status">
           {running && (trials.length ? t.rules.debugSeen(count(trials.length)) : t.rules.debugWaits)}
         </span>
@@ -28,7 +38,7 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
       {leftOut > 0 && <Notice kind="warn">{t.rules.debugLeftOut(count(leftOut))}</Notice>}
       <div className="trials">
         {trials.map((each) => (
-          <One key={`${each.topic}-${each.partition}-${each.offset}`} trial={each} />
+          <One key={`${each.topic}-${each.partition}-${each.offset}`} trial={each} how={how} />
         ))}
       </div>
     </>
@@ -37,7 +47,7 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
 
 const STATES = { rows: "connected", no_result: "stopped", not_matched: "stopped", error: "disconnected" } as const;
 
-function One({ trial }: { trial: LiveTrial }) {
+function One({ trial, how }: { trial: LiveTrial; how: Showing }) {
   const { clientid, topic } = trial.event;
   return (
     <details>
@@ -47,9 +57,9 @@ function One({ trial }: { trial: LiveTrial }) {
         </span>{" "}
         <span className="number">{exact(trial.at)}</span> {String(clientid ?? "")} <code>{String(topic ?? "")}</code>
       </summary>
-      <Outcome trial={trial} />
+      <Outcome trial={{ ...trial, rows: trial.rows.map((row) => showing(row, how)) }} />
       <h3>{t.rules.input}</h3>
-      <pre>{JSON.stringify(trial.event, null, 2)}</pre>
+      <pre>{JSON.stringify(showing(trial.event, how), null, 2)}</pre>
       <p className="dim">{t.rules.record(trial.topic, trial.partition, trial.offset)}</p>
     </details>
   );

@@ -23,7 +23,7 @@ export function FieldRow({ field, form, path }: Place & { field: Field }) {
   const id = useId();
   const error = form.errors.get(path.join("."));
   const help = <Help field={field} id={`${id}-help`} />;
-  if (field.kind.is === "object" || field.kind.is === "one of") {
+  if (field.kind.is === "object" || field.kind.is === "objects" || field.kind.is === "one of") {
     return (
       <fieldset className="fieldset">
         <legend>
@@ -31,7 +31,9 @@ export function FieldRow({ field, form, path }: Place & { field: Field }) {
         </legend>
         {help}
         {error && <FieldError id={`${id}-error`}>{error}</FieldError>}
-        {field.kind.is === "object" ? <Fields fields={field.kind.fields} form={form} path={path} /> : <OneOf kind={field.kind} form={form} path={path} />}
+        {field.kind.is === "object" && <Fields fields={field.kind.fields} form={form} path={path} />}
+        {field.kind.is === "objects" && <Several fields={field.kind.fields} form={form} path={path} />}
+        {field.kind.is === "one of" && <OneOf kind={field.kind} form={form} path={path} />}
       </fieldset>
     );
   }
@@ -209,6 +211,37 @@ function MapInput({ id, described, value, change, disabled }: MapProps) {
         {t.form.add}
       </button>
     </div>
+  );
+}
+
+/** Objects in their order. Each is a form of its own, whose value and errors are a part of the whole. */
+function Several({ fields, form, path }: Place & { fields: Field[] }) {
+  const found = at(form.value, path);
+  const items = Array.isArray(found) ? (found as Value[]) : [];
+  const put = (now: Value[]) => form.change(withAt(form.value, path, now.length ? now : undefined));
+  return (
+    <>
+      {items.map((item, n) => {
+        const place = `${path.join(".")}[${n}]`; // as the server says it
+        const below = [...form.errors].filter(([each]) => each.startsWith(`${place}.`)).map(([each, said]) => [each.slice(place.length + 1), said] as const);
+        const error = form.errors.get(place);
+        return (
+          <fieldset className="fieldset" key={n}>
+            <legend>{n + 1}</legend>
+            {error && <FieldError id={`error-${place}`}>{error}</FieldError>}
+            <Fields fields={fields} form={{ ...form, value: item, change: (now) => put(items.map((each, m) => (m === n ? now : each))), errors: new Map(below) }} path={[]} />
+            <p>
+              <button type="button" disabled={form.disabled} onClick={() => put(items.filter((_, m) => m !== n))}>
+                {t.form.remove(String(n + 1))}
+              </button>
+            </p>
+          </fieldset>
+        );
+      })}
+      <button type="button" disabled={form.disabled} onClick={() => put([...items, {}])}>
+        {t.form.add}
+      </button>
+    </>
   );
 }
 

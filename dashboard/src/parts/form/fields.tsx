@@ -29,6 +29,6 @@ export function Fields({ fields, form, path }: Props) {
 function concerns(form: Form, above: readonly string[], field: Field): boolean {
   const path = [...above, field.name];
   const place = path.join(".");
-  const wrong = [...form.errors.keys()].some((each) => each === place || each.startsWith(`${place}.`));
+  const wrong = [...form.errors.keys()].some((each) => each === place || each.startsWith(`${place}.`) || each.startsWith(`${place}[`));
   return wrong || isOwn(field, at(form.value, path));
 }

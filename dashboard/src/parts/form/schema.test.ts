@@ -23,6 +23,13 @@ describe("the fields of a form", () => {
     expect(names({ host: { type: "string" }, idle: { $ref: "#/$defs/Idle" } })).toEqual(["host"]);
   });
 
+  it("are several forms for a list of objects, and lines for a list of texts", () => {
+    const ways = { type: "array", items: { type: "object", properties: { topic: { type: "string" }, payload: { type: "string" } } } };
+    const fields = fieldsOf(whole, { type: "object", properties: { ways, topics: { type: "array", items: { type: "string" } }, pairs: { type: "array", items: { type: "array" } } } });
+
+    expect(fields.map(({ kind }) => kind.is)).toEqual(["objects", "list", "json"]);
+  });
+
   it("begin with what is required, and keep the order otherwise", () => {
     expect(names({ a: { type: "string" }, b: { type: "string" }, c: { type: "string" } }, ["c"])).toEqual(["c", "a", "b"]);
   });

@@ -45,6 +45,7 @@ export type Kind =
   | { is: "list" }
   | { is: "map" }
   | { is: "object"; fields: Field[] }
+  | { is: "objects"; fields: Field[] }
   | { is: "one of"; tag: string; variants: { value: string; help: string; fields: Field[] }[] }
   | { is: "json" };
 
@@ -128,13 +129,19 @@ function kindOf(whole: Schema, schema: Schema): Kind {
     case "string":
       return { is: "text", secret: one.format === "password", syntax };
     case "array":
-      return alternatives(whole, resolved(whole, one.items ?? {})).every((each) => each.type === "string") ? { is: "list" } : { is: "json" };
+      return listOf(whole, alternatives(whole, resolved(whole, one.items ?? {})));
     case "object":
       if (one.properties) return { is: "object", fields: fieldsOf(whole, one) };
       return typeof one.additionalProperties === "object" && one.additionalProperties.type === "string" ? { is: "map" } : { is: "json" };
     default:
       return { is: "json" };
   }
+}
+
+function listOf(whole: Schema, items: Schema[]): Kind {
+  const [one] = items;
+  if (items.length === 1 && one?.properties) return { is: "objects", fields: fieldsOf(whole, one) };
+  return items.every((each) => each.type === "string") ? { is: "list" } : { is: "json" };
 }
 
 /** The types that a setting can have: nested alternatives flat, without null and without the reference to the environment. */
