@@ -63,6 +63,14 @@ LAG: Final = Gauge(
     "Records between the durable offset and the end of the partition.",
     ["action", "topic", "partition"],
 )
+FETCHES: Final = Counter(
+    "tidegate_worker_fetches",
+    "Fetches of a partition that brought records: from kafka, or from another action of this worker that had asked for the same.",
+    ["action", "source"],
+)
+SHARED_BYTES: Final = Gauge(
+    "tidegate_worker_shared_bytes", "Bytes of fetches that are kept a moment, because another action may want them too."
+)
 HELD_BYTES: Final = Gauge("tidegate_worker_held_bytes", "Bytes read from Kafka and not yet durable.", ["action"])
 STATUS: Final = Gauge(
     "tidegate_worker_action_connected", "1 if the last request to the store succeeded, 0 if it failed.", ["action"]
@@ -288,5 +296,5 @@ class TracedWriting(Writing):
 def forget(action: str) -> None:
     """Remove all metrics of an action that is gone. A counter of it that somebody still holds counts for nobody."""
     for metric in list(globals().values()):
-        if isinstance(metric, Counter | Gauge | Histogram):
+        if isinstance(metric, Counter | Gauge | Histogram) and metric is not SHARED_BYTES:
             metric.remove_by_labels({"action": action})

@@ -22,6 +22,7 @@ from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
 from agents.stream.kafka_log import ReadLog, SharedTopicIds, WorkerLog, watch
+from agents.stream.sharing.consumers import WorkerFetches
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.action import CompiledAction
 from pipeline.config import Config
@@ -41,7 +42,13 @@ class ActionRunner:
     """Runs one action of the configuration until it must stop."""
 
     def __init__(
-        self, action: CompiledAction, config: Config, store: S3Store, producer: Producer, topic_ids: SharedTopicIds
+        self,
+        action: CompiledAction,
+        config: Config,
+        store: S3Store,
+        producer: Producer,
+        topic_ids: SharedTopicIds,
+        fetches: WorkerFetches | None = None,
     ) -> None:
         self.name = name = action.name
         self._action = action
@@ -51,6 +58,7 @@ class ActionRunner:
         dead_letters = DeadLetters(producer, config.kafka.dead_letter_topic, name, attempts, pipeline=config.pipeline)
         self.app: ActionApp | None = None
         self._topic_ids = topic_ids
+        self._fetches = fetches
         kafka = WorkerLog(topic_ids, attempts, self._consumer)
         self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, kafka))
 
@@ -143,7 +151,8 @@ class ActionRunner:
         if not await is_done_before(stop, require_group(self._config.kafka, self.group)):
             yield None
             return
-        app = wiring.build(self.group, self._action, self._config.kafka, writers.lanes_of(self._writer))
+        lanes_of = writers.lanes_of(self._writer)
+        app = wiring.build(self.group, self._action, self._config.kafka, lanes_of, self._fetches)
         self.app = app
         async with wiring.running(app, stop) as started:
             if not started:

@@ -13,6 +13,7 @@ from agents import metrics
 from agents.runner import ActionRunner
 from agents.steps import needs_of, runs
 from agents.stream.kafka_log import SharedTopicIds
+from agents.stream.sharing.consumers import WorkerFetches
 from pipeline.action import CompiledAction, compile_action
 from pipeline.config import Config
 from pipeline.config.load import require_secrets
@@ -40,6 +41,7 @@ class ActionSupervisor(Supervisor[ActionPlan, ActionRunner]):
         self._only = frozenset(only)
         topics = {config.kafka.messages_topic, config.kafka.events_topic}
         self._ids = SharedTopicIds(TopicIds(config.kafka, "worker-topics"), topics)
+        self._fetches = WorkerFetches()
         self._stores: dict[str, S3Store] = {}
         self._store_of: dict[str, str] = {}
 
@@ -63,7 +65,7 @@ class ActionSupervisor(Supervisor[ActionPlan, ActionRunner]):
             self._stores[digest] = store
 
     def _made(self, config: Config, plan: ActionPlan) -> ActionRunner:
-        return ActionRunner(plan.action, config, self._stores[plan.store], self._producer, self._ids)
+        return ActionRunner(plan.action, config, self._stores[plan.store], self._producer, self._ids, self._fetches)
 
     def _kept(self, runner: ActionRunner, plan: ActionPlan, *, turned: bool) -> None:
         if turned:

@@ -23,6 +23,7 @@ from agents.metrics import count_batch
 from agents.sinks.writers import OpenLane
 from agents.stream import chatter
 from agents.stream.credentials import credentials
+from agents.stream.sharing.consumers import FetchMember, WorkerFetches
 from agents.stream.stop import is_done_before
 from agents.stream.transport import MAX_POLL_INTERVAL_SECONDS, BatchSchema, Transport
 from pipeline.action import CompiledAction
@@ -59,6 +60,7 @@ class ActionApp(faust.App):
     """
 
     lanes: Lanes
+    fetches: FetchMember  # what it shares with other actions of the worker
     rules: Evaluator  # under which rows are made first; a lane of another version makes them again
 
     def _init_fixups(self) -> list[Any]:
@@ -79,8 +81,14 @@ class ActionApp(faust.App):
         self.topics.beacon.add(agent)
 
 
-def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: OpenLane) -> ActionApp:
-    """Build the app of one action, without starting it. `group` is its consumer group."""
+def build(
+    group: str,
+    action: CompiledAction,
+    kafka: KafkaConfig,
+    open_lane: OpenLane,
+    fetches: WorkerFetches | None = None,
+) -> ActionApp:
+    """Build the app of one action, without starting it. `group` is its consumer group; `fetches` are those of its worker."""
     chatter.mute()
     app = ActionApp(
         group,
@@ -105,6 +113,7 @@ def build(group: str, action: CompiledAction, kafka: KafkaConfig, open_lane: Ope
         topic_disable_leader=True,
     )
     app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes, partial(count_batch, action.name))
+    app.fetches = FetchMember(action.name, fetches or WorkerFetches(), app.lanes.topic_id)
     source = app.topic(*action.topics, schema=BatchSchema(), allow_empty=True)
     rows = app.channel(maxsize=16)
     app.rules = action.evaluator
@@ -123,6 +132,7 @@ async def running(app: ActionApp, stop: asyncio.Event) -> AsyncIterator[bool]:
         yield await is_done_before(stop, app.start())
     finally:
         await app.stop()
+        app.fetches.leave()  # a consumer that could not be closed in time is still in it
         await app.lanes.close()
 
 

@@ -42,6 +42,7 @@ from faust.types.tuples import Message as FaustMessage
 from agents.sinks.lane import Fetched
 from agents.stream import answers, fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
+from agents.stream.sharing import consumers
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, failure
 from pipeline.errors import ConnectorError, RetryableError
@@ -136,6 +137,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Read what is committed, as replays do. Faust's consumer would read aborted transactions, too."""
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"
+        consumers.share(consumer, self.app.fetches)  # type: ignore[attr-defined]
         return consumer
 
     async def commit_named(self, offsets: Mapping[TP, Committed]) -> bool:
@@ -221,6 +223,7 @@ class Consumer(driver.Consumer):
         answers.install()
         fast_fetch.install()
         heartbeats.install()
+        consumers.install()
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     @property

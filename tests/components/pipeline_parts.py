@@ -330,10 +330,11 @@ class Pipeline:
         server.start()
         return server
 
-    def counted(self, name: str) -> float:
-        """The sum of a counter of the worker over its labels."""
+    def counted(self, name: str, label: str = "") -> float:
+        """The sum of a counter of the worker over its labels, or over those with this label."""
         page = urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
-        return sum(float(line.rpartition(" ")[2]) for line in page.splitlines() if line.startswith(name + "{"))
+        found = [line for line in page.splitlines() if line.startswith(name + "{") and label in line]
+        return sum(float(line.rpartition(" ")[2]) for line in found)
 
     def command(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
         """Run another command of tidegate with this configuration."""

@@ -192,3 +192,13 @@ def test_the_meter_of_rows_tells_in_one_step_what_the_other_tells_in_many(
         assert together == each
     for action in ("one-by-one", "at-once"):
         metrics.forget(action)
+
+
+def test_what_is_forgotten_is_an_actions_and_not_the_workers() -> None:
+    """The counters of an action that is gone go with it; what its worker shares stays."""
+    metrics.FETCHES.labels("gone", "kafka").inc()
+    metrics.SHARED_BYTES.set(5)
+    metrics.forget("gone")
+
+    assert REGISTRY.get_sample_value("tidegate_worker_fetches_total", {"action": "gone", "source": "kafka"}) is None
+    assert REGISTRY.get_sample_value("tidegate_worker_shared_bytes") == 5

@@ -31,6 +31,7 @@ PRIVATE_NAMES = {
     "_contains_abort_marker": "aiokafka",
     "_coordinator": "aiokafka",
     "_isolation_level": "aiokafka",
+    "_max_wait_ms": "aiokafka",
     "_rejoin_needed_fut": "aiokafka",
     "_upper_bounds": "prometheus-client",
     "_session_timeout_ms": "aiokafka",

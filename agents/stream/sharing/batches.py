@@ -1,0 +1,116 @@
+"""The record batches of one answer of Kafka, which several actions read, each in its own thread.
+
+They are unpacked once, a part at a time, by whoever needs the next part first. Parts are kept up to a limit, because a small
+answer may be compressed records of any size. Whoever comes for a part that is gone unpacks the rest of the answer for itself.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+from agents.stream.checksums import FetchedBatches
+from agents.stream.fast_fetch import PartitionRecords, Unpacked
+from pipeline.columns import Columns, size_of
+
+PART_RECORDS_MAX: Final = 10_000
+# Bytes of parts that are kept. aiokafka fetches 1 MB of a partition, so only what is compressed has more.
+PARTS_BYTES_MAX: Final = 4 << 20
+
+
+class SharedPart(NamedTuple):
+    """Some records of an answer, and the offset behind them. `more`: others may follow."""
+
+    records: Columns
+    size_bytes: int
+    next_offset: int
+    more: bool
+
+
+class SharedBatches:
+    """The record batches of one partition in an answer."""
+
+    def __init__(self, content: bytes) -> None:
+        self.size_bytes = len(content)
+        self.error: Exception | None = None  # what somebody has found wrong in it
+        self._content = content
+        self._has_next = bool(FetchedBatches(content).has_next())
+        self._source: PartitionRecords | None = None
+        self._parts: dict[int, SharedPart] = {}  # by number; the oldest first
+        self._count = 0
+        self._lock = Lock()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nobody has found it damaged."""
+        return self.error is None
+
+    def has_next(self) -> bool:
+        """Whether it has a whole batch."""
+        return self._has_next
+
+    def size_in_bytes(self) -> int:
+        """The bytes that came."""
+        return len(self._content)
+
+    def records(self, *place_and_settings: Any) -> PartitionRecords:
+        """A reader for one action alone. The arguments are those of aiokafka's PartitionRecords, without the batches."""
+        place, *settings = place_and_settings
+        return PartitionRecords(place, FetchedBatches(self._content), *settings)
+
+    def part(self, number: int, *place_and_settings: Any) -> SharedPart | None:
+        """A part, which is unpacked if it is the next one, or None if it is gone. Raises what somebody has found wrong."""
+        with self._lock:
+            if self.error is not None:
+                raise self.error
+            if number == self._count:
+                self._add(self._source or self.records(*place_and_settings))
+            return self._parts.get(number)
+
+    def _add(self, source: PartitionRecords) -> None:
+        """Unpack the next part. Whoever asks Kafka for the place of a damaged answer again gets a new one."""
+        try:
+            found = source.take(PART_RECORDS_MAX)
+        except Exception as error:
+            self.error = error
+            raise
+        self._source = source if found.more else None
+        self._parts[self._count] = SharedPart(found.records, found.size_bytes, source.next_fetch_offset, found.more)
+        self._count += 1
+        self.size_bytes += found.size_bytes
+        while self.size_bytes - len(self._content) > PARTS_BYTES_MAX and len(self._parts) > 1:
+            self.size_bytes -= self._parts.pop(next(iter(self._parts))).size_bytes
+
+
+class SharedRecords:
+    """One action's way through shared batches, in the place of `fast_fetch.PartitionRecords`."""
+
+    def __init__(self, place: Any, batches: SharedBatches, aborted: Any, offset: int, *settings: Any) -> None:
+        self.next_fetch_offset = offset
+        self._batches = batches
+        self._alone: PartitionRecords | None = None
+        self._given = place, aborted, offset, *settings
+        self._number = self._taken = 0  # of the part, and records that are taken of it
+
+    def take(self, records_max: int) -> Unpacked:
+        """The next records, at most so many. `next_fetch_offset` advances. Raises CorruptRecordException."""
+        part = None if self._alone else self._batches.part(self._number, *self._given)
+        if part is None:
+            return self._take_alone(records_max)
+        records = part.records[self._taken : self._taken + records_max]
+        self._taken += len(records)
+        if self._taken < len(part.records):
+            self.next_fetch_offset = records.offsets[-1] + 1
+            return Unpacked(records, size_of(records), True)
+        size_bytes = part.size_bytes if self._taken == len(records) else size_of(records)
+        self._number, self._taken, self.next_fetch_offset = self._number + 1, 0, part.next_offset
+        return Unpacked(records, size_bytes, part.more)
+
+    def _take_alone(self, records_max: int) -> Unpacked:
+        """The same from the answer's bytes, from the offset on that is next."""
+        if self._alone is None:
+            place, aborted, _, *settings = self._given
+            self._alone = self._batches.records(place, aborted, self.next_fetch_offset, *settings)
+        found = self._alone.take(records_max)
+        self.next_fetch_offset = self._alone.next_fetch_offset
+        return found
