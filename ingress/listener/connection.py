@@ -26,13 +26,13 @@ from ingress.listener.limits.allowance import Allowance
 from ingress.listener.limits.seats import network
 from ingress.listener.notices import reason_of
 from ingress.listener.protocol import ServerProtocol
+from ingress.listener.transports import farewell
 from ingress.listener.transports.websocket import WebSocket
 from ingress.listener.welcome import address_of, connack, silence_seconds
 from pipeline.errors import ConnectorError
 from pipeline.mqtt import reasons
 from pipeline.mqtt.packets import Publish
 
-CLOSE_SECONDS: Final = 5.0  # for a device that does not read our last packet
 UNFETCHED_BYTES: Final = 64 << 10  # asyncio's buffer for answers that the device has not read
 TOO_MANY: Final = "expected fewer packets that bring no message"
 KNOWN_CLOSE: Final = {0x00: "normal", 0x04: "disconnect_with_will"}
@@ -85,8 +85,9 @@ class DeviceConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the bytes of one read. This is the hot path."""
-        self._heard_at = self._loop.time()
-        self._turn(data)
+        if not self._ended:
+            self._heard_at = self._loop.time()
+            self._turn(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Clean up after the other side or we have closed the connection."""
@@ -318,11 +319,14 @@ class DeviceConnection(asyncio.Protocol):
         self.leave("quota", reasons.QUOTA_EXCEEDED, problem)
 
     def hold(self) -> None:
-        """Stop reading for ever."""
+        """Handle nothing more."""
         self._pause("stopping")
 
-    def leave(self, why: str, code: int | None = None, reason: str = "") -> None:
-        """End the connection. With a `code`, send it first. `why` is for the event client.disconnected."""
+    def leave(self, why: str, code: int | None = None, reason: str = "", *, lingers: bool = False) -> None:
+        """End the connection. With a `code`, send it first. `why` is for the event client.disconnected.
+
+        `lingers`: let the device close it, so that it gets all answers. What it still sends is dropped.
+        """
         if self._ended:
             return
         if code is not None:
@@ -331,7 +335,7 @@ class DeviceConnection(asyncio.Protocol):
             session = self._host.keep(self.identity, self._protocol.unreleased, self._window)
             self._host.inbox.forget(self._window, session)
             self._host.left(self, self.identity, why)
-        self._end()
+        self._end(lingers)
 
     def _refuse(self, reason: str, error: str, connect: words.Connect | None = None, topic: bytes = b"") -> None:
         """Count a refusal before the login, which is logged once a minute."""
@@ -351,7 +355,7 @@ class DeviceConnection(asyncio.Protocol):
 
     # --- The transport
 
-    def _end(self) -> None:
+    def _end(self, lingers: bool = False) -> None:
         self._write_gathered()
         self._ended = True
         if self._next_turn is not None:
@@ -365,8 +369,7 @@ class DeviceConnection(asyncio.Protocol):
             if self._opening is not None:
                 self._opening.cancel()
         elif not self._transport.is_closing():
-            self._transport.close()
-            self._abort = self._loop.call_later(CLOSE_SECONDS, self._transport.abort)
+            self._abort = farewell.close(self._transport, lingers=lingers)
 
     def _tell(self, word: words.Told) -> None:
         """Answer the device. The protocol notes the answer also when the device is gone, because a session goes on from there."""

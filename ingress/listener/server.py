@@ -29,6 +29,7 @@ from ingress.listener.notices import Notices
 from ingress.listener.sessions import DeviceSession, DeviceSessions
 from ingress.listener.transports.certificate import Certificate
 from ingress.listener.transports.door import Door, let_in
+from ingress.listener.transports.farewell import CLOSE_SECONDS
 from ingress.listener.wills import Wills
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
@@ -77,6 +78,7 @@ class Listener:
         self._aliases = self.inbox.aliases
         self._stopping = asyncio.Event()
         self._stop_before = 0.0
+        self._all_gone = asyncio.Event()  # after a stop
         self.connected_once = asyncio.Event()
         self.connected = False
 
@@ -143,15 +145,23 @@ class Listener:
         for connection in list(self._connections):
             if connection.identity is not None:
                 connection.identity.will_is_void = True
-            connection.leave("server_shutdown", reasons.SHUTTING_DOWN)
+            connection.leave("server_shutdown", reasons.SHUTTING_DOWN, lingers=True)
         self._wills.send_all()
         await self._until_empty()
+        await self._until_gone()
         self._login.close()
 
     async def _until_empty(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, self._stop_before - time.monotonic())):
                 await self.inbox.empty.wait()
+
+    async def _until_gone(self) -> None:
+        """Wait for devices to read our last answers and to close their connections."""
+        if self._connections:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._all_gone.wait()
 
     def _observe(self) -> None:
         self.inbox.metrics.clients(len(self._clients))
@@ -179,6 +189,8 @@ class Listener:
         place = self._connections.pop(connection, None)
         if place is not None:
             self._places.leave(place)
+        if self._stopping.is_set() and not self._connections:
+            self._all_gone.set()
 
     async def admit(self, connect: words.Connect, address: Address) -> Admitted:
         """Whether a device may connect. No device may while Kafka is away and the buffer is full."""

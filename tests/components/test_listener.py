@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -173,6 +174,27 @@ def test_a_stop_acknowledges_what_kafka_has_and_sends_clients_away(listening: Li
     records = read(listening.kafka, listening.messages, len(told) - 1)
     assert [each.value() for each in records] == [b"x"] * (len(told) - 1)
     assert [fields.get("reason") for _, fields in events(listening, 2)] == [None, "server_shutdown"]
+
+
+def test_a_stop_takes_no_acknowledgement_back(listening: Listening) -> None:
+    """A device that goes on sending, and reads later, gets the answer to each message that is in Kafka."""
+    count = 3000  # of which the window takes 1000 at a time
+    topic = f"{listening.name}/a".encode()
+    body = len(topic).to_bytes(2, "big") + topic
+    with socket.create_connection(("127.0.0.1", listening.port), SECONDS) as device:
+        device.sendall(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1")
+        assert device.recv(4) == b"\x20\x02\x00\x00"
+        packets = (body + mid.to_bytes(2, "big") + b"x" for mid in range(1, count + 1))
+        device.sendall(b"".join(b"\x32" + bytes([len(each)]) + each for each in packets))
+        wait_until(
+            lambda: listening.metric("tidegate_ingress_messages_acknowledged_total") > 0, 20, lambda: "no answer"
+        )
+
+        listening.server.stop()
+
+        answers = b"".join(iter(lambda: device.recv(65536), b""))
+    records = read(listening.kafka, listening.messages, len(answers) // 4)
+    assert answers == b"".join(b"\x40\x02" + mid.to_bytes(2, "big") for mid in range(1, len(records) + 1))
 
 
 @pytest.mark.real

@@ -207,6 +207,10 @@ class WebSocket(asyncio.Protocol):
             self._transport.write(self._frames.send(CloseConnection(code=CloseReason.NORMAL_CLOSURE)))
         self._transport.close()
 
+    def can_write_eof(self) -> bool:
+        """No: the device would lose its socket without a last frame."""
+        return False
+
     def abort(self) -> None:
         """Close the socket at once."""
         self._transport.abort()

@@ -235,7 +235,7 @@ def _is_map(field: Any) -> bool:
 
 def _fill_list(target: Any, field: Any, items: Any) -> None:
     if type(items) is not list:
-        raise TypeError(f"{field.name}: expected a list, found {shown(items)}")
+        raise ValueError(f"{field.name}: expected a list, found {shown(items)}")
     for item in items:
         if field.message_type is not None:
             fill(target.add(), item)
@@ -270,7 +270,7 @@ def _scalar(field: Any, value: Any) -> Any:
     if field.type in _FLOATS and isinstance(value, str):
         return NOT_FINITE[value]
     if (type(value) is bool) != (field.type == FieldDescriptor.TYPE_BOOL):
-        raise TypeError(f"{field.name}: found {shown(value)}")  # Google's library takes true for 1
+        raise ValueError(f"{field.name}: found {shown(value)}")  # Google's library takes true for 1
     return value
 
 
