@@ -18,7 +18,7 @@ these names for the whole process.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka.consumer import fetcher
@@ -47,6 +47,12 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
     next_fetch_offset: int
     _batch: Any = None  # the batch that is being taken
     _left: BatchRecords  # its records that are not taken yet
+
+    def _unpack_records(self) -> Iterator[Any]:
+        """Nothing, because `take` reads the records. aiokafka's generator would hold this object, and this object the generator:
+        the bytes of each fetch would stay until Python looks for cycles.
+        """
+        return iter(())
 
     def take(self, records_max: int, bytes_max: int = UNPACKED_BYTES_MAX) -> Unpacked:
         """The next records, at most so many, until they have about so many bytes. `next_fetch_offset` advances.
