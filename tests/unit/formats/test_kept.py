@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.formats import kept
+from pipeline.formats import kept, row_texts
 from pipeline.formats.container import Container, Inference
 from pipeline.formats.kept import NO_COLUMNS, KeptColumn, KeptColumns, joined
 from tests.parts.containers import build
@@ -147,3 +147,16 @@ def test_columns_beyond_the_bounds_are_in_their_object() -> None:
 
     assert types(table)["more"] == "bool"
     assert table.num_columns == kept.COLUMNS_MAX + 1
+
+
+def test_rows_are_the_same_with_and_without_kept_columns() -> None:
+    """An orphan that was made with fewer columns is compared with the object of the ledger that has its rows."""
+    rows = [{"temp": 1.5, "new": "x"}, {"temp": None, "new": "y"}]
+    lines = lines_of(rows)
+    contents = [inferred().encode(lines, inferred().columns(lines, columns)) for columns in (NO_COLUMNS, KEPT)]
+    first, second = (
+        row_texts(content, {"container": {"type": "parquet"}, "compression": "none"}) for content in contents
+    )
+
+    assert first == second
+    assert len(set(first)) == 2
