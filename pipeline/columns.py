@@ -9,15 +9,15 @@ Pure. agents/stream/fast_fetch.py fills columns, and pipeline/rule/lines.py read
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any, Final, overload
 
 from pipeline.record import Headers, Record
 
-# Offset, timestamp, key, value and headers of a record, in their order in Record.
-Fields = tuple[int, int, bytes | None, bytes | None, Headers]
+# The columns, in the order of the fields of Record.
+OFFSETS, TIMESTAMPS, KEYS, VALUES, HEADERS = range(5)
 
 _VALUE: Final = itemgetter(1)
 _record: Final[Any] = tuple.__new__  # the same as Record._make, with one call less
@@ -70,9 +70,11 @@ class Columns(Sequence[Record]):
         here = slice(self._span.start, self._span.stop)
         return tuple([column[here] for column in self._columns])
 
-    def fields(self) -> Iterator[Fields]:
-        """The fields of each record, without the topic and partition that all share."""
-        return zip(*self.columns(), strict=True)
+    def part(self, columns: Iterable[int], begin: int = 0, end: int | None = None) -> list[Sequence[Any]]:
+        """Some of the columns, for the records from number `begin` up to `end`, which is not included."""
+        span = self._span[begin:end]
+        here = slice(span.start, span.stop)
+        return [self._columns[column][here] for column in columns]
 
     @property
     def offsets(self) -> Sequence[int]:

@@ -211,9 +211,12 @@ def _text(value: bytes) -> str | bytes:
 
 def _clientid(record: Record) -> Any:
     """The key, or undefined if the ingress did not know the publisher and used the topic as the key."""
-    if record.key is None or (CLIENTID_FROM, UNKNOWN) in record.headers:
-        return None
-    return _text(record.key)
+    return None if record.key is None or not is_known(record.headers) else _text(record.key)
+
+
+def is_known(headers: Headers) -> bool:
+    """Whether the ingress knew the publisher. The first header of that name counts."""
+    return next((value for name, value in headers if name == CLIENTID_FROM), None) != UNKNOWN
 
 
 def _header(name: str) -> Callable[[Mapping[str, bytes], Record], Any]:

@@ -1,8 +1,10 @@
 """The rules of an aggregated action: they make lines of groups from a fetch, without rows in between where they can.
 
-Most records go through a loop (pipeline/sql/loop.py), one for each set of rules that match the same topics. The others
-(client events, FOREACH, all that a loop cannot do without an error) are evaluated by the RuleSet, and their rows become
-lines in the same order. Which way a record takes makes no difference to its lines, outcomes and counts.
+Most records go through a loop (pipeline/sql/loop.py), one for each set of rules that match the same topics. A loop takes its
+records of a *stretch*, up to 256 records that follow each other, and the batch takes the lines of the stretch as a whole
+(line_batch.py). The other records (client events, FOREACH, all that a loop cannot do without an error) are evaluated by the
+RuleSet, and their rows become lines in the same order. Which way a record takes makes no difference to its lines, outcomes
+and counts.
 
 Redriven dead letters stay rows, because their lane asks the ledger which of these rows count. So a batch of lines ends
 before such a record, and the next batch is of rows.
@@ -14,19 +16,22 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import Final, NamedTuple
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import compress, takewhile
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
-from pipeline.columns import Columns, Fields, offsets_of
+from pipeline.columns import HEADERS, OFFSETS, TIMESTAMPS, Columns, offsets_of
 from pipeline.errors import RecordError
 from pipeline.formats import Container
-from pipeline.record import TOPIC, Record
+from pipeline.record import TOPIC, Headers, Record
 from pipeline.redriven import is_redriven
 from pipeline.rule.batch import DeadLetter, RowBatch
+from pipeline.rule.line_batch import LineBatch, LoopLines, Stretch
 from pipeline.rule.rule_set import Programs, RuleSet
-from pipeline.sql.loop import LineForm, Loop, Target, has_loop, loop_of
+from pipeline.sql.loop import LineForm, Loop, has_loop, loop_of
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.template.object_key import GroupName, KeyTemplate
 from pipeline.upload.buffer import ROW_OVERHEAD_BYTES, Lines
@@ -38,6 +43,10 @@ STATEMENTS_MAX: Final = 500
 # STEP_MAX, because whoever sends such records must not make them dear. It raises seldom if so many records come in between.
 STEP_MAX: Final = 256
 SELDOM: Final = 32
+# Records that loops make lines of at a time. Lines of more records would not be in the processor's caches when they are joined.
+STRETCH_RECORDS_MAX: Final = 256
+
+_FIRST: Final = itemgetter(0)
 
 
 class Arrived(NamedTuple):
@@ -49,37 +58,13 @@ class Arrived(NamedTuple):
     dead: list[DeadLetter]
 
 
-@dataclass(slots=True)
-class LineBatch(RowBatch):
-    """A batch whose rows are lines already: `rows`, `origins` and `makers` are empty.
-
-    `refused` are dead letters for rows that could not become lines. `filtered` are the offsets of records without a row
-    and without a dead letter. `made` counts rows by rule.
-    """
-
-    groups: dict[GroupName, Lines] = field(default_factory=dict)
-    refused: list[DeadLetter] = field(default_factory=list)
-    filtered: list[int] = field(default_factory=list)
-    made: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def rows_by_rule(self) -> Mapping[str, int]:
-        """The number of rows of each rule."""
-        return self.made
-
-    @property
-    def filtered_count(self) -> int:
-        """Records without a row and without a dead letter."""
-        return len(self.filtered)
-
-
 class LineRules:
     """The rules, the container and the key template of an aggregated action. `digest` is the digest of its version."""
 
     def __init__(self, rules: RuleSet, container: Container, key: KeyTemplate, digest: str) -> None:
         self.rules, self.key, self.digest = rules, key, digest
         self._line_of = container.line
-        self._form = LineForm(*container.line_code, key.group, key.window_ms)
+        self.form = LineForm(*container.line_code, key.group, key.window_ms)
         self._loops: dict[tuple[str, ...], Loop | None] = {}
         self._statements = 0
         self._any_loop = not rules.waits and any(has_loop([program]) for program in rules.programs)
@@ -111,8 +96,10 @@ class LineRules:
             return replace(self.rules.evaluate(records, bytes_max, circuits=circuits, ended=ended), rules=self.digest)
         return _Evaluation(self, Columns.of(records), bytes_max).whole()
 
-    def loop_of(self, programs: Programs) -> Loop | None:
+    def loop_of(self, programs: Programs | None) -> Loop | None:
         """The loop for records that these programs match, or None if they have none."""
+        if not programs:
+            return None
         name = tuple([each.rule_id for each in programs])
         if name not in self._loops:
             if self._statements + len(programs) > STATEMENTS_MAX:
@@ -123,11 +110,11 @@ class LineRules:
 
     def _made(self, programs: Programs) -> Loop | None:
         named = [(each.rule_id, each.program) for each in programs]
-        if not programs or not has_loop([program for _, program in named]):
+        if not has_loop([program for _, program in named]):
             return None
         return loop_of(
-            named, self._form, node=self.rules.node, columns=self.rules.columns, columns_of=self.rules.columns_of
-        )[0]
+            named, self.form, node=self.rules.node, columns=self.rules.columns, columns_of=self.rules.columns_of
+        )
 
     def arrived(self, batch: RowBatch, begin: int) -> Arrived:
         """What a lane takes of a batch from offset `begin` on. A row that cannot be written is a dead letter."""
@@ -178,107 +165,103 @@ class _Evaluation:
     """The evaluation of one piece of a fetch, up to a limit or a redriven record."""
 
     def __init__(self, rules: LineRules, columns: Columns, bytes_max: int) -> None:
-        self._rules, self._columns, self._offsets = rules, columns, columns.offsets
-        self._batch = LineBatch(columns, rules.digest)
-        self._room = self._bytes_max = bytes_max
+        self._rules, self._columns, self._bytes_max = rules, columns, bytes_max
+        (self._headers,) = columns.part((HEADERS,))
+        self._batch = LineBatch(columns, rules.digest, room=bytes_max)
+        self._at = 0  # the number of the record to continue with
+        self._stretch = 1  # the number of records in the next stretch
         self._step = 1
-        self._targets = Targets(self._batch.groups)
-        self._go_to(0)
+        self._since_error = 0  # records that loops have taken
 
     def whole(self) -> LineBatch:
         """The batch."""
-        while self._at is not None and self._room > 0 and not is_redriven(self._at[-1]):
-            programs = self._programs()
-            loop = self._rules.loop_of(programs)
-            if loop is None:
-                self._without_loop(1)
-            else:
-                self._with_loop(loop, programs)
         batch, columns = self._batch, self._columns
-        batch.size_bytes = self._bytes_max - self._room + ROW_OVERHEAD_BYTES * sum(batch.made.values())
-        if self._at is not None:
-            done = bisect_left(self._offsets, self._at[0])
-            batch.records, batch.rest = columns[:done], columns[done:]
+        while self._at < len(columns) and batch.room > 0 and not is_redriven(self._headers[self._at]):
+            programs = self._programs_of(self._headers[self._at])
+            if programs and self._rules.loop_of(programs):
+                self._with_loops(programs)
+            else:
+                self._without_loop(1)
+        batch.size_bytes = self._bytes_max - batch.room + ROW_OVERHEAD_BYTES * sum(batch.made.values())
+        if self._at < len(columns):
+            batch.records, batch.rest = columns[: self._at], columns[self._at :]
         return batch
 
-    def _go_to(self, number: int) -> None:
-        """Continue with the record of this number."""
-        self._fields = self._columns[number:].fields()
-        self._at: Fields | None = next(self._fields, None)  # the record to continue with
-
-    def _programs(self) -> Programs:
-        """The programs that match the next record, if it is a message of the ingress."""
-        assert self._at is not None
-        headers = self._at[-1]
+    def _programs_of(self, headers: Headers) -> Programs | None:
+        """The programs that match a record, or None if it is not a message of the ingress."""
         if headers and headers[0][0] == TOPIC and headers[0][1] is not None:
             return self._rules.rules.programs_of[headers[0][1]]
-        return ()
+        return None
 
-    def _with_loop(self, loop: Loop, programs: Programs) -> None:
-        """Run the loop of the next record, until a record that is not for it."""
-        columns, batch, at = self._columns, self._batch, self._at
-        assert at is not None
-        left = loop(
-            chain((at,), self._fields), columns.topic, columns.partition, programs,
-            self._rules.rules.programs_of, self._targets, batch.filtered.append, self._room,
-        )  # fmt: skip
-        self._room = left.room
-        begin, end = bisect_left(self._offsets, at[0]), bisect_left(self._offsets, left.offset) + left.taken
-        matched = end - begin - left.unmatched
-        for (rule_id, *_), without in zip(programs, left.without, strict=True):
-            _count(batch.matched, rule_id, matched)
-            _count(batch.no_result, rule_id, without)
-            _count(batch.made, rule_id, matched - without)
-        if left.taken:
-            self._at = next(self._fields, None)
-            return
-        self._at = next(columns[end : end + 1].fields())  # the iterator is behind this record
-        if self._programs() is programs:  # on which the loop raises
-            self._step = 1 if end - begin >= SELDOM else min(2 * self._step, STEP_MAX)
+    def _next_programs(self) -> list[Programs | None]:
+        """The same for all records of a stretch, of which nearly all are messages."""
+        headers = self._headers[self._at : self._at + self._stretch]
+        with suppress(IndexError, AttributeError):  # no headers, or null in them
+            names, topics = zip(*map(_FIRST, headers), strict=True)
+            if names.count(TOPIC) == len(names):
+                return list(map(self._rules.rules.programs_of.__getitem__, topics))
+        return list(map(self._programs_of, headers))
+
+    def _with_loops(self, programs: Programs) -> None:
+        """Run the loops of the next records. A record on which one raises goes without."""
+        found: list[Any] = self._next_programs()
+        sets: Sequence[Programs] = [programs]
+        if found.count(programs) < len(found):
+            found, sets = self._several(found)
+        begin, end = self._at, self._at + len(found)
+        made = [LoopLines(each, self._made_by(each, found, begin, end)) for each in sets if each]
+        offsets, timestamps = self._columns.part((OFFSETS, TIMESTAMPS), begin, end)
+        taken = self._batch.take(Stretch(self._rules.form, offsets, timestamps, found, made))
+        self._at += taken
+        self._since_error += taken
+        self._stretch = self._fitting(2 * taken + 1)
+        if self._at < end and self._batch.room > 0:  # a loop raised
+            self._step = 1 if self._since_error >= SELDOM else min(2 * self._step, STEP_MAX)
+            self._since_error = 0
             self._without_loop(self._step)
+
+    def _several(self, found: list[Programs | None]) -> tuple[list[Programs], list[Programs]]:
+        """The programs of the first records that loops can take, and the sets of programs among them, each once."""
+        sets = {id(each): each for each in found}
+        if not all(map(self._has_loop, sets.values())):
+            found = list(takewhile(self._has_loop, found))
+            sets = {id(each): each for each in found}
+        same = {each: each for each in sets.values() if each is not None}
+        alike: list[Any] = found
+        if len(same) < len(sets):  # two objects for one set: the memory of sets was emptied in between
+            alike = [same[each] for each in alike]
+        return alike, list(same)
+
+    def _has_loop(self, programs: Programs | None) -> bool:
+        """Whether a loop can take these records. Those that no rule matches need none."""
+        return programs == () or self._rules.loop_of(programs) is not None
+
+    def _made_by(self, programs: Programs, found: list[Programs], begin: int, end: int) -> list[Any]:
+        """The lines of those records that these programs match."""
+        loop = self._rules.loop_of(programs)
+        assert loop is not None
+        read = self._columns.part(loop.reads, begin, end)
+        if found.count(programs) < len(found):
+            mine = [each is programs for each in found]
+            read = [list(compress(column, mine)) for column in read]
+        return loop.lines(self._columns.topic, self._columns.partition, read)
+
+    def _fitting(self, records: int) -> int:
+        """The number of records in the next stretch: at most as many as there is probably room for."""
+        used = self._bytes_max - self._batch.room
+        return min(records, STRETCH_RECORDS_MAX, 1 + self._batch.room * self._at // (used + 1))
 
     def _without_loop(self, count: int) -> None:
         """Evaluate the next `count` records, and those up to the next one that has a loop."""
-        columns = self._columns
-        begin = end = bisect_left(self._offsets, self._at[0]) if self._at else 0
-        while self._at is not None and not is_redriven(self._at[-1]):
-            if end - begin >= count and self._rules.loop_of(self._programs()) is not None:
+        begin = end = self._at
+        while end < len(self._columns) and not is_redriven(self._headers[end]):
+            if end - begin >= count and self._rules.loop_of(self._programs_of(self._headers[end])) is not None:
                 break
             end += 1
-            self._at = next(self._fields, None)
-        batch = self._rules.rules.evaluate(columns[begin:end], self._room)
-        self._room -= batch.size_bytes
-        self._add(batch)
-        if batch.rest:
-            self._go_to(begin + len(batch.records))
-
-    def _add(self, rows: RowBatch) -> None:
-        """Add what the RuleSet has made."""
-        batch = self._batch
-        batch.dead += rows.dead
-        batch.refused += self._rules.write(rows, batch.groups)
-        used = {each.offset for each in rows.origins}.union([letter.record.offset for letter in rows.dead])
-        batch.filtered += [offset for offset in offsets_of(rows.records) if offset not in used]
-        for counts, more in (
-            (batch.made, rows.rows_by_rule),
-            (batch.matched, rows.matched),
-            (batch.no_result, rows.no_result),
-        ):
-            for rule_id, count in more.items():
-                _count(counts, rule_id, count)
-
-
-class Targets(dict[GroupName, Target]):
-    """Where the lines of each group go."""
-
-    def __init__(self, groups: dict[GroupName, Lines]) -> None:
-        super().__init__()
-        self._groups = groups
-
-    def __missing__(self, group: GroupName) -> Target:
-        lines = lines_of(self._groups, group)
-        found = self[group] = Target(lines.data, lines.ends.append, lines.offsets.append)
-        return found
+        rows = self._rules.rules.evaluate(self._columns[begin:end], self._batch.room)
+        self._at = begin + len(rows.records)
+        self._batch.room -= rows.size_bytes
+        self._batch.add_rows(rows, self._rules.write(rows, self._batch.groups), offsets_of(rows.records))
 
 
 def lines_of(groups: dict[GroupName, Lines], group: GroupName) -> Lines:
@@ -287,11 +270,6 @@ def lines_of(groups: dict[GroupName, Lines], group: GroupName) -> Lines:
     if found is None:
         found = groups[group] = Lines()
     return found
-
-
-def _count(counts: dict[str, int], rule_id: str, number: int) -> None:
-    if number:
-        counts[rule_id] = counts.get(rule_id, 0) + number
 
 
 def _with_dead(outcomes: bytearray, offsets: Sequence[int], dead: Sequence[DeadLetter]) -> bytes:

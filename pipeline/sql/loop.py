@@ -4,13 +4,15 @@ A Record, an Event, a dictionary of columns, a list of rows and their bookkeepin
 itself costs. A loop needs none of them. It is made of the same expressions as `Program.evaluate`, so both give the same.
 
     for each record
-        not of this topic's rules?    leave: whoever called goes on with another loop
-        for each rule                 fields, WHERE, row, line, group
-        append the lines to their groups
-        an error, whatever it is      leave: this record is evaluated with `Program.evaluate`
+        for each rule                 fields, WHERE, row, line
+            add the line, or None if WHERE is false
 
-So a loop has no failures of its own: what it cannot do without an error is done the other way, which knows the cause of
-a dead letter. Nothing is appended before all rules have made their lines, so such a record leaves nothing behind.
+The loop does nothing else, because all that is done for each record is most of what a record costs. Whoever calls it gives
+it records that these rules match, and does the rest for many records at once (pipeline/rule/line_batch.py): groups,
+offsets, counts, limits.
+
+A loop has no failures of its own: an error, whatever it is, ends it at that record, which is then evaluated with
+`Program.evaluate`. That knows the cause of a dead letter. The lines before it count.
 
 A statement has no loop if it is FOREACH, if it waits for another process, or if it must not be evaluated twice.
 """
@@ -19,88 +21,36 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from textwrap import indent
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from pipeline.record import CLIENTID_FROM, MESSAGE_EVENT, UNKNOWN, Record, id_of, properties_of
+from pipeline.columns import HEADERS, KEYS, OFFSETS, TIMESTAMPS, VALUES
+from pipeline.record import MESSAGE_EVENT, UNKNOWN, Record, id_of, is_known, properties_of
 from pipeline.sql.compilation.loops import READ_AT_ONCE, LoopCompiler, LoopedStatement, looped
+from pipeline.sql.compilation.statements import names_in
 from pipeline.sql.program import NAMESPACE, Program
 from pipeline.sql.runtime.event import Event
 from pipeline.sql.runtime.jsontext import DEEP_BYTES_MIN
 from pipeline.sql.runtime.shape import Shape
 from pipeline.sql.runtime.values import Row
 
-# What the name of a group and its three columns take.
-GROUP_BYTES: Final = 512
-
-
-class Target(NamedTuple):
-    """Where the lines of a group go: their text, and the functions that note the end and the offset of a line."""
-
-    data: bytearray
-    ended: Callable[[int], None]
-    came: Callable[[int], None]
-
-
-class LoopEnd(NamedTuple):
-    """Where a loop has stopped: at the record with this offset, which is `taken` or not.
-
-    `room`: the bytes that may still be made. `unmatched` counts records that no rule matches, and `without` counts the
-    records of each rule from which it made no row.
-    """
-
-    offset: int
-    taken: bool
-    room: int
-    unmatched: int
-    without: tuple[int, ...]
-
-
-Loop = Callable[..., LoopEnd]
-
+# The fields of a record in a loop, and their columns.
+FIELDS: Final = {"offset": OFFSETS, "timestamp": TIMESTAMPS, "key": KEYS, "value": VALUES, "headers": HEADERS}
 _FRAME: Final = """\
-def loop(records, topic, partition, mine, programs, targets, filtered, room):
-    unmatched = {zeros} = 0
-    group = window = None
-    for offset, timestamp, key, value, headers in records:
-        try:
-            name, of_topic = headers[0]
-            if name != 'topic' or (found := programs[of_topic]) is not mine:
-                if name != 'topic' or found:
-                    return LoopEnd(offset, False, room, unmatched, ({counts},))
-                unmatched += 1
-                filtered(offset)
-                continue
+def loop(topic, partition, columns, decode, add):
+    for {fields} in zip(*columns):
 {body}
-        except Exception:
-            return LoopEnd(offset, False, room, unmatched, ({counts},))
-        if room <= 0:
-            break
-    return LoopEnd(offset, True, room, unmatched, ({counts},))
 """
 _NAMED: Final = "named = dict(headers)"
 _EVENT: Final = """\
 record = Record(topic, partition, offset, timestamp, key, value, headers)
 event = Event(columns_of(record), timestamp, record)"""
-_ROW: Final = """\
-row = {row}
-line_{i} = {line}
-{group}"""
-_GROUP_OF_ROW: Final = "group_{i} = group_of(row, timestamp)"
-_GROUP_OF_WINDOW: Final = """\
-if timestamp // INTERVAL != window:
-    newest, window = group_of(row, timestamp), timestamp // INTERVAL
-group_{i} = newest"""
-_APPEND: Final = """\
-if group_{i} is not group:
-    data, ended, came = targets[group_{i}]
-    group = group_{i}
-    room -= GROUP_BYTES
-data += line_{i}
-ended(len(data))
-came(offset)
-room -= len(line_{i})"""
+_ROW: Final = "row = {row}"
+_ADD_LINE: Final = "add({line})"
+_ADD_WITH_GROUP: Final = "add(({line}, group_of(row, timestamp)))"
+_ADD_NONE: Final = "add(None)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +72,50 @@ def has_loop(programs: Sequence[Program]) -> bool:
     return one and not any(each.tree.collect or each.waits or not each.repeatable for each in programs)
 
 
+class Loop:
+    """The loop of some rules. `reads`: the columns that it needs. `source`: its code, for people."""
+
+    def __init__(
+        self, form: LineForm, reads: Sequence[int], source: str, namespace: dict[str, Any], shape: Shape
+    ) -> None:
+        self.form, self.reads, self.source = form, reads, source
+        self._payloads = reads.index(VALUES) if VALUES in reads else None
+        self._decode_plain, self._decode = shape.decode, _decoder(shape)
+        exec(compile(source, "<loop>", "exec"), namespace)
+        self._run: Callable[..., None] = namespace["loop"]
+
+    def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]]) -> list[Any]:
+        """The lines of records that these rules match, up to the first error: for each record one of each rule, or None.
+
+        If rows decide the group, a tuple of the line and its group. `columns` are those that the loop `reads`.
+        """
+        plain = self._payloads is not None and _are_plain(columns[self._payloads])
+        lines: list[Any] = []
+        with suppress(Exception):  # whatever it is, the other way finds the cause
+            self._run(topic, partition, columns, self._decode_plain if plain else self._decode, lines.append)
+        return lines
+
+
+def _are_plain(payloads: Sequence[bytes | None]) -> bool:
+    """Whether all are surely valid UTF-8, and cannot nest too deeply. It costs less to look at many than at each."""
+    try:
+        return max(map(len, payloads)) <= DEEP_BYTES_MIN and b"".join(payloads).isascii()  # type: ignore[arg-type]
+    except TypeError:  # null
+        return False
+
+
+def _decoder(shape: Shape) -> Callable[[bytes], Any]:
+    """Decodes any payload."""
+    decode = shape.decode
+
+    def decoded(payload: bytes) -> Any:
+        if len(payload) <= DEEP_BYTES_MIN and payload.isascii():
+            return decode(payload)
+        return Event({"payload": payload}, 0, ()).narrow(shape)
+
+    return decoded
+
+
 def loop_of(
     programs: Sequence[tuple[str, Program]],
     form: LineForm,
@@ -129,88 +123,65 @@ def loop_of(
     node: str,
     columns: frozenset[str] | None,
     columns_of: Callable[[Record], dict[str, Any]],
-) -> tuple[Loop, str]:
-    """The loop of these programs, which come with their rule ids, and its Python source for people. See `has_loop`.
+) -> Loop:
+    """The loop of these programs, which come with their rule ids. See `has_loop`.
 
     `columns` are those that any rule of the action reads, None for all. `columns_of` gives them for a record, for
     statements that need an Event.
     """
-    namespace = {**NAMESPACE, **_names(programs[0][1].shape), **form.names, "node": node, "columns_of": columns_of}
-    namespace |= {"group_of": form.group_of, "INTERVAL": form.interval_ms, "CONTEXT": programs[0][1].context}
+    shape = programs[0][1].shape
+    namespace = {**NAMESPACE, **_NAMES, **form.names, "node": node, "columns_of": columns_of}
+    namespace |= {"SHAPE": shape, "group_of": form.group_of, "CONTEXT": programs[0][1].context}
     statements = []
     for number, (rule_id, program) in enumerate(programs):
         namespace[f"rule_{number}"] = rule_id
         compiler = LoopCompiler(program.text, program.tree, namespace, number)
         statements.append(looped(compiler, program.tree))
-    counts = [f"without_{number}" for number in range(len(statements))]
-    source = _FRAME.format(
-        body=indent(_body(statements, form, columns), " " * 12),
-        zeros=" = ".join(counts),
-        counts=", ".join(counts),
-    )
-    exec(compile(source, "<loop>", "exec"), namespace)
-    return namespace["loop"], source
+    body = _body(statements, form, columns)
+    names = names_in(ast.parse(body).body)
+    fields = [name for name in FIELDS if name in names] or ["offset"]
+    source = _FRAME.format(fields=", ".join([*fields, ""]), body=indent(body, " " * 8))
+    return Loop(form, [FIELDS[name] for name in fields], source, namespace, shape)
 
 
-def _names(shape: Shape) -> dict[str, Any]:
-    """What the code of a loop names, besides what the functions of rules name."""
-    return {
-        "UNKNOWN": (CLIENTID_FROM, UNKNOWN),
-        "MESSAGE_EVENT": MESSAGE_EVENT,
-        "SHORT": DEEP_BYTES_MIN,
-        "GROUP_BYTES": GROUP_BYTES,
-        "SHAPE": shape,
-        "decode": shape.decode,
-        "narrowed": lambda value: Event({"payload": value}, 0, ()).narrow(shape),
-        "id_of": id_of,
-        "properties_of": properties_of,
-        "Record": Record,
-        "Event": Event,
-        "LoopEnd": LoopEnd,
-    }
+# What the code of a loop names, besides what the functions of rules name.
+_NAMES: Final[dict[str, Any]] = {
+    "UNKNOWN": UNKNOWN,
+    "is_known": is_known,
+    "MESSAGE_EVENT": MESSAGE_EVENT,
+    "id_of": id_of,
+    "properties_of": properties_of,
+    "Record": Record,
+    "Event": Event,
+}
 
 
 def _body(statements: Sequence[LoopedStatement], form: LineForm, columns: frozenset[str] | None) -> str:
-    """The code for one record: its fields, the row and line of each rule, and then all lines."""
+    """The code for one record: its fields, then the row and the line of each rule."""
     names = set[str]().union(*(each.names for each in statements))
     read = [name for name in READ_AT_ONCE if columns is None or name in columns]
     code = [_NAMED] if read or "named" in names else []
     code += [f"column_{name} = {READ_AT_ONCE[name]}" for name in read]
     code += [source for name, source in (("event", _EVENT), ("p", "p = None")) if name in names]
-    if len(statements) == 1:
-        append, no_line = [_APPEND.format(i=0)], ["without_0 += 1", "filtered(offset)"]
-        return "\n".join([*code, *_made(0, statements[0], form, "event" in names, append, no_line)])
     for number, statement in enumerate(statements):
-        code += _made(number, statement, form, "event" in names, [], [f"line_{number} = None"])
-    for number, (_, selection) in enumerate(statements):
-        none = None if selection.where is None else f"line_{number} is not None"
-        code += _either(none, [_APPEND.format(i=number)], [f"without_{number} += 1"])
-    if all(each.selection.where is not None for each in statements):
-        lines = " is ".join(f"line_{number}" for number in range(len(statements)))
-        code.append(f"if {lines} is None:\n    filtered(offset)")
+        code += _made(number, statement, form, "event" in names)
     return "\n".join(code)
 
 
-def _made(
-    number: int, statement: LoopedStatement, form: LineForm, with_event: bool, and_then: list[str], no_line: list[str]
-) -> list[str]:
-    """The code that makes the line of one rule, with `and_then` behind it, or with `no_line` if WHERE is false."""
+def _made(number: int, statement: LoopedStatement, form: LineForm, with_event: bool) -> list[str]:
+    """The code that adds the line of one rule, or None if WHERE is false."""
     draws, (before, where, after, row) = statement
-    group = _GROUP_OF_ROW if form.interval_ms is None else _GROUP_OF_WINDOW
-    line = _ROW.format(row=ast.unparse(row), line=form.line, group=group.format(i=number), i=number)
+    add = _ADD_WITH_GROUP if form.interval_ms is None else _ADD_LINE
+    line = [_ROW.format(row=ast.unparse(row)), add.format(line=form.line)]
     code = [f"event.columns['metadata'] = {{'rule_id': rule_{number}}}"] if with_event else []
     code += map(ast.unparse, [*draws, *before])
-    return code + _either(where, [*map(ast.unparse, after), line, *and_then], no_line)
-
-
-def _either(condition: ast.expr | str | None, then: Sequence[str], otherwise: Sequence[str]) -> list[str]:
-    """Code for both cases of a condition. Without a condition: the code `then`."""
-    if condition is None:
-        return list(then)
-    test = condition if isinstance(condition, str) else ast.unparse(condition)
+    then = [*map(ast.unparse, after), *line]
+    if where is None:
+        return code + then
     return [
-        f"if {test}:",
+        *code,
+        f"if {ast.unparse(where)}:",
         *(indent(each, "    ") for each in then),
         "else:",
-        *(indent(each, "    ") for each in otherwise),
+        indent(_ADD_NONE, "    "),
     ]

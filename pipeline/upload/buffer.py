@@ -14,7 +14,9 @@ import hashlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Final
 
 from pipeline.template.object_key import GroupName
@@ -25,10 +27,37 @@ ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
 
 
 class Lines:
-    """Rows of one group in order: their JSON lines, with line breaks. `ends[i]` is the end of row i in `data`.
+    """Rows of one group in order: their JSON lines, with line breaks, and the size and the offset of each.
 
     One row follows the other in one text, because a list of ten thousand small texts costs more than to make them.
     """
+
+    __slots__ = ("data", "offsets", "sizes")
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.sizes: list[int] = []
+        self.offsets: list[int] = []
+
+    @property
+    def rows(self) -> int:
+        return len(self.offsets)
+
+    def add(self, line: bytes, offset: int) -> None:
+        """Append a row."""
+        self.data += line
+        self.sizes.append(len(line))
+        self.offsets.append(offset)
+
+    def add_all(self, text: bytes, sizes: Iterable[int], offsets: Iterable[int]) -> None:
+        """Append rows: their joined lines, and the size and offset of each."""
+        self.data += text
+        self.sizes.extend(sizes)
+        self.offsets.extend(offsets)
+
+
+class Chunk:
+    """Rows that will become one object. `ends[i]` is the end of row i in `data`."""
 
     __slots__ = ("data", "ends", "offsets")
 
@@ -41,29 +70,30 @@ class Lines:
     def rows(self) -> int:
         return len(self.offsets)
 
-    def add(self, line: bytes, offset: int) -> None:
-        """Append a row."""
-        self.data += line
-        self.ends.append(len(self.data))
-        self.offsets.append(offset)
+    @classmethod
+    def of(cls, lines: Lines) -> Chunk:
+        """A chunk of these rows."""
+        found = cls()
+        found.add(lines)
+        return found
 
-    def extend(self, lines: Lines, start: int, stop: int) -> None:
-        """Append the rows `start` to `stop`, which is not included, of other lines."""
-        begin, shift = lines.begin_of(start), len(self.data) - lines.begin_of(start)
-        self.data += memoryview(lines.data)[begin : lines.begin_of(stop)]
-        ends = lines.ends[start:stop]
+    def add(self, lines: Lines) -> None:
+        """Append rows."""
+        self.ends.extend(islice(accumulate(lines.sizes, initial=len(self.data)), 1, None))
+        self.offsets.extend(lines.offsets)
+        self.data += lines.data
+
+    def extend(self, chunk: Chunk, start: int, stop: int) -> None:
+        """Append the rows `start` to `stop`, which is not included, of another chunk."""
+        begin, shift = chunk.begin_of(start), len(self.data) - chunk.begin_of(start)
+        self.data += memoryview(chunk.data)[begin : chunk.begin_of(stop)]
+        ends = chunk.ends[start:stop]
         self.ends.extend([end + shift for end in ends] if shift else ends)
-        self.offsets.extend(lines.offsets[start:stop])
+        self.offsets.extend(chunk.offsets[start:stop])
 
     def begin_of(self, row: int) -> int:
         """The place in `data` at which a row begins, or the end of all."""
         return self.ends[row - 1] if row else 0
-
-
-class Chunk(Lines):
-    """Rows that will become one object."""
-
-    __slots__ = ()
 
     @property
     def first(self) -> int:
@@ -93,19 +123,19 @@ class Chunk(Lines):
         end = self.begin_of(self.rows if rows is None else rows)
         return hashlib.sha256(memoryview(self.data)[:end]).hexdigest()
 
-    def full_at(self, lines: Lines, start: int, limits: RollLimits) -> int:
-        """The first row of `lines`, from row `start` on, that comes after the end of this chunk; or their number.
+    def full_at(self, rows: Chunk, start: int, limits: RollLimits) -> int:
+        """The first row of `rows`, from row `start` on, that comes after the end of this chunk; or their number.
 
         The rows of one record stay together, even if the chunk is full in their midst.
         """
         by_rows = start + max(0, limits.rows_max - self.rows)
         room = limits.bytes_max - len(self.data)
-        by_bytes = bisect_left(lines.ends, lines.begin_of(start) + room, start) + 1 if room > 0 else start
+        by_bytes = bisect_left(rows.ends, rows.begin_of(start) + room, start) + 1 if room > 0 else start
         at = min(by_rows, by_bytes)
-        if at >= lines.rows:
-            return lines.rows
-        last = lines.offsets[at - 1] if at > start else self.last if self.rows else None
-        while at < lines.rows and lines.offsets[at] == last:
+        if at >= rows.rows:
+            return rows.rows
+        last = rows.offsets[at - 1] if at > start else self.last if self.rows else None
+        while at < rows.rows and rows.offsets[at] == last:
             at += 1
         return at
 
@@ -149,15 +179,23 @@ class Group:
         return self.chunks[0].first if self.chunks[0].rows else None
 
     def extend(self, lines: Lines, limits: RollLimits) -> bool:
-        """Append rows in order of offset. Returns True if a chunk rolled.
+        """Append rows in order of offset. Returns True if a chunk rolled."""
+        last = self.chunks[-1]
+        if last.rows + lines.rows <= limits.rows_max and len(last.data) + len(lines.data) < limits.bytes_max:
+            last.add(lines)
+            return False
+        return self._extend(Chunk.of(lines), limits)
+
+    def _extend(self, rows: Chunk, limits: RollLimits) -> bool:
+        """The same for rows that may not fit.
 
         A chunk rolls with the first row of the next record, because only then the last record is known to be whole.
         """
         start, rolled = 0, False
         while True:
-            stop = self.chunks[-1].full_at(lines, start, limits)
-            self.chunks[-1].extend(lines, start, stop)
-            if stop == lines.rows:
+            stop = self.chunks[-1].full_at(rows, start, limits)
+            self.chunks[-1].extend(rows, start, stop)
+            if stop == rows.rows:
                 return rolled
             self.chunks.append(Chunk())
             start, rolled = stop, True
@@ -172,12 +210,12 @@ class Group:
             if not self.chunks:
                 self.chunks.append(Chunk())
             return
-        left = Lines()
+        left = Chunk()
         left.extend(chunk, rows, chunk.rows)
         for later in self.chunks:
             left.extend(later, 0, later.rows)
         self.chunks = deque([Chunk()])
-        self.extend(left, limits)
+        self._extend(left, limits)
 
 
 class Buffer:

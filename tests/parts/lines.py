@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pipeline.upload.buffer import Lines
+from pipeline.upload.buffer import Chunk, Lines
 
 
 def lines_of(rows: Iterable[tuple[bytes, int]]) -> Lines:
@@ -15,7 +15,13 @@ def lines_of(rows: Iterable[tuple[bytes, int]]) -> Lines:
     return found
 
 
-def rows_in(lines: Lines) -> list[tuple[bytes, int]]:
+def chunk_of(rows: Iterable[tuple[bytes, int]]) -> Chunk:
+    """The same as a chunk."""
+    return Chunk.of(lines_of(rows))
+
+
+def rows_in(rows: Lines | Chunk) -> list[tuple[bytes, int]]:
     """The rows, each with its offset."""
-    places = zip(map(lines.begin_of, range(lines.rows)), lines.ends, lines.offsets, strict=True)
-    return [(bytes(lines.data[begin:end]), offset) for begin, end, offset in places]
+    chunk = Chunk.of(rows) if isinstance(rows, Lines) else rows
+    places = zip(map(chunk.begin_of, range(chunk.rows)), chunk.ends, chunk.offsets, strict=True)
+    return [(bytes(chunk.data[begin:end]), offset) for begin, end, offset in places]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pipeline.columns import Columns
 from pipeline.errors import ConfigError
 from pipeline.record import MESSAGE_COLUMNS, Record
 from pipeline.rule.batch import RowBatch
-from pipeline.rule.lines import LineBatch
+from pipeline.rule.line_batch import LineBatch
 from pipeline.rule.rule_set import RuleSet
 from pipeline.rule_trial import read_cases
 from pipeline.sql.compilation.loops import COLUMNS
@@ -283,3 +284,23 @@ def test_a_loop_that_raises_often_is_entered_seldom(monkeypatch: pytest.MonkeyPa
     action.lines.evaluate(log)
 
     assert evaluated == [2, 4, 8, 16, 32, 64, 128, 256, 256, 1]
+
+
+@pytest.mark.parametrize("key", KEYS_OF_OBJECTS)
+@pytest.mark.parametrize("bytes_max", [5_000, 1 << 20])
+def test_long_stretches_give_the_same_both_ways(key: str, bytes_max: int) -> None:
+    """Thousands of records, so that stretches are long: of several sets of rules, over windows, with errors here and there."""
+    chance = random.Random(7)
+    rules = {name: RULES[name] for name in ("narrow", "all", "none")}
+    action = aggregated("a", rules, key=key, aggregation={"time_interval": "10m"})
+    topics = [*[b"t/1"] * 9, b"t/2", b"t/2/x", b"u"]
+    log = []
+    for offset in range(3_000):
+        alike, size = offset % 1_000 < 600, chance.choice([0, 0, 0, 100, 3_000])
+        value = b"{" if not chance.randrange(90) else b'{"n": %d, "text": "%s"}' % (chance.randrange(4), b"x" * size)
+        topic = b"t/1" if alike else chance.choice(topics)
+        log.append(record(offset, value)._replace(headers=[("topic", topic), ("clientid_from", b"topic")]))
+
+    made = same_both_ways(action, log, bytes_max)
+
+    assert all(isinstance(batch, LineBatch) for batch in made)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.upload.buffer import Buffer, Chunk, Group, Lines, RollLimits
-from tests.parts.lines import lines_of, rows_in
+from tests.parts.lines import chunk_of, lines_of, rows_in
 
 LIMITS = RollLimits(rows_max=3, bytes_max=1000)
 G = ("g",)
@@ -70,11 +70,8 @@ def test_an_emptied_group_is_forgotten_and_costs_nothing() -> None:
 
 def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
     """The digest of a chunk's first rows equals that of a chunk of these rows."""
-    long, short = Chunk(), Chunk()
-    for number in range(5):
-        long.add(b"row %d\n" % number, number)
-        if number < 3:
-            short.add(b"row %d\n" % number, number)
+    rows = [(b"row %d\n" % number, number) for number in range(5)]
+    long, short = chunk_of(rows), chunk_of(rows[:3])
 
     assert long.digest(3) == short.digest()
     assert long.rows_until(2) == 3
@@ -154,8 +151,7 @@ def test_a_group_has_rolled_when_a_second_chunk_begins() -> None:
 
 def test_the_digest_of_no_rows_is_that_of_nothing() -> None:
     """Rows that are not asked for are not in the digest."""
-    chunk = Chunk()
-    chunk.add(b"row", 1)
+    chunk = chunk_of([(b"row", 1)])
 
     assert chunk.digest(0) == Chunk().digest() != chunk.digest()
 

@@ -19,6 +19,7 @@ from pipeline.upload.buffer import Chunk
 from pipeline.upload.ledger import ChainPlace
 from tests.faults.simulation.clock import tell
 from tests.parts import actions
+from tests.parts.lines import chunk_of
 
 PARTITION = Partition("mqtt.messages", 3)
 PLACE = ChainPlace("a", "mqtt.messages", "id", 3)
@@ -45,10 +46,7 @@ def writing(action: AggregatedAction, store: Any = None) -> AggregatedWriter:
 
 def chunk() -> Chunk:
     """Three rows, of the records 10, 12 and 15."""
-    found = Chunk()
-    for line, offset in ((b"1\n", 10), (b"2\n", 12), (b"3\n", 15)):
-        found.add(line, offset)
-    return found
+    return chunk_of([(b"1\n", 10), (b"2\n", 12), (b"3\n", 15)])
 
 
 def test_what_an_object_tells_is_what_is_read() -> None:
