@@ -1,8 +1,9 @@
 """Reads Kafka's answers from a connection straight into one buffer.
 
 asyncio's StreamReader, which aiokafka uses, makes an object of what each read of the socket brings, copies that to its buffer,
-and copies the answer from there, all into fresh memory. Here the socket writes into a buffer that stays, and an answer is
-copied from it once.
+and copies the answer from there, all into fresh memory. Here the socket writes into a buffer that stays. A small answer is copied
+from it. aiokafka reads a large one where it is, and copies the records of each partition: fresh memory for the whole answer
+would cost more than to receive it.
 
 Each answer begins with its length in four bytes, also during a login. The length is not believed: the buffer grows with what
 comes. As in fast_fetch.py, `install` puts these classes under the names by which aiokafka looks them up.
@@ -11,16 +12,43 @@ comes. As in fast_fetch.py, `install` puts these classes under the names by whic
 from __future__ import annotations
 
 import asyncio
+import io
 import weakref
 from collections import deque
 from struct import Struct
+from types import SimpleNamespace
 from typing import Any, Final
 
 from aiokafka import conn
 
 LENGTH: Final = Struct(">i")
 BUFFER_BYTES_MIN: Final = 1 << 16
-BUFFER_BYTES_KEPT: Final = 16 << 20  # after a larger answer the buffer begins small again
+BUFFER_BYTES_KEPT: Final = 16 << 20  # the buffer of a larger answer is not used again
+LARGE_BYTES_MIN: Final = 1 << 18  # larger than any answer during a login, which must be bytes
+
+
+class LargeAnswer:
+    """An answer in the buffer into which it came. aiokafka reads it from its beginning, in pieces."""
+
+    def __init__(self, buffer: bytearray, size_bytes: int) -> None:
+        self.buffer = buffer
+        self._left = memoryview(buffer)[:size_bytes]
+
+    def __len__(self) -> int:
+        """The bytes that are left."""
+        return len(self._left)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes: at most this number, or all."""
+        end = len(self._left) if size < 0 else size
+        found = bytes(self._left[:end])
+        self._left = self._left[end:]
+        return found
+
+
+def reader_of(answer: bytes | LargeAnswer) -> io.BytesIO | LargeAnswer:
+    """What aiokafka reads an answer from."""
+    return answer if isinstance(answer, LargeAnswer) else io.BytesIO(answer)
 
 
 class AnswerProtocol(conn.AIOKafkaProtocol, asyncio.BufferedProtocol):  # type: ignore[misc]
@@ -28,8 +56,9 @@ class AnswerProtocol(conn.AIOKafkaProtocol, asyncio.BufferedProtocol):  # type: 
 
     def __init__(self, *arguments: Any, loop: asyncio.AbstractEventLoop, **more: Any) -> None:
         super().__init__(*arguments, loop=loop, **more)
-        self._answers: deque[bytes] = deque()
+        self._answers: deque[bytes | LargeAnswer] = deque()
         self._buffer = bytearray(BUFFER_BYTES_MIN)
+        self._spare: bytearray | None = None  # the buffer of a large answer that was read
         self._filled = 0
         self._length: int | None = None  # of the answer that comes now; None while its length comes
         self._came = asyncio.Event()
@@ -39,7 +68,9 @@ class AnswerProtocol(conn.AIOKafkaProtocol, asyncio.BufferedProtocol):  # type: 
         """Where the next bytes belong: at most up to the end of the length, or of the answer."""
         end = LENGTH.size if self._length is None else self._length
         if self._filled == len(self._buffer):
-            grown = bytearray(min(2 * self._filled, end))  # a new one, because the transport may still hold the old one
+            grown, self._spare = self._spare, None
+            if grown is None or len(grown) <= self._filled:
+                grown = bytearray(min(2 * self._filled, end))  # a new one: the transport may still hold the old one
             grown[: self._filled] = self._buffer
             self._buffer = grown
         return memoryview(self._buffer)[self._filled : end]
@@ -56,10 +87,12 @@ class AnswerProtocol(conn.AIOKafkaProtocol, asyncio.BufferedProtocol):  # type: 
             else:
                 self._ended(ConnectionError(f"an answer of {length} bytes: this is not a Kafka"))
         elif self._filled == self._length:
-            self._answers.append(bytes(memoryview(self._buffer)[: self._length]))
-            self._length, self._filled = None, 0
-            if len(self._buffer) > BUFFER_BYTES_KEPT:
+            if self._length < LARGE_BYTES_MIN:
+                self._answers.append(bytes(memoryview(self._buffer)[: self._length]))
+            else:
+                self._answers.append(LargeAnswer(self._buffer, self._length))
                 self._buffer = bytearray(BUFFER_BYTES_MIN)
+            self._length, self._filled = None, 0
             self._came.set()
 
     def data_received(self, data: bytes) -> None:
@@ -86,7 +119,7 @@ class AnswerProtocol(conn.AIOKafkaProtocol, asyncio.BufferedProtocol):  # type: 
         self._end = self._end or error or asyncio.IncompleteReadError(bytes(self._filled), None)
         self._came.set()
 
-    async def answer(self) -> bytes:
+    async def answer(self) -> bytes | LargeAnswer:
         """The next answer, without its length. Raises OSError or EOFError if the connection ends before."""
         while not self._answers:
             if self._end is not None:
@@ -94,6 +127,11 @@ class AnswerProtocol(conn.AIOKafkaProtocol, asyncio.BufferedProtocol):  # type: 
             self._came.clear()
             await self._came.wait()
         return self._answers.popleft()
+
+    def was_read(self, answer: bytes | LargeAnswer) -> None:
+        """Use the buffer of this answer again. Nobody may read the answer any more."""
+        if isinstance(answer, LargeAnswer) and len(answer.buffer) <= BUFFER_BYTES_KEPT:
+            self._spare = answer.buffer
 
 
 class AnswerConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
@@ -111,10 +149,12 @@ class AnswerConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
             answer = await protocol.answer()
             connection = self_ref()
             if connection is not None:
-                connection._handle_frame(answer)
+                connection._handle_frame(answer)  # reads all of it at once
+                protocol.was_read(answer)
 
 
 def install() -> None:
     """Make every connection of aiokafka in this process use these classes."""
+    conn.io = SimpleNamespace(BytesIO=reader_of)
     conn.AIOKafkaProtocol = AnswerProtocol
     conn.AIOKafkaConnection = AnswerConnection

@@ -14,7 +14,15 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.stream.answers import BUFFER_BYTES_KEPT, BUFFER_BYTES_MIN, AnswerConnection, AnswerProtocol
+from agents.stream.answers import (
+    BUFFER_BYTES_KEPT,
+    BUFFER_BYTES_MIN,
+    LARGE_BYTES_MIN,
+    AnswerConnection,
+    AnswerProtocol,
+    LargeAnswer,
+    reader_of,
+)
 
 
 async def protocol() -> AnswerProtocol:
@@ -43,7 +51,7 @@ def test_answers_come_in_any_pieces(answers: list[bytes], sizes: list[int]) -> N
             room[:count] = data[:count]
             ours.buffer_updated(count)
             data, number = data[count:], number + 1
-        return [await ours.answer() for _ in answers]
+        return [reader_of(await ours.answer()).read() for _ in answers]
 
     assert asyncio.run(read()) == answers
 
@@ -59,9 +67,59 @@ async def test_the_buffer_grows_with_what_comes() -> None:
     ours = await protocol()
     ours.data_received(framed([bytes(BUFFER_BYTES_KEPT + 1), b"small"]))
 
-    assert len(await ours.answer()) == BUFFER_BYTES_KEPT + 1
+    large = await ours.answer()
+    assert len(large) == BUFFER_BYTES_KEPT + 1
     assert await ours.answer() == b"small"
+    ours.was_read(large)
+    assert ours._spare is None
     assert len(ours._buffer) == BUFFER_BYTES_MIN
+
+
+@given(
+    st.lists(st.tuples(st.integers(LARGE_BYTES_MIN // 2, 2 * LARGE_BYTES_MIN), st.booleans()), min_size=1, max_size=6)
+)
+def test_the_buffer_of_an_answer_is_used_again_once_it_was_read(answers: list[tuple[int, bool]]) -> None:
+    """Answers that are read later than others come are not written over."""
+
+    async def read() -> None:
+        ours = await protocol()
+        kept: list[tuple[Any, bytes]] = []
+        for number, (size_bytes, is_kept) in enumerate(answers):
+            content = bytes([number + 1]) * size_bytes
+            ours.data_received(framed([content]))
+            kept.append((await ours.answer(), content))
+            for answer, said in [] if is_kept else kept:
+                assert reader_of(answer).read() == said
+                ours.was_read(answer)
+            kept = kept if is_kept else []
+        for answer, said in kept:
+            assert reader_of(answer).read() == said
+
+    asyncio.run(read())
+
+
+async def test_a_large_answer_takes_the_buffer_of_the_one_before() -> None:
+    """Memory that is fresh for each answer would cost more than to receive it."""
+    ours, content = await protocol(), framed([bytes(LARGE_BYTES_MIN)])
+    ours.data_received(content)
+    first = await ours.answer()
+    assert isinstance(first, LargeAnswer)
+    ours.was_read(first)
+    ours.data_received(content)
+
+    second = await ours.answer()
+
+    assert isinstance(second, LargeAnswer)
+    assert second.buffer is first.buffer
+
+
+@given(st.binary(max_size=40), st.lists(st.integers(-1, 15), max_size=8))
+def test_a_large_answer_is_read_as_a_file(content: bytes, sizes: list[int]) -> None:
+    """Each read gives what `BytesIO` gives, at and beyond the end, too."""
+    answer, file = LargeAnswer(bytearray(content + b"of an earlier answer"), len(content)), reader_of(content)
+
+    assert [answer.read(size) for size in sizes] == [file.read(size) for size in sizes]
+    assert len(answer) == len(file.read())
 
 
 @pytest.mark.parametrize("length", [0, -1, -(1 << 31)])
@@ -106,7 +164,7 @@ async def answers_of(says: list[bytes], count: int, *, then_close: bool = False)
         found: list[Any] = []
         try:
             while len(found) < count:
-                found.append(await ours.answer())
+                found.append(reader_of(await ours.answer()).read())
         except (OSError, EOFError) as error:
             found.append(type(error))
         transport.close()
