@@ -221,6 +221,5 @@ export const replay = {
   leftOutSay: (n: number, rule: string, cause: string) => `${many(n, "record")} of ${rule || "no rule"}: ${cause}`,
   first: (place: string) => `the first is ${place}`,
   nothing: "There is nothing to do in this range.",
-  doneSay: "Everything is durable.",
   look: "Look at the objects",
 };

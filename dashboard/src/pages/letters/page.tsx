@@ -41,16 +41,14 @@ export default function Letters({ rest: [place], query }: Route) {
   return (
     <section className="page">
       <div className="heading">
-        <div>
-          <h1>{t.pages.letters}</h1>
-          <p className="dim">{t.letters.say}</p>
-        </div>
+        <h1>{t.pages.letters}</h1>
         {mayChange && n > 0 && (
           <button type="button" className="primary" onClick={() => setSending(true)}>
             {t.letters.sendAll(n)}
           </button>
         )}
       </div>
+      <p className="dim">{t.letters.say}</p>
       <Search filter={filter} />
       {error && <Notice kind="bad">{error.message}</Notice>}
       {isPending && <p className="dim">{t.loading}</p>}

@@ -19,16 +19,14 @@ export default function Replay({ rest: [id] }: Route) {
   return (
     <section className="page">
       <div className="heading">
-        <div>
-          <h1>{t.pages.replay}</h1>
-          <p className="dim">{t.replay.say}</p>
-        </div>
+        <h1>{t.pages.replay}</h1>
         {id && (
           <a className="button" href={to("replay")}>
             {t.replay.again}
           </a>
         )}
       </div>
+      <p className="dim">{t.replay.say}</p>
       {id ? <Running key={id} id={id} /> : mayChange ? <Wish /> : <p className="dim">{t.replay.viewer}</p>}
       <Earlier kind="replay" but={id} />
     </section>
@@ -56,7 +54,8 @@ function Running({ id }: { id: string }) {
       <Notes job={job} />
       {end && (
         <Notice kind="good">
-          {t.replay.doneSay} {end}. <Look job={job} />
+          {end[0]?.toUpperCase()}
+          {end.slice(1)}. <Look job={job} />
         </Notice>
       )}
       {job.state === "planned" && mayChange && (

@@ -23,17 +23,19 @@ export default function Verify({ rest: [id] }: Route) {
         <h1>{t.pages.verify}</h1>
         <p className="dim">{t.verify.say}</p>
       </div>
-      <Start />
+      <Start before={String(jobs.find((each) => each.id === shown)?.wish.action ?? "")} />
       {shown && <Result key={shown} id={shown} />}
       <Earlier kind="verify" but={shown} />
     </section>
   );
 }
 
-function Start() {
+/** `before`: the action that was verified last, which is the likely one. */
+function Start({ before }: { before: string }) {
   const mayChange = useMayChange();
   const verbs = useJobVerbs();
-  const [action, setAction] = useState("");
+  const [chosen, setChosen] = useState<string | null>(null);
+  const action = chosen ?? before;
   const [deep, setDeep] = useState(false);
   if (!mayChange) return <p className="dim">{t.verify.viewer}</p>;
   return (
@@ -44,7 +46,7 @@ function Start() {
         verbs.start.mutate({ kind: "verify", action, deep }, { onSuccess: ({ id }) => go(to("verify", id)) });
       }}
     >
-      <ActionChoice value={action} change={setAction} />
+      <ActionChoice value={action} change={setChosen} />
       <label className="ticked">
         <input type="checkbox" checked={deep} onChange={(event) => setDeep(event.target.checked)} aria-describedby="deep" />
         {t.verify.deep}
