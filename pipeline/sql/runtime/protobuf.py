@@ -213,7 +213,7 @@ def _map(target: Any, field: Any) -> None:
 
 
 def fill(message: Any, value: dict[str, Any]) -> None:
-    """Set the fields of `message` from a map. Unknown keys are ignored. Raises the errors of Python's values."""
+    """Set the fields of `message` from a map. Unknown keys are ignored. Raises what the library does."""
     for field in type(message).DESCRIPTOR.fields:
         given = value.get(field.name, UNDEFINED)
         if given is UNDEFINED:
