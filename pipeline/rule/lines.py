@@ -34,7 +34,7 @@ from pipeline.rule.rule_set import Programs, RuleSet
 from pipeline.sql.loop import LineForm, Loop, has_loop, loop_of
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.template.object_key import GroupName, KeyTemplate
-from pipeline.upload.buffer import ROW_OVERHEAD_BYTES, Lines
+from pipeline.upload.buffer import LINE_OVERHEAD_BYTES, Lines
 from pipeline.upload.outcomes import DEAD, FILTERED, WRITTEN
 
 # Statements in all loops of one action: to compile one takes a millisecond. Records of further sets of rules have no loop.
@@ -182,7 +182,7 @@ class _Evaluation:
                 self._with_loops(programs)
             else:
                 self._without_loop(1)
-        batch.size_bytes = self._bytes_max - batch.room + ROW_OVERHEAD_BYTES * sum(batch.made.values())
+        batch.size_bytes = self._bytes_max - batch.room + LINE_OVERHEAD_BYTES * sum(batch.made.values())
         if self._at < len(columns):
             batch.records, batch.rest = columns[: self._at], columns[self._at :]
         return batch

@@ -24,6 +24,8 @@ from pipeline.template.object_key import GroupName
 # Memory for a group and its open chunk besides their rows and name. A test measures it, with a margin.
 CHUNK_OVERHEAD_BYTES: Final = 1536
 ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
+# Measured memory of a row that is not in a chunk yet: its size and offset are objects in lists.
+LINE_OVERHEAD_BYTES: Final = 112
 
 
 class Lines:

@@ -107,7 +107,7 @@ def made_again(entry: Entry, log: Sequence[Record]) -> list[str]:
         chunk = Chunk()
         some = log[each.first : each.last + 1]
         for lines in action.lines.arrived(action.lines.evaluate(some), each.first).groups.values():
-            chunk.extend(lines, 0, lines.rows)
+            chunk.add(lines)
         columns = inference.columns(bytes(chunk.data), entry.columns[: each.columns])
         found.append(hashlib.sha256(inference.encode(bytes(chunk.data), columns)).hexdigest())
     return found
