@@ -315,6 +315,7 @@ OURS = (
     "/trace/{name}/download",
     "/history",
     "/actions/{id}/partitions",
+    *(f"/{kind}/{{id}}/monitor" for kind in ("rules", "actions", "sources", "connectors")),
     "/rule_functions",
     "/objects",
     "/dead_letters",

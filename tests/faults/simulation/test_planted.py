@@ -31,7 +31,7 @@ WITHIN_SEEDS = {
     planted.CountsFilteredAsWritten: 40,
     planted.RaisesTheEpochAtEveryStop: 40,
     planted.WritesALetterAsOftenAsItIsSent: 40,
-    planted.CountsLettersOfEveryRun: 200,
+    planted.CountsLettersOfEveryRun: 300,
     planted.TakesItsOwnClaimForAnothers: 60,
     planted.BelievesTheGroup: 40,
     planted.CallsTheMissingAbsent: 40,
