@@ -97,6 +97,8 @@ async def test_a_statement_is_tried_on_live_messages(person: Person, kafka: Kafk
     await expect(trials.first).to_contain_text(hostile)
     await trials.first.locator("summary").click()
     await expect(trials.first.locator(".object")).to_contain_text("iot/raw/<img src=x onerror=alert(1)>/")
+    await expect(trials.first.locator("pre").last).to_contain_text(r'"{\"temp\": 21}"')
+    await expect(page.get_by_text("The list stands still while a message is open.")).to_be_visible()
     await page.get_by_label("Payloads").select_option("hex")
     await expect(trials.first.locator("pre").last).to_contain_text("7b 22 74 65 6d 70 22 3a 20 32 31 7d")
     await expect(trials.filter(has_text="nobody")).to_have_count(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from playwright.async_api import expect
 from tests.browser.person import Colleague
 from tests.browser.places import furnish
 from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
-from tests.parts.rest import DIRECT, RULE
+from tests.parts.rest import CONNECTOR, DIRECT, RULE
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -130,6 +131,45 @@ async def test_a_connector_in_use_is_not_deleted(colleague: Colleague) -> None:
     await dialog.get_by_role("button", name="Close").click()
 
     await expect(page.get_by_role("link", name="lake", exact=True)).to_be_visible()
+
+
+async def test_one_object_is_switched_off_and_deleted_on_its_own_page(colleague: Colleague) -> None:
+    """Off is stored with the form; whoever deletes a rule is asked about the actions that only it uses, and sees the list."""
+    page, log = colleague.page, colleague.api.log
+    await furnish(colleague.api)
+    for place in ("connectors/s3%3Alake", "actions/s3%3Araw", "sources/mqtt%3Aplant", "rules/hot"):
+        await (colleague.go(place) if place != "connectors/s3%3Alake" else colleague.arrive(place))
+        await page.get_by_role("switch", name="Enabled").click()
+        await page.get_by_role("button", name="Save", exact=True).click()
+        await expect(page.get_by_role("link", name="Create")).to_be_visible()
+    config = log.snapshot.config
+    assert not config.connectors.s3["lake"].enable
+    assert not config.actions.s3["raw"].enable
+    assert not config.sources.mqtt["plant"].enable
+    assert not config.rules["hot"].enable
+
+    await colleague.go("rules/hot")
+    await page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_role("listitem")).to_have_text(["s3:raw"])
+    await dialog.get_by_role("button", name="Delete").click()
+    await expect(page.get_by_text("There is no rule yet")).to_be_visible()
+    assert not log.snapshot.config.actions.s3
+    assert not log.snapshot.config.rules
+
+
+async def test_an_action_is_previewed_on_the_statement_and_a_sample_of_its_user(colleague: Colleague) -> None:
+    """The statement keeps its lines; where it selects nothing of the usual sample, the sample can be changed."""
+    page = colleague.page
+    sql = 'SELECT\n  clientid\nFROM\n  "t/#"\nWHERE\n  payload.temp > 30'
+    await colleague.api.objects(("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", {**RULE, "sql": sql}))
+    await colleague.arrive("actions/s3%3Araw")
+    await expect(page.get_by_label("SQL", exact=True)).to_have_value(sql)
+    await expect(page.get_by_text("The statement does not match this event")).to_be_visible()
+    await page.get_by_text("Sample event").click()
+    sample = {"event_type": "message_publish", "topic": "t/1", "clientid": "warm", "payload": '{"temp": 31}'}
+    await page.get_by_label("Sample event").fill(json.dumps(sample))
+    await expect(page.locator(".object")).to_contain_text("iot/raw/warm/")
 
 
 async def test_rules_are_found_by_topic_and_by_what_is_enabled(colleague: Colleague) -> None:

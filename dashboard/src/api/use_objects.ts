@@ -1,6 +1,6 @@
 // Lists of objects, as the pages use them: read once, kept for all who look, read again after each change.
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { type Edited, type Family, idOf, list, type Objects, remove, start, enable as switched } from "./objects";
+import { type Action, type Edited, type Family, idOf, list, type Objects, remove, type Rule, start, enable as switched } from "./objects";
 
 const REFRESH_MS = 10_000;
 
@@ -38,4 +38,16 @@ export function useVerbs<F extends Family>(family: F) {
       onSettled: again,
     }),
   };
+}
+
+/** The rules that go on without an action that is deleted. Of the others, the server names who uses them and refuses. */
+export function dependantsOf<F extends Family>(family: F, one: Objects[F]): readonly string[] {
+  return family === "actions" ? ((one as Action).rules ?? []) : [];
+}
+
+/** The actions that only this rule uses. */
+export function orphansOf<F extends Family>(family: F, one: Objects[F], all: readonly Objects[F][]): readonly string[] {
+  if (family !== "rules") return [];
+  const others = new Set((all as readonly Rule[]).filter((each) => each !== one).flatMap((each) => each.actions));
+  return (one as Rule).actions.filter((action): action is string => typeof action === "string" && !others.has(action));
 }

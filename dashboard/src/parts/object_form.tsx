@@ -2,6 +2,7 @@
 import { type ReactNode, useEffect, useId, useMemo, useRef } from "react";
 import { t } from "../texts";
 import type { Edit } from "./edit";
+import { Enabled } from "./enabled";
 import type { Form } from "./form/field";
 import { Fields } from "./form/fields";
 import { type Field, fieldsOf, type Schema } from "./form/schema";
@@ -41,7 +42,7 @@ export function ObjectForm({ edit, fields, isNew, disabled, before }: Props) {
     <div className="form" ref={place}>
       {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}
       {before}
-      {isNew && <NameField form={form} />}
+      {isNew ? <NameField form={form} /> : <Enabled value={form.value} change={form.change} disabled={form.disabled} />}
       <Fields fields={fields} form={form} path={[]} />
     </div>
   );

@@ -2,7 +2,7 @@
 import { type ReactNode, useState } from "react";
 import { type Family, idOf, type Objects } from "../api/objects";
 import { useMayChange } from "../api/session";
-import { useList, useVerbs } from "../api/use_objects";
+import { dependantsOf, orphansOf, useList, useVerbs } from "../api/use_objects";
 import { to } from "../route";
 import { t } from "../texts";
 import { useNarrow } from "../theme";
@@ -25,12 +25,10 @@ type Props<F extends Family> = {
   menu?: (row: Objects[F]) => ReactNode; // what the menu offers beside settings, duplicate and delete
   reconnects?: (row: Objects[F]) => boolean;
   users?: (row: Objects[F]) => readonly string[]; // what uses the object
-  freed?: boolean; // whether its users go on without it when it is deleted
   filter?: Filter<Objects[F]>;
-  orphans?: (row: Objects[F], all: readonly Objects[F][]) => readonly string[]; // the actions that only this row uses
 };
 
-export function ObjectList<F extends Family>({ family, columns, name, words, note, below, menu, reconnects = () => true, users = () => [], freed = false, filter, orphans }: Props<F>) {
+export function ObjectList<F extends Family>({ family, columns, name, words, note, below, menu, reconnects = () => true, users = () => [], filter }: Props<F>) {
   const { data = [], isPending, error } = useList(family);
   const verbs = useVerbs(family);
   const mayChange = useMayChange();
@@ -116,9 +114,9 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
       {doomed && (
         <DeleteDialog
           name={name(doomed)}
-          dependants={freed ? users(doomed) : []}
+          dependants={dependantsOf(family, doomed)}
           close={() => setDoomed(null)}
-          orphans={orphans?.(doomed, data) ?? []}
+          orphans={orphansOf(family, doomed, data)}
           remove={(withDependants, also) => verbs.remove.mutateAsync({ id: id(doomed), withDependants, also })}
         />
       )}

@@ -9,6 +9,7 @@ import { type Edit, named, useEdit } from "./edit";
 import { FormEnd } from "./form_end";
 import { Notice } from "./notice";
 import { ObjectForm, useFields } from "./object_form";
+import { Remove } from "./remove";
 import { SaveCopy } from "./save_copy";
 
 export type FormProps = { id: string | null; copyOf?: string | null; saved: (name: string) => void; cancel: () => void };
@@ -55,6 +56,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
       <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && mayChange && before?.(edit)} />
       {tried && <Notice kind={tried.good ? "good" : "bad"}>{tried.text}</Notice>}
       <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
+        {mayChange && id !== null && <Remove family={family} id={id} />}
         {mayChange && works && (
           <button type="button" onClick={() => void test(works)}>
             {t.edit.test}

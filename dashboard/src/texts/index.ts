@@ -121,6 +121,7 @@ const english = {
     actionsOf: "These rules lose the action and go on without it:",
     copy: (name: string) => `${name}_copy`,
     read: "You may read this and not change it.",
+    enabledSay: "Off, it does nothing until it is on again.",
     nobody: "Nobody uses it.",
     reallyDisable: (name: string) => `Disable ${name}?`,
     disableSay: "It is in use. These get nothing done with it until it is enabled again:",

@@ -88,6 +88,7 @@ export const rules = {
   debugSay: "Shows what the statement and its actions make of the messages that come now. Nothing is written, and nothing has to be saved first.",
   debugWaits: "Waiting for messages that FROM selects…",
   debugSeen: (n: string) => `${n} shown`,
+  debugStill: "The list stands still while a message is open.",
   debugLeftOut: (n: string) => `${n} more messages came than can be shown.`,
   outcomes: { rows: "Rows", no_result: "No result", not_matched: "Not matched", error: "Error" },
   record: (topic: string, partition: number, offset: number) => `Record ${offset} of partition ${partition} of ${topic}`,

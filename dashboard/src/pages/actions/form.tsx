@@ -13,12 +13,15 @@ import { FormEnd } from "../../parts/form_end";
 import { Notice } from "../../parts/notice";
 import { ObjectForm, useFields } from "../../parts/object_form";
 import { Outcome } from "../../parts/rendered";
+import { Remove } from "../../parts/remove";
 import { SaveCopy } from "../../parts/save_copy";
 import { t } from "../../texts";
 import { placeOf } from "../../texts/settings";
 import { ConnectorForm } from "../connectors/form";
+import { parsed } from "../rules/trial";
 
 const CHECK_MS = 400;
+const SQL_ROWS = 8; // and it scrolls
 
 type FormProps = {
   id: string | null;
@@ -57,7 +60,12 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
         {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
         <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={<ConnectorChoice edit={edit} disabled={!mayChange} />} />
         <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
-          {mayChange && id !== null && <SaveCopy family="actions" id={id} value={edit.value} />}
+          {mayChange && id !== null && (
+            <>
+              <Remove family="actions" id={id} />
+              <SaveCopy family="actions" id={id} value={edit.value} />
+            </>
+          )}
         </FormEnd>
       </form>
       <Preview id={id} value={edit.value} sql={sql} />
@@ -116,12 +124,14 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
   const { data: rules = [] } = useList("rules");
   const feeding = id === null ? undefined : rules.find((rule) => rule.actions.includes(id))?.sql;
   const [typed, setText] = useState<string | null>(null);
+  const [typedSample, setSample] = useState<string | null>(null);
   const text = typed ?? feeding ?? (sql || 'SELECT * FROM "t/#"');
   const event = selected(text, events)[0] ?? events.find(isMessages);
+  const sample = typedSample ?? JSON.stringify(event ? sampleOf(event) : {}, null, 2);
   const sqlId = useId();
   const body = id === null ? { ...value, name: value.name || "preview" } : { ...value, type: "s3", name: id.replace(/^s3:/, "") };
   const wanted = stable(body);
-  const trial = useMutation({ mutationFn: async () => tryRule(text, event ? sampleOf(event) : {}, [body]) });
+  const trial = useMutation({ mutationFn: async () => tryRule(text, parsed(sample), [body]) });
   const checked = useMutation({ mutationFn: async () => check("actions", body, text) });
   useEffect(() => {
     if (!event) return;
@@ -130,15 +140,21 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
       checked.mutate();
     }, CHECK_MS);
     return () => clearTimeout(timer);
-  }, [wanted, text, event]);
+  }, [wanted, text, sample, event]);
   return (
     <div className="card">
       <h2>{t.actions.preview}</h2>
       <p className="dim">{t.actions.previewSay}</p>
       <div className="field">
         <label htmlFor={sqlId}>{t.rules.sql}</label>
-        <input id={sqlId} className="code" value={text} onChange={(event) => setText(event.target.value)} />
+        <textarea id={sqlId} className="code" rows={Math.min(text.split("\n").length + 1, SQL_ROWS)} spellCheck={false} value={text} onChange={(event) => setText(event.target.value)} />
       </div>
+      <details className="advanced">
+        <summary>{t.rules.sample}</summary>
+        <div className="field">
+          <textarea className="code" aria-label={t.rules.sample} rows={12} spellCheck={false} value={sample} onChange={(event) => setSample(event.target.value)} />
+        </div>
+      </details>
       <div aria-live="polite">
         {trial.error && <p className="dim">{lacking(trial.error)}</p>}
         {trial.data && !trial.error && <Outcome trial={trial.data} />}

@@ -63,7 +63,6 @@ function List() {
       below={standing}
       words={(row) => `${row.name} ${row.description ?? ""} ${row.connector}`}
       users={(row) => row.rules ?? []}
-      freed
       columns={[
         STATUS,
         {

@@ -25,6 +25,7 @@ const NEAR_PX = 10;
 const FAR_PX = 100;
 const STEPS: Step["kind"][] = ["source", "fields", "filter", "sink"];
 const TYPE = "application/x-tidegate-step";
+const FIT = { maxZoom: 1, padding: { top: "72px", right: "24px", bottom: "24px", left: "24px" } } as const; // below the buttons of the steps
 
 export function Designer({ id }: { id: string | null }) {
   return (
@@ -41,6 +42,7 @@ function Drawing({ id }: { id: string | null }) {
   const { draft, change, undo, redo, begin, past, future } = useDraft();
   const direction = useNarrow() ? "TB" : "LR";
   const [trying, setTrying] = useState(false);
+  const { fitView } = useReactFlow();
   const [drawn, setDrawn] = useState(id === null);
   const nameId = useId();
   useEffect(() => {
@@ -73,6 +75,10 @@ function Drawing({ id }: { id: string | null }) {
     const { sql, actions } = meaningOf(move());
     edit.change({ ...edit.value, sql, actions });
   };
+  const arrange = () => {
+    draw(arranged(draft, direction));
+    requestAnimationFrame(() => void fitView(FIT)); // when the steps are at their new places
+  };
   async function save() {
     if (await edit.save()) leaveFor(to("flow"));
   }
@@ -95,7 +101,7 @@ function Drawing({ id }: { id: string | null }) {
             <button type="button" onClick={() => step(redo)} aria-disabled={!future}>
               {t.flow.redo}
             </button>
-            <button type="button" onClick={() => draw(arranged(draft, direction))}>
+            <button type="button" onClick={arrange}>
               {t.flow.arrange}
             </button>
           </>
@@ -251,7 +257,7 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
           onPaneClick={() => setChosen(null)}
           disableKeyboardA11y
           fitView={draft.steps.length > 0}
-          fitViewOptions={{ maxZoom: 1 }}
+          fitViewOptions={FIT}
           minZoom={0.2}
           aria-label={t.flow.draw}
         >

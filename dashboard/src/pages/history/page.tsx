@@ -18,13 +18,13 @@ export default function History() {
   const { data, error, isPending } = useHistory(limit);
   const [open, setOpen] = useState<Past | null>(null);
   const columns: Column<Past>[] = [
-    { name: t.history.when, width: "140px", order: (row) => row.at, cell: (row) => <When ms={row.at} /> },
+    { name: t.history.when, width: "120px", order: (row) => row.at, cell: (row) => <When ms={row.at} /> },
     {
       name: t.history.what,
       width: "minmax(0, 2fr)",
       order: (row) => row.key,
       cell: (row) => (
-        <button type="button" className="link" onClick={() => setOpen(row)}>
+        <button type="button" className="link" title={row.key} onClick={() => setOpen(row)}>
           {row.key}
         </button>
       ),

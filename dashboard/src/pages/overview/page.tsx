@@ -44,7 +44,7 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
   const failed = sum("dropped");
   return (
     <dl className="tiles">
-      <Tile name={t.overview.received} value={rate((last?.received ?? 0) / STEP_SECONDS)} note={t.overview.connections(count(last?.connections ?? 0))} />
+      <Tile name={t.overview.received} value={rate((last?.received ?? 0) / STEP_SECONDS)} {...(last?.connections && { note: t.overview.connections(count(last.connections)) })} />
       <Tile name={t.overview.written} value={rate((last?.sent ?? 0) / STEP_SECONDS)} />
       <Tile name={t.overview.latency} value={last?.latency_count ? lasting(meanLatency(last)) : "–"} />
       <Tile name={t.overview.lag} value={count(last?.lag ?? 0)} />

@@ -1,4 +1,5 @@
-// A rule on the messages that come now, before it is saved: for each, its rows and the object that each action would write.
+// A rule on the messages that come now, before it is saved: for each, its rows and the object that each action would write. While one is
+// open the list stands still, so that it can be read however fast messages come.
 import { useState } from "react";
 import { useLiveTrials, type LiveTrial } from "../../api/live_trials";
 import { Notice } from "../../parts/notice";
@@ -10,6 +11,15 @@ import { type Showing, showing } from "./payload";
 export function Debug({ sql, actions }: { sql: string; actions: readonly string[] }) {
   const { trials, leftOut, running, trouble, begin, end } = useLiveTrials();
   const [how, setHow] = useState<Showing>("text");
+  const [still, setStill] = useState<{ trials: readonly LiveTrial[]; open: ReadonlySet<LiveTrial> } | null>(null);
+  const shown = still?.trials ?? trials;
+  const turn = (trial: LiveTrial, on: boolean) =>
+    setStill((before) => {
+      const open = new Set(before?.open);
+      if (on) open.add(trial);
+      else open.delete(trial);
+      return open.size ? { trials: before?.trials ?? shown, open } : null;
+    });
   return (
     <>
       <p className="dim">{t.rules.debugSay}</p>
@@ -19,7 +29,7 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
             {t.rules.debugStop}
           </button>
         ) : (
-          <button type="button" className="primary" onClick={() => begin(sql, actions)}>
+          <button type="button" className="primary" onClick={() => (setStill(null), begin(sql, actions))}>
             {t.rules.debug}
           </button>
         )}
@@ -31,14 +41,14 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
           ))}
         </select>
         <span className="dim" role="status">
-          {running && (trials.length ? t.rules.debugSeen(count(trials.length)) : t.rules.debugWaits)}
+          {running && (still ? t.rules.debugStill : shown.length ? t.rules.debugSeen(count(shown.length)) : t.rules.debugWaits)}
         </span>
       </div>
       {trouble && <Notice kind="bad">{trouble}</Notice>}
       {leftOut > 0 && <Notice kind="warn">{t.rules.debugLeftOut(count(leftOut))}</Notice>}
       <div className="trials">
-        {trials.map((each) => (
-          <One key={`${each.topic}-${each.partition}-${each.offset}`} trial={each} how={how} />
+        {shown.map((each) => (
+          <One key={`${each.topic}-${each.partition}-${each.offset}`} trial={each} how={how} turn={(on) => turn(each, on)} />
         ))}
       </div>
     </>
@@ -47,10 +57,10 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
 
 const STATES = { rows: "connected", no_result: "stopped", not_matched: "stopped", error: "disconnected" } as const;
 
-function One({ trial, how }: { trial: LiveTrial; how: Showing }) {
+function One({ trial, how, turn }: { trial: LiveTrial; how: Showing; turn: (on: boolean) => void }) {
   const { clientid, topic } = trial.event;
   return (
-    <details>
+    <details onToggle={(event) => turn(event.currentTarget.open)}>
       <summary>
         <span className="badge" data-status={STATES[trial.outcome]}>
           {t.rules.outcomes[trial.outcome]}

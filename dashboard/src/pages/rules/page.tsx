@@ -46,10 +46,6 @@ function List() {
         { name: t.columns.actions, width: "minmax(0, 1fr)", phone: false, cell: (row) => <Links to={row.actions.map(named)} none={t.rules.noActions} at={actionAt} /> },
         { name: t.columns.rate, width: "90px", cell: (row) => <Rate id={row.id} /> },
       ]}
-      orphans={(row, all) => {
-        const others = new Set(all.filter((each) => each !== row).flatMap((each) => each.actions));
-        return row.actions.filter((action): action is string => typeof action === "string" && !others.has(action));
-      }}
       menu={(row) => <a href={to("flow", row.id)}>{t.flow.open}</a>}
     />
   );

@@ -10,6 +10,11 @@ test("a payload is shown as it is, byte by byte, or not at all", () => {
   expect(showing(text, "hidden")).toEqual({ clientid: "c", payload: "******" });
 });
 
+test("bytes that are a text are shown as one", () => {
+  expect(showing({ payload: { $b64: "eyJuIjogMX0=" } }, "text")).toEqual({ payload: '{"n": 1}' });
+  expect(showing({ payload: { $b64: "AP8=" } }, "text")).toEqual({ payload: { $b64: "AP8=" } });
+});
+
 test("what is no payload stays", () => {
   expect(showing({ clientid: "c" }, "hidden")).toEqual({ clientid: "c" });
   expect(showing({ payload: 7 }, "hex")).toEqual({ payload: 7 });

@@ -6,7 +6,9 @@ import { check, useFunctions, wordsOf } from "../../api/trial";
 import { ConflictDialog } from "../../parts/conflict";
 import { useEdit } from "../../parts/edit";
 import type { Problem } from "../../parts/editor";
+import { Enabled } from "../../parts/enabled";
 import { Notice } from "../../parts/notice";
+import { Remove } from "../../parts/remove";
 import { SaveCopy } from "../../parts/save_copy";
 import SqlEditor from "../../parts/sql_editor";
 import { Tabs } from "../../parts/tabs";
@@ -74,7 +76,12 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
             {t.edit.cancel}
           </button>
         )}
-        {mayChange && id !== null && !inPlace && <SaveCopy family="rules" id={id} value={edit.value} />}
+        {mayChange && id !== null && !inPlace && (
+          <>
+            <Remove family="rules" id={id} />
+            <SaveCopy family="rules" id={id} value={edit.value} />
+          </>
+        )}
         {mayChange && (
           <button type="button" className="primary" disabled={edit.busy || (id !== null && !edit.dirty)} onClick={() => void save()}>
             {id === null ? t.edit.create : t.edit.save}
@@ -102,6 +109,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
               onChange={(event) => edit.change({ ...edit.value, description: event.target.value })}
             />
           </div>
+          {id !== null && <Enabled value={edit.value} change={edit.change} disabled={!mayChange} />}
           <h2>
             {t.rules.sql}{" "}
             <small className="dim">

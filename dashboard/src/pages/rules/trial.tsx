@@ -31,7 +31,7 @@ export function Trial({ of }: { of: ReturnType<typeof useTrial> }) {
   );
 }
 
-function parsed(sample: string): unknown {
+export function parsed(sample: string): unknown {
   try {
     return JSON.parse(sample);
   } catch (error) {
