@@ -16,12 +16,13 @@ const Trend = lazy(() => import("../../parts/statistics/trend"));
 
 export function Standing({ id }: { id: string }) {
   const connectors = useList("connectors");
-  const actions = useList("actions").data ?? [];
+  const actions = useList("actions");
   const mayChange = useMayChange();
   const { start } = useVerbs("connectors");
   const name = id.slice(id.indexOf(":") + 1);
-  const connector = connectors.data?.find((each) => each.name === name);
-  const users = actions.filter((each) => each.connector === name);
+  const known = connectors.data && actions.data; // both, or what came first would move
+  const connector = known ? connectors.data?.find((each) => each.name === name) : undefined;
+  const users = (actions.data ?? []).filter((each) => each.connector === name);
   return (
     <section className="page">
       <div className="heading">
@@ -33,9 +34,9 @@ export function Standing({ id }: { id: string }) {
         )}
       </div>
       <Tabs family="connectors" id={id} on="statistics" />
-      {connectors.error && <Notice kind="bad">{connectors.error.message}</Notice>}
+      {(connectors.error ?? actions.error) && <Notice kind="bad">{(connectors.error ?? actions.error)?.message}</Notice>}
       {start.error && <Notice kind="bad">{start.error.message}</Notice>}
-      {connectors.data && !connector && <Notice kind="bad">{t.connectors.gone}</Notice>}
+      {known && !connector && <Notice kind="bad">{t.connectors.gone}</Notice>}
       {connector && (
         <section className="card" aria-label={t.statistics.byNode}>
           <h2>{t.statistics.byNode}</h2>
