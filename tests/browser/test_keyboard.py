@@ -116,6 +116,7 @@ async def test_arrow_keys_go_through_lists_and_menus(colleague: Colleague) -> No
     await press("End")
     await expect(page.get_by_role("link", name="r59", exact=True)).to_be_focused()
     await press("Home")
+    await expect(page.get_by_role("link", name="hot", exact=True)).to_be_focused()
     await press("Tab")
     await expect(page.get_by_role("link", name="s3:raw").first).to_be_focused()
     await press("Tab")
