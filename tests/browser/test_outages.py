@@ -6,6 +6,7 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -127,8 +128,15 @@ async def test_kafka_that_is_gone_takes_nothing_that_is_typed(met: tuple[Person,
     for place in ("overview", "rules", "flow", "objects", "verify", "replay"):
         await person.go(place)
         await expect(person.page.locator(".banner")).to_contain_text("Connection refused", timeout=NOTICED_MS)
-    asking = asyncio.create_task(person.client.get("/actions/s3:raw/partitions"))
-    await person.client.get("/session")
+    asked = asyncio.Event()
+
+    async def sent(event: str, about: dict[str, Any]) -> None:
+        if event == "http11.send_request_body.complete":
+            asked.set()
+
+    asking = asyncio.create_task(person.client.get("/actions/s3:raw/partitions", extensions={"trace": sent}))
+    await asked.wait()
+    await person.client.get("/session")  # its answer comes after the server has read the other request
     await asyncio.to_thread(process.server.stop)
     assert (await asking).json()["message"] == "there is no answer: the process stops; try again"
     assert process.complaints() == []
