@@ -220,11 +220,13 @@ class RowMeter(ObjectMeter):
     def confirmed(self, size_bytes: int, seconds: float) -> None:
         self._sizes.append(size_bytes)
         self._took.append(seconds)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TOLD_SECONDS_MAX, self.tell)
+        self._tell_soon()
 
     def row(self, arrival_ms: int) -> None:
         self._ages.append(max(0.0, time.time() - arrival_ms / 1000))
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(TOLD_SECONDS_MAX, self.tell)
 
