@@ -6,7 +6,9 @@
 4. A signal or Ctrl-C stops all in order. Whoever takes longer than STOP_SECONDS is killed. A second Ctrl-C ends all at once.
 5. The processes also stop in order if this one is gone, because then their standard input ends.
 
-The status of the command is 0 if all processes stopped in order. This file does not know what the processes do.
+The status of the command is 2 if a process ended with it, otherwise the highest of all: 0 if all stopped in order. A process
+that our SIGTERM ends before it listens for signals has begun nothing, so it stopped in order too. This file does not know what
+the processes do.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ class Several:
             began = clock()
             pid, status = await self._run_once(number)
             if self._stop.is_set() or status == PERSONS:
-                self._status = max(self._status, status)
+                self._status = PERSONS if PERSONS in (self._status, status) else max(self._status, status)
                 self._stop.set()
                 return
             if clock() - began > RESTART_STABLE_SECONDS:
@@ -101,7 +103,8 @@ class Several:
         stopping_all = asyncio.create_task(self._stop.wait())
         await asyncio.wait({ending, stopping_all}, return_when=asyncio.FIRST_COMPLETED)
         stopping_all.cancel()
-        if not ending.done():
+        asked = not ending.done()
+        if asked:
             _signal(process, signal.SIGTERM)
             await asyncio.wait({ending}, timeout=self._stop_seconds)
         if not ending.done():
@@ -109,6 +112,8 @@ class Several:
             _signal(process, signal.SIGKILL)
         status = await ending
         self._running.remove(process)
+        if asked and status == -signal.SIGTERM:
+            status = 0
         return process.pid, status if status >= 0 else 128 - status
 
     def _end_at_once(self, number: int) -> None:

@@ -27,6 +27,8 @@ from pipeline.process import several
 from pipeline.process.signals import stopping
 
 how, number = sys.argv[1], several.own_number()
+if how == "unready" and number:  # SIGTERM ends it, as it ends Python while it starts
+    time.sleep(600)
 log.configure(json=True, process=number)
 
 async def child():
@@ -42,8 +44,13 @@ async def parent():
 if not number:
     sys.exit(asyncio.run(parent()))
 several.stop_with_parent()
-if how == "stubborn":
+if how == "wrong-stubborn" and number == 2:
+    open(sys.argv[0] + ".first").close()  # a pipe, which opens once the first is stubborn
+    sys.exit(2)
+if "stubborn" in how:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if how.startswith("wrong"):
+        open(sys.argv[0] + ".first", "w").close()
     log.get_logger("tidegate.test").info("child.ready")
     time.sleep(600)
 if how == "wrong" and number == 2:
@@ -160,6 +167,24 @@ def test_what_a_person_has_to_correct_ends_all(tmp_path: Any) -> None:
     with family(tmp_path, "wrong") as found:
         assert found.end() == 2
         assert found.events("process.ended") == []
+
+
+def test_what_a_person_has_to_correct_counts_more_than_a_process_that_was_killed(tmp_path: Any) -> None:
+    """137 would be taken for an accident, and the command started again."""
+    os.mkfifo(tmp_path / "program.py.first")
+    with family(tmp_path, "wrong-stubborn", stop_seconds=0.1) as found:
+        assert found.end() == 2
+        assert [line["number"] for line in found.events("process.killed")] == [1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda each: each.name)
+def test_a_process_that_does_not_listen_yet_stops_in_order(tmp_path: Any, number: signal.Signals) -> None:
+    """It has begun nothing. A restart in the first second is no failure."""
+    with family(tmp_path, "unready") as found:
+        found.wait_for("process.started", 2)
+        found.process.send_signal(number)
+
+        assert found.end() == 0
 
 
 def test_the_processes_stop_if_the_parent_is_killed(tmp_path: Any) -> None:
