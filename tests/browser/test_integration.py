@@ -101,6 +101,9 @@ async def test_what_is_in_use_is_switched_off_after_a_question(colleague: Collea
     stopped = page.get_by_role("gridcell").get_by_text("Stopped")
     await expect(stopped).to_be_visible()
     assert not api.log.snapshot.config.connectors.s3["lake"].enable
+    await colleague.go("connectors/s3%3Alake/statistics")
+    await expect(page.locator(".main")).to_contain_text("The action or its connector is switched off")
+    await colleague.go("connectors")
     await switch.click()
     await expect(stopped).to_have_count(0)
     assert api.log.snapshot.config.connectors.s3["lake"].enable

@@ -6,13 +6,12 @@ import { dependantsOf, orphansOf, useList, useVerbs } from "../api/use_objects";
 import { to } from "../route";
 import { t } from "../texts";
 import { useNarrow } from "../theme";
-import { Badge } from "./badge";
+import { Badge, why } from "./badge";
 import { DeleteDialog } from "./delete_dialog";
 import { DisableDialog } from "./disable_dialog";
-import { Menu } from "./menu";
-import { Notice } from "./notice";
+import { Listing } from "./listing";
 import { Switch } from "./switch";
-import { type Column, type Filter, Table } from "./table";
+import type { Column, Filter } from "./table";
 import { STATISTICS } from "./tabs";
 
 type Props<F extends Family> = {
@@ -29,7 +28,7 @@ type Props<F extends Family> = {
 };
 
 export function ObjectList<F extends Family>({ family, columns, name, words, note, below, menu, reconnects = () => true, users = () => [], filter }: Props<F>) {
-  const { data = [], isPending, error } = useList(family);
+  const list = useList(family);
   const verbs = useVerbs(family);
   const mayChange = useMayChange();
   const narrow = useNarrow();
@@ -64,45 +63,44 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
       ),
     },
   ];
-  if (mayChange) {
-    all.push({
-      name: "",
-      width: "44px",
-      cell: (row) => (
-        <Menu label={t.table.more(name(row))}>
-          <a href={to(family, id(row))}>{t.edit.settings}</a>
-          <a href={to(family, id(row), STATISTICS)}>{t.statistics.title}</a>
-          {reconnects(row) && isDown(row) && (
-            <button type="button" onClick={() => verbs.start.mutate({ id: id(row) })}>
-              {t.edit.reconnect}
-            </button>
-          )}
-          <a href={`${to(family, "new")}?copy=${encodeURIComponent(id(row))}`}>{t.edit.duplicate}</a>
-          {menu?.(row)}
-          <button type="button" className="danger" onClick={() => setDoomed(row)}>
-            {t.edit.delete}
-          </button>
-        </Menu>
-      ),
-    });
-  }
-  const failed = error ?? verbs.enable.error ?? verbs.start.error;
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages[family]}</h1>
-        {mayChange && (
+    <Listing<Objects[F]>
+      page={family}
+      create={
+        mayChange && (
           <a className="button primary" href={to(family, "new")}>
             {t[family].create}
           </a>
-        )}
-      </div>
-      {failed && <Notice kind="bad">{failed.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table label={t.pages[family]} rows={data} columns={all} id={id} words={words} filter={filter} empty={<p>{t[family].none}</p>} />
-      )}
+        )
+      }
+      list={list}
+      failed={list.error ?? verbs.enable.error ?? verbs.start.error}
+      columns={all}
+      name={name}
+      id={id}
+      words={words}
+      filter={filter}
+      menu={
+        mayChange &&
+        ((row) => (
+          <>
+            <a href={to(family, id(row))}>{t.edit.settings}</a>
+            <a href={to(family, id(row), STATISTICS)}>{t.statistics.title}</a>
+            {reconnects(row) && isDown(row) && (
+              <button type="button" onClick={() => verbs.start.mutate({ id: id(row) })}>
+                {t.edit.reconnect}
+              </button>
+            )}
+            <a href={`${to(family, "new")}?copy=${encodeURIComponent(id(row))}`}>{t.edit.duplicate}</a>
+            {menu?.(row)}
+            <button type="button" className="danger" onClick={() => setDoomed(row)}>
+              {t.edit.delete}
+            </button>
+          </>
+        ))
+      }
+      empty={<p>{t[family].none}</p>}
+    >
       {resting && (
         <DisableDialog
           name={name(resting)}
@@ -116,11 +114,11 @@ export function ObjectList<F extends Family>({ family, columns, name, words, not
           name={name(doomed)}
           dependants={dependantsOf(family, doomed)}
           close={() => setDoomed(null)}
-          orphans={orphansOf(family, doomed, data)}
+          orphans={orphansOf(family, doomed, list.data ?? [])}
           remove={(withDependants, also) => verbs.remove.mutateAsync({ id: id(doomed), withDependants, also })}
         />
       )}
-    </section>
+    </Listing>
   );
 }
 
@@ -135,7 +133,7 @@ export const standing = (row: Objects["connectors" | "actions" | "sources"]): Re
 /** Why, in one line; or in a line for each process where several run it. */
 function reasons({ status_reason, node_status = [] }: Objects["connectors" | "actions" | "sources"]): string {
   if (node_status.length < 2) return status_reason ?? "";
-  return node_status.map((each) => `${each.node}: ${t.status[each.status] ?? each.status} ${each.status_reason}`.trim()).join("\n");
+  return node_status.map((each) => `${each.node}: ${t.status[each.status] ?? each.status} ${why(each.status_reason)}`.trim()).join("\n");
 }
 
 /** The column of those that are connected or not. */

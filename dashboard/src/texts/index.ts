@@ -61,6 +61,8 @@ const english = {
     stopped: "Stopped",
     unknown: "Unknown",
   } as Record<string, string>,
+  // What the server says in the words of EMQX's API, which programs read too.
+  reasons: { "Not installed": "The action or its connector is switched off" } as Record<string, string>,
   table: {
     filter: "Filter",
     shown: (shown: number, all: number) => (shown === all ? `${all}` : `${shown} of ${all}`),

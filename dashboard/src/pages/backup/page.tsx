@@ -3,81 +3,72 @@ import { type ChangeEvent, useRef, useState } from "react";
 import { type Backup, contentOf, useBackups, useBackupVerbs } from "../../api/backups";
 import { useMayChange } from "../../api/session";
 import { DeleteDialog } from "../../parts/delete_dialog";
-import { Menu } from "../../parts/menu";
-import { Notice } from "../../parts/notice";
-import { type Column, Table } from "../../parts/table";
+import { Listing } from "../../parts/listing";
+import type { Column } from "../../parts/table";
 import { When } from "../../parts/when";
 import { t } from "../../texts";
 import { bytes } from "../../words";
 import { TakeOver } from "./take_over";
 
+const COLUMNS: readonly Column<Backup>[] = [
+  {
+    name: t.backup.archive,
+    width: "minmax(0, 3fr)",
+    order: (row) => row.filename,
+    cell: (row) => (
+      <a href={contentOf(row.filename)} download={row.filename}>
+        {row.filename}
+      </a>
+    ),
+  },
+  { name: t.backup.made, width: "minmax(0, 1fr)", phone: false, order: (row) => row.created_at_sec, cell: (row) => <When ms={Date.parse(row.created_at)} /> },
+  { name: t.backup.size, width: "80px", order: (row) => row.size, cell: (row) => <span className="number">{bytes(row.size)}</span> },
+];
+
 export default function Backups() {
-  const { data = [], error, isPending } = useBackups();
+  const list = useBackups();
   const verbs = useBackupVerbs();
   const mayChange = useMayChange();
   const [taken, setTaken] = useState<string | null>(null);
   const [doomed, setDoomed] = useState<string | null>(null);
-  const failed = error ?? verbs.make.error ?? verbs.upload.error;
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages.backup}</h1>
-        {mayChange && (
+    <Listing
+      page="backup"
+      create={
+        mayChange && (
           <>
             <Upload send={verbs.upload.mutate} busy={verbs.upload.isPending} />
             <button type="button" className="primary" disabled={verbs.make.isPending} onClick={() => verbs.make.mutate()}>
               {t.backup.make}
             </button>
           </>
-        )}
-      </div>
-      <p className="dim">{t.backup.say}</p>
-      {failed && <Notice kind="bad">{failed.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table
-          label={t.pages.backup}
-          rows={data}
-          columns={columnsOf(mayChange, setTaken, setDoomed)}
-          id={(row) => row.filename}
-          words={(row) => row.filename}
-          empty={<p>{t.backup.none}</p>}
-        />
-      )}
+        )
+      }
+      say={t.backup.say}
+      list={list}
+      failed={list.error ?? verbs.make.error ?? verbs.upload.error}
+      columns={COLUMNS}
+      name={(row) => row.filename}
+      words={(row) => row.filename}
+      menu={
+        mayChange &&
+        ((row) => (
+          <>
+            <button type="button" onClick={() => setTaken(row.filename)}>
+              {t.backup.take}
+            </button>
+            <button type="button" className="danger" onClick={() => setDoomed(row.filename)}>
+              {t.edit.delete}
+            </button>
+          </>
+        ))
+      }
+      empty={<p>{t.backup.none}</p>}
+    >
       {taken !== null && <TakeOver name={taken} close={() => setTaken(null)} />}
       {doomed !== null && <DeleteDialog name={doomed} close={() => setDoomed(null)} remove={() => verbs.remove.mutateAsync(doomed)} />}
-    </section>
+    </Listing>
   );
-}
-
-function columnsOf(mayChange: boolean, take: (name: string) => void, remove: (name: string) => void): Column<Backup>[] {
-  const columns: Column<Backup>[] = [
-    {
-      name: t.backup.archive,
-      width: "minmax(0, 3fr)",
-      order: (row) => row.filename,
-      cell: (row) => (
-        <a href={contentOf(row.filename)} download={row.filename}>
-          {row.filename}
-        </a>
-      ),
-    },
-    { name: t.backup.made, width: "minmax(0, 1fr)", phone: false, order: (row) => row.created_at_sec, cell: (row) => <When ms={Date.parse(row.created_at)} /> },
-    { name: t.backup.size, width: "80px", order: (row) => row.size, cell: (row) => <span className="number">{bytes(row.size)}</span> },
-  ];
-  if (!mayChange) return columns;
-  const verbs = (row: Backup) => (
-    <Menu label={t.table.more(row.filename)}>
-      <button type="button" onClick={() => take(row.filename)}>
-        {t.backup.take}
-      </button>
-      <button type="button" className="danger" onClick={() => remove(row.filename)}>
-        {t.edit.delete}
-      </button>
-    </Menu>
-  );
-  return [...columns, { name: "", width: "44px", cell: verbs }];
 }
 
 function Upload({ send, busy }: { send: (file: File) => void; busy: boolean }) {

@@ -4,7 +4,7 @@ import { useLive } from "../../api/live";
 import { idOf } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { useList, useVerbs } from "../../api/use_objects";
-import { Badge } from "../../parts/badge";
+import { Badge, why } from "../../parts/badge";
 import { Notice } from "../../parts/notice";
 import { NodeStanding } from "../../parts/statistics/standing";
 import { Tabs } from "../../parts/tabs";
@@ -62,7 +62,7 @@ export function Standing({ id }: { id: string }) {
             {users.map((each) => (
               <li key={each.name}>
                 <Badge status={each.status} /> <a href={to("actions", `${each.type}:${each.name}`, "statistics")}>{each.name}</a>{" "}
-                <Rate of={[idOf("actions", each)]} /> <span className="dim">{each.status_reason}</span>
+                <Rate of={[idOf("actions", each)]} /> <span className="dim">{why(each.status_reason)}</span>
               </li>
             ))}
           </ul>

@@ -6,11 +6,11 @@ import { DeleteDialog } from "../../parts/delete_dialog";
 import { CopyButton } from "../../parts/copy_button";
 import { Dialog } from "../../parts/dialog";
 import { FormDialog } from "../../parts/form_dialog";
-import { Menu } from "../../parts/menu";
 import { Notice } from "../../parts/notice";
+import { Listing } from "../../parts/listing";
 import { RoleField } from "../../parts/role_field";
 import { Switch } from "../../parts/switch";
-import { type Column, Table } from "../../parts/table";
+import type { Column } from "../../parts/table";
 import { TextField } from "../../parts/text_field";
 import { t } from "../../texts";
 import { exact } from "../../words";
@@ -18,7 +18,7 @@ import { exact } from "../../words";
 const NEVER = "infinity";
 
 export default function Keys() {
-  const { data = [], error, isPending } = useKeys();
+  const list = useKeys();
   const verbs = useKeyVerbs();
   const mayChange = useMayChange();
   const [making, setMaking] = useState(false);
@@ -47,36 +47,31 @@ export default function Keys() {
       ),
     },
   ];
-  if (mayChange) {
-    columns.push({
-      name: "",
-      width: "44px",
-      cell: (row) => (
-        <Menu label={t.table.more(row.name)}>
-          <button type="button" className="danger" onClick={() => setDoomed(row)}>
-            {t.edit.delete}
-          </button>
-        </Menu>
-      ),
-    });
-  }
-  const failed = error ?? verbs.enable.error;
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages.keys}</h1>
-        {mayChange && (
+    <Listing
+      page="keys"
+      create={
+        mayChange && (
           <button type="button" className="primary" onClick={() => setMaking(true)}>
             {t.people.createKey}
           </button>
-        )}
-      </div>
-      {failed && <Notice kind="bad">{failed.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table label={t.pages.keys} rows={data} columns={columns} id={(row) => row.name} words={(row) => `${row.name} ${row.desc}`} empty={<p>{t.people.noKeys}</p>} />
-      )}
+        )
+      }
+      list={list}
+      failed={list.error ?? verbs.enable.error}
+      columns={columns}
+      name={(row) => row.name}
+      words={(row) => `${row.name} ${row.desc}`}
+      menu={
+        mayChange &&
+        ((row) => (
+          <button type="button" className="danger" onClick={() => setDoomed(row)}>
+            {t.edit.delete}
+          </button>
+        ))
+      }
+      empty={<p>{t.people.noKeys}</p>}
+    >
       {making && (
         <FormDialog
           title={t.people.createKey}
@@ -96,7 +91,7 @@ export default function Keys() {
       )}
       {made && <Secret made={made} close={() => setMade(null)} />}
       {doomed && <DeleteDialog name={doomed.name} close={() => setDoomed(null)} remove={() => verbs.remove.mutateAsync(doomed.name)} />}
-    </section>
+    </Listing>
   );
 }
 

@@ -1,7 +1,7 @@
 // The pipeline as it runs now: what comes in and goes out, what waits, what fails; the last hour; and the processes.
 import { STEP_SECONDS, type Step, useMonitor } from "../../api/cluster";
 import { useList } from "../../api/use_objects";
-import { Badge } from "../../parts/badge";
+import { Badge, why } from "../../parts/badge";
 import { Chart } from "../../parts/chart";
 import { Notice } from "../../parts/notice";
 import { Tile } from "../../parts/tile";
@@ -100,7 +100,7 @@ function Wrong() {
       <ul className="plain-list">
         {failing.map(({ each, family }) => (
           <li key={family + each.name}>
-            <Badge status={each.status} /> <a href={to(family, `${each.type}:${each.name}`)}>{each.name}</a> <span className="dim">{each.status_reason}</span>
+            <Badge status={each.status} /> <a href={to(family, `${each.type}:${each.name}`)}>{each.name}</a> <span className="dim">{why(each.status_reason)}</span>
           </li>
         ))}
       </ul>

@@ -5,48 +5,56 @@ import { archiveOf, type NewTrace, type Trace, useTraceLog, useTraces, useTraceV
 import { DeleteDialog } from "../../parts/delete_dialog";
 import { Dialog } from "../../parts/dialog";
 import { FormDialog } from "../../parts/form_dialog";
-import { Menu } from "../../parts/menu";
+import { Listing } from "../../parts/listing";
 import { Notice } from "../../parts/notice";
-import { type Column, Table } from "../../parts/table";
+import type { Column } from "../../parts/table";
 import { TextField } from "../../parts/text_field";
 import { When } from "../../parts/when";
 import { t } from "../../texts";
 import { bytes } from "../../words";
 
-type Verbs = { stop: (name: string) => void; read: (name: string) => void; remove: (name: string) => void };
-
 export default function Traces() {
-  const { data = [], error, isPending } = useTraces();
+  const list = useTraces();
   const verbs = useTraceVerbs();
   const mayChange = useMayChange();
   const [making, setMaking] = useState(false);
   const [read, setRead] = useState<string | null>(null);
   const [doomed, setDoomed] = useState<string | null>(null);
-  const failed = error ?? verbs.stop.error;
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages.traces}</h1>
-        {mayChange && (
+    <Listing
+      page="traces"
+      create={
+        mayChange && (
           <button type="button" className="primary" onClick={() => setMaking(true)}>
             {t.traces.create}
           </button>
-        )}
-      </div>
-      <p className="dim">{t.traces.say}</p>
-      {failed && <Notice kind="bad">{failed.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table
-          label={t.pages.traces}
-          rows={data}
-          columns={columnsOf(mayChange, { stop: verbs.stop.mutate, read: setRead, remove: setDoomed })}
-          id={(row) => row.name}
-          words={(row) => `${row.name} ${wantedOf(row)}`}
-          empty={<p>{t.traces.none}</p>}
-        />
+        )
+      }
+      say={t.traces.say}
+      list={list}
+      failed={list.error ?? verbs.stop.error}
+      columns={columnsOf(setRead)}
+      name={(row) => row.name}
+      words={(row) => `${row.name} ${wantedOf(row)}`}
+      menu={(row) => (
+        <>
+          <a href={archiveOf(row.name)} download>
+            {t.objects.download}
+          </a>
+          {mayChange && row.status !== "stopped" && (
+            <button type="button" onClick={() => verbs.stop.mutate(row.name)}>
+              {t.traces.stop}
+            </button>
+          )}
+          {mayChange && (
+            <button type="button" className="danger" onClick={() => setDoomed(row.name)}>
+              {t.edit.delete}
+            </button>
+          )}
+        </>
       )}
+      empty={<p>{t.traces.none}</p>}
+    >
       {making && (
         <FormDialog title={t.traces.create} verb={t.edit.create} close={() => setMaking(false)} send={(form) => verbs.create.mutateAsync(fieldsOf(form))}>
           <TextField label={t.columns.name} name="name" help={t.traces.nameHelp} />
@@ -57,18 +65,18 @@ export default function Traces() {
       )}
       {read !== null && <Log name={read} close={() => setRead(null)} />}
       {doomed !== null && <DeleteDialog name={doomed} close={() => setDoomed(null)} remove={() => verbs.remove.mutateAsync(doomed)} />}
-    </section>
+    </Listing>
   );
 }
 
-function columnsOf(mayChange: boolean, verbs: Verbs): Column<Trace>[] {
+function columnsOf(read: (name: string) => void): Column<Trace>[] {
   return [
     {
       name: t.columns.name,
       width: "minmax(0, 1fr)",
       order: (row) => row.name,
       cell: (row) => (
-        <button type="button" className="link" onClick={() => verbs.read(row.name)}>
+        <button type="button" className="link" onClick={() => read(row.name)}>
           {row.name}
         </button>
       ),
@@ -85,27 +93,6 @@ function columnsOf(mayChange: boolean, verbs: Verbs): Column<Trace>[] {
     { name: t.columns.status, width: "90px", phone: false, cell: (row) => t.traces.status[row.status] ?? row.status },
     { name: t.traces.size, width: "80px", phone: false, cell: (row) => bytes(Object.values(row.log_size).reduce((all, each) => all + each, 0)) },
     { name: t.traces.began, width: "130px", phone: false, order: (row) => row.start_at, cell: (row) => <When ms={row.start_at * 1_000} /> },
-    {
-      name: "",
-      width: "44px",
-      cell: (row) => (
-        <Menu label={t.table.more(row.name)}>
-          <a href={archiveOf(row.name)} download>
-            {t.objects.download}
-          </a>
-          {mayChange && row.status !== "stopped" && (
-            <button type="button" onClick={() => verbs.stop(row.name)}>
-              {t.traces.stop}
-            </button>
-          )}
-          {mayChange && (
-            <button type="button" className="danger" onClick={() => verbs.remove(row.name)}>
-              {t.edit.delete}
-            </button>
-          )}
-        </Menu>
-      ),
-    },
   ];
 }
 

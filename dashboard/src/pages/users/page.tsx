@@ -4,15 +4,14 @@ import { type User, useUsers, useUserVerbs } from "../../api/people";
 import { useMayChange, useWho } from "../../api/session";
 import { DeleteDialog } from "../../parts/delete_dialog";
 import { FormDialog } from "../../parts/form_dialog";
-import { Menu } from "../../parts/menu";
-import { Notice } from "../../parts/notice";
+import { Listing } from "../../parts/listing";
 import { RoleField } from "../../parts/role_field";
-import { type Column, Table } from "../../parts/table";
+import type { Column } from "../../parts/table";
 import { TextField } from "../../parts/text_field";
 import { t } from "../../texts";
 
 export default function Users() {
-  const { data = [], error, isPending } = useUsers();
+  const list = useUsers();
   const verbs = useUserVerbs();
   const mayChange = useMayChange();
   const me = useWho().username;
@@ -32,38 +31,36 @@ export default function Users() {
     { name: t.people.role, width: "140px", order: (row) => row.role, cell: (row) => row.role },
     { name: t.columns.description, width: "minmax(0, 2fr)", phone: false, cell: (row) => row.description },
   ];
-  if (mayChange) {
-    columns.push({
-      name: "",
-      width: "44px",
-      cell: (row) => (
-        <Menu label={t.table.more(row.username)}>
-          <button type="button" onClick={() => setOpen(row)}>
-            {t.edit.settings}
-          </button>
-          <button type="button" className="danger" onClick={() => setDoomed(row)}>
-            {t.edit.delete}
-          </button>
-        </Menu>
-      ),
-    });
-  }
   return (
-    <section className="page">
-      <div className="heading">
-        <h1>{t.pages.users}</h1>
-        {mayChange && (
+    <Listing
+      page="users"
+      create={
+        mayChange && (
           <button type="button" className="primary" onClick={() => setOpen("new")}>
             {t.people.createUser}
           </button>
-        )}
-      </div>
-      {error && <Notice kind="bad">{error.message}</Notice>}
-      {isPending ? (
-        <p className="dim">{t.loading}</p>
-      ) : (
-        <Table label={t.pages.users} rows={data} columns={columns} id={(row) => row.username} words={(row) => `${row.username} ${row.role} ${row.description}`} empty={null} />
-      )}
+        )
+      }
+      list={list}
+      failed={list.error}
+      columns={columns}
+      name={(row) => row.username}
+      words={(row) => `${row.username} ${row.role} ${row.description}`}
+      menu={
+        mayChange &&
+        ((row) => (
+          <>
+            <button type="button" onClick={() => setOpen(row)}>
+              {t.edit.settings}
+            </button>
+            <button type="button" className="danger" onClick={() => setDoomed(row)}>
+              {t.edit.delete}
+            </button>
+          </>
+        ))
+      }
+      empty={null}
+    >
       {open === "new" && (
         <FormDialog
           title={t.people.createUser}
@@ -89,7 +86,7 @@ export default function Users() {
         </FormDialog>
       )}
       {doomed && <DeleteDialog name={doomed.username} close={() => setDoomed(null)} remove={() => verbs.remove.mutateAsync(doomed.username)} />}
-    </section>
+    </Listing>
   );
 }
 

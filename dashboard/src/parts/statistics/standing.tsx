@@ -3,7 +3,7 @@ import type { Family } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { useVerbs } from "../../api/use_objects";
 import { t } from "../../texts";
-import { Badge } from "../badge";
+import { Badge, why } from "../badge";
 
 export type NodeStatus = { node: string; status: string; status_reason: string };
 type Props = { family: Exclude<Family, "rules">; id: string; enabled: boolean; at: NodeStatus };
@@ -19,7 +19,7 @@ export function NodeStanding({ family, id, enabled, at: { node, status, status_r
           {t.edit.reconnect}
         </button>
       )}
-      {status_reason && <span className="dim reason">{status_reason}</span>}
+      {status_reason && <span className="dim reason">{why(status_reason)}</span>}
       {start.error && <span className="error">{start.error.message}</span>}
     </span>
   );

@@ -1,1 +1,0 @@
-import{b as e}from"./index-Bs-_lF0D.js";import{t}from"./jsx-runtime-Wy9s6hX0.js";var n=t();function r({status:t,reason:r}){let i=t in e.status?t:`unknown`;return(0,n.jsx)(`span`,{className:`badge`,"data-status":i,title:r||void 0,children:e.status[i]})}export{r as t};
