@@ -17,11 +17,12 @@ these names for the whole process.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import consumer, fetcher
 from aiokafka.errors import CorruptRecordException
 
 from agents.stream.checksums import FetchedBatches
@@ -131,8 +132,22 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
         return FetchedRecords(found.records, first, fetched.next_fetch_offset, found.size_bytes)
 
 
+class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
+    """aiokafka's, which can also be closed while Kafka is away."""
+
+    async def close(self) -> None:
+        """End all requests. aiokafka fails with CancelledError if one waits to be tried again, and leaves its client open."""
+        requests = [self._fetch_task, *self._pending_tasks]
+        for each in requests:
+            each.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+        self._pending_tasks.clear()
+        await super().close()
+
+
 def install() -> None:
     """Make every aiokafka consumer of this process use these classes."""
+    consumer.Fetcher = Fetcher
     fetcher.MemoryRecords = FetchedBatches
     fetcher.PartitionRecords = PartitionRecords
     fetcher.FetchResult = FetchResult

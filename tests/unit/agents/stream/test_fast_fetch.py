@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import (  # now: a worker in this process replaces it
+    READ_COMMITTED,
+    READ_UNCOMMITTED,
+    PartitionRecords,
+)
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -36,12 +40,12 @@ def _reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 def both(data: bytes, begin: int, *, aborted: Sequence[tuple[int, int]] | None = None) -> tuple[Any, Any]:
     """`aborted` are the transactions of which Kafka says so: producer and first offset. None: the reader is uncommitted."""
-    level = fetcher.READ_UNCOMMITTED if aborted is None else fetcher.READ_COMMITTED
+    level = READ_UNCOMMITTED if aborted is None else READ_COMMITTED
     arguments: tuple[Any, ...] = list(aborted or ()), begin, None, None, aborted is None, level
     theirs = list(aborted or ()), *arguments[1:]
     return (
         fast_fetch.PartitionRecords(PLACE, FetchedBatches(data), *arguments),
-        fetcher.PartitionRecords(PLACE, MemoryRecords(data), *theirs),
+        PartitionRecords(PLACE, MemoryRecords(data), *theirs),
     )
 
 
@@ -156,7 +160,7 @@ def test_a_batch_of_an_older_form_is_checked_by_aiokafka() -> None:
 def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
     """Ten thousand large records of one fetch would be more than an action may hold: the rest comes with the next call."""
     data = batch_of(0, [(offset, BEGAN_MS, None, b"x" * 10_000, ()) for offset in range(600)], compression=GZIP)
-    arguments: tuple[Any, ...] = [], 0, None, None, True, fetcher.READ_UNCOMMITTED
+    arguments: tuple[Any, ...] = [], 0, None, None, True, READ_UNCOMMITTED
     records = fast_fetch.PartitionRecords(PLACE, FetchedBatches(data), *arguments)
     result = fast_fetch.FetchResult(PLACE, assignment=Assignment(records), partition_records=records, backoff=0)
 

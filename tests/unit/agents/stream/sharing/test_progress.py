@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
-from aiokafka.consumer import fetcher
+from aiokafka.consumer import consumer, fetcher
 from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest
@@ -39,6 +39,7 @@ def _our_classes(monkeypatch: pytest.MonkeyPatch) -> None:
     """aiokafka with our classes and the clock of its loop."""
     for name in ("MemoryRecords", "PartitionRecords", "FetchResult"):
         monkeypatch.setattr(fetcher, name, getattr(fetcher, name))
+    monkeypatch.setattr(consumer, "Fetcher", consumer.Fetcher)
     fast_fetch.install()
     consumers.install()
     looks = (
@@ -115,7 +116,7 @@ class Action:
         consumers.share(SimpleNamespace(_client=client), self.member)
         self.subscriptions = SubscriptionState()
         self.subscriptions.assign_from_user({TopicPartition(TOPIC, number) for number in self.kafka.partitions})
-        self._fetcher = fetcher.Fetcher(
+        self._fetcher = fast_fetch.Fetcher(
             client,
             self.subscriptions,
             fetch_max_wait_ms=int(MAX_WAIT_SECONDS * 1000),
@@ -131,7 +132,7 @@ class Action:
         """End."""
         self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
-        await asyncio.gather(self._fetcher.close(), return_exceptions=True)  # it ends so while it waits after an error
+        await self._fetcher.close()
         self.member.leave()
 
     def seek(self, partition: int, offset: int) -> None:
