@@ -23,6 +23,7 @@ from pipeline.control.objects import objects_of
 from pipeline.control.plan import change_of, to_apply
 from pipeline.demo.process import Server
 from tests.components.mqtt_publisher import Publisher
+from tests.parts.logs import log_lines
 from tests.parts.part import KafkaPart, MqttPart
 from tests.parts.waiting import POLL_SECONDS, patient, pause, until, wait_until
 
@@ -91,7 +92,7 @@ class Ingress:
 
     def lines(self) -> list[dict[str, Any]]:
         """The log, with a dictionary for each line."""
-        return [json.loads(line) for line in self.server.log.read_text().splitlines()]
+        return log_lines(self.server.log)
 
     def _config(self) -> dict[str, Any]:
         return {

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -27,6 +27,7 @@ from pipeline.control.objects import objects_of
 from pipeline.control.plan import change_of, to_apply
 from pipeline.demo.process import Server
 from pipeline.record import Outgoing, message_record
+from tests.parts.logs import log_lines
 from tests.parts.part import KafkaPart, S3Part
 from tests.parts.waiting import patient, wait_until
 
@@ -163,7 +164,7 @@ class Pipeline:
                 except BufferError:
                     self._producer.poll(0.1)
             self._producer.poll(0)
-        assert self._producer.flush(60) == 0
+        assert self._producer.flush(patient(60)) == 0
         return places
 
     def ends(self) -> Offsets:
@@ -176,7 +177,7 @@ class Pipeline:
         places = [TopicPartition(self.topic, number) for number in range(self.partitions)]
         try:
             return {
-                each.partition: asked(lambda each=each: asking.get_watermark_offsets(each, timeout=10))  # type: ignore[misc]
+                each.partition: asked(lambda each=each: asking.get_watermark_offsets(each, timeout=patient(10)))  # type: ignore[misc]
                 for each in places
             }
         finally:
@@ -219,10 +220,10 @@ class Pipeline:
         try:
             for number in range(self.partitions):
                 place = TopicPartition(self.dead_topic, number, 0)
-                end = asked(lambda place=place: reader.get_watermark_offsets(place, timeout=10))[1]  # type: ignore[misc]
+                end = asked(lambda place=place: reader.get_watermark_offsets(place, timeout=patient(10)))[1]  # type: ignore[misc]
                 reader.assign([place])
                 while len([each for each in found if each.partition() == number]) < end:
-                    letter = reader.poll(10)
+                    letter = reader.poll(patient(10))
                     assert letter is not None, "dead letters cannot be read"
                     assert letter.error() is None, letter.error()
                     found.append(letter)
@@ -332,7 +333,7 @@ class Pipeline:
 
     def counted(self, name: str, label: str = "") -> float:
         """The sum of a counter of the worker over its labels, or over those with this label."""
-        page = urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=5).read().decode()
+        page = urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=patient(5)).read().decode()
         found = [line for line in page.splitlines() if line.startswith(name + "{") and label in line]
         return sum(float(line.rpartition(" ")[2]) for line in found)
 
@@ -351,9 +352,9 @@ class Pipeline:
         return "\n".join(f"{server.name}\n{server.tail()}" for server in self.workers)
 
 
-def lines(server: Server) -> list[Mapping[str, Any]]:
+def lines(server: Server) -> list[dict[str, Any]]:
     """A worker's log line by line. Fails if a line is not JSON, as a traceback is not."""
-    return [json.loads(line) for line in server.log.read_text().splitlines()]
+    return log_lines(server.log)
 
 
 Make = Callable[..., Pipeline]  # the fixture `make`

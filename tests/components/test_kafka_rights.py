@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from pipeline.doctor import kafka as doctor
 from pipeline.errors import OperatorError
 from pipeline.record import Outgoing
 from tests.components.secure_settings import TOPIC, config_of, kafka_of, settings
+from tests.parts.logs import log_lines
 from tests.parts.secure_kafka import OUTSIDER, SecureKafka
 from tests.parts.waiting import patient, until, wait_until
 
@@ -50,7 +50,7 @@ def test_a_worker_that_may_not_use_its_group_says_so(secure: SecureKafka, tmp_pa
     secure.allow("halfway", TOPIC)
     with _worker_of("halfway", secure, tmp_path) as log:
         wait_until(lambda: "action.failed" in log.read_text(), 30, log.read_text)
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    lines = log_lines(log)
     told = [line for line in lines if line["level"] in ("warning", "error") and "secured.raw" in str(line)]
 
     assert len(told) == 1, log.read_text()
@@ -156,5 +156,8 @@ def _worker_of(user: str, secure: SecureKafka, folder: Path) -> Iterator[Path]:
 
 def _told(log: Path) -> list[str]:
     """The errors of an action in a log, but for those of its store, which is not there."""
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    return [line["error"] for line in lines if line["event"] == "action.disconnected" and "HEAD" not in line["error"]]
+    return [
+        line["error"]
+        for line in log_lines(log)
+        if line["event"] == "action.disconnected" and "HEAD" not in line["error"]
+    ]

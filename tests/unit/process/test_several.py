@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from pipeline.cli.worker import with_port
 from pipeline.config.load import load
 from pipeline.errors import CommandError
 from tests.parts.config_log import BASE
+from tests.parts.logs import log_lines
 from tests.parts.waiting import patient, wait_until
 
 # The parent runs two processes of this same program. `how` says what a child does.
@@ -62,15 +63,13 @@ asyncio.run(child())
 class Family:
     """The parent and what its log says."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Any) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self._log = log
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The lines of an event."""
-        self._log.seek(0)
-        lines = [json.loads(line) for line in self._log.read().splitlines()]
-        return [line for line in lines if line["event"] == name]
+        return [line for line in log_lines(self._log) if line["event"] == name]
 
     def wait_for(self, name: str, count: int) -> list[dict[str, Any]]:
         """The lines of an event, when there are `count`."""
@@ -101,8 +100,9 @@ def runs(pid: int) -> bool:
 def family(tmp_path: Any, how: str = "good", stop_seconds: float = 60) -> Iterator[Family]:
     file = tmp_path / "program.py"
     file.write_text(PROGRAM)
-    with (tmp_path / "log").open("w+") as log:
-        process = subprocess.Popen([sys.executable, str(file), how, str(stop_seconds)], stderr=log)
+    log = tmp_path / "log"
+    with log.open("wb") as end:
+        process = subprocess.Popen([sys.executable, str(file), how, str(stop_seconds)], stderr=end)
         try:
             yield Family(process, log)
         finally:
