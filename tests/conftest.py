@@ -13,7 +13,13 @@ from pipeline import hidden
 settings.register_profile("patient", deadline=None)
 settings.register_profile("long", deadline=None, max_examples=20_000)  # .ci/run sanitize
 settings.load_profile("patient")
-pytest_plugins = ["tests.parts.fixtures", "tests.parts.waiting", "tests.parts.deaths", "tests.parts.turns"]
+pytest_plugins = [
+    "tests.parts.waiting",  # others import it, and pytest rewrites the asserts of what is not imported yet
+    "tests.parts.fixtures",
+    "tests.parts.deaths",
+    "tests.parts.turns",
+    "tests.parts.ports",
+]
 
 
 def pytest_collection_finish() -> None:

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from pipeline.demo.process import HOST, Server, free_port, listens
 from tests.parts import cache
 from tests.parts.part import KafkaPart, UnavailableError
+from tests.parts.waiting import patient
 
 VERSION = "4.1.1"
 _OLDEST_JAVA = 17
@@ -96,7 +97,8 @@ def start(
         folder / "kafka.log",
         lambda: answers() and _serves(port),
         folder=folder,
-        stop_seconds=30,
+        ready_seconds=patient(60),
+        stop_seconds=patient(30),
     )
     server.start()
     return KafkaPart(server, real=True, port=port)
