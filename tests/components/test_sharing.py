@@ -27,8 +27,8 @@ def numbers(pipeline: Pipeline, bucket: str) -> dict[str, list[int]]:
 
 
 def is_read(pipeline: Pipeline, count: int) -> bool:
-    """Whether the actions have read so many records."""
-    return pipeline.counted(RECORDS) == count
+    """Whether the actions have read so many records. They read some again if the machine is too busy for their sessions."""
+    return pipeline.counted(RECORDS) >= count
 
 
 def told(pipeline: Pipeline) -> str:
