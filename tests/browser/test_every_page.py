@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Final
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.browser.person import Colleague
 from tests.browser.places import HOSTILE, PLACES, furnish, opened
@@ -27,12 +27,11 @@ LOOKS: Final = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme
 
 
 @pytest.mark.parametrize("options", LOOKS.values(), ids=LOOKS)
-async def test_axe_finds_nothing(chromium_path: str, axe: str, options: dict[str, Any]) -> None:
+async def test_axe_finds_nothing(browser: Browser, axe: str, options: dict[str, Any]) -> None:
     """Contrast, labels, roles and order of headings on every page, in light on a desk and in dark on a phone."""
     found: list[str] = []
     async with (
         served() as process,
-        chromium.browsing(chromium_path) as browser,
         chromium.page_of(browser, bypass_csp=True, **options) as page,
     ):
         await furnish(process.api)
@@ -125,12 +124,11 @@ async def test_a_viewer_is_offered_nothing_that_fails(colleague: Colleague) -> N
 
 
 @pytest.mark.parametrize("options", [{}, {"viewport": PHONE}], ids=["desk", "phone"])
-async def test_nothing_jumps_while_a_page_comes(chromium_path: str, options: dict[str, Any]) -> None:
+async def test_nothing_jumps_while_a_page_comes(browser: Browser, options: dict[str, Any]) -> None:
     """What is on the screen stays where it is while the rest of a page arrives, on answers that take their time."""
     jumped: list[str] = []
     async with (
         served() as process,
-        chromium.browsing(chromium_path) as browser,
         chromium.page_of(browser, **options) as page,
     ):
         await furnish(process.api)

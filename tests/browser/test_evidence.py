@@ -7,10 +7,10 @@ import copy
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from pipeline.config.load import load
 from tests.browser.person import Person
@@ -39,19 +39,18 @@ def pipeline(kafka: KafkaPart, s3: S3Part, tmp_path: Path, monkeypatch: pytest.M
     made.stop()
 
 
-@pytest.fixture
-async def reader(chromium_path: str, pipeline: Pipeline) -> AsyncIterator[tuple[Person, Any]]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def reader(browser: Browser, pipeline: Pipeline) -> AsyncIterator[tuple[Person, Browser]]:
     """A person before the pages, and the browser."""
     async with (
         running(load(pipeline.settings())) as api,
-        chromium.browsing(chromium_path) as browser,
         chromium.page_of(browser) as page,
     ):
         yield Person(page, api), browser
 
 
 async def test_everything_that_was_written_is_proved_with_a_browser_alone(
-    reader: tuple[Person, Any], pipeline: Pipeline, axe: str
+    reader: tuple[Person, Browser], pipeline: Pipeline, axe: str
 ) -> None:
     """Objects and their origin, a letter mended and sent again, a replay with its plan, the proof and what is missing in it."""
     person, browser = reader

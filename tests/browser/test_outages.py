@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Page, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from tests.browser.person import Person
 from tests.parts import apache_kafka, chromium
@@ -38,9 +39,9 @@ def doomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaPart]:
     part.kill()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def met(
-    chromium_path: str, doomed: KafkaPart, tmp_path_factory: pytest.TempPathFactory
+    browser: Browser, doomed: KafkaPart, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Person, ApiServer]]:
     """A person who is signed in before the page of a real process, with one object of each kind."""
     name = f"outage-{uuid.uuid4().hex[:8]}"
@@ -51,7 +52,6 @@ async def met(
     try:
         async with (
             httpx.AsyncClient(base_url=f"{process.address}api/v5", timeout=patient(20)) as client,
-            chromium.browsing(chromium_path) as browser,
             chromium.page_of(browser) as page,
         ):
             person = Person(page, Running(client, [process.first_user_link]))

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
 from pipeline.config.load import load
 from tests.browser.person import Person
@@ -22,9 +23,9 @@ from tests.parts.rest import CONNECTOR, DIRECT, PASSWORD, RULE
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def newcomer(
-    chromium_path: str, kafka: KafkaPart, s3: S3Part, tmp_path: Path
+    browser: Browser, kafka: KafkaPart, s3: S3Part, tmp_path: Path
 ) -> AsyncIterator[tuple[Person, Pipeline]]:
     """A person before the page of a pipeline that has topics and a bucket, and nothing else yet."""
     made = Pipeline(f"walk-{uuid.uuid4().hex[:8]}", tmp_path, kafka, s3, control=True)
@@ -32,7 +33,6 @@ async def newcomer(
         made.prepare(made.name)
         async with (
             running(load(made.settings())) as api,
-            chromium.browsing(chromium_path) as browser,
             chromium.page_of(browser) as page,
         ):
             yield Person(page, api), made

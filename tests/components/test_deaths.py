@@ -22,10 +22,12 @@ def run(folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
         (folder / f"test_{number}.py").write_text(text)
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
     options = ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "0", "-p", "no:cacheprovider"]
+    # Hypothesis and other plugins, which have no part in this, are most of the time that pytest takes to start.
+    plugins = ["-p", "xdist.plugin", "-p", "pytest_asyncio", "-p", "tests.parts.deaths"]
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.parts.deaths", *options, "."],
+        [sys.executable, "-m", "pytest", *plugins, *options, "."],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         timeout=patient(60),
