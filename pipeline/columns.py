@@ -28,9 +28,12 @@ class Columns(Sequence[Record]):
 
     A part of it is a view, because a fetch is evaluated in many pieces. Two reads of one record give two equal objects, so
     compare their offsets.
+
+    `plain`: whether all values are known to be UTF-8 with so few brackets that none can nest too deeply (or null). The code in C
+    sees this on its way, and so nobody looks at each value again. False says nothing.
     """
 
-    __slots__ = ("_columns", "_span", "partition", "topic")
+    __slots__ = ("_columns", "_span", "partition", "plain", "topic")
 
     def __init__(
         self,
@@ -41,8 +44,10 @@ class Columns(Sequence[Record]):
         keys: Sequence[bytes | None],
         values: Sequence[bytes | None],
         headers: Sequence[Headers],
+        *,
+        plain: bool = False,
     ) -> None:
-        self.topic, self.partition = topic, partition
+        self.topic, self.partition, self.plain = topic, partition, plain
         self._columns: tuple[Sequence[Any], ...] = offsets, timestamps, keys, values, headers
         self._span = range(len(offsets))
 
@@ -63,7 +68,8 @@ class Columns(Sequence[Record]):
             return parts[0] if parts else cls.of(())
         columns = zip(*[part.columns() for part in parts], strict=True)
         offsets, *others = [list(chain.from_iterable(of_parts)) for of_parts in columns]
-        return cls(parts[0].topic, parts[0].partition, unbroken(offsets), *others)
+        plain = all(part.plain for part in parts)
+        return cls(parts[0].topic, parts[0].partition, unbroken(offsets), *others, plain=plain)
 
     def columns(self) -> tuple[Sequence[Any], ...]:
         """Offsets, timestamps, keys, values and headers."""
@@ -97,7 +103,7 @@ class Columns(Sequence[Record]):
 
     def __getitem__(self, at: int | slice) -> Record | Columns:
         if isinstance(at, slice):
-            part = Columns(self.topic, self.partition, *self._columns)
+            part = Columns(self.topic, self.partition, *self._columns, plain=self.plain)
             part._span = self._span[at]
             return part
         number = self._span[at]

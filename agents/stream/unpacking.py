@@ -18,6 +18,7 @@ from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 
 from pipeline import native
 from pipeline.columns import Columns, size_of, unbroken
+from pipeline.sql.runtime.jsontext import READ_LEVELS_MAX
 
 # Places in a batch, before its records: https://kafka.apache.org/documentation/#recordbatch.
 COUNT: Final = Struct(">i")
@@ -39,14 +40,18 @@ _KNOWN: Final[dict[bytes, Any]] = {}
 
 
 class Growing:
-    """Columns that grow: offsets, timestamps, keys, values and headers. `next_offset`: records before it are left out."""
+    """Columns that grow: offsets, timestamps, keys, values and headers. `next_offset`: records before it are left out.
 
-    __slots__ = ("lists", "next_offset", "size_bytes")
+    `plain`: whether all values are known to be plain (see Columns).
+    """
+
+    __slots__ = ("lists", "next_offset", "plain", "size_bytes")
 
     def __init__(self, next_offset: int) -> None:
         self.lists: tuple[list[Any], ...] = ([], [], [], [], [])
         self.next_offset = next_offset
         self.size_bytes = 0
+        self.plain = True
 
     def __len__(self) -> int:
         return len(self.lists[0])
@@ -55,18 +60,19 @@ class Growing:
         """Add columns of further records."""
         for column, more in zip(self.lists, columns, strict=True):
             column += more
-        self.added(size_bytes)
+        self.added(size_bytes, plain=False)
 
-    def added(self, size_bytes: int) -> None:
-        """Count what was added to the lists."""
+    def added(self, size_bytes: int, *, plain: bool) -> None:
+        """Count what was added to the lists. `plain`: whether all of its values are known to be."""
         self.size_bytes += size_bytes
+        self.plain = self.plain and plain
         if self.lists[0]:
             self.next_offset = self.lists[0][-1] + 1
 
     def columns(self, topic: str, partition: int) -> Columns:
         """The columns. They must not grow any more."""
         offsets, *others = self.lists
-        return Columns(topic, partition, unbroken(offsets), *others)
+        return Columns(topic, partition, unbroken(offsets), *others, plain=self.plain)
 
 
 class BatchRecords(Protocol):
@@ -105,14 +111,14 @@ class NativeRecords:
         """Add the next records."""
         assert native.unpack is not None
         try:
-            self._at, self._count, size_bytes = native.unpack(
+            self._at, self._count, size_bytes, plain = native.unpack(
                 self._section, self._at, self._count, self._batch.base_offset, self._timestamp, self._appended,
-                to.next_offset, records_max, bytes_max, to.lists, _KNOWN,
+                to.next_offset, records_max, bytes_max, READ_LEVELS_MAX, to.lists, _KNOWN,
             )  # fmt: skip
         except ValueError as error:
             raise CorruptRecordException(f"Kafka sent bytes that are not a record: {error}") from error
         self.at_end = not self._count
-        to.added(size_bytes)
+        to.added(size_bytes, plain=plain)
 
 
 class ParsedRecords:

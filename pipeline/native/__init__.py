@@ -12,7 +12,7 @@ from typing import Final
 
 VARIABLE: Final = "TIDEGATE_NATIVE"
 
-unpack: Callable[..., tuple[int, int, int]] | None = None
+unpack: Callable[..., tuple[int, int, int, bool]] | None = None
 why: str = ""  # why there is no `unpack`
 
 try:

@@ -2,6 +2,7 @@
 
    What it reads comes from a network, so nothing in it is believed: no length, no count. Each read is checked against the end of
    its record, and each record against the end of the section. A lie is a ValueError, and the lists must not be used then.
+   It also says whether all values are *plain*, so that nobody need look at each of them again.
 
    agents/stream/unpacking.py calls it, and has the same in Python for machines without a compiler. The form of a record:
    https://kafka.apache.org/documentation/#record. Only the stable ABI is used, so one build serves all releases of Python. */
@@ -14,6 +15,8 @@
 /* Headers are remembered by their bytes, because most records of a device have the same ones. Longer ones are not, and the
    memory is emptied at some size: devices choose what is in it. */
 enum { REMEMBERED_BYTES_MAX = 512, REMEMBERED_MAX = 4096 };
+/* [ and { differ in one bit. No other two characters become { with it. */
+enum { BLOCK_BYTES = 128, BRACKETS_DIFFER = '[' ^ '{' };
 
 typedef struct {
     const uint8_t *at, *end;
@@ -157,10 +160,39 @@ static Py_ssize_t size_of(PyObject *headers)
     return PyErr_Occurred() ? -1 : size;
 }
 
+/* Whether a value is UTF-8, and has at most so many opening brackets. Compilers make a few instructions of each block. */
+static int is_plain(Span value, Py_ssize_t brackets_max)
+{
+    const uint8_t *at = value.bytes;
+    Py_ssize_t left = value.size, brackets = 0;
+    uint8_t high = 0;
+    for (; left >= BLOCK_BYTES; left -= BLOCK_BYTES, at += BLOCK_BYTES) {
+        uint8_t found = 0;
+        for (int number = 0; number < BLOCK_BYTES; number++) {
+            high |= at[number];
+            found += (at[number] | BRACKETS_DIFFER) == '{';
+        }
+        brackets += found;
+    }
+    for (; left > 0; left--, at++) {
+        high |= *at;
+        brackets += (*at | BRACKETS_DIFFER) == '{';
+    }
+    if (brackets > brackets_max)
+        return 0;
+    if (high < 0x80)
+        return 1;
+    PyObject *text = PyUnicode_DecodeUTF8((const char *)value.bytes, value.size, NULL);
+    PyErr_Clear();
+    Py_XDECREF(text);
+    return text != NULL;
+}
+
 typedef struct {
     int64_t base_offset, base_timestamp, next_offset; /* records before `next_offset` are left out */
     int appended; /* whether the broker gave all records one timestamp, which is `base_timestamp` */
-    Py_ssize_t size_bytes;
+    int plain;
+    Py_ssize_t size_bytes, brackets_max;
     PyObject *offsets, *timestamps, *keys, *values, *headers, *known;
     int64_t last_timestamp;
     PyObject *timestamp; /* the object for `last_timestamp`: many records have the same */
@@ -210,17 +242,20 @@ static int read_record(Reading *section, Unpacking *to)
         return -1;
     if (append(to->keys, object_of(key)) < 0 || append(to->values, object_of(value)) < 0)
         return -1;
+    to->plain = to->plain && is_plain(value, to->brackets_max);
     to->next_offset = (int64_t)((uint64_t)offset + 1);
     to->size_bytes += key.size + value.size + of_headers;
     return 1;
 }
 
 PyDoc_STRVAR(unpack_doc,
-"unpack(section, begin, count, base_offset, base_timestamp, appended, next_offset, records_max, bytes_max, columns, known)\n"
+"unpack(section, begin, count, base_offset, base_timestamp, appended, next_offset, records_max, bytes_max, brackets_max, columns,"
+" known)\n"
 "--\n\n"
 "Append the next records of a section, from byte `begin` on, to the five lists in `columns`.\n\n"
 "`count` records are left in the section. Ends after `records_max` of them are wanted, or have `bytes_max` bytes.\n"
-"Returns the byte to begin with next time, how many records are left then, and the bytes of keys, values and headers.\n"
+"Returns the byte to begin with next time, how many records are left then, the bytes of keys, values and headers, and whether\n"
+"all values are UTF-8 (or null) with at most `brackets_max` opening brackets in each.\n"
 "Raises ValueError for bytes that are not a record, and for those behind the last one. `known` is a memory for headers.");
 
 static PyObject *unpack(PyObject *module, PyObject *arguments)
@@ -228,11 +263,11 @@ static PyObject *unpack(PyObject *module, PyObject *arguments)
     Py_buffer section;
     Py_ssize_t begin, records_max, bytes_max;
     long long count, base_offset, base_timestamp, next_offset;
-    Unpacking to = {0};
-    if (!PyArg_ParseTuple(arguments, "y*nLLLpLnn(O!O!O!O!O!)O!", &section, &begin, &count, &base_offset, &base_timestamp,
-                          &to.appended, &next_offset, &records_max, &bytes_max, &PyList_Type, &to.offsets, &PyList_Type,
-                          &to.timestamps, &PyList_Type, &to.keys, &PyList_Type, &to.values, &PyList_Type, &to.headers,
-                          &PyDict_Type, &to.known))
+    Unpacking to = {.plain = 1};
+    if (!PyArg_ParseTuple(arguments, "y*nLLLpLnnn(O!O!O!O!O!)O!", &section, &begin, &count, &base_offset, &base_timestamp,
+                          &to.appended, &next_offset, &records_max, &bytes_max, &to.brackets_max, &PyList_Type, &to.offsets,
+                          &PyList_Type, &to.timestamps, &PyList_Type, &to.keys, &PyList_Type, &to.values, &PyList_Type,
+                          &to.headers, &PyDict_Type, &to.known))
         return NULL;
     PyObject *found = NULL;
     if (begin < 0 || begin > section.len) {
@@ -254,7 +289,8 @@ static PyObject *unpack(PyObject *module, PyObject *arguments)
         refused("bytes follow the last record");
         goto done;
     }
-    found = Py_BuildValue("nLn", (Py_ssize_t)(reading.at - bytes), count > 0 ? count : 0, to.size_bytes);
+    found = Py_BuildValue("nLnO", (Py_ssize_t)(reading.at - bytes), count > 0 ? count : 0, to.size_bytes,
+                          to.plain ? Py_True : Py_False);
 done:
     Py_XDECREF(to.timestamp);
     PyBuffer_Release(&section);

@@ -8,7 +8,8 @@ def unpack(
     next_offset: int,
     records_max: int,
     bytes_max: int,
+    brackets_max: int,
     columns: tuple[list[int], list[int], list[bytes | None], list[bytes | None], list[object]],
     known: dict[bytes, object],
     /,
-) -> tuple[int, int, int]: ...
+) -> tuple[int, int, int, bool]: ...

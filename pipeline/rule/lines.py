@@ -244,7 +244,7 @@ class _Evaluation:
         if found.count(programs) < len(found):
             mine = [each is programs for each in found]
             read = [list(compress(column, mine)) for column in read]
-        return loop.lines(self._columns.topic, self._columns.partition, read)
+        return loop.lines(self._columns.topic, self._columns.partition, read, plain=self._columns.plain)
 
     def _fitting(self, records: int) -> int:
         """The number of records in the next stretch: at most as many as there is probably room for."""

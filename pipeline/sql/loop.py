@@ -32,7 +32,7 @@ from pipeline.sql.compilation.loops import READ_AT_ONCE, LoopCompiler, LoopedSta
 from pipeline.sql.compilation.statements import names_in
 from pipeline.sql.program import NAMESPACE, Program
 from pipeline.sql.runtime.event import Event
-from pipeline.sql.runtime.jsontext import DEEP_BYTES_MIN
+from pipeline.sql.runtime.jsontext import DEEP_BYTES_MIN, may_be_deep
 from pipeline.sql.runtime.shape import Shape
 from pipeline.sql.runtime.values import Row
 
@@ -84,12 +84,13 @@ class Loop:
         exec(compile(source, "<loop>", "exec"), namespace)
         self._run: Callable[..., None] = namespace["loop"]
 
-    def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]]) -> list[Any]:
+    def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], *, plain: bool = False) -> list[Any]:
         """The lines of records that these rules match, up to the first error: for each record one of each rule, or None.
 
-        If rows decide the group, a tuple of the line and its group. `columns` are those that the loop `reads`.
+        If rows decide the group, a tuple of the line and its group. `columns` are those that the loop `reads`. `plain`: whether
+        all payloads are known to be plain (see Columns).
         """
-        plain = self._payloads is not None and _are_plain(columns[self._payloads])
+        plain = plain or (self._payloads is not None and _are_plain(columns[self._payloads]))
         lines: list[Any] = []
         with suppress(Exception):  # whatever it is, the other way finds the cause
             self._run(topic, partition, columns, self._decode_plain if plain else self._decode, lines.append)
@@ -109,7 +110,7 @@ def _decoder(shape: Shape) -> Callable[[bytes], Any]:
     decode = shape.decode
 
     def decoded(payload: bytes) -> Any:
-        if len(payload) <= DEEP_BYTES_MIN and payload.isascii():
+        if payload.isascii() and (len(payload) <= DEEP_BYTES_MIN or not may_be_deep(payload)):
             return decode(payload)
         return Event({"payload": payload}, 0, ()).narrow(shape)
 

@@ -8,6 +8,8 @@ from typing import Final
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from pipeline.sql.runtime.jsontext import READ_LEVELS_MAX
+
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 APPEND_TIME: Final = 0x08
 CONTROL: Final = 0x20
@@ -61,6 +63,19 @@ def marker(base: int, producer: int, *, abort: bool) -> bytes:
 def at(base: int, data: bytes) -> bytes:
     """The same batch at this offset. The checksum does not cover it, because a broker sets it."""
     return base.to_bytes(8, "big") + bytes(data)[8:]
+
+
+def are_plain(values: Iterable[bytes | None]) -> bool:
+    """Whether values are what Columns calls plain."""
+    return all(value is None or _is_plain(value) for value in values)
+
+
+def _is_plain(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return value.count(b"[") + value.count(b"{") <= READ_LEVELS_MAX
 
 
 def with_section(data: bytes, section: bytes, count: int) -> bytes:

@@ -24,6 +24,7 @@ from pipeline.rule_trial import read_cases
 from pipeline.sql.compilation.loops import COLUMNS
 from tests.parts.actions import aggregated
 from tests.parts.lines import rows_in
+from tests.parts.record_batches import are_plain
 
 CASES = Path(__file__).parents[1] / "conformance"
 SELECT = {"r": 'SELECT payload.n AS n, clientid FROM "t/#" WHERE payload.n > 1'}
@@ -75,10 +76,14 @@ def batches(evaluator: Any, records: Sequence[Record], bytes_max: int) -> Iterat
 
 def same_both_ways(action: AggregatedAction, records: Sequence[Record], bytes_max: int = 1 << 20) -> list[RowBatch]:
     """Check that lines are the same with loops and without. Returns the batches that loops have made."""
-    with_loops = list(batches(action.lines, Columns.of(records), bytes_max))
+    columns = Columns.of(records)
+    with_loops = list(batches(action.lines, columns, bytes_max))
 
     expected = found(action, list(batches(action.rules, records, bytes_max)))
     assert found(action, with_loops) == expected
+    if are_plain(record.value for record in records):
+        columns.plain = True
+        assert found(action, list(batches(action.lines, columns, bytes_max))) == expected
     return with_loops
 
 

@@ -16,10 +16,21 @@ from hypothesis import strategies as st
 from agents.stream.checksums import FetchedBatches
 from agents.stream.unpacking import BatchRecords, Growing, ParsedRecords
 from pipeline import native
-from pipeline.columns import size_of
+from pipeline.columns import Columns, size_of
 from tests.parts import record_batches
 from tests.parts.native import unpack as built
-from tests.parts.record_batches import GZIP, LZ4, NONE, RECORDS_AT, SNAPPY, ZSTD, Written, batch_of, with_section
+from tests.parts.record_batches import (
+    GZIP,
+    LZ4,
+    NONE,
+    RECORDS_AT,
+    SNAPPY,
+    ZSTD,
+    Written,
+    are_plain,
+    batch_of,
+    with_section,
+)
 
 MANY = 1 << 40
 
@@ -247,17 +258,17 @@ def test_damaged_records_are_read_or_refused_alike(
     begin=st.integers(-2, 201),
     count=st.integers(-2, 300),
     numbers=st.tuples(*[st.integers(-(1 << 63), (1 << 63) - 1)] * 3),
-    limits=st.tuples(st.integers(-1, 10), st.integers(-1, 100)),
+    limits=st.tuples(st.integers(-1, 10), st.integers(-1, 100), st.integers(-1, 3)),
 )
 def test_any_bytes_end_well(
-    section: bytes, begin: int, count: int, numbers: tuple[int, int, int], limits: tuple[int, int]
+    section: bytes, begin: int, count: int, numbers: tuple[int, int, int], limits: tuple[int, int, int]
 ) -> None:
     """No bytes and no numbers make C read beyond them: it returns a place inside the section, or raises ValueError."""
     assert native.unpack is not None
     lists: tuple[list[Any], ...] = ([], [], [], [], [])
     base, timestamp, following = numbers
     try:
-        place, left, size_bytes = native.unpack(
+        place, left, size_bytes, plain = native.unpack(
             section, begin, count, base, timestamp, count % 2 == 0, following, *limits, lists, {}
         )
     except ValueError:
@@ -267,6 +278,7 @@ def test_any_bytes_end_well(
     assert 0 <= left <= max(count, 0)
     assert len({len(each) for each in lists}) == 1
     assert size_bytes >= 0
+    assert plain in (True, False)
 
 
 @in_c
@@ -279,7 +291,7 @@ def test_headers_are_remembered_within_a_limit() -> None:
         more = [(("topic", b"%d" % random.Random(batch_number * 5000 + each).getrandbits(64)),) for each in range(3000)]
         data = batch_of(0, [(offset, 0, None, b"", each) for offset, each in enumerate([*headers, *more])])
         lists: tuple[list[Any], ...] = ([], [], [], [], [])
-        native.unpack(data, RECORDS_AT, 3002, 0, 0, False, 0, MANY, MANY, lists, known)
+        native.unpack(data, RECORDS_AT, 3002, 0, 0, False, 0, MANY, MANY, 0, lists, known)
 
         assert lists[4][0] is lists[4][1]
         assert len(lists[4]) == 3002
@@ -290,12 +302,50 @@ def test_headers_are_remembered_within_a_limit() -> None:
 def test_wrong_arguments_are_errors() -> None:
     """What is no bytes, no list or no dict is a TypeError, and no end of the process."""
     assert native.unpack is not None
-    right: list[Any] = [b"", 0, 0, 0, 0, False, 0, 1, 1, ([], [], [], [], []), {}]
-    for place, wrong in ((0, "text"), (1, None), (9, ([], [])), (9, ((), (), (), (), ())), (10, None)):
+    right: list[Any] = [b"", 0, 0, 0, 0, False, 0, 1, 1, 1, ([], [], [], [], []), {}]
+    for place, wrong in ((0, "text"), (1, None), (10, ([], [])), (10, ((), (), (), (), ())), (11, None)):
         with pytest.raises(TypeError):
             native.unpack(*[*right[:place], wrong, *right[place + 1 :]])
 
-    assert native.unpack(*right) == (0, 0, 0)
+    assert native.unpack(*right) == (0, 0, 0, True)
+
+
+# Texts of ASCII, of all of Unicode, and any bytes; short ones, and long ones with a few bytes in between.
+PIECE = st.sampled_from(
+    [b"x" * 127, b"x" * 1000, b"[" * 500, b"{" * 500, b"]};[{", "°".encode(), b"\xc2", b"\xed\xa0\x80"]
+)
+VALUE = (
+    st.none()
+    | st.binary(max_size=300)
+    | st.text(max_size=300).map(str.encode)
+    | st.lists(PIECE, max_size=6).map(b"".join)
+)
+
+
+@in_c
+@given(values=st.lists(VALUE, min_size=1, max_size=6), records_max=st.integers(1, 6))
+@example(values=[b"[" * 1024 + b"x" * 3000], records_max=1)
+@example(values=[b"[" * 1024 + b"x" * 3000 + b"{"], records_max=1)
+@example(values=[b"x" * 255 + b"\x80"], records_max=1)
+@example(values=["°".encode() * 200], records_max=1)
+def test_columns_are_plain_if_all_values_are(values: list[bytes | None], records_max: int) -> None:
+    """UTF-8, with few brackets. One value that is not is enough, in whatever part it comes."""
+    data = batch_of(0, [(offset, 0, None, value, ()) for offset, value in enumerate(values)])
+
+    found = drained(opened(data), records_max=records_max).columns("m", 0)
+
+    assert found.plain == are_plain(values)
+    assert found[1:].plain == found.plain
+    assert Columns.joined([found, found[:1]]).plain == found.plain
+
+
+def test_without_c_nobody_has_looked() -> None:
+    """Records that aiokafka parses are not said to be plain, and neither are those that are joined with them."""
+    data = batch_of(0, [(0, 0, None, b"{}", ())])
+    found = drained(ParsedRecords(MemoryRecords(data).next_batch())).columns("m", 0)
+
+    assert not found.plain
+    assert not Columns.joined([found, Columns("m", 0, [1], [0], [None], [b"{}"], [()], plain=True)]).plain
 
 
 @both_ways
