@@ -172,11 +172,16 @@ def one_round(
 
 def child(args: argparse.Namespace) -> None:
     """Run the child process of `one_round`."""
+    import gc
+
     import uvloop
 
     from pipeline import log
+    from pipeline.process.collector import slow_down
 
     log.configure(level="warning")
+    slow_down()  # as each command of ours does
+    gc.freeze()
 
     def ready() -> None:
         print("ready", flush=True)

@@ -87,7 +87,8 @@ class Bridge:
         """
         now_ms = int(time.time() * 1000)
         routes = self._router.routes
-        add, produce, topic_name = self.window.add, self._producer.produce, self._kafka.messages_topic
+        window, topic_name = self.window, self._kafka.messages_topic
+        run: list[Delivery] = []
         room = QOS0_QUEUE_MAX - len(self.window)
         dropped = redelivered = 0
         for message in batch:
@@ -102,14 +103,23 @@ class Bridge:
             route = routes.get(topic) or self._router.route(topic)
             prepared = None if properties else route.prepared.get(flags)
             if prepared is None:
+                self._produce_run(run)
+                run = []
                 self._produce_unprepared(message, route, now_ms)
                 continue
-            record = Outgoing(prepared.key, payload, prepared.headers, now_ms)
-            produce(topic_name, record, add(mid, topic_name, record, True))
+            key, headers = prepared
+            # The size leaves out key and headers, because the cache of routes holds them.
+            run.append(Delivery(window, mid, topic_name, key, payload, headers, now_ms, len(payload)))
+        self._produce_run(run)
         self.empty.clear()
         self._count(len(batch), redelivered, dropped)
         if self.window.full and self._connection is not None:
             self._connection.pause()
+
+    def _produce_run(self, run: list[Delivery]) -> None:
+        if run:
+            self.window.extend(run)
+            self._producer.produce_all(run)
 
     def _produce_unprepared(self, message: Publish, route: Route, now_ms: int) -> None:
         """Produce a message without prepared parts: the first of its kind, one with properties, or one for an adapter.
@@ -219,7 +229,7 @@ class Bridge:
         """Set the gauges. Called regularly."""
         oldest = self.window.oldest
         self.metrics.window.set(len(self.window))
-        self.metrics.ack_lag.set((now_ms - oldest.record.timestamp_ms) / 1000 if oldest else 0)
+        self.metrics.ack_lag.set((now_ms - oldest.timestamp_ms) / 1000 if oldest else 0)
 
     def _failed(self, delivery: Delivery, error: Any) -> None:
         problem = failure(error, f"cannot write to {delivery.topic}")

@@ -7,10 +7,11 @@ producer. Without `otel` the plain producer does the work, and nothing asks for 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.connectors.kafka.producer import OnDelivery, Producer
+from pipeline.connectors.kafka.producer import OnDelivery, Producer, Underway
 from pipeline.connectors.otlp import LINKS_MAX, Spans, Value, spans
 from pipeline.mqtt.traceparent import TraceParent, sampled
 from pipeline.record import Outgoing
@@ -41,6 +42,11 @@ class TracedProducer(Producer):
                 self._batch = Batch(self._maker, topic)
             on_delivery = self._batch.joined(trace, on_delivery)
         super().produce(topic, record, on_delivery)
+
+    def produce_all(self, run: Sequence[Underway]) -> None:
+        """As the plain producer."""
+        for each in run:
+            self.produce(each.topic, each.record, each)
 
     def _next_batch(self) -> None:
         self._batch = None

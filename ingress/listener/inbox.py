@@ -20,7 +20,7 @@ from ingress.listener.words import QOS2, REASON_SHIFT, Ack
 from ingress.metrics import SourceMetrics
 from ingress.refusals import Refusals
 from ingress.sparkplug.aliases import Aliases
-from ingress.window import Delivery, Refusal, Window, size_of
+from ingress.window import Delivery, Refusal, Window
 from pipeline.config.kafka import KafkaConfig
 from pipeline.config.listener import ListenerSource
 from pipeline.connectors.kafka.producer import Producer, failure
@@ -45,10 +45,23 @@ class Receiver(Protocol):
     def fail(self, problem: ConnectorError) -> None: ...
 
 
+class _Delivery(Delivery):
+    """A delivery that registers its window after Kafka's answer."""
+
+    def __call__(self, error: Any, message: Any) -> None:
+        window = self.window
+        if error is None:
+            self.done = True
+        else:
+            window.failed.append(Refusal(self, error))
+        window.answered.add(window)  # type: ignore[attr-defined]
+
+
 class ClientWindow(Window):
     """A window that registers itself after an answer of Kafka, so that a sweep need not search thousands of windows."""
 
     __slots__ = ("answered", "receiver", "refused", "refused_topic")
+    _delivery = _Delivery
 
     def __init__(self, inbox: Inbox, receiver: Receiver | None, messages_max: int) -> None:
         super().__init__(messages_max, inbox.bytes_max)
@@ -66,25 +79,6 @@ class ClientWindow(Window):
     def size_bytes(self) -> int:
         """Bytes of the messages in the window."""
         return self._bytes
-
-    def add(self, mid: int, topic: str, record: Outgoing, shared: bool = False) -> Delivery:
-        """Add a message whose delivery registers the window after Kafka's answer."""
-        delivery = _Delivery(self, mid, topic, record, size_of(record, shared))
-        self._pending.append(delivery)
-        self._bytes += delivery.size_bytes
-        return delivery
-
-
-class _Delivery(Delivery):
-    __slots__ = ()
-
-    def __call__(self, error: Any, message: Any) -> None:
-        window = self.window
-        if error is None:
-            self.done = True
-        else:
-            window.failed.append(Refusal(self, error))
-        window.answered.add(window)  # type: ignore[attr-defined]
 
 
 class Inbox:
@@ -127,7 +121,7 @@ class Inbox:
         """
         now_ms = int(time.time() * 1000)
         prepared, topic_name = identity.prepared, self._kafka.messages_topic
-        add, produce = window.add, self._producer.produce
+        produce, usual = self._producer.produce, list[Delivery]()
         before, bytes_before, redelivered = len(window), window.size_bytes, 0
         refused: list[bytes] = []
         notices = 0
@@ -139,7 +133,14 @@ class Inbox:
                 ack |= QOS2 if flags & QOS_MASK == QOS2_FLAG else 0
             known = None if properties else prepared.get(topic)
             ready = known.get(flags) if known else None
-            record = Outgoing(ready.key, payload, ready.headers, now_ms) if ready else identity.record(message, now_ms)
+            if ready:
+                key, headers = ready
+                # The size leaves out key and headers, because the cache of topics holds them.
+                usual.append(_Delivery(window, ack, topic_name, key, payload, headers, now_ms, len(payload)))
+                continue
+            self._produce_run(window, usual)
+            usual = []
+            record = identity.record(message, now_ms)
             if record is None and is_notice(topic):
                 notices += 1
                 self._answer(window, ack, NO_SUBSCRIBERS)
@@ -149,9 +150,10 @@ class Inbox:
                 if not obeyed:
                     break
             else:
-                if self.aliases is not None and ready is None and (table := identity.table(message, now_ms)):
-                    produce(self.aliases.topic, table, add(0, self.aliases.topic, table))
-                produce(topic_name, record, add(ack, topic_name, record, ready is not None))
+                if self.aliases is not None and (table := identity.table(message, now_ms)):
+                    produce(self.aliases.topic, table, window.add(0, self.aliases.topic, table))
+                produce(topic_name, record, window.add(ack, topic_name, record))
+        self._produce_run(window, usual)
         self._count(window, len(window) - before, window.size_bytes - bytes_before)
         self.metrics.received.inc(len(run))
         if redelivered:
@@ -165,6 +167,11 @@ class Inbox:
         if window.full or self.full:
             self._hold(window)
         return obeyed
+
+    def _produce_run(self, window: ClientWindow, run: list[Delivery]) -> None:
+        if run:
+            window.extend(run)
+            self._producer.produce_all(run)
 
     def put(self, topic: str, record: Outgoing) -> None:
         """Produce an event or a will, for which no client waits."""

@@ -29,6 +29,9 @@ class PlayedKafka:
     def produce(self, topic: str, record: Outgoing, on_delivery: Any) -> None:
         self.sent.append((topic, record, on_delivery))
 
+    def produce_all(self, run: Any) -> None:
+        self.sent += [(each.topic, each.record, each) for each in run]
+
     def produce_alone(self, topic: str, record: Outgoing, on_delivery: Any) -> None:
         self.alone.append((topic, record, on_delivery))
 

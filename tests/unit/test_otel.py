@@ -14,6 +14,7 @@ from agents.metrics import ObjectMeter, Writing
 from agents.object_traces import TRACES_MAX
 from ingress import traced
 from ingress.traced import TracedProducer, producer_of
+from ingress.window import Delivery, Window
 from pipeline.config.load import parse
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.otlp import LINKS_MAX, exporting, spans
@@ -179,6 +180,20 @@ def test_a_batch_has_one_span_that_ends_with_kafkas_last_answer(told: Told, monk
     assert delivered == [None, None, "too large"]
     assert (made["name"], made["traces"], made["error"]) == ("send m", [trace(1), trace(2)], "too large")
     assert made["facts"]["messaging.batch.message_count"] == 2
+
+
+def test_a_run_is_traced_as_its_records_are(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes in a run has the spans of single records, and each delivery is told of its own answer."""
+    kafka, producer = Answers(monkeypatch), producer_of(CONFIG)
+    window = Window(100, 1000)
+    run = [Delivery(window, n, "m", b"k", b"", [(TRACEPARENT, traceparent(n))] if n else [], 1, 0) for n in (1, 0, 2)]
+
+    producer.produce_all(run)
+    for answer in kafka.open:
+        answer(None, None)
+
+    assert [made["traces"] for made in told.made_ones] == [[trace(1), trace(2)]]
+    assert all(each.done for each in run)
 
 
 def test_a_batch_that_was_answered_at_once_is_over(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from weakref import WeakMethod
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -35,6 +35,23 @@ log: Final = get_logger("tidegate.kafka")
 # refused.
 OnDelivery = Callable[[KafkaError | None, Message | None], None]
 
+
+class Underway(Protocol):
+    """A record that takes its own result, as `OnDelivery` does."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int
+
+    @property
+    def record(self) -> Outgoing: ...
+
+    def __call__(self, error: KafkaError | None, message: Message | None) -> None: ...
+
+
+ANY_PARTITION: Final = -1  # the partitioner chooses it by the key
 POLL_SECONDS: Final = 0.003  # between two polls while answers are outstanding; an idle producer does not poll
 BATCH_BYTES_MAX: Final = 1_000_000
 LOOK_SECONDS: Final = 1.0  # between two checks of the connection while nothing is produced
@@ -118,11 +135,33 @@ class Producer:
         self._after_poll.append(WeakMethod(action))
 
     def produce(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
-        """Give one record to librdkafka. This is the hot path: about 3 µs, and half a microsecond for each header."""
+        """Give one record to librdkafka."""
         if self._waiting or self._next is not None:
             self._waiting.append((topic, record, on_delivery))
         else:
             self._hand_over(topic, record, on_delivery)
+        self.wake()
+
+    def produce_all(self, run: Sequence[Underway]) -> None:
+        """`produce` for many records, which get their results themselves.
+
+        This is the hot path: about 1 µs a record with three headers. Arguments with names would cost half a microsecond more.
+        """
+        assert self._shared is not None, "connect() first"
+        # Any, because the stub wants headers that may be text or None, and lists are invariant.
+        hand_over: Callable[..., None] = self._shared.produce
+        rest = iter(run)
+        if not self._waiting and self._next is None:
+            try:
+                for each in rest:
+                    # The two callbacks are an argument and its older name.
+                    hand_over(
+                        each.topic, each.value, each.key, ANY_PARTITION, each, None, each.timestamp_ms, each.headers
+                    )
+            except (KafkaException, BufferError):
+                self.produce(each.topic, each.record, each)  # is refused again, and this time gets its result, or waits
+        for each in rest:
+            self.produce(each.topic, each.record, each)
         self.wake()
 
     def produce_alone(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
@@ -307,12 +346,9 @@ class _Outcome:
 
 
 def _produce(client: Any, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
-    """Produce with a Librdkafka.
-
-    `client` is Any because the stub wants headers that may be text or None, and lists are invariant.
-    """
+    """Produce with a Librdkafka. `client` is Any because of its stub, as in `produce_all`."""
     key, value, headers, timestamp_ms = record
-    client.produce(topic, value, key, on_delivery=on_delivery, timestamp=timestamp_ms, headers=headers)
+    client.produce(topic, value, key, ANY_PARTITION, on_delivery, None, timestamp_ms, headers)
 
 
 def _kafka_error(error: Exception) -> KafkaError:

@@ -97,7 +97,7 @@ def test_keys_and_headers_count_unless_a_cache_holds_them() -> None:
     own, shared = Window(100, 1000), Window(100, 1000)
 
     delivery = own.add(1, "t", record)
-    shared.add(1, "t", record, shared=True)
+    shared.extend([Delivery(shared, 1, "t", *record, len(record.value))])
 
     assert own.full
     assert not shared.full
@@ -112,10 +112,24 @@ def test_a_delivery_knows_what_it_delivers() -> None:
     window = Window(100, 1000)
     record = Outgoing(b"key", b"12345", [("topic", b"t" * 90)], 0)
 
-    own, shared = window.add(1, "t", record), window.add(2, "t", record, shared=True)
+    delivery = window.add(1, "t", record)
 
-    assert (own.record, own.topic, own.mid) == (record, "t", 1)
-    assert (own.size_bytes, shared.size_bytes, size_of(record)) == (103, 5, 103)
+    assert (delivery.record, delivery.topic, delivery.mid) == (record, "t", 1)
+    assert (delivery.size_bytes, size_of(record)) == (103, 103)
+
+
+def test_a_run_follows_what_is_in_the_window() -> None:
+    """A run keeps its order, behind the messages before it, and its bytes count."""
+    window, (first,) = filled([1], bytes_max=12)
+    run = [Delivery(window, mid, "t", *RECORD, size_bytes) for mid, size_bytes in ((2, 3), (3, 4))]
+
+    window.extend(run)
+    for each in (*run, first):
+        each(None, None)
+
+    assert window.full
+    assert window.settle() == (3, [1, 2, 3])
+    assert not window.full
 
 
 def test_a_window_is_full_at_its_limit_and_not_before() -> None:
