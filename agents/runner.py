@@ -32,6 +32,7 @@ from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import InternalError, TidegateError
 from pipeline.log import get_logger
 from pipeline.retry import RESTART, RESTART_STABLE_SECONDS
+from pipeline.rule.batch import Evaluator
 
 DRAIN_SECONDS: Final = 20.0
 
@@ -66,6 +67,11 @@ class ActionRunner:
     def group(self) -> str:
         """The action's consumer group."""
         return f"{self._config.pipeline}.{self.name}"
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """What makes the rows of the action as it is now."""
+        return self._action.evaluator
 
     def turn_to(self, action: CompiledAction) -> None:
         """Go on under another version of the action, which reads the same topics and writes to the same place.

@@ -21,6 +21,8 @@ from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.s3.store import S3Store
 from pipeline.control.reload.supervisor import Supervisor, WantedPart
+from pipeline.rule.lines import LineRules
+from pipeline.rule.shared import Decoded, share
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class ActionSupervisor(Supervisor[ActionPlan, ActionRunner]):
         topics = {config.kafka.messages_topic, config.kafka.events_topic}
         self._ids = SharedTopicIds(TopicIds(config.kafka, "worker-topics"), topics)
         self._fetches = WorkerFetches()
+        self._decoded = Decoded()
         self._stores: dict[str, S3Store] = {}
         self._store_of: dict[str, str] = {}
 
@@ -76,6 +79,8 @@ class ActionSupervisor(Supervisor[ActionPlan, ActionRunner]):
         metrics.forget(name)
 
     async def _settled(self, names: set[str]) -> None:
+        evaluators = [runner.evaluator for runner in self.runners.values()]
+        share([each for each in evaluators if isinstance(each, LineRules)], self._decoded)
         used = {self._store_of[name] for name in names}
         for digest in self._stores.keys() - used:
             await self._stores.pop(digest).__aexit__(None, None, None)

@@ -31,6 +31,7 @@ from pipeline.redriven import is_redriven
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.rule.line_batch import LineBatch, LoopLines, Stretch
 from pipeline.rule.rule_set import Programs, RuleSet
+from pipeline.rule.shared import SharedColumns, SharedReading
 from pipeline.sql.loop import LineForm, Loop, has_loop, loop_of
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.template.object_key import GroupName, KeyTemplate
@@ -67,6 +68,7 @@ class LineRules:
         self.form = LineForm(*container.line_code, key.group, key.window_ms)
         self._loops: dict[tuple[str, ...], Loop | None] = {}
         self._statements = 0
+        self.reading: SharedReading | None = None  # what other actions of the worker read, too
         self._any_loop = not rules.waits and any(has_loop([program]) for program in rules.programs)
 
     @property
@@ -168,6 +170,7 @@ class _Evaluation:
         self._rules, self._columns, self._bytes_max = rules, columns, bytes_max
         (self._headers,) = columns.part((HEADERS,))
         self._batch = LineBatch(columns, rules.digest, room=bytes_max)
+        self._reading = rules.reading if isinstance(columns, SharedColumns) else None
         self._at = 0  # the number of the record to continue with
         self._stretch = 1  # the number of records in the next stretch
         self._step = 1
@@ -204,7 +207,7 @@ class _Evaluation:
 
     def _with_loops(self, programs: Programs) -> None:
         """Run the loops of the next records. A record on which one raises goes without."""
-        found: list[Any] = self._next_programs()
+        found: list[Any] = self._all_alike(programs) or self._next_programs()
         sets: Sequence[Programs] = [programs]
         if found.count(programs) < len(found):
             found, sets = self._several(found)
@@ -219,6 +222,15 @@ class _Evaluation:
             self._step = 1 if self._since_error >= SELDOM else min(2 * self._step, STEP_MAX)
             self._since_error = 0
             self._without_loop(self._step)
+
+    def _all_alike(self, programs: Programs) -> list[Programs]:
+        """The programs of each record of a stretch, if it is known already that they are the same for all. Otherwise empty."""
+        reading, columns = self._reading, self._columns
+        end = min(self._at + self._stretch, len(columns))
+        if reading is None or not isinstance(columns, SharedColumns):
+            return []
+        is_known = reading.all_match(columns, self._at, end, self._rules.rules.programs_of)
+        return [programs] * (end - self._at) if is_known else []
 
     def _several(self, found: list[Programs | None]) -> tuple[list[Programs], list[Programs]]:
         """The programs of the first records that loops can take, and the sets of programs among them, each once."""
@@ -240,11 +252,22 @@ class _Evaluation:
         """The lines of those records that these programs match."""
         loop = self._rules.loop_of(programs)
         assert loop is not None
-        read = self._columns.part(loop.reads, begin, end)
-        if found.count(programs) < len(found):
+        columns, alike = self._columns, found.count(programs) == len(found)
+        if alike and (payloads := self._decoded(loop, begin, end)) is not None:
+            read = columns.part(loop.of_decoded.reads, begin, end)
+            return loop.lines_of_decoded(columns.topic, columns.partition, read, payloads)
+        read = columns.part(loop.reads, begin, end)
+        if not alike:
             mine = [each is programs for each in found]
             read = [list(compress(column, mine)) for column in read]
-        return loop.lines(self._columns.topic, self._columns.partition, read, plain=self._columns.plain)
+        return loop.lines(columns.topic, columns.partition, read, plain=columns.plain)
+
+    def _decoded(self, loop: Loop, begin: int, end: int) -> list[Any] | None:
+        """The payloads of these records, if they are decoded for several actions."""
+        reading, columns = self._reading, self._columns
+        if reading is None or not isinstance(columns, SharedColumns) or not loop.decodes:
+            return None
+        return reading.payloads(columns, begin, end) if reading.keys.issuperset(loop.keys) else None
 
     def _fitting(self, records: int) -> int:
         """The number of records in the next stretch: at most as many as there is probably room for."""

@@ -14,15 +14,20 @@ offsets, counts, limits.
 A loop has no failures of its own: an error, whatever it is, ends it at that record, which is then evaluated with
 `Program.evaluate`. That knows the cause of a dead letter. The lines before it count.
 
+If other actions of the worker read the same records, their payloads are decoded already (pipeline/rule/shared.py). Then
+another form of the same loop takes the structs in the place of the payloads.
+
 A statement has no loop if it is FOREACH, if it waits for another process, or if it must not be evaluated twice.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from textwrap import indent
 from typing import Any, Final
 
@@ -38,6 +43,8 @@ from pipeline.sql.runtime.values import Row
 
 # The fields of a record in a loop, and their columns.
 FIELDS: Final = {"offset": OFFSETS, "timestamp": TIMESTAMPS, "key": KEYS, "value": VALUES, "headers": HEADERS}
+# What the loop has of a record in addition, if its payload is decoded already.
+DECODED: Final = "struct"
 _FRAME: Final = """\
 def loop(topic, partition, columns, decode, add):
     for {fields} in zip(*columns):
@@ -72,17 +79,50 @@ def has_loop(programs: Sequence[Program]) -> bool:
     return one and not any(each.tree.collect or each.waits or not each.repeatable for each in programs)
 
 
-class Loop:
-    """The loop of some rules. `reads`: the columns that it needs. `source`: its code, for people."""
+class CompiledLoop:
+    """One form of a loop. `reads`: the columns that it needs. `source`: its code, for people."""
 
-    def __init__(
-        self, form: LineForm, reads: Sequence[int], source: str, namespace: dict[str, Any], shape: Shape
-    ) -> None:
-        self.form, self.reads, self.source = form, reads, source
-        self._payloads = reads.index(VALUES) if VALUES in reads else None
+    def __init__(self, body: ast.Module, namespace: Mapping[str, Any]) -> None:
+        names = names_in(body.body)
+        fields = [name for name in FIELDS if name in names]
+        self.reads = [FIELDS[name] for name in fields]
+        fields += [DECODED] if DECODED in names else []
+        if not fields:
+            fields, self.reads = ["offset"], [OFFSETS]
+        self.source = _FRAME.format(fields=", ".join([*fields, ""]), body=indent(ast.unparse(body), " " * 8))
+        own = dict(namespace)
+        exec(compile(self.source, "<loop>", "exec"), own)
+        self.run: Callable[..., None] = own["loop"]
+
+
+class Loop:
+    """The loop of some rules. `reads`: the columns that it needs. `source`: its code, for people.
+
+    `decodes`: whether it decodes payloads; then it needs these `keys` of them.
+    """
+
+    def __init__(self, form: LineForm, body: ast.Module, namespace: dict[str, Any], shape: Shape) -> None:
+        self.form = form
+        self.keys, self.decodes = shape.keys, "decode" in names_in(body.body)
+        self._body, self._namespace = body, namespace
+        whole = CompiledLoop(body, namespace)
+        self.reads, self.source, self._run = whole.reads, whole.source, whole.run
+        self._payloads = self.reads.index(VALUES) if VALUES in self.reads else None
         self._decode_plain, self._decode = shape.decode, _decoder(shape)
-        exec(compile(source, "<loop>", "exec"), namespace)
-        self._run: Callable[..., None] = namespace["loop"]
+
+    @cached_property
+    def of_decoded(self) -> CompiledLoop:
+        """The form that takes decoded payloads, which have at least `keys`."""
+        return CompiledLoop(_Decoded().visit(copy.deepcopy(self._body)), self._namespace)
+
+    def lines_of_decoded(
+        self, topic: str, partition: int, columns: Sequence[Sequence[Any]], payloads: Sequence[Any]
+    ) -> list[Any]:
+        """The same as `lines`. `columns` are those that `of_decoded` reads."""
+        lines: list[Any] = []
+        with suppress(Exception):
+            self.of_decoded.run(topic, partition, [*columns, payloads], None, lines.append)
+        return lines
 
     def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], *, plain: bool = False) -> list[Any]:
         """The lines of records that these rules match, up to the first error: for each record one of each rule, or None.
@@ -95,6 +135,16 @@ class Loop:
         with suppress(Exception):  # whatever it is, the other way finds the cause
             self._run(topic, partition, columns, self._decode_plain if plain else self._decode, lines.append)
         return lines
+
+
+class _Decoded(ast.NodeTransformer):
+    """Replaces the decoding of a payload by the decoded one."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """`decode(value)`, wherever it is."""
+        self.generic_visit(node)
+        is_decode = isinstance(node.func, ast.Name) and node.func.id == "decode"
+        return ast.Name(DECODED, ast.Load()) if is_decode else node
 
 
 def _are_plain(payloads: Sequence[bytes | None]) -> bool:
@@ -138,11 +188,7 @@ def loop_of(
         namespace[f"rule_{number}"] = rule_id
         compiler = LoopCompiler(program.text, program.tree, namespace, number)
         statements.append(looped(compiler, program.tree))
-    body = _body(statements, form, columns)
-    names = names_in(ast.parse(body).body)
-    fields = [name for name in FIELDS if name in names] or ["offset"]
-    source = _FRAME.format(fields=", ".join([*fields, ""]), body=indent(body, " " * 8))
-    return Loop(form, [FIELDS[name] for name in fields], source, namespace, shape)
+    return Loop(form, ast.parse(_body(statements, form, columns)), namespace, shape)
 
 
 # What the code of a loop names, besides what the functions of rules name.

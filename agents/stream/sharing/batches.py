@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from agents.stream.checksums import FetchedBatches
 from agents.stream.fast_fetch import PartitionRecords, Unpacked
 from pipeline.columns import Columns, size_of
+from pipeline.rule.shared import SharedColumns
 
 PART_RECORDS_MAX: Final = 10_000
 # Bytes of parts that are kept. aiokafka fetches 1 MB of a partition, so only what is compressed has more.
@@ -75,7 +76,8 @@ class SharedBatches:
             self.error = error
             raise
         self._source = source if found.more else None
-        self._parts[self._count] = SharedPart(found.records, found.size_bytes, source.next_fetch_offset, found.more)
+        records = SharedColumns(found.records)
+        self._parts[self._count] = SharedPart(records, found.size_bytes, source.next_fetch_offset, found.more)
         self._count += 1
         self.size_bytes += found.size_bytes
         while self.size_bytes - len(self._content) > PARTS_BYTES_MAX and len(self._parts) > 1:

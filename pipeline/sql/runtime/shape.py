@@ -11,6 +11,7 @@ difference remains: a number beyond the range of a float is an error only if a r
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -38,14 +39,25 @@ class Shape:
 
     def __init__(self, keys: frozenset[str]) -> None:
         self.keys = tuple(sorted(keys))
-        names = {attribute(key): key for key in self.keys}
-        fields = [(name, Any, UNDEFINED) for name in names]
-        self.struct = msgspec.defstruct("Payload", fields, rename=names, gc=False)
+        self.struct = _struct(self.keys, Any)
         self.decode = msgspec.json.Decoder(self.struct).decode
 
     def of(self, document: Any) -> Any:
         """The struct with the values of a decoded document."""
         return self.struct(*(member(document, key) for key in self.keys))
+
+
+def scalars(keys: Iterable[str]) -> Callable[[bytes], Any]:
+    """A decoder of payloads that are objects, and in which these keys have neither lists nor maps. It refuses any other.
+
+    What it gives has the attributes and values of a shape's struct. So nobody can make it large with a short payload.
+    """
+    return msgspec.json.Decoder(_struct(keys, int | float | str | bool | None)).decode
+
+
+def _struct(keys: Iterable[str], values: Any) -> Any:
+    names = {attribute(key): key for key in keys}
+    return msgspec.defstruct("Payload", [(name, values, UNDEFINED) for name in names], rename=names, gc=False)
 
 
 @functools.lru_cache(1_000)
