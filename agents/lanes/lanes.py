@@ -21,6 +21,11 @@ log = get_logger("tidegate.action")
 
 # The part of an action's memory that is kept for rows, because a batch without room for its rows would never end.
 ROWS_SHARE: Final = 0.25
+# A fetch costs the same, however many records it has. So few partitions are read in larger parts: together at most this part of
+# the action's memory, unless each gets the least.
+FETCHES_SHARE: Final = 16
+FETCH_BYTES_MIN: Final = 1 << 20
+FETCH_BYTES_MAX: Final = 2 << 20
 # Time for lanes that hold nothing to note their end.
 NOTE_SECONDS: Final = 1.0
 
@@ -98,6 +103,12 @@ class Lanes:
         if held >= self._bytes_max:
             self._relieve()
         return False
+
+    @property
+    def fetch_bytes_max(self) -> int:
+        """The most bytes to fetch of a partition at once."""
+        fair = self._bytes_max // FETCHES_SHARE // max(1, len(self._lanes))
+        return min(max(fair, FETCH_BYTES_MIN), FETCH_BYTES_MAX)
 
     def have_room_for_rows(self, asking: Lane) -> bool:
         """Whether more rows may be made from fetched records: within the limit, or while rows take only a small part of it.

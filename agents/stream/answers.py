@@ -23,7 +23,7 @@ from aiokafka import conn
 
 LENGTH: Final = Struct(">i")
 BUFFER_BYTES_MIN: Final = 1 << 16
-BUFFER_BYTES_KEPT: Final = 16 << 20  # the buffer of a larger answer is not used again
+BUFFER_BYTES_KEPT: Final = 17 << 20  # the buffer of a larger answer is not used again
 LARGE_BYTES_MIN: Final = 1 << 18  # larger than any answer during a login, which must be bytes
 
 

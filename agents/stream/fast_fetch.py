@@ -30,8 +30,9 @@ from agents.stream.unpacking import BatchRecords, Growing
 from pipeline.columns import Columns
 from pipeline.record import Record
 
-# Bytes of one partition at a time.
+# Bytes of one partition at a time: as many as a fetch brought, between these.
 UNPACKED_BYTES_MAX: Final = 1 << 20
+FETCHED_BYTES_MAX: Final = 2 << 20
 
 
 class Unpacked(NamedTuple):
@@ -55,11 +56,13 @@ class PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc]
         """
         return iter(())
 
-    def take(self, records_max: int, bytes_max: int = UNPACKED_BYTES_MAX) -> Unpacked:
+    def take(self, records_max: int, bytes_max: int | None = None) -> Unpacked:
         """The next records, at most so many, until they have about so many bytes. `next_fetch_offset` advances.
 
         Raises CorruptRecordException for a wrong checksum, and for bytes that are not a record.
         """
+        if bytes_max is None:
+            bytes_max = min(max(UNPACKED_BYTES_MAX, self._records.size_in_bytes()), FETCHED_BYTES_MAX)
         found, more = Growing(self.next_fetch_offset), True
         while more and len(found) < records_max and found.size_bytes < bytes_max:
             if self._batch is None:
@@ -133,7 +136,11 @@ class FetchResult(fetcher.FetchResult):  # type: ignore[misc]
 
 
 class Fetcher(fetcher.Fetcher):  # type: ignore[misc]
-    """aiokafka's, which can also be closed while Kafka is away."""
+    """aiokafka's, which can also be closed while Kafka is away, and whose limit can be changed."""
+
+    def limit(self, bytes_max: int) -> None:
+        """The most bytes to fetch of a partition at once, from the next request on."""
+        self._max_partition_fetch_bytes = bytes_max
 
     async def close(self) -> None:
         """End all requests. aiokafka fails with CancelledError if one waits to be tried again, and leaves its client open."""

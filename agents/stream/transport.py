@@ -66,6 +66,10 @@ class TransportLanes(Protocol):
     def has_room(self, partition: TP) -> bool:
         """Whether another batch may be fetched from this partition."""
 
+    @property
+    def fetch_bytes_max(self) -> int:
+        """The most bytes to fetch of a partition at once, as long as the lanes are the same."""
+
     def seeks(self) -> Mapping[tuple[str, int], int]:
         """The offsets to fetch from, by partition, that are new since the last `sought`."""
 
@@ -166,6 +170,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def owns(self) -> bool:
         """Whether no other worker can have the partitions. False without a consumer: it has left the group."""
         return self._consumer is not None and bool(self._consumer._coordinator.owns())
+
+    def limit_fetches(self, bytes_max: int) -> None:
+        """The most bytes that fetches bring of a partition from now on. A consumer that ends fetches nothing more."""
+        if self._consumer is not None:
+            self._consumer._fetcher.limit(bytes_max)
 
     async def log_span(self, tp: TP) -> LogSpan:
         """The offsets of a partition's log. Raises RetryableError."""
@@ -313,6 +322,7 @@ class Consumer(driver.Consumer):
         """Open lanes before the first fetch. The lanes of an earlier generation are gone, and their rows are read again."""
         self.lanes.revoke(self.lanes.partitions())
         self.lanes.assign(assigned)
+        self._consumer_thread.limit_fetches(self.lanes.fetch_bytes_max)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

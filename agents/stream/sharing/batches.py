@@ -15,7 +15,7 @@ from pipeline.columns import Columns, size_of
 from pipeline.rule.shared import SharedColumns
 
 PART_RECORDS_MAX: Final = 10_000
-# Bytes of parts that are kept. aiokafka fetches 1 MB of a partition, so only what is compressed has more.
+# Bytes of parts that are kept. A fetch has 2 MB of a partition, so only what is compressed has more.
 PARTS_BYTES_MAX: Final = 4 << 20
 
 

@@ -31,6 +31,7 @@ PRIVATE_NAMES = {
     "_contains_abort_marker": "aiokafka",
     "_coordinator": "aiokafka",
     "_fetch_task": "aiokafka",
+    "_fetcher": "aiokafka",
     "_isolation_level": "aiokafka",
     "_max_wait_ms": "aiokafka",
     "_pending_tasks": "aiokafka",

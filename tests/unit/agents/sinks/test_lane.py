@@ -71,6 +71,26 @@ async def opened(bytes_max: int = 1000) -> tuple[Lanes, Keeping, Keeping]:
     return lanes, lanes.lane(ONE), lanes.lane(TWO)  # type: ignore[return-value]
 
 
+@pytest.mark.parametrize(
+    ("bytes_max", "partitions", "expected"),
+    [
+        (256 << 20, 8, 2 << 20),
+        (256 << 20, 1, 2 << 20),
+        (256 << 20, 12, (256 << 20) // 192),
+        (256 << 20, 64, 1 << 20),
+        (1 << 20, 1, 1 << 20),
+        (256 << 20, 0, 2 << 20),
+    ],
+)
+async def test_few_partitions_are_fetched_in_larger_parts(bytes_max: int, partitions: int, expected: int) -> None:
+    """Together at most a sixteenth of the action's memory, and always between 1 and 2 MB each."""
+    lanes = Lanes("a", Keeping, bytes_max)
+    lanes.assign([("t", number) for number in range(partitions)])
+
+    assert lanes.fetch_bytes_max == expected
+    await lanes.close()
+
+
 async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
     """Backpressure stops only the partition of a full lane."""
     lanes, one, _ = await opened(bytes_max=1 << 30)

@@ -172,6 +172,20 @@ def test_what_is_unpacked_at_once_is_bounded_in_bytes() -> None:
     assert max(len(part) for part in parts) * 10_000 <= fast_fetch.UNPACKED_BYTES_MAX + PARSED_RECORDS * 10_000
 
 
+@pytest.mark.parametrize(("size", "parts"), [(1_500_000, 1), (3_000_000, 2)])
+def test_a_fetch_is_taken_at_once_up_to_a_limit(size: int, parts: int) -> None:
+    """Fewer parts cost less. A batch may be larger than what is asked for, and then it is taken in parts."""
+    values = [b"x" * 10_000] * (size // 10_000)
+    ours, _ = both(batch_of(0, [(offset, BEGAN_MS, None, value, ()) for offset, value in enumerate(values)]), 0)
+
+    taken = []
+    while (found := ours.take(10_000)).records:
+        taken.append(found.size_bytes)
+
+    assert len(taken) == parts
+    assert sum(taken) == size
+
+
 class Assignment:
     """An assignment of one partition, whose position is where the records go on."""
 

@@ -24,18 +24,22 @@ class AwayClient:
         self._loop, self._metadata_max_age_ms = asyncio.get_running_loop(), 30_000
         self.cluster = SimpleNamespace(leader_for_partition=lambda place: 1)
         self.asked = asyncio.Event()
+        self.requests: list[Any] = []
 
     async def send(self, node: int, request: Any, **_: Any) -> Any:
+        self.requests.append(request)
         self.asked.set()
         raise NodeNotReadyError(f"no connection to node {node}")
 
 
-async def fetching(kind: type[Any]) -> Any:
+async def fetching(kind: type[Any], limit: int | None = None) -> Any:
     """A fetcher that waits to try a request again."""
     client, subscriptions = AwayClient(), SubscriptionState()
     subscriptions.assign_from_user([PLACE])
     subscriptions.subscription.assignment.state_value(PLACE).reset_to(0)
     found = kind(client, subscriptions, retry_backoff_ms=600_000)
+    if limit is not None:
+        found.limit(limit)
     await client.asked.wait()
     return found
 
@@ -57,3 +61,11 @@ async def test_it_is_closed_while_a_request_waits_to_be_tried_again() -> None:
     await found.close()
 
     assert all(each.done() for each in tasks)
+
+
+async def test_the_bytes_of_a_partition_can_be_limited_anew() -> None:
+    """Each request asks for at most as many as were said last."""
+    found = await fetching(fast_fetch.Fetcher, limit=12_345)
+
+    assert [request.topics for request in found._client.requests] == [[("mqtt.messages", [(0, 0, 12_345)])]]
+    await found.close()
