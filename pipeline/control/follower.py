@@ -29,6 +29,8 @@ TROUBLE_SECONDS: Final = 5.0  # so long a deleted topic stays unnoticed, and an 
 SILENT_MAX: Final = 2  # looks in a row that get no answer, until Kafka is taken to be away
 CHANGES_REMEMBERED_MAX: Final = 1_000
 GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED})
+# librdkafka asks for the group that it wants to have. A reader uses none, and needs no right to it. The answer comes at any time.
+OF_THE_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED
 
 # The objects by key, and the revision.
 Publish = Callable[[dict[str, Stored], int], None]
@@ -153,7 +155,7 @@ class Follower:
                 self._take(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._reached((message.offset() or 0) - 1)
-            else:
+            elif error.code() != OF_THE_GROUP:
                 self._error = self._link.why(None, error, f"cannot read {self._place.topic}")
 
     def _refresh(self) -> None:
@@ -276,7 +278,7 @@ def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
                 found += filter(None, [_read(message)])
             elif error.code() == KafkaError._PARTITION_EOF:
                 return found
-            elif not error.retriable():
+            elif not error.retriable() and error.code() != OF_THE_GROUP:
                 raise link.why(consumer, error, f"cannot read {topic}")
     finally:
         consumer.close()

@@ -51,7 +51,8 @@ WAYS = ("tls", "mtls", "mtls as text", "plain", "scram_sha_256", "scram_sha_512"
 
 async def sent(producer: Producer, value: bytes) -> bytes:
     """Send one record, and give its value back."""
-    await producer.send(TOPIC, [Outgoing(b"k", value, [], 1)])
+    now_ms = int(time.time() * 1000)  # Kafka deletes what is older than its retention, whenever it looks
+    await producer.send(TOPIC, [Outgoing(b"k", value, [], now_ms)])
     return value
 
 

@@ -57,6 +57,13 @@ WITHIN_SEEDS = {
     planted.WritesWhatCameLast: 60,
 }
 
+# A seed that showed a rare bug, which is tried first. If stories have changed since, the others are.
+SHOWN: dict[type[Any], int] = {
+    planted.LeavesTheEpochOut: 164,
+    planted.CountsLettersOfEveryRun: 265,
+    planted.FencesByName: 25,
+}
+
 # Those that show only when something happens to the bucket, the group or the topic.
 WITH_LOSSES = {
     planted.BelievesTheGroup,
@@ -119,11 +126,13 @@ def test_a_planted_bug_is_found(bug: type[Any]) -> None:
     """The bug is found within its number of seeds, and the same seed without it has no finding."""
     direct = not issubclass(bug, AggregatedLane)
     seeds, conflate = range(WITHIN_SEEDS[bug]), bug in WITH_CONFLATE
+    first = SHOWN.get(bug, 0)
+    assert first in seeds
 
     def told(seed: int, planted: type[Any] | None) -> list[str]:
         return wrongs(seed, planted, direct, faults_for(seed, bug, direct), conflate=conflate)
 
-    found = next((seed for seed in seeds if told(seed, bug)), None)
+    found = next((seed for seed in (first, *seeds) if told(seed, bug)), None)
 
     assert found is not None, f"{bug.__name__} passes {len(seeds)} seeds"
     assert told(found, None) == []

@@ -13,6 +13,7 @@ from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import LaneError
 from pipeline.rule.batch import RowBatch
 from tests.parts.records import message
+from tests.parts.waiting import patient
 
 ONE, TWO = Partition("t", 1), Partition("t", 2)
 
@@ -102,7 +103,7 @@ async def test_a_full_lane_is_not_fetched_and_the_others_are() -> None:
 
     lanes.room.clear()
     one.let.set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(patient(5)):
         await lanes.room.wait()
 
     assert lanes.has_room(ONE)
@@ -190,7 +191,7 @@ async def test_a_lane_that_fails_is_told() -> None:
     one.fail = True
     one.let.set()
     with pytest.raises(LaneError):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(patient(5)):
             await lanes.failed
     await lanes.close()
 

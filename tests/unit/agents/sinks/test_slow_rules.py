@@ -13,7 +13,7 @@ from pipeline.record import Record
 from tests.faults.simulation.world import kafka_record
 from tests.parts.actions import aggregated, direct
 from tests.parts.flow import ONE, TWO, Flow
-from tests.parts.waiting import longest_turn, until
+from tests.parts.waiting import longest_turn, patient, until
 
 # The program is the rule's, the number the device's.
 RULE = {
@@ -46,8 +46,8 @@ async def test_bombs_cost_a_few_time_limits_and_not_one_each(make: Any) -> None:
     took = time.monotonic() - began
     assert len(flow.letters.letters) == 300
     assert set(flow.sink.rows) == {("good", GOOD + n, None) for n in range(20)}
-    assert longest < 1.0
-    assert took < 60  # 300 time limits are 90 s
+    assert longest < patient(1)
+    assert took < patient(20)  # 300 time limits are 90 s
 
 
 async def test_records_before_and_after_a_bomb_keep_their_order_and_are_all_there() -> None:
