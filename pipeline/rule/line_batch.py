@@ -1,7 +1,7 @@
 """A batch whose rows are lines already, and how it takes the lines that a loop makes of a stretch of records.
 
-All that is done for each record costs, so a stretch is added as a whole where it can be: if all its rows are of one group,
-and there is room for all of them. Otherwise its lines are added one by one, with the same result.
+All that is done for each record costs, so a stretch is added as a whole where it can be: if all its rows are of one group.
+Otherwise its lines are added one by one, with the same result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from pipeline.errors import RecordError
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.rule.rule_set import Programs
-from pipeline.sql.loop import LineForm
+from pipeline.sql.loop import LineForm, MadeLines
 from pipeline.template.object_key import GroupName
 from pipeline.upload.buffer import Lines
 
@@ -26,18 +26,17 @@ GROUP_BYTES: Final = 512
 
 
 class LoopLines(NamedTuple):
-    """What the loop of some programs has made of their records in a stretch: for each a line of each program, or None.
-
-    There may be fewer lines, because a loop ends at a record on which it raises. If rows decide the group, a tuple of the
-    line and its group stands for the line.
-    """
+    """What the loop of some programs has made of their records in a stretch, or of fewer if it raised on one of them."""
 
     programs: Programs
-    lines: list[Any]
+    lines: MadeLines
 
 
 class Stretch:
-    """Records that follow each other, and the lines of all of them. `found`: the programs that match each, perhaps none."""
+    """Records that follow each other, and the lines of all of them. `found`: the programs that match each, perhaps none.
+
+    `marks` has for each record as many items as the rules of any record: None where there is no line.
+    """
 
     def __init__(
         self,
@@ -48,14 +47,15 @@ class Stretch:
         made: Sequence[LoopLines],
     ) -> None:
         self.form, self.offsets, self.timestamps, self.found, self.made = form, offsets, timestamps, found, made
-        self.rules = max(len(each.programs) for each in made)  # lines of a record, some of which may be None
+        self.rules = max(len(each.programs) for each in made)
         programs, lines = made[0]
-        self.lines = lines if len(made) == 1 and self.found.count(programs) == len(found) else self._merged()
-        self.end(len(self.lines) // self.rules)
+        self._alone = lines if len(made) == 1 and found.count(programs) == len(found) else None
+        self.marks = self._alone.marks if self._alone else self._merged()
+        self.records = len(self.marks) // self.rules
 
     def _merged(self) -> list[Any]:
         """The lines in the order of their records, up to the first record on which a loop raised."""
-        lines_of = {id(programs): self._of_records(lines, len(programs)) for programs, lines in self.made}
+        lines_of = {id(programs): self._of_records(lines.each(), len(programs)) for programs, lines in self.made}
         none = self._of_records(repeat(None), self.rules)
         of_records = map(next, [lines_of.get(id(each), none) for each in self.found])
         return list(of_records if self.rules == 1 else chain.from_iterable(of_records))
@@ -69,7 +69,29 @@ class Stretch:
     def end(self, records: int) -> None:
         """Leave out all but the first records."""
         self.records = records
-        del self.lines[records * self.rules :]
+        if self._alone:
+            self._alone = self._alone.begin(records * self.rules)
+        self.marks = self.marks[: records * self.rules]
+
+    def until(self, size_bytes: int) -> int:
+        """The number of the first records whose lines have this size, or of all if they have less."""
+        size = 0
+        for number, line in enumerate(self.lines):
+            if line is not None:
+                size += len(line)
+                if size >= size_bytes:
+                    return number // self.rules + 1
+        return self.records
+
+    @property
+    def text(self) -> bytes | bytearray:
+        """All lines, unless rows decide the group."""
+        return self._alone.text if self._alone else b"".join(filter(None, self.marks))
+
+    @property
+    def lines(self) -> list[Any]:
+        """The line of each mark, or None. If rows decide the group, a tuple of the line and its group."""
+        return self._alone.each() if self._alone else self.marks
 
     def group(self) -> GroupName | None:
         """The group of all rows, if only the time decides it and all came in one window. None: each may have another."""
@@ -115,50 +137,48 @@ class LineBatch(RowBatch):
 
     def take(self, stretch: Stretch) -> int:
         """Add the lines of records, until there is no more room. Returns the number of these records."""
-        all_made = all(stretch.lines)
-        lines = stretch.lines if all_made else list(filter(None, stretch.lines))
-        if not self._take_all(stretch, lines):
+        if not self._take_all(stretch):
             stretch.end(self._take_each(stretch))
         found = stretch.found[: stretch.records]
         for programs, of_programs in stretch.made:
             records, rules = found.count(programs), len(programs)
             for number, (rule_id, *_) in enumerate(programs):
-                rows = len(list(filter(None, of_programs[number : records * rules : rules])))
+                rows = len(list(filter(None, of_programs.marks[number : records * rules : rules])))
                 count(self.matched, rule_id, records)
                 count(self.no_result, rule_id, records - rows)
                 count(self.made, rule_id, rows)
-        if not all_made:
-            of_records = zip(*[iter(stretch.lines)] * stretch.rules, strict=True)
-            passed = stretch.lines if stretch.rules == 1 else map(any, of_records)
+        if not all(stretch.marks):
+            of_records = zip(*[iter(stretch.marks)] * stretch.rules, strict=True)
+            passed = stretch.marks if stretch.rules == 1 else map(any, of_records)
             self.filtered += compress(stretch.offsets, map(not_, passed))
         return stretch.records
 
-    def _take_all(self, stretch: Stretch, lines: list[Any]) -> bool:
-        """Add all lines, if they are of one group and there is room for more than these."""
+    def _take_all(self, stretch: Stretch) -> bool:
+        """Add the lines at once until there is no more room, if they are of one group."""
         if not stretch.records or (group := stretch.group()) is None:
             return False
-        text = b"".join(lines)
-        if len(text) + GROUP_BYTES >= self.room:
-            return False
-        if lines:
+        text = stretch.text
+        if text:
+            lines = self.lines_of(group)
+            if len(text) >= self.room:
+                stretch.end(stretch.until(self.room))
+                text = stretch.text
             offsets: Iterable[int] = stretch.offsets[: stretch.records]
             if stretch.rules > 1:
                 offsets = chain.from_iterable(zip(*[offsets] * stretch.rules, strict=True))
-            if len(lines) < len(stretch.lines):
-                offsets = compress(offsets, stretch.lines)
-            self.lines_of(group).add_all(text, map(len, lines), offsets)
+            lines.add_all(text, compress(offsets, stretch.marks))
             self.room -= len(text)
         return True
 
     def _take_each(self, stretch: Stretch) -> int:
         """Add lines one by one, until there is no more room, or a row has no group. Returns the number of their records."""
-        rules, by_time = stretch.rules, stretch.form.interval_ms is not None
+        rules, lines, by_time = stretch.rules, stretch.lines, stretch.form.interval_ms is not None
         last: GroupName | None = None
         add = Lines().add
         for number in range(stretch.records):
             if self.room <= 0:
                 return number
-            for made in stretch.lines[number * rules : (number + 1) * rules]:
+            for made in lines[number * rules : (number + 1) * rules]:
                 if made is None:
                     continue
                 try:

@@ -1,7 +1,7 @@
 """The rules of an aggregated action: they make lines of groups from a fetch, without rows in between where they can.
 
 Most records go through a loop (pipeline/sql/loop.py), one for each set of rules that match the same topics. A loop takes its
-records of a *stretch*, up to 256 records that follow each other, and the batch takes the lines of the stretch as a whole
+records of a *stretch*, up to 512 records that follow each other, and the batch takes the lines of the stretch as a whole
 (line_batch.py). The other records (client events, FOREACH, all that a loop cannot do without an error) are evaluated by the
 RuleSet, and their rows become lines in the same order. Which way a record takes makes no difference to its lines, outcomes
 and counts.
@@ -32,7 +32,7 @@ from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.rule.line_batch import LineBatch, LoopLines, Stretch
 from pipeline.rule.rule_set import Programs, RuleSet
 from pipeline.rule.shared import SharedColumns, SharedReading
-from pipeline.sql.loop import LineForm, Loop, has_loop, loop_of
+from pipeline.sql.loop import LineForm, Loop, MadeLines, has_loop, loop_of
 from pipeline.sql.runtime.circuits import Circuits
 from pipeline.template.object_key import GroupName, KeyTemplate
 from pipeline.upload.buffer import LINE_OVERHEAD_BYTES, Lines
@@ -44,10 +44,11 @@ STATEMENTS_MAX: Final = 500
 # STEP_MAX, because whoever sends such records must not make them dear. It raises seldom if so many records come in between.
 STEP_MAX: Final = 256
 SELDOM: Final = 32
-# Records that loops make lines of at a time. Lines of more records would not be in the processor's caches when they are joined.
-STRETCH_RECORDS_MAX: Final = 256
+# Records that loops make lines of at a time. More would not be in the processor's caches when they are looked at again.
+STRETCH_RECORDS_MAX: Final = 512
 
 _FIRST: Final = itemgetter(0)
+_SECOND: Final = itemgetter(1)
 
 
 class Arrived(NamedTuple):
@@ -200,9 +201,9 @@ class _Evaluation:
         """The same for all records of a stretch, of which nearly all are messages."""
         headers = self._headers[self._at : self._at + self._stretch]
         with suppress(IndexError, AttributeError):  # no headers, or null in them
-            names, topics = zip(*map(_FIRST, headers), strict=True)
-            if names.count(TOPIC) == len(names):
-                return list(map(self._rules.rules.programs_of.__getitem__, topics))
+            topics = list(map(_FIRST, headers))
+            if list(map(_FIRST, topics)).count(TOPIC) == len(topics):
+                return list(map(self._rules.rules.programs_of.__getitem__, map(_SECOND, topics)))
         return list(map(self._programs_of, headers))
 
     def _with_loops(self, programs: Programs) -> None:
@@ -248,7 +249,7 @@ class _Evaluation:
         """Whether a loop can take these records. Those that no rule matches need none."""
         return programs == () or self._rules.loop_of(programs) is not None
 
-    def _made_by(self, programs: Programs, found: list[Programs], begin: int, end: int) -> list[Any]:
+    def _made_by(self, programs: Programs, found: list[Programs], begin: int, end: int) -> MadeLines:
         """The lines of those records that these programs match."""
         loop = self._rules.loop_of(programs)
         assert loop is not None

@@ -5,7 +5,7 @@ itself costs. A loop needs none of them. It is made of the same expressions as `
 
     for each record
         for each rule                 fields, WHERE, row, line
-            add the line, or None if WHERE is false
+            add the line to a text, and a mark; None as the mark if WHERE is false
 
 The loop does nothing else, because all that is done for each record is most of what a record costs. Whoever calls it gives
 it records that these rules match, and does the rest for many records at once (pipeline/rule/line_batch.py): groups,
@@ -25,11 +25,12 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
+from itertools import islice
 from textwrap import indent
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pipeline.columns import HEADERS, KEYS, OFFSETS, TIMESTAMPS, VALUES
 from pipeline.record import MESSAGE_EVENT, UNKNOWN, Record, id_of, is_known, properties_of
@@ -46,7 +47,8 @@ FIELDS: Final = {"offset": OFFSETS, "timestamp": TIMESTAMPS, "key": KEYS, "value
 # What the loop has of a record in addition, if its payload is decoded already.
 DECODED: Final = "struct"
 _FRAME: Final = """\
-def loop(topic, partition, columns, decode, add):
+def loop(topic, partition, columns, decode, text, mark):
+{rows}
     for {fields} in zip(*columns):
 {body}
 """
@@ -54,10 +56,9 @@ _NAMED: Final = "named = dict(headers)"
 _EVENT: Final = """\
 record = Record(topic, partition, offset, timestamp, key, value, headers)
 event = Event(columns_of(record), timestamp, record)"""
-_ROW: Final = "row = {row}"
-_ADD_LINE: Final = "add({line})"
-_ADD_WITH_GROUP: Final = "add(({line}, group_of(row, timestamp)))"
-_ADD_NONE: Final = "add(None)"
+_LINE: Final = "text += {line}\nmark(True)"
+_LINE_OF_GROUP: Final = "group = group_of(row, timestamp)\ntext += {line}\nmark(group)"
+_NO_LINE: Final = "mark(None)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,53 @@ def has_loop(programs: Sequence[Program]) -> bool:
     return one and not any(each.tree.collect or each.waits or not each.repeatable for each in programs)
 
 
+class MadeLines(NamedTuple):
+    """The lines of some records in one text, because many small texts cost more than to make them.
+
+    `marks` has for each record one mark of each rule: None if it has no line, else True. If rows decide the group, it is the
+    group of the row.
+    """
+
+    text: bytearray
+    marks: list[Any]
+
+    def each(self) -> list[Any]:
+        """The line of each mark, or None. If rows decide the group, a tuple of the line and its group."""
+        lines = BytesIO(self.text)  # it knows no other line ends
+        return [mark and (next(lines) if mark is True else (next(lines), mark)) for mark in self.marks]
+
+    def begin(self, marks: int) -> MadeLines:
+        """The first marks, and their lines."""
+        kept = self.marks[:marks]
+        return MadeLines(bytearray().join(islice(BytesIO(self.text), len(list(filter(None, kept))))), kept)
+
+
 class CompiledLoop:
     """One form of a loop. `reads`: the columns that it needs. `source`: its code, for people."""
 
-    def __init__(self, body: ast.Module, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, body: ast.Module, namespace: Mapping[str, Any], rules: int) -> None:
         names = names_in(body.body)
         fields = [name for name in FIELDS if name in names]
         self.reads = [FIELDS[name] for name in fields]
         fields += [DECODED] if DECODED in names else []
         if not fields:
             fields, self.reads = ["offset"], [OFFSETS]
-        self.source = _FRAME.format(fields=", ".join([*fields, ""]), body=indent(ast.unparse(body), " " * 8))
+        rows = "\n".join(f"    row_{number} = {{}}" for number in range(rules))
+        text = indent(ast.unparse(body), " " * 8)
+        self.source = _FRAME.format(rows=rows, fields=", ".join([*fields, ""]), body=text)
         own = dict(namespace)
         exec(compile(self.source, "<loop>", "exec"), own)
-        self.run: Callable[..., None] = own["loop"]
+        self._run: Callable[..., None] = own["loop"]
+        self._rules = rules
+
+    def run(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], decode: Any) -> MadeLines:
+        """The lines of records, up to the first error."""
+        made = MadeLines(bytearray(), [])
+        try:
+            self._run(topic, partition, columns, decode, made.text, made.marks.append)
+        except Exception:  # whatever it is, the other way finds the cause
+            made = made.begin(len(made.marks) // self._rules * self._rules)
+        return made
 
 
 class Loop:
@@ -101,40 +135,33 @@ class Loop:
     `decodes`: whether it decodes payloads; then it needs these `keys` of them.
     """
 
-    def __init__(self, form: LineForm, body: ast.Module, namespace: dict[str, Any], shape: Shape) -> None:
+    def __init__(self, form: LineForm, body: ast.Module, namespace: dict[str, Any], shape: Shape, rules: int) -> None:
         self.form = form
         self.keys, self.decodes = shape.keys, "decode" in names_in(body.body)
-        self._body, self._namespace = body, namespace
-        whole = CompiledLoop(body, namespace)
-        self.reads, self.source, self._run = whole.reads, whole.source, whole.run
+        self._body, self._namespace, self._rules = body, namespace, rules
+        self._whole = CompiledLoop(body, namespace, rules)
+        self.reads, self.source = self._whole.reads, self._whole.source
         self._payloads = self.reads.index(VALUES) if VALUES in self.reads else None
         self._decode_plain, self._decode = shape.decode, _decoder(shape)
 
     @cached_property
     def of_decoded(self) -> CompiledLoop:
         """The form that takes decoded payloads, which have at least `keys`."""
-        return CompiledLoop(_Decoded().visit(copy.deepcopy(self._body)), self._namespace)
+        return CompiledLoop(_Decoded().visit(copy.deepcopy(self._body)), self._namespace, self._rules)
 
     def lines_of_decoded(
         self, topic: str, partition: int, columns: Sequence[Sequence[Any]], payloads: Sequence[Any]
-    ) -> list[Any]:
+    ) -> MadeLines:
         """The same as `lines`. `columns` are those that `of_decoded` reads."""
-        lines: list[Any] = []
-        with suppress(Exception):
-            self.of_decoded.run(topic, partition, [*columns, payloads], None, lines.append)
-        return lines
+        return self.of_decoded.run(topic, partition, [*columns, payloads], None)
 
-    def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], *, plain: bool = False) -> list[Any]:
-        """The lines of records that these rules match, up to the first error: for each record one of each rule, or None.
+    def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], *, plain: bool = False) -> MadeLines:
+        """The lines of records that these rules match, up to the first error. `columns` are those that the loop `reads`.
 
-        If rows decide the group, a tuple of the line and its group. `columns` are those that the loop `reads`. `plain`: whether
-        all payloads are known to be plain (see Columns).
+        `plain`: whether all payloads are known to be plain (see Columns).
         """
         plain = plain or (self._payloads is not None and _are_plain(columns[self._payloads]))
-        lines: list[Any] = []
-        with suppress(Exception):  # whatever it is, the other way finds the cause
-            self._run(topic, partition, columns, self._decode_plain if plain else self._decode, lines.append)
-        return lines
+        return self._whole.run(topic, partition, columns, self._decode_plain if plain else self._decode)
 
 
 class _Decoded(ast.NodeTransformer):
@@ -188,7 +215,7 @@ def loop_of(
         namespace[f"rule_{number}"] = rule_id
         compiler = LoopCompiler(program.text, program.tree, namespace, number)
         statements.append(looped(compiler, program.tree))
-    return Loop(form, ast.parse(_body(statements, form, columns)), namespace, shape)
+    return Loop(form, ast.parse(_body(statements, form, columns)), namespace, shape, len(programs))
 
 
 # What the code of a loop names, besides what the functions of rules name.
@@ -218,8 +245,8 @@ def _body(statements: Sequence[LoopedStatement], form: LineForm, columns: frozen
 def _made(number: int, statement: LoopedStatement, form: LineForm, with_event: bool) -> list[str]:
     """The code that adds the line of one rule, or None if WHERE is false."""
     draws, (before, where, after, row) = statement
-    add = _ADD_WITH_GROUP if form.interval_ms is None else _ADD_LINE
-    line = [_ROW.format(row=ast.unparse(row)), add.format(line=form.line)]
+    add = _LINE_OF_GROUP if form.interval_ms is None else _LINE
+    line = [_row(number, row), add.format(line=form.line)]
     code = [f"event.columns['metadata'] = {{'rule_id': rule_{number}}}"] if with_event else []
     code += map(ast.unparse, [*draws, *before])
     then = [*map(ast.unparse, after), *line]
@@ -230,5 +257,14 @@ def _made(number: int, statement: LoopedStatement, form: LineForm, with_event: b
         f"if {ast.unparse(where)}:",
         *(indent(each, "    ") for each in then),
         "else:",
-        indent(_ADD_NONE, "    "),
+        indent(_NO_LINE, "    "),
     ]
+
+
+def _row(number: int, row: ast.expr) -> str:
+    """The code that makes the row: anew, or in the dict of the last one if it always has the same fields."""
+    if not isinstance(row, ast.Dict) or not all(isinstance(key, ast.Constant) for key in row.keys):
+        return f"row = {ast.unparse(row)}"
+    fields = zip(row.keys, row.values, strict=True)
+    puts = [f"row[{ast.unparse(key)}] = {ast.unparse(value)}" for key, value in fields if key]
+    return "\n".join([f"row = row_{number}", *puts])

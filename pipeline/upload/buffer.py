@@ -16,29 +16,29 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from io import BytesIO
+from itertools import accumulate
 from typing import Final
 
 from pipeline.template.object_key import GroupName
 
 # Memory for a group and its open chunk besides their rows and name. A test measures it, with a margin.
 CHUNK_OVERHEAD_BYTES: Final = 1536
-ROW_OVERHEAD_BYTES: Final = 16  # offset and end, eight bytes each
-# Measured memory of a row that is not in a chunk yet: its size and offset are objects in lists.
-LINE_OVERHEAD_BYTES: Final = 112
+ROW_OVERHEAD_BYTES: Final = 8  # its offset
+# Measured memory of a row that is not in a chunk yet: its offset is an object in a list.
+LINE_OVERHEAD_BYTES: Final = 56
 
 
 class Lines:
-    """Rows of one group in order: their JSON lines, with line breaks, and the size and the offset of each.
+    """Rows of one group in order: their lines, each with the line break that ends it, and the offset of each.
 
     One row follows the other in one text, because a list of ten thousand small texts costs more than to make them.
     """
 
-    __slots__ = ("data", "offsets", "sizes")
+    __slots__ = ("data", "offsets")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.sizes: list[int] = []
         self.offsets: list[int] = []
 
     @property
@@ -48,25 +48,23 @@ class Lines:
     def add(self, line: bytes, offset: int) -> None:
         """Append a row."""
         self.data += line
-        self.sizes.append(len(line))
         self.offsets.append(offset)
 
-    def add_all(self, text: bytes, sizes: Iterable[int], offsets: Iterable[int]) -> None:
-        """Append rows: their joined lines, and the size and offset of each."""
+    def add_all(self, text: bytes | bytearray, offsets: Iterable[int]) -> None:
+        """Append rows: their joined lines, and the offset of each."""
         self.data += text
-        self.sizes.extend(sizes)
         self.offsets.extend(offsets)
 
 
 class Chunk:
-    """Rows that will become one object. `ends[i]` is the end of row i in `data`."""
+    """Rows that will become one object."""
 
-    __slots__ = ("data", "ends", "offsets")
+    __slots__ = ("_ends", "data", "offsets")
 
     def __init__(self) -> None:
         self.data = bytearray()
-        self.ends = array("q")
         self.offsets = array("q")
+        self._ends: array[int] | None = None
 
     @property
     def rows(self) -> int:
@@ -81,20 +79,27 @@ class Chunk:
 
     def add(self, lines: Lines) -> None:
         """Append rows."""
-        self.ends.extend(islice(accumulate(lines.sizes, initial=len(self.data)), 1, None))
-        self.offsets.extend(lines.offsets)
+        self._ends = None
+        self.offsets.extend(array("q", lines.offsets))  # at once it would take twice the time
         self.data += lines.data
 
     def extend(self, chunk: Chunk, start: int, stop: int) -> None:
         """Append the rows `start` to `stop`, which is not included, of another chunk."""
-        begin, shift = chunk.begin_of(start), len(self.data) - chunk.begin_of(start)
-        self.data += memoryview(chunk.data)[begin : chunk.begin_of(stop)]
-        ends = chunk.ends[start:stop]
-        self.ends.extend([end + shift for end in ends] if shift else ends)
+        self._ends = None
+        self.data += memoryview(chunk.data)[chunk.begin_of(start) : chunk.begin_of(stop)]
         self.offsets.extend(chunk.offsets[start:stop])
+
+    @property
+    def ends(self) -> array[int]:
+        """The end of each row in `data`. Few chunks are asked for it, so it is looked for then."""
+        if self._ends is None:
+            self._ends = array("q", list(accumulate(map(len, BytesIO(self.data)))))
+        return self._ends
 
     def begin_of(self, row: int) -> int:
         """The place in `data` at which a row begins, or the end of all."""
+        if row == self.rows:
+            return len(self.data)
         return self.ends[row - 1] if row else 0
 
     @property

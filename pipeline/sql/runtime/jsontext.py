@@ -194,10 +194,10 @@ def _stored_default(value: Any) -> Any:
 
 
 # The usual case of `to_json_line` as code, for a loop that must not spend a call on it. It raises TypeError in the others.
-# The library gives each text a page of memory as long as it lives. A loop keeps its lines for a while, so it makes new ones.
+# The library gives each text a page of memory as long as it lives, so whoever uses this must not keep many of them.
 LINE_CODE: Final[tuple[str, Mapping[str, Any]]] = (
-    "dumps(row, stored_default, OPTIONS) + b'\\n'",
-    {"dumps": orjson.dumps, "stored_default": _stored_default, "OPTIONS": _OPTIONS},
+    "dumps(row, stored_default, OPTIONS)",
+    {"dumps": orjson.dumps, "stored_default": _stored_default, "OPTIONS": _LINE_OPTIONS},
 )
 
 

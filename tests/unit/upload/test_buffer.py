@@ -30,9 +30,9 @@ def test_a_chunk_that_ends_says_so() -> None:
     """And a record of more rows than a chunk takes ends none, because it is not known to be whole."""
     group = Buffer(LIMITS)
 
-    assert not group.extend(G, lines_of([(b"x", 1)] * 5))
-    assert group.extend(G, lines_of([(b"x", 2)]))
-    assert not group.extend(G, lines_of([(b"x", 3)]))
+    assert not group.extend(G, lines_of([(b"\n", 1)] * 5))
+    assert group.extend(G, lines_of([(b"\n", 2)]))
+    assert not group.extend(G, lines_of([(b"\n", 3)]))
 
 
 def test_rows_of_one_record_stay_together() -> None:
@@ -121,7 +121,7 @@ def _shape(buffer: Buffer) -> list[tuple[list[int], bytes, list[int]]]:
 def test_groups_that_are_open_before_an_offset() -> None:
     """Those whose first row that is not durable is below it; all of them without one."""
     buffer = filled([5])
-    buffer.extend(("h",), lines_of([(b"x", 8)]))
+    buffer.extend(("h",), lines_of([(b"\n", 8)]))
 
     assert [group.name for group in buffer.open_groups()] == [G, ("h",)]
     assert [group.name for group in buffer.open_groups(8)] == [G]
@@ -133,8 +133,8 @@ def test_one_call_can_roll_more_than_once() -> None:
     """Each chunk of one call counts its own rows and bytes, from its first row on."""
     by_rows, by_bytes = Group(G), Group(G)
 
-    assert by_rows.extend(lines_of((b"x", offset) for offset in range(7)), LIMITS)
-    assert by_bytes.extend(lines_of((b"123456", offset) for offset in range(6)), RollLimits(100, 12))
+    assert by_rows.extend(lines_of((b"\n", offset) for offset in range(7)), LIMITS)
+    assert by_bytes.extend(lines_of((b"12345\n", offset) for offset in range(6)), RollLimits(100, 12))
 
     assert [chunk.rows for chunk in by_rows.chunks] == [3, 3, 1]
     assert [chunk.rows for chunk in by_bytes.chunks] == [2, 2, 2]
@@ -144,14 +144,21 @@ def test_a_group_has_rolled_when_a_second_chunk_begins() -> None:
     """Two chunks are enough, and nothing of a new group is being stored."""
     group = Group(G)
     before = group.rolled
-    group.extend(lines_of((b"x", offset) for offset in (1, 2, 3, 4)), LIMITS)
+    group.extend(lines_of((b"\n", offset) for offset in (1, 2, 3, 4)), LIMITS)
 
     assert (before, group.rolled, group.storing) == (False, True, False)
 
 
+def test_nothing_but_a_line_break_ends_a_row() -> None:
+    """Raw lines may hold the other line ends of Unicode."""
+    rows = [(b"a\rb\x0b\x0c\n", 1), ("\u2028\x85\n".encode(), 2), (b"\n", 2)]
+
+    assert rows_in(chunk_of(rows)) == rows
+
+
 def test_the_digest_of_no_rows_is_that_of_nothing() -> None:
     """Rows that are not asked for are not in the digest."""
-    chunk = chunk_of([(b"row", 1)])
+    chunk = chunk_of([(b"row\n", 1)])
 
     assert chunk.digest(0) == Chunk().digest() != chunk.digest()
 

@@ -42,7 +42,7 @@ def test_what_is_counted_is_no_less_than_what_is_used(row_bytes: int, rows: int)
     buffer = Buffer(RollLimits(1000, 1 << 20))
     for number in range(5000):
         name = (f"devices/{number:08d}/", "/rows.jsonl")
-        buffer.extend(name, lines_of((b"x" * row_bytes, at) for at in range(number, number + rows)))
+        buffer.extend(name, lines_of((b"x" * (row_bytes - 1) + b"\n", at) for at in range(number, number + rows)))
     used = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
 
