@@ -1,7 +1,5 @@
 """Settings of how a message tells who published it, when the connection that it came by does not."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator

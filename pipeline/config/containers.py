@@ -1,7 +1,5 @@
 """Settings of containers, the file formats of aggregated upload. pipeline/formats implements them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator

@@ -3,8 +3,6 @@
 Names inside `authentication` are EMQX's where EMQX has them.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, PrivateAttr, model_validator

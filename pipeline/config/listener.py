@@ -1,7 +1,5 @@
 """Settings of the ingress's own MQTT listener: which clients may connect, where they may publish, and their limits."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import model_validator

@@ -5,8 +5,6 @@ ours. Validation, error messages and the tables of the manual come from here. Th
 files, and connectors/ connects to the systems.
 """
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import PrivateAttr, model_validator

@@ -5,8 +5,6 @@ EMQX buffers in memory and drops. In Tidegate, records wait in Kafka and are nev
 accepted, so that you can use a configuration body of EMQX unchanged. Their help says that they have no effect.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Settings of S3: connectors, and the actions that use them. Field names are EMQX's."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, Tag, ValidationInfo, field_validator, model_validator

@@ -1,7 +1,5 @@
 """Settings of the ingress: where MQTT messages and client events enter."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import model_validator

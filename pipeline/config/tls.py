@@ -1,7 +1,5 @@
 """TLS settings: to a broker, of our own ports, and to a store. Those of a store are EMQX's `ssl`."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator

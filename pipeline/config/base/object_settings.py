@@ -1,7 +1,5 @@
 """Settings of an action's objects besides their key and content. Field names are EMQX's if EMQX has the field."""
 
-from __future__ import annotations
-
 from typing import Literal, Self
 
 from pydantic import model_validator

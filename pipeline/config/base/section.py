@@ -4,10 +4,11 @@
 decides the bytes of objects, whether a form may fold it, and what `${…}` means in it. The import of a module fails if one of
 its sections has a setting without such a declaration.
 
+The files of sections, this one too, have no `from __future__ import annotations`: it makes texts of annotations, which pydantic
+would compile when a file is imported.
+
 Reading a section replaces references to the environment. The section keeps the written text, and dump.py writes it back.
 """
-
-from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -77,6 +78,8 @@ def setting(
 
     A ContentSection must give `content`; other sections must not.
     """
+    if (make := field.get("default_factory")) is not None:
+        field["default_factory"] = lambda: make()  # pydantic asks what it takes, which costs ten times more for a class
     said = Declared(advanced, content, syntax, private)
     extra = {f"x-{name}": value for name, value in said._asdict().items()}
     return Field(default, json_schema_extra=extra, repr=not private, **field)

@@ -1,7 +1,5 @@
 """Settings that every source has, whatever its type."""
 
-from __future__ import annotations
-
 from pipeline.config.base.section import Section, setting
 
 
