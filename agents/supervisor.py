@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from agents import metrics
 from agents.runner import ActionRunner
@@ -25,8 +26,7 @@ from pipeline.rule.lines import LineRules
 from pipeline.rule.shared import Decoded, share
 
 
-@dataclass(frozen=True, slots=True)
-class ActionPlan:
+class ActionPlan(Struct, frozen=True):
     """A compiled action, and the digest of its store."""
 
     action: CompiledAction

@@ -13,8 +13,9 @@ Pure. config_log.py reads and writes the topic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
+
+from msgspec import Struct, field
 
 from pipeline.action import problems
 from pipeline.config import Config
@@ -39,8 +40,7 @@ Value = Mapping[str, Any]
 NESTED_MAX: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """An object of the topic. `value` is its JSON as a file has it; `revision` is the offset of its record.
 
     `by` changed it last, at `at` (milliseconds since 1970), through `source`: rest, apply, import, page.
@@ -54,8 +54,7 @@ class Stored:
     created: int = 0  # when its key came into the topic, in the same unit
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What the topic says at one moment: never half of a change.
 
     `revision` is the highest offset that was read, markers of transactions included. `config` is the whole that follows from the
@@ -69,8 +68,7 @@ class Snapshot:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What becomes of some objects, all at once or not at all.
 
     `expected` has the revision that an object must have (If-Match), None if it must not exist; a key that is not in it is not

@@ -14,16 +14,16 @@ Counters and rates have the names of EMQX's REST API. Times are milliseconds sin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+
+from msgspec import Struct, field
 
 SILENT_MS: Final = 30_000  # a process that is silent for longer is gone
 Parts = Literal["connectors", "actions", "rules", "sources"]
 PARTS: Final[tuple[Parts, ...]] = ("connectors", "actions", "rules", "sources")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One connector, action, rule or source in one process. `more` is what only people look at."""
 
     status: str = ""
@@ -33,8 +33,7 @@ class Part:
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessReport:
+class ProcessReport(Struct, frozen=True):
     """One process. `at` is when the report was written, by the time of its record."""
 
     node: str
@@ -53,8 +52,7 @@ class ProcessReport:
         return self.parts.get(kind, {}).get(id)
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(Struct, frozen=True):
     """What all processes say of one object."""
 
     status: str

@@ -18,10 +18,11 @@ Source: MQTT 5.0 sections 3.3.4, 3.8.2.1.2 and 4.8.2. Pure.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 from zlib import crc32
+
+from msgspec import Struct
 
 from pipeline.topics import covers, group_of, matches, may_meet, unshared
 
@@ -30,8 +31,7 @@ FILTER_BITS: Final = 10
 LIST_BITS: Final = 18
 
 
-@dataclass(frozen=True)
-class Subscriptions:
+class Subscriptions(Struct, frozen=True):
     """The filters to which a source subscribes, in order, and the others. `identifiers` is empty if they are not needed."""
 
     filters: tuple[str, ...]
@@ -51,8 +51,7 @@ class Subscriptions:
         return Copies(plain[0], frozenset(identifier for _, identifier in matching))
 
 
-@dataclass(frozen=True)
-class Copies:
+class Copies(Struct, frozen=True):
     """The subscription whose copy counts, and all that bring copies."""
 
     first: int

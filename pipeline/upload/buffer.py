@@ -15,10 +15,11 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import accumulate
 from typing import Final
+
+from msgspec import Struct
 
 from pipeline.template.object_key import GroupName
 
@@ -147,16 +148,14 @@ class Chunk:
         return at
 
 
-@dataclass(frozen=True, slots=True)
-class RollLimits:
+class RollLimits(Struct, frozen=True):
     """The limits at which a chunk closes, at the end of a record."""
 
     rows_max: int
     bytes_max: int
 
 
-@dataclass(frozen=True, slots=True)
-class EarlyEnd:
+class EarlyEnd(Struct, frozen=True):
     """When a cut of many groups ends before its last row: at an offset with this many groups before it, or twice as many, and so
     on, of which at most this share has rows beyond it.
     """

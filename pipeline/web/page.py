@@ -21,13 +21,13 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from importlib.metadata import version
 from socketserver import ThreadingTCPServer
 from typing import Any, Final, Literal, TypeVar
 
 import orjson
+from msgspec import Struct
 from prometheus_client import CONTENT_TYPE_LATEST, Info, generate_latest
 
 from pipeline import native
@@ -46,8 +46,7 @@ POLL_SECONDS: Final = 0.2  # how long the page takes to notice that it is closed
 BUILD: Final = Info("tidegate_build", "The version of Tidegate and of Python, the process, and whether it uses C.")
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """The report of a process about itself. Both functions are called on its event loop."""
 
     problems: Callable[[], list[str]]  # sentences that say why the process does not work now; empty while it works

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from pipeline import dead_letter
 from pipeline.config import Config
@@ -12,8 +13,7 @@ from pipeline.connectors.kafka.reader import everything
 from pipeline.dead_letter import Letter
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The dead letters that are selected: by place, and by what they say. `again`: also those that were sent again."""
 
     places: frozenset[str] = frozenset()

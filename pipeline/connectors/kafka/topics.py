@@ -12,11 +12,11 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from msgspec import Struct
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link, advertised_wrongly
@@ -261,8 +261,7 @@ def _wait_until_known(admin: AdminClient, names: Sequence[str]) -> None:
         time.sleep(0.05)
 
 
-@dataclass(frozen=True, slots=True)
-class FoundTopic:
+class FoundTopic(Struct, frozen=True):
     """A topic as Kafka describes it. `settings` is empty if the server does not return them or the user may not read them."""
 
     partitions: int

@@ -12,9 +12,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Generic, Protocol, Self, TypeVar
+
+from msgspec import Struct
 
 from pipeline.config import Config
 from pipeline.control.objects import Snapshot
@@ -36,16 +37,14 @@ Running = TypeVar("Running", bound=Runner)
 Plan = TypeVar("Plan")
 
 
-@dataclass(frozen=True, slots=True)
-class WantedPart(Generic[Plan]):
+class WantedPart(Struct, Generic[Plan], frozen=True):
     """A part as the configuration wants it: what to make of it, and what that depends on."""
 
     plan: Plan
     digests: Digests
 
 
-@dataclass(frozen=True, slots=True)
-class RunningPart(Generic[Running]):
+class RunningPart(Struct, Generic[Running], frozen=True):
     """A part that runs, and how to stop it."""
 
     runner: Running

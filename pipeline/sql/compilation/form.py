@@ -7,9 +7,10 @@ as to make a program of it, so forms are cached: whoever changes one rule among 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from types import CodeType
 from typing import Any, Final
+
+from msgspec import Struct
 
 from pipeline.memo import Memo
 from pipeline.sql.compilation.codegen import framed
@@ -27,8 +28,7 @@ FORMS_BYTES_MAX: Final = 128 << 20
 BYTES_A_CHARACTER: Final = 60
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Form:
+class Form(Struct, frozen=True, eq=False):
     """A compiled statement. `code` defines `evaluate`, and needs the functions and constants that are in `names`.
 
     `spans`: the places in the text, by the line numbers of the code. The other fields: see Program.

@@ -25,9 +25,10 @@ import difflib
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from pipeline.sql.runtime.jsontext import NotJsonError, from_json
 from pipeline.sql.runtime.looping import memory_of
@@ -47,14 +48,12 @@ grown: Final = _Grown()
 F = TypeVar("F", bound=Implementation)
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """One overload. The first `required` parameters must be given."""
 
     text: str
@@ -70,8 +69,7 @@ class Signature:
         return bool(self.parameters) and self.parameters[-1].name == "…"
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(Struct, frozen=True):
     """One function of the language."""
 
     name: str

@@ -1,55 +1,68 @@
 """The syntax tree of a statement.
 
-Nodes are frozen dataclasses. `span` (offsets in the text) does not count for equality, so tests can compare `parse(print(tree))`
-with `tree`. Conditions and expressions share one union, because a comparison is both. The parser decides where each is allowed.
+Nodes never change. `span` (offsets in the text) does not count for equality, so tests can compare `parse(print(tree))` with
+`tree`. Conditions and expressions share one union, because a comparison is both. The parser decides where each is allowed.
+
+They are structs and not dataclasses, because Python compiles the text of six methods for each dataclass when it is imported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    span: Span = field(default=(0, 0), compare=False, repr=False, kw_only=True)
+class Node(Struct, frozen=True, eq=False, kw_only=True):
+    """A part of a statement that knows where it stands."""
+
+    span: Span = (0, 0)
+
+    def parts(self) -> tuple[Any, ...]:
+        """What it says, without where."""
+        return tuple(getattr(self, name) for name in self.__struct_fields__ if name != "span")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.parts() == self.parts()
+
+    def __hash__(self) -> int:
+        return hash(self.parts())
+
+    def __repr__(self) -> str:
+        said = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name != "span")
+        return f"{type(self).__name__}({', '.join(said)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Literal(Node):
+class Literal(Node, frozen=True, eq=False):
     """A string, integer, float or boolean."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class RangeLiteral(Node):
+class RangeLiteral(Node, frozen=True, eq=False):
     """`[A..B]` alone: the list A, A+1, …, B."""
 
     begin: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """One step of a path into a map."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Struct, frozen=True):
     """One step of a path into a list, 1-based. `from_end` with 0 is the `[-0]` of an assignment: append."""
 
     number: int
     from_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PathIndex:
+class PathIndex(Struct, frozen=True):
     """An index that is itself a path."""
 
     path: Path
@@ -58,16 +71,14 @@ class PathIndex:
 Step = Key | Index | PathIndex
 
 
-@dataclass(frozen=True, slots=True)
-class Path(Node):
+class Path(Node, frozen=True, eq=False):
     """A name (no steps) or a path."""
 
     root: str
     steps: tuple[Step, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Slice(Node):
+class Slice(Node, frozen=True, eq=False):
     """`path[A..B]`."""
 
     path: Path
@@ -75,74 +86,63 @@ class Slice(Node):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf(Node):
+class ListOf(Node, frozen=True, eq=False):
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Node):
+class Call(Node, frozen=True, eq=False):
     name: str
     arguments: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Unary(Node):
+class Unary(Node, frozen=True, eq=False):
     operator: str
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic(Node):
+class Arithmetic(Node, frozen=True, eq=False):
     operator: str
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison(Node):
+class Comparison(Node, frozen=True, eq=False):
     operator: str
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Node):
+class Member(Node, frozen=True, eq=False):
     """`x IN (…)`."""
 
     operand: Expression
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Not(Node):
+class Not(Node, frozen=True, eq=False):
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Both(Node):
+class Both(Node, frozen=True, eq=False):
     """`left AND right`."""
 
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Either(Node):
+class Either(Node, frozen=True, eq=False):
     """`left OR right`."""
 
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Struct, frozen=True):
     when: Expression
     then: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Case(Node):
+class Case(Node, frozen=True, eq=False):
     """`subject` is None in the searched form."""
 
     subject: Expression | None
@@ -154,19 +154,16 @@ Condition = Comparison | Member | Not | Both | Either
 Expression = Literal | RangeLiteral | Path | Slice | ListOf | Call | Unary | Arithmetic | Case | Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Star(Node):
+class Star(Node, frozen=True, eq=False):
     """`*`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field(Node):
+class Field(Node, frozen=True, eq=False):
     value: Expression
     alias: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Statement(Node):
+class Statement(Node, frozen=True, eq=False):
     """SELECT, or FOREACH if `collect` is true.
 
     Then the last of `fields` is the collection, and `do` and `incase` may be set.
@@ -185,8 +182,8 @@ def inside(node: Any) -> Iterator[Any]:
     if isinstance(node, tuple):
         for each in node:
             yield from inside(each)
-    elif is_dataclass(node):
+    elif isinstance(node, Struct):
         yield node
-        for each in fields(node):
-            if each.name not in {"span", "sources", "alias"}:
-                yield from inside(getattr(node, each.name))
+        for name in node.__struct_fields__:
+            if name not in {"span", "sources", "alias"}:
+                yield from inside(getattr(node, name))
