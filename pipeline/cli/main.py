@@ -104,7 +104,7 @@ def tidegate(
 
 def main() -> None:
     """Entry point of the command. An error that a person can correct gives one message and exit status 2."""
-    collector.slow_down()
+    collector.loading()
     try:
         app()
     except TidegateError as error:

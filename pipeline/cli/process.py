@@ -18,16 +18,14 @@ def run(start: Callable[[], Coroutine[Any, Any, Result]], log_format: str) -> Re
 
     The garbage collector ignores all objects that are loaded by now.
     """
-    import gc
-
     from pipeline import log
-    from pipeline.process import several
+    from pipeline.process import collector, several
 
     number = several.own_number()
     log.configure(json=None if log_format == "auto" else log_format == "json", process=number)
     if number:
         several.stop_with_parent()
-    gc.freeze()
+    collector.loaded()
 
     try:
         import uvloop
