@@ -1,3 +1,3 @@
 """Everything that knows Faust: the wiring, the transport, the fetch."""
 
-from agents.stream import authorities as authorities
+from agents.stream import aside as aside

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple, cast
 
-import faust
+import faust.app
 from faust.types import TP
 
 from agents.lanes.lanes import Lanes
@@ -49,6 +49,10 @@ class FetchedRows(NamedTuple):
     generation: int
     end_offset: int
     batch: RowBatch
+
+
+# The classes of parts of Faust that an action does not use. Their defaults would be imported.
+_UNUSED: Final[dict[str, Any]] = dict.fromkeys(("HttpClient", "SetGlobalTable", "SetTable", "Worker"), object)
 
 
 class ActionApp(faust.App):
@@ -111,6 +115,7 @@ def build(
         stream_buffer_maxsize=16,
         topic_allow_declare=False,
         topic_disable_leader=True,
+        **_UNUSED,
     )
     app.lanes = Lanes(action.name, open_lane, action.options.max_buffer_bytes, partial(count_batch, action.name))
     app.fetches = FetchMember(action.name, fetches or WorkerFetches(), app.lanes.topic_id)
