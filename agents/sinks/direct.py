@@ -46,6 +46,8 @@ from pipeline.upload.source_log import RESET, of_group
 KEYS_REMEMBERED_MAX: Final = 50_000
 RENDERED_BYTES_MAX: Final = 16 << 20  # of one partition, not written yet: enough to keep the window full
 LETTERS_AT_ONCE_MAX: Final = 1_000
+# Bytes that are rendered between two looks for room, because a look goes over all lanes of the action.
+LOOK_BYTES: Final = 16 << 10
 FOREIGN: Final = "foreign_object"  # for the cause in a dead letter
 
 log = get_logger("tidegate.direct")
@@ -79,6 +81,7 @@ class DirectWriter:
         self._again = again
         self._mark = action.mark
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
+        self._conditional_in = ""  # the bucket of the last row, if its store has conditions
         self._said_overwrite = False
         self._said_replaced = ""
         self.meter = RowMeter(action.name)
@@ -106,7 +109,9 @@ class DirectWriter:
         if not version.fenced:
             self._wrote(put, writing, await store.put(put.bucket, put.key, put.content, put.headers), there)
             return
-        conditional = await store.conditional(put.bucket)
+        conditional = put.bucket == self._conditional_in or await store.conditional(put.bucket)
+        if conditional:
+            self._conditional_in = put.bucket
         if not conditional and not (there and self.kafka.owns()):
             there = await self._look(store, put)
         while not (self._settles(put, there) or await self._is_outdated(put, there)):
@@ -263,12 +268,14 @@ class DirectLane(Lane):
         """Render all rows, and line them up. A refused row is open until its dead letter is durable."""
         await self._writer.dead_letters.send(batch.dead)
         refused: list[DeadLetter] = []
-        before, number = None, 0
+        before, number, looks_at = None, 0, 1
         for row, origin, made in zip(
             batch.rows, batch.origins, map(RowOfRule, batch.makers, batch.numbers()), strict=True
         ):
-            if self._rendered_bytes and not self._has_room_for_content:
-                await self._until_room()
+            if self._rendered_bytes >= looks_at:
+                if not self._has_room_for_content:
+                    await self._until_room()
+                looks_at = self._rendered_bytes + LOOK_BYTES
             number = number + 1 if origin is before else first_number(origin)
             before = origin
             self._open.open(origin.offset)
