@@ -1,6 +1,6 @@
 """Imports Faust without what only those parts of it need which we do not use: its web client, cron, gaps, codecs of others.
 
-Faust imports these libraries when it is imported itself, which would be a sixth of a worker's start. While it does so, small
+Faust imports these libraries when it is imported itself, which would be a tenth of a worker's start. While it does so, small
 modules stand in their place. Each has the names that Faust asks for, as classes that import the library and call its own class
 when they are called. So all of Faust still works, and a later `import aiohttp` gets the library itself.
 
