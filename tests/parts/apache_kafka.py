@@ -98,7 +98,7 @@ def start(
         lambda: answers() and _serves(port),
         folder=folder,
         ready_seconds=patient(60),
-        stop_seconds=patient(30),
+        stop_seconds=30,
     )
     server.start()
     return KafkaPart(server, real=True, port=port)
