@@ -32,16 +32,18 @@ ASIDE: Final[dict[str, tuple[str, ...]]] = {
 class _Later(type):
     """The class of classes that stand for those of a library."""
 
+    library: str  # the name of its module
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         """Import the library, and make an object of its class."""
-        return getattr(import_module(cls.__module__), cls.__name__)(*args, **kwargs)
+        return getattr(import_module(cls.library), cls.__name__)(*args, **kwargs)
 
 
 def _stand_in(module: str) -> ModuleType:
     found = ModuleType(module, "Stands for a library while Faust is imported.")
     found.__path__ = []  # it may be a package, in which nothing else is found
     for name in ASIDE[module]:
-        setattr(found, name, _Later(name, (), {"__module__": module}))
+        setattr(found, name, _Later(name, (), {"library": module}))
     return found
 
 

@@ -92,7 +92,7 @@ class MadeLines(NamedTuple):
 
     def each(self) -> list[Any]:
         """The line of each mark, or None. If rows decide the group, a tuple of the line and its group."""
-        lines = BytesIO(self.text)  # it knows no other line ends
+        lines = BytesIO(self.text)  # for which only \n ends a line
         return [mark and (next(lines) if mark is True else (next(lines), mark)) for mark in self.marks]
 
     def begin(self, marks: int) -> MadeLines:
@@ -262,7 +262,7 @@ def _made(number: int, statement: LoopedStatement, form: LineForm, with_event: b
 
 
 def _row(number: int, row: ast.expr) -> str:
-    """The code that makes the row: anew, or in the dict of the last one if it always has the same fields."""
+    """The code that makes the row: a new one, or in the dict of the last one if it always has the same fields."""
     if not isinstance(row, ast.Dict) or not all(isinstance(key, ast.Constant) for key in row.keys):
         return f"row = {ast.unparse(row)}"
     fields = zip(row.keys, row.values, strict=True)

@@ -44,6 +44,7 @@ PRIVATE_NAMES = {
     "_commit_offsets": "faust-streaming",
     "_committed_offset": "faust-streaming",
     "_ensure_consumer": "faust-streaming",
+    "_extensions_finalized": "faust-streaming",
     "_get_active_partitions": "faust-streaming",
     "_getmany": "faust-streaming",
     "_handle_frame": "aiokafka",
