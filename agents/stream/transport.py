@@ -43,6 +43,7 @@ from agents.sinks.lane import Fetched
 from agents.stream import answers, fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.sharing import consumers
+from agents.stream.sharing.consumers import SHARED_FETCH_BYTES_MAX
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, failure
 from pipeline.errors import ConnectorError, RetryableError
@@ -68,7 +69,7 @@ class TransportLanes(Protocol):
 
     @property
     def fetch_bytes_max(self) -> int:
-        """The most bytes to fetch of a partition at once, as long as the lanes are the same."""
+        """The most bytes to fetch of a partition at once, for an action that shares with no other."""
 
     def seeks(self) -> Mapping[tuple[str, int], int]:
         """The offsets to fetch from, by partition, that are new since the last `sought`."""
@@ -252,6 +253,8 @@ class Consumer(driver.Consumer):
         if not fetchable:
             await self.wait(lanes.room.wait(), timeout=timeout)
             return
+        shares = self.app.fetches.shares  # type: ignore[attr-defined]
+        self._consumer_thread.limit_fetches(SHARED_FETCH_BYTES_MAX if shares else lanes.fetch_bytes_max)
         records = await self._getmany(active_partitions=fetchable, timeout=timeout)
         if self.should_stop or not records:
             return
@@ -322,7 +325,6 @@ class Consumer(driver.Consumer):
         """Open lanes before the first fetch. The lanes of an earlier generation are gone, and their rows are read again."""
         self.lanes.revoke(self.lanes.partitions())
         self.lanes.assign(assigned)
-        self._consumer_thread.limit_fetches(self.lanes.fetch_bytes_max)
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

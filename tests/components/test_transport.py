@@ -14,6 +14,7 @@ from faust.types import TP
 
 from agents.sinks.lane import Fetched
 from agents.stream.fast_fetch import FetchedRecords
+from agents.stream.sharing.consumers import SHARED_FETCH_BYTES_MAX
 from agents.stream.transport import Consumer, RecordBatch
 
 FRESH, KNOWN = TP("t", 0), TP("t", 1)
@@ -27,6 +28,7 @@ class Lanes:
     reserved: list[TP] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     wanted: dict[tuple[str, int], int] = field(default_factory=dict)
+    fetch_bytes_max = 7 << 20
 
     def has_room(self, partition: TP) -> bool:
         return True
@@ -54,6 +56,10 @@ class Thread:
 
     sought: list[dict[TopicPartition, int]] = field(default_factory=list)
     away: bool = False
+    fetch_bytes_max: int = 0
+
+    def limit_fetches(self, bytes_max: int) -> None:
+        self.fetch_bytes_max = bytes_max
 
     async def seek_wait(self, places: dict[TopicPartition, int]) -> None:
         if self.away:
@@ -67,7 +73,7 @@ class Scripted(Consumer):
     def __init__(self, meanwhile: Any = lambda consumer: None) -> None:
         from collections import defaultdict
 
-        self.app: Any = SimpleNamespace(consumer_generation_id=1, lanes=Lanes())
+        self.app: Any = SimpleNamespace(consumer_generation_id=1, lanes=Lanes(), fetches=SimpleNamespace(shares=False))
         self.flow_active = True
         self._thread: Any = Thread()
         self._meanwhile = meanwhile
@@ -106,6 +112,17 @@ async def test_one_event_carries_all_records_of_a_partition() -> None:
     assert [tp for tp, _ in found] == [FRESH, KNOWN]
     assert all(isinstance(batch, RecordBatch) and batch.end_offset == 3 for _, batch in found)
     assert consumer.lanes.reserved == [FRESH, KNOWN]  # type: ignore[attr-defined]
+
+
+async def test_what_others_read_too_is_fetched_in_smaller_parts() -> None:
+    """The lanes limit the fetches of an action alone, and what all together keep those of several."""
+    consumer = Scripted()
+    await fetched(consumer)
+    assert consumer._thread.fetch_bytes_max == Lanes.fetch_bytes_max
+
+    consumer.app.fetches.shares = True
+    await fetched(consumer)
+    assert consumer._thread.fetch_bytes_max == SHARED_FETCH_BYTES_MAX
 
 
 def _rebalanced(consumer: Any) -> None:

@@ -28,6 +28,9 @@ from agents.stream.fast_fetch import PartitionRecords
 from agents.stream.sharing.batches import SharedBatches, SharedRecords
 from agents.stream.sharing.fetches import LogPlace, SharedFetches
 
+# Bytes of a partition that an action fetches at once if others read them, too. With more, what is kept for them would be full
+# before they come to it.
+SHARED_FETCH_BYTES_MAX: Final = 1 << 20
 NOTHING_NEW: Final = 0  # the version of an answer without partitions does not matter
 
 Ask = Callable[[FetchRequest], Awaitable[Any]]
@@ -85,6 +88,11 @@ class FetchMember:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._of_kafka = FETCHES.labels(action, "kafka")
         self._of_others = FETCHES.labels(action, "worker")
+
+    @property
+    def shares(self) -> bool:
+        """Whether others may take what it fetches now."""
+        return self._loop is not None and not self._shared.is_alone(self)
 
     async def answer(self, request: FetchRequest, ask: Ask) -> Any:
         """The answer to a request, perhaps for some of its partitions. `ask` gets it from Kafka. Raises KafkaError.

@@ -85,6 +85,17 @@ async def all_join(actions: Sequence[FetchMember], log: Log) -> None:
     log.asked.clear()
 
 
+async def test_an_action_shares_while_there_are_others() -> None:
+    """Not before it has asked, and not when the others are gone."""
+    log, (one, two) = Log(), members(2)
+    assert not one.shares
+    await all_join([one, two], log)
+    assert one.shares
+    assert two.shares
+    two.leave()
+    assert not one.shares
+
+
 async def test_one_request_serves_all() -> None:
     """Five actions at one place make one request, whether they come while it is under way or afterwards."""
     log, actions = Log(), members(5)
