@@ -216,12 +216,10 @@ def one_round(name: str, args: argparse.Namespace, qos: int, expected: int, rate
 
 def child(args: argparse.Namespace) -> None:
     """Run the child process of `one_round`."""
-    import gc
-
     import uvloop
 
     from pipeline import log
-    from pipeline.process.collector import slow_down
+    from pipeline.process.collector import loaded
 
     log.configure(level="warning")
 
@@ -232,8 +230,7 @@ def child(args: argparse.Namespace) -> None:
         asyncio.run(run_publisher(args.broker, args.qos, args.messages, args.rate))
         return
     if args.child != "paho":
-        slow_down()  # as each command of ours does
-        gc.freeze()
+        loaded()  # as each command of ours says
     if args.child == "paho":
         result = run_paho(args.broker, args.qos, args.messages, ready)
     elif args.child == "bare":

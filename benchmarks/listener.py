@@ -172,16 +172,13 @@ def one_round(
 
 def child(args: argparse.Namespace) -> None:
     """Run the child process of `one_round`."""
-    import gc
-
     import uvloop
 
     from pipeline import log
-    from pipeline.process.collector import slow_down
+    from pipeline.process.collector import loaded
 
     log.configure(level="warning")
-    slow_down()  # as each command of ours does
-    gc.freeze()
+    loaded()  # as each command of ours says
 
     def ready() -> None:
         print("ready", flush=True)

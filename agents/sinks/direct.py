@@ -81,7 +81,6 @@ class DirectWriter:
         self._again = again
         self._mark = action.mark
         self._written: OrderedDict[tuple[str, str], Seen] = OrderedDict()  # keys are bucket and object key
-        self._conditional_in = ""  # the bucket of the last row, if its store has conditions
         self._said_overwrite = False
         self._said_replaced = ""
         self.meter = RowMeter(action.name)
@@ -109,9 +108,7 @@ class DirectWriter:
         if not version.fenced:
             self._wrote(put, writing, await store.put(put.bucket, put.key, put.content, put.headers), there)
             return
-        conditional = put.bucket == self._conditional_in or await store.conditional(put.bucket)
-        if conditional:
-            self._conditional_in = put.bucket
+        conditional = await store.conditional(put.bucket)
         if not conditional and not (there and self.kafka.owns()):
             there = await self._look(store, put)
         while not (self._settles(put, there) or await self._is_outdated(put, there)):

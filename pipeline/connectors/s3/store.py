@@ -116,7 +116,7 @@ class S3Store:
 
         Bodies of more than `part_bytes`, if given, are uploaded in parts of that size. A failed upload is aborted.
         """
-        condition = {"if-none-match": "*"} if self._conditional.get(bucket) or await self.conditional(bucket) else {}
+        condition = {"if-none-match": "*"} if await self.conditional(bucket) else {}
         if not condition and await self.head(bucket, key) is not None:
             return None
         try:
@@ -135,7 +135,7 @@ class S3Store:
 
         A store without conditions is asked for the ETag first, as in `create`.
         """
-        condition = {"if-match": etag} if self._conditional.get(bucket) or await self.conditional(bucket) else {}
+        condition = {"if-match": etag} if await self.conditional(bucket) else {}
         if not condition:
             head = await self.head(bucket, key)
             if head is None or head.etag != etag:
