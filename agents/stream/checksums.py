@@ -17,6 +17,7 @@ from agents.stream.unpacking import VERSION, BatchRecords, records_of
 IS_FAST: Final = google_crc32c.implementation == "c"
 # Places in a batch. The length counts what follows it; the checksum is of what follows that.
 LENGTH, LENGTH_END, MAGIC, CRC, CRC_END = 8, 12, 16, 17, 21
+LAST_DELTA, LAST_DELTA_END = 23, 27
 # The library takes bytes alone, so a batch is copied in pieces: fresh memory for all of it would cost more than its checksum.
 PIECE_BYTES: Final = 1 << 16
 
@@ -51,3 +52,19 @@ class FetchedBatches(fetcher.MemoryRecords):  # type: ignore[misc]
     def records(self, batch: Any) -> BatchRecords:
         """The records of the batch."""
         return records_of(batch, self._content, self._begin, self._end)
+
+
+def end_of(content: bytes, begin: int) -> int:
+    """The offset behind the last whole batch of a fetch, from its own words. Of older forms it is only the one after `begin`."""
+    at, last = 0, -1
+    while at < (end := _end_of_batch(content, at)) <= len(content):
+        at, last = end, at
+    if last < 0 or at - last < LAST_DELTA_END or content[last + MAGIC] != VERSION:
+        return begin + 1
+    delta = int.from_bytes(content[last + LAST_DELTA : last + LAST_DELTA_END], signed=True)
+    return int.from_bytes(content[last : last + LENGTH], signed=True) + delta + 1
+
+
+def _end_of_batch(content: bytes, at: int) -> int:
+    """Where the batch at this place ends by its length, which may be wrong or not be there."""
+    return at + LENGTH_END + int.from_bytes(content[at + LENGTH : at + LENGTH_END], signed=True)

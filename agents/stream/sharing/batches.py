@@ -6,12 +6,13 @@ answer may be compressed records of any size. Whoever comes for a part that is g
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-from agents.stream.checksums import FetchedBatches
+from agents.stream.checksums import FetchedBatches, end_of
 from agents.stream.fast_fetch import PartitionRecords, Unpacked
-from pipeline.columns import Columns, size_of
+from pipeline.columns import Columns
 from pipeline.rule.shared import SharedColumns
 
 PART_RECORDS_MAX: Final = 10_000
@@ -29,9 +30,10 @@ class SharedPart(NamedTuple):
 
 
 class SharedBatches:
-    """The record batches of one partition in an answer."""
+    """The record batches of one partition in an answer, from offset `begin` up to `next_offset`, which is not included."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, begin: int) -> None:
+        self.begin, self.next_offset = begin, end_of(content, begin)
         self.size_bytes = len(content)
         self.error: Exception | None = None  # what somebody has found wrong in it
         self._content = content
@@ -59,13 +61,13 @@ class SharedBatches:
         place, *settings = place_and_settings
         return PartitionRecords(place, FetchedBatches(self._content), *settings)
 
-    def part(self, number: int, *place_and_settings: Any) -> SharedPart | None:
+    def part(self, number: int, place: Any, aborted: Any, *settings: Any) -> SharedPart | None:
         """A part, which is unpacked if it is the next one, or None if it is gone. Raises what somebody has found wrong."""
         with self._lock:
             if self.error is not None:
                 raise self.error
             if number == self._count:
-                self._add(self._source or self.records(*place_and_settings))
+                self._add(self._source or self.records(place, aborted, self.begin, *settings))
             return self._parts.get(number)
 
     def _add(self, source: PartitionRecords) -> None:
@@ -85,33 +87,41 @@ class SharedBatches:
 
 
 class SharedRecords:
-    """One action's way through shared batches, in the place of `fast_fetch.PartitionRecords`."""
+    """One action's way through shared batches from an offset on, in the place of `fast_fetch.PartitionRecords`."""
 
     def __init__(self, place: Any, batches: SharedBatches, aborted: Any, offset: int, *settings: Any) -> None:
         self.next_fetch_offset = offset
         self._batches = batches
         self._alone: PartitionRecords | None = None
-        self._given = place, aborted, offset, *settings
-        self._number = self._taken = 0  # of the part, and records that are taken of it
+        self._given = place, aborted, *settings
+        self._number = 0  # of the part
 
     def take(self, records_max: int) -> Unpacked:
         """The next records, at most so many. `next_fetch_offset` advances. Raises CorruptRecordException."""
-        part = None if self._alone else self._batches.part(self._number, *self._given)
+        part = self._part()
         if part is None:
             return self._take_alone(records_max)
-        records = part.records[self._taken : self._taken + records_max]
-        self._taken += len(records)
-        if self._taken < len(part.records):
+        first = bisect_left(part.records.offsets, self.next_fetch_offset)
+        records = part.records[first : first + records_max]
+        size_bytes = part.size_bytes * len(records) // max(1, len(part.records))  # as if all records had one size
+        if first + len(records) < len(part.records):
             self.next_fetch_offset = records.offsets[-1] + 1
-            return Unpacked(records, size_of(records), True)
-        size_bytes = part.size_bytes if self._taken == len(records) else size_of(records)
-        self._number, self._taken, self.next_fetch_offset = self._number + 1, 0, part.next_offset
+            return Unpacked(records, size_bytes, True)
+        self._number, self.next_fetch_offset = self._number + 1, max(part.next_offset, self.next_fetch_offset)
         return Unpacked(records, size_bytes, part.more)
+
+    def _part(self) -> SharedPart | None:
+        """The part with the next records. None: it is gone."""
+        while self._alone is None and (part := self._batches.part(self._number, *self._given)):
+            if part.next_offset > self.next_fetch_offset or not part.more:
+                return part
+            self._number += 1
+        return None
 
     def _take_alone(self, records_max: int) -> Unpacked:
         """The same from the answer's bytes, from the offset on that is next."""
         if self._alone is None:
-            place, aborted, _, *settings = self._given
+            place, aborted, *settings = self._given
             self._alone = self._batches.records(place, aborted, self.next_fetch_offset, *settings)
         found = self._alone.take(records_max)
         self.next_fetch_offset = self._alone.next_fetch_offset

@@ -51,6 +51,11 @@ class PartitionAnswer(NamedTuple):
         return found
 
     @property
+    def next_offset(self) -> int:
+        """The offset behind its records."""
+        return self.content.next_offset if isinstance(self.content, SharedBatches) else 0
+
+    @property
     def size_bytes(self) -> int:
         """Its memory now."""
         return self.content.size_bytes if isinstance(self.content, SharedBatches) else 0
@@ -149,7 +154,8 @@ class FetchMember:
             response = await ask(request)
             for topic, parts in response.topics:
                 for fields in parts:
-                    answers[wanted[topic, fields[0]]] = _shareable(response.API_VERSION, topic, fields)
+                    place = wanted[topic, fields[0]]
+                    answers[place] = _shareable(response.API_VERSION, topic, fields, place.offset)
         finally:
             records = {place: each for place, each in answers.items() if isinstance(each.content, SharedBatches)}
             self._shared.settle(self, wanted.values(), records, self._clock())
@@ -158,11 +164,14 @@ class FetchMember:
         return _response(answers)
 
 
-def _shareable(version: int, topic: str, fields: tuple[Any, ...]) -> PartitionAnswer:
-    """The answer for a partition, with its records in a form that several actions can read. Without records it stays as it is."""
+def _shareable(version: int, topic: str, fields: tuple[Any, ...], offset: int) -> PartitionAnswer:
+    """The answer for a partition from an offset on, with its records in a form that several actions can read.
+
+    Without records it stays as it is.
+    """
     if fields[1] or not fields[-1]:
         return PartitionAnswer(version, topic, fields)
-    return PartitionAnswer(version, topic, (*fields[:-1], SharedBatches(fields[-1])))
+    return PartitionAnswer(version, topic, (*fields[:-1], SharedBatches(fields[-1], offset)))
 
 
 def _response(answers: Mapping[LogPlace, PartitionAnswer]) -> Response:

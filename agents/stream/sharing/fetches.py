@@ -10,9 +10,10 @@ topic's id, the partition and the offset that was asked for. An action that want
 So an action that is alone at a place, or behind the others, fetches for itself. A claim holds up others for CLAIM_SECONDS at
 most, so a connection that hangs delays its own action alone.
 
-An answer is kept while another action is on its way to this place: it has asked for this one or for an earlier one, within
-KEPT_SECONDS. There are limits for the answers of a partition, and for the bytes of all. So an action that stands still holds up
-nobody and no memory. A place never gets another content: a topic that was created again has another id.
+An answer also serves an action whose place is in the midst of it. Otherwise two actions whose answers once began at other
+offsets would never share again. It is kept while another action is on its way there: it has asked for a place before the
+answer's end, within KEPT_SECONDS. There are limits for the answers of a partition, and for the bytes of all. So an action that
+stands still holds up nobody and no memory. A place never gets another content: a topic that was created again has another id.
 
 All methods may be called by any thread, and none of them waits. The time is an argument.
 """
@@ -41,6 +42,10 @@ class LogPlace(NamedTuple):
 
 class SharedAnswer(Protocol):
     """Kafka's answer for one place."""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind its records."""
 
     @property
     def size_bytes(self) -> int:
@@ -82,19 +87,21 @@ class _Log(Generic[Answer]):
         self.answers: dict[int, _Timed[Answer]] = {}  # the oldest first
 
     def answer(self, offset: int) -> Answer | None:
-        """The answer that is kept for an offset."""
-        kept = self.answers.get(offset)
-        return kept.answer if kept and kept.answer.is_whole else None
+        """The answer that is kept for an offset, perhaps from an earlier one on."""
+        for begin, (answer, _) in reversed(self.answers.items()):
+            if begin <= offset < answer.next_offset and answer.is_whole:
+                return answer
+        return None
 
     def claimed_until(self, member: Sharer, offset: int, now: float) -> float | None:
         """When the claim of another action ends. None if there is none."""
         claimant, until = self.claims.get(offset, (member, now))
         return until if claimant is not member and until > now else None
 
-    def is_awaited(self, offset: int, member: Sharer, now: float) -> bool:
-        """Whether an action besides `member` is on its way to an offset."""
+    def is_awaited(self, answer: Answer, member: Sharer, now: float) -> bool:
+        """Whether an action besides `member` is on its way to an answer, or in the midst of it."""
         return any(
-            each is not member and at <= offset and now - asked_at < KEPT_SECONDS
+            each is not member and at < answer.next_offset and now - asked_at < KEPT_SECONDS
             for each, (at, asked_at) in self.positions.items()
         )
 
@@ -103,9 +110,8 @@ class _Log(Generic[Answer]):
         self.positions = {each: place for each, place in self.positions.items() if now - place[1] < KEPT_SECONDS}
         first = min((offset for offset, _ in self.positions.values()), default=inf)
         while self.answers:
-            offset = next(iter(self.answers))
-            is_new = now - self.answers[offset].at < KEPT_SECONDS
-            if is_new and offset >= first and len(self.answers) <= KEPT_ANSWERS_MAX:
+            offset, (answer, at) = next(iter(self.answers.items()))
+            if now - at < KEPT_SECONDS and answer.next_offset > first and len(self.answers) <= KEPT_ANSWERS_MAX:
                 break
             del self.answers[offset]
 
@@ -178,9 +184,9 @@ class SharedFetches(Generic[Answer]):
                 log = self._log(place)
                 if log.claims.get(place.offset, (None, now))[0] is member:
                     del log.claims[place.offset]
-                if place in answers and log.is_awaited(place.offset, member, now):
+                if (answer := answers.get(place)) and log.is_awaited(answer, member, now):
                     log.answers.pop(place.offset, None)
-                    log.answers[place.offset] = _Timed(answers[place], now)
+                    log.answers[place.offset] = _Timed(answer, now)
             self._forget(now)
             told = self._told()
         _tell(told)

@@ -30,6 +30,7 @@ class Log:
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.error: Exception | None = None
+        self.end = 10
 
     async def ask(self, request: FetchRequest) -> Response:
         """The records from each offset on."""
@@ -39,7 +40,7 @@ class Log:
         if self.error is not None:
             raise self.error
         parts: list[tuple[Any, ...]] = [
-            (partition, 0, 10, 10, 0, [], -1, batch(offset, range(offset, 10)) if offset < 10 else b"")
+            (partition, 0, 10, 10, 0, [], -1, batch(offset, range(offset, self.end)) if offset < self.end else b"")
             for _, (partition, offset, _) in wanted
         ]
         return Response(11, [(PLACE.topic, parts)])
@@ -58,12 +59,11 @@ def request(*offsets: int, wait_ms: int = 1500) -> FetchRequest:
     )
 
 
-def offsets(response: Any) -> dict[int, list[int]]:
-    """The offsets of an answer's records by partition, as a consumer reads them."""
+def offsets(response: Any, first: int = 0) -> dict[int, list[int]]:
+    """The offsets of an answer's records by partition, as a consumer reads them from offset `first` on."""
     found = {}
     for topic, parts in response.topics:
         for number, _, _, _, _, aborted, _, content in parts:
-            first = 0
             records = consumers._records_of(
                 TopicPartition(topic, number), consumers._batches_of(content), aborted, first, *SETTINGS
             )
@@ -80,8 +80,10 @@ async def got(action: FetchMember, wanted: FetchRequest, log: Log) -> Any:
 
 async def all_join(actions: Sequence[FetchMember], log: Log) -> None:
     """Let each ask twice, for the beginning of the log: the first one was alone the first time."""
+    log.end = 1
     for each in [*actions, *actions]:
         await each.answer(request(0, 0), log.ask)
+    log.end = 10
     log.asked.clear()
 
 
@@ -122,6 +124,19 @@ async def test_an_action_elsewhere_asks_for_itself() -> None:
     assert offsets(ahead) == {0: [8, 9], 1: [8, 9]}
     assert offsets(behind) == {1: [8, 9]}
     assert offsets(rest) == {0: [2, 3, 4, 5, 6, 7, 8, 9]}
+
+
+async def test_an_action_in_the_midst_of_an_answer_gets_the_rest_of_it() -> None:
+    """Actions whose answers began at other offsets make one request from then on."""
+    log, actions = Log(), members(2)
+    await all_join(actions, log)
+
+    whole = await actions[0].answer(request(2), log.ask)
+    rest = await actions[1].answer(request(5), log.ask)
+
+    assert log.asked == [(0, 2)]
+    assert offsets(whole) == {0: [2, 3, 4, 5, 6, 7, 8, 9]}
+    assert offsets(rest, first=5) == {0: [5, 6, 7, 8, 9]}
 
 
 async def test_a_kafka_that_does_not_answer_one_answers_the_others(monkeypatch: pytest.MonkeyPatch) -> None:

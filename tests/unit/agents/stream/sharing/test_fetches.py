@@ -23,11 +23,17 @@ ASK: Advice[Any] = Advice({})
 
 @dataclass
 class Answer:
-    """An answer that says for which place it is."""
+    """An answer that says for which place it is, with so many records from there on."""
 
     place: LogPlace
     size_bytes: int = 3
     is_whole: bool = True
+    records: int = 1
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind its records."""
+        return self.place.offset + self.records
 
 
 @dataclass(eq=False)
@@ -159,6 +165,27 @@ def test_an_answer_waits_for_nobody_who_is_behind_it() -> None:
     assert shared.size_bytes == 3
 
     shared.take(two, [at(1)], 1.0)
+
+    assert shared.size_bytes == 0
+
+
+def test_an_answer_serves_whoever_is_in_the_midst_of_it() -> None:
+    """An action that has begun elsewhere gets the answer of another one, which is kept until all are at its end."""
+    shared, (one, two) = shared_by(2)
+    shared.take(two, [at(2)], 1.0)
+    shared.settle(one, [at(0)], {at(0): Answer(at(0), records=5)}, 1.0)
+    shared.take(one, [at(5)], 1.0)
+
+    assert shared.take(two, [at(4)], 1.0).found == {at(4): Answer(at(0), records=5)}
+    assert not shared.take(two, [at(5)], 1.0).found
+    assert shared.size_bytes == 0
+
+
+def test_nothing_is_kept_for_whoever_is_at_the_end_of_an_answer() -> None:
+    """An action that needs none of its records does not keep it."""
+    shared, (one, two) = shared_by(2)
+    shared.take(two, [at(5)], 1.0)
+    shared.settle(one, [at(0)], {at(0): Answer(at(0), records=5)}, 1.0)
 
     assert shared.size_bytes == 0
 
