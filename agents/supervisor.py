@@ -13,8 +13,8 @@ from msgspec import Struct
 from agents import metrics
 from agents.runner import ActionRunner
 from agents.steps import needs_of, runs
-from agents.stream.kafka_log import SharedTopicIds
 from agents.stream.sharing.consumers import WorkerFetches
+from agents.stream.worker_log import SharedTopicIds
 from pipeline.action import CompiledAction, compile_action
 from pipeline.config import Config
 from pipeline.config.load import require_secrets

@@ -263,7 +263,7 @@ def _stock_work(workload: str) -> Callable[[Any], int]:
 
 
 def _batch_app(name: str, servers: str, workload: str, meter: Meter) -> Any:
-    from agents.sinks.lane import Lane
+    from agents.lanes.lane import Lane
     from agents.stream import app as wiring
     from pipeline.action.compiled import CompiledAction, TopicNames
     from pipeline.config import DirectParameters, KafkaConfig

@@ -1,1 +1,1 @@
-"""The lanes of an action together, their questions to Kafka, and what lanes of both uploads are made of."""
+"""What every lane is, whatever it writes: a queue of rows with a bound, its place in Kafka's log, and all lanes of an action."""

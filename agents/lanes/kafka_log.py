@@ -1,14 +1,14 @@
 """The questions of lanes about a partition's log, and their errors if Kafka does not have the next offset.
 
-The owner of the lanes answers: the worker asks Kafka (agents/stream/kafka_log.py), and a replay knows its range.
+The owner of the lanes answers: the worker asks Kafka (agents/stream/worker_log.py), and a replay knows its range.
 """
 
 from __future__ import annotations
 
 from typing import Final, Protocol
 
+from agents.lanes.lane import Lane, Partition, replacement
 from agents.metrics import MISSING
-from agents.sinks.lane import Lane, Partition, replacement
 from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.redriven import redriven

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
+from agents.lanes.lane import Fetched, Lane, Partition, replacement
+from agents.lanes.pieces import Pace, RulesThread
 from agents.metrics import HELD_BYTES, LAG
-from agents.sinks.lane import Fetched, Lane, Partition, replacement
-from agents.sinks.pieces import Pace, RulesThread
 from pipeline.log import get_logger
 from pipeline.record import Record
 from pipeline.rule.batch import Evaluator, RowBatch

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from agents.lanes.lane import Partition
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.chain import Chain
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline.action import AggregatedAction, compile_action
 from pipeline.config import Config

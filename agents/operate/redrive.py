@@ -19,11 +19,11 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final, NamedTuple, Self
 
+from agents.lanes.lane import Partition
 from agents.operate.replay import LeftOut
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.claims import Standings
 from agents.sinks.dead_letter import Sender
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline import dead_letter
 from pipeline.action import AggregatedAction, CompiledAction, compile_action, statements_of

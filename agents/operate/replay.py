@@ -23,15 +23,15 @@ from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
 
+from agents.lanes.lane import Fetched, Lane, Partition
 from agents.lanes.lanes import Lanes
+from agents.lanes.pieces import PIECE_BYTES_MAX
 from agents.sinks import writers
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.dead_letter import NO_RUN, Run
-from agents.sinks.lane import Fetched, Lane, Partition
 from agents.sinks.patient_store import PatientStore
-from agents.sinks.pieces import PIECE_BYTES_MAX
 from agents.sinks.writers import Outside
 from pipeline.action import AggregatedAction, CompiledAction, compile_action
 from pipeline.columns import size_of

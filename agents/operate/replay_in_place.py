@@ -22,14 +22,14 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from agents.lanes.side_by_side import all_of
+from agents.lanes.lane import Partition
 from agents.operate.replay import LeftOut, Plan, Progress, pieces, step
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, columns_of, dead_letters_of, facts_of
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims, without_claimed
 from agents.sinks.dead_letter import DeadLetters, Run, Sender
-from agents.sinks.lane import Partition
+from agents.sinks.side_by_side import all_of
 from pipeline.columns import size_of
 from pipeline.config import Config, KafkaConfig
 from pipeline.connectors.kafka import reader

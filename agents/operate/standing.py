@@ -11,9 +11,9 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from agents.lanes.lane import Partition
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.chain import Chain
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline.action import AggregatedAction, CompiledAction, compile_action, statements_of
 from pipeline.config import Config

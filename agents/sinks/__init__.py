@@ -1,1 +1,1 @@
-"""Writes rows as objects: a lane for each partition, and the parts that lanes share."""
+"""Writes the rows of lanes as objects: direct and aggregated upload, and the parts that both are made of."""

@@ -23,14 +23,14 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from agents.lanes.kafka_log import find_place, read_at
-from agents.lanes.side_by_side import STORES_AT_ONCE_MAX, Rolls, all_of
+from agents.lanes.lane import Fetched, Lane, Partition, QueuedBatch, replacement
+from agents.lanes.pieces import now
 from agents.metrics import ObjectMeter
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, columns_of, dead_letters_of, facts_of
 from agents.sinks.chain import Chain, end_for_us, when_it_can_be_trusted
 from agents.sinks.claims import Claims
 from agents.sinks.dead_letter import Run
-from agents.sinks.lane import Fetched, Lane, Partition, QueuedBatch, replacement
-from agents.sinks.pieces import now
+from agents.sinks.side_by_side import STORES_AT_ONCE_MAX, Rolls, all_of
 from pipeline.action import AggregatedAction
 from pipeline.errors import FenceLostError, ForeignObjectError, InternalError, RefusedError
 from pipeline.rule.batch import DeadLetter, Evaluator, RowBatch

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog
+from agents.lanes.lane import Partition
 from agents.sinks.dead_letter import DeadLetterSink
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.suspect import RowParts
 from pipeline.action import AggregatedAction

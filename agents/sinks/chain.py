@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from agents.lanes.kafka_log import say_replaced
+from agents.lanes.lane import Lane, Partition
 from agents.sinks.aggregated_writer import AggregatedWriter
-from agents.sinks.lane import Lane, Partition
 from pipeline.action import AggregatedAction, node_of
 from pipeline.errors import ConflictError, FenceLostError, LaneError, LedgerError
 from pipeline.log import get_logger

@@ -13,10 +13,10 @@ import asyncio
 from dataclasses import replace
 from typing import Final
 
+from agents.lanes.lane import Partition
 from agents.metrics import REDRIVEN
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.chain import Chain
-from agents.sinks.lane import Partition
 from pipeline.record import Record
 from pipeline.redriven import Failure, RecordPlace, of_letter
 from pipeline.rule.batch import RowBatch

@@ -28,11 +28,11 @@ from collections.abc import Callable
 from typing import ClassVar, Final, NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog, find_place, is_outdated, read_at, say_replaced
-from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen, newest
+from agents.lanes.lane import Lane, Partition, QueuedBatch
 from agents.metrics import CONFLATED, OVERWRITTEN, RowMeter, Writing
 from agents.sinks.dead_letter import DeadLetterSink
-from agents.sinks.lane import Lane, Partition, QueuedBatch
 from agents.sinks.patient_store import PatientStore
+from agents.sinks.put import DirectVersion, Put, RowOfRule, Seen, newest
 from pipeline.action import DirectAction
 from pipeline.errors import RecordError, RefusedError
 from pipeline.log import get_logger

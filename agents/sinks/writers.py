@@ -11,11 +11,11 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.lanes.kafka_log import KafkaLog
+from agents.lanes.lane import Lane, Partition
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.dead_letter import DeadLetterSink
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction, CompiledAction, DirectAction
 

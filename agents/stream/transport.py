@@ -4,7 +4,7 @@ each record.
 A stock Faust agent spends about 140 µs on each record, nearly all of it on the event, the stream and the acknowledgement around
 the record. Here one event carries all records of one fetch from one partition, so each batch costs this once. Four rules follow:
 
-1. The agent never waits. Rows go to the *lane* of their partition (agents/sinks/lane.py), which writes them. If an
+1. The agent never waits. Rows go to the *lane* of their partition (agents/lanes/lane.py), which writes them. If an
    agent waits for S3 longer than the poll interval, its consumer leaves its group without an error and does not come
    back.
 2. The transport does backpressure: it fetches only partitions whose lanes have room. Faust's own backpressure, a full stream
@@ -39,7 +39,7 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from faust.types.tuples import Message as FaustMessage
 
-from agents.sinks.lane import Fetched
+from agents.lanes.lane import Fetched
 from agents.stream import answers, fast_fetch, heartbeats
 from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.sharing import consumers

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
+from agents.lanes.lane import Lane
 from agents.runner import ActionRunner
-from agents.sinks.lane import Lane
 from agents.stream import app as wiring
-from agents.stream.kafka_log import SharedTopicIds
+from agents.stream.worker_log import SharedTopicIds
 from pipeline.action import compile_action
 from pipeline.config import KafkaConfig, S3Connector
 from pipeline.connectors.kafka.client import ANSWER_SECONDS

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from agents.lanes.lane import Fetched
 from agents.sinks.aggregated import AggregatedLane
-from agents.sinks.lane import Fetched
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import RetryableError
 from pipeline.rule.rule_set import RuleSet

@@ -12,7 +12,7 @@ from aiokafka.errors import IllegalStateError
 from aiokafka.structs import TopicPartition
 from faust.types import TP
 
-from agents.sinks.lane import Fetched
+from agents.lanes.lane import Fetched
 from agents.stream.fast_fetch import FetchedRecords
 from agents.stream.sharing.consumers import SHARED_FETCH_BYTES_MAX
 from agents.stream.transport import Consumer, RecordBatch

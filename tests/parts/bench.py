@@ -11,11 +11,11 @@ from typing import Any
 
 import structlog
 
+from agents.lanes.lane import Fetched, Partition
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.record import Record
 from pipeline.upload.source_log import LogBounds

@@ -9,10 +9,10 @@ from typing import Any
 
 import orjson
 
+from agents.lanes.lane import Fetched, Partition
 from agents.lanes.lanes import Lanes
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside, lanes_of, writer_of
 from pipeline.action import CompiledAction

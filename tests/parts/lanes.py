@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from agents.lanes.lane import Fetched, Lane, Partition
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Fetched, Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import S3Store
 from tests.faults.simulation.world import Letters, kafka_record

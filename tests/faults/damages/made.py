@@ -14,12 +14,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from agents.lanes.lane import Fetched, Partition
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction, DirectAction
 from pipeline.connectors.s3.store import S3Store

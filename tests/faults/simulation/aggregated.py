@@ -16,12 +16,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from agents.lanes.lane import Lane, Partition
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.claims import Standings
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import AggregatedAction
 from pipeline.record import Outgoing, Record

@@ -14,10 +14,10 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from agents.lanes.lane import Lane, Partition
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Lane, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.action import DirectAction
 from pipeline.connectors.s3.errors import classify

@@ -8,10 +8,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
+from agents.lanes.lane import Fetched, Partition
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.connectors.s3.store import PROBE, Head
 from pipeline.errors import ConnectorError, RefusedError, RetryableError

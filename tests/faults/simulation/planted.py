@@ -9,15 +9,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from agents.lanes.put import DirectVersion, Put, RowOfRule, Seen
+from agents.lanes.lane import Fetched, Partition
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts
 from agents.sinks.attempts import Attempts, Result
 from agents.sinks.chain import Chain
 from agents.sinks.claims import Claims
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
+from agents.sinks.put import DirectVersion, Put, RowOfRule, Seen
 from agents.sinks.suspect import Suspect
 from pipeline.action import AggregatedAction
 from pipeline.errors import ConnectorError, RefusedError

@@ -1,6 +1,6 @@
 """One partition, one bucket, and workers that come, freeze, wake up, stop and die: what both kinds of upload have in common.
 
-The lanes and what is around them in a worker (`agents.sinks.lane.Lanes`) are the real ones. Played are Kafka (a log, the
+The lanes and what is around them in a worker (`agents.lanes.lanes.Lanes`) are the real ones. Played are Kafka (a log, the
 committed offset, and who may commit), the store, and the workers' processes. All of it is driven by one seed, in virtual time.
 """
 
@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from agents.lanes.lane import Fetched, Lane, Partition
 from agents.lanes.lanes import Lanes
-from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import FenceLostError, ForeignObjectError, LaneError, RetryableError, TopicReplacedError
 from pipeline.record import Outgoing, Record
 from pipeline.rule.batch import Evaluator

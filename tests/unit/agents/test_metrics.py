@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from agents import metrics
+from agents.lanes.lane import Fetched
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
 from agents.sinks.direct import DirectLane, DirectWriter
-from agents.sinks.lane import Fetched
 from agents.sinks.patient_store import PatientStore
 from pipeline.rule.rule_set import RuleSet
 from tests.faults.faults import CALM

@@ -158,7 +158,7 @@ FILES = {str(path.relative_to(ROOT)) for path in SOURCES}
 
 
 def _file_exists(name: str) -> bool:
-    """Whether a name in prose, such as `lane.py` or `sinks/lane.py`, is a file of ours."""
+    """Whether a name in prose, such as `lane.py` or `lanes/lane.py`, is a file of ours."""
     return any(file == name or file.endswith(f"/{name}") for file in FILES)
 
 

@@ -15,7 +15,7 @@ import pytest
 import structlog
 from prometheus_client import REGISTRY
 
-from agents.lanes.side_by_side import all_of
+from agents.sinks.side_by_side import all_of
 from pipeline.errors import FenceLostError, ForeignObjectError, RefusedError, RetryableError
 from pipeline.record import Outgoing
 from tests.faults import checkers

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agents.lanes.lane import Partition
 from agents.sinks.aggregated_writer import AggregatedWriter, ObjectFacts, dead_letters_of, facts_of
 from agents.sinks.attempts import Attempts
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline.action import AggregatedAction
 from pipeline.connectors.s3.errors import classify

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from agents.lanes.lane import Partition
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.chain import PAGE_KEYS, Chain
-from agents.sinks.lane import Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.errors import LedgerError
 from pipeline.upload import ledger

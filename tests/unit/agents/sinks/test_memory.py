@@ -13,12 +13,12 @@ from collections.abc import Mapping
 
 import pytest
 
+from agents.lanes.lane import Fetched, Partition
 from agents.lanes.lanes import Lanes
 from agents.sinks.aggregated import AggregatedLane
 from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.attempts import Attempts
 from agents.sinks.dead_letter import DeadLetters
-from agents.sinks.lane import Fetched, Partition
 from agents.sinks.patient_store import PatientStore
 from pipeline.upload.buffer import Buffer, RollLimits
 from tests.faults.simulation.world import Letters, kafka_record

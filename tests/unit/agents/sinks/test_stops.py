@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from agents.lanes.lane import Fetched
 from agents.lanes.lanes import NOTE_SECONDS, Lanes
 from agents.sinks.aggregated import AggregatedLane
-from agents.sinks.lane import Fetched
 from pipeline.upload.cut import FILTERED_SECONDS
 from tests.faults import checkers
 from tests.parts.bench import PARTITION, Bench, bucket, record, told

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.sinks.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, UNEVEN_RECORDS_MAX, Pace
+from agents.lanes.pieces import PIECE_BYTES_MAX, PIECE_RECORDS_MAX, PIECE_SECONDS_MAX, UNEVEN_RECORDS_MAX, Pace
 from pipeline.record import Record
 from pipeline.rule.batch import RowBatch
 from pipeline.rule.rule_set import RuleSet

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, Protocol
 
+from agents.lanes.lane import Partition
 from agents.sinks.attempts import Attempts
-from agents.sinks.lane import Partition
 from agents.stream.transport import Committed, LogSpan
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.errors import OperatorError, RetryableError

@@ -7,9 +7,9 @@ import contextlib
 
 import pytest
 
+from agents.lanes import lane as lanes_module
+from agents.lanes.lane import Fetched, Lane, Partition
 from agents.lanes.lanes import Lanes
-from agents.sinks import lane as lanes_module
-from agents.sinks.lane import Fetched, Lane, Partition
 from pipeline.errors import LaneError
 from pipeline.rule.batch import RowBatch
 from tests.parts.records import message

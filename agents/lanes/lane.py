@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple, Protocol
 
-from agents.sinks.pieces import Pace, RulesThread
+from agents.lanes.pieces import Pace, RulesThread
 from pipeline.columns import size_of
 from pipeline.errors import TopicReplacedError
 from pipeline.rule.batch import Evaluator, RowBatch
