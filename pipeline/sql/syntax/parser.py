@@ -48,14 +48,6 @@ def parse(text: str, *, any_source: bool = False) -> n.Statement:
         raise
 
 
-def parse_path(text: str) -> n.Path:
-    """The tree of a single path, for the tools that show what a rule reads."""
-    parser = _Parser(text)
-    path = parser.path()
-    parser.expect("END", "the end of the path")
-    return path
-
-
 class _Parser:
     def __init__(self, text: str, any_source: bool = False, *, with_last_comment: bool = True) -> None:
         self.text = text

@@ -14,8 +14,8 @@ from pipeline.sql import Context, Event, compile_statement, share_payload, to_js
 from pipeline.sql.syntax import nodes
 from pipeline.sql.syntax.lexer import KEYWORDS
 from pipeline.sql.syntax.parser import parse
-from pipeline.sql.syntax.printer import to_sql
 from tests.unit.sql import programs, reference
+from tests.unit.sql.printed import to_sql
 
 SEED = ("mqtt.messages", 3, 17)
 

@@ -1,5 +1,6 @@
-"""Writes a syntax tree as the text of a statement, in one canonical spelling, with parentheses wherever the grammar
-allows them.
+"""Writes a syntax tree as the text of a statement, in one spelling, with parentheses wherever the grammar allows them.
+
+Only properties of the language need it: the product keeps statements as their authors have written them.
 """
 
 from __future__ import annotations
