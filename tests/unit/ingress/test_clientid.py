@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
-from ingress.clientid import Found, Resolver
+from ingress.clientid import CLIENTID_BYTES_MAX, Found, Resolver
 from pipeline.config.clientid_from import ClientidFrom
 
 
@@ -61,3 +62,23 @@ def test_a_payload_before_a_topic_wins_over_it() -> None:
 def test_only_texts_and_whole_numbers_in_a_payload_are_ids(payload: bytes) -> None:
     """Other values in a payload leave the clientid unknown, and the topic becomes the key."""
     assert resolve([{"payload": "id"}], b"t", payload) == (None, b"unknown")
+
+
+def test_an_id_in_a_payload_is_as_long_as_mqtt_allows() -> None:
+    """A text of MQTT has at most 65,535 bytes of UTF-8 [MQTT-1.5.4]; a longer one is a mistake of the device."""
+    longest = "é" * (CLIENTID_BYTES_MAX // 2) + "x"
+
+    found = [resolve([{"payload": "id"}], b"t", orjson.dumps({"id": each})) for each in (longest, longest + "x")]
+
+    assert found == [(longest.encode(), b"payload"), (None, b"unknown")]
+
+
+@pytest.mark.parametrize(
+    ("ways", "expected"),
+    [([], True), ([{"user_property": "id"}], True), ([{"payload": "id"}], False), ([{"topic": "t/{clientid}"}], True)],
+)
+def test_only_a_payload_can_change_the_answer_for_a_topic(ways: list[dict[str, str]], expected: bool) -> None:
+    """Without user properties, messages of a topic have the same answer unless their payload is asked."""
+    plan = Resolver([ClientidFrom.model_validate(way) for way in ways]).steps(b"t/dev1")
+
+    assert plan.is_fixed_without_properties is expected

@@ -11,6 +11,7 @@ from pipeline.config.clientid_from import ClientidFrom
 from pipeline.config.sources import StatusTopic
 from pipeline.mqtt.packets import Properties
 from pipeline.mqtt.properties import USER_PROPERTY
+from pipeline.mqtt.subscriptions import subscriptions
 from pipeline.record import Record, message_reader
 from tests.parts.records import consumed
 
@@ -101,6 +102,17 @@ def test_a_retained_message_is_never_prepared() -> None:
     record = route.record((b"t/d/up", b"x", 0x33, 1, ()), 5)
 
     assert dict(record.headers)["retain"] == b"1"
+    assert route.prepared == {}
+
+
+def test_a_topic_of_two_subscriptions_is_never_prepared() -> None:
+    """Each message has to be looked at, because the broker may send it once for each of them."""
+    subscribed = subscriptions(["t/#", "+/d/up"])
+    route = Router(subscribed.filters, [], Resolver([]), subscribed).route(b"t/d/up")
+
+    route.record((b"t/d/up", b"x", 0x32, 1, ()), 5)
+
+    assert route.copies is not None
     assert route.prepared == {}
 
 

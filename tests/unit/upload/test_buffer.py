@@ -77,6 +77,17 @@ def test_digest_of_a_prefix_is_that_of_a_chunk_of_these_rows() -> None:
     assert long.rows_until(2) == 3
 
 
+def test_a_chunk_before_an_offset_has_its_rows_alone() -> None:
+    """A cut in the middle of a chunk stores the rows below its end, and one behind the chunk stores the chunk itself."""
+    rows = [(b"row %d\n" % number, number) for number in range(5)]
+    chunk, short = chunk_of(rows), chunk_of(rows[:3])
+
+    part = chunk.before(3)
+
+    assert (list(part.offsets), bytes(part.data), list(part.ends)) == ([0, 1, 2], bytes(short.data), list(short.ends))
+    assert chunk.before(5) is chunk
+
+
 @given(st.lists(st.integers(0, 30)), st.data())
 def test_rows_leave_in_the_order_in_which_they_came(numbers: list[int], data: st.DataObject) -> None:
     """A group that is stored piece by piece gives its rows once each, in order."""

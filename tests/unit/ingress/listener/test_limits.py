@@ -318,13 +318,14 @@ def test_an_address_that_may_not_have_a_turn_is_passed_over() -> None:
 
 
 def test_who_sends_what_is_allowed_is_never_held_back() -> None:
-    """A client that sends exactly its number in each second stays at the limit, and not beyond it, for as long as it likes."""
-    allowance = Allowance(10, now=0.0)
-    allowance.spend(int(10 * BURST_SECONDS), 0.0)
+    """A client that sends exactly its number, at once or spread over each second, stays at the limit for as long as it likes."""
+    allowance = Allowance(8, now=0.0)
+    allowance.spend(int(8 * BURST_SECONDS), 0.0)
 
-    waits = [allowance.spend(10, float(second)) for second in range(1, 100)]
+    waits = [allowance.spend(8, float(second)) for second in range(1, 100)]
+    waits += [allowance.spend(1, 99 + eighth / 8) for eighth in range(1, 400)]
 
-    assert waits == [0.0] * 99
+    assert waits == [0.0] * (99 + 399)
     assert not allowance.is_used_up
 
 
