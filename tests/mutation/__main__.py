@@ -36,7 +36,7 @@ SECONDS_UNCHANGED: Final = (
 # What is mutated, and the tests that should notice.
 SUBJECTS: Final[dict[str, list[str]]] = {
     "pipeline/topics.py": ["tests/unit/test_topics.py"],
-    "pipeline/upload/buffer.py": ["tests/unit/upload/test_buffer.py"],
+    "pipeline/upload/buffer.py": ["tests/unit/upload/test_buffer.py", "tests/unit/upload/test_cut.py"],
     "pipeline/upload/open_offsets.py": ["tests/unit/upload/test_open_offsets.py"],
     "pipeline/upload/outcomes.py": ["tests/unit/upload/test_outcomes.py"],
     "pipeline/upload/ledger.py": ["tests/unit/upload/test_ledger.py", "tests/unit/upload/test_ledger_check.py"],

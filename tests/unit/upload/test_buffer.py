@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,9 +43,10 @@ def test_rows_of_one_record_stay_together() -> None:
     assert [list(chunk.offsets) for chunk in group.chunks] == [[1, 2, 2, 2, 2], [3]]
 
 
-def test_bytes_roll_a_chunk_too() -> None:
-    """The limit on bytes closes a chunk like the limit on rows."""
-    group = filled([1, 2, 3], RollLimits(rows_max=100, bytes_max=10)).groups[G]
+@pytest.mark.parametrize("bytes_max", [10, 12])
+def test_bytes_roll_a_chunk_too(bytes_max: int) -> None:
+    """The limit on bytes closes a chunk like the limit on rows, also a chunk that has just that many."""
+    group = filled([1, 2, 3], RollLimits(rows_max=100, bytes_max=bytes_max)).groups[G]
 
     assert [chunk.rows for chunk in group.chunks] == [2, 1]
 
