@@ -24,12 +24,12 @@ FILE_BYTES_MAX: Final = 16 << 20
 OBJECT_SETTINGS: Final = ("sources", "connectors", "actions", "rules", "schemas")
 
 
-def load_file(path: Path | str, *, environment: Mapping[str, str] | None = None) -> Config:
+def load_file(path: Path | str) -> Config:
     """Read and check a configuration file. Raises ConfigError with file, line and column.
 
     With `control`, objects are in Kafka, and a file that has some too is refused.
     """
-    config = parse(file_text(path), name=str(path), environment=environment)
+    config = parse(file_text(path), name=str(path))
     found = [name for name in OBJECT_SETTINGS if _objects_in(getattr(config, name))]
     if config.control is not None and found:
         raise ConfigError(

@@ -6,7 +6,7 @@ configuration wrong, since another process on another machine may read it. So `u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline.config.base.secrets import Secret
@@ -53,22 +53,20 @@ def _sources(config: Config) -> Iterator[Problem]:
             kinds.setdefault(name, kind)
 
 
-def unresolved_secrets(
-    config: Section, path: tuple[str | int, ...] = (), environment: Mapping[str, str] | None = None
-) -> list[Problem]:
+def unresolved_secrets(config: Section) -> list[Problem]:
     """The secrets of a section that this process cannot read: an unset variable, a missing file."""
-    return list(_unresolved(config, path, environment))
+    return list(_unresolved(config, ()))
 
 
-def _unresolved(value: Any, path: tuple[str | int, ...], environment: Mapping[str, str] | None) -> Iterator[Problem]:
+def _unresolved(value: Any, path: tuple[str | int, ...]) -> Iterator[Problem]:
     if isinstance(value, Secret):
         try:
-            value.reveal(environment)
+            value.reveal()
         except ConfigError as error:
             yield Problem(path, str(error))
     elif isinstance(value, Section):
         for name, field in type(value).model_fields.items():
-            yield from _unresolved(getattr(value, name), (*path, keys_of(name, field)[0]), environment)
+            yield from _unresolved(getattr(value, name), (*path, keys_of(name, field)[0]))
     elif isinstance(value, dict):
         for name, each in value.items():
-            yield from _unresolved(each, (*path, name), environment)
+            yield from _unresolved(each, (*path, name))

@@ -188,10 +188,10 @@ def _clear_texts(config: Config) -> list[ClearText]:
 # --- Changes
 
 
-def is_too_deep(value: Any, levels: int = NESTED_MAX) -> bool:
-    """Whether lists and objects lie deeper in a value of JSON than so many levels."""
+def is_too_deep(value: Any) -> bool:
+    """Whether lists and objects lie deeper in a value of JSON than NESTED_MAX levels."""
     level = [value]
-    for _ in range(levels):
+    for _ in range(NESTED_MAX):
         inner = [each for each in level if isinstance(each, list | dict)]
         if not inner:
             return False

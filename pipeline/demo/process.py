@@ -161,10 +161,10 @@ class Server:
         if status is not None:
             raise ServerError(f"{self.name} ended with status {status}\n{self.tail()}")
 
-    def tail(self, lines: int = _TAIL_LINES) -> str:
+    def tail(self) -> str:
         """The end of the server's log, indented, with its path."""
         text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
-        last = text.splitlines()[-lines:] or ["(empty)"]
+        last = text.splitlines()[-_TAIL_LINES:] or ["(empty)"]
         return "\n".join([f"  end of {self.log}:", *(f"    {line}" for line in last)])
 
     def _signal(self, number: int) -> None:

@@ -28,11 +28,10 @@ Verify = Callable[[], bool]
 
 
 class _Check:
-    __slots__ = ("address", "answer", "user", "verify")
+    __slots__ = ("address", "answer", "verify")
 
-    def __init__(self, address: str, user: str, verify: Verify, answer: asyncio.Future[bool | None]) -> None:
+    def __init__(self, address: str, verify: Verify, answer: asyncio.Future[bool | None]) -> None:
         self.address = address
-        self.user = user
         self.verify = verify
         self.answer = answer
 
@@ -59,7 +58,7 @@ class Checks:
         """Whether a password is right. None: there is no room, so the device must try again."""
         loop = asyncio.get_running_loop()
         is_guesser = self._guesses.wait_seconds(address, loop.time()) > 0
-        check = _Check(address, user, verify, loop.create_future())
+        check = _Check(address, verify, loop.create_future())
         no_place = self._queue.put(address, user, check, CHECKS_OF_GUESSER_MAX if is_guesser else CHECKS_MAX)
         if no_place is check:
             return None

@@ -76,9 +76,9 @@ class Secret:
         hide(secret)
         return secret
 
-    def file(self, environment: Mapping[str, str] | None = None) -> Path | None:
+    def file(self) -> Path | None:
         """The file that holds the secret, and may be replaced while a process runs; None if none does. Raises ConfigError."""
-        return _path(self._resolved(environment))
+        return _path(self._resolved(None))
 
     def _resolved(self, environment: Mapping[str, str] | None) -> str:
         text = resolve(self.written, os.environ if environment is None else environment, strict=False)

@@ -53,17 +53,13 @@ def newest(kafka: KafkaConfig, count: int) -> list[Record]:
     return found[-count:]
 
 
-def everything(kafka: KafkaConfig, topic: str, *, since_ms: int | None = None) -> Iterator[Record]:
-    """The present records of a topic, from a time on or from its beginning, in the order of each partition.
+def everything(kafka: KafkaConfig, topic: str) -> Iterator[Record]:
+    """The present records of a topic, in the order of each partition.
 
     Raises a ConnectorError or NotFoundError.
     """
     with _consumer(kafka) as (_, consumer):
-
-        def begin(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
-            return (low if since_ms is None else _at(consumer, place, since_ms, high)), high
-
-        yield from _read(consumer, _spans(consumer, [topic], begin))
+        yield from _read(consumer, _spans(consumer, [topic], lambda place, low, high: (low, high)))
 
 
 def ranges(

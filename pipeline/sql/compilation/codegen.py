@@ -66,9 +66,9 @@ def mapping(items: list[tuple[str, Code]], label: int) -> Code:
     return _placed(ast.Dict([constant(key, label) for key, _ in items], [code for _, code in items]), label)
 
 
-def sequence(items: list[Code], label: int, kind: type[ast.List] | type[ast.Tuple] = ast.List) -> Code:
-    """A list or tuple display."""
-    return _placed(kind(items, ast.Load()), label)
+def sequence(items: list[Code], label: int) -> Code:
+    """A list display."""
+    return _placed(ast.List(items, ast.Load()), label)
 
 
 def call(function: str, arguments: list[Code], label: int) -> Code:
