@@ -217,6 +217,8 @@ def test_a_decimal_keeps_its_digits_and_no_others() -> None:
 def test_a_decimal_has_at_most_the_digits_that_all_readers_know() -> None:
     """polars cannot open a file with more digits, and DuckDB reads other values."""
     assert record(decimal(38)).type.field("a").type == pa.decimal128(38, 0)
+    unsaid = {name: value for name, value in decimal(38).items() if name != "scale"}
+    assert record(unsaid).type.field("a").type == pa.decimal128(38, 0)
     assert arrow(decimal(38), 10**38 - 1) == 10**38 - 1
     assert arrow(decimal(38, 38), "0." + "9" * 38) == Decimal("0." + "9" * 38)
     for precision, scale in ((39, 0), (76, 10), (5, 6)):
@@ -237,6 +239,8 @@ def test_what_is_not_there_is_null_or_the_default() -> None:
     assert record("int", default=7).fit({}, "") == {"a": 7}
     assert record("int", default=7).fit({"a": UNDEFINED}, "") == {"a": 7}
     assert record("bytes", default="\u00ff").load(record("bytes", default="\u00ff").fit({}, "")) == {"a": b"\xff"}
+    assert record(["null", "bytes"], default=None).fit({}, "") == {"a": None}
+    assert record("string", default="\u00ff").fit({}, "") == {"a": "\u00ff"}
     assert fitted("null", UNDEFINED) is None
     with pytest.raises(EncodeError, match="column a: required, and not in the row, whose fields are: b, c"):
         record("int").fit({"b": 1, "c": 2}, "")

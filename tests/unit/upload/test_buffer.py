@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.upload.buffer import Buffer, Chunk, Group, Lines, RollLimits
+from pipeline.upload.buffer import Buffer, Chunk, EarlyEnd, Group, Lines, RollLimits
 from tests.parts.lines import chunk_of, lines_of, rows_in
 
 LIMITS = RollLimits(rows_max=3, bytes_max=1000)
@@ -140,6 +140,19 @@ def test_groups_that_are_open_before_an_offset() -> None:
     assert [group.name for group in buffer.open_groups(8)] == [G]
     assert buffer.open_groups(5) == []
     assert buffer.first == 5
+
+
+@pytest.mark.parametrize(
+    ("offsets", "expected"),
+    [([[1], [5]], 5), ([[1, 5], [5]], None), ([[1], [1]], None), ([[1], [1], [5]], 5), ([[1, 5], [1], [5]], None)],
+)
+def test_a_cut_ends_early_between_groups(offsets: list[list[int]], expected: int | None) -> None:
+    """Before the first row of a later group, if no other goes on there; never before its own first row, with nothing in it."""
+    buffer = Buffer(LIMITS)
+    for number, its in enumerate(offsets):
+        buffer.extend((f"g{number}",), lines_of([(b"\n", offset) for offset in its]))
+
+    assert buffer.early_end(EarlyEnd(groups=1, going_on=0.0)) == expected
 
 
 def test_one_call_can_roll_more_than_once() -> None:
