@@ -12,7 +12,7 @@ import { stable, type Value } from "./form/value";
 export type Conflict = { stored: Value; etag: string | null };
 
 export type Edit = {
-  ready: boolean;
+  ready: boolean; // otherwise a form shows `NotYet`
   failed: Error | null; // why the stored object cannot be shown
   value: Value;
   change: (value: Value) => void;
@@ -96,7 +96,7 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
   }
 
   return {
-    ready: base !== null,
+    ready: base !== null && !stored.error,
     failed: stored.error,
     value,
     change: setValue,

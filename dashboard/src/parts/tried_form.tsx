@@ -7,6 +7,7 @@ import { useMayChange } from "../api/session";
 import { t } from "../texts";
 import { type Edit, named, useEdit } from "./edit";
 import { FormEnd } from "./form_end";
+import { NotYet } from "./not_yet";
 import { Notice } from "./notice";
 import { ObjectForm, useFields } from "./object_form";
 import { Remove } from "./remove";
@@ -27,8 +28,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
   const fields = useFields(schemas.data, schemas.data?.types[type] ?? "");
   const edit = useEdit(family, id, { type, name: "" }, fields && ["enable", ...fields.map((field) => field.name)], copyOf);
   const [tried, setTried] = useState<{ good: boolean; text: string } | null>(null);
-  if (schemas.error ?? edit.failed) return <Notice kind="bad">{(schemas.error ?? edit.failed)?.message}</Notice>;
-  if (!fields || !edit.ready) return <p className="dim">{t.loading}</p>;
+  if (schemas.error || !fields || !edit.ready) return <NotYet failed={schemas.error ?? edit.failed} />;
 
   async function test(good: string) {
     setTried({ good: true, text: t.edit.testing });

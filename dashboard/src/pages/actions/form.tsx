@@ -10,6 +10,7 @@ import { Dialog } from "../../parts/dialog";
 import { type Edit, useEdit } from "../../parts/edit";
 import { stable, type Value } from "../../parts/form/value";
 import { FormEnd } from "../../parts/form_end";
+import { NotYet } from "../../parts/not_yet";
 import { Notice } from "../../parts/notice";
 import { ObjectForm, useFields } from "../../parts/object_form";
 import { Outcome } from "../../parts/rendered";
@@ -39,8 +40,7 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
   const fields = useFields(schemas.data, "S3Action", ["connector"]);
   const [blank] = useState(() => ({ type: "s3", name: "", connector, parameters: { mode: "aggregated" } }));
   const edit = useEdit("actions", id, blank, fields && ["connector", "enable", ...fields.map((field) => field.name)], copyOf);
-  if (schemas.error ?? edit.failed) return <Notice kind="bad">{(schemas.error ?? edit.failed)?.message}</Notice>;
-  if (!fields || !edit.ready) return <p className="dim">{t.loading}</p>;
+  if (schemas.error || !fields || !edit.ready) return <NotYet failed={schemas.error ?? edit.failed} />;
 
   async function save() {
     const now = await edit.save();

@@ -7,6 +7,7 @@ import { useMayChange } from "../../api/session";
 import { ConflictDialog } from "../../parts/conflict";
 import { Dialog } from "../../parts/dialog";
 import { useEdit } from "../../parts/edit";
+import { NotYet } from "../../parts/not_yet";
 import { Notice } from "../../parts/notice";
 import { leaveFor, to } from "../../route";
 import { t } from "../../texts";
@@ -51,8 +52,7 @@ function Drawing({ id }: { id: string | null }) {
     if (stored) begin(stored);
     setDrawn(true);
   });
-  if (edit.failed) return <Page title={id ?? ""}><Notice kind="bad">{edit.failed.message}</Notice></Page>;
-  if (!edit.ready || !drawn) return <Page title={id ?? ""}><p className="dim">{t.loading}</p></Page>;
+  if (!edit.ready || !drawn) return <Page title={id ?? ""}><NotYet failed={edit.failed} /></Page>;
   if (id !== null && !draft.steps.length) {
     return (
       <Page title={id}>

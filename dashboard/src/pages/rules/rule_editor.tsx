@@ -7,6 +7,7 @@ import { ConflictDialog } from "../../parts/conflict";
 import { useEdit } from "../../parts/edit";
 import type { Problem } from "../../parts/editor";
 import { Enabled } from "../../parts/enabled";
+import { NotYet } from "../../parts/not_yet";
 import { Notice } from "../../parts/notice";
 import { Remove } from "../../parts/remove";
 import { SaveCopy } from "../../parts/save_copy";
@@ -50,14 +51,13 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
   const actions = (edit.value.actions ?? []) as unknown[];
   const { warnings, problemsOf } = useChecked();
   const trial = useTrial(text, actions.map(named));
-  if (edit.failed) {
+  if (!edit.ready) {
     return (
       <section className="page">
-        <Notice kind="bad">{edit.failed.message}</Notice>
+        <NotYet failed={edit.failed} />
       </section>
     );
   }
-  if (!edit.ready) return <p className="page dim">{t.loading}</p>;
 
   async function save() {
     const now = await edit.save();

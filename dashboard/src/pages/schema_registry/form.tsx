@@ -3,6 +3,7 @@ import { useId } from "react";
 import { useMayChange } from "../../api/session";
 import { useEdit } from "../../parts/edit";
 import { ConflictDialog } from "../../parts/conflict";
+import { NotYet } from "../../parts/not_yet";
 import { Notice } from "../../parts/notice";
 import { SaveCopy } from "../../parts/save_copy";
 import { go, leaveFor, to } from "../../route";
@@ -39,14 +40,13 @@ export function SchemaForm({ id, copyOf }: { id: string | null; copyOf: string |
   const mayChange = useMayChange();
   const edit = useEdit("schema_registry", id, BLANK, SETTINGS, copyOf);
   const [nameId, typeId, sourceId] = [useId(), useId(), useId()];
-  if (edit.failed) {
+  if (!edit.ready) {
     return (
       <section className="page">
-        <Notice kind="bad">{edit.failed.message}</Notice>
+        <NotYet failed={edit.failed} />
       </section>
     );
   }
-  if (!edit.ready) return <p className="page dim">{t.loading}</p>;
   const { value } = edit;
   const [type, source] = [String(value.type), String(value.source ?? "")];
   const wrong = (path: string) => edit.problems.find((each) => each.path === path)?.reason;
