@@ -173,7 +173,7 @@ class _Evaluation:
         self._batch = LineBatch(columns, rules.digest, room=bytes_max)
         self._reading = rules.reading if isinstance(columns, SharedColumns) else None
         self._at = 0  # the number of the record to continue with
-        self._stretch = 1  # the number of records in the next stretch
+        self._stretch = STRETCH_RECORDS_MAX  # the number of records in the next stretch
         self._step = 1
         self._since_error = 0  # records that loops have taken
 
@@ -213,12 +213,16 @@ class _Evaluation:
         if found.count(programs) < len(found):
             found, sets = self._several(found)
         begin, end = self._at, self._at + len(found)
-        made = [LoopLines(each, self._made_by(each, found, begin, end)) for each in sets if each]
+        made, room = list[LoopLines](), self._batch.room
+        for each in filter(None, sets):
+            lines = self._made_by(each, found, begin, end, room)
+            made.append(LoopLines(each, lines))
+            room -= len(lines.text)
         offsets, timestamps = self._columns.part((OFFSETS, TIMESTAMPS), begin, end)
         taken = self._batch.take(Stretch(self._rules.form, offsets, timestamps, found, made))
         self._at += taken
         self._since_error += taken
-        self._stretch = self._fitting(2 * taken + 1)
+        self._stretch = min(2 * taken + 1, STRETCH_RECORDS_MAX)  # few, if loops raise often
         if self._at < end and self._batch.room > 0:  # a loop raised
             self._step = 1 if self._since_error >= SELDOM else min(2 * self._step, STEP_MAX)
             self._since_error = 0
@@ -249,19 +253,19 @@ class _Evaluation:
         """Whether a loop can take these records. Those that no rule matches need none."""
         return programs == () or self._rules.loop_of(programs) is not None
 
-    def _made_by(self, programs: Programs, found: list[Programs], begin: int, end: int) -> MadeLines:
-        """The lines of those records that these programs match."""
+    def _made_by(self, programs: Programs, found: list[Programs], begin: int, end: int, room: int) -> MadeLines:
+        """The lines of those records that these programs match, until they have more than `room` bytes."""
         loop = self._rules.loop_of(programs)
         assert loop is not None
         columns, alike = self._columns, found.count(programs) == len(found)
         if alike and (payloads := self._decoded(loop, begin, end)) is not None:
             read = columns.part(loop.of_decoded.reads, begin, end)
-            return loop.lines_of_decoded(columns.topic, columns.partition, read, payloads)
+            return loop.lines_of_decoded(columns.topic, columns.partition, read, payloads, room)
         read = columns.part(loop.reads, begin, end)
         if not alike:
             mine = [each is programs for each in found]
             read = [list(compress(column, mine)) for column in read]
-        return loop.lines(columns.topic, columns.partition, read, plain=columns.plain)
+        return loop.lines(columns.topic, columns.partition, read, room, plain=columns.plain)
 
     def _decoded(self, loop: Loop, begin: int, end: int) -> list[Any] | None:
         """The payloads of these records, if they are decoded for several actions."""
@@ -269,11 +273,6 @@ class _Evaluation:
         if reading is None or not isinstance(columns, SharedColumns) or not loop.decodes:
             return None
         return reading.payloads(columns, begin, end) if reading.keys.issuperset(loop.keys) else None
-
-    def _fitting(self, records: int) -> int:
-        """The number of records in the next stretch: at most as many as there is probably room for."""
-        used = self._bytes_max - self._batch.room
-        return min(records, STRETCH_RECORDS_MAX, 1 + self._batch.room * self._at // (used + 1))
 
     def _without_loop(self, count: int) -> None:
         """Evaluate the next `count` records, and those up to the next one that has a loop."""

@@ -12,7 +12,8 @@ it records that these rules match, and does the rest for many records at once (p
 offsets, counts, limits.
 
 A loop has no failures of its own: an error, whatever it is, ends it at that record, which is then evaluated with
-`Program.evaluate`. That knows the cause of a dead letter. The lines before it count.
+`Program.evaluate`. That knows the cause of a dead letter. The lines before it count. It also ends behind the record with which
+its lines take more than there is room for, because a device may choose how long a row becomes.
 
 If other actions of the worker read the same records, their payloads are decoded already (pipeline/rule/shared.py). Then
 another form of the same loop takes the structs in the place of the payloads.
@@ -47,10 +48,12 @@ FIELDS: Final = {"offset": OFFSETS, "timestamp": TIMESTAMPS, "key": KEYS, "value
 # What the loop has of a record in addition, if its payload is decoded already.
 DECODED: Final = "struct"
 _FRAME: Final = """\
-def loop(topic, partition, columns, decode, text, mark):
+def loop(topic, partition, columns, decode, text, mark, room):
 {rows}
     for {fields} in zip(*columns):
 {body}
+        if len(text) > room:
+            return
 """
 _NAMED: Final = "named = dict(headers)"
 _EVENT: Final = """\
@@ -119,11 +122,11 @@ class CompiledLoop:
         self._run: Callable[..., None] = own["loop"]
         self._rules = rules
 
-    def run(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], decode: Any) -> MadeLines:
-        """The lines of records, up to the first error."""
+    def run(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], decode: Any, room: int) -> MadeLines:
+        """The lines of records, up to the first error, or until they have more than `room` bytes."""
         made = MadeLines(bytearray(), [])
         try:
-            self._run(topic, partition, columns, decode, made.text, made.marks.append)
+            self._run(topic, partition, columns, decode, made.text, made.marks.append, room)
         except Exception:  # whatever it is, the other way finds the cause
             made = made.begin(len(made.marks) // self._rules * self._rules)
         return made
@@ -150,18 +153,22 @@ class Loop:
         return CompiledLoop(_Decoded().visit(copy.deepcopy(self._body)), self._namespace, self._rules)
 
     def lines_of_decoded(
-        self, topic: str, partition: int, columns: Sequence[Sequence[Any]], payloads: Sequence[Any]
+        self, topic: str, partition: int, columns: Sequence[Sequence[Any]], payloads: Sequence[Any], room: int
     ) -> MadeLines:
         """The same as `lines`. `columns` are those that `of_decoded` reads."""
-        return self.of_decoded.run(topic, partition, [*columns, payloads], None)
+        return self.of_decoded.run(topic, partition, [*columns, payloads], None, room)
 
-    def lines(self, topic: str, partition: int, columns: Sequence[Sequence[Any]], *, plain: bool = False) -> MadeLines:
-        """The lines of records that these rules match, up to the first error. `columns` are those that the loop `reads`.
+    def lines(
+        self, topic: str, partition: int, columns: Sequence[Sequence[Any]], room: int, *, plain: bool = False
+    ) -> MadeLines:
+        """The lines of records that these rules match, up to the first error, or until they have more than `room` bytes.
+
+        `columns` are those that the loop `reads`.
 
         `plain`: whether all payloads are known to be plain (see Columns).
         """
         plain = plain or (self._payloads is not None and _are_plain(columns[self._payloads]))
-        return self._whole.run(topic, partition, columns, self._decode_plain if plain else self._decode)
+        return self._whole.run(topic, partition, columns, self._decode_plain if plain else self._decode, room)
 
 
 class _Decoded(ast.NodeTransformer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,30 @@ def test_lines_stop_at_the_limit_and_go_on_later() -> None:
 
     assert [len(batch.records) for batch in made] == [5] * 20
     assert all(10_000 <= batch.size_bytes <= 13_000 for batch in made)
+
+
+@pytest.mark.parametrize("topics", [1, 3])
+@pytest.mark.parametrize("short", [0, 1, 1013, 1014])
+def test_lines_that_are_long_all_at_once_take_no_more_than_there_is_room(short: int, topics: int) -> None:
+    """Whatever came before, and however many sets of rules match: a device that chooses how long rows are fills no memory."""
+    rules = {f"r{number}": f'SELECT pad(payload.x, payload.n) AS p FROM "t/{number}"' for number in range(topics)}
+    records = [
+        record(at, b'{"x": "a", "n": %d}' % (3 if at < short else 200_000))._replace(
+            headers=[("topic", b"t/%d" % (at % topics)), ("clientid_from", b"topic")]
+        )
+        for at in range(short + 600)
+    ]
+    lines = aggregated("a", rules).lines
+    lines.evaluate(records[:topics])  # compiles the loops
+    tracemalloc.start()
+    try:
+        batch = lines.evaluate(records, 1 << 20)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(batch.records) < short + 10
+    assert peak_bytes < 8 << 20
 
 
 def test_records_that_others_have_written_are_left_out() -> None:
