@@ -151,7 +151,7 @@ def _add_agents(app: ActionApp, source: Any, rows: Any) -> None:
             fetched = message.value
             with app.lanes.failing():
                 batch = app.lanes.rows(app.rules, fetched.records)
-            await rows.send(value=FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
+            await rows.put(FetchedRows(message.tp, message.generation_id, fetched.end_offset, batch))
 
     async def write(stream: Any) -> None:
         """The sink agent: gives the rows of a partition to its lane, which writes them to S3 in its own task."""

@@ -240,6 +240,19 @@ class Consumer(driver.Consumer):
     def lanes(self) -> TransportLanes:
         return cast(TransportLanes, self.app.lanes)  # type: ignore[attr-defined]
 
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Give each batch to the stream. Faust's own loop makes tasks for each, to stop waiting when a rebalance begins.
+
+        That cost as much as the evaluation of a hundred records. Here a batch may come late: the agent knows its generation.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=1.0):
+                    await self.callback(message)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Yield one message for each partition batch. Its value is the RecordBatch, and its offset is that of the last record."""
         if not self.flow_active:
