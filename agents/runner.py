@@ -11,6 +11,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Final, cast
 
 from agents.metrics import RESTARTS
@@ -28,6 +29,7 @@ from pipeline.action import CompiledAction
 from pipeline.config import Config
 from pipeline.connectors.kafka.permissions import require_group
 from pipeline.connectors.kafka.producer import Producer
+from pipeline.connectors.kafka.reader import goes_to
 from pipeline.connectors.s3.store import S3Store
 from pipeline.errors import InternalError, TidegateError
 from pipeline.log import get_logger
@@ -60,7 +62,7 @@ class ActionRunner:
         self.app: ActionApp | None = None
         self._topic_ids = topic_ids
         self._fetches = fetches
-        kafka = WorkerLog(topic_ids, attempts, self._consumer)
+        kafka = WorkerLog(topic_ids, attempts, self._consumer, partial(goes_to, config.kafka))
         self._writer = writers.writer_of(action, Outside(PatientStore(store, attempts), dead_letters, kafka))
 
     @property

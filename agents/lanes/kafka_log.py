@@ -21,8 +21,11 @@ log: Final = get_logger("tidegate.action")
 class KafkaLog(Protocol):
     """Kafka's log for lanes. Its questions wait while Kafka is away."""
 
-    async def bounds(self, partition: Partition) -> LogBounds:
-        """The present start and end of the partition's log, and the group's committed offset."""
+    async def bounds(self, partition: Partition, read_to: int = 0) -> LogBounds:
+        """The present start and end of the partition's log, and the group's committed offset.
+
+        `read_to`: the offset up to which records were read before. An end before it is not taken on trust.
+        """
 
     async def topic_id(self, topic: str) -> str:
         """The topic's id, by a request after this call. Empty if the broker has no ids, or while the topic does not exist."""
@@ -52,7 +55,7 @@ def read_at(lane: Lane, action: str, reading: ReadingPlace) -> None:
 async def find_place(lane: Lane, action: str, kafka: KafkaLog, wanted: int, remedy: str) -> None:
     """Find the place again after other offsets than `wanted` came. Raises TopicReplacedError or BeyondLogError."""
     topic, number = lane.partition
-    bounds = await kafka.bounds(lane.partition)
+    bounds = await kafka.bounds(lane.partition, wanted)
     if bounds.topic_id != lane.topic_id:
         raise replacement(topic, lane.topic_id, bounds.topic_id)
     what = f"the next offset to read of {topic}/{number}"

@@ -189,7 +189,7 @@ def _reader(action: CompiledAction, store: PatientStore, bucket: str) -> Aggrega
 class _NoLog:
     """Kafka's log for a reader of ledgers, which never asks."""
 
-    async def bounds(self, partition: Partition) -> LogBounds:
+    async def bounds(self, partition: Partition, read_to: int = 0) -> LogBounds:
         raise NotImplementedError
 
     async def topic_id(self, topic: str) -> str:

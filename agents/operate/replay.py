@@ -255,7 +255,7 @@ class ReplayedLog:
         self._known: dict[str, str] = {}
         self._one_asks = asyncio.Lock()
 
-    async def bounds(self, partition: Partition) -> LogBounds:
+    async def bounds(self, partition: Partition, read_to: int = 0) -> LogBounds:
         """The range, as if it were the whole log."""
         span = self.spans[partition]
         return LogBounds(await self.topic_id(partition.topic), span.first, span.end)

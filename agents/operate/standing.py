@@ -16,8 +16,9 @@ from agents.sinks.aggregated_writer import AggregatedWriter
 from agents.sinks.chain import Chain
 from agents.sinks.patient_store import FewAttempts, PatientStore
 from pipeline.action import AggregatedAction, CompiledAction, compile_action, statements_of
-from pipeline.config import Config
+from pipeline.config import Config, KafkaConfig
 from pipeline.connectors.kafka.logs import FoundLog, look_at_logs
+from pipeline.connectors.kafka.reader import goes_to
 from pipeline.connectors.kafka.topic_ids import TopicIds
 from pipeline.connectors.kafka.topics import look_at_topics
 from pipeline.connectors.s3.store import S3Store
@@ -76,6 +77,7 @@ async def _checks(
         found = await _ledger_ends(action, store, ids, list(commits))
         ends, whose = {place: each.first for place, each in found.items()}, LEDGER
         others = {each.other for each in found.values() if each.other}
+    logs = await asyncio.gather(*[read_to(each, ends, config.kafka) for each in logs])
     standings = [
         Standing(
             each.topic,
@@ -92,6 +94,14 @@ async def _checks(
     ]
     shared = [_shared(action.name, config.pipeline, other) for other in sorted(others)]
     return [check(title, standings), *shared]
+
+
+async def read_to(log: FoundLog, ends: Mapping[Partition, int | None], kafka: KafkaConfig) -> FoundLog:
+    """The log with an end that is not before what was read of it, as a worker sees it."""
+    at = ends[Partition(log.topic, log.partition)]
+    if at is not None and at > log.end and await asyncio.to_thread(goes_to, kafka, log.topic, log.partition, at):
+        return log._replace(end=at)
+    return log
 
 
 def _shared(action: str, pipeline: str, other: str) -> Check:

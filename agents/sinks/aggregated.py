@@ -152,7 +152,8 @@ class AggregatedLane(Lane):
         chain_end = await end_for_us(self._chain, self, self._writer)
         if self.draining and chain_end and chain_end.revision > self._writer.action.revision:
             return self._cut.lost()
-        bounds = await kafka.bounds(self.partition)  # read after the chain, which another may extend
+        # Read after the chain, which another may extend.
+        bounds = await kafka.bounds(self.partition, chain_end.first if chain_end else 0)
         if bounds.topic_id != self.topic_id:
             raise replacement(self.partition.topic, self.topic_id, bounds.topic_id)
         where = "/".join(map(str, self.partition))

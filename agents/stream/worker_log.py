@@ -57,18 +57,29 @@ class ReadLog(Protocol):
 
 
 class WorkerLog:
-    """Kafka's log for the lanes of one action. Waits while Kafka is away."""
+    """Kafka's log for the lanes of one action. Waits while Kafka is away.
 
-    def __init__(self, ids: SharedTopicIds, attempts: Attempts, reading: Callable[[], ReadLog]) -> None:
+    `goes_to(topic, partition, end)` blocks, and tells whether the log goes up to `end`. It is asked only when Kafka names an end
+    before what was read already. The embedded Kafka does: it counts one record of its newest batch.
+    """
+
+    def __init__(
+        self,
+        ids: SharedTopicIds,
+        attempts: Attempts,
+        reading: Callable[[], ReadLog],
+        goes_to: Callable[[str, int, int], bool],
+    ) -> None:
         self._ids = ids
         self._until_done = attempts.until_done
         self._reading = reading
+        self._goes_to = goes_to
 
-    async def bounds(self, partition: Partition) -> LogBounds:
+    async def bounds(self, partition: Partition, read_to: int = 0) -> LogBounds:
         """The present start and end of the partition's log, and the group's committed offset."""
-        return await self._until_done(lambda: self._bounds(partition))
+        return await self._until_done(lambda: self._bounds(partition, read_to))
 
-    async def _bounds(self, partition: Partition) -> LogBounds:
+    async def _bounds(self, partition: Partition, read_to: int) -> LogBounds:
         """All of one topic: its id is asked for before and after. Raises RetryableError."""
         topic_id = await id_of_existing(self._ids, partition.topic)
         committed = await self._reading().group_offset(*partition)
@@ -77,9 +88,12 @@ class WorkerLog:
             raise RetryableError(
                 f"topic {partition.topic} was deleted and made again meanwhile", reason="unknown_topic"
             )
-        if committed is None:
-            return LogBounds(topic_id, start, end)
-        return LogBounds(topic_id, start, end, *committed)
+        found = LogBounds(topic_id, start, end, *(committed or ()))
+        if committed is not None and not found.commit_is_of_another_topic:
+            read_to = max(read_to, committed.offset)
+        if read_to > end and await asyncio.to_thread(self._goes_to, *partition, read_to):
+            return found._replace(end=read_to)
+        return found
 
     async def topic_id(self, topic: str) -> str:
         """The topic's id, by a request after this call. Empty if the broker has no ids, or while the topic does not exist."""

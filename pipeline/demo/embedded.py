@@ -52,7 +52,11 @@ def check_installed() -> None:
 
 
 def kafka(port: int, folder: Path) -> Server:
-    """Tansu. It loses all data when it ends, does not support idempotent producers, and its LATEST offsets lag behind."""
+    """Tansu. It loses all data when it ends, and does not support idempotent producers.
+
+    Its LATEST offset counts one record of the newest batch (`WorkerLog` and the doctor look further), and for every time it names
+    the first offset, so a replay or a list since a time has everything.
+    """
     package = _package("kafka")
     url = f"tcp://{HOST}:{port}"
     command = [str(package / "bin" / "tansu"), "broker", "--listener-url", url, "--advertised-listener-url", url]

@@ -49,7 +49,7 @@ class PlayedLog:
         self.committed: int | None = None
         self.committed_id = ""
 
-    async def bounds(self, partition: Partition) -> LogBounds:
+    async def bounds(self, partition: Partition, read_to: int = 0) -> LogBounds:
         return LogBounds(self.id, self.start, self.end, self.committed, self.committed_id)
 
     async def topic_id(self, topic: str) -> str:

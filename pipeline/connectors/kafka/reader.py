@@ -97,6 +97,29 @@ def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
                 return
 
 
+def goes_to(kafka: KafkaConfig, topic: str, partition: int, end: int) -> bool:
+    """Whether the log of a partition goes up to offset `end`: reads what is before it, and does not ask where the log ends.
+
+    Raises a ConnectorError if Kafka does not answer.
+    """
+    with _consumer(kafka) as (_, consumer):
+        consumer.assign([TopicPartition(topic, partition, end - 1)])
+        give_up = time.monotonic() + ANSWER_SECONDS / 2
+        while time.monotonic() < give_up:
+            for message in consumer.consume(1, timeout=ARRIVING_SECONDS):
+                error, offset = message.error(), message.offset() or 0
+                if error is None:
+                    return bool(offset >= end - 1)
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return bool(offset >= end)
+                if error.code() == KafkaError._AUTO_OFFSET_RESET:  # the log has no such offset
+                    return False
+                raise KafkaException(error)
+        # The embedded Kafka says nothing about an offset that is far beyond its end. One that is away does not answer this.
+        consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_SECONDS)
+    return False
+
+
 def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
     """Messages and events as they come from now on, twice a second at least: a batch may be empty. It ends when it is closed.
 

@@ -383,7 +383,7 @@ class WorkersKafka:
         """As by the last heartbeat. A frozen process learns nothing."""
         return self._thawed.is_set() and asyncio.get_running_loop().time() < self.heard_at + SESSION_SECONDS / 2
 
-    async def bounds(self, partition: Partition) -> LogBounds:
+    async def bounds(self, partition: Partition, read_to: int = 0) -> LogBounds:
         await self._answer()
         world = self._world
         return LogBounds(world.topic_id, world.log_start, world.end_offset, world.committed, world.committed_id)
