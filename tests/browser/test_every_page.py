@@ -23,6 +23,16 @@ ANSWER_SECONDS: Final = 0.1
 FORBIDDEN: Final = 403
 SETTLED_MS: Final = 400
 SHIFT_MAX: Final = 0.05  # half of what is still called good
+ALL_STEPS_SEEN: Final = """() => {
+    const box = (of) => document.querySelector(of).getBoundingClientRect();
+    const [canvas, panel] = [box(".canvas"), box(".panel")];
+    const right = panel.left > canvas.left + 2 ? panel.left : canvas.right;
+    const bottom = panel.top > canvas.top + 2 ? panel.top : canvas.bottom;
+    return [...document.querySelectorAll(".react-flow__node")].every((node) => {
+        const { left, top, right: end, bottom: foot } = node.getBoundingClientRect();
+        return left >= canvas.left && top >= canvas.top && end <= right && foot <= bottom;
+    });
+}"""
 LOOKS: Final = {"light": {"color_scheme": "light"}, "dark phone": {"color_scheme": "dark", "viewport": PHONE}}
 
 
@@ -150,3 +160,25 @@ async def test_nothing_jumps_while_a_page_comes(browser: Browser, options: dict[
 async def _slow(route: Route) -> None:
     await asyncio.sleep(ANSWER_SECONDS)
     await route.continue_()
+
+
+async def test_the_navigation_fits_a_small_laptop(colleague: Colleague) -> None:
+    """At 1280 by 800 everything down to "Sign out" is seen whole, with room below."""
+    page = colleague.page
+    await colleague.arrive()
+    box = await page.get_by_role("button", name="Sign out").bounding_box()
+
+    assert box is not None
+    assert box["y"] + box["height"] <= chromium.SIZE["height"] - 8
+
+
+@pytest.mark.parametrize("size", [chromium.SIZE, PHONE], ids=["desk", "phone"])
+async def test_each_step_that_is_added_to_a_flow_is_seen(colleague: Colleague, size: dict[str, int]) -> None:
+    """The panel of the newest step covers none of the steps, and all of them are on the canvas."""
+    page = colleague.page
+    await page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict of this form
+    await colleague.arrive("flow/new")
+    for count, kind in enumerate(("Source", "Fields", "Filter", "Sink"), 1):
+        await page.get_by_role("button", name=f"+ {kind}").click()
+        await expect(page.locator(".react-flow__node")).to_have_count(count)
+        await page.wait_for_function(ALL_STEPS_SEEN)

@@ -27,6 +27,7 @@ const FAR_PX = 100;
 const STEPS: Step["kind"][] = ["source", "fields", "filter", "sink"];
 const TYPE = "application/x-tidegate-step";
 const FIT = { maxZoom: 1, padding: { top: "72px", right: "24px", bottom: "24px", left: "24px" } } as const; // below the buttons of the steps
+const AFAR = { LR: { x: 260, y: 90 }, TB: { x: 220, y: 90 } } as const; // between the beginnings of two steps
 
 export function Designer({ id }: { id: string | null }) {
   return (
@@ -195,13 +196,17 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
   const [chosen, setChosen] = useState<string | null>(null);
   const [moving, setMoving] = useState<StepNode[] | null>(null);
   const canvas = useRef<HTMLDivElement>(null);
-  const { screenToFlowPosition } = useReactFlow();
+  const { screenToFlowPosition, fitView } = useReactFlow();
+  const narrow = useNarrow();
   const nodes: StepNode[] = moving ?? draft.steps.map((step) => ({ id: step.id, type: "step", position: { x: step.x, y: step.y }, data: { step }, ...SIZE, selected: step.id === chosen, ariaLabel: `${t.flow.steps[step.kind]} ${summary(step)}` }));
   const edges = draft.edges.map(({ from, to: into }) => ({ id: `${from}→${into}`, source: from, target: into }));
   const add = (kind: Step["kind"], at?: { x: number; y: number }) => {
-    const step = { ...beginning(kind), id: `${kind}-${Date.now().toString(36)}`, ...(at ?? { x: STEPS.indexOf(kind) * 260, y: draft.steps.filter((each) => each.kind === kind).length * 90 }) } as Step;
+    const [along, beside] = [STEPS.indexOf(kind), draft.steps.filter((each) => each.kind === kind).length];
+    const place = narrow ? { x: beside * AFAR.TB.x, y: along * AFAR.TB.y } : { x: along * AFAR.LR.x, y: beside * AFAR.LR.y };
+    const step = { ...beginning(kind), id: `${kind}-${Date.now().toString(36)}`, ...(at ?? place) } as Step;
     draw(withStep(draft, step));
     setChosen(step.id);
+    if (!at) requestAnimationFrame(() => requestAnimationFrame(() => void fitView(besidePanel(canvas.current)))); // when the panel is there
   };
   const drop = (event: DragEvent) => {
     event.preventDefault();
@@ -287,6 +292,14 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
       )}
     </div>
   );
+}
+
+/** How all steps are seen while a panel covers the right of the canvas, or its lower part. */
+function besidePanel(canvas: HTMLElement | null): typeof FIT | { maxZoom: number; padding: Record<keyof typeof FIT.padding, `${number}px`> } {
+  const panel = canvas?.querySelector<HTMLElement>(".panel");
+  if (!canvas || !panel) return FIT;
+  const below = panel.offsetLeft === 0;
+  return { ...FIT, padding: { ...FIT.padding, ...(below ? { bottom: `${panel.offsetHeight + 8}px` } : { right: `${panel.offsetWidth + 24}px` }) } };
 }
 
 const Joined = createContext<Draft>(EMPTY);
