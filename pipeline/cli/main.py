@@ -51,6 +51,15 @@ COMMANDS: Final = {
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
+# What pydantic, with which typer reads options, calls them.
+_EXPECTED: Final = {
+    "greater_than_equal": "at least {ge:g}",
+    "less_than_equal": "at most {le:g}",
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+}
+
+
 class _Listed(TyperCommand):
     """A command that is not loaded: only its name and its line of help are known."""
 
@@ -73,6 +82,25 @@ class _Commands(TyperGroup):
         """The loaded command with which `args` begins."""
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed.loaded() if isinstance(listed, _Listed) else listed, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. A value that an option refuses is told in our words, and not in those of pydantic."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = _refused(error.__cause__) or error.message
+            raise
+
+
+def _refused(cause: Any) -> str:
+    """The expected and the found value in a sentence, or nothing if the text of typer says it."""
+    if not hasattr(cause, "errors"):
+        return ""
+    first: Any = cause.errors()[0]
+    expected = _EXPECTED.get(first["type"])
+    if expected is None:
+        return str(first["ctx"]["error"]) if first["type"] == "value_error" else ""
+    return f"expected {expected.format(**first.get('ctx', {}))}, found {first['input']!r}"
 
 
 app = typer.Typer(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from pipeline.errors import CommandError
 
 ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="Configuration file (YAML).", show_default=False)]
 Output = Annotated[Literal["text", "jsonl"], typer.Option(help="jsonl: one JSON object a line.")]
@@ -43,3 +46,10 @@ def parse_time(text: str) -> int:
 def show_time(milliseconds: int) -> str:
     """The time as ISO 8601 text in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def only_one(given: Mapping[str, object]) -> None:
+    """Refuse a second one of these options, which would do nothing. Raises CommandError."""
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise CommandError(f"expected only one of {' and '.join(named)}")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.options import Output, Vectors, group
+from pipeline.cli.options import Output, Vectors, group, only_one
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def try_rule(
     from pipeline.cli.trying import run_cases
     from pipeline.control.whole import load_whole
 
+    only_one({"--vectors": vectors, "--sql": sql, "--rule": rule})
+    only_one({"--vectors": vectors, "--context": context, "--from-kafka": from_kafka or None})
     if vectors is not None:
         sys.exit(run_cases(rule_trial.run_rule_vectors, vectors, output))
     settings = load_whole(config) if config else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Output, Vectors, group
+from pipeline.cli.options import Output, Vectors, group, only_one
 from pipeline.errors import CommandError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def try_template(
     from pipeline import rule_trial
     from pipeline.cli.trying import context_of, run_cases
 
+    only_one({"--vectors": vectors, "a template": template})
+    only_one({"--vectors": vectors, "--context": context})
     if vectors is not None:
         sys.exit(run_cases(rule_trial.run_template_vectors, vectors, output))
     if template is None:

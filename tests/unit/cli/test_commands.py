@@ -116,3 +116,42 @@ def test_a_replay_that_nobody_confirms_names_the_option(monkeypatch: pytest.Monk
 
     with pytest.raises(CommandError, match="--yes"):
         _confirmed()
+
+
+WRONG = {
+    "servers --kafka-port 99999": "expected at most 65535, found '99999'",
+    "demo --devices x": "expected a whole number, found 'x'",
+    "demo --rate 0": "expected at least 0.1, found '0'",
+    "demo --rate x": "expected a number, found 'x'",
+    "worker -c FILE --processes 0": "expected at least 1, found '0'",
+    "check -c FILE --output xml": "'xml' is not one of 'text', 'json'",
+    "history -c FILE --roll-back x": "expected a whole number, found 'x'",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_wrong_value_of_an_option_is_told_in_our_words(line: str) -> None:
+    """What was expected and what was found, and not how the library that reads it calls that."""
+    told = CliRunner().invoke(app, line.split())
+
+    assert told.exit_code == 2
+    assert WRONG[line] in told.stderr
+    assert not any(words in told.stderr for words in ("Input should", "Value error", "parse string"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rule test --vectors FILE --sql x",
+        "rule test --vectors FILE --context {}",
+        "rule test -c FILE --rule r --from-kafka 2 --context {}",
+        "template test x --vectors FILE",
+        "template test --vectors FILE --context {}",
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(line: str) -> None:
+    """A command that has its event from one option does not take another one in silence."""
+    told = CliRunner().invoke(app, line.split())
+
+    assert isinstance(told.exception, CommandError)
+    assert "expected only one of" in str(told.exception)
