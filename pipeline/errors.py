@@ -109,8 +109,8 @@ class NotFoundError(TidegateError, code="NOT_FOUND", fault="operator"):
     """No object has the requested name."""
 
     @classmethod
-    def among(cls, kind: str, name: str, known: Iterable[str]) -> NotFoundError:
-        """The error for a name that is not in `known`. The message lists the known names."""
+    def among(cls, kind: str, name: str | int, known: Iterable[str]) -> NotFoundError:
+        """The error for a name or number that is not in `known`. The message lists the known names."""
         return cls(f"no {kind} {name!r}; there are: {', '.join(known) or 'none'}")
 
 

@@ -61,6 +61,14 @@ def _wanted(
     )
 
 
+def _check_names(config: Config, wanted: Wanted) -> None:
+    """Raise NotFoundError for an action or a rule that the configuration does not have: a mistyped one has no letters."""
+    if wanted.action is not None and wanted.action not in config.actions.s3:
+        raise NotFoundError.among("dead letters, and no action", wanted.action, config.actions.s3)
+    if wanted.rule is not None and wanted.rule not in config.rules:
+        raise NotFoundError.among("dead letters, and no rule", wanted.rule, config.rules)
+
+
 # --- The commands
 
 
@@ -85,14 +93,21 @@ def list_letters(
     from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
 
-    wanted = _wanted(places, action, rule, cause, since, again)
-    found = letters(load_whole(config), wanted, runs=False)
+    wanted, settings = _wanted(places, action, rule, cause, since, again), load_whole(config)
+    found = letters(settings, wanted, runs=False)
     if summary:
-        _print_summary(Counter((each.action or each.source, each.rule, each.cause) for each, _, _ in found), output)
-        return
-    for letter, copies, _ in islice(found, limit):
-        facts = {**_facts(letter), "copies": copies}
-        typer.echo(json.dumps(facts, ensure_ascii=False) if output == "jsonl" else _line(letter, copies))
+        counts = Counter((each.action or each.source, each.rule, each.cause) for each, _, _ in found)
+        _print_summary(counts, output)
+        any_letter = bool(counts)
+    else:
+        any_letter = False
+        for letter, copies, _ in islice(found, limit):
+            any_letter = True
+            facts = {**_facts(letter), "copies": copies}
+            typer.echo(json.dumps(facts, ensure_ascii=False) if output == "jsonl" else _line(letter, copies))
+    if not any_letter:
+        _check_names(settings, wanted)
+        typer.echo("no dead letters", err=True)
 
 
 @app.command("show")
@@ -139,10 +154,12 @@ def redrive(
     log.configure(level="error", stream=sys.stderr)
     wanted = _wanted(places, action, rule, cause, since, again)
     settings = load_whole(config)
-    asyncio.run(_redrive(settings, letters(settings, wanted, runs=True), dry_run, unproven))
+    if not asyncio.run(_redrive(settings, letters(settings, wanted, runs=True), dry_run, unproven)):
+        _check_names(settings, wanted)
 
 
-async def _redrive(config: Config, found: Iterator[FoundLetter], dry_run: bool, unproven: bool) -> None:
+async def _redrive(config: Config, found: Iterator[FoundLetter], dry_run: bool, unproven: bool) -> bool:
+    """Send letters again. Returns whether there was any."""
     from agents.operate.redrive import send_all
 
     def tell(text: str) -> None:
@@ -154,6 +171,7 @@ async def _redrive(config: Config, found: Iterator[FoundLetter], dry_run: bool, 
         + (f", left out {done.over:,} whose rows are not missing" if done.over else "")
         + (f", kept {done.kept:,}" if done.kept else "")
     )
+    return bool(done.sent or done.over or done.kept)
 
 
 # --- Showing

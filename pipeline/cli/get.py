@@ -44,6 +44,10 @@ def get(
             for key, each in found.items()
         }
         typer.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+    elif not found:
+        typer.echo(
+            "no object: the configuration in Kafka is empty, until `tidegate apply` or the dashboard fills it", err=True
+        )
     else:
         width = max(map(len, found), default=0)
         for key, each in found.items():

@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli.changing import By, DryRun, author, on_topic, say_done, say_steps
 from pipeline.cli.options import ConfigFile, show_time, single
+from pipeline.errors import NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.control.config_log import ConfigLog
@@ -54,6 +55,8 @@ async def _show(log: ConfigLog, keys: set[str], *, show: bool) -> None:
 
     before: dict[str, Stored] = {}
     past = [each for each in await log.history() if place_of(each.key)]
+    for key in sorted(keys.difference(each.key for each in past)):
+        raise NotFoundError.among("change of", key, sorted({each.key for each in past}))
     for _, group in groupby(past, key=lambda each: each.change):
         records = list(group)
         steps = [

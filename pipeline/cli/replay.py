@@ -72,10 +72,19 @@ def replay(
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
     require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector), ("actions", "s3", name))
+    if _ends_before(since, until):
+        raise CommandError("expected --to after --from, found an end that is not: the range has no record")
     wanted = Range(since, until, tuple(partition or ()))
     talk = _Talk(output == "jsonl", plan, yes)
     whole = asyncio.run(run(settings, name, wanted, into, talk))
     sys.exit(talk.status if whole else 1)
+
+
+def _ends_before(since: Bound, until: Bound | None) -> bool:
+    """Whether a range is empty whatever Kafka has. An offset and a time cannot be compared."""
+    if until is None or (since.offset is None) != (until.offset is None):
+        return False
+    return until <= since
 
 
 def _confirmed() -> bool:

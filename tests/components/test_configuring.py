@@ -134,6 +134,7 @@ def test_a_revision_comes_back_and_the_history_says_who_did_what(say: Say, tmp_p
     assert yaml.safe_load(say("export").stdout) == yaml.safe_load(STORE) | yaml.safe_load(RULES)
     assert "apply by carl  +rule/hot" in say("history").output
     assert say("history", "--roll-back", str(first)).output.startswith("nothing to change")
+    assert "no change of 'rule/hott'; there are: " in str(say("history", "rule/hott").exception)
     assert "no revision 99" in str(say("history", "--roll-back=99").exception)
     assert "no revision -5" in str(say("history", "--roll-back=-5").exception)
 

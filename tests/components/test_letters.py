@@ -50,7 +50,20 @@ def test_letters_can_be_listed_counted_and_shown(make: Make) -> None:
     assert summary.stdout.split()[:3] == ["50", "one/wrong", "evaluation"]
     assert json.loads(shown["value"])["n"] == "?"
     assert shown["headers"]["topic"] == f"t/{shown['key']}"
-    assert none.stdout == ""
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no dead letters\n")
+
+
+def test_a_name_that_nothing_has_is_told(make: Make) -> None:
+    """A mistyped action or rule has no dead letters. Whoever asks for them is told which there are."""
+    pipeline = failed(make, "letters-names")
+
+    for command in (["list"], ["list", "--summary"], ["redrive", "--dry-run"]):
+        of_action = pipeline.command("dead-letter", *command, "--action", "onne")
+        of_rule = pipeline.command("dead-letter", *command, "--rule", "good2")
+
+        assert (of_action.returncode, of_rule.returncode) == (2, 2)
+        assert "no dead letters, and no action 'onne'; there are: one, two" in of_action.stderr
+        assert "no dead letters, and no rule 'good2'; there are: wrong, good" in of_rule.stderr
 
 
 def test_letters_that_are_sent_again_arrive_once_where_they_were_missing(make: Make) -> None:

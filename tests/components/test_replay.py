@@ -22,6 +22,15 @@ pytestmark = pytest.mark.real
 EVEN = 'SELECT payload.n AS n FROM "t/#" WHERE payload.n mod 2 = 0'
 ALL = 'SELECT payload.n AS n, payload.n * 10 AS ten FROM "t/#"'
 
+# Commands about nothing that is there, and what they say.
+WRONG_RANGES = {
+    "replay rows --from 0 --partition 99 --plan": "no partition 99; there are: 0, 1",
+    "replay rows --from 9 --to 5": "expected --to after --from",
+    "replay rows --from 2026-01-02 --to 2026-01-02": "expected --to after --from",
+    "verify --partition 99": "nothing of partition 99 to prove",
+    "verify --action rows --into again/two": "nothing below this prefix to prove",
+}
+
 
 def written(make: Make, bucket: str, **parameters: Any) -> Pipeline:
     """Four hundred messages, half of them wanted, in objects of at most thirty rows. The worker has stopped."""
@@ -79,6 +88,9 @@ def test_another_prefix_gets_what_the_rules_of_now_say(make: Make) -> None:
     assert pipeline.committed("rows") == committed
     good(pipeline.command("verify", "--deep"))
     assert "nothing to do" in good(pipeline.command("replay", "rows", "--from", "0", "--into", "again/one", "--yes"))
+    for wrong, words in WRONG_RANGES.items():
+        refused = pipeline.command(*wrong.split())
+        assert (refused.returncode, words in refused.stderr) == (2, True), refused.stderr
 
 
 def test_a_part_of_the_time_and_of_the_partitions(make: Make) -> None:

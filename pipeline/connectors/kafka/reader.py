@@ -78,8 +78,7 @@ def ranges(
         def both(place: TopicPartition, low: int, high: int) -> tuple[int, int]:
             return offset(since, place, low, high), high if until is None else offset(until, place, low, high)
 
-        found = _spans(consumer, topics, both)
-    return [span for span in found if not partitions or span.partition in partitions]
+        return _spans(consumer, topics, both, partitions)
 
 
 def batches(kafka: KafkaConfig, span: Span) -> Generator[list[Record]]:
@@ -170,9 +169,16 @@ def _at(consumer: Consumer, place: TopicPartition, time_ms: int, high: int) -> i
 
 
 def _spans(
-    consumer: Consumer, topics: Sequence[str], part: Callable[[TopicPartition, int, int], tuple[int, int]]
+    consumer: Consumer,
+    topics: Sequence[str],
+    part: Callable[[TopicPartition, int, int], tuple[int, int]],
+    partitions: Sequence[int] = (),
 ) -> list[Span]:
-    """The spans of the partitions of `topics` that hold records now. `part(place, low, high)` gives the part of each."""
+    """The spans of the partitions of `topics` that hold records now. `part(place, low, high)` gives the part of each.
+
+    `partitions`: only these partitions, or all if empty.
+    """
+    there: set[int] = set()
     spans = []
     for topic in topics:
         known = consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic]
@@ -183,12 +189,16 @@ def _spans(
                 f"Kafka has no topic {topic!r}: the first ingress or worker creates it; "
                 "check the topics of `kafka`, and kafka.bootstrap_servers"
             )
-        for number in known.partitions:
+        there.update(known.partitions)
+        for number in known.partitions.keys() & set(partitions or known.partitions):
             place = TopicPartition(topic, number)
             low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
             first, end = part(place, low, high)
             if end > first:
                 spans.append(Span(topic, number, first, end))
+    for number in partitions:
+        if number not in there:
+            raise NotFoundError.among("partition", number, map(str, sorted(there)))
     return spans
 
 

@@ -17,6 +17,7 @@ from pipeline.control.objects import Change, Snapshot, Stored
 from pipeline.control.records import Past
 from pipeline.errors import ConflictError, StaleError
 from pipeline.log import get_logger
+from pipeline.web.people.accounts import OWN_RECORDS
 from pipeline.web.people.caller import Caller
 
 TRIES_MAX: Final = 10
@@ -91,8 +92,8 @@ async def write(
 
 
 def _tell(caller: Caller, edit: Edit, revision: int) -> None:
-    """One line of the audit log: who changed what, and from where. Never the values. Sessions come and go, and are left out."""
-    keys = [each for each in (*edit.puts, *sorted(edit.deletes)) if not each.startswith("session/")]
+    """One line of the audit log: who changed what, and from where. Never the values. Its own records are left out."""
+    keys = [each for each in (*edit.puts, *sorted(edit.deletes)) if not each.startswith(OWN_RECORDS)]
     if keys:
         log.info(
             "config.changed",

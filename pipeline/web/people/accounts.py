@@ -24,6 +24,7 @@ USER: Final = "user/"
 API_KEY: Final = "api_key/"
 SESSION: Final = "session/"
 FIRST: Final = "first_user/mark"
+OWN_RECORDS: Final = (SESSION, FIRST)  # what the API keeps for itself in the configuration; no history shows it
 SESSION_MS: Final = 3_600_000  # without a request for this time, a session is over
 SESSIONS_MAX: Final = 100  # of one user; the one that is over first makes room
 API_KEYS_MAX: Final = 100

@@ -12,6 +12,7 @@ from pipeline.web.answers import Json, page_of
 from pipeline.web.desk import Desk
 from pipeline.web.document import errors, told
 from pipeline.web.objects.forms import shown
+from pipeline.web.people.accounts import OWN_RECORDS
 
 router = APIRouter(tags=["history"])
 
@@ -19,7 +20,7 @@ router = APIRouter(tags=["history"])
 @router.get("/history", responses=told(200, "Changes") | errors(400, 503))
 async def history(desk: Desk, key: str | None = None, page: str | None = None, limit: str | None = None) -> Response:
     """The changes, the newest first, page by page; with `key` (such as `rule/hot`) those of one object. Secrets are masked."""
-    past = [each for each in await desk.log.history(key) if not each.key.startswith("session/")]
+    past = [each for each in await desk.log.history(key) if not each.key.startswith(OWN_RECORDS)]
     found, meta = page_of(past[::-1], page, limit)
     return Json({"data": [_answer(each) for each in found], "meta": meta})
 

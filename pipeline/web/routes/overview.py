@@ -17,6 +17,7 @@ from pipeline.web.answers import Json, page_of
 from pipeline.web.desk import Answer, Desk, Services
 from pipeline.web.document import errors, told
 from pipeline.web.objects.kinds import KINDS
+from pipeline.web.people.accounts import OWN_RECORDS
 from pipeline.web.standing import of_action, of_source, own_report
 
 router = APIRouter(tags=["overview"])
@@ -133,7 +134,7 @@ def _alarm(node: str, name: str, message: str) -> Answer:
 @router.get("/audit", responses=told(200, "Audit") | errors(400, 503))
 async def audit(desk: Desk, page: str | None = None, limit: str | None = None) -> Response:
     """The changes with their authors, the newest first, as far as the topic has them. `/history` has the values too."""
-    past = [each for each in await desk.log.history() if not each.key.startswith("session/")]
+    past = [each for each in await desk.log.history() if not each.key.startswith(OWN_RECORDS)]
     found, meta = page_of(past[::-1], page, limit)
     return Json({"data": list(_entries(found)), "meta": meta})
 
