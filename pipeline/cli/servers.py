@@ -23,6 +23,7 @@ def servers(
     """Run a Kafka, an MQTT broker and an S3 server for a first try.
 
     They run on this machine alone, until Ctrl-C, and keep everything in memory. Use them to learn, and not in production.
+    This Kafka cannot find a time: `replay --from TIME` begins at the first record. An offset is right.
     """
     from pipeline.demo.servers import Ports, run
 

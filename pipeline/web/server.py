@@ -66,6 +66,8 @@ class WebDoor:
         """Raises CommandError if this door must not be opened."""
         if (self.certfile is None) != (self.keyfile is None):
             raise CommandError("expected --certfile and --keyfile together, found only one of them")
+        if not _is_host(self.bind):
+            raise CommandError(f"--bind: expected an address or a name, and the port as --port, found {self.bind!r}")
         if self.is_local:
             return
         if not users:
@@ -86,6 +88,14 @@ class WebDoor:
             return socket.create_server((self.bind, self.port), family=family)
         except OSError as error:
             raise CommandError(f"cannot listen on {self.bind}:{self.port}: {error.strerror or error}") from None
+
+
+def _is_host(text: str) -> bool:
+    """Whether this may be a name or an address. Only an address of IPv6 has colons."""
+    try:
+        return ":" not in text or ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 async def serve(

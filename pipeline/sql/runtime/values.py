@@ -121,6 +121,8 @@ def shown(value: object, limit: int = 80) -> str:
     if value is UNDEFINED or value is None:
         return type_name(value)
     try:
+        text = repr(value.decode() if isinstance(value, bytes) else value)
+    except UnicodeDecodeError:
         text = repr(value)
     except (RecursionError, ValueError):
         text = "…"

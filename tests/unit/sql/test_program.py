@@ -69,6 +69,8 @@ def test_a_refusal_points_at_the_place(statement: str, line: int, column: int, w
         ("upper(payload.x)", "in payload.x: expected a string, found integer 1"),
         ("payload.s > 5", "in payload.s > 5: expected text that holds a number, found string 'abc'"),
         ("nth(9, payload.l)", "in nth(9, payload.l): expected a list with an element 9, found list [1]"),
+        ("1 * hexstr2bin('6162')", "in 1 * hexstr2bin('6162'): expected numbers for *, found string 'ab'"),
+        ("1 * hexstr2bin('00ff')", r"in 1 * hexstr2bin('00ff'): expected numbers for *, found string b'\x00\xff'"),
         (
             "CASE WHEN payload.zz THEN 1 END",
             "in payload.zz: expected a condition that is true or false, found undefined",

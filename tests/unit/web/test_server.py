@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_others_need_a_user_and_tls(bind: str) -> None:
         WebDoor(bind).check(users=True)
     WebDoor(bind, plain=True).check(users=True)
     WebDoor(bind, certfile=CERTIFICATE["certfile"], keyfile=CERTIFICATE["keyfile"]).check(users=True)
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:8000", "localhost:8000", "[::1]", "::1:x", "http://localhost"])
+def test_what_is_no_address_is_told_first(bind: str) -> None:
+    """A port or a scheme in it is a mistake, whatever else is missing."""
+    with pytest.raises(CommandError, match=re.escape(f"found {bind!r}")):
+        WebDoor(bind).check(users=False)
 
 
 def test_a_certificate_needs_its_key() -> None:
