@@ -245,11 +245,13 @@ class Consumer(driver.Consumer):
 
         That cost as much as the evaluation of a hundred records. Here a batch may come late: the agent knows its generation.
         """
+        # At a stop, the thread of the consumer may end before this loop.
+        stopped: tuple[type[BaseException], ...] = (asyncio.CancelledError, *self.consumer_stopped_errors)
         try:
             while not (self.should_stop or fetcher.should_stop):
                 async for _, message in self.getmany(timeout=1.0):
                     await self.callback(message)
-        except (asyncio.CancelledError, *self.consumer_stopped_errors):  # the thread of the consumer may end first
+        except stopped:
             if not self.app.should_stop:
                 raise
 
