@@ -1,13 +1,15 @@
 """Compares the whole worker with loops written by hand, on one topic of a real Kafka and one real S3 server.
 
-    python -m benchmarks.sink [--records N] [--payload BYTES] [--objects N] [--actions N] [--rounds N] [--output json] [--profile]
+    python -m benchmarks.sink [--records N] [--payload BYTES] [--objects N] [--actions N] [--fetch BYTES] [--rounds N]
+                              [--output json] [--profile]
 
 It has two workloads. *aggregated*: JSON records with three headers, keys of 1,000 clients, 8 partitions; a filter on one payload
 field, three fields in each row, gzip JSON Lines objects of 10,000 rows. *direct*: one object for each message.
 
 The loops (benchmarks/by_hand.py) do only this, without any guarantee. The worker does its whole job: exactly once with a ledger,
 fenced writes, order per client. It is measured with its reader in C, if that was built, and without. `--actions N` also
-measures a worker with N actions on the one topic, each with its own rule.
+measures a worker with N actions on the one topic, each with its own rule. With `--fetch BYTES` a fetch brings few records, as
+when few come in a second.
 
 Each side is a separate process with a bucket of its own, and the sides take turns. Two times of each are its CPU time, with all
 threads: *steady* from the first record to the last confirmation, and *whole* from the start of the process, with its
@@ -66,7 +68,7 @@ def main() -> None:
         return
     with start_servers() as servers:
         for work, count in _counts(arguments).items():
-            _fill(servers["kafka"], work, count, arguments.payload)
+            _fill(servers["kafka"], work, count, arguments.payload, arguments.fetch)
         results = {work: _rounds(work, servers, arguments) for work in _counts(arguments)}
     if arguments.output == "json":
         print(json.dumps({"machine": _machine(), "results": results}))
@@ -80,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--payload", type=int, default=150, help="bytes of their payloads, about")
     parser.add_argument("--objects", type=int, default=3_000, help="records of the direct work; 0: not this work")
     parser.add_argument("--actions", type=int, default=1, help="aggregated actions of one more worker on the topic")
+    parser.add_argument("--fetch", type=int, default=0, help="bytes of a partition in a fetch; 0: as many as there are")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side is measured")
     parser.add_argument("--output", choices=["text", "json"], default="text")
     parser.add_argument("--profile", action="store_true", help="show where the worker's time goes (slows it down)")
@@ -111,7 +114,7 @@ def start_servers() -> Iterator[dict[str, Any]]:
             kafka.stop()
 
 
-def _fill(servers: str, topic: str, count: int, payload_bytes: int) -> None:
+def _fill(servers: str, topic: str, count: int, payload_bytes: int, batch_bytes: int = 0) -> None:
     from confluent_kafka import Producer
     from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -120,6 +123,7 @@ def _fill(servers: str, topic: str, count: int, payload_bytes: int) -> None:
     admin = AdminClient({"bootstrap.servers": servers})
     admin.create_topics([NewTopic(topic, PARTITIONS, 1)])[topic].result(30)
     settings = {"linger.ms": 50, "partitioner": "murmur2_random", "queue.buffering.max.kbytes": 1 << 18}
+    settings["batch.size"] = batch_bytes or 1_000_000  # Kafka's answers have whole batches
     producer = Producer({"bootstrap.servers": servers, "queue.buffering.max.messages": 500_000, **settings})
     chance = random.Random(1)
     now_ms = int(time.time() * 1000)  # the topic's retention would delete old records before they are read
@@ -177,7 +181,7 @@ def _run(side: str, work: str, servers: dict[str, Any], arguments: argparse.Name
     by_hand.client(servers["s3"]).create_bucket(Bucket=bucket)
     given = json.dumps({**servers, "bucket": bucket})
     command = [sys.executable, "-m", "benchmarks.sink", "--measure", side, work, "--servers", given]
-    for name in ("records", "objects", "actions"):
+    for name in ("records", "objects", "actions", "fetch"):
         command += [f"--{name}", str(getattr(arguments, name))]
     command += ["--profile"] * arguments.profile
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -194,6 +198,11 @@ def _measured(side: str, work: str, servers: dict[str, Any], arguments: argparse
     """Measure one side in this process."""
     total, began = _counts(arguments)[work], _Beginning()
     if side.startswith("worker"):
+        if arguments.fetch:
+            from agents.lanes import lanes
+            from agents.stream import transport
+
+            lanes.FETCH_BYTES_MIN = lanes.FETCH_BYTES_MAX = transport.SHARED_FETCH_BYTES_MAX = arguments.fetch  # type: ignore[misc, attr-defined]
         _worker(settings(work, servers, arguments.actions if "actions" in side else 1), total, began, arguments.profile)
     else:
         steps = {
