@@ -213,11 +213,12 @@ class _Evaluation:
         if found.count(programs) < len(found):
             found, sets = self._several(found)
         begin, end = self._at, self._at + len(found)
-        made, room = list[LoopLines](), self._batch.room
+        # All sets together make at most twice as much as there is room for, and none of them stops at once.
+        made, left = list[LoopLines](), self._batch.room
         for each in filter(None, sets):
-            lines = self._made_by(each, found, begin, end, room)
+            lines = self._made_by(each, found, begin, end, max(left, self._batch.room // len(sets)))
             made.append(LoopLines(each, lines))
-            room -= len(lines.text)
+            left -= len(lines.text)
         offsets, timestamps = self._columns.part((OFFSETS, TIMESTAMPS), begin, end)
         taken = self._batch.take(Stretch(self._rules.form, offsets, timestamps, found, made))
         self._at += taken
