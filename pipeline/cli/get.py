@@ -49,7 +49,7 @@ def get(
             "no object: the configuration in Kafka is empty, until `tidegate apply` or the dashboard fills it", err=True
         )
     else:
-        width = max(map(len, found), default=0)
+        width = max(map(len, found))
         for key, each in found.items():
             typer.echo(f"{key:{width}}  revision {each.revision}  {show_time(each.at)}  {each.source} by {each.by}")
 

@@ -55,8 +55,9 @@ async def _show(log: ConfigLog, keys: set[str], *, show: bool) -> None:
 
     before: dict[str, Stored] = {}
     past = [each for each in await log.history() if place_of(each.key)]
-    for key in sorted(keys.difference(each.key for each in past)):
-        raise NotFoundError.among("change of", key, sorted({each.key for each in past}))
+    there = {each.key for each in past}
+    if unknown := keys - there:
+        raise NotFoundError.among("change of", min(unknown), sorted(there))
     for _, group in groupby(past, key=lambda each: each.change):
         records = list(group)
         steps = [

@@ -190,7 +190,9 @@ def _spans(
                 "check the topics of `kafka`, and kafka.bootstrap_servers"
             )
         there.update(known.partitions)
-        for number in known.partitions.keys() & set(partitions or known.partitions):
+        for number in known.partitions:
+            if partitions and number not in partitions:
+                continue
             place = TopicPartition(topic, number)
             low, high = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
             first, end = part(place, low, high)
