@@ -13,7 +13,8 @@ connection is opened.
     columns of one name         most readers of Parquet take columns that differ only in case for one
     a clientid nobody knows     a subscriber to a broker is not told who published
 
-source_warnings.py has the warnings about sources alone, topic_warnings.py those about rules that get no record.
+source_warnings.py has the warnings about sources alone, topic_warnings.py those about rules that get no record, and
+name_warnings.py those about names without a value.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Final
 
 from pipeline.action.column_warnings import of_columns
 from pipeline.action.folders import one_store
+from pipeline.action.name_warnings import of_columns_read, of_placeholders
 from pipeline.action.origins import columns_of, columns_read, gives_many_rows_a_key, of_messages
 from pipeline.action.source_warnings import of_sources
 from pipeline.action.topic_warnings import of_topics
@@ -60,11 +62,12 @@ _CHOSEN_BY_NOBODY: Final = _TIMES | {"id", "node", "event", "qos"}
 def warnings(config: Config) -> list[Problem]:
     """All warnings, in the order of the file's actions and rules. For a configuration without problems."""
     statements = {name: parse(rule.sql) for name, rule in config.rules.items() if rule.enable}
-    found = [*of_topics(config, statements), *_clientid_in_rules(config, statements)]
+    found = [*of_topics(config, statements), *of_columns_read(statements), *_clientid_in_rules(config, statements)]
     for name, action in config.actions.s3.items():
         rules = [statement for rule, statement in statements.items() if f"s3:{name}" in config.rules[rule].actions]
         found += _clientid_in_key(config, name, action, rules)
         found += of_columns(config, name, rules)
+        found += of_placeholders(config, name, rules)
         if isinstance(action.parameters, DirectParameters):
             found += _reaches_others(config, name, action.parameters, rules)
             found += _collides(name, action.parameters, rules)

@@ -26,6 +26,7 @@ GroupName = tuple[str, ...]  # the parts of the key that are rendered for each r
 _CHUNK: Final = ("partition", "offset", "epoch")
 _CHUNK_PLACEHOLDER: Final = re.compile(r"\$\{\.?(partition|offset|sequence|epoch)\}")
 _RESERVED: Final = frozenset({"action", "node", "datetime", "datetime_until"})
+FACTS: Final = _RESERVED | {*_CHUNK, "sequence"}  # the names in a key that no row decides
 _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "DOY": "%j"}
 _LONG: Final = ("rfc3339utc", "rfc3339", "unix")
 _TIME_PLACEHOLDER: Final = re.compile(r"\$\{\.?(datetime(?:_until)?)(?:\.([A-Za-z0-9_.]*))?\}")

@@ -10,13 +10,13 @@ from pipeline.config import Config
 from pipeline.config.text.problems import dotted
 from pipeline.control.objects import Change, Snapshot, after, checked
 from pipeline.errors import ConfigError, SqlError
+from pipeline.rule.events import SAMPLED_MS, fields_of
 from pipeline.rule.rule_set import context_with
 from pipeline.rule_trial import Sample, Trial, from_vector, sample_of, to_vector, try_rule
 from pipeline.sql import Context, compile_statement
 from pipeline.web.answers import problem_of
 from pipeline.web.objects.forms import restored, settings_of
 from pipeline.web.objects.kinds import KINDS
-from pipeline.web.objects.rule_events import SAMPLED_MS, fields_of
 from pipeline.web.objects.rules import settings_of_rule
 
 CONTENT_SHOWN_MAX: Final = 64 * 1024  # bytes of an object's content

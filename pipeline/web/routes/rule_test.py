@@ -15,6 +15,7 @@ from starlette.responses import Response
 from pipeline.action import schemas_of
 from pipeline.config import Config
 from pipeline.errors import ConfigError, RecordError, SqlError
+from pipeline.rule.events import described
 from pipeline.rule.rule_set import context_with
 from pipeline.rule_trial import Sample, selects
 from pipeline.sql import Context, Event, compile_statement, to_json
@@ -24,7 +25,6 @@ from pipeline.web.desk import Desk
 from pipeline.web.document import errors, json_body, told
 from pipeline.web.objects.bodies import Body
 from pipeline.web.objects.drafts import sampled
-from pipeline.web.objects.rule_events import described
 from pipeline.web.shapes import ref
 
 router = APIRouter(tags=["rules"])

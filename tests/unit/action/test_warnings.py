@@ -56,7 +56,7 @@ COLLIDING = [
     ("msgs/${topic}.json", ALL, "of one topic"),
     ("msgs/${qos}/${node}", ALL, "all alike"),
     ("msgs/${place}", 'SELECT topic() AS place FROM "t/#"', "of one topic"),
-    ("msgs/${gone}", 'SELECT qos FROM "t/#"', "all alike"),
+    ("msgs/${now}", 'SELECT 1 AS now FROM "t/#"', "all alike"),
     ("${id}/${clientid}", 'FOREACH payload.sensors DO item.n AS n, id, clientid FROM "t/#"', "FOREACH"),
     ("${id}", 'FOREACH payload.sensors AS s DO s.name AS name, id FROM "t/#"', "FOREACH"),
 ]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.rule.events import KINDS, SAMPLES, TYPES, described
 from pipeline.sql import compile_statement
-from pipeline.web.objects.rule_events import KINDS, SAMPLES, TYPES, described
 from tests.parts.rest import Api
 
 MESSAGE = {"event_type": "message_publish", "clientid": "c1", "topic": "t/1", "qos": 1, "payload": '{"temp": 21}'}
