@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.control.plan import PlannedStep
 
 Result = TypeVar("Result")
+SILENT_SECONDS: Final = 3.0  # how long a command waits for Kafka before it says so
 By = Annotated[str, typer.Option(help="Who makes the change, for the history. Default: the user of this system.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would change. Exit status 1 if anything would.")
@@ -42,8 +44,13 @@ def on_topic(config: Path, work: Callable[[ConfigLog], Awaitable[Result]]) -> Re
 
     log.configure(level="error")
 
+    base = load_own(config)
+
     async def run() -> Result:
-        async with ConfigLog(load_own(config)) as opened:
+        waiting = f"waiting for Kafka at {base.kafka.bootstrap_servers}"
+        told = asyncio.get_running_loop().call_later(SILENT_SECONDS, partial(typer.echo, waiting, err=True))
+        async with ConfigLog(base) as opened:
+            told.cancel()
             return await work(opened)
 
     return asyncio.run(run())

@@ -79,15 +79,17 @@ class ConfigLog:
         give_up = time.monotonic() + (self._patience_seconds or 0)
         waits = lambda: not self._leaving and (self._patience_seconds is None or time.monotonic() < give_up)  # noqa: E731
         self._follower = Follower(self._kafka, self._topic, self._read)
+        silence: RetryableError | None = None
         try:
-            await asyncio.to_thread(ensure_config_topic, self._kafka, self._topic, keep_trying=waits)
+            silence = await asyncio.to_thread(ensure_config_topic, self._kafka, self._topic, keep_trying=waits)
             self._follower.start()
             async with asyncio.timeout(None if self._patience_seconds is None else give_up - time.monotonic()):
                 await self.changed(-2)
         except TimeoutError:
             await self._leave()
             raise RetryableError(
-                self._follower.error
+                str(silence or "")
+                or self._follower.trouble
                 or f"Kafka at {self._kafka.bootstrap_servers} (kafka.bootstrap_servers) does not answer",
                 reason="timeout",
             ) from None

@@ -50,6 +50,9 @@ COMMANDS = [
     ("replay", "raw", "--from", "0", "--plan"),
     ("rule", "test", "--rule", "hot", "--from-kafka", "3"),
 ]
+# They need the configuration that is in Kafka. It may be about to start, so they ask a second time.
+ON_TOPIC = [("get", "rules"), ("history", "rule/hot"), ("export",), ("delete", "rule/hot")]
+OWN = CONFIG.partition("sources:")[0] + "control: {{topic: rules}}\n"
 # Kafka gets 10 s to answer; the rest is Python's start on a busy machine.
 SECONDS_MAX = 60.0
 
@@ -86,6 +89,23 @@ def test_a_command_gives_up_with_one_message(config: Path) -> None:
         assert err.startswith("error: cannot read: Kafka at "), (words, err)
         assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in err
         assert "Connection refused" in err
+
+
+def test_a_command_on_the_configuration_in_kafka_says_that_it_waits(config: Path) -> None:
+    """It gives up later than others, and says for which Kafka it waits, and then why it gave up."""
+    config.write_text(OWN.format(kafka=free_port()))
+    running = {words: start(config, *words) for words in ON_TOPIC}
+
+    ended = {
+        words: (*process.communicate(timeout=SECONDS_MAX), process.returncode) for words, process in running.items()
+    }
+
+    for words, (out, err, status) in ended.items():
+        assert (words, out, status) == (words, "", 2)
+        waiting, error = err.splitlines()
+        assert waiting == f"waiting for Kafka at {address(config)}"
+        assert error.startswith("error: cannot prepare the topics: Kafka at ")
+        assert error.endswith(f"{address(config)} failed: Connection refused")
 
 
 def test_the_doctor_says_it_as_a_check(config: Path) -> None:

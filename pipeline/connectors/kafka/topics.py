@@ -65,8 +65,11 @@ HISTORY_DAYS: Final = 30
 NOT_COMPACTED: Final = "set cleanup.policy=compact: with {}, Kafka deletes objects that nobody has changed for long"
 
 
-def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
-    """Create the topic of the configuration, compacted and with one partition. Waits and raises as ensure_topics does."""
+def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> RetryableError | None:
+    """Create the topic of the configuration, compacted and with one partition. Waits and raises as ensure_topics does.
+
+    Returns why Kafka did not answer, if `keep_trying` ended the wait.
+    """
 
     def create(admin: AdminClient) -> None:
         found = _partitions(admin)
@@ -87,7 +90,7 @@ def ensure_config_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable
                     "config.topic_deletes", topic=topic, cleanup_policy=policy, error=NOT_COMPACTED.format(policy)
                 )
 
-    _patiently(kafka, create, keep_trying)
+    return _patiently(kafka, create, keep_trying)
 
 
 def ensure_status_topic(kafka: KafkaConfig, topic: str, *, keep_trying: Callable[[], bool]) -> None:
@@ -140,10 +143,12 @@ def kept_for_ms(kafka: KafkaConfig, topic: str) -> int:
     return int(told) if told.isdigit() else 0
 
 
-def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]) -> None:
+def _patiently(
+    kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_trying: Callable[[], bool]
+) -> RetryableError | None:
     link = Link(kafka, silent=True)  # this function logs that it waits
     admin: AdminClient | None = None
-    waited = False
+    waited: RetryableError | None = None
     waits = KAFKA.waits(random.random)
     while keep_trying():
         try:
@@ -155,14 +160,15 @@ def _patiently(kafka: KafkaConfig, prepare: Callable[[AdminClient], None], keep_
         except RetryableError as problem:
             if not waited:
                 log.warning("kafka.waiting", servers=kafka.bootstrap_servers, error=str(problem))
-            waited = True
+            waited = problem
             time.sleep(waits.after(problem))
             if admin is not None and link.refresh(admin):
                 admin = None  # made again with the certificates that are there now
         else:
             if waited:
                 log.info("kafka.connected", servers=kafka.bootstrap_servers)
-            return
+            return None
+    return waited
 
 
 def _create_missing(admin: AdminClient, kafka: KafkaConfig) -> None:
