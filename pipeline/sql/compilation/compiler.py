@@ -33,7 +33,7 @@ from pipeline.sql.compilation.bookkeeping import Bookkeeping
 from pipeline.sql.compilation.codegen import Code, call, constant, mapping, py, sequence
 from pipeline.sql.compilation.inference import BOOLEAN, literal_type, literal_value, path_steps, type_of
 from pipeline.sql.compilation.scope import Scope, tree_code
-from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Declaration, Signature, find, near
+from pipeline.sql.functions.registry import CHECKS, FITS, MODULE, Signature, find, near
 from pipeline.sql.runtime.looping import counted
 from pipeline.sql.runtime.shape import attribute, fits
 from pipeline.sql.runtime.values import BadValueError
@@ -193,11 +193,7 @@ class Compiler(Bookkeeping):
         tree = scope.outputs["payload"]
         own = tree_code(tree, self.label)
         if isinstance(tree, str):
-            # A text under this name is read as the payload that was decoded last. If none was decoded, the text itself
-            # is decoded.
-            self.reads("payload")
-            source = "event.document() if type(t := x) in TEXT else t" if self.loaded else "decoded(x)"
-            own = py(source, self.label, t=self.local(), x=own)
+            own = self.payload_of(own)
         holder = self.local()
         own = py("(t := x)", self.label, t=holder, x=own)
         found = self.steps(own, node, self.index_in(lambda: py("t", self.label, t=holder)))
@@ -206,6 +202,15 @@ class Compiler(Bookkeeping):
         with self.perhaps():
             below = self.payload_path(node, scope.below)
         return py("t if (t := x) is not U else y", self.label, t=self.local(), x=found, y=below)
+
+    def payload_of(self, value: Code) -> Code:
+        """The map or list of an output with the name `payload`.
+
+        A text there is read as the payload that was decoded last. If none was decoded, the text itself is decoded.
+        """
+        self.reads("payload")
+        source = "event.document() if type(t := x) in TEXT else t" if self.loaded else "decoded(x)"
+        return py(source, self.label, t=self.local(), x=value)
 
     def document_path(self, node: n.Path) -> Code:
         """A path into the decoded payload. Its first key is an attribute of a struct that holds only the keys that
@@ -341,7 +346,7 @@ class Compiler(Bookkeeping):
             raise self.error(node, self._unknown(node.name))
         overload = declared.overload(len(node.arguments))
         if overload is None:
-            raise self.error(node, _wrong_count(declared, len(node.arguments)))
+            raise self.error(node, declared.wrong_count(len(node.arguments)))
         arguments = [self.argument(node, overload, i) for i in range(len(node.arguments))]
         if declared.message and self.in_condition:
             return mapping([], self.label) if declared.name == "flags" else py("U", self.label)
@@ -393,8 +398,3 @@ MESSAGE_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "payload": ("payload",), "clientip": ("peerhost",), "peerhost": ("peerhost",), "flags": ("flags",),
     "flag": ("flags",),
 }  # fmt: skip
-
-
-def _wrong_count(declared: Declaration, count: int) -> str:
-    signatures = " or ".join(signature.text for signature in declared.signatures)
-    return f"wrong number of arguments for {declared.name}(): found {count}, expected {signatures}"

@@ -160,18 +160,18 @@ class StatementCompiler:
         key = field.alias or _own_key(field.value) or n.Path(f"_v_{type(field.value).__name__.lower()}_{position}")
         if key.root == "payload":
             before, self.c.scope.payload = self.c.scope.payload, self.payload_after(field)
-            return [
-                value,
-                *self.place(key, value.local, label, decodes=before in ("raw", "alias") and bool(field.alias)),
-            ]
+            # `*` and paths without alias put the payload at one key, aliases and `payload` at another of the same name.
+            decodes = before in ("raw", "alias") if field.alias else self.c.scope.star
+            return [value, *self.place(key, value.local, label, decodes=decodes)]
         return [value, *self.place(key, value.local, label)]
 
     def payload_after(self, field: n.Field) -> str:
         """How `payload` is in the output after `field`, see Scope. What came first decides what WHERE reads."""
         before = self.c.scope.payload
+        star = self.c.scope.star
         if field.alias is None and field.value == n.Path("payload") and before in ("", "raw"):
-            return "raw"
-        if before == "path" or (not before and (field.alias is None or self.c.scope.star)):
+            return before if star else "raw"
+        if before == "path" or (not before and (field.alias is None or star)):
             return "path"
         return "alias"
 
@@ -201,10 +201,10 @@ class StatementCompiler:
         target = py("U", label)
         if key.root in scope.outputs:
             target = tree_code(scope.outputs[key.root], label)
-            if decodes:
-                target = py("decoded(x)", label, x=target)
         elif scope.star:
             target = self.c.name_in(scope.below, n.Path(key.root))
+        if decodes:
+            target = self.c.payload_of(target)
         return py("put(t, s, v, o)", label, t=target, s=steps, v=local, o=self.c.record(scope))
 
     # --- FOREACH

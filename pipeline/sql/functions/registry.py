@@ -89,6 +89,11 @@ class Declaration(Struct, frozen=True):
         """The signature that takes `count` arguments."""
         return next((s for s in self.signatures if s.takes(count)), None)
 
+    def wrong_count(self, count: int) -> str:
+        """The message for a number of arguments that no signature takes."""
+        signatures = " or ".join(signature.text for signature in self.signatures)
+        return f"wrong number of arguments for {self.name}(): found {count}, expected {signatures}"
+
 
 # The module that a call may name in the original dialect.
 MODULE: Final = "emqx_rule_funcs"
