@@ -116,7 +116,15 @@ def _action(to: Takeover, type_: str, name: str, value: Any, keep: bool) -> None
     elif f"connector/s3/{_map(value).get('connector')}" not in to.objects:
         to.leave(what, f"its connector {str(_map(value).get('connector'))[:80]!r} is not taken over")
     else:
-        _object(to, what, "action/s3", name, S3Action, value, keep)
+        _object(to, what, "action/s3", name, S3Action, _with_container(_map(value)), keep)
+
+
+def _with_container(action: dict[str, Any]) -> dict[str, Any]:
+    """An action with the container that EMQX takes if none is named: CSV. Ours is JSON Lines."""
+    parameters = _map(action.get("parameters"))
+    if parameters.get("mode") != "aggregated":
+        return action
+    return {**action, "parameters": {**parameters, "container": {"type": "csv", **_map(parameters.get("container"))}}}
 
 
 def _source(to: Takeover, type_: str, name: str, value: Any, found: Mapping[str, Any], keep: bool) -> None:

@@ -180,6 +180,28 @@ def test_a_configuration_of_today_is_taken_over() -> None:
     assert "function console" in notes(to, "rule_engine.rules.hot")
 
 
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        ("", {"type": "csv"}),
+        ("container { column_order = [a] }", {"type": "csv", "column_order": ["a"]}),
+        ("container { type = json_lines }", {"type": "json_lines"}),
+    ],
+)
+def test_an_action_that_names_no_container_stays_csv(container: str, expected: dict[str, Any]) -> None:
+    """EMQX's default is CSV and ours is JSON Lines: the objects of a taken action have the format that they had."""
+    text = """
+    connectors.s3.c { host = minio, port = 9000 }
+    actions.s3.a { connector = c, parameters { mode = aggregated, bucket = hot, key = k, CONTAINER } }
+    actions.s3.b { connector = c, parameters { bucket = hot, key = k } }
+    """
+
+    to = taken(text.replace("CONTAINER", container))
+
+    assert to.objects["action/s3/a"]["parameters"]["container"] == expected
+    assert "container" not in to.objects["action/s3/b"]["parameters"]
+
+
 def sections(to: Takeover) -> dict[str, Any]:
     """The objects in the form of a file."""
     return sections_of(to.objects)
