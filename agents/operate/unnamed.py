@@ -6,7 +6,7 @@
 - Objects **beyond the ledger's end** belong to the cut under way, and are young. If they are older than a cut can be, or lie
   beyond an orderly end, no worker goes on from them, or the entry that named them was deleted.
 - Objects of a partition **without a ledger**: a worker writes the ledger's start first, so the ledger was lost.
-- **Foreign** objects below the fixed prefix of the keys, which no action marked. A reader of everything under the prefix
+- **Foreign** objects in the fixed folder of the keys, which no action marked. A reader of everything in the folder
   reads them too, so they are counted in a remark. A copy of an object of the ledger is an orphan, whatever its name.
 
 Workers may write meanwhile. So the rest of the ledger is read before an object beyond its end is reported.
@@ -31,7 +31,7 @@ from agents.operate.sweep import Placed, Sweeper, placed_of
 from agents.operate.verify_direct import Foreign, Note
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX
 from pipeline.connectors.s3.store import Head
-from pipeline.template.object_key import aggregated_key, key_pattern, literal_prefix
+from pipeline.template.object_key import aggregated_key, fixed_folder, key_pattern
 from pipeline.upload import ledger, seal
 from pipeline.upload.ledger import ChainPlace
 from pipeline.upload.ledger_check import Finding
@@ -122,9 +122,9 @@ class Unnamed:
         return {text: key_pattern(text) for text in map(aggregated_key, texts)}
 
     def _prefixes(self) -> list[str]:
-        """Prefixes of the keys. No prefix contains another."""
+        """The fixed folders of the keys, because whoever reads them reads whole folders. No folder contains another."""
         found: list[str] = []
-        for prefix in sorted({literal_prefix(text) for text in self._patterns}):
+        for prefix in sorted({fixed_folder(text) for text in self._patterns}):
             if not found or not prefix.startswith(found[-1]):
                 found.append(prefix)
         return found

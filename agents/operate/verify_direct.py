@@ -17,7 +17,7 @@ from agents.operate.reading import look, read
 from agents.sinks.patient_store import REQUESTS_AT_ONCE_MAX, FewAttempts, PatientStore
 from pipeline.config import DirectParameters
 from pipeline.connectors.s3.store import Head, S3Store
-from pipeline.template.object_key import key_pattern, literal_prefix
+from pipeline.template.object_key import fixed_folder, key_pattern
 from pipeline.upload import direct_object, ledger, seal
 from pipeline.upload.direct_object import SeenRows
 from pipeline.upload.ledger_check import Finding
@@ -80,7 +80,7 @@ class DirectVerifier:
     def __post_init__(self) -> None:
         self._store = PatientStore(self.store, FewAttempts())
         self._places = SeenRows()
-        self._pattern, self._prefix = key_pattern(self.parameters.key), literal_prefix(self.parameters.key)
+        self._pattern, self._prefix = key_pattern(self.parameters.key), fixed_folder(self.parameters.key)
         self._foreign = Foreign()
         self._objects = self._bytes = self._unmarked = 0
 

@@ -200,6 +200,12 @@ def literal_prefix(text: str) -> str:
     return text.partition("${")[0]
 
 
+def fixed_folder(text: str) -> str:
+    """The folder in which all keys of a template are, with its slash. In the bucket's root: what they begin with."""
+    prefix = literal_prefix(text)
+    return prefix[: prefix.rfind("/") + 1] or prefix
+
+
 def key_pattern(text: str) -> re.Pattern[str]:
     """A pattern for the keys of a template: any text for a placeholder, or any text after the prefix if statements
     decide the key.

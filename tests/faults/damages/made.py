@@ -39,7 +39,7 @@ CUT_RECORDS: Final = 20
 FORMATS: Final[Mapping[str, Mapping[str, Any]]] = {
     "lines": {"container": {"type": "json_lines"}},
     "gzip": {"container": {"type": "json_lines"}, "compression": "gzip"},
-    "csv": {"container": {"type": "csv"}, "compression": "zstd"},
+    "csv": {"container": {"type": "csv"}, "compression": "zstd", "key": "csv/g${g}/x.csv"},
     "parquet": {"container": {"type": "parquet"}},
 }
 DIRECT: Final = "raw"

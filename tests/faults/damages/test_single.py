@@ -12,6 +12,9 @@ from tests.faults.damages.made import DIRECT, log, write_direct
 from tests.faults.damages.scene import Damage
 from tests.faults.damages.single import METADATA, SINGLE
 
+# Whoever forgets the metadata of a copy, too, leaves an object of nobody.
+COPIES = ("copied", "copied_with_a_suffix", "copied_as_of_another_action")
+
 
 @pytest.mark.parametrize("deep", [False, True])
 def test_what_the_product_wrote_is_whole(deep: bool) -> None:
@@ -50,6 +53,14 @@ def test_a_row_in_two_objects_is_found() -> None:
 
     assert kinds(verified_direct(store, deep=True, key=f"{DIRECT}/again/${{clientid}}")) == set()
     assert kinds(verified_direct(store, deep=True)) == {"twice"}
+
+
+@pytest.mark.parametrize("damage", [each for each in SINGLE if each.name in COPIES], ids=lambda damage: damage.name)
+def test_a_copy_in_the_folder_is_found(damage: Damage) -> None:
+    """Also if the fixed text of the key goes on behind the folder, and the copy begins otherwise."""
+    store, scene = damaged(damage, DIRECT, 0, 1)
+
+    assert kinds(verified_direct(store, deep=False, key=f"{DIRECT}/c${{clientid}}/${{n}}.json")), scene.hit
 
 
 def test_what_cannot_be_known_is_said() -> None:
