@@ -17,6 +17,7 @@ from pipeline.config.load import load_object
 from pipeline.config.model import Rule, Schema
 from pipeline.config.s3 import S3Action, S3Connector
 from pipeline.config.sources import MqttSource
+from pipeline.emqx.origins import by_topics
 from pipeline.errors import ConfigError
 
 Outcome = Literal["taken", "changed", "left out"]
@@ -149,6 +150,10 @@ def _source(to: Takeover, type_: str, name: str, value: Any, found: Mapping[str,
     item = _object(to, what, "source/mqtt", name, MqttSource, made, keep)
     if item is not None and int(remote.get("qos", 1)) == 2:
         item.notes.append("qos: 1 instead of 2; a message that comes twice has the same client and time")
+    if item is not None and _map(_map(value.get("ingress")).get("local")).get("topic") not in (None, "", "${topic}"):
+        item.notes.append(
+            "without local.topic: messages keep the topic that they have at the broker; let rules name that"
+        )
 
 
 def _exhook(to: Takeover, server: Any) -> None:
@@ -170,6 +175,8 @@ def _rule(to: Takeover, id: str, value: Any) -> None:
     value, own = _map(value), re.sub(r"[^-0-9a-zA-Z_]", "_", str(id))
     item = Item(f"rule_engine.rules.{id}", f"rule/{own}")
     made: dict[str, Any] = {name: value[name] for name in ("sql", "enable", "description") if name in value}
+    if isinstance(made.get("sql"), str):
+        made["sql"] = by_topics(made["sql"], _topics_of_sources(to), item.notes)
     if own != id:
         item.notes.append(f"its id is {own}, since ids have letters, digits, - and _")
     if not made.get("description") and value.get("name"):
@@ -187,6 +194,12 @@ def _rule(to: Takeover, id: str, value: Any) -> None:
         to.leave(item.what, str(error))
         return
     to.take(item, made)
+
+
+def _topics_of_sources(to: Takeover) -> dict[str, list[str]]:
+    """The topic filters of the sources that are taken, by EMQX's name such as `mqtt:up`."""
+    found = {key.removeprefix("source/"): value for key, value in to.objects.items() if key.startswith("source/mqtt/")}
+    return {key.replace("/", ":", 1): value["topics"] for key, value in found.items()}
 
 
 def _has(to: Takeover, action: str) -> bool:
