@@ -15,6 +15,7 @@ import base64
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ class Trial:
     """The result of one statement on one event.
 
     `outcome`: `rows`, `no_result` (WHERE was false or FOREACH kept nothing), `not_matched` (FROM names other topics),
-    or `error`. `rendered` has one item for each row.
+    or `error`. `rendered` has one item for each row that was rendered.
     """
 
     outcome: str
@@ -110,9 +111,10 @@ def try_rule(
     templates: Mapping[str, str] | None = None,
     missing: Missing = "undefined",
     schemas: Mapping[str, SchemaText] | None = None,
+    rendered_max: int = sys.maxsize,
 ) -> Trial:
     """Evaluate `statement` on an event, and render the objects of `actions` and the `templates` (by name) from each
-    row.
+    row, or from the first `rendered_max` rows.
 
     Pure: tables such as kv_store begin empty, and "now" is the event's arrival. The Trial holds errors.
     """
@@ -130,7 +132,7 @@ def try_rule(
                 {f"s3:{action.name}": _object_of(action, row, sample.origin) for action in compiled},
                 {name: template.render(row) for name, template in parsed.items()},
             )
-            for row in rows
+            for row in rows[:rendered_max]
         ]
     except TidegateError as error:
         return Trial("error", error=error)

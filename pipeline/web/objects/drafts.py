@@ -101,7 +101,7 @@ def trier(snapshot: Snapshot, sql: str, actions: Iterable[Any]) -> Callable[[Sam
         wrong = Trial("error", error=error)
         return lambda sample: wrong
     compiled = [_compiled(snapshot, sql, each) for each in actions]
-    return lambda sample: try_rule(sql, sample, actions=compiled, schemas=schemas)
+    return lambda sample: try_rule(sql, sample, actions=compiled, schemas=schemas, rendered_max=ROWS_SHOWN_MAX)
 
 
 def tried_live(attempt: Callable[[Sample], Trial], sample: Sample) -> dict[str, Any] | None:
@@ -135,7 +135,7 @@ def _shown(trial: Trial) -> dict[str, Any]:
                 {"action": id, "bucket": each.bucket, "key": each.key, "content": text_shown(each.content)}
                 for id, each in row.objects.items()
             ]
-            for row in trial.rendered[:ROWS_SHOWN_MAX]
+            for row in trial.rendered
         ],
         "error": _error(trial),
     }

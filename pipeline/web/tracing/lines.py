@@ -39,7 +39,7 @@ def lines_of_rule(config: Config, id: str, sample: Sample) -> Iterator[tuple[str
     except TidegateError as error:
         yield "error", "apply_rule_failed", {"rule_id": id, "reason": str(error)}
         return
-    trial = try_rule(rule.sql, sample, actions=actions, schemas=schemas_of(config))
+    trial = try_rule(rule.sql, sample, actions=actions, schemas=schemas_of(config), rendered_max=ROWS_MAX)
     if trial.outcome == "not_matched":
         return
     about = {"rule_id": id, "rule_trigger_ts": [sample.origin.timestamp], "clientid": to_vector(_clientid(sample))}
@@ -59,7 +59,7 @@ def _lines_of_trial(
         yield "debug", "SQL_yielded_no_result", about
         return
     yield "debug", "SQL_yielded_result", {**about, "result": [_plain(row) for row in trial.rows[:ROWS_MAX]]}
-    for rendered in trial.rendered[:ROWS_MAX]:
+    for rendered in trial.rendered:
         yield from _lines_of_row(config, rendered, about)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.record import Record
-from pipeline.web.tracing.lines import sample_of_record
+from pipeline.web.tracing.lines import ROWS_MAX, sample_of_record
 from pipeline.web.tracing.traces import LOG_BYTES_MAX
 from tests.parts.rest import Api
 
@@ -48,6 +48,19 @@ async def lines(api: Api, name: str = "debug") -> list[dict[str, Any]]:
         if not answer["items"]:
             return [json.loads(line) for line in found.splitlines()]
         found, position = found + answer["items"], answer["meta"]["position"]
+
+
+async def test_of_many_rows_only_those_that_are_shown_are_rendered(api: Api) -> None:
+    """A message of ten thousand rows costs its trace little: what would fail behind them is not even tried."""
+    rule = {"id": "hot", "sql": 'FOREACH payload.l AS e DO e AS id FROM "t/#"', "actions": ["s3:raw"]}
+    assert (await api.client.put("/rules/hot", json=rule)).status_code == 200
+    await api.client.post("/trace", json=DEBUG)
+
+    await comes(api, record(payload=json.dumps({"l": [*range(24), ".."]}).encode()))
+
+    found = [each["msg"] for each in await lines(api)]
+    assert found.count("action_template_rendered") == ROWS_MAX
+    assert "action_failed" not in found
 
 
 async def test_a_traced_rule_shows_each_step_of_a_record(api: Api) -> None:
