@@ -5,9 +5,9 @@ ours. Validation, error messages and the tables of the manual come from here. Th
 files, and connectors/ connects to the systems.
 """
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import PrivateAttr, model_validator
+from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from pipeline.config.base.secrets import Secret
 from pipeline.config.base.section import Section, setting
@@ -18,11 +18,19 @@ from pipeline.config.sources import Sources
 from pipeline.config.text.places import Places
 
 
+def _no_function(value: Any) -> Any:
+    """EMQX writes its built-in actions as mappings: `{function: republish, args: …}`."""
+    if isinstance(value, dict) and "function" in value:
+        name = str(value["function"])[:80]
+        raise ValueError(f'expected an action as "type:name", such as "s3:raw", found the function {name!r} of EMQX')
+    return value
+
+
 class Rule(Section):
     """An SQL statement and the actions that get its rows."""
 
     sql: str = setting(advanced=False, syntax="sql", min_length=1, description="The SQL statement.")
-    actions: list[str] = setting(
+    actions: list[Annotated[str, BeforeValidator(_no_function)]] = setting(
         advanced=False, default_factory=list, description='Actions as "type:name", such as "s3:raw".'
     )
     enable: bool = setting(True, advanced=False, description="Whether the rule runs.")

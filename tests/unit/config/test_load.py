@@ -62,6 +62,7 @@ def test_reads_a_file(tmp_path: Path) -> None:
         ("pipeline: plant7", "pipeline: _x", ["c.yaml:1:", "letter or digit", "'_x'"]),
         ("connector: lake, parameters: {bucket", "connector: sea, parameters: {bucket", ["'sea'", "there are: lake"]),
         ('"s3:rows"]', '"s3:row"]', ["rules.my_rule.actions", "'s3:row'", "s3:raw, s3:rows"]),
+        ('"s3:rows"]', "{function: console}]", ["actions[1]: ", "the function 'console' of EMQX", '"type:name"']),
         ('topics: ["t/#"]', 'topics: ["t/#/x"]', ["sources.mqtt.plant.topics", "c.yaml:6:"]),
         ('server: "127.0.0.1:1883"', 'server: "nowhere"', ["c.yaml:6:", "expected host:port"]),
         ('{topic: "t/{clientid}"}', '{topic: "t/x"}', ["c.yaml:6:", "{clientid} as one whole level"]),
