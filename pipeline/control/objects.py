@@ -24,10 +24,11 @@ from pipeline.config.base.section import Section, keys_of
 from pipeline.config.dump import dump
 from pipeline.config.load import OBJECT_SETTINGS, load, load_object
 from pipeline.config.text.problems import dotted
+from pipeline.control.status import Parts
 from pipeline.errors import ConfigError, StaleError
 
 # Kinds of objects, and the setting of the configuration that holds them. The first three have types below: connector/s3/lake.
-TYPED: Final = {"source": "sources", "connector": "connectors", "action": "actions"}
+TYPED: Final[Mapping[str, Parts]] = {"source": "sources", "connector": "connectors", "action": "actions"}
 PLAIN: Final = {"rule": "rules", "schema": "schemas"}
 # The key of the object that says whose topic it is. The first change of a topic writes it.
 OWNER: Final = "pipeline"
@@ -129,8 +130,8 @@ def objects_of(config: Config) -> dict[str, dict[str, Any]]:
         for attribute, each in type(section).model_fields.items():
             for name, item in getattr(section, attribute).items():
                 found[f"{kind}/{keys_of(attribute, each)[0]}/{name}"] = dump(item)
-    for kind, setting in PLAIN.items():
-        found |= {f"{kind}/{name}": dump(item) for name, item in getattr(config, setting).items()}
+    for kind, plain in PLAIN.items():
+        found |= {f"{kind}/{name}": dump(item) for name, item in getattr(config, plain).items()}
     return found
 
 

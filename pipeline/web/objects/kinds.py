@@ -14,6 +14,7 @@ from pipeline.config.base.section import Section, keys_of, sections_in
 from pipeline.config.s3 import Actions, Connectors
 from pipeline.config.sources import Sources
 from pipeline.control.objects import TYPED
+from pipeline.control.status import Parts
 from pipeline.errors import ConfigError, NotFoundError
 
 NAME: Final = re.compile(r"[0-9a-zA-Z][-0-9a-zA-Z_]{0,254}")
@@ -36,7 +37,7 @@ class ObjectKind(NamedTuple):
     """One of the three kinds. `word` begins its keys, `setting` is its section of the configuration and its path."""
 
     word: str
-    setting: str
+    setting: Parts
     types: Mapping[str, type[Section]]
 
     def place(self, id: str) -> tuple[str, str]:

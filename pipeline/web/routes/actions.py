@@ -1,4 +1,4 @@
-"""Actions, their light list, and their metrics."""
+"""Actions, and their light list."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from starlette.responses import Response
 
 from pipeline.config import Config, S3Action
 from pipeline.control.objects import Snapshot
-from pipeline.control.status import Together, reset_key
-from pipeline.web.answers import Json, RequestError, nothing
+from pipeline.control.status import Together
+from pipeline.web.answers import Json, RequestError
 from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
-from pipeline.web.objects.bodies import CallerIs
 from pipeline.web.objects.kinds import KINDS, NamedObject
-from pipeline.web.objects.writing import Edit, write
+from pipeline.web.objects.writing import Edit
 from pipeline.web.probes import probe_action
 from pipeline.web.routes.resources import Family, router_of
-from pipeline.web.standing import baselines, metrics, of_action
+from pipeline.web.standing import of_action
 
 KIND = KINDS["actions"]
 
@@ -54,7 +53,7 @@ def _removal(snapshot: Snapshot, named: NamedObject, also: bool) -> Edit:
     return Edit(puts, frozenset([KIND.key(named.type, named.name)]), expected)
 
 
-FAMILY = Family(KIND, "Action", _statuses, _users, _probe, _removal)
+FAMILY = Family(KIND, "Action", _statuses, _users, _probe, _removal, "worker")
 router = router_of(FAMILY)
 
 
@@ -82,21 +81,3 @@ def _line(config: Config, named: NamedObject, status: Together) -> dict[str, obj
         "node_status": status.node_status(),
         **_users(config, named),
     }
-
-
-@router.get("/actions/{id}/metrics", responses=told(200, "Metrics") | errors(404))
-async def get_metrics(id: str, desk: Desk) -> Response:
-    """What became of rows, per process and summed."""
-    snapshot = desk.log.snapshot
-    named = KIND.found(snapshot.config, id)
-    return Json(metrics(snapshot, desk.board.reports(desk.now_ms(), "worker"), "actions", named.id))
-
-
-@router.put("/actions/{id}/metrics/reset", status_code=204, responses=errors(404, 503))
-async def reset_metrics(id: str, desk: Desk, caller: CallerIs) -> Response:
-    """Begin to count again at 0."""
-    named = KIND.found(desk.log.snapshot.config, id)
-    value = baselines(desk.board.reports(desk.now_ms(), "worker"), "actions", named.id)
-    key = reset_key("actions", named.id)
-    await write(desk.log, caller, key, lambda snapshot, found: Edit({key: value}))
-    return nothing()

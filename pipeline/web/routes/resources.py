@@ -1,4 +1,4 @@
-"""The routes that connectors, actions and sources share: list, create, replace, delete, switch, start and probe.
+"""The routes that connectors, actions and sources share: list, create, replace, delete, switch, start, probe and count.
 
 What differs between the three is in a `Family`: the status of an object, what uses it, and how to try it. The files
 connectors.py, actions.py and sources.py have one each.
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from pipeline.config import Config
 from pipeline.config.load import load_object
 from pipeline.control.objects import Snapshot, Stored
-from pipeline.control.status import Together
+from pipeline.control.status import Together, reset_key
 from pipeline.errors import ConfigError, ConnectorError, NotFoundError, TidegateError
 from pipeline.web.answers import Json, RequestError, nothing
 from pipeline.web.desk import Answer, Desk, Services
@@ -24,6 +24,7 @@ from pipeline.web.objects.bodies import Body, CallerIs, IfMatch, etag
 from pipeline.web.objects.forms import restored, settings_of, visible
 from pipeline.web.objects.kinds import KINDS, NamedObject, ObjectKind
 from pipeline.web.objects.writing import Edit, write
+from pipeline.web.standing import baselines, metrics
 
 Statuses = Callable[[Services, Config, list[NamedObject]], Awaitable[Mapping[str, Together]]]
 
@@ -38,6 +39,7 @@ class Family:
     users: Callable[[Config, NamedObject], Mapping[str, list[str]]]  # what uses an object, by the name of a field
     probe: Callable[[Config, NamedObject], Awaitable[None]]
     removal: Callable[[Snapshot, NamedObject, bool], Edit]  # what deletes an object, perhaps out of what uses it
+    counting: str = ""  # the kind of the processes that count what it does
 
     async def answers(self, services: Services, snapshot: Snapshot, named: list[NamedObject]) -> list[Answer]:
         """Objects as the API shows them."""
@@ -65,6 +67,8 @@ def router_of(family: Family) -> APIRouter:
     _add_reading(router, family)
     for add in (_add_creation, _add_replacement, _add_switch, _add_start, _add_probe):
         add(router, family)
+    if family.counting:
+        _add_metrics(router, family)
     return router
 
 
@@ -228,6 +232,26 @@ def _add_probe(router: APIRouter, family: Family) -> None:
         data = restored(settings_of(body, kind.types[type_]), stored.section if stored else None)
         section = load_object(kind.types[type_], data, at=kind.path(type_, name))
         await _try(family, config, NamedObject(type_, name, section))
+        return nothing()
+
+
+def _add_metrics(router: APIRouter, family: Family) -> None:
+    kind, path = family.kind, f"/{family.kind.setting}/{{id}}/metrics"
+
+    @router.get(path, responses=told(200, "Metrics") | errors(404), name=f"{kind.word}_metrics")
+    async def get(id: str, desk: Desk) -> Response:
+        """Counters and rates, per process and summed."""
+        snapshot = desk.log.snapshot
+        named = kind.found(snapshot.config, id)
+        return Json(metrics(snapshot, desk.board.reports(desk.now_ms(), family.counting), kind.setting, named.id))
+
+    @router.put(path + "/reset", status_code=204, responses=errors(404, 503), name=f"reset_{kind.word}_metrics")
+    async def reset(id: str, desk: Desk, caller: CallerIs) -> Response:
+        """Begin to count again at 0."""
+        named = kind.found(desk.log.snapshot.config, id)
+        value = baselines(desk.board.reports(desk.now_ms(), family.counting), kind.setting, named.id)
+        key = reset_key(kind.setting, named.id)
+        await write(desk.log, caller, key, lambda snapshot, found: Edit({key: value}))
         return nothing()
 
 

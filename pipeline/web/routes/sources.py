@@ -9,15 +9,14 @@ from starlette.responses import Response
 from pipeline.config import Config
 from pipeline.control.objects import Snapshot
 from pipeline.control.status import Together, reset_key
-from pipeline.web.answers import Json, nothing
+from pipeline.web.answers import Json
 from pipeline.web.desk import Desk, Services
 from pipeline.web.document import errors, told
-from pipeline.web.objects.bodies import CallerIs
 from pipeline.web.objects.kinds import KINDS, NamedObject
-from pipeline.web.objects.writing import Edit, write
+from pipeline.web.objects.writing import Edit
 from pipeline.web.probes import probe_source
 from pipeline.web.routes.resources import Family, router_of
-from pipeline.web.standing import baselines, metrics, of_source
+from pipeline.web.standing import of_source
 
 KIND = KINDS["sources"]
 
@@ -40,7 +39,7 @@ def _removal(snapshot: Snapshot, named: NamedObject, also: bool) -> Edit:
     return Edit(deletes=frozenset([KIND.key(named.type, named.name), reset_key("sources", named.id)]))
 
 
-router = router_of(Family(KIND, "Source", _statuses, _users, _probe, _removal))
+router = router_of(Family(KIND, "Source", _statuses, _users, _probe, _removal, "ingress"))
 
 
 @router.get("/sources_summary", responses=told(200, "SourceSummary", many=True) | errors())
@@ -62,21 +61,3 @@ def _line(named: NamedObject, status: Together) -> dict[str, object]:
         "node_status": status.node_status(),
         "rules": [],
     }
-
-
-@router.get("/sources/{id}/metrics", responses=told(200, "Metrics") | errors(404))
-async def get_metrics(id: str, desk: Desk) -> Response:
-    """Counters of what came in, per process and summed."""
-    snapshot = desk.log.snapshot
-    named = KIND.found(snapshot.config, id)
-    return Json(metrics(snapshot, desk.board.reports(desk.now_ms(), "ingress"), "sources", named.id))
-
-
-@router.put("/sources/{id}/metrics/reset", status_code=204, responses=errors(404, 503))
-async def reset_metrics(id: str, desk: Desk, caller: CallerIs) -> Response:
-    """Begin to count again at 0."""
-    named = KIND.found(desk.log.snapshot.config, id)
-    value = baselines(desk.board.reports(desk.now_ms(), "ingress"), "sources", named.id)
-    key = reset_key("sources", named.id)
-    await write(desk.log, caller, key, lambda snapshot, found: Edit({key: value}))
-    return nothing()
