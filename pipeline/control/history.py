@@ -28,7 +28,7 @@ COUNTED: Final[Mapping[str, tuple[Parts, str]]] = {
     "sent": ("actions", "success"),
     "sent_bytes": ("actions", "object_bytes"),
     "objects": ("actions", "objects"),
-    "dropped": ("actions", "failed"),
+    "dropped": ("actions", "dead_letters"),
     "latency_count": ("actions", "latency.count"),
     "latency_ms": ("actions", "latency.sum_ms"),
 }
@@ -51,6 +51,7 @@ class History:
 
     def __init__(self) -> None:
         self._before: dict[str, dict[str, int]] | None = None
+        self._sampled_at = 0
         self._samples: deque[Step] = deque(maxlen=KEPT)
         self.of_objects = ObjectHistory()
 
@@ -60,8 +61,14 @@ class History:
         totals = {each.node: {name: _total(each, *where) for name, where in COUNTED.items()} for each in wanted}
         if self._before is not None:
             connections, lag = _total_of(wanted, "sources", "connections"), _total_of(wanted, "actions", "queuing")
-            self._samples.append(Step(now_ms, self._growth(totals), connections, lag))
-        self._before = totals
+            unseen = {
+                each.node for each in wanted if each.node not in self._before and each.started_at < self._sampled_at
+            }
+            counting = {each.node for each in wanted if each.kind != "api"}
+            if not counting or counting - unseen:  # else nobody knows what happened in this step
+                grown = self._growth({node: counts for node, counts in totals.items() if node not in unseen})
+                self._samples.append(Step(now_ms, grown, connections, lag))
+        self._before, self._sampled_at = totals, now_ms
         self.of_objects.sample(now_ms, wanted)
 
     def _growth(self, totals: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

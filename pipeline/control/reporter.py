@@ -23,6 +23,7 @@ from pipeline.control.latency import counters_of
 from pipeline.control.objects import Stored
 from pipeline.control.status import Part, Parts, ProcessReport, reset_key
 from pipeline.control.status_topic import node_name, reporting
+from pipeline.errors import EvaluationError, RecordError
 
 MINUTES_5: Final = 300.0
 RATE_SECONDS: Final = 10.0
@@ -31,7 +32,7 @@ RATE_SECONDS: Final = 10.0
 OF_ACTION: Final[Mapping[str, str]] = {
     "matched": "tidegate_worker_rows_total",
     "success": "tidegate_worker_rows_written_total",
-    "failed": "tidegate_worker_dead_letters_total",
+    "dead_letters": "tidegate_worker_dead_letters_total",
     "retried": "tidegate_worker_action_failures_total",
     "queuing": "tidegate_worker_lag",
     "queuing_bytes": "tidegate_worker_held_bytes",
@@ -41,6 +42,8 @@ OF_ACTION: Final[Mapping[str, str]] = {
     "objects": "tidegate_worker_objects_total",
     "object_bytes": "tidegate_worker_object_bytes_total",
 }
+# Causes of dead letters from which no row was made. They count as failed for the rule, since the action was never given a row.
+NO_ROW: Final = (RecordError.cause, EvaluationError.cause)
 OF_RULE: Final[Mapping[str, str]] = {
     "matched": "tidegate_worker_rule_matched_total",
     "passed": "tidegate_worker_rule_passed_total",
@@ -130,6 +133,9 @@ class Reporter:
     def _of_action(self, config: Config, id: str, counts: MetricSums) -> dict[str, int]:
         name = id.partition(":")[2]
         found = counts.sums(OF_ACTION, action=name) | counters_of(counts.samples(latency.METRIC, action=name))
+        letters = {"dead_letters": OF_ACTION["dead_letters"]}
+        rowless = sum(counts.sums(letters, action=name, cause=cause)["dead_letters"] for cause in NO_ROW)
+        found["failed"] = found["dead_letters"] - rowless
         found["success"] += found["conflated"]  # of such a row, all that was wanted is there: a newer one
         action = config.actions.s3.get(name)
         if action is not None and action.parameters.mode == "direct":

@@ -18,6 +18,8 @@ from pipeline.web.probes import bucket_of
 
 NOT_INSTALLED: Final = "Not installed"
 NO_WORKER: Final = "no worker reports on it"
+NO_RULE: Final = "no enabled rule uses it, so no worker runs it"
+BEGINS: Final = "workers are about to run it"
 NO_INGRESS: Final = "no ingress reports on it"
 
 # The names that metrics have in EMQX, in its order, and one that it does not have. What nobody has counted is 0.
@@ -37,13 +39,21 @@ RULE_RATES: Final = ("matched.rate", "matched.rate.last5m", "matched.rate.max")
 
 
 def of_action(config: Config, reports: Iterable[ProcessReport], named: NamedObject) -> Together:
-    """An action: as its workers say."""
+    """An action: as its workers say. Without a rule it stands still, and a new one is not away until workers know of it."""
     action = named.section
     assert isinstance(action, S3Action)
     connector = config.connectors.s3.get(action.connector)
     if not action.enable or connector is None or not connector.enable:
         return Together("disconnected", NOT_INSTALLED, {})
-    return together(reports, "actions", named.id, NO_WORKER)
+    wanted = list(reports)
+    found = together(wanted, "actions", named.id, NO_WORKER)
+    if found.nodes:
+        return found
+    if not any(rule.enable and named.id in rule.actions for rule in config.rules.values()):
+        return Together("stopped", NO_RULE, {})
+    if any(each.kind == "worker" and not each.problem and each.revision < config.revision for each in wanted):
+        return Together("connecting", BEGINS, {})
+    return found
 
 
 def of_source(reports: Iterable[ProcessReport], named: NamedObject) -> Together:

@@ -25,7 +25,7 @@ async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) 
             "success": 50 * step,
             "objects": 10 * step,
             "object_bytes": 20_000 * step,
-            "failed": step,
+            "dead_letters": step,
             "queuing": 1234,
             "latency__count": 10 * step,
             "latency__sum_ms": 25_000 * step,
@@ -44,7 +44,7 @@ async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) 
         "Records waiting": "1,234",
         "Objects": "20",
     }
-    for name, value in {**shown, "Failed rows": "2", "Bytes": "40 kB"}.items():
+    for name, value in {**shown, "Dead letters": "2", "Bytes": "40 kB"}.items():
         tile = page.locator(".tile").filter(has_text=name)
         await expect(tile).to_contain_text(value)
     await expect(page.get_by_label("Needs attention")).to_contain_text("403 from the store")

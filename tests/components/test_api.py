@@ -75,7 +75,7 @@ async def test_a_process_that_reports_is_seen_and_its_end_too(kafka: KafkaPart) 
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(running(settings))
         await sign_in_first(api)
-        for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT)):
+        for path, body in (("/connectors", CONNECTOR), ("/actions", DIRECT), ("/rules", RULE)):
             await api.client.post(path, json=body)
 
         said = {"actions": {"s3:raw": {"status": "connected", "status_reason": "", "consumer_group": "g"}}}

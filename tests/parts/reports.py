@@ -18,14 +18,16 @@ def part(status: str = "connected", reason: str = "", rate: float = 0.0, **count
     return Part(status, reason, {name.replace("__", "."): count for name, count in counters.items()}, rates)
 
 
-def report(api: Api, node: str, **parts: dict[str, Part]) -> None:
-    """A process reports now."""
+def report(api: Api, node: str, *, revision: int = 7, **parts: dict[str, Part]) -> None:
+    """A process that follows a revision of the configuration reports now."""
     found: dict[Parts, Any] = {}
     for name, each in parts.items():
         kind: Any = name
         found[kind] = each
     kind, _, _ = node.partition("@")
     value = encode(
-        ProcessReport(node, kind, 0, "1.0", 7, started_at=api.clock.now_ms - 5_000, rss_bytes=1 << 20, parts=found)
+        ProcessReport(
+            node, kind, 0, "1.0", revision, started_at=api.clock.now_ms - 5_000, rss_bytes=1 << 20, parts=found
+        )
     )
     api.services.board.take(node, api.clock.now_ms, value)

@@ -9,6 +9,7 @@ import agents.metrics
 import ingress.metrics
 from agents.metrics import (
     CONFLATED,
+    DEAD_LETTERS,
     LATENCY,
     ROWS,
     ROWS_WRITTEN,
@@ -67,6 +68,24 @@ def test_a_report_has_the_counters_of_the_process() -> None:
     rows = {"actions.total": 10, "actions.failed": 2, "actions.failed.unknown": 2, "actions.success": 8}
     assert grown == {"matched": 9, "passed": 5, "failed": 4, "failed.no_result": 3, "failed.exception": 1, **rows}
     assert set(rule.rates) == {"matched.rate", "matched.rate.last5m", "matched.rate.max"}
+
+
+def test_an_action_fails_on_rows_and_not_on_records_without_any() -> None:
+    """What is matched is written, failed or waits. A record on which a rule failed gave no row: the rule's count has it."""
+    config = load({**BASE, **OBJECTS})
+    reporter = Reporter("worker@a", "worker", lambda: config, lambda: STATUS)
+    before = reporter.report().of("actions", "s3:reporter-a")
+    add(ROWS, 5, "reporter-a")
+    add(ROWS_WRITTEN, 3, "reporter-a")
+    for cause, count in (("evaluation", 4), ("record", 2), ("render", 1), ("access_denied", 1)):
+        add(DEAD_LETTERS, count, "reporter-a", cause)
+
+    after = reporter.report().of("actions", "s3:reporter-a")
+
+    assert before is not None
+    assert after is not None
+    names = ("matched", "success", "failed", "dead_letters")
+    assert [after.counters[name] - before.counters[name] for name in names] == [5, 3, 2, 8]
 
 
 def test_a_conflated_row_is_a_success() -> None:

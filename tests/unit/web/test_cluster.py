@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.control.history import STEP_MS
 from pipeline.control.status import SILENT_MS
 from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
-from tests.parts.rest import Api
+from tests.parts.rest import DIRECT, Api
 
 
 @pytest.fixture
@@ -49,6 +49,28 @@ async def test_a_connector_without_a_worker_is_tried(api: Api) -> None:
     assert found["status"] == "disconnected"
     assert found["status_reason"] != ""
     assert found["node_status"][0]["node"] == "api"
+
+
+async def test_an_action_without_a_rule_stands_still(api: Api) -> None:
+    """No worker runs an action that no enabled rule uses. This is no failure, so it is no alarm either."""
+    await api.objects(("/actions", {**DIRECT, "name": "idle"}))
+
+    found = (await api.client.get("/actions/s3:idle")).json()
+    alarms = (await api.client.get("/alarms")).json()["data"]
+
+    assert (found["status"], found["status_reason"]) == ("stopped", "no enabled rule uses it, so no worker runs it")
+    assert [each["name"] for each in alarms] == ["action/s3:raw", "source/mqtt:plant"]
+
+
+async def test_a_new_action_is_connecting_until_workers_know_of_it(api: Api) -> None:
+    """A worker that follows an older revision has not begun with it. One that knows of it and says nothing does not run it."""
+    report(api, WORKER, revision=0)
+    before = (await api.client.get("/actions/s3:raw")).json()
+    report(api, WORKER, revision=api.services.log.snapshot.revision)
+    after = (await api.client.get("/actions/s3:raw")).json()
+
+    assert (before["status"], before["status_reason"]) == ("connecting", "workers are about to run it")
+    assert (after["status"], after["status_reason"]) == ("disconnected", "no worker reports on it")
 
 
 async def test_a_silent_process_is_gone(api: Api) -> None:

@@ -6,9 +6,10 @@ import tracemalloc
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.control import history
-from pipeline.control.history import OBJECT_KEPT, OBJECT_STEP_MS, ObjectHistory
+from pipeline.control.history import OBJECT_KEPT, OBJECT_STEP_MS, STEP_MS, History, ObjectHistory
 from pipeline.control.status import ProcessReport
 from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
 from tests.parts.rest import BEGAN_MS, DIRECT, Api
@@ -100,6 +101,27 @@ def test_only_what_was_seen_to_happen_counts() -> None:
 
     assert [each.count for each in kept.since(0, "rules", ["hot"])] == [5, 0, 3]
     assert [each.count for each in kept.since(0, "rules", ["cold"])] == [0, 0, 3]
+
+
+def test_what_was_counted_before_this_process_began_is_no_step() -> None:
+    """Reports come some seconds after a start. What they have counted so far was not counted in the step in which they come."""
+    kept = History()
+    old, new = worker(0, {}), worker(0, {}, node="worker@new", started_at=STEP_MS + 1)
+    for number, counts in enumerate(((), (9_000, 4), (9_050, 6))):
+        processes = [] if not counts else zip((old, new), counts, strict=True)
+        reports = [replace(each, parts={"actions": {"s3:raw": part(success=count)}}) for each, count in processes]
+        kept.sample((number + 1) * STEP_MS, reports)
+
+    assert [each.counts["sent"] for each in kept.since(0)] == [4, 52]
+
+
+def test_a_step_of_which_nobody_knows_is_left_out() -> None:
+    """If all reports are new, of processes that ran before, a step of nothing is untrue. Without processes it is true."""
+    kept = History()
+    for number, reports in enumerate(([], [], [worker(0, {})], [worker(0, {})])):
+        kept.sample((number + 1) * STEP_MS, reports)
+
+    assert [each.at for each in kept.since(0)] == [2 * STEP_MS, 4 * STEP_MS]
 
 
 def test_the_longest_silent_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:

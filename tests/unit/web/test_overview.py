@@ -14,7 +14,7 @@ from tests.parts.rest import Api
 async def api() -> AsyncIterator[Api]:
     async with Api() as found:
         await found.objects()
-        report(found, WORKER, actions={"s3:raw": part(success=3, failed=1)})
+        report(found, WORKER, actions={"s3:raw": part(success=3, dead_letters=1)})
         report(found, INGRESS, sources={"mqtt:plant": part(received=5, connections=2)})
         yield found
 
