@@ -72,7 +72,10 @@ async def test_an_example_is_read_run_and_used(colleague: Colleague) -> None:
 
 
 async def test_a_statement_is_tried_on_live_messages(person: Person, kafka: KafkaPart) -> None:
-    """Before it is saved: what FROM selects is shown with its rows and objects, or the error; what it does not is left out."""
+    """Before it is saved: what FROM selects is shown with its rows and objects, or the error; what it does not is left out.
+
+    If the statement changes meanwhile, the page says that the list shows the old one.
+    """
     page = person.page
     await person.arrive()
     await person.program()
@@ -102,6 +105,11 @@ async def test_a_statement_is_tried_on_live_messages(person: Person, kafka: Kafk
     await page.get_by_label("Payloads").select_option("hex")
     await expect(trials.first.locator("pre").last).to_contain_text("7b 22 74 65 6d 70 22 3a 20 32 31 7d")
     await expect(trials.filter(has_text="nobody")).to_have_count(0)
+    text = page.get_by_role("textbox", name="SQL")
+    await text.fill('SELECT * FROM "none/#"')
+    await page.get_by_role("button", name="Try it as it is now").click()
+    await expect(page.get_by_text("Waiting for messages that FROM selects")).to_be_visible()
+    await expect(page.get_by_text("You have changed the rule meanwhile.")).to_have_count(0)
     await page.get_by_role("button", name="Stop").click()
     await expect(page.get_by_role("button", name="Enable Debug")).to_be_visible()
 

@@ -21,6 +21,7 @@ PHONE: Final = {"width": 360, "height": 740}
 ZOOMED: Final = {"width": 640, "height": 400}
 ANSWER_SECONDS: Final = 0.1
 FORBIDDEN: Final = 403
+CLIENT_ERROR: Final = 4
 SETTLED_MS: Final = 400
 SHIFT_MAX: Final = 0.05  # half of what is still called good
 ALL_STEPS_SEEN: Final = """() => {
@@ -131,6 +132,24 @@ async def test_a_viewer_is_offered_nothing_that_fails(colleague: Colleague) -> N
 
     assert refused == []
     assert pressed > len(PLACES)
+
+
+async def test_no_page_asks_for_what_is_refused(colleague: Colleague) -> None:
+    """Whoever only looks causes no answer of 400 to 499, which the browser's console would show as an error."""
+    page = colleague.page
+    refused: list[str] = []
+    page.on(
+        "response",
+        lambda answer: refused.append(f"{page.url} {answer.url}") if answer.status // 100 == CLIENT_ERROR else None,
+    )
+    await furnish(colleague.api)
+    await colleague.arrive()
+    refused.clear()  # before the sign-in there is no session
+    for place in PLACES:
+        await opened(page, colleague.address, place)
+        await page.wait_for_load_state("networkidle")
+
+    assert refused == []
 
 
 @pytest.mark.parametrize("options", [{}, {"viewport": PHONE}], ids=["desk", "phone"])

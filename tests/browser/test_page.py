@@ -147,13 +147,12 @@ async def test_what_is_typed_is_kept_when_somebody_else_saves_or_the_user_leaves
     await expect(page.get_by_role("heading", name="Somebody else has saved this meanwhile")).to_be_visible()
     await expect(page.get_by_role("dialog")).to_contain_text("their note")
     await page.get_by_role("button", name="Save mine over it").click()
-    await page.get_by_role("button", name="Save", exact=True).click()
     await expect(page.get_by_text("my note")).to_be_visible()
     assert (await person.client.get("/rules/hot")).json()["description"] == "my note"
 
 
 async def test_a_flow_is_drawn_and_read_back(person: Person) -> None:
-    """Steps are added and joined without a mouse to drag; undo takes one back; what is saved is an ordinary rule."""
+    """New steps are joined, and joins need no mouse to drag; undo takes one back; what is saved is an ordinary rule."""
     page = person.page
     await person.arrive()
     await person.program()
@@ -169,13 +168,15 @@ async def test_a_flow_is_drawn_and_read_back(person: Person) -> None:
     await panel.get_by_label("Close").click()
     await page.get_by_label("Filter qos >= 0").click()
     await panel.get_by_label("Operator").select_option(">")
-    await panel.get_by_role("checkbox").check()
-    await page.get_by_label("Source t/#").click()
-    await panel.get_by_label("Filter qos > 0").check()
     await expect(page.get_by_role("button", name="Create")).to_be_enabled()
-    await page.get_by_role("button", name="Undo").click()
+    await panel.get_by_role("checkbox").uncheck()
+    await expect(page.get_by_text("“Filter qos > 0” goes nowhere. Nothing goes to “Sink s3:raw”.")).to_be_visible()
     await expect(page.get_by_role("button", name="Create")).to_be_disabled()
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_role("button", name="Create")).to_be_enabled()
     await page.get_by_role("button", name="Redo").click()
+    await expect(page.get_by_role("button", name="Create")).to_be_disabled()
+    await panel.get_by_label("Sink s3:raw").check()
     await page.get_by_role("button", name="Create").click()
     await expect(page.get_by_label("Rule drawn")).to_be_visible()
 

@@ -11,7 +11,7 @@ type Wish = { sql: string; actions: readonly unknown[] };
 
 const KEPT = 100;
 
-/** The newest trials, and how to begin and end. `trouble` says why it ended by itself. */
+/** The newest trials, and how to begin and end. `wish` is what is tried, until it ends; `trouble` says why it ended by itself. */
 export function useLiveTrials() {
   const [trials, setTrials] = useState<LiveTrial[]>([]);
   const [leftOut, setLeftOut] = useState(0);
@@ -56,7 +56,7 @@ export function useLiveTrials() {
       stream.current?.abort();
     };
   }, [wish, read]);
-  return { trials, leftOut, running: wish !== null, trouble, begin, end };
+  return { trials, leftOut, wish, trouble, begin, end };
 }
 
 async function follow(body: unknown, signal: AbortSignal, take: (news: News) => void) {

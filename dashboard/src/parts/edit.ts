@@ -11,6 +11,9 @@ import { stable, type Value } from "./form/value";
 
 export type Conflict = { stored: Value; etag: string | null };
 
+/** The revision that a save replaces knowingly, instead of the one that the edit began with. */
+export type Over = string | null;
+
 export type Edit = {
   ready: boolean; // otherwise a form shows `NotYet`
   failed: Error | null; // why the stored object cannot be shown
@@ -21,10 +24,9 @@ export type Edit = {
   trouble: string; // what the server said that belongs to no setting
   problems: readonly Problem[];
   conflict: Conflict | null;
-  save: () => Promise<Value | null>; // what is stored now, or null if it is not
+  save: (over?: Over) => Promise<Value | null>; // what is stored now, or null if it is not
   takeTheirs: () => void;
   decideLater: () => void; // the next save asks again
-  keepMine: () => void; // the next save replaces theirs
 };
 
 /**
@@ -68,11 +70,11 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
   const dirty = base !== null && stable(base.value) !== stable(value);
   useUnsaved(dirty && mayChange); // whoever only tries something has nothing to lose
 
-  async function save(): Promise<Value | null> {
+  async function save(over: Over = null): Promise<Value | null> {
     setBusy(true);
     setSaid(null);
     try {
-      const now = id === null ? await create(family, value) : gone ? await create(family, named(family, id, value)) : await replace(family, id, value, base?.etag ?? null);
+      const now = id === null ? await create(family, value) : gone ? await create(family, named(family, id, value)) : await replace(family, id, value, over ?? base?.etag ?? null);
       setGone(false);
       begin(now);
       queries.setQueryData(["object", family, id], now);
@@ -111,10 +113,6 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
       setConflict(null);
     },
     decideLater: () => setConflict(null),
-    keepMine: () => {
-      if (conflict) setBase({ value: conflict.stored, etag: conflict.etag });
-      setConflict(null);
-    },
   };
 }
 

@@ -2,12 +2,12 @@
 import type { ReactNode } from "react";
 import { t } from "../texts";
 import { ConflictDialog } from "./conflict";
-import type { Edit } from "./edit";
+import type { Edit, Over } from "./edit";
 import type { Field } from "./form/schema";
 
-type Props = { edit: Edit; fields: readonly Field[]; isNew: boolean; mayChange: boolean; cancel: () => void; children?: ReactNode };
+type Props = { edit: Edit; fields: readonly Field[]; isNew: boolean; mayChange: boolean; cancel: () => void; save: (over: Over) => Promise<void>; children?: ReactNode };
 
-export function FormEnd({ edit, fields, isNew, mayChange, cancel, children }: Props) {
+export function FormEnd({ edit, fields, isNew, mayChange, cancel, save, children }: Props) {
   return (
     <>
       <div className="answers">
@@ -21,7 +21,7 @@ export function FormEnd({ edit, fields, isNew, mayChange, cancel, children }: Pr
           </button>
         )}
       </div>
-      <ConflictDialog edit={edit} fields={fields} />
+      <ConflictDialog edit={edit} save={save} fields={fields} />
     </>
   );
 }

@@ -5,7 +5,7 @@ import { probe } from "../api/objects";
 import { useSchemas } from "../api/schemas";
 import { useMayChange } from "../api/session";
 import { t } from "../texts";
-import { type Edit, named, useEdit } from "./edit";
+import { type Edit, named, type Over, useEdit } from "./edit";
 import { FormEnd } from "./form_end";
 import { NotYet } from "./not_yet";
 import { Notice } from "./notice";
@@ -39,8 +39,8 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
     );
   }
 
-  async function save() {
-    const now = await edit.save();
+  async function save(over?: Over) {
+    const now = await edit.save(over);
     if (now) saved(id === null ? String(edit.value.name) : id);
   }
 
@@ -55,7 +55,7 @@ export function TriedForm({ family, type, works, id, copyOf = null, before, save
     >
       <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={id === null && mayChange && before?.(edit)} />
       {tried && <Notice kind={tried.good ? "good" : "bad"}>{tried.text}</Notice>}
-      <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
+      <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel} save={save}>
         {mayChange && id !== null && <Remove family={family} id={id} />}
         {mayChange && works && (
           <button type="button" onClick={() => void test(works)}>

@@ -130,7 +130,6 @@ export const jobs = {
   failed: "Failed",
   cancelled: "Ended",
   end: "End it",
-  forget: "Forget it",
   earlier: "Earlier",
   earlierSay: "This API process keeps the last 20 in its memory. Download what you want to keep.",
   noEarlier: "Nothing was started since this API process began.",

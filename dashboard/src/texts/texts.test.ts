@@ -1,7 +1,9 @@
 import ts from "typescript";
 import { expect, test } from "vitest";
+import { t } from ".";
 
 const FILES = import.meta.glob<string>("../**/*.tsx", { query: "?raw", import: "default", eager: true });
+const EVERYTHING = import.meta.glob<string>(["../**/*.ts", "../**/*.tsx", "!./*"], { query: "?raw", import: "default", eager: true });
 const SAID = new Set(["alt", "aria-label", "aria-description", "aria-roledescription", "aria-valuetext", "label", "placeholder", "title"]);
 const WORD = /\p{L}{2,}/u;
 
@@ -42,4 +44,18 @@ test("texts of components are all in this folder, so that a second language is o
 test("a text in a component is found", () => {
   const planted = '<p title="Help"><b>{on ? "Saved" : t.no}</b> now {`${n} rows`}</p>';
   expect(literalsOf("planted.tsx", planted)).toHaveLength(4);
+});
+
+test("each text is used somewhere", () => {
+  const words = new Set(Object.values(EVERYTHING).join("\n").match(/\w+/g));
+  const unused: string[] = [];
+  const visit = (path: string, texts: object) => {
+    for (const [name, text] of Object.entries(texts)) {
+      if (/^\w+$/.test(name) && !words.has(name)) unused.push(`${path}${name}`);
+      if (typeof text === "object" && text !== null) visit(`${path}${name}.`, text as object);
+    }
+  };
+  visit("", t);
+
+  expect(unused).toEqual([]);
 });

@@ -1,13 +1,12 @@
 // The form of an action, with a preview of what it writes. The editor of a rule opens it in a dialog too.
 import { useMutation } from "@tanstack/react-query";
 import { useEffect, useId, useState } from "react";
-import { ApiError } from "../../api/client";
 import { useSchemas } from "../../api/schemas";
 import { useMayChange } from "../../api/session";
-import { check, isMessages, sampleOf, selected, tryRule, useEvents } from "../../api/trial";
+import { check, type Checked, isMessages, sampleOf, selected, tryRule, useEvents } from "../../api/trial";
 import { useList } from "../../api/use_objects";
 import { Dialog } from "../../parts/dialog";
-import { type Edit, useEdit } from "../../parts/edit";
+import { type Edit, type Over, useEdit } from "../../parts/edit";
 import { stable, type Value } from "../../parts/form/value";
 import { FormEnd } from "../../parts/form_end";
 import { NotYet } from "../../parts/not_yet";
@@ -42,8 +41,8 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
   const edit = useEdit("actions", id, blank, fields && ["connector", "enable", ...fields.map((field) => field.name)], copyOf);
   if (schemas.error || !fields || !edit.ready) return <NotYet failed={schemas.error ?? edit.failed} />;
 
-  async function save() {
-    const now = await edit.save();
+  async function save(over?: Over) {
+    const now = await edit.save(over);
     if (now) saved(id === null ? String(edit.value.name) : id);
   }
 
@@ -59,7 +58,7 @@ export function ActionForm({ id, copyOf = null, connector = "", sql = "", saved,
       >
         {!mayChange && <Notice kind="warn">{t.edit.read}</Notice>}
         <ObjectForm edit={edit} fields={fields} isNew={id === null} disabled={!mayChange} before={<ConnectorChoice edit={edit} disabled={!mayChange} />} />
-        <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel}>
+        <FormEnd edit={edit} fields={fields} isNew={id === null} mayChange={mayChange} cancel={cancel} save={save}>
           {mayChange && id !== null && (
             <>
               <Remove family="actions" id={id} />
@@ -131,13 +130,17 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
   const sqlId = useId();
   const body = id === null ? { ...value, name: value.name || "preview" } : { ...value, type: "s3", name: id.replace(/^s3:/, "") };
   const wanted = stable(body);
-  const trial = useMutation({ mutationFn: async () => tryRule(text, parsed(sample), [body]) });
-  const checked = useMutation({ mutationFn: async () => check("actions", body, text) });
+  const preview = useMutation({
+    mutationFn: async () => {
+      const checked = await check("actions", body, text);
+      return { checked, trial: checked.errors.length ? null : await tryRule(text, parsed(sample), [body]) }; // an object with mistakes cannot be tried
+    },
+  });
+  const { data: shown, error } = preview;
   useEffect(() => {
     if (!event) return;
     const timer = setTimeout(() => {
-      trial.mutate();
-      checked.mutate();
+      preview.mutate();
     }, CHECK_MS);
     return () => clearTimeout(timer);
   }, [wanted, text, sample, event]);
@@ -156,9 +159,9 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
         </div>
       </details>
       <div aria-live="polite">
-        {trial.error && <p className="dim">{lacking(trial.error)}</p>}
-        {trial.data && !trial.error && <Outcome trial={trial.data} />}
-        {checked.data?.warnings.map(({ path, reason }) => (
+        {error && <p className="dim">{error.message}</p>}
+        {shown && !error && (shown.trial ? <Outcome trial={shown.trial} /> : <p className="dim">{lacking(shown.checked)}</p>)}
+        {shown?.checked.warnings.map(({ path, reason }) => (
           <Notice kind="warn" key={path + reason}>
             {path ? `${placeOf(path)}: ${reason}` : reason}
           </Notice>
@@ -169,7 +172,7 @@ function Preview({ id, value, sql }: { id: string | null; value: Value; sql: str
 }
 
 /** Which settings are still wrong or missing, as long as nothing can be shown. */
-function lacking(error: Error): string {
-  const paths = error instanceof ApiError ? error.problems.map(({ path }) => path.replace(/^actions\.[^.]+\.[^.]+\./, "")).filter(Boolean) : [];
-  return paths.length ? t.actions.lacking(paths.map(placeOf).join(", ")) : error.message;
+function lacking({ errors }: Checked): string {
+  const paths = errors.map(({ path }) => path.replace(/^root\.?/, "")).filter(Boolean);
+  return paths.length ? t.actions.lacking(paths.map(placeOf).join(", ")) : errors.map(({ reason }) => reason).join(" ");
 }

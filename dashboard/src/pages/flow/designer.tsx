@@ -6,7 +6,7 @@ import { named } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { ConflictDialog } from "../../parts/conflict";
 import { Dialog } from "../../parts/dialog";
-import { useEdit } from "../../parts/edit";
+import { type Over, useEdit } from "../../parts/edit";
 import { NotYet } from "../../parts/not_yet";
 import { Notice } from "../../parts/notice";
 import { leaveFor, to } from "../../route";
@@ -15,7 +15,7 @@ import { placeOf } from "../../texts/settings";
 import { useNarrow } from "../../theme";
 import { Trial, useTrial } from "../rules/trial";
 import { canvasKeys, Panel } from "./canvas_keys";
-import { type Draft, draftOf, EMPTY, arranged, joins, meaningOf, type Step, withEdge, without, withStep } from "./draft";
+import { type Draft, draftOf, EMPTY, arranged, joins, type Lack, meaningOf, type Step, withEdge, withNext, without, withStep } from "./draft";
 import { SIZE } from "./graph";
 import type { Way } from "./neighbour";
 import { Joins, StepForm, summary } from "./steps";
@@ -80,8 +80,8 @@ function Drawing({ id }: { id: string | null }) {
     draw(arranged(draft, direction));
     requestAnimationFrame(() => void fitView(FIT)); // when the steps are at their new places
   };
-  async function save() {
-    if (await edit.save()) leaveFor(to("flow"));
+  async function save(over?: Over) {
+    if (await edit.save(over)) leaveFor(to("flow"));
   }
   return (
     <section
@@ -133,14 +133,14 @@ function Drawing({ id }: { id: string | null }) {
       </div>
       {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}
       {edit.problems.map(({ path, reason }) => path && <Notice kind="bad" key={path + reason}>{`${t.rules.settings[path] ?? placeOf(path)}: ${reason}`}</Notice>)}
-      {meaning.lacks.length > 0 && <Notice kind="warn">{meaning.lacks.map((each) => t.flow.lacks[each]).join(" ")}</Notice>}
+      {meaning.lacks.length > 0 && <Notice kind="warn">{meaning.lacks.map(said).join(" ")}</Notice>}
       <Draw draft={draft} draw={draw} mayChange={mayChange} />
       <details>
         <summary>{t.rules.sql}</summary>
         <pre>{meaning.sql}</pre>
       </details>
       {trying && <Tried sql={meaning.sql} actions={meaning.actions.map(named)} close={() => setTrying(false)} />}
-      <ConflictDialog edit={edit} labels={t.rules.settings} />
+      <ConflictDialog edit={edit} save={save} labels={t.rules.settings} />
     </section>
   );
 }
@@ -161,6 +161,10 @@ function Page({ title, children }: { title: string; children: React.ReactNode })
       {children}
     </section>
   );
+}
+
+function said(lack: Lack): string {
+  return "step" in lack ? t.flow.lacks[lack.what](t.flow.named(t.flow.steps[lack.step.kind] ?? "", summary(lack.step))) : t.flow.lacks[lack.what]();
 }
 
 /** Undo inside an input belongs to the input. */
@@ -204,7 +208,7 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
     const [along, beside] = [STEPS.indexOf(kind), draft.steps.filter((each) => each.kind === kind).length];
     const place = narrow ? { x: beside * AFAR.TB.x, y: along * AFAR.TB.y } : { x: along * AFAR.LR.x, y: beside * AFAR.LR.y };
     const step = { ...beginning(kind), id: `${kind}-${Date.now().toString(36)}`, ...(at ?? place) } as Step;
-    draw(withStep(draft, step));
+    draw(at ? withStep(draft, step) : withNext(draft, step)); // whoever drops one somewhere means a place of its own
     setChosen(step.id);
     if (!at) requestAnimationFrame(() => requestAnimationFrame(() => void fitView(besidePanel(canvas.current)))); // when the panel is there
   };
@@ -275,7 +279,7 @@ function Draw({ draft, draw, mayChange }: DrawProps) {
             setChosen(null);
             then();
           }}>
-          <StepForm key={step.id} step={step} change={(now) => draw(withStep(draft, now))} disabled={!mayChange} />
+          <StepForm key={step.id} step={step} sql={meaningOf(draft).sql} change={(now) => draw(withStep(draft, now))} disabled={!mayChange} />
           {mayChange && (
             <>
               <Joins draft={draft} step={step} draw={draw} />

@@ -12,6 +12,7 @@ export type Edge = { from: string; to: string };
 export type Draft = { steps: Step[]; edges: Edge[] };
 
 export const EMPTY: Draft = { steps: [], edges: [] };
+const ORDER: readonly Step["kind"][] = ["source", "fields", "filter", "sink"];
 const AFTER = { source: ["fields", "filter", "sink"], fields: ["filter", "sink"], filter: ["sink"], sink: [] } as const;
 
 /** Whether an edge may be drawn: forward only, and no step twice in the way of a message. */
@@ -24,6 +25,19 @@ export function joins(draft: Draft, from: string, to: string): boolean {
 export function withStep(draft: Draft, step: Step): Draft {
   const known = draft.steps.some(({ id }) => id === step.id);
   return { ...draft, steps: known ? draft.steps.map((each) => (each.id === step.id ? step : each)) : [...draft.steps, step] };
+}
+
+/** The draft with a new step in its place in the way of messages: joined with the steps of the kinds before and after it. */
+export function withNext(draft: Draft, step: Step): Draft {
+  const near = (kinds: readonly Step["kind"][]) => kinds.map((kind) => draft.steps.filter((each) => each.kind === kind)).find((found) => found.length) ?? [];
+  const at = ORDER.indexOf(step.kind);
+  const [before, after] = [near(ORDER.slice(0, at).reverse()), near(ORDER.slice(at + 1))];
+  const between = step.kind === "fields" || step.kind === "filter";
+  if (between && draft.steps.some(({ kind }) => kind === step.kind)) return withStep(draft, step); // one too many has no place
+  const [from, into] = [new Set(before.map(({ id }) => id)), new Set(after.map(({ id }) => id))];
+  const kept = between ? draft.edges.filter((edge) => !(from.has(edge.from) && into.has(edge.to))) : draft.edges;
+  const joined = [...before.map(({ id }) => ({ from: id, to: step.id })), ...after.map(({ id }) => ({ from: step.id, to: id }))];
+  return joined.reduce(withEdge, { ...withStep(draft, step), edges: kept });
 }
 
 export function withEdge(draft: Draft, edge: Edge): Draft {
@@ -39,19 +53,20 @@ export function without(draft: Draft, steps: readonly string[], edges: readonly 
 }
 
 export type Meaning = { sql: string; actions: string[]; lacks: Lack[] };
-export type Lack = "source" | "topic" | "sink" | "action" | "loose" | "many";
+/** What is missing, and for which step. */
+export type Lack = { what: "source" | "topic" | "sink" | "action" | "many" } | { what: "before" | "after"; step: Step };
 
 /** The rule that the draft means, and what is still missing for it to be one. */
 export function meaningOf(draft: Draft): Meaning {
   const of = <K extends Step["kind"]>(kind: K) => draft.steps.filter((step): step is Step & { kind: K } => step.kind === kind);
   const [sources, fields, filters, sinks] = [of("source"), of("fields"), of("filter"), of("sink")];
   const lacks: Lack[] = [];
-  if (!sources.length) lacks.push("source");
-  if (sources.some(({ topic }) => !topic.trim())) lacks.push("topic");
-  if (!sinks.length) lacks.push("sink");
-  if (sinks.some(({ action }) => !action)) lacks.push("action");
-  if (fields.length > 1 || filters.length > 1) lacks.push("many");
-  if (draft.steps.some((step) => !inTheWay(draft, step))) lacks.push("loose");
+  if (!sources.length) lacks.push({ what: "source" });
+  if (sources.some(({ topic }) => !topic.trim())) lacks.push({ what: "topic" });
+  if (!sinks.length) lacks.push({ what: "sink" });
+  if (sinks.some(({ action }) => !action)) lacks.push({ what: "action" });
+  if (fields.length > 1 || filters.length > 1) lacks.push({ what: "many" });
+  for (const step of [...sources, ...fields, ...filters, ...sinks]) lacks.push(...ends(draft, step));
   const parts: Parts = {
     topics: sources.map(({ topic }) => topic.trim()).filter(Boolean),
     fields: fields[0]?.fields ?? EVERYTHING,
@@ -60,10 +75,12 @@ export function meaningOf(draft: Draft): Meaning {
   return { sql: statementOf(parts), actions: [...new Set(sinks.map(({ action }) => action).filter(Boolean))], lacks };
 }
 
-/** Whether messages come to a step and go on from it. */
-function inTheWay(draft: Draft, step: Step): boolean {
-  const [into, out] = [draft.edges.some(({ to }) => to === step.id), draft.edges.some(({ from }) => from === step.id)];
-  return (step.kind === "source" || into) && (step.kind === "sink" || out);
+/** On which sides of a step the way of messages ends, although it should go on. */
+function ends(draft: Draft, step: Step): Lack[] {
+  const found: Lack[] = [];
+  if (step.kind !== "source" && !draft.edges.some(({ to }) => to === step.id)) found.push({ what: "before", step });
+  if (step.kind !== "sink" && !draft.edges.some(({ from }) => from === step.id)) found.push({ what: "after", step });
+  return found;
 }
 
 /** The draft of a rule, or null if its statement has more than a flow can show. */

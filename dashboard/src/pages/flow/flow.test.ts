@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { draftOf, joins, meaningOf, withEdge, without } from "./draft";
+import { draftOf, EMPTY, joins, meaningOf, type Sink, type Step, withEdge, withNext, without } from "./draft";
 import type { Action, Rule } from "../../api/objects";
 import { graphOf } from "./graph";
 import { partsOf, statementOf } from "./statement";
@@ -54,8 +54,25 @@ describe("a draft", () => {
 
   it("says what it lacks", () => {
     const draft = draftOf(rule) ?? never();
-    expect(meaningOf(without(draft, ["source-0", "source-1"])).lacks).toContain("source");
-    expect(meaningOf(without(draft, ["filter"])).lacks).toEqual(["loose"]);
+    expect(meaningOf(without(draft, ["source-0", "source-1"])).lacks).toContainEqual({ what: "source" });
+    expect(meaningOf(without(draft, ["filter"])).lacks.map((lack) => [lack.what, "step" in lack && lack.step.id])).toEqual([
+      ["after", "fields"],
+      ["before", "sink-0"],
+      ["before", "sink-1"],
+    ]);
+  });
+
+  const made = (id: string): Step => ({ ...({ source: { kind: "source", topic: "t/#" }, fields: { kind: "fields", fields: [] }, filter: { kind: "filter", condition: "a" }, sink: { kind: "sink", action: "s3:hot" } }[id.split("-")[0] ?? ""] as Sink), id, x: 0, y: 0 });
+  const edges = (...ids: string[]) => ids.map(made).reduce(withNext, EMPTY).edges.map(({ from, to }) => `${from} ${to}`);
+
+  it.each([
+    [["source", "fields", "filter", "sink"], ["source fields", "fields filter", "filter sink"]],
+    [["sink", "filter", "source", "fields"], ["filter sink", "source fields", "fields filter"]],
+    [["source", "sink", "filter"], ["source filter", "filter sink"]],
+    [["source-1", "filter", "sink-1", "source-2", "sink-2"], ["source-1 filter", "filter sink-1", "source-2 filter", "filter sink-2"]],
+    [["source", "filter-1", "sink", "filter-2"], ["source filter-1", "filter-1 sink"]],
+  ])("joins new steps %j in the way of messages", (ids, joined) => {
+    expect(edges(...ids).sort()).toEqual(joined.sort());
   });
 
   it("joins forward only, and never twice", () => {

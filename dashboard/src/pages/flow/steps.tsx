@@ -23,9 +23,9 @@ export function summary(step: Step): string {
   }
 }
 
-type StepProps = { step: Step; change: (now: Step) => void; disabled: boolean };
+type StepProps = { step: Step; sql: string; change: (now: Step) => void; disabled: boolean };
 
-export function StepForm({ step, change, disabled }: StepProps) {
+export function StepForm({ step, sql, change, disabled }: StepProps) {
   const id = useId();
   const { data: events = [] } = useEvents();
   switch (step.kind) {
@@ -48,7 +48,7 @@ export function StepForm({ step, change, disabled }: StepProps) {
     case "filter":
       return <FilterForm condition={step.condition} change={(condition) => change({ ...step, condition })} disabled={disabled} />;
     case "sink":
-      return <SinkChoice action={step.action} change={(action) => change({ ...step, action })} disabled={disabled} />;
+      return <SinkChoice action={step.action} sql={sql} change={(action) => change({ ...step, action })} disabled={disabled} />;
   }
 }
 
@@ -92,7 +92,7 @@ function FieldList({ fields, change, disabled }: { fields: FieldPart[]; change: 
   );
 }
 
-function SinkChoice({ action, change, disabled }: { action: string; change: (now: string) => void; disabled: boolean }) {
+function SinkChoice({ action, sql, change, disabled }: { action: string; sql: string; change: (now: string) => void; disabled: boolean }) {
   const { data = [] } = useList("actions");
   const [making, setMaking] = useState(false);
   const id = useId();
@@ -114,6 +114,7 @@ function SinkChoice({ action, change, disabled }: { action: string; change: (now
         <Dialog title={t.rules.newAction} close={() => setMaking(false)} wide>
           <ActionForm
             id={null}
+            sql={sql}
             cancel={() => setMaking(false)}
             saved={(name) => {
               change(`s3:${name}`);

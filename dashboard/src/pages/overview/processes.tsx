@@ -30,6 +30,7 @@ export function Processes() {
           </tbody>
         </table>
       </Scrolled>
+      <p className="help">{t.overview.revisionSay}</p>
     </section>
   );
 }

@@ -2,6 +2,7 @@
 // open the list stands still, so that it can be read however fast messages come.
 import { useState } from "react";
 import { useLiveTrials, type LiveTrial } from "../../api/live_trials";
+import { stable } from "../../parts/form/value";
 import { Notice } from "../../parts/notice";
 import { Outcome } from "../../parts/rendered";
 import { t } from "../../texts";
@@ -9,10 +10,16 @@ import { count, exact } from "../../words";
 import { type Showing, showing } from "./payload";
 
 export function Debug({ sql, actions }: { sql: string; actions: readonly string[] }) {
-  const { trials, leftOut, running, trouble, begin, end } = useLiveTrials();
+  const { trials, leftOut, wish, trouble, begin, end } = useLiveTrials();
   const [how, setHow] = useState<Showing>("text");
   const [still, setStill] = useState<{ trials: readonly LiveTrial[]; open: ReadonlySet<LiveTrial> } | null>(null);
   const shown = still?.trials ?? trials;
+  const running = wish !== null;
+  const changed = running && (wish.sql !== sql || stable(wish.actions) !== stable(actions));
+  const start = () => {
+    setStill(null);
+    begin(sql, actions);
+  };
   const turn = (trial: LiveTrial, on: boolean) =>
     setStill((before) => {
       const open = new Set(before?.open);
@@ -29,7 +36,7 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
             {t.rules.debugStop}
           </button>
         ) : (
-          <button type="button" className="primary" onClick={() => (setStill(null), begin(sql, actions))}>
+          <button type="button" className="primary" onClick={start}>
             {t.rules.debug}
           </button>
         )}
@@ -44,6 +51,14 @@ export function Debug({ sql, actions }: { sql: string; actions: readonly string[
           {running && (still ? t.rules.debugStill : shown.length ? t.rules.debugSeen(count(shown.length)) : t.rules.debugWaits)}
         </span>
       </div>
+      {changed && (
+        <Notice kind="warn">
+          {t.rules.debugChanged}{" "}
+          <button type="button" onClick={start}>
+            {t.rules.debugAgain}
+          </button>
+        </Notice>
+      )}
       {trouble && <Notice kind="bad">{trouble}</Notice>}
       {leftOut > 0 && <Notice kind="warn">{t.rules.debugLeftOut(count(leftOut))}</Notice>}
       <div className="trials">

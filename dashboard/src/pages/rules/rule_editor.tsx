@@ -4,7 +4,7 @@ import { named } from "../../api/objects";
 import { useMayChange } from "../../api/session";
 import { check, useFunctions, wordsOf } from "../../api/trial";
 import { ConflictDialog } from "../../parts/conflict";
-import { useEdit } from "../../parts/edit";
+import { type Over, useEdit } from "../../parts/edit";
 import type { Problem } from "../../parts/editor";
 import { Enabled } from "../../parts/enabled";
 import { NotYet } from "../../parts/not_yet";
@@ -59,8 +59,8 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
     );
   }
 
-  async function save() {
-    const now = await edit.save();
+  async function save(over?: Over) {
+    const now = await edit.save(over);
     if (now && !inPlace) leaveFor(to("rules"));
   }
 
@@ -156,7 +156,7 @@ export default function RuleEditor({ id, copyOf, action, sql = null, inPlace = f
           }}
         />
       )}
-      <ConflictDialog edit={edit} labels={t.rules.settings} />
+      <ConflictDialog edit={edit} save={save} labels={t.rules.settings} />
     </section>
   );
 }

@@ -1,7 +1,7 @@
 // The form of one schema: its language and its text. A language begins with an example, which stays until somebody types.
 import { useId } from "react";
 import { useMayChange } from "../../api/session";
-import { useEdit } from "../../parts/edit";
+import { type Over, useEdit } from "../../parts/edit";
 import { ConflictDialog } from "../../parts/conflict";
 import { NotYet } from "../../parts/not_yet";
 import { Notice } from "../../parts/notice";
@@ -56,8 +56,8 @@ export function SchemaForm({ id, copyOf }: { id: string | null; copyOf: string |
     edit.change({ ...value, type: next, source: untouched ? EXAMPLES[next] : source });
   }
 
-  async function save() {
-    if (await edit.save()) leaveFor(back);
+  async function save(over?: Over) {
+    if (await edit.save(over)) leaveFor(back);
   }
 
   return (
@@ -112,7 +112,7 @@ export function SchemaForm({ id, copyOf }: { id: string | null; copyOf: string |
           <Wrong>{wrong("source")}</Wrong>
         </div>
       </div>
-      <ConflictDialog edit={edit} labels={t.schemas.settings} />
+      <ConflictDialog edit={edit} save={save} labels={t.schemas.settings} />
     </section>
   );
 }
