@@ -22,7 +22,8 @@ export type Edit = {
   dirty: boolean;
   busy: boolean;
   trouble: string; // what the server said that belongs to no setting
-  problems: readonly Problem[];
+  problems: readonly Problem[]; // of the settings that are still as they were then
+  refusal: ApiError | null; // the answer that has them: another one after each save
   conflict: Conflict | null;
   save: (over?: Over) => Promise<Value | null>; // what is stored now, or null if it is not
   takeTheirs: () => void;
@@ -46,7 +47,7 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
   });
   const [base, setBase] = useState<Versioned<Value> | null>(wanted === null ? { value: blank, etag: null } : null);
   const [value, setValue] = useState<Value>(blank);
-  const [said, setSaid] = useState<ApiError | null>(null);
+  const [refused, setRefused] = useState<{ said: ApiError; of: Value } | null>(null);
   const [conflict, setConflict] = useState<Conflict | null>(null);
   const [busy, setBusy] = useState(false);
   const [gone, setGone] = useState(false); // somebody else has deleted it
@@ -55,7 +56,7 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
     const own = only(from.value as Value, settings);
     setBase({ value: own, etag: from.etag });
     setValue(own);
-    setSaid(null);
+    setRefused(null);
   };
   useEffect(() => {
     if (!stored.data || base || !settings) return;
@@ -72,7 +73,7 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
 
   async function save(over: Over = null): Promise<Value | null> {
     setBusy(true);
-    setSaid(null);
+    setRefused(null);
     try {
       const now = id === null ? await create(family, value) : gone ? await create(family, named(family, id, value)) : await replace(family, id, value, over ?? base?.etag ?? null);
       setGone(false);
@@ -87,9 +88,9 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
         setConflict({ stored: only(now.value as Value, settings), etag: now.etag });
       } else if (error.status === 404 && id !== null) {
         setGone(true);
-        setSaid(new ApiError(error.status, error.code, t.edit.gone));
+        setRefused({ said: new ApiError(error.status, error.code, t.edit.gone), of: value });
       } else {
-        setSaid(error);
+        setRefused({ said: error, of: value });
       }
       return null;
     } finally {
@@ -97,6 +98,7 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
     }
   }
 
+  const said = refused?.said ?? null;
   return {
     ready: base !== null && !stored.error,
     failed: stored.error,
@@ -105,7 +107,8 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
     dirty,
     busy,
     trouble: said && said.problems.every((each) => !each.path) ? said.message : "",
-    problems: said?.problems ?? [],
+    problems: said?.problems.filter(({ path }) => stable(valueAt(value, path)) === stable(valueAt(refused?.of, path))) ?? [],
+    refusal: said,
     conflict,
     save,
     takeTheirs: () => {
@@ -114,6 +117,14 @@ export function useEdit(family: Edited, id: string | null, blank: Value, setting
     },
     decideLater: () => setConflict(null),
   };
+}
+
+/** The value at a path as the server writes it: `parameters.bucket`, `clientid_from[0].topic`. */
+function valueAt(value: unknown, path: string): unknown {
+  return path
+    .split(/[.[\]]+/)
+    .filter(Boolean)
+    .reduce<unknown>((found, name) => (typeof found === "object" && found !== null ? (found as Record<string, unknown>)[name] : undefined), value) ?? null;
 }
 
 /** A copy has another name, and for that name nothing is stored that "keep the secret" could mean. */

@@ -11,12 +11,13 @@ export function Progress({ job }: { job: Job }) {
   const verbs = useJobVerbs();
   const mayChange = useMayChange();
   const known = job.total > 0;
+  const doing = job.doing.charAt(0).toUpperCase() + job.doing.slice(1);
   return (
     <div className="progress">
       {job.state === "running" && (
         <>
           <progress aria-label={t.jobs.progress} {...(known ? { max: job.total, value: Math.min(job.done, job.total) } : {})} />
-          <span className="number dim">{t.jobs.of(job.doing, job.done, job.total)}</span>
+          <span className="number dim">{known ? t.jobs.of(doing, job.done, job.total) : t.jobs.soFar[job.kind](doing, job.done)}</span>
           {mayChange && (
             <button type="button" onClick={() => verbs.end.mutate(job.id)}>
               {t.jobs.end}

@@ -36,8 +36,8 @@ export function ObjectForm({ edit, fields, isNew, disabled, before }: Props) {
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // The first setting that is wrong may be far above the button.
-    if (edit.problems.length) place.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [edit.problems]);
+    if (edit.refusal?.problems.length) place.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [edit.refusal]);
   return (
     <div className="form" ref={place}>
       {edit.trouble && <Notice kind="bad">{edit.trouble}</Notice>}

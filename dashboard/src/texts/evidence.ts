@@ -136,7 +136,12 @@ export const jobs = {
   by: (name: string, deep: boolean) => `by ${name}${deep ? ", every byte read" : ""}`,
   download: "Download the report",
   progress: "Progress",
-  of: (doing: string, done: number, total: number) => (total ? `${doing}: ${count(done)} of ${count(total)} records` : `${doing}: ${many(done, "entry", "entries")} so far`),
+  of: (doing: string, done: number, total: number) => `${doing}: ${count(done)} of ${count(total)} records`,
+  soFar: {
+    verify: (doing: string, n: number) => `${doing}: ${many(n, "entry", "entries")} so far`,
+    replay: (doing: string, n: number) => `${doing}: ${many(n, "record")} so far`,
+    redrive: (doing: string, n: number) => `${doing}: ${many(n, "letter")} so far`,
+  },
   notes: "Notes",
 };
 

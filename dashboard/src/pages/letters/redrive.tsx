@@ -42,6 +42,10 @@ function Steps({ id, close }: { id: string; close: () => void }) {
   if (error) return <Notice kind="bad">{error.message}</Notice>;
   if (!job?.result) return <p className="dim">{t.letters.planning}</p>;
   const { plan, sent } = job.result;
+  const finish = () => {
+    void queries.invalidateQueries({ queryKey: ["letters"] }); // some that failed again are there by now
+    close();
+  };
   const cancel = () => {
     if (!over) verbs.end.mutate(id);
     close();
@@ -68,7 +72,7 @@ function Steps({ id, close }: { id: string; close: () => void }) {
       {verbs.run.error && <Notice kind="bad">{verbs.run.error.message}</Notice>}
       <div className="answers">
         {over ? (
-          <button type="button" className="primary" onClick={close}>
+          <button type="button" className="primary" onClick={finish}>
             {t.letters.finish}
           </button>
         ) : (
