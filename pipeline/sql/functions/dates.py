@@ -218,14 +218,17 @@ _WIDTHS: Final = {
 )
 def date_to_unix_ts(unit: Any, *arguments: Any) -> int:
     """The time of a text as an integer in `unit`. The pattern has the directives of `format_date()`. Directives have
-    fixed widths, other characters are skipped without comparison, and text after the pattern is ignored. The offset
-    is subtracted, and so is an offset in the text. Raises for a text that is too short, not numeric or not a date,
-    and if the pattern lacks one of year, month, day, hour, minute and second.
+    fixed widths, other characters are skipped without comparison, and text after the pattern is ignored. A text may
+    end after the second: a fraction or an offset of the pattern is 0 then. The offset is subtracted, and so is an
+    offset in the text. Raises for a text that is too short, not numeric or not a date, and if the pattern lacks one of
+    year, month, day, hour, minute and second.
     """
     ticks = _ticks(unit)
     offset, pattern, text = arguments if len(arguments) == 3 else (0, *arguments)
     _require_all(str(pattern))
     found = _scanned(str(pattern), str(text))
+    if not found.keys() >= {*_NAMES[:6]}:
+        refuse(f"text as long as the pattern {pattern!r}", text)
     seconds = _seconds(*(int(found[name]) for name in ("%Y", "%m", "%d", "%H", "%M", "%S")))
     seconds -= _offset(offset, seconds)
     for name in ("%z", "%:z", "%::z"):
@@ -243,12 +246,16 @@ def _require_all(pattern: str) -> None:
 
 
 def _scanned(pattern: str, text: str) -> dict[str, str]:
-    """The text of each directive."""
+    """The text of each directive. A text may end between directives and other characters of the pattern."""
     found: dict[str, str] = {}
     position = end = 0
     for match in _DIRECTIVE.finditer(pattern):
+        if position == len(text):
+            return found
         position += match.start() - end
         end = match.end()
+        if position == len(text):
+            return found
         name = match.group()
         piece = text[position : position + _WIDTHS[name]]
         if len(piece) < _WIDTHS[name]:
@@ -257,7 +264,7 @@ def _scanned(pattern: str, text: str) -> dict[str, str]:
             refuse(f"digits for {name}", piece)
         found[name] = piece
         position += len(piece)
-    if position + len(pattern) - end > len(text):
+    if position < len(text) < position + len(pattern) - end:
         refuse(f"text as long as the pattern {pattern!r}", text)
     return found
 
