@@ -4,8 +4,7 @@ Declared columns come first, in their order. By default, all other columns that 
 holds a row as its cells: {column: text, or null if the value is missing}.
 
 A cell is quoted if it holds a bracket, the delimiter, a line break or a quote. Brackets are quoted because some readers take an
-unquoted bracket for the beginning of a list. Bytes that are not UTF-8 stay unchanged. Cells for whose columns an object has no
-room (widths.py) are together in its last column, as one JSON object.
+unquoted bracket for the beginning of a list. Bytes that are not UTF-8 stay unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from pipeline.errors import ConfigError, EncodeError
 from pipeline.formats.container import Container
 from pipeline.formats.lines import batches
 from pipeline.formats.text import text_of
-from pipeline.formats.widths import COLUMNS_MAX, NAMES_MAX, RESCUED, most_used
 from pipeline.sql.runtime.values import Row
 
 Cells = dict[str, str | None]
@@ -89,16 +87,12 @@ def _line(settings: Mapping[str, Any]) -> Callable[[Row], bytes]:
                 if escape and text and kind is not int:
                     text = escape(text)
             cells[name] = text
-        return _json(cells) + b"\n"
+        try:
+            return _encode(cells) + b"\n"
+        except UnicodeEncodeError:  # bytes that are not UTF-8
+            return json.dumps(cells).encode() + b"\n"
 
     return line
-
-
-def _json(cells: Cells) -> bytes:
-    try:
-        return _encode(cells)
-    except UnicodeEncodeError:  # bytes that are not UTF-8
-        return json.dumps(cells).encode()
 
 
 def _escaped(text: str) -> str:
@@ -129,41 +123,27 @@ class _Writer:
 
     def encode(self, lines: bytes) -> bytes:
         """The object's bytes."""
-        columns, rescues = self._columns(lines)
+        columns = self._columns(lines)
         content = bytearray()
         if self._header:
             content += self._record([_escaped(name) for name in columns] if self._escape else columns)
         places = {name: place for place, name in enumerate(columns)}
         missing = [""] * len(columns)
         for cells in _rows(lines):
-            if rescues:
-                cells = self._rescued(cells, places)
             texts = missing.copy()
             for name, text in cells.items():
-                if text and name in places:
+                if text:
                     texts[places[name]] = self._cell(text)
             content += self._line_of(texts)
         return bytes(content)
 
-    def _columns(self, lines: bytes) -> tuple[list[str], bool]:
-        """The columns, and whether one of them has the cells of others."""
+    def _columns(self, lines: bytes) -> list[str]:
         if not self._append:
-            return list(self._declared), False
-        declared, found = set(self._declared), dict[str, None]()
+            return list(self._declared)
+        found: dict[str, None] = {}
         for cells in _rows(lines):
             found.update(dict.fromkeys(cells))
-            if len(found) > NAMES_MAX:
-                break
-        room = max(0, COLUMNS_MAX - len(declared))
-        if len(found.keys() - declared) <= room:
-            return [*self._declared, *sorted(found.keys() - declared)], False
-        others = ([name for name in cells if name not in declared and name != RESCUED] for cells in _rows(lines))
-        return list(dict.fromkeys([*self._declared, *sorted(most_used(others, room)), RESCUED])), True
-
-    def _rescued(self, cells: Cells, places: Mapping[str, int]) -> Cells:
-        """The cells of columns that the object has, and all others in one."""
-        rest = {name: text for name, text in cells.items() if name not in places or name == RESCUED}
-        return {**cells, RESCUED: _json(rest).decode()} if rest else cells
+        return [*self._declared, *sorted(found.keys() - set(self._declared))]
 
     def _record(self, texts: Sequence[str]) -> bytes:
         return self._line_of([self._cell(text) for text in texts])

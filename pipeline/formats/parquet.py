@@ -4,15 +4,14 @@ Declared columns are checked for each row; keys that are not declared are left o
 kind of its values and not on the values themselves, so that the objects of one action can be read together: numbers are always
 doubles, strings, maps and lists always text. A column that has only nulls has no kind, and is left out. Kept columns (kept.py)
 come first, always with their types. A value of another kind goes to the column RESCUED, which has all such values of a row as one
-JSON object, and so do values for whose columns an object has no room (widths.py). Other columns are in the order of their first
-appearance. A row that lacks a column has null there. Rows become row groups batch by batch.
+JSON object. Other columns are in the order of their first appearance. A row that lacks a column has null there. Rows become row
+groups batch by batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 
 import pyarrow as pa
@@ -23,15 +22,18 @@ from pipeline.formats.columns import Column, columns
 from pipeline.formats.container import Container, Inference
 from pipeline.formats.kept import KeptColumn, KeptColumns
 from pipeline.formats.lines import batches, decode
-from pipeline.formats.widths import COLUMNS_MAX, NAMES_MAX, RESCUED, most_used
 from pipeline.sql.runtime.jsontext import to_json_line
 from pipeline.sql.runtime.schemas import SchemaText
 from pipeline.sql.runtime.values import Row, shown
 
 _HEADERS: Final = {"content-type": "application/vnd.apache.parquet"}
 _EXACT_MAX: Final = 1 << 53  # all integers up to this one are exact as a double
+RESCUED: Final = "_rescued_data"  # the name that Databricks gives to a column for values that do not fit theirs
 # Values that are converted together, with those that rows lack. This bounds the Python objects in memory.
-CELLS_MAX: Final = 1 << 20
+CELLS_MAX: Final = 1 << 22
+DENSE_MAX: Final = (
+    64  # of more columns, rows have some: several rules feed the action. A column without values costs little then.
+)
 # The kinds of values that a column holds, as bits.
 BOOLEAN, NUMBER, TEXT = 1, 2, 4
 _KIND_OF: Final = {type(None): 0, bool: BOOLEAN, int: NUMBER, float: NUMBER}  # all others are text
@@ -167,13 +169,7 @@ def _columns(lines: bytes, kept: KeptColumns) -> KeptColumns:
     for name, kept_type in kept:
         bits = seen.pop(name, 0)
         rescues |= bool(bits) and kept_type not in ("string", _type(bits))
-    others = {name: bits for name, bits in seen.items() if bits}
-    room = COLUMNS_MAX - len(kept)
-    if len(others) > room:
-        rescues = True
-        used = ([name for name, value in row.items() if value is not None and name in others] for row in _rows(lines))
-        others = {name: others[name] for name in most_used(used, room)}
-    found = [*kept, *(KeptColumn(name, _type(bits)) for name, bits in others.items())]
+    found = [*kept, *(KeptColumn(name, _type(bits)) for name, bits in seen.items() if bits)]
     if rescues and all(name != RESCUED for name, _ in kept):
         found.append(KeptColumn(RESCUED, "string"))
     return tuple(found)
@@ -182,16 +178,11 @@ def _columns(lines: bytes, kept: KeptColumns) -> KeptColumns:
 def _seen(lines: bytes) -> dict[str, int]:
     """The columns of all rows, and the kinds of their values: none if all are null."""
     seen: dict[str, int] = {}
-    for row in _rows(lines):
-        for name, value in row.items():
-            if name in seen or len(seen) < NAMES_MAX:
+    for batch in batches(lines):
+        for row in decode(batch):
+            for name, value in row.items():
                 seen[name] = seen.get(name, 0) | _KIND_OF.get(type(value), TEXT)
     return seen
-
-
-def _rows(lines: bytes) -> Iterator[Row]:
-    for batch in batches(lines):
-        yield from decode(batch)
 
 
 def _type(bits: int) -> str:
@@ -201,7 +192,7 @@ def _type(bits: int) -> str:
 def _inferred(lines: bytes, found: KeptColumns) -> tuple[Any, Iterator[Any]]:
     """The schema of these columns, and the rows in this schema."""
     if not found:  # a file without columns has no rows either
-        found = tuple(KeptColumn(name, "string") for name in islice(_seen(lines), COLUMNS_MAX))
+        found = tuple(KeptColumn(name, "string") for name in _seen(lines))
     schema = pa.schema([pa.field(column.name, _ARROW[column.type]) for column in found])
     step = max(1, CELLS_MAX // len(found)) if found else CELLS_MAX
     pieces = (rows[at : at + step] for rows in map(decode, batches(lines)) for at in range(0, len(rows), step))
@@ -210,23 +201,16 @@ def _inferred(lines: bytes, found: KeptColumns) -> tuple[Any, Iterator[Any]]:
 
 def _inferred_batch(rows: list[Row], found: KeptColumns, schema: Any) -> Any:
     rescued: list[Row] = [{RESCUED: row[RESCUED]} if row.get(RESCUED) is not None else {} for row in rows]
-    there = set[str]().union(*rows)
+    names = [name for name, _ in found]
+    there = set(names) if len(names) <= DENSE_MAX else set[str]().union(*rows)
     columns = {name: _values(rows, name, column_type, rescued) for name, column_type in found if name in there}
-    if any(name == RESCUED for name, _ in found):
-        _rescue(rows, there - {name for name, _ in found}, rescued)
+    if RESCUED in names:
         columns[RESCUED] = [_json(each) if each else None for each in rescued]
     arrays = [
         pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(len(rows), field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _rescue(rows: list[Row], names: set[str], rescued: list[Row]) -> None:
-    """Add the values of these columns, for which the object has no room, to `rescued`."""
-    if names:
-        for row, to in zip(rows, rescued, strict=True):
-            to.update({name: row[name] for name in row if name in names and row[name] is not None})
 
 
 def _values(rows: list[Row], name: str, column_type: str, rescued: list[Row]) -> list[Any]:
