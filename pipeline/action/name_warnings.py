@@ -12,13 +12,12 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pipeline.action.origins import columns_read, output_names
+from pipeline.action.origins import columns_read, output_names, own_names, takes_all
 from pipeline.config import AggregatedParameters, Config, DirectParameters
 from pipeline.config.text.problems import Problem
 from pipeline.record import EVENT_TOPICS, MESSAGE_COLUMNS
 from pipeline.rule.events import COMMON, KINDS
-from pipeline.sql.compilation.statements import DEFAULT_ITEM
-from pipeline.sql.syntax.nodes import Field, Star, Statement, inside
+from pipeline.sql.syntax.nodes import Statement
 from pipeline.template import Template
 from pipeline.template.object_key import FACTS
 from pipeline.topics import matches
@@ -36,7 +35,7 @@ def of_columns_read(statements: dict[str, Statement]) -> Iterator[Problem]:
     for name, statement in statements.items():
         of_events = _reads_events(statement)
         known = _columns(statement) if of_events else MESSAGE_COLUMNS | _OF_ALL
-        for each in sorted(columns_read(statement) - known - _own_names(statement)):
+        for each in sorted(columns_read(statement) - known - own_names(statement)):
             alike = _alike(each, known)
             if alike or not of_events:
                 problem = f"no {'record' if of_events else 'message'} has a column {each!r}; did you mean "
@@ -59,21 +58,14 @@ def _columns(statement: Statement) -> frozenset[str]:
     return frozenset(found)
 
 
-def _own_names(statement: Statement) -> set[str]:
-    """The names that a statement gives itself, anywhere in it."""
-    fields = (each for each in inside((*statement.fields, *(statement.do or ()))) if isinstance(each, Field))
-    named = {each.alias.root for each in fields if each.alias is not None}
-    return named | {DEFAULT_ITEM} if statement.collect else named
-
-
 # --- Placeholders
 
 
 def of_placeholders(config: Config, name: str, rules: Iterable[Statement]) -> Iterator[Problem]:
     """Warn of placeholders of an action that have no value. `rules` are those that feed it."""
     rules = list(rules)
-    if not rules or any(map(_is_open, rules)):
-        return
+    if not rules or any(takes_all(each) and _reads_events(each) for each in rules):
+        return  # they may have any column of an event
     fields = frozenset[str]().union(*map(output_names, rules))
     for setting, text, facts in _templates(config.actions.s3[name].parameters):
         known = fields | facts
@@ -83,13 +75,6 @@ def of_placeholders(config: Config, name: str, rules: Iterable[Statement]) -> It
                 f"; did you mean ${{{alike}}}?" if alike else ""
             )
             yield Problem(("actions", "s3", name, "parameters", *setting), problem)
-
-
-def _is_open(statement: Statement) -> bool:
-    """Whether its rows may have other fields than those that it names, and the columns of messages."""
-    selected = statement.fields if statement.do is None else statement.do
-    takes_all = any(isinstance(each, Star) for each in selected)
-    return (statement.collect and statement.do is None) or (takes_all and _reads_events(statement))
 
 
 def _templates(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pipeline.record import MESSAGE_COLUMNS as COLUMNS
 from pipeline.sql.compilation.compiler import MESSAGE_COLUMNS
+from pipeline.sql.compilation.statements import DEFAULT_ITEM
 from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement, inside
 
 # Functions with results that do not depend on the message.
@@ -33,22 +34,42 @@ def output_names(statement: Statement) -> frozenset[str]:
     """The fields of the rows, as far as the statement names them."""
     selected = statement.fields if statement.do is None else statement.do
     named = {_name_of(each) for each in selected if isinstance(each, Field)}
-    if any(isinstance(each, Star) for each in selected) or (statement.collect and statement.do is None):
+    if takes_all(statement):
         named |= COLUMNS
+    if statement.do is None:
+        named |= own_names(statement)
     return frozenset(named - {""})
+
+
+def own_names(statement: Statement) -> frozenset[str]:
+    """The names that a statement gives itself, anywhere in it."""
+    fields = [each for each in (*statement.fields, *(statement.do or ())) if isinstance(each, Field)]
+    return _items(statement) | {each.alias.root for each in fields if each.alias is not None}
+
+
+def takes_all(statement: Statement) -> bool:
+    """Whether the rows have all columns. The rows of FOREACH without DO have them."""
+    selected = statement.fields if statement.do is None else statement.do
+    return any(isinstance(each, Star) for each in selected) or (statement.collect and statement.do is None)
 
 
 def gives_many_rows_a_key(names: frozenset[str], statement: Statement) -> bool:
     """Whether all rows that FOREACH makes from one message have the same values in these fields."""
-    if not statement.collect or statement.do is None:
-        return False
-    collection = statement.fields[-1]
-    item = collection.alias.root if isinstance(collection, Field) and collection.alias else "item"
+    items = _items(statement)
     for name in names:
         found = _selected(name, statement)
-        if name in {item, "item"} or (found is not None and {item, "item"} & set(_columns(found.value))):
+        if name in items or (found is not None and items & set(_columns(found.value))):
             return False
-    return True
+    return statement.collect
+
+
+def _items(statement: Statement) -> frozenset[str]:
+    """The names that an element of FOREACH may have."""
+    if not statement.collect:
+        return frozenset()
+    collection = statement.fields[-1]
+    alias = collection.alias if isinstance(collection, Field) else None
+    return frozenset({DEFAULT_ITEM, alias.root if alias else DEFAULT_ITEM})
 
 
 def _selected(name: str, statement: Statement) -> Field | None:
@@ -65,12 +86,11 @@ def _name_of(field: Field) -> str:
 
 
 def _origin(name: str, statement: Statement, depth: int) -> frozenset[str]:
+    if statement.do is None and name in _items(statement):
+        return frozenset({"payload"})
     field = _selected(name, statement)
-    if field is None and statement.collect and statement.do is None and not depth:
-        return frozenset({"payload"})  # fields of an item, which is itself a row
     if field is None:
-        takes_all = any(isinstance(each, Star) for each in (*statement.fields, *(statement.do or ())))
-        return frozenset({name}) if takes_all or depth else frozenset()
+        return frozenset({name}) if takes_all(statement) or depth else frozenset()
     found: set[str] = set()
     for column in _columns(field.value):
         own = column == name or depth > _DEPTH_MAX

@@ -27,8 +27,8 @@ def told(sql: str, **action: Any) -> dict[str, str]:
     )
     assert not problems(config)
     at = "actions.s3.a.parameters."
-    found = {".".join(map(str, each.path)).removeprefix(at): each.message for each in warnings(config)}
-    return {path: text for path, text in found.items() if text.startswith("no ")}
+    found = [each for each in warnings(config) if each.message.startswith("no ")]
+    return {".".join(map(str, each.path)).removeprefix(at): each.message for each in found}
 
 
 @pytest.mark.parametrize(
@@ -108,4 +108,13 @@ def test_rows_that_may_have_other_fields() -> None:
         "key": "no rule of this action selects a field 'reason'"
     }
     assert told(f"SELECT * FROM {EVENTS}", key="o/${strange}") == {}
-    assert told(f"FOREACH payload.s FROM {MESSAGES}", key="o/${strange}") == {}
+    assert told(f"FOREACH payload.s FROM {EVENTS}", key="o/${strange}") == {}
+
+
+def test_rows_of_foreach_without_do() -> None:
+    """They have all columns and the element."""
+    assert told(f"FOREACH payload.s FROM {MESSAGES}", key="o/${id}/${item.n}", content="${payload}") == {}
+    assert told(f"FOREACH payload.s AS s FROM {MESSAGES}", key="o/${id}/${s.n}") == {}
+    assert told(f"FOREACH payload.s FROM {MESSAGES}", key="o/${id}/${n}") == {
+        "key": "no rule of this action selects a field 'n'"
+    }

@@ -59,6 +59,7 @@ COLLIDING = [
     ("msgs/${now}", 'SELECT 1 AS now FROM "t/#"', "all alike"),
     ("${id}/${clientid}", 'FOREACH payload.sensors DO item.n AS n, id, clientid FROM "t/#"', "FOREACH"),
     ("${id}", 'FOREACH payload.sensors AS s DO s.name AS name, id FROM "t/#"', "FOREACH"),
+    ("${id}", 'FOREACH payload.sensors FROM "t/#"', "FOREACH"),
 ]
 
 
@@ -86,7 +87,7 @@ def test_a_key_that_many_messages_have(key: str, sql: str, expected: str) -> Non
         ("latest/${clientid}.json", ALL),
         ("events/${clientid}/${event}_${timestamp}.json", 'SELECT * FROM "$events/client/connected"'),
         ("msgs/${id}-${name}", 'FOREACH payload.sensors AS s DO s.name AS name, id FROM "t/#"'),
-        ("msgs/${name}", 'FOREACH payload.sensors FROM "t/#"'),
+        ("msgs/${id}/${item.name}", 'FOREACH payload.sensors FROM "t/#"'),
     ],
 )
 def test_a_key_of_one_message_is_nothing_to_warn_of(key: str, sql: str) -> None:
