@@ -34,7 +34,7 @@ def of_columns_read(statements: dict[str, Statement]) -> Iterator[Problem]:
     """Warn of the columns that rules read, and that no record has."""
     for name, statement in statements.items():
         of_events = _reads_events(statement)
-        known = _columns(statement) if of_events else MESSAGE_COLUMNS | _OF_ALL
+        known = _columns(statement)
         for each in sorted(columns_read(statement) - known - own_names(statement)):
             alike = _alike(each, known)
             if alike or not of_events:
