@@ -17,7 +17,7 @@ from pipeline.config.load import load_object
 from pipeline.config.model import Rule, Schema
 from pipeline.config.s3 import S3Action, S3Connector
 from pipeline.config.sources import MqttSource
-from pipeline.emqx.origins import by_topics
+from pipeline.emqx.source_names import by_topics
 from pipeline.errors import ConfigError
 
 Outcome = Literal["taken", "changed", "left out"]

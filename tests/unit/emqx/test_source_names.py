@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.emqx.origins import by_topics
 from pipeline.emqx.reading import from_text
+from pipeline.emqx.source_names import by_topics
 from pipeline.emqx.translate import translated
 
 
