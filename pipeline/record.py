@@ -191,6 +191,11 @@ def routing_topics(record: Record) -> tuple[str, ...]:
     return EVENT_TOPICS.get(headers[EVENT].decode("utf-8", "replace"), ())
 
 
+def names_events(source: str) -> bool:
+    """Whether a source in FROM names client events, and no topics of messages."""
+    return source.startswith("$events/")
+
+
 def message_id(record: Record) -> str:
     """32 upper-case hex digits, the same in every replay, because partition and offset of a record never change."""
     return id_of(record.timestamp, record.partition, record.offset)

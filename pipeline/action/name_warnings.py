@@ -15,7 +15,7 @@ from typing import Final
 from pipeline.action.origins import columns_read, output_names, own_names, takes_all
 from pipeline.config import AggregatedParameters, Config, DirectParameters
 from pipeline.config.text.problems import Problem
-from pipeline.record import EVENT_TOPICS, MESSAGE_COLUMNS
+from pipeline.record import EVENT_TOPICS, MESSAGE_COLUMNS, names_events
 from pipeline.rule.events import COMMON, KINDS
 from pipeline.sql.syntax.nodes import Statement
 from pipeline.template import Template
@@ -24,7 +24,6 @@ from pipeline.topics import matches
 
 _LIKENESS: Final = 0.8  # of two names of which one is probably the other, mistyped
 _OF_ALL: Final = frozenset({*COMMON, "metadata"})
-_EVENTS: Final = "$events/"
 
 
 # --- Columns
@@ -43,14 +42,14 @@ def of_columns_read(statements: dict[str, Statement]) -> Iterator[Problem]:
 
 
 def _reads_events(statement: Statement) -> bool:
-    return any(source.startswith(_EVENTS) for source in statement.sources)
+    return any(map(names_events, statement.sources))
 
 
 def _columns(statement: Statement) -> frozenset[str]:
     """The columns of all records that a statement can get."""
     found = set(_OF_ALL)
     for source in statement.sources:
-        if not source.startswith(_EVENTS):
+        if not names_events(source):
             found |= MESSAGE_COLUMNS
         for event, topics in EVENT_TOPICS.items():
             if any(matches(source, topic) for topic in topics):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.record import MESSAGE_COLUMNS as COLUMNS
+from pipeline.record import names_events
 from pipeline.sql.compilation.compiler import MESSAGE_COLUMNS
 from pipeline.sql.compilation.statements import DEFAULT_ITEM
 from pipeline.sql.syntax.nodes import Call, Field, Path, Star, Statement, inside
@@ -17,7 +18,7 @@ _DEPTH_MAX: Final = 20
 
 def of_messages(statement: Statement) -> bool:
     """Whether any source of the statement is a topic filter of messages."""
-    return any(not source.startswith("$events/") for source in statement.sources)
+    return not all(map(names_events, statement.sources))
 
 
 def columns_read(statement: Statement) -> frozenset[str]:

@@ -17,11 +17,10 @@ from typing import Final
 
 from pipeline.config import Config, MqttSource
 from pipeline.config.text.problems import Problem
-from pipeline.record import EVENT_TOPICS
+from pipeline.record import EVENT_TOPICS, names_events
 from pipeline.sql.syntax.nodes import Statement
 from pipeline.topics import matches, may_meet, unshared
 
-_EVENTS: Final = "$events/"
 _NAMES: Final = tuple(chain.from_iterable(EVENT_TOPICS.values()))
 _OWN_NAME: Final = re.compile("%[cu]")
 
@@ -30,7 +29,7 @@ def of_topics(config: Config, statements: dict[str, Statement]) -> Iterator[Prob
     """All warnings in the order of the rules."""
     for name, statement in statements.items():
         for wanted in statement.sources:
-            if problem := _event(config, wanted) if wanted.startswith(_EVENTS) else _messages(config, wanted):
+            if problem := _event(config, wanted) if names_events(wanted) else _messages(config, wanted):
                 yield Problem(("rules", name, "sql"), problem)
 
 

@@ -24,7 +24,7 @@ import orjson
 from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.memo import Memo
-from pipeline.record import TOPIC, Record
+from pipeline.record import TOPIC, Record, names_events
 from pipeline.redriven import is_redriven, of_letter
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
@@ -108,12 +108,12 @@ class RuleSet:
     @property
     def reads_events(self) -> bool:
         """Whether any FROM names a client event."""
-        return any(topic.startswith("$events/") for topic in self.topics)
+        return any(map(names_events, self.topics))
 
     @property
     def reads_messages(self) -> bool:
         """Whether any FROM names a topic filter of messages."""
-        return any(not topic.startswith("$events/") for topic in self.topics)
+        return not all(map(names_events, self.topics))
 
     @property
     def waits(self) -> bool:
