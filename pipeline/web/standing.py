@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final
 
+from pipeline.action import statements_of
 from pipeline.config import Config, S3Action, S3Connector
 from pipeline.control.latency import latency_of
 from pipeline.control.objects import Snapshot
@@ -49,7 +50,7 @@ def of_action(config: Config, reports: Iterable[ProcessReport], named: NamedObje
     found = together(wanted, "actions", named.id, NO_WORKER)
     if found.nodes:
         return found
-    if not any(rule.enable and named.id in rule.actions for rule in config.rules.values()):
+    if not statements_of(config, named.name):
         return Together("stopped", NO_RULE, {})
     if any(each.kind == "worker" and not each.problem and each.revision < config.revision for each in wanted):
         return Together("connecting", BEGINS, {})
