@@ -54,6 +54,21 @@ async def test_the_overview_shows_the_pipeline_as_it_runs(colleague: Colleague) 
     await expect(page.locator("canvas")).to_have_count(6)
 
 
+async def test_a_latency_that_nobody_measured_is_not_zero(colleague: Colleague) -> None:
+    """While nothing gets to the store, the tile and the chart say so."""
+    api, page = colleague.api, colleague.page
+    await api.objects()
+    for written in (0, 10, 10):
+        counts = {"latency__count": written, "latency__sum_ms": 2_500 * written}
+        report(api, WORKER, actions={"s3:raw": part("connected", **counts)})
+        api.services.history.sample(api.clock.now_ms, api.services.board.reports(api.clock.now_ms))
+        api.clock.now_ms += STEP_MS
+    await colleague.arrive()
+
+    await expect(page.locator(".tile").filter(has_text="End to end")).to_contain_text("–")
+    await expect(page.get_by_role("figure").filter(has_text="End to end")).to_contain_text("Mean –")
+
+
 async def test_the_overview_says_what_to_do_first(colleague: Colleague) -> None:
     """Without anything there, it leads to a connector; with one, to an action."""
     page = colleague.page

@@ -6,7 +6,8 @@ import { t } from "../texts";
 import { useTheme } from "../theme";
 import { clock, clockExact, short } from "../words";
 
-export type Series = { name: string; colour: string; values: readonly number[] }; // colour: a variable of style.css
+/** `colour`: a variable of style.css. A value is null when there was nothing to measure. */
+export type Series = { name: string; colour: string; values: readonly (number | null)[] };
 
 type Props = {
   title: string;
@@ -46,12 +47,12 @@ export function Chart({ title, times, series, said = short, highest = false, lea
         <h2>{title}</h2>
         {series.map(({ name, colour, values }) => (
           <span key={name}>
-            <i style={{ background: `var(${colour})` }} /> {name} <b className="number">{said(values.at(-1) ?? 0)}</b>
+            <i style={{ background: `var(${colour})` }} /> {name} <b className="number">{latest(values, said)}</b>
           </span>
         ))}
         {highest && (
           <span>
-            {t.highest} <b className="number">{said(Math.max(0, ...series.flatMap(({ values }) => values)))}</b>
+            {t.highest} <b className="number">{said(Math.max(0, ...series.flatMap(({ values }) => values.map((each) => each ?? 0))))}</b>
           </span>
         )}
       </figcaption>
@@ -63,13 +64,18 @@ export function Chart({ title, times, series, said = short, highest = false, lea
   );
 }
 
+function latest(values: Series["values"], said: (value: number) => string): string {
+  const last = values.at(-1);
+  return last === null ? "–" : said(last ?? 0);
+}
+
 function options(place: HTMLElement, series: readonly Series[], said: (value: number) => string, least: number): uPlot.Options {
   const [line, dim] = [resolved(place, "--line"), resolved(place, "--dim")];
   const axis = { stroke: dim, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
   return {
     width: place.clientWidth,
     height: HEIGHT_PX,
-    padding: [8, 8, null, null],
+    padding: [8, 26, null, null], // half of a time fits beside the last line
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
@@ -79,9 +85,16 @@ function options(place: HTMLElement, series: readonly Series[], said: (value: nu
     ],
     series: [
       {},
-      ...series.map(({ colour }) => ({ stroke: resolved(place, colour), width: 1.5, fill: resolved(place, colour, "12%"), points: { show: false } })),
+      ...series.map(({ colour }) => ({ stroke: resolved(place, colour), width: 1.5, fill: resolved(place, colour, "12%"), points: { filter: alone } })),
     ],
   };
+}
+
+/** The values that no line shows, because there is none on either side: each gets a point. */
+function alone(chart: uPlot, of: number): number[] {
+  const values = chart.data[of] ?? [];
+  const isNone = (at: number) => (values[at] ?? null) === null;
+  return Array.from(values.keys()).filter((at) => !isNone(at) && isNone(at - 1) && isNone(at + 1));
 }
 
 /** 1, 2, 5, 10 and so on, from the least. */

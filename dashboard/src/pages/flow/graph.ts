@@ -9,8 +9,8 @@ export type Part = { id: string; kind: Kind; name: string; note: string; enabled
 export type Link = { id: string; from: string; to: string; rule: string | null; action: string | null };
 export type Graph = { parts: Part[]; links: Link[] };
 
-export const SIZE = { width: 200, height: 52 };
-const GAP = { ranksep: 90, nodesep: 18 };
+export const SIZE = { width: 176, height: 52 };
+const GAP = { ranksep: 64, nodesep: 18 }; // a rate has room on the link
 const GAP_DOWN = { ranksep: 56, nodesep: 12 };
 
 export type Direction = "LR" | "TB"; // from left to right, or down where there is no width

@@ -89,7 +89,7 @@ function Overview() {
             onNodeClick={(_, node) => choose((node as PartNode).data.part)}
             onPaneClick={() => choose(null)}
             fitView
-            fitViewOptions={{ maxZoom: 1, minZoom: READABLE }}
+            fitViewOptions={{ maxZoom: 1, minZoom: READABLE, padding: 0.04 }}
             minZoom={0.15}
             aria-label={t.pages.flow}
           >

@@ -42,11 +42,12 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
   const last = samples.at(-1);
   const sum = (name: "dropped" | "objects" | "sent_bytes") => samples.reduce((all, each) => all + each[name], 0);
   const failed = sum("dropped");
+  const latency = last ? meanLatency(last) : null;
   return (
     <dl className="tiles">
       <Tile name={t.overview.received} value={rate((last?.received ?? 0) / STEP_SECONDS)} {...(last?.connections && { note: t.overview.connections(count(last.connections)) })} />
       <Tile name={t.overview.written} value={rate((last?.sent ?? 0) / STEP_SECONDS)} />
-      <Tile name={t.overview.latency} value={last?.latency_count ? lasting(meanLatency(last)) : "–"} />
+      <Tile name={t.overview.latency} value={latency === null ? "–" : lasting(latency)} />
       <Tile name={t.overview.lag} value={count(last?.lag ?? 0)} />
       <Tile name={t.overview.failed} value={count(failed)} note={t.overview.lastHour} bad={failed > 0} />
       <Tile name={t.overview.objects} value={count(sum("objects"))} note={t.overview.lastHour} />
@@ -55,8 +56,8 @@ function Tiles({ samples }: { samples: readonly Step[] }) {
   );
 }
 
-/** From the arrival of a message to its place in the store, on average. */
-const meanLatency = ({ latency_ms, latency_count }: Step): number => (latency_count ? latency_ms / latency_count : 0);
+/** From the arrival of a message to its place in the store, on average; null while none got there. */
+const meanLatency = ({ latency_ms, latency_count }: Step): number | null => (latency_count ? latency_ms / latency_count : null);
 
 function Charts({ samples }: { samples: readonly Step[] }) {
   const times = samples.map((each) => each.time_stamp);
