@@ -151,6 +151,10 @@ async def the_proof_is_seen(page: Page, person: Person, pipeline: Pipeline) -> N
     await strip.focus()
     await page.keyboard.press("End")
     await expect(page.locator(".readout")).to_contain_text("offset")
+    await page.get_by_label("Action").select_option("s3:raw")
+    await page.get_by_role("button", name="Verify").click()
+    # Direct upload has no ledger, so nothing can tell from the bucket alone that no object is missing.
+    await expect(page.get_by_role("heading", name="Every object whole, no row twice")).to_be_visible()
     doomed = next(key for key in pipeline.keys(pipeline.name) if key.startswith("hot/"))
     pipeline.store.delete_object(Bucket=pipeline.name, Key=doomed)
     await page.get_by_label("Action").select_option("s3:hot")

@@ -84,15 +84,14 @@ function Verdict({ job, result }: { job: Job<"verify">; result: Verification }) 
   const found = Object.values(result.found).reduce((sum, each) => sum + each, 0);
   const { rows = 0, records = 0, partitions = 0 } = result.totals;
   const none = !partitions && !result.direct;
+  const whole = partitions ? t.verify.whole : t.verify.directWhole; // only a ledger can tell that nothing is missing
   const kind = job.ended === null ? "going" : found ? "bad" : job.state !== "done" || none ? "warn" : "good";
-  const title = job.ended === null ? t.verify.going : found ? t.verify.findings(found) : none ? t.verify.noLedger : t.verify.whole;
+  const title = job.ended === null ? t.verify.going : found ? t.verify.findings(found) : none ? t.verify.noLedger : whole;
   const say = found
     ? t.verify.findingsSay
     : none
       ? t.verify.noLedgerSay
-      : result.direct
-        ? t.verify.directWhole(result.direct.objects)
-        : t.verify.wholeSay(rows, records);
+      : [partitions && t.verify.wholeSay(rows, records), result.direct && t.verify.directSay(result.direct.objects)].filter(Boolean).join(" ");
   return (
     <div className="verdict" data-kind={kind}>
       <div aria-live="polite">
