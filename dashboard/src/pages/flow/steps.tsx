@@ -1,10 +1,9 @@
 // The forms of the steps of a flow: a source, fields, a filter, a sink; and which steps one goes to.
-import { useId, useState } from "react";
+import { useId } from "react";
 import { useEvents } from "../../api/trial";
 import { useList } from "../../api/use_objects";
-import { Dialog } from "../../parts/dialog";
 import { t } from "../../texts";
-import { ActionForm } from "../actions/form";
+import { NewAction } from "../actions/new_action";
 import { type Draft, joins, type Step, withEdge, without } from "./draft";
 import { FilterForm } from "./filter";
 import type { FieldPart } from "./statement";
@@ -94,7 +93,6 @@ function FieldList({ fields, change, disabled }: { fields: FieldPart[]; change: 
 
 function SinkChoice({ action, sql, change, disabled }: { action: string; sql: string; change: (now: string) => void; disabled: boolean }) {
   const { data = [] } = useList("actions");
-  const [making, setMaking] = useState(false);
   const id = useId();
   return (
     <div className="field">
@@ -105,24 +103,7 @@ function SinkChoice({ action, sql, change, disabled }: { action: string; sql: st
           <option key={each.name}>{`${each.type}:${each.name}`}</option>
         ))}
       </select>
-      {!disabled && (
-        <button type="button" onClick={() => setMaking(true)}>
-          {t.rules.newAction}
-        </button>
-      )}
-      {making && (
-        <Dialog title={t.rules.newAction} close={() => setMaking(false)} wide>
-          <ActionForm
-            id={null}
-            sql={sql}
-            cancel={() => setMaking(false)}
-            saved={(name) => {
-              change(`s3:${name}`);
-              setMaking(false);
-            }}
-          />
-        </Dialog>
-      )}
+      {!disabled && <NewAction sql={sql} made={change} />}
     </div>
   );
 }

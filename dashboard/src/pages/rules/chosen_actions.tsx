@@ -1,17 +1,14 @@
 // The actions of a rule: those that are chosen, more of them, and a new one without leaving.
-import { useState } from "react";
 import { named } from "../../api/objects";
 import { useList } from "../../api/use_objects";
-import { Dialog } from "../../parts/dialog";
 import { to } from "../../route";
 import { t } from "../../texts";
-import { ActionForm } from "../actions/form";
+import { NewAction } from "../actions/new_action";
 
 type Props = { chosen: unknown[]; change: (now: unknown[]) => void; mayChange: boolean; sql: string };
 
 export function ChosenActions({ chosen, change, mayChange, sql }: Props) {
   const { data = [] } = useList("actions");
-  const [making, setMaking] = useState(false);
   const names = data.map((each) => `${each.type}:${each.name}`);
   const others = names.filter((each) => !chosen.includes(each));
   return (
@@ -40,23 +37,8 @@ export function ChosenActions({ chosen, change, mayChange, sql }: Props) {
               <option key={each}>{each}</option>
             ))}
           </select>
-          <button type="button" onClick={() => setMaking(true)}>
-            {t.rules.newAction}
-          </button>
+          <NewAction sql={sql} made={(action) => change([...chosen, action])} />
         </div>
-      )}
-      {making && (
-        <Dialog title={t.rules.newAction} close={() => setMaking(false)} wide>
-          <ActionForm
-            id={null}
-            sql={sql}
-            cancel={() => setMaking(false)}
-            saved={(name) => {
-              change([...chosen, `s3:${name}`]);
-              setMaking(false);
-            }}
-          />
-        </Dialog>
       )}
     </>
   );

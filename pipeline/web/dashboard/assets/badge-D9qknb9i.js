@@ -1,0 +1,1 @@
+import{b as e}from"./index-ppctfqV0.js";import{t}from"./jsx-runtime-Wy9s6hX0.js";var n=t(),r=(t=``)=>e.reasons[t]??t;function i({status:t,reason:i}){let a=t in e.status?t:`unknown`;return(0,n.jsx)(`span`,{className:`badge`,"data-status":a,title:r(i)||void 0,children:e.status[a]})}export{r as n,i as t};

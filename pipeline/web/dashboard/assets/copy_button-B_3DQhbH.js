@@ -1,0 +1,1 @@
+import{a as e,n as t,t as n}from"./jsx-runtime-Wy9s6hX0.js";import{b as r}from"./index-ppctfqV0.js";var i=e(t(),1),a=n();function o({text:e,label:t}){let[n,o]=(0,i.useState)(``);return isSecureContext?(0,a.jsx)(`button`,{type:`button`,onClick:()=>void navigator.clipboard.writeText(e).then(()=>o(e)),children:n===e?r.copied:t}):null}export{o as t};

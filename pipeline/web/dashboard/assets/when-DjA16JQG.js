@@ -1,1 +1,0 @@
-import{E as e,x as t}from"./index-BshChseJ.js";import{t as n}from"./jsx-runtime-Wy9s6hX0.js";var r=n();function i({ms:n}){return(0,r.jsx)(`time`,{dateTime:new Date(n).toISOString(),title:e(n),children:t(n,Date.now())})}export{i as t};
