@@ -101,15 +101,14 @@ class Bridge:
             elif flags & DUP_FLAG:
                 redelivered += 1
             route = routes.get(topic) or self._router.route(topic)
-            prepared = None if properties else route.prepared.get(flags)
-            if prepared is None:
+            ready = None if properties else route.prepared.get(flags)
+            if ready is None:
                 self._produce_run(run)
                 run = []
                 self._produce_unprepared(message, route, now_ms)
                 continue
-            key, headers = prepared
-            # The size leaves out key and headers, because the cache of routes holds them.
-            run.append(Delivery(window, mid, topic_name, key, payload, headers, now_ms, len(payload)))
+            key, headers, size_bytes = ready
+            run.append(Delivery(window, mid, topic_name, key, payload, headers, now_ms, size_bytes + len(payload)))
         self._produce_run(run)
         self.empty.clear()
         self._count(len(batch), redelivered, dropped)

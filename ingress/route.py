@@ -17,6 +17,7 @@ from ingress.clientid import Resolver, Steps
 from ingress.events import Adapter, ClientEvent
 from ingress.sparkplug.aliases import Aliases
 from ingress.sparkplug.payload import Speaker, speaker_of
+from ingress.window import prepared
 from pipeline.memo import Memo
 from pipeline.mqtt import traceparent
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
@@ -87,7 +88,7 @@ class Route:
             return record
         usual = not properties and not flags & RETAIN_FLAG and not self.adapters and self.copies is None
         if usual and self._steps.is_fixed_without_properties:
-            self.prepared[flags] = Prepared(record.key, record.headers)
+            self.prepared[flags] = prepared(record)
         return record
 
     def table(self, message: Publish, now_ms: int) -> Outgoing | None:

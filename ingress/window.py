@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pipeline.record import Outgoing
+from pipeline.record import Outgoing, Prepared
 
 
 class Delivery(msgspec.Struct, eq=False):
@@ -124,6 +124,11 @@ class Window:
         return failed
 
 
+def prepared(record: Outgoing) -> Prepared:
+    """The parts that all usual messages like this one share."""
+    return Prepared(record.key, record.headers, size_of(record) - len(record.value))
+
+
 def size_of(record: Outgoing) -> int:
-    """The memory that a message takes while it waits, if no cache of topics holds its key and its headers anyway."""
+    """The memory that a message takes while it waits."""
     return len(record.key) + len(record.value) + sum(len(name) + len(value) for name, value in record.headers)

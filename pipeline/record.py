@@ -91,10 +91,11 @@ class Outgoing(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """The parts of a record that all usual messages of a topic share."""
+    """The parts of a record that all usual messages of a topic share, and their bytes: Kafka's client copies them each time."""
 
     key: bytes
     headers: list[tuple[str, bytes]]
+    size_bytes: int
 
 
 def message_record(

@@ -18,9 +18,10 @@ from pipeline.mqtt.properties import (
     WILL_DELAY,
     decode_checked,
 )
-from pipeline.mqtt.reasons import CLIENTID_NOT_VALID, MALFORMED, PROTOCOL_ERROR, UNSUPPORTED_VERSION
+from pipeline.mqtt.reasons import BAD_CREDENTIALS, CLIENTID_NOT_VALID, MALFORMED, PROTOCOL_ERROR, UNSUPPORTED_VERSION
 
 CLIENTID_BYTES_MAX: Final = 1024
+USERNAME_BYTES_MAX: Final = 4096  # each record has it, and each connection keeps it
 BRIDGE: Final = 0x80  # set in the version by a mosquitto that forwards messages to another broker
 NAMES: Final = {3: b"MQIsdp", 4: b"MQTT", 5: b"MQTT"}
 
@@ -59,12 +60,21 @@ def read_connect(body: Reader, told: Version) -> Connect:
         )
     will = _will(body, flags, version) if flags & 4 else None
     # In MQTT 3.1 the length of the packet counts, and not the flag (section 3.1).
-    username = body.text().decode() if flags & 0x80 and (version > 3 or body.left) else None
+    username = _username(body) if flags & 0x80 and (version > 3 or body.left) else None
     password = body.binary() if flags & 0x40 and (version > 3 or body.left) else None
     body.finish()
     return Connect(
         version, clientid.decode(), username, password, keepalive, bool(flags & 2), will, properties, told.is_bridge
     )
+
+
+def _username(body: Reader) -> str:
+    name = body.text()
+    if len(name) > USERNAME_BYTES_MAX:
+        raise ProtocolError(
+            BAD_CREDENTIALS, f"expected a user name of at most {USERNAME_BYTES_MAX} bytes, found {len(name)}"
+        )
+    return name.decode()
 
 
 def _may_be_empty(version: int, flags: int) -> bool:

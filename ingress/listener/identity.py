@@ -15,6 +15,7 @@ from ingress.listener.words import Connect, Will
 from ingress.route import extra, properties_object, user_properties
 from ingress.sparkplug.aliases import Aliases
 from ingress.sparkplug.payload import Speaker, speaker_of
+from ingress.window import prepared
 from pipeline.mqtt.packets import DUP_FLAG, QOS_MASK, RETAIN_FLAG, Properties, Publish
 from pipeline.mqtt.properties import AUTHENTICATION_DATA, AUTHENTICATION_METHOD, RECEIVE_MAXIMUM, SESSION_EXPIRY
 from pipeline.record import PEERHOST, USERNAME, Outgoing, Prepared, event_record, message_record
@@ -86,6 +87,13 @@ class Identity:
     publishers: Resolver | None = None
     aliases: Aliases | None = None  # the names of Sparkplug B, if the listener keeps them
 
+    def __post_init__(self) -> None:
+        # Made once, because the cache of topics would hold a copy for each topic.
+        self._key = self.clientid.encode()
+        self._names = [(PEERHOST, self.address.peerhost.encode())]
+        if self.username is not None:
+            self._names.append((USERNAME, self.username.encode()))
+
     def record(self, message: Publish, now_ms: int) -> Outgoing | None:
         """The record of a message, or None if its topic is not allowed. Key and headers of usual messages are cached."""
         topic, payload, flags, _, properties = message
@@ -98,7 +106,7 @@ class Identity:
         steps = self.publishers.steps(topic) if self.publishers is not None else NO_STEPS
         record = self._message(topic, payload, flags, properties, now_ms, steps)
         if not properties and steps.is_fixed_without_properties and self._speaker(topic) is None:
-            known[flags] = Prepared(record.key, record.headers)
+            known[flags] = prepared(record)
         return record
 
     def table(self, message: Publish, now_ms: int) -> Outgoing | None:
@@ -135,18 +143,16 @@ class Identity:
         self, topic: bytes, payload: bytes, flags: int, properties: Properties, now_ms: int, steps: Steps
     ) -> Outgoing:
         publisher = steps.resolve(payload, user_properties(properties))
-        more = [(PEERHOST, self.address.peerhost.encode())]
-        if self.username is not None:
-            more.append((USERNAME, self.username.encode()))
+        more = self._names
         if self.aliases is not None and (speaker := speaker_of(topic)):
-            more += self.aliases.headers(speaker, payload)
+            more = [*more, *self.aliases.headers(speaker, payload)]
         return message_record(
             topic=topic,
             payload=payload,
             qos=(flags & QOS_MASK) >> 1,
             retain=bool(flags & RETAIN_FLAG),
             dup=bool(flags & DUP_FLAG),
-            clientid=publisher.clientid or self.clientid.encode(),
+            clientid=publisher.clientid or self._key,
             clientid_from=publisher.clientid_from if publisher.clientid else FROM_LISTENER,
             timestamp_ms=now_ms,
             extra=[*more, *extra(properties)],

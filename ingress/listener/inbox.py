@@ -134,9 +134,9 @@ class Inbox:
             known = None if properties else prepared.get(topic)
             ready = known.get(flags) if known else None
             if ready:
-                key, headers = ready
-                # The size leaves out key and headers, because the cache of topics holds them.
-                usual.append(_Delivery(window, ack, topic_name, key, payload, headers, now_ms, len(payload)))
+                key, headers, size_bytes = ready
+                size_bytes += len(payload)
+                usual.append(_Delivery(window, ack, topic_name, key, payload, headers, now_ms, size_bytes))
                 continue
             self._produce_run(window, usual)
             usual = []

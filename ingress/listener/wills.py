@@ -20,7 +20,7 @@ from ingress.listener.limits.memory import Memory
 from pipeline.mqtt.properties import SESSION_EXPIRY
 from pipeline.record import Outgoing
 
-PENDING_BYTES: Final = 2000  # memory of a will besides its bytes: its client's names, its timer
+PENDING_BYTES: Final = 2000  # memory of a will besides the texts of its client's CONNECT
 
 
 class Pending:
@@ -66,7 +66,7 @@ class Wills:
             return
         timer = asyncio.get_running_loop().call_later(delay, self._due, identity.clientid)
         pending = self._pending[identity.clientid] = Pending(self, timer, identity)
-        self._memory.hold(pending, identity.address.network, will.size_bytes + PENDING_BYTES)
+        self._memory.hold(pending, identity.address.network, identity.connect.size_bytes + PENDING_BYTES)
 
     def send_all(self) -> None:
         """Publish all delayed wills, because we stop."""

@@ -58,7 +58,7 @@ class MqttSource(SourceSection):
     window_bytes: Bytes = setting(
         64 << 20,
         ge=1,
-        description="The most payload bytes received and not yet in Kafka. One read may exceed this.",
+        description="The most bytes received and not yet in Kafka. One read may exceed this.",
         advanced=True,
     )
     standby: bool = setting(

@@ -41,10 +41,12 @@ def inbox(**settings: Any) -> tuple[Inbox, PlayedKafka]:
     return Inbox("devices", source, KafkaConfig(bootstrap_servers="k:1"), cast(Producer, kafka)), kafka
 
 
-def client(of: Inbox, clientid: str = "d1", *, v5: bool = True) -> tuple[PlayedDevice, ClientWindow, Identity]:
+def client(
+    of: Inbox, clientid: str = "d1", *, v5: bool = True, username: str | None = None
+) -> tuple[PlayedDevice, ClientWindow, Identity]:
     device = PlayedDevice(v5)
     address = Address("192.0.2.1", "192.0.2.1:5", "192.0.2.9:1883")
-    return device, of.window(device), Identity(clientid, None, address, ["t/#"], CONNECT, 0)
+    return device, of.window(device), Identity(clientid, username, address, ["t/#"], CONNECT, 0)
 
 
 def message(mid: int = 0, *, qos: int = 1, topic: bytes = b"t/1", payload: bytes = b"x") -> Publish:

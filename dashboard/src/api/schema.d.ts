@@ -782,7 +782,7 @@ export interface components {
              */
             window: number | components["schemas"]["Settings.reference"];
             /**
-             * @description The most payload bytes received and not yet in Kafka. One read may exceed this.
+             * @description The most bytes received and not yet in Kafka. One read may exceed this.
              * @default 64MB
              * @example 64KB
              * @example 5MB
@@ -1404,7 +1404,7 @@ export interface components {
              */
             window: number | components["schemas"]["Settings.reference"];
             /**
-             * @description The most payload bytes received and not yet in Kafka. One read may exceed this.
+             * @description The most bytes received and not yet in Kafka. One read may exceed this.
              * @default 64MB
              * @example 64KB
              * @example 5MB
@@ -1737,7 +1737,7 @@ export interface components {
                      */
                     window: number | components["schemas"]["Settings.reference"];
                     /**
-                     * @description The most payload bytes received and not yet in Kafka. One read may exceed this.
+                     * @description The most bytes received and not yet in Kafka. One read may exceed this.
                      * @default 64MB
                      * @example 64KB
                      * @example 5MB

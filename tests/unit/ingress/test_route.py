@@ -7,6 +7,7 @@ import pytest
 from ingress.clientid import Resolver
 from ingress.events.status_topic import StatusTopicAdapter
 from ingress.route import ROUTES_MAX, TOPIC_BYTES_REMEMBERED_MAX, Router, properties_object
+from ingress.window import prepared, size_of
 from pipeline.config.clientid_from import ClientidFrom
 from pipeline.config.sources import StatusTopic
 from pipeline.mqtt.packets import Properties
@@ -28,7 +29,7 @@ def test_a_topic_that_settles_everything_is_prepared() -> None:
     record = route.record((b"t/d/up", b"x", 0x3A, 1, ()), 5)
 
     assert record == (b"d", b"x", [("topic", b"t/d/up"), ("clientid_from", b"topic"), ("qos", b"1"), ("dup", b"1")], 5)
-    assert route.prepared == {0x3A: (record.key, record.headers)}
+    assert route.prepared == {0x3A: (record.key, record.headers, size_of(record) - len(b"x"))}
 
 
 def test_a_payload_that_is_asked_first_is_never_prepared() -> None:
@@ -92,7 +93,7 @@ def test_a_user_property_names_the_client_of_its_message_alone() -> None:
     assert (named.key, dict(named.headers)["clientid_from"]) == (b"truck", b"user_property")
     assert (other.key, dict(other.headers)["clientid_from"]) == (b"d", b"topic")
     assert kept == {}
-    assert route.prepared == {0x32: (plain.key, plain.headers)}
+    assert route.prepared == {0x32: prepared(plain)}
 
 
 def test_a_retained_message_is_never_prepared() -> None:

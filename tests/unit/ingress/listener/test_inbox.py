@@ -145,6 +145,37 @@ def test_a_usual_message_is_prepared_once() -> None:
     assert dict(third.headers)["peerhost"] == b"192.0.2.1"
 
 
+def test_the_names_of_a_device_are_in_memory_once() -> None:
+    """The records of all its topics share them: there are tens of thousands, and a device may choose names of kilobytes."""
+    box, kafka = inbox()
+    _, *its = client(box, "d" * 1000, username="u" * 4000)
+
+    box.take(*its, [message(1, topic=b"t/1"), message(2, topic=b"t/2")])
+    (_, first, _), (_, second, _) = kafka.sent
+
+    assert first.key is second.key
+    assert [name for name, _ in first.headers] == [name for name, _ in second.headers]
+    shared = [one is other for (_, one), (_, other) in zip(first.headers, second.headers, strict=True)]
+    assert dict(zip(dict(first.headers), shared, strict=True)) | {"topic": False} == {
+        "topic": False,
+        "clientid_from": True,
+        "qos": True,
+        "peerhost": True,
+        "username": True,
+    }
+
+
+def test_a_waiting_message_counts_with_the_names_of_its_device() -> None:
+    """Kafka's client holds a copy of key and headers for each message, so small messages with long names fill the inbox."""
+    box, _ = inbox(buffer_bytes=100_000)
+    _, window, identity = client(box, username="u" * 4000)
+    for mid in range(1, 31):
+        box.take(window, identity, [message(mid)])
+
+    assert window.size_bytes > 30 * 4000
+    assert box.full
+
+
 def test_what_may_be_published_is_asked_once_for_each_topic(monkeypatch: pytest.MonkeyPatch) -> None:
     """A permission or refusal is remembered for each topic, also for messages with properties."""
     asked: list[bytes] = []

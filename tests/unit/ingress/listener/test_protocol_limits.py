@@ -29,6 +29,24 @@ def violation(heard: list[words.Said]) -> int:
     return heard[-1].code
 
 
+@pytest.mark.parametrize(("version", "code"), [(5, b"\x20\x03\x00\x86"), (4, b"\x20\x02\x00\x04")])
+def test_a_user_name_is_not_longer_than_4096_bytes(version: int, code: bytes) -> None:
+    """It is in each record, and a device chooses it."""
+
+    def login(name: bytes) -> tuple[words.Said, bytes]:
+        protocol = ServerProtocol(packet_bytes_max=100_000, receive_max=10)
+        header = text(b"MQTT") + bytes([version, 0x82]) + b"\x00\x3c" + b"\x00" * (version == 5)
+        (said,) = protocol.receive_data(packet(0x10, header + text(b"d1") + text(name)))
+        return said, protocol.send(words.Bye(said.code)) if isinstance(said, words.Violation) else b""
+
+    taken, _ = login(b"u" * 4096)
+    refused, answer = login(b"u" * 4097)
+
+    assert isinstance(taken, words.Connect)
+    assert refused == words.Violation(0x86, "expected a user name of at most 4096 bytes, found 4097")
+    assert answer[:1] + answer[2:4] == code[:1] + code[2:4]
+
+
 def test_a_message_beyond_the_receive_maximum_waits_for_our_answers() -> None:
     """With MQTT 5, a message beyond the receive maximum waits for room, and MQTT 3.1.1 has no maximum."""
     v5, v311 = connected(5, receive_max=3), connected(4, receive_max=3)
