@@ -92,9 +92,7 @@ class DeadLetters:
         spent: dict[Source, int] = {}
         wanted = [made for letter in letters if (made := self._wanted(letter, run, spent)) is not None]
         records = [outgoing(letter, self._action, self._pipeline, run) for letter in wanted]
-        try:
-            await self._sent(records)
-        except RefusedError:
+        if not await self._are_taken(records):
             await self._one_by_one(records)
         self._remember(spent)
         for letter in wanted:
@@ -131,11 +129,17 @@ class DeadLetters:
         It goes without its value, which Kafka still has.
         """
         for record in records:
-            try:
-                await self._sent([record])
-            except RefusedError:
+            if not await self._are_taken([record]):
                 bare = record._replace(value=b"", headers=[*record.headers, (VALUE_LEFT_OUT, b"1")])
                 await self._sent([bare])
+
+    async def _are_taken(self, records: Sequence[Outgoing]) -> bool:
+        """Whether Kafka takes these letters. A value, because nothing may be sent while an error is handled (producer.py)."""
+        try:
+            await self._sent(records)
+        except RefusedError:
+            return False
+        return True
 
     async def _sent(self, records: Sequence[Outgoing]) -> None:
         await self._attempts.until_done(lambda: self._sender.send(self._topic, records))

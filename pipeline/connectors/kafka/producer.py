@@ -151,6 +151,7 @@ class Producer:
         # Any, because the stub wants headers that may be text or None, and lists are invariant.
         hand_over: Callable[..., None] = self._shared.produce
         rest = iter(run)
+        refused = False
         if not self._waiting and self._next is None:
             try:
                 for each in rest:
@@ -159,7 +160,9 @@ class Producer:
                         each.topic, each.value, each.key, ANY_PARTITION, each, None, each.timestamp_ms, each.headers
                     )
             except (KafkaException, BufferError):
-                self.produce(each.topic, each.record, each)  # is refused again, and this time gets its result, or waits
+                refused = True
+        if refused:
+            self.produce(each.topic, each.record, each)  # is refused again, and this time gets its result, or waits
         for each in rest:
             self.produce(each.topic, each.record, each)
         self.wake()
@@ -170,10 +173,8 @@ class Producer:
         """
         if self._alone is None:
             self._alone = self._open({"batch.num.messages": 1})
-        try:
-            _produce(self._alone, topic, record, on_delivery)
-        except (KafkaException, BufferError) as error:
-            on_delivery(_kafka_error(error), None)
+        if (refused := _produce(self._alone, topic, record, on_delivery)) is not None:
+            on_delivery(_kafka_error(refused), None)
         self.wake()
 
     def wake(self) -> None:
@@ -245,13 +246,12 @@ class Producer:
 
     def _hand_over(self, topic: str, record: Outgoing, on_delivery: OnDelivery) -> bool:
         assert self._shared is not None, "connect() first"
-        try:
-            _produce(self._shared, topic, record, on_delivery)
-        except BufferError:
+        refused = _produce(self._shared, topic, record, on_delivery)
+        if isinstance(refused, BufferError):
             self._waiting.appendleft((topic, record, on_delivery))
             return False
-        except KafkaException as error:
-            on_delivery(_kafka_error(error), None)
+        if refused is not None:
+            on_delivery(_kafka_error(refused), None)
         return True
 
     def _poll(self) -> None:
@@ -345,10 +345,18 @@ class _Outcome:
             self.settled.set_result(self._error)
 
 
-def _produce(client: Any, topic: str, record: Outgoing, on_delivery: OnDelivery) -> None:
-    """Produce with a Librdkafka. `client` is Any because of its stub, as in `produce_all`."""
+def _produce(client: Any, topic: str, record: Outgoing, on_delivery: OnDelivery) -> KafkaException | BufferError | None:
+    """Produce with a Librdkafka. Returns its refusal. `client` is Any because of its stub, as in `produce_all`.
+
+    The caller must not be handling an exception: if confluent-kafka raises then, that one and all its frames stay in memory
+    for ever. So a refusal is a value here, and its traceback is dropped.
+    """
     key, value, headers, timestamp_ms = record
-    client.produce(topic, value, key, ANY_PARTITION, on_delivery, None, timestamp_ms, headers)
+    try:
+        client.produce(topic, value, key, ANY_PARTITION, on_delivery, None, timestamp_ms, headers)
+    except (KafkaException, BufferError) as error:
+        return error.with_traceback(None)
+    return None
 
 
 def _kafka_error(error: Exception) -> KafkaError:

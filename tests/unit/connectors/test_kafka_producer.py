@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -101,7 +102,7 @@ def test_librdkafka_takes_the_arguments_in_their_places() -> None:
     window = Window(100, 1000)
 
     async def main() -> None:
-        producer = Producer(KAFKA, process="test")
+        producer = Producer(KAFKA.model_copy(update={"max_message_bytes": 1_000_000}), process="test")
         producer._shared = producer._open()
         run = [Delivery(window, 1, "m", b"c1", b"1", HEADERS, 7, 1)]
         window.extend(run)
@@ -110,3 +111,27 @@ def test_librdkafka_takes_the_arguments_in_their_places() -> None:
 
     asyncio.run(main())
     assert [error.code() for _, error in window.take_failed()] == [KafkaError._PURGE_QUEUE]
+
+
+def test_a_refusal_leaves_nothing_in_memory() -> None:
+    """confluent-kafka keeps the error that is handled while it refuses, with all frames: large messages filled the memory."""
+
+    async def main() -> None:
+        producer = Producer(KAFKA.model_copy(update={"max_message_bytes": 1_000_000}), process="test")
+        producer._shared = producer._open()
+        window = Window(100, 10_000_000)
+        for _ in range(3):
+            large = Delivery(window, 0, "m", b"k", b"x" * 2_000_000, HEADERS, 0, 2_000_000)
+            producer.produce_all([large])
+            producer.produce("m", large.record, lambda error, _: producer.produce_alone("m", large.record, told_to))  # noqa: B023
+        producer._abandon()
+
+    def told_to(error: Any, message: Any) -> None:
+        told.append(error.code())
+
+    told: list[int] = []
+    asyncio.run(main())
+    gc.collect()
+
+    assert told == [KafkaError.MSG_SIZE_TOO_LARGE] * 3
+    assert [each for each in gc.get_objects() if isinstance(each, KafkaException)] == []
