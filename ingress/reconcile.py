@@ -16,13 +16,17 @@ from pipeline.topics import TOPIC_BYTES_MAX
 
 LEVELS_MAX: Final = 9  # 3 filters times 2 to this power
 TOPIC_CHARACTERS_MAX: Final = 1000
+WILDCARDS: Final = frozenset("+#")
 
 
 def filters_matching(topic: str) -> list[str]:
     """Every topic filter that matches `topic` (MQTT 5.0 section 4.7), or only simple filters if it has many levels.
 
-    Shared subscriptions are not included, because the names of their groups are unknown.
+    Shared subscriptions are not included, because the names of their groups are unknown. A text that is not a topic name, which
+    a broker must not send, gives nothing that a broker would not take.
     """
+    if set(topic) & WILDCARDS:
+        return []
     levels = topic.split("/")
     if len(levels) > LEVELS_MAX or len(topic) > TOPIC_CHARACTERS_MAX:
         prefixes = ["/".join(levels[:count]) for count in range(1, LEVELS_MAX + 1)]
@@ -36,4 +40,4 @@ def filters_matching(topic: str) -> list[str]:
         found.update(dict.fromkeys("/".join((*each, "#")) for each in product(*choices[:count])))
     if topic.startswith("$"):
         found.pop("#")
-    return list(found)
+    return [each for each in found if each]

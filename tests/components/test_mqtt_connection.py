@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,25 +10,34 @@ from typing import Any
 import pytest
 
 from pipeline.config import MqttSource
+from pipeline.connectors.mqtt.client import OnBatch
 from pipeline.connectors.mqtt.connection import FILTERS_MAX, Connection
 from pipeline.errors import OperatorError
+from pipeline.mqtt import packets
+from pipeline.mqtt.fields import ProtocolError
+from pipeline.mqtt.packets import packet
 from pipeline.mqtt.properties import SESSION_EXPIRY, written_properties
 from pipeline.mqtt.reasons import NOT_AUTHORIZED, PACKET_IDENTIFIER_IN_USE
 from pipeline.mqtt.subscriptions import subscriptions
+from tests.parts.device_bytes import publish
 from tests.parts.played_broker import PlayedBroker, played
-from tests.parts.waiting import until
+from tests.parts.waiting import patient, until
 
+SECONDS = patient(10)
+MESSAGE = publish(b"t/1", b"x", mid=1, qos=1, properties=b"")
 SESSION_PRESENT = b"\x01\x00\x00"
 
 
 @asynccontextmanager
-async def opened(broker: PlayedBroker, *topics: str, **settings: Any) -> AsyncIterator[Connection]:
+async def opened(
+    broker: PlayedBroker, *topics: str, on_batch: OnBatch = lambda batch: None, **settings: Any
+) -> AsyncIterator[Connection]:
     """A connection to this broker which has subscribed."""
     async with played(broker):
         source = MqttSource.model_validate(
             {"server": f"127.0.0.1:{broker.port}", "topics": list(topics or ["t/#"]), **settings}
         )
-        connection = Connection(source, "ingress", lambda batch: None)
+        connection = Connection(source, "ingress", on_batch)
         try:
             await connection.open(subscriptions(source.topics))
             yield connection
@@ -104,3 +114,27 @@ async def test_a_kept_session_is_not_asked_to_end_what_it_may_not_have() -> None
 
     assert broker.subscribed == [["t/+/#"]]
     assert broker.unsubscribed == [["t/x"]]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (packet(packets.UNSUBACK, b"\x00\x07\x00\x7a"), "0xB0 is malformed: 122"),
+        (packet(packets.DISCONNECT, b"\x7a"), "0xE0 is malformed: 122"),
+        (packet(packets.PUBREL, b""), "0x62 is malformed: wrong size of packet"),
+        (packet(packets.CONNECT, b""), "0x10 cannot come here"),
+        (packet(packets.PINGRESP, b"x"), "0xD0 cannot come here"),
+    ],
+    ids=["code", "disconnect", "empty", "connect", "pingresp"],
+)
+async def test_a_packet_that_no_broker_may_send_ends_the_connection(wrong: bytes, problem: str) -> None:
+    """What follows in the same read is lost with it, so nothing that comes later may overtake it: the broker sends all again."""
+    broker = PlayedBroker(then=wrong + MESSAGE)
+    batches: list[Any] = []
+
+    async with opened(broker, on_batch=batches.append) as connection:
+        await asyncio.wait_for(connection.ended.wait(), SECONDS)
+
+    assert isinstance(connection.error, ProtocolError)
+    assert str(connection.error) == f"not MQTT: a packet that begins with {problem}"
+    assert batches == []

@@ -25,6 +25,7 @@ class PlayedBroker:
     unsubscribed: list[list[str]] = field(default_factory=list)
     identifiers: list[int] = field(default_factory=list)  # packet identifiers of SUBSCRIBE
     port: int = 0
+    then: bytes = b""  # what follows the answer to the first SUBSCRIBE
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer until the client goes."""
@@ -60,7 +61,8 @@ class PlayedBroker:
         codes = self.answers(len(self.subscribed), filters)
         if codes is None:
             return packet(packets.DISCONNECT, bytes([SHARED_NOT_SUPPORTED, 0]))
-        return packet(packets.SUBACK, mid.to_bytes(2, "big") + b"\0" + bytes(codes))
+        then = self.then if len(self.subscribed) == 1 else b""
+        return packet(packets.SUBACK, mid.to_bytes(2, "big") + b"\0" + bytes(codes)) + then
 
 
 @asynccontextmanager

@@ -17,8 +17,9 @@ from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from pipeline.mqtt.fields import ProtocolError
-from pipeline.mqtt.packets import Publish, acknowledgements
+from pipeline.mqtt.packets import Packet, Publish, acknowledgements
 from pipeline.mqtt.parser import Parser
+from pipeline.mqtt.reasons import MALFORMED, PROTOCOL_ERROR
 
 OnBatch = Callable[[Sequence[Publish]], None]
 
@@ -122,8 +123,18 @@ class BatchClient(paho.Client):
             )
             try:
                 code = self._packet_handle()
+            except paho.MalformedPacket as error:
+                raise ProtocolError(
+                    MALFORMED, f"a packet that begins with {_first(found)} is malformed: {error}"
+                ) from None
             finally:
                 packet.update(command=0, packet=bytearray())
+            if code == MQTTErrorCode.MQTT_ERR_PROTOCOL:
+                raise ProtocolError(PROTOCOL_ERROR, f"a packet that begins with {_first(found)} cannot come here")
             if code or self._sock is None:
                 return code
         return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+def _first(packet: Packet) -> str:
+    return f"0x{packet.first_byte:02X}"

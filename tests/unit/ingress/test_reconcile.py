@@ -30,6 +30,12 @@ def test_a_topic_at_its_limits_costs_little() -> None:
         assert all(len(each) <= 65_535 for each in found)
 
 
+def test_what_is_no_topic_name_gives_no_wrong_filter() -> None:
+    """paho refuses an empty filter with an error, and a broker ends the connection for a wildcard in a wrong place."""
+    assert filters_matching("") == ["+", "#", "/#", "+/#"]
+    assert filters_matching("a/+/b") == filters_matching("#") == []
+
+
 @given(st.lists(levels, min_size=1, max_size=12))
 def test_nothing_else_is_found_and_not_too_much(topic_levels: list[str]) -> None:
     """Each filter in the list matches the topic, and their number is limited."""
