@@ -131,6 +131,8 @@ class WebSocket(asyncio.Protocol):
                     noise += 1
         except RemoteProtocolError as error:
             self._refuse(400, f"expected the handshake of a WebSocket: {error}")
+        except UnicodeError:  # wsproto decodes some headers, and lets this through
+            self._refuse(400, "expected the handshake of a WebSocket: a header is not ASCII")
         if found:
             self._stream.data_received(b"".join(found))
         if noise and not self.is_closing():

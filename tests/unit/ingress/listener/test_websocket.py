@@ -25,6 +25,10 @@ from tests.parts.played_devices import Gate, PlayedSocket
 from tests.parts.waiting import turns
 
 WEB = {"transport": "websockets"}
+HANDSHAKE = (
+    b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: a2tra2tra2tra2tra2tra2s=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+)
 
 
 class Browser:
@@ -159,10 +163,14 @@ async def test_a_handshake_for_something_else_is_refused(path: str, offers: tupl
         b"POST /mqtt HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
         b"GET /mqtt HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 100_000,
         b"\x16\x03\x01\x00\xa5\x01\x00",
+        HANDSHAKE.replace(b"Host: h", b"Host: \xff\xfe"),
+        HANDSHAKE.replace(b"Protocol: mqtt", b"Protocol: mqtt\xff"),
+        HANDSHAKE.replace(b"Connection: Upgrade", b"Connection: Upgr\xe4de"),
+        HANDSHAKE.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: \xe4\r\n\r\n"),
     ],
 )
 async def test_what_opens_no_websocket_is_refused(sent: bytes) -> None:
-    """MQTT without a WebSocket, other requests, headers without end, and TLS."""
+    """MQTT without a WebSocket, other requests, headers without end, TLS, and headers that are not ASCII."""
     gate = Gate(**WEB)
     _, sock = await gate.device()
     for start in range(0, len(sent), 4096):
