@@ -29,7 +29,7 @@ from pipeline.connectors.kafka.lead import Lead
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError, OperatorError
-from pipeline.log import get_logger
+from pipeline.log import get_logger, printable
 from pipeline.mqtt.subscriptions import overlaps, without_harm
 from pipeline.retry import BROKER, BROKER_STABLE_SECONDS
 
@@ -201,7 +201,7 @@ class Source:
         self._session.update(ours)
         while True:
             for topic in self._bridge.take_unwanted():
-                log.info("mqtt.unsubscribed", source=self._name, topic=topic)
+                log.info("mqtt.unsubscribed", source=self._name, topic=printable(topic))
                 connection.unsubscribe(without_harm(filters_matching(topic), ours))
             await asyncio.sleep(OBSERVE_SECONDS)
 

@@ -28,7 +28,7 @@ from pipeline.config.kafka import KafkaConfig
 from pipeline.config.sources import ExHookSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.errors import ConfigError
-from pipeline.log import get_logger
+from pipeline.log import get_logger, printable
 from pipeline.record import Outgoing, event_record
 from pipeline.topics import matches
 
@@ -132,7 +132,8 @@ class ExHookServer:
     async def _loaded(self, request: bytes, context: Any) -> bytes:
         """Answer EMQX's first call with the hooks that it should call."""
         told = await self._decode(wire.ProviderLoadedRequest, request, context)
-        log.info("exhook.connected", source=self._name, node=told.meta.node, version=told.broker.version)
+        node, version = printable(told.meta.node), printable(told.broker.version)
+        log.info("exhook.connected", source=self._name, node=node, version=version)
         self._outbox.metrics.connections.inc()
         self._outbox.metrics.connected.set(1)
         wanted = [{"name": name, "topics": topics} for name, topics in self._hooks.items()]

@@ -20,11 +20,10 @@ from typing import Any, Final, NamedTuple
 from ingress.listener.identity import is_notice, may_publish, permitted
 from ingress.listener.limits.checks import Checks
 from ingress.listener.limits.guesses import Guesses, Recent
-from ingress.listener.limits.told import printable
 from ingress.listener.words import Connect
 from pipeline.config.listener import ListenerSource
 from pipeline.errors import ConfigError
-from pipeline.log import get_logger
+from pipeline.log import get_logger, printable
 from pipeline.mqtt.properties import AUTHENTICATION_METHOD
 from pipeline.mqtt.reasons import (
     BAD_AUTHENTICATION_METHOD,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ingress.listener.limits.told import Told, printable
-from pipeline.log import get_logger
+from ingress.listener.limits.seats import network
+from ingress.listener.limits.told import Told
+from pipeline.log import get_logger, printable
 from pipeline.mqtt import reasons
 
 log: Final = get_logger("tidegate.ingress")
@@ -49,7 +50,7 @@ class Notices:
     ) -> None:
         """Count and log a refused connection, login or message. `error` is its text."""
         now = asyncio.get_running_loop().time()
-        if not self._told.is_new(clientid or peerhost, reason, peerhost, now):
+        if not self._told.is_new(clientid or peerhost, reason, network(peerhost), now):
             return
         facts = {"clientid": printable(clientid)} if clientid else {}
         if username is not None:

@@ -23,7 +23,7 @@ from ingress.sparkplug.reader import TableReader
 from ingress.sparkplug.tables import Tables
 from pipeline.config.kafka import KafkaConfig
 from pipeline.extras import needed
-from pipeline.log import get_logger
+from pipeline.log import get_logger, printable
 from pipeline.record import METRICS, Headers, Outgoing
 
 log: Final = get_logger("tidegate.ingress")
@@ -94,9 +94,8 @@ class Aliases:
         if owner not in self._unknown and len(self._unknown) < UNKNOWN_REMEMBERED_MAX:
             self._unknown.add(owner)
             source = self._source.partition(":")[2]
-            log.warning(
-                "sparkplug.alias_unknown", source=source, device=owner.decode("utf-8", "replace"), metrics=count
-            )
+            device = printable(owner.decode("utf-8", "replace"))
+            log.warning("sparkplug.alias_unknown", source=source, device=device, metrics=count)
 
     def _told(self, messages: list[Message]) -> None:
         for each in messages:

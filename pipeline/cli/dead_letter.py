@@ -7,13 +7,14 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline import dead_letter
-from pipeline.cli.options import ConfigFile, Output, group, parse_time, show_time
+from pipeline.cli.options import ConfigFile, Output, group, parse_time, show_time, tell
 from pipeline.dead_letter import Letter
 from pipeline.errors import CommandError, NotFoundError
 
@@ -104,7 +105,7 @@ def list_letters(
         for letter, copies, _ in islice(found, limit):
             any_letter = True
             facts = {**_facts(letter), "copies": copies}
-            typer.echo(json.dumps(facts, ensure_ascii=False) if output == "jsonl" else _line(letter, copies))
+            tell(json.dumps(facts, ensure_ascii=False) if output == "jsonl" else _line(letter, copies))
     if not any_letter:
         _check_names(settings, wanted)
         typer.echo("no dead letters", err=True)
@@ -125,7 +126,7 @@ def show_letter(
             "headers": {name: text_of(value) for name, value in dead_letter.original_headers(letter.record)},
             "value": text_of(letter.record.value or b""),
         }
-        typer.echo(json.dumps(whole, indent=2, ensure_ascii=False, default=_shown))
+        tell(json.dumps(whole, indent=2, ensure_ascii=False, default=_shown))
         return
     raise NotFoundError(f"no dead letter at {place!r}; `tidegate dead-letter list` shows the existing ones")
 
@@ -162,10 +163,8 @@ async def _redrive(config: Config, found: Iterator[FoundLetter], dry_run: bool, 
     """Send letters again. Returns whether there was any."""
     from agents.operate.redrive import send_all
 
-    def tell(text: str) -> None:
-        typer.echo(text, err=True)
-
-    done = await send_all(config, (each.letter for each in found), tell, unproven=unproven, dry_run=dry_run)
+    letters = (each.letter for each in found)
+    done = await send_all(config, letters, partial(tell, err=True), unproven=unproven, dry_run=dry_run)
     typer.echo(
         f"{'would send' if dry_run else 'sent'} {done.sent:,} dead letters again"
         + (f", left out {done.over:,} whose rows are not missing" if done.over else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,3 +54,10 @@ def only_one(given: Mapping[str, object]) -> None:
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
         raise CommandError(f"expected only one of {' and '.join(named)}")
+
+
+def tell(line: str, *, err: bool = False) -> None:
+    """Print a line with texts that devices chose: no character in it moves the cursor of a terminal. JSON stays JSON."""
+    typer.echo(
+        "".join([each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in line]), err=err
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, single
+from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, single, tell
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
@@ -163,4 +163,4 @@ class _Talk:
             self._print({"refused": facts}, text)
 
     def _print(self, fields: dict[str, Any], line: str) -> None:
-        typer.echo(json.dumps(fields) if self._as_json else line)
+        tell(json.dumps(fields) if self._as_json else line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import ConfigFile, Output, single
+from pipeline.cli.options import ConfigFile, Output, single, tell
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class _Printer:
             typer.echo("no ledger found: the action has not written anything yet, or the ledger is in another bucket")
 
     def _print(self, action: str, fields: dict[str, Any], line: str) -> None:
-        typer.echo(json.dumps({"action": action, **fields}) if self._as_json else f"{action}: {line}")
+        tell(json.dumps({"action": action, **fields}) if self._as_json else f"{action}: {line}")
 
 
 def _partition_line(report: Any) -> str:

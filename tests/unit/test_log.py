@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ import structlog
 
 from pipeline import log
 from pipeline.hidden import hide, without_secrets
+from pipeline.log import LINES_MAX, TEXT_CHARACTERS_MAX, TRACEBACK_CHARACTERS_MAX, printable
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_lines_of_libraries_look_like_ours(stream: io.StringIO) -> None:
 def test_a_library_that_repeats_itself_is_told_once_a_minute(
     stream: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A library's place in the source logs once a minute, and our own lines are always logged."""
+    """A library's place in the source logs once a minute, and our own lines are logged each time."""
     now = [1000.0]
     monkeypatch.setattr("pipeline.log.time.monotonic", lambda: now[0])
     for number in range(3):
@@ -102,3 +104,82 @@ def test_what_a_test_hides_is_hidden_in_that_test_only(turn: int) -> None:
     assert without_secrets("at root.from") == "at root.from"
     hide("root.from")
     assert without_secrets("at root.from") == "at [redacted]"
+
+
+# --- What devices choose
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("pump-7 ü", "pump-7 ü"), ("a\nb\x1b[31m", "a\\nb\\x1b[31m"), ("x" * 200, "x" * 128 + "…"), ("\u202e", "\\u202e")],
+)
+def test_a_name_that_a_device_chose_is_harmless_in_a_line(name: str, expected: str) -> None:
+    """Short, and nothing that moves a terminal's cursor."""
+    assert printable(name) == expected
+
+
+@pytest.mark.parametrize("colour", ["", "1"])
+def test_no_text_moves_the_cursor_of_a_terminal(monkeypatch: pytest.MonkeyPatch, colour: str) -> None:
+    """A text without a space, one with lines, a list, a library's text and a traceback: none has a character that acts."""
+    monkeypatch.setenv("FORCE_COLOR", colour)
+    written = io.StringIO()
+    log.configure(json=False, stream=written)
+    evil = "\x1b]0;owned\x07\x9b31m\u202e\x7f"
+    structlog.get_logger("tidegate.test").warning(
+        "x.y", one=evil, two=f"a b\n{evil}\r{evil}", three=[evil], four={"k": evil}
+    )
+    logging.getLogger("some.library").warning("%s", evil)
+    try:
+        raise ValueError(evil)
+    except ValueError as error:
+        structlog.get_logger("tidegate.test").error("x.z", exc_info=error)
+
+    text = re.sub(r"\x1b\[[0-9;]*m", "", written.getvalue()) if colour else written.getvalue()
+    assert all(each.isprintable() or each == "\n" for each in text)
+    assert text.count("owned") == 7
+    assert "ValueError" in text
+
+
+def test_a_text_of_any_length_makes_a_short_line(stream: io.StringIO) -> None:
+    """Beginning and end stay, and so does a secret hidden that would have been cut in two."""
+    hide("swordfish-swordfish")
+    around = "a" * (TEXT_CHARACTERS_MAX // 2 - 5)
+    one = around + "swordfish-swordfish" + "b" * 5_000 + "end"
+    structlog.get_logger("tidegate.test").error("x.y", one=one, two=["c" * 10**6])
+    try:
+        raise ValueError("d" * 100_000 + "swordfish-swordfish")
+    except ValueError as error:
+        structlog.get_logger("tidegate.test").error("x.z", exc_info=error)
+
+    first, second = (json.loads(each) for each in stream.getvalue().splitlines())
+    assert (first["one"][0], first["one"][-3:]) == ("a", "end")
+    assert len(first["one"]) < TEXT_CHARACTERS_MAX + 50
+    assert len(first["two"][0]) < TEXT_CHARACTERS_MAX + 50
+    assert second["exception"].startswith("Traceback")
+    assert len(second["exception"]) < TRACEBACK_CHARACTERS_MAX + 50
+    assert "sword" not in stream.getvalue()
+
+
+def test_one_event_does_not_fill_the_disk(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bounded number of its lines is written in a minute, for each source, and the rest is counted. Other events go on."""
+    now = [1000.0]
+    monkeypatch.setattr("pipeline.log.time.monotonic", lambda: now[0])
+    lines = structlog.get_logger("tidegate.test")
+    for number in range(LINES_MAX + 7):
+        lines.info("x.flood", source="one", number=number)
+    lines.info("x.flood", source="two")
+    lines.info("x.other")
+    for _ in range(LINES_MAX + 1):
+        lines.info("config.changed")  # the audit log
+    now[0] += 60
+    lines.info("x.flood", source="one", number=-1)
+
+    told = [json.loads(each) for each in stream.getvalue().splitlines()]
+    assert [each["number"] for each in told[:LINES_MAX]] == list(range(LINES_MAX))
+    assert [(each["event"], each.get("count"), each.get("of")) for each in told[LINES_MAX:]] == [
+        ("x.flood", None, None),
+        ("x.other", None, None),
+        *[("config.changed", None, None)] * (LINES_MAX + 1),
+        ("log.left_out", 7, "x.flood"),
+        ("x.flood", None, None),
+    ]

@@ -1,6 +1,7 @@
 """Limits the log lines about refused clients: one a minute for each client and reason, and a bounded number of lines.
 
-One address gets at most half of the lines, so that it cannot hide the others. Lines that are left out are counted.
+One address, or one /64 network of IPv6, gets at most half of the lines, so that it cannot hide the others. Lines that are left
+out are counted.
 
 Pure: the caller gives the time.
 """
@@ -12,13 +13,6 @@ from typing import Final
 MINUTE_SECONDS: Final = 60.0
 LINES_MAX: Final = 1000  # lines in a minute
 LINES_OF_ADDRESS_MAX: Final = LINES_MAX // 2
-NAME_CHARACTERS_MAX: Final = 128
-
-
-def printable(name: str) -> str:
-    """A device's name in a form for log lines: short, and without control characters."""
-    short = name[:NAME_CHARACTERS_MAX] + "…" * (len(name) > NAME_CHARACTERS_MAX)
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in short)
 
 
 class Told:

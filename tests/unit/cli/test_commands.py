@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli.main import COMMANDS, app
+from pipeline.cli.options import tell
 from pipeline.cli.replay import _confirmed
 from pipeline.errors import CommandError
 from tests.parts.commands import LARGE, REPORT, packages_of
@@ -155,3 +157,14 @@ def test_an_option_that_would_do_nothing_is_refused(line: str) -> None:
 
     assert isinstance(told.exception, CommandError)
     assert "expected only one of" in str(told.exception)
+
+
+def test_what_devices_choose_does_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Terminals obey escapes, also those of one character and of direction. The text of JSON stays JSON, with its lines."""
+    evil = "a\x1b[31m\x9b\u202e\ud800é"
+    tell(json.dumps({"key": evil}, ensure_ascii=False, indent=1))
+
+    shown = capsys.readouterr().out
+    assert all(each.isprintable() or each == "\n" for each in shown)
+    assert json.loads(shown) == {"key": evil}
+    assert shown.count("\n") == 3

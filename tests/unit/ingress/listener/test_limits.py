@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingress.listener.limits.allowance import BURST_SECONDS, OVER_SECONDS_MAX, Allowance
 from ingress.listener.limits.guesses import (
@@ -18,8 +19,9 @@ from ingress.listener.limits.guesses import (
 from ingress.listener.limits.memory import Memory
 from ingress.listener.limits.queueing import Queueing
 from ingress.listener.limits.seats import PATIENCE_SECONDS, Seat, Seats, network
-from ingress.listener.limits.told import LINES_MAX, LINES_OF_ADDRESS_MAX, MINUTE_SECONDS, Told, printable
+from ingress.listener.limits.told import LINES_MAX, LINES_OF_ADDRESS_MAX, MINUTE_SECONDS, Told
 from ingress.listener.limits.topics import TOPICS_MAX, TOPICS_OF_ONE_MAX, TOPICS_OF_ONE_MIN, TopicCount
+from ingress.listener.notices import Notices
 
 # --- Packets without a message
 
@@ -216,13 +218,15 @@ def test_the_log_has_a_bounded_number_of_lines() -> None:
     assert [told.left_out(now) for now in (2.0, 1.0 + MINUTE_SECONDS, 1.0 + MINUTE_SECONDS)] == [0, LINES_MAX * 3, 0]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("pump-7 ü", "pump-7 ü"), ("a\nb\x1b[31m", "a\\nb\\x1b[31m"), ("x" * 200, "x" * 128 + "…"), ("\u202e", "\\u202e")],
-)
-def test_a_name_that_a_device_chose_is_harmless_in_a_line(name: str, expected: str) -> None:
-    """Short, and nothing that moves a terminal's cursor."""
-    assert printable(name) == expected
+async def test_a_customer_with_many_addresses_of_ipv6_does_not_hide_the_others() -> None:
+    """The addresses of a /64 network are one."""
+    notices = Notices("devices")
+    with capture_logs() as lines:
+        for number in range(LINES_MAX):
+            notices.refused("credentials", f"2001:db8::{number:x}", "wrong")
+        notices.refused("credentials", "2001:db8:1::1", "wrong")
+
+    assert len(lines) == LINES_OF_ADDRESS_MAX + 1
 
 
 # --- Wrong passwords
