@@ -28,7 +28,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Librdkafka
 
 from pipeline.config import Config
@@ -207,7 +207,10 @@ class _Writer:
 
     def write(self, change: Change, follower: Follower) -> tuple[dict[str, Stored], int]:
         """Write a change; the objects and the revision after it."""
-        number, problem = uuid.uuid4().hex, None
+        number = uuid.uuid4().hex
+        # Only what Kafka said: an error that is kept holds this call, and so each producer that was fenced, with its threads and
+        # connections, until a collection of garbage.
+        problem: KafkaError | None = None
         waits = FENCED.waits(random.random)
         if follower.trouble:
             follower.catch_up(AWAY_SECONDS)  # raises as long as it is so, and nothing is written
@@ -222,12 +225,12 @@ class _Writer:
                 return follower.until_seen(number, PATIENCE_SECONDS)
             except KafkaException as error:
                 self._producer = None
-                problem = error
+                problem = error.args[0]
                 if not self._may_succeed(error):
                     break
                 time.sleep(waits.after(error))
         assert problem is not None
-        raise self._link.why(None, problem.args[0], f"cannot write to {self._topic}") from None
+        raise self._link.why(None, problem, f"cannot write to {self._topic}") from None
 
     def _opened(self) -> Librdkafka:
         """The producer that nobody has fenced yet as far as we know, or a new one that fences all others."""
