@@ -97,5 +97,6 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureKafka]:
         admin = AdminClient({"bootstrap.servers": part.bootstrap_servers})
         for future in admin.create_topics([NewTopic(TOPIC, 1, 1)]).values():
             future.result(30)
+        del admin  # its threads would be there as long as this process
         yield part
         part.kill()  # nobody needs its data any more, and an orderly stop takes most of a minute

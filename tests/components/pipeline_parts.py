@@ -315,8 +315,12 @@ class Pipeline:
             file = shutil.copy(file, self.folder / f"worker-{number}.yaml")
             command = [sys.executable, "-m", "tests.parts.worker_of_revision", str(revision), file]
 
+        actions = len(
+            self.actions
+        )  # not `self`: in a circle its clients of Kafka would live until a collection of garbage
+
         def started() -> bool:
-            return not wait or log.read_text(errors="replace").count("action.started") >= len(self.actions)
+            return not wait or log.read_text(errors="replace").count("action.started") >= actions
 
         server = Server(
             f"worker {number}",

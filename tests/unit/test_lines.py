@@ -26,6 +26,7 @@ from pipeline.sql.compilation.loops import COLUMNS
 from tests.parts.actions import aggregated
 from tests.parts.evaluations import HEADERS, KEYS, PAYLOADS, batches, found, record
 from tests.parts.lines import rows_in
+from tests.parts.memory import traced
 from tests.parts.record_batches import are_plain
 
 CASES = Path(__file__).parents[1] / "conformance"
@@ -168,12 +169,9 @@ def test_lines_that_are_long_all_at_once_take_no_more_than_there_is_room(short: 
     ]
     lines = aggregated("a", rules).lines
     lines.evaluate(records[:topics])  # compiles the loops
-    tracemalloc.start()
-    try:
+    with traced():
         batch = lines.evaluate(records, 1 << 20)
         _, peak_bytes = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
 
     assert len(batch.records) < short + 10
     assert peak_bytes < 8 << 20

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.formats import parquet
 from tests.parts.containers import build
+from tests.parts.memory import traced
 
 WIDE = {f"x{number:04}": number for number in range(3000)}
 NARROW = {"a": 1, "b": "text"}
@@ -20,12 +21,12 @@ def test_columns_that_rows_lack_take_no_memory_in_python() -> None:
     """Sixty million places without a value."""
     container = build({"type": "parquet"})
     lines = container.line(NARROW) * 10_000 + container.line(WIDE) + container.line(NARROW) * 10_000
-    tracemalloc.start()
 
-    content = container.encode(lines)
+    with traced():
+        content = container.encode(lines)
+        peak = tracemalloc.get_traced_memory()[1]
 
-    assert tracemalloc.get_traced_memory()[1] < 100 << 20
-    tracemalloc.stop()
+    assert peak < 100 << 20
     found = pq.read_table(io.BytesIO(content), columns=["a", "b", "x0007"])
     assert found.num_rows == 20_001
     assert [found[name].null_count for name in ("a", "b", "x0007")] == [1, 1, 20_000]

@@ -18,6 +18,7 @@ from pipeline.memo import Memo
 from pipeline.sql import Context, Event, compile_statement, to_json
 from pipeline.sql.functions import dates, regexes
 from pipeline.sql.runtime.event import DEFAULT_CONTEXT
+from tests.parts.memory import traced
 from tests.parts.waiting import within
 
 
@@ -101,13 +102,10 @@ def test_deep_json_is_read_to_a_fixed_depth(read: str) -> None:
 
 def test_a_path_of_very_many_levels_costs_little() -> None:
     """A path that a device wrote is as long as its payload: no level of `map_put` keeps a copy of the rest."""
-    tracemalloc.start()
-    try:
+    with traced():
         with pytest.raises(EvaluationError, match="nested too deeply"):
             evaluated("map_put(payload.path, 1, map_new())", json.dumps({"path": "a." * 400_000}).encode())
         peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
     assert peak < 64 << 20
 

@@ -21,6 +21,7 @@ from pipeline.sql.functions.strings import clusters
 from pipeline.sql.runtime.event import Context
 from pipeline.sql.runtime.looping import LOOKED_AT_BYTES_MAX
 from pipeline.sql.runtime.ordering import order
+from tests.parts.memory import traced
 from tests.parts.waiting import patient
 
 SIZE = 200_000
@@ -99,13 +100,10 @@ def test_the_body_of_foreach_is_bounded_over_all_elements(body: str) -> None:
         "map": {f"k{n}": n for n in range(20_000)},
         "n": 1_000_000,
     }
-    tracemalloc.start()
-    try:
+    with traced():
         with pytest.raises(EvaluationError, match=f"more than {LOOKED_AT_BYTES_MAX} bytes"):
             evaluated(f'FOREACH payload.list AS item DO {body} FROM "t/#"', document)
         peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
     assert peak < 4 * LOOKED_AT_BYTES_MAX
 

@@ -14,6 +14,7 @@ import pytest
 from pipeline.errors import RenderError
 from pipeline.template import Template, template
 from pipeline.template.work import RESULT_CHARACTERS_MAX, STEPS_MAX, Work
+from tests.parts.memory import traced
 
 LONG = "x" * 1_000_000
 MANY = list(range(100_000))
@@ -63,13 +64,10 @@ def test_what_would_grow_without_end_is_refused(name: str) -> None:
     """At once: memory stays far below what the result would take, and the error says which template it was and what it made."""
     text, row = HOSTILE[name]
     made = Template(text)
-    tracemalloc.start()
-    try:
+    with traced():
         with pytest.raises(RenderError) as caught:
             made.render(row)
         peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
     assert template.quoted(text) in str(caught.value)
     assert any(word in str(caught.value) for word in ("expected at most", "steps", "moderate size", "takes numbers"))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from pipeline.control import history
 from pipeline.control.history import OBJECT_KEPT, OBJECT_STEP_MS, STEP_MS, History, ObjectHistory
 from pipeline.control.status import ProcessReport
+from tests.parts.memory import traced
 from tests.parts.reports import INGRESS, OTHER, WORKER, part, report
 from tests.parts.rest import BEGAN_MS, DIRECT, Api
 
@@ -141,12 +142,11 @@ def test_thousands_of_rules_take_some_megabytes() -> None:
     kept = ObjectHistory()
     names = [f"rule-{number}" for number in range(5_000)]
     reports = [[worker(0, dict.fromkeys(names, count))] for count in range(3)]
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    for number, each in enumerate(reports):
-        kept.sample(number * OBJECT_STEP_MS, each)
-    took = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
+    with traced():
+        before = tracemalloc.get_traced_memory()[0]
+        for number, each in enumerate(reports):
+            kept.sample(number * OBJECT_STEP_MS, each)
+        took = tracemalloc.get_traced_memory()[0] - before
 
     assert len(kept.since(-1, "rules", names)) == 2
     assert took < 10_000_000

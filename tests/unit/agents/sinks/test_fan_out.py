@@ -6,7 +6,6 @@ Memory stays under the bound of the action plus a constant, and everything arriv
 from __future__ import annotations
 
 import asyncio
-import gc
 import tracemalloc
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +18,7 @@ from pipeline.record import Record
 from tests.faults.simulation.world import kafka_record
 from tests.parts.actions import aggregated, direct
 from tests.parts.flow import ONE, TWO, Flow
+from tests.parts.memory import traced
 from tests.parts.waiting import turn
 
 pytestmark = pytest.mark.timeout(300)  # tracing each allocation takes its time, the more so where coverage is measured
@@ -64,13 +64,9 @@ async def test_memory_is_bounded_however_many_rows_are_made(
 ) -> None:
     """What the rows of all records take together is many times the bound."""
     flow = Flow(make(rules), BOUND_BYTES)
-    gc.collect()
-    tracemalloc.start()
-    try:
+    with traced():
         await flow.run({ONE: records})
         peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
     assert peak < BOUND_BYTES + CONSTANT_BYTES
     assert flow.most_held < BOUND_BYTES * 1.3 + (2 << 20)
@@ -82,13 +78,9 @@ async def test_dead_letters_of_many_rules_are_bounded_too() -> None:
     """Each rule that fails on a record makes a letter with all of it."""
     flow = Flow(aggregated_action(FAIL), BOUND_BYTES)
     records = large(250)
-    gc.collect()
-    tracemalloc.start()
-    try:
+    with traced():
         await flow.run({ONE: records})
         peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
     assert peak < BOUND_BYTES + CONSTANT_BYTES
     assert (len(flow.letters.letters), set(flow.letters.letters.values())) == (10_000, {1})

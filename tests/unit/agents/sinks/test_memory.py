@@ -6,7 +6,6 @@ TIDEGATE_MEMORY_GROUPS=1000000 makes it a million (some minutes); what is counte
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import tracemalloc
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated
 from tests.parts.bench import PlayedLog
 from tests.parts.lines import lines_of
+from tests.parts.memory import traced
 
 GROUPS = int(os.environ.get("TIDEGATE_MEMORY_GROUPS", "12000"))
 BOUND_BYTES = 8 << 20
@@ -36,15 +36,13 @@ CONSTANT_BYTES = 12 << 20
 @pytest.mark.parametrize(("row_bytes", "rows"), [(10, 1), (300, 1), (30, 20), (2000, 3)])
 def test_what_is_counted_is_no_less_than_what_is_used(row_bytes: int, rows: int) -> None:
     """The counted bytes cover the memory in use, for groups with few rows."""
-    gc.collect()
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    buffer = Buffer(RollLimits(1000, 1 << 20))
-    for number in range(5000):
-        name = (f"devices/{number:08d}/", "/rows.jsonl")
-        buffer.extend(name, lines_of((b"x" * (row_bytes - 1) + b"\n", at) for at in range(number, number + rows)))
-    used = tracemalloc.get_traced_memory()[0] - before
-    tracemalloc.stop()
+    with traced():
+        before = tracemalloc.get_traced_memory()[0]
+        buffer = Buffer(RollLimits(1000, 1 << 20))
+        for number in range(5000):
+            name = (f"devices/{number:08d}/", "/rows.jsonl")
+            buffer.extend(name, lines_of((b"x" * (row_bytes - 1) + b"\n", at) for at in range(number, number + rows)))
+        used = tracemalloc.get_traced_memory()[0] - before
 
     assert used <= buffer.size_bytes
 
@@ -88,25 +86,23 @@ async def test_a_row_in_each_of_very_many_groups_stays_within_the_bound() -> Non
     lanes = Lanes("memory", lambda tp, on_room: AggregatedLane(tp, on_room, writer), BOUND_BYTES)
     lanes.assign([partition])
     held = 0
-    gc.collect()
-    tracemalloc.start()
-    for first in range(0, GROUPS, BATCH):
-        while not lanes.has_room(partition):
-            assert not lanes.failed.done(), lanes.failed.exception()
+    with traced():
+        for first in range(0, GROUPS, BATCH):
+            while not lanes.has_room(partition):
+                assert not lanes.failed.done(), lanes.failed.exception()
+                await asyncio.sleep(0)
+            records = [
+                kafka_record(offset, b"client-%07d" % offset, b'{"n": %d}' % offset)
+                for offset in range(first, first + BATCH)
+            ]
+            lanes.sought({partition: first})
+            assert lanes.reserve(partition, Fetched(first, first + BATCH, 100 * BATCH))
+            lanes.offer(partition, action.evaluator.evaluate(records), first + BATCH)
+            held = max(held, lanes.held_bytes)
+            del records
             await asyncio.sleep(0)
-        records = [
-            kafka_record(offset, b"client-%07d" % offset, b'{"n": %d}' % offset)
-            for offset in range(first, first + BATCH)
-        ]
-        lanes.sought({partition: first})
-        assert lanes.reserve(partition, Fetched(first, first + BATCH, 100 * BATCH))
-        lanes.offer(partition, action.evaluator.evaluate(records), first + BATCH)
-        held = max(held, lanes.held_bytes)
-        del records
-        await asyncio.sleep(0)
-    assert await lanes.drain(600)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+        assert await lanes.drain(600)
+        peak = tracemalloc.get_traced_memory()[1]
     await lanes.close()
 
     assert sink.objects == GROUPS
