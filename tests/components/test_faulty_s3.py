@@ -14,7 +14,8 @@ from tests.parts.faulty_s3 import Fault, FaultyS3, Kind
 from tests.parts.part import S3Part
 from tests.parts.stores import connector, keys_in
 
-SHORT = {"ssl": {"enable": False}, "request_timeout": "500ms"}
+PLAIN = {"ssl": {"enable": False}}
+SHORT = {**PLAIN, "request_timeout": "500ms"}  # of requests that hang; what is not broken may take its time
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def proxy(s3: S3Part) -> Iterator[FaultyS3]:
 
 @pytest.fixture
 async def store(proxy: FaultyS3) -> AsyncIterator[S3Store]:
-    async with S3Store(connector(proxy.part, transport_options=SHORT)) as opened:
+    async with S3Store(connector(proxy.part, transport_options=PLAIN)) as opened:
         yield opened
 
 
@@ -95,7 +96,7 @@ async def test_one_seed_breaks_the_same_requests_again(s3: S3Part, bucket: str) 
     runs = []
     for _ in range(2):
         with FaultyS3(s3, seed=7) as proxy:
-            async with S3Store(connector(proxy.part, transport_options=SHORT)) as store:
+            async with S3Store(connector(proxy.part, transport_options=PLAIN)) as store:
                 proxy.inject(Fault("error", chance=0.5, methods=("PUT",)))
                 for number in range(20):
                     try:

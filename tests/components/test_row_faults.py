@@ -20,7 +20,8 @@ from tests.parts.part import S3Part
 from tests.parts.stores import connector
 from tests.parts.waiting import until
 
-OPTIONS: Final = {"ssl": {"enable": False}, "request_timeout": "400ms", "max_retries": 0}
+OPTIONS: Final = {"ssl": {"enable": False}, "max_retries": 0}
+SHORT: Final = {**OPTIONS, "request_timeout": "400ms"}  # of requests that hang; what is not broken may take its time
 HOSTILE: Final = 7
 AT_ITS_KEY: Final = rf"/k/{HOSTILE}$"
 ROWS_AND_PROBES: Final = "/[kx]/|_tidegate/probe"
@@ -30,6 +31,11 @@ ROWS_AND_PROBES: Final = "/[kx]/|_tidegate/probe"
 def proxy(s3: S3Part) -> Iterator[FaultyS3]:
     with FaultyS3(s3, seed=5) as started:
         yield started
+
+
+def options(fault: Fault) -> dict[str, Any]:
+    """How the store is asked while this fault is there."""
+    return SHORT if fault.kind == "hang" else OPTIONS
 
 
 def answer(status: int, code: str = "", path: str = AT_ITS_KEY) -> Fault:
@@ -68,7 +74,7 @@ async def test_a_row_that_is_refused_alone_is_a_dead_letter(
     """At once, after some tries, or after its patience; those behind it, of its own client too, are written."""
     fault, cause = OF_THE_ROW[name]
     proxy.inject(fault)
-    async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
+    async with S3Store(connector(proxy.part, transport_options=options(fault))) as store:
         lane = direct_lane(store, bucket, key="k/${n}", patience="1s")
         await write(lane)
 
@@ -109,18 +115,18 @@ async def test_a_bucket_that_the_row_has_chosen(
 
 
 OF_NOBODY: Final = {
-    "a wrong secret": [answer(403, "SignatureDoesNotMatch", path=ROWS_AND_PROBES)],
-    "an unknown key": [answer(403, "InvalidAccessKeyId", path=ROWS_AND_PROBES)],
-    "forbidden": [answer(403, "AccessDenied", path=ROWS_AND_PROBES)],
-    "no bucket": [answer(404, "NoSuchBucket", path=ROWS_AND_PROBES)],
-    "a proxy without a store": [answer(404, path=ROWS_AND_PROBES)],
-    "a broken proxy": [answer(400, path=ROWS_AND_PROBES)],
-    "not allowed": [answer(405, path=ROWS_AND_PROBES)],
-    "out of order": [answer(500, "InternalError", path=ROWS_AND_PROBES)],
-    "full": [answer(507, "XMinioStorageFull", path=ROWS_AND_PROBES)],
-    "silent": [Fault("hang", methods=("PUT",), path=ROWS_AND_PROBES)],
-    "away": [Fault("refuse")],
-    "one key is throttled": [answer(503, "SlowDown")],
+    "a wrong secret": answer(403, "SignatureDoesNotMatch", path=ROWS_AND_PROBES),
+    "an unknown key": answer(403, "InvalidAccessKeyId", path=ROWS_AND_PROBES),
+    "forbidden": answer(403, "AccessDenied", path=ROWS_AND_PROBES),
+    "no bucket": answer(404, "NoSuchBucket", path=ROWS_AND_PROBES),
+    "a proxy without a store": answer(404, path=ROWS_AND_PROBES),
+    "a broken proxy": answer(400, path=ROWS_AND_PROBES),
+    "not allowed": answer(405, path=ROWS_AND_PROBES),
+    "out of order": answer(500, "InternalError", path=ROWS_AND_PROBES),
+    "full": answer(507, "XMinioStorageFull", path=ROWS_AND_PROBES),
+    "silent": Fault("hang", methods=("PUT",), path=ROWS_AND_PROBES),
+    "away": Fault("refuse"),
+    "one key is throttled": answer(503, "SlowDown"),
 }
 
 
@@ -134,8 +140,9 @@ async def test_a_fault_of_the_store_or_of_a_person_waits_and_loses_nothing(
     proxy: FaultyS3, clean: S3Store, bucket: str, kind: str, name: str
 ) -> None:
     """Far beyond a row's patience and tries; and when it is over everything is written, and nothing was given up."""
-    proxy.inject(*OF_NOBODY[name])
-    async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
+    fault = OF_NOBODY[name]
+    proxy.inject(fault)
+    async with S3Store(connector(proxy.part, transport_options=options(fault))) as store:
         lane: Any = (
             direct_lane(store, bucket, key="k/${n}", patience="1s")
             if kind == "direct"

@@ -109,7 +109,8 @@ async def test_status_log_and_metrics_say_why(proxy: FaultyS3, bucket: str) -> N
     refused = {"methods": ("PUT",), "status": 403, "code": "AccessDenied"}
     proxy.inject(Fault("error", path="/k/", times=4, **refused), Fault("error", path="_tidegate/probe", **refused))
     with structlog.testing.capture_logs() as lines:
-        async with S3Store(connector(proxy.part, transport_options=OPTIONS)) as store:
+        options = OPTIONS | {"request_timeout": "20s"}  # a request that takes too long would be a reason of its own
+        async with S3Store(connector(proxy.part, transport_options=options)) as store:
             await write(direct_lane(store, bucket, action="says-why"), rows=1)
 
     labels = {"action": "says-why", "reason": "AccessDenied"}

@@ -16,6 +16,7 @@ from pipeline.connectors.s3.store import S3Store
 from tests.faults.simulation.world import Letters, kafka_record
 from tests.parts.actions import aggregated, direct
 from tests.parts.bench import PlayedLog
+from tests.parts.waiting import patient
 
 PARTITION = Partition("mqtt.messages", 0)
 
@@ -67,5 +68,5 @@ async def write(lane: Lane, rows: int = ROWS) -> None:
     lane.reserve(Fetched(0, rows, 1000))
     lane.offer(lane.rules.evaluate(records))
     lane.drain()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(patient(60)):
         await lane.run()

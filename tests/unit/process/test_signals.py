@@ -14,6 +14,7 @@ import pytest
 import uvloop
 
 from pipeline.process import signals
+from tests.parts.waiting import patient
 
 # A process that takes for ever to stop. `stuck`: its event loop does not come back either.
 PROCESS = """
@@ -53,7 +54,7 @@ def run(how: Sequence[str], *numbers: signal.Signals) -> tuple[int, list[str]]:
             process.send_signal(number)
             if not told:
                 told.append(process.stderr.readline())
-        rest = process.communicate(timeout=20)[1]
+        rest = process.communicate(timeout=patient(20))[1]
     finally:
         process.kill()
     return process.returncode, [json.loads(line)["event"] for line in [*told, *rest.splitlines()]]
