@@ -157,13 +157,27 @@ def _ends(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int
 
 
 async def barrier(ingress: Ingress, before: int) -> list[Message]:
-    """All records, when a message that was published last is one of them: what had to come before it, `before`, has come."""
+    """All records, when a message that was published last is one of them: what had to come before it, `before`, has come.
+
+    How many records there are does not tell that it is: a message that the broker sent again is in Kafka twice.
+    """
     publisher = await Publisher.connect(ingress.broker.host, ingress.broker.port_311, "barrier")
     await publisher.publish(f"{ingress.name}/barrier/up", [BARRIER])
     await publisher.finish()
-    records = await asyncio.to_thread(read, ingress.kafka, ingress.messages, before + 1)
-    assert BARRIER in [each.value() for each in records]
+    records = await records_with(ingress, BARRIER, before + 1)
     return [each for each in records if each.value() != BARRIER]
+
+
+async def records_with(ingress: Ingress, value: bytes, expected: int) -> list[Message]:
+    """All records, `expected` at least, when one with this value is among them."""
+    records = list[Message]()
+
+    def there() -> bool:
+        records[:] = read(ingress.kafka, ingress.messages, max(expected, len(records)))
+        return value in [each.value() for each in records]
+
+    await asyncio.to_thread(wait_until, there, 30, lambda: f"{value!r} is not in Kafka")
+    return records
 
 
 def first_sequences(records: list[Message]) -> dict[str, list[int]]:
@@ -228,6 +242,17 @@ def get(url: str) -> str:
     """The body of a page."""
     with urlopen(url, timeout=patient(10)) as answer:
         return str(answer.read().decode())
+
+
+async def page_with(url: str, *wanted: str) -> str:
+    """Wait until a page has all of these texts, and return it: its numbers follow what they count, some of them each second."""
+
+    def page() -> str:
+        found = get(url)
+        return found if all(each in found for each in wanted) else ""
+
+    found: str = await asyncio.to_thread(wait_until, page, 30, lambda: get(url))
+    return found
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

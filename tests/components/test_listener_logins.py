@@ -17,7 +17,7 @@ from tests.parts.waiting import wait_until
 
 @pytest.mark.parametrize(
     "listening",
-    [lambda folder: {"authentication": "password", "password_file": f"{folder}/passwords", "connect_timeout": "2s"}],
+    [lambda folder: {"authentication": "password", "password_file": f"{folder}/passwords", "connect_timeout": "5s"}],
     indirect=True,
     ids=[""],
 )
