@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from itertools import pairwise
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -15,7 +16,9 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.components.pipeline_parts import Make, Pipeline, aggregated, direct, message
-from tests.parts.waiting import wait_until
+from tests.parts.faulty_s3 import Fault, FaultyS3, Kind
+from tests.parts.part import S3Part
+from tests.parts.waiting import patient, wait_until
 
 pytestmark = pytest.mark.real
 
@@ -121,8 +124,11 @@ def test_a_part_of_the_time_and_of_the_partitions(make: Make) -> None:
     good(pipeline.command("verify", "--action=rows", "--into=p", "--deep"))
 
 
-def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
-    """After several SIGKILLs, the same command ends with each row once."""
+def test_killed_in_the_middle_it_goes_on(make: Make, s3: S3Part) -> None:
+    """After several SIGKILLs, the same command ends with each row once.
+
+    The store stops answering after so many PUTs, with or without the one after them, so that the command cannot end before.
+    """
     bucket = "replay-killed"
     pipeline = make(
         actions={"rows": aggregated(bucket, "rows/${clientid}-${partition}-${offset}.jsonl", rows_max=20)},
@@ -130,24 +136,29 @@ def test_killed_in_the_middle_it_goes_on(make: Make) -> None:
     )
     pipeline.prepare(bucket)
     pipeline.produce([message(f"c{number % 50}", b'{"n": %d}' % number) for number in range(30_000)])
-    arguments = ["replay", "rows", "--from", "0", "--into", "k", "--yes", "-c", str(pipeline.config())]
+    arguments = ["replay", "rows", "--from", "0", "--into", "k", "--yes"]
 
-    for seen in (1, 100, 200):
-        with subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as running:
-
-            def under_way(wanted: int = seen, running: subprocess.Popen[bytes] = running) -> bool:
-                assert running.poll() is None, "it ended before it was killed"
-                return len(pipeline.keys(bucket)) >= wanted
-
-            wait_until(under_way, 60, lambda: "no object")
-            running.kill()
-    good(pipeline.command(*arguments[:-2]))
+    stops: list[tuple[int, Kind]] = [(1, "hang"), (100, "hang"), (200, "hang_after")]
+    with FaultyS3(s3) as proxy:
+        pipeline.s3 = proxy.part
+        command = [sys.executable, "-m", "pipeline.cli", *arguments, "-c", str(pipeline.config())]
+        for number, (puts, kind) in enumerate(stops):
+            proxy.inject(Fault("delay", methods=("PUT",), times=puts, seconds=0), Fault(kind, methods=("PUT",)))
+            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+                wait_until(lambda so_far=number: _stopped(proxy) > so_far, 60, lambda: "too few PUTs")  # type: ignore[misc]
+                running.kill()
+    pipeline.s3 = s3
+    good(pipeline.command(*arguments))
 
     assert numbers(pipeline, bucket, "k/rows/") == list(range(30_000))
     proof = good(pipeline.command("verify", "--action", "rows", "--into", "k", "--deep"))
     assert "30,000 rows of 30,000 records" in proof.splitlines()[-1]
+
+
+def _stopped(proxy: FaultyS3) -> int:
+    """How often the store has stopped answering: the first PUT of each row of those that hang."""
+    hanging = [False, *(each.fault in ("hang", "hang_after") for each in proxy.seen if each.method == "PUT")]
+    return sum(now and not before for before, now in pairwise(hanging))
 
 
 def test_the_same_keys_are_made_again_under_the_rules_of_now(make: Make) -> None:
@@ -247,7 +258,7 @@ def test_cuts_whose_records_are_gone_stay_as_they_are(make: Make) -> None:
     partition = max(ends, key=lambda number: ends[number])
     admin = AdminClient({"bootstrap.servers": pipeline.kafka.bootstrap_servers})
     for future in admin.delete_records([TopicPartition(pipeline.topic, partition, ends[partition] // 2)]).values():
-        future.result(20)
+        future.result(patient(20))
     pipeline.rules["r"] = ALL, ["rows"]
 
     found = pipeline.command("replay", "rows", "--from", "0", "--yes", "--partition", str(partition))
