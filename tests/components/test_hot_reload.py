@@ -67,7 +67,9 @@ def change(pipeline: Pipeline, worker: Server) -> int:
 @pytest.mark.timeout(90)
 def test_a_worker_follows_changes_without_a_restart(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle worker starts an action, turns it in place, replaces it, keeps the last good one, and stops it."""
-    pipeline = make(control=True)
+    pipeline = make(
+        control=True, kafka_settings={"session_timeout": "20s"}
+    )  # a lost session would be one more assignment
     bucket = "hot-reload"
     pipeline.prepare(bucket)
     worker = pipeline.worker(wait=False)
@@ -129,7 +131,7 @@ def test_rules_change_while_workers_are_killed(make: Make) -> None:
     workers = [pipeline.worker() for _ in range(3)]
     end, kills = time.monotonic() + SECONDS, 0
     with stream(pipeline) as count:
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(templates(pipeline, bucket)) < 4:
             version = len(versions)
             pipeline.rules["r"] = (rule(version), ["rows"])
             if version % 2:
@@ -163,6 +165,11 @@ def test_rules_change_while_workers_are_killed(make: Make) -> None:
 def key(version: int) -> str:
     """A template that names the partition and the offset of the first row."""
     return f"v{version}/${{partition}}-${{offset}}-${{epoch}}.jsonl"
+
+
+def templates(pipeline: Pipeline, bucket: str) -> set[str]:
+    """The templates of `key` under which there are objects."""
+    return {each.partition("/")[0] for each in pipeline.keys(bucket) if each.startswith("v")}
 
 
 class Written(NamedTuple):

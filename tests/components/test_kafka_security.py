@@ -151,7 +151,9 @@ def test_a_worker_behind_a_login(secure: SecureKafka, s3: S3Part, tmp_path: Path
         "events_topic": "worker.messages",
         "dead_letter_topic": "worker.dead",
     }
-    pipeline = Pipeline("worker", tmp_path, secure, s3, kafka_settings={**kafka, **topics, "bootstrap_servers": first})
+    session = {"session_timeout": "20s"}  # it is about the log of a worker that loses none
+    own = {**kafka, **topics, **session, "bootstrap_servers": first}
+    pipeline = Pipeline("worker", tmp_path, secure, s3, kafka_settings=own)
     pipeline.prepare("behind-a-login")
     pipeline.actions = {"raw": aggregated("behind-a-login", "a/${sequence}.jsonl", seconds=1)}
     pipeline.rules = {"all": ('SELECT clientid FROM "t/#"', ["raw"])}

@@ -24,7 +24,7 @@ def test_every_line_is_ours(make: Make) -> None:
     pipeline = make(
         actions={"all": direct(BUCKET, "d/${clientid}_${id}"), "some": aggregated(BUCKET, "a/${partition}-${offset}")},
         rules={"r": ('SELECT * FROM "t/#"', ["all", "some"])},
-        kafka_settings={"max_message_bytes": "1MB"},
+        kafka_settings={"max_message_bytes": "1MB", "session_timeout": "10s"},
     )
     pipeline.prepare(BUCKET)
 

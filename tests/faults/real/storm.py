@@ -13,7 +13,8 @@ from typing import Final, Protocol
 
 from pipeline.demo.process import Server
 from tests.components.pipeline_parts import Pipeline
-from tests.parts.faulty_s3 import Fault, FaultyS3
+from tests.parts.faulty_s3 import Fault, FaultyS3, Kind
+from tests.parts.waiting import let_pass, patient
 
 UPLOADS: Final = ("PUT",)
 
@@ -94,6 +95,16 @@ class BreakS3:
 
     def strike(self, scene: Scene) -> None:
         scene.proxy.inject(self.fault)
+
+
+@dataclass(frozen=True)
+class Felt:
+    """Nothing more goes wrong until this fault of S3 has broken a request, if records are on their way to the store."""
+
+    kind: Kind
+
+    def strike(self, scene: Scene) -> None:
+        let_pass(patient(10), unless=lambda: scene.proxy.injected(self.kind) > 0)
 
 
 @dataclass(frozen=True)

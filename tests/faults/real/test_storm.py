@@ -19,6 +19,7 @@ from tests.faults.real.losses import Snapshot
 from tests.faults.real.storm import (
     LOST_ANSWERS,
     ChangeRule,
+    Felt,
     Freeze,
     HealS3,
     Kill,
@@ -74,7 +75,7 @@ def test_a_storm_loses_nothing_and_doubles_nothing(make: Make, proxy: FaultyS3) 
     chance = random.Random(SEED)
     pipeline = make(proxy.part)
     load, scene = Load(pipeline), Scene(pipeline, proxy, chance)
-    storm: list[Strike] = [LOST_ANSWERS, Kill(), *drawn(chance, steps=5)]
+    storm: list[Strike] = [LOST_ANSWERS, Felt("lose_answer"), Kill(), *drawn(chance, steps=5)]
 
     weather(load, scene, storm)
 
