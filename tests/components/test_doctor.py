@@ -25,6 +25,7 @@ from tests.parts import mosquitto
 from tests.parts.certificates import certificate
 from tests.parts.faulty_s3 import Fault, FaultyS3
 from tests.parts.part import KafkaPart, MqttPart, S3Part
+from tests.parts.waiting import patient
 
 pytestmark = pytest.mark.real
 
@@ -53,7 +54,7 @@ def run(folder: Path, config: dict[str, Any], *more: str) -> tuple[int, str]:
     path = folder / "doctor.yaml"
     path.write_text(json.dumps(config), encoding="utf-8")
     command = [sys.executable, "-m", "pipeline.cli", "doctor", "-c", str(path), *more]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=patient(60))
     assert "Traceback" not in done.stderr, done.stderr
     assert "sesame" not in done.stdout + done.stderr
     return done.returncode, done.stdout + done.stderr
@@ -86,7 +87,7 @@ def make_topics(config: dict[str, Any], partitions: tuple[int, int, int] = (4, 4
     wide = {"max.message.bytes": str(20 << 20)} | {name.replace("_", "."): value for name, value in settings.items()}
     new = [NewTopic(name, count, 1, config=wide) for name, count in zip(names, partitions, strict=True)]
     for future in admin.create_topics(new).values():
-        future.result(20)
+        future.result(patient(20))
 
 
 def s3_action(s3: S3Part, bucket: str, mode: str = "aggregated", **connector: Any) -> dict[str, Any]:

@@ -168,6 +168,7 @@ async def letters_are_sent_again(client: httpx.AsyncClient, pipeline: Pipeline) 
         return sum(len(gzip.decompress(each).splitlines()) for each in pipeline.objects(BUCKET, keys).values())
 
     await asyncio.to_thread(wait_until, lambda: rows() == 59, 40, pipeline.tails)
+    await asyncio.to_thread(pipeline.wait_for_no_lag, "hot")  # the ledger's entry comes after its objects
 
 
 async def a_replay_shows_its_plan_first(client: httpx.AsyncClient, pipeline: Pipeline) -> None:

@@ -23,7 +23,7 @@ from pipeline.demo.process import HOST, Server, free_port
 from pipeline.errors import ConfigError
 from pipeline.web import page
 from pipeline.web.page import Process, Report, serving
-from tests.parts.waiting import wait_until
+from tests.parts.waiting import patient, wait_until
 
 CALM = Report(list, lambda: {"pipeline": "p"})
 
@@ -31,7 +31,7 @@ CALM = Report(list, lambda: {"pipeline": "p"})
 def ask(port: int, path: str) -> tuple[int, str]:
     """Status and text of a page."""
     try:
-        with urlopen(f"http://{HOST}:{port}/{path}", timeout=20) as answer:
+        with urlopen(f"http://{HOST}:{port}/{path}", timeout=patient(20)) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
@@ -83,7 +83,7 @@ async def test_an_event_loop_that_is_stuck_is_not_alive(monkeypatch: pytest.Monk
 
     async with serving("ingress", on("ingress", port), CALM):
         threading.Thread(target=ask_all).start()
-        asked.wait(20)
+        asked.wait(patient(20))
 
     stuck = (503, "the event loop has not answered for 0.3 s\n")
     assert [found["healthz"], found["readyz"], found["status"]] == [stuck] * 3

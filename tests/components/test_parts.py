@@ -11,14 +11,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 from paho.mqtt import publish, subscribe
 
 from pipeline.demo.process import Server, ServerError, free_port, listens
+from tests.components.ingress_process import read
 from tests.parts import cache
 from tests.parts.part import KafkaPart, MqttPart, S3Part, UnavailableError
-from tests.parts.waiting import let_pass, wait_until
+from tests.parts.waiting import let_pass, patient, wait_until
 
 
 @pytest.mark.real
@@ -26,20 +27,15 @@ def test_kafka_keeps_its_records_over_a_kill(kafka: KafkaPart) -> None:
     """Acknowledged records are there after SIGKILL and a start on the same port."""
     where = {"bootstrap.servers": kafka.bootstrap_servers}
     admin = AdminClient(where)
-    admin.create_topics([NewTopic("parts", 1, 1)])["parts"].result(20)
+    admin.create_topics([NewTopic("parts", 1, 1)])["parts"].result(patient(20))
     producer = Producer({**where, "acks": "all"})
     producer.produce("parts", b"value")
-    assert producer.flush(20) == 0
+    assert producer.flush(patient(20)) == 0
 
     kafka.kill()
     kafka.start()
 
-    consumer = Consumer({**where, "group.id": "parts"})
-    consumer.assign([TopicPartition("parts", 0, 0)])
-    record = consumer.poll(30)
-    consumer.close()
-    assert record is not None
-    assert record.value() == b"value"
+    assert [each.value() for each in read(kafka, "parts", 1)] == [b"value"]
 
 
 def test_the_mqtt_broker_carries_a_message(mqtt_broker: MqttPart) -> None:

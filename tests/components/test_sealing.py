@@ -15,6 +15,7 @@ from pipeline.connectors.kafka.client import Link
 from pipeline.control.follower import open_reader
 from pipeline.control.whole import load_whole
 from tests.parts.part import KafkaPart
+from tests.parts.waiting import patient
 
 pytestmark = pytest.mark.real
 
@@ -80,9 +81,10 @@ def records(kafka: KafkaPart, own: Path, topic: str) -> list[str]:
 
     consumer = open_reader(Link(load_own(own).kafka, silent=True), "reader-of-secrets")
     consumer.assign([TopicPartition(topic, 0, 0)])
-    found = []
-    while (message := consumer.poll(5)) is not None and message.error() is None:
+    found, seconds = [], patient(20)  # the first record may take long; those behind it come with it
+    while (message := consumer.poll(seconds)) is not None and message.error() is None:
         found.append(f"{message.key()!r} {message.value()!r} {message.headers()!r}")
+        seconds = 2
     consumer.close()
     assert len(found) > 3
     return found

@@ -182,7 +182,7 @@ def test_a_wrong_secret_is_shown_nowhere(make: Make, tmp_path: Path) -> None:
             wait_until(lambda: "action.disconnected" in log.read_text(), 60, log.read_text)
             wait_until(lambda: len(pipeline.dead_letters()) >= 1, 60, log.read_text)
             page = "".join(
-                urlopen(f"http://127.0.0.1:{pipeline.metrics_port}/{name}", timeout=5).read().decode()
+                urlopen(f"http://127.0.0.1:{pipeline.metrics_port}/{name}", timeout=patient(5)).read().decode()
                 for name in ("status", "metrics")
             )
         finally:
