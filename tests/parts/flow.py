@@ -104,6 +104,6 @@ class Flow:
             async with asyncio.TaskGroup() as group:
                 for partition, each in records.items():
                     group.create_task(self.feed(partition, each))
-            assert await self.lanes.drain(patient(60)), self.lanes.failed
+            assert await self.lanes.drain(patient(100)), self.lanes.failed
         finally:
             await self.lanes.close()

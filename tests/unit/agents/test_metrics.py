@@ -144,7 +144,7 @@ def test_latency_is_that_of_a_row_or_of_an_entrys_first_and_last_record() -> Non
     now_ms = int(time.time() * 1000)
     meter = metrics.ObjectMeter("latent")
     meter.row(now_ms - 200_000)
-    for first, last in ((20_000, 15_000), (10_000, 600)):
+    for first, last in ((20_000, 15_000), (10_000, 6_000)):  # seconds from each edge of a bucket
         meter.arrived([kafka_record(0, b"c", b"")._replace(timestamp=now_ms - age) for age in (first, 12_000, last)])
     meter.cut(6)
     meter.cut(0)  # a turn without records has none
@@ -155,7 +155,7 @@ def test_latency_is_that_of_a_row_or_of_an_entrys_first_and_last_record() -> Non
         for each in metrics.LATENCY.labels("latent")._child_samples()
         if each.name == "_bucket"
     }
-    assert (below["0.01"], below["1.0"], below["10.0"], below["30.0"], below["300.0"]) == (1, 2, 2, 3, 4)
+    assert (below["0.01"], below["1.0"], below["10.0"], below["30.0"], below["300.0"]) == (1, 1, 2, 3, 4)
 
 
 @given(
@@ -166,7 +166,7 @@ def test_the_meter_of_rows_tells_in_one_step_what_the_other_tells_in_many(
 ) -> None:
     """Each bucket, sum and counter is the same, for sizes and times on the edges of buckets, too."""
     both = metrics.ObjectMeter("one-by-one"), metrics.RowMeter("at-once")
-    now_ms = int(time.time() * 1000) - 500  # no edge of a bucket is near these ages
+    now_ms = int(time.time() * 1000) - 6_000  # no edge of a bucket is near these ages
 
     async def story() -> None:
         for meter in both:

@@ -33,7 +33,7 @@ class Slow(RuleSet):
 async def test_a_piece_ends_when_its_rows_take_enough() -> None:
     """The pieces are the batch, in order."""
     records = [message(offset, b"x" * 10_000) for offset in range(500)]
-    pace, rules, left, sizes = Pace(), RuleSet(RULES, node="n"), list(records), []
+    pace, rules, left, sizes = Pace(lambda: 0.0), RuleSet(RULES, node="n"), list(records), []
     seen: list[Record] = []
 
     while left:
