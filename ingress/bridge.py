@@ -32,7 +32,8 @@ from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka.producer import Producer, failure
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import RefusedError
-from pipeline.mqtt.packets import DUP_FLAG, RETAIN_FLAG, Publish
+from pipeline.mqtt.packets import CUT, DUP_FLAG, RETAIN_FLAG, CutPayload, Publish
+from pipeline.mqtt.parser import PROPERTIES_BYTES_MAX
 from pipeline.mqtt.subscriptions import Copies, subscriptions
 from pipeline.record import TOPIC, Outgoing, event_record
 
@@ -40,6 +41,9 @@ UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
 ASKED_MAX: Final = (
     200  # topics of a connection, because a broker that never names subscriptions must not be asked for ever
 )
+KEPT_BESIDES: Final = (
+    1 << 20
+)  # a packet is not exactly as large as its record: Kafka's client judges what is near the limit
 QOS0_QUEUE_MAX: Final = 10_000  # number of outstanding messages from which on messages of QoS 0 are dropped
 
 
@@ -132,6 +136,8 @@ class Bridge:
             self.metrics.dropped("overlap")
         elif self._unwanted_retained(flags):
             self.metrics.dropped("retained")
+        elif route.forwarded and message[4] and message[4][-1][0] == CUT:
+            records.append(self._cut_letter(route, message, now_ms))
         elif route.forwarded:
             if table := route.table(message, now_ms):
                 records.append((self._kafka.aliases_topic, table))
@@ -180,6 +186,25 @@ class Bridge:
             return self._kafka.dead_letter_topic, dead_letter(whole, problem, f"mqtt:{self._name}", room)
         self.metrics.events.inc()
         return self._kafka.events_topic, record
+
+    def _cut_letter(self, route: Route, message: Publish, now_ms: int) -> tuple[str, Outgoing]:
+        """The topic and record of the dead letter of a message that was not kept whole."""
+        topic, payload, flags, mid, properties = message
+        whole: CutPayload = properties[-1][1]
+        problem = RefusedError(
+            f"expected a message of at most {self._producer.record_bytes_max} bytes, as Kafka takes them, with at most "
+            f"{PROPERTIES_BYTES_MAX} bytes of properties; found a payload of {whole.size_bytes} bytes",
+            reason="msg_size_too_large",
+        )
+        self._refusals.note(problem)
+        record = route.record((topic, payload, flags, mid, properties[:-1]), now_ms)
+        room = self._producer.dead_letter_bytes_max
+        return self._kafka.dead_letter_topic, dead_letter(record, problem, f"mqtt:{self._name}", room, whole)
+
+    @property
+    def kept_bytes(self) -> int:
+        """More bytes than Kafka takes in a record, so that no message needs to be kept beyond them."""
+        return self._producer.record_bytes_max + KEPT_BESIDES
 
     def _unwanted_retained(self, flags: int) -> bool:
         """Whether this is a retained copy that the configuration does not want. A redelivery is always wanted."""

@@ -11,6 +11,7 @@ from typing import Final
 from ingress.window import size_of
 from pipeline.dead_letter import PREFIX, SIZE
 from pipeline.errors import RefusedError
+from pipeline.mqtt.packets import CutPayload
 from pipeline.record import Outgoing
 
 CAUSE: Final = PREFIX + "cause"
@@ -22,11 +23,14 @@ FIELD_BYTES_SHORT: Final = 200  # bytes of the key and of each header in a dead 
 ROOM_BYTES: Final = 1024  # for our own headers and Kafka's bytes around each part
 
 
-def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_bytes: int) -> Outgoing:
+def dead_letter(
+    record: Outgoing, problem: RefusedError, source: str, limit_bytes: int, whole: CutPayload | None = None
+) -> Outgoing:
     """The dead letter of `record`, at most `limit_bytes` long. If the value is cut to fit, headers give its size and
     digest.
 
-    With 0 the letter is as small as possible: it has no value, and key and headers are cut too.
+    With 0 the letter is as small as possible: it has no value, and key and headers are cut too. `whole` tells what the value
+    was, if the record has only its beginning.
     """
     headers = [
         (CAUSE, problem.reason.encode()),
@@ -39,7 +43,9 @@ def dead_letter(record: Outgoing, problem: RefusedError, source: str, limit_byte
         headers = [(name, text[:FIELD_BYTES_SHORT]) for name, text in headers]
         key = key[:FIELD_BYTES_SHORT]
     room = max(0, limit_bytes - ROOM_BYTES - size_of(record) + len(value))
-    if len(value) > room:
-        headers += [(SIZE, b"%d" % len(value)), (SHA256, hashlib.sha256(value).hexdigest().encode())]
+    if whole is None and len(value) > room:
+        whole = CutPayload(len(value), hashlib.sha256(value).hexdigest())
+    if whole is not None:
+        headers += [(SIZE, b"%d" % whole.size_bytes), (SHA256, whole.sha256.encode())]
         value = value[:room]
     return Outgoing(key, value, headers, record.timestamp_ms)

@@ -136,7 +136,7 @@ class Source:
 
     async def _one_connection(self) -> ConnectorError | None:
         """Run one connection from CONNECT to its end. Returns the reason of its end, or None if we stop."""
-        connection = Connection(self._source, self._clientid, self._bridge.on_batch)
+        connection = Connection(self._source, self._clientid, self._bridge.on_batch, kept_bytes=self._bridge.kept_bytes)
         self._bridge.attach(connection)
         try:
             if not await self._opened(connection):

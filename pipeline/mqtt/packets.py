@@ -12,6 +12,17 @@ from pipeline.mqtt.fields import written_varint
 # Identifier and value: a number, the bytes of a text or binary, or a pair of texts. Only pairs may repeat.
 Properties = tuple[tuple[int, Any], ...]
 
+# Not a property of MQTT: beside those of a message that is too large to keep, with a CutPayload as its value.
+CUT: Final = 0x100
+
+
+class CutPayload(NamedTuple):
+    """A payload of which only a beginning was kept: the bytes that it had, and their digest in hexadecimal."""
+
+    size_bytes: int
+    sha256: str
+
+
 # topic name, payload, first byte of the packet (flags), packet identifier (0: QoS 0), properties.
 # A plain tuple and not a NamedTuple, because one is made for each message.
 Publish = tuple[bytes, bytes, int, int, Properties]

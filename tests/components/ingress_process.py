@@ -94,6 +94,11 @@ class Ingress:
         """The log, with a dictionary for each line."""
         return log_lines(self.server.log)
 
+    def memory_peak_bytes(self) -> int:
+        """The most memory that the process ever had."""
+        status = Path(f"/proc/{self.server.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
     def _config(self) -> dict[str, Any]:
         return {
             "pipeline": self.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import subprocess
 import sys
@@ -51,6 +52,31 @@ async def test_messages_of_one_byte_to_ten_megabytes(tmp_path: Path, kafka: Kafk
 
     assert [len(each.value() or b"") for each in records] == [len(each) for each in sent]
     assert [each.value() for each in records] == sent
+
+
+async def test_a_message_of_any_size_takes_little_memory(
+    tmp_path: Path, kafka: KafkaPart, mqtt_broker: MqttPart
+) -> None:
+    """A broker without a limit passes on what a device sends. The dead letter tells the whole, and the process stays small."""
+    ingress = an_ingress(tmp_path, kafka, mqtt_broker)
+    ingress.kafka_settings = {"max_message_bytes": 10_000}
+    ingress.reconfigure()
+    ingress.start()
+    payload, before = bytes(60 << 20), ingress.memory_peak_bytes()
+    publisher = await Publisher.connect(mqtt_broker.host, mqtt_broker.port_311, "huge")
+    await publisher.publish(f"{ingress.name}/huge/up", [payload, b"after"])
+    await publisher.finish()
+
+    (record,) = await asyncio.to_thread(read, kafka, ingress.messages, 1)
+    (dead,) = await asyncio.to_thread(read, kafka, ingress.dead, 1)
+    peak = ingress.memory_peak_bytes()
+    ingress.server.stop()
+
+    headers = dict(dead.headers() or [])
+    size, digest = (bytes(headers[f"dead_letter.{name}"] or b"") for name in ("size", "sha256"))  # type: ignore[arg-type]
+    assert record.value() == b"after"
+    assert (int(size), digest.decode()) == (len(payload), hashlib.sha256(payload).hexdigest())
+    assert peak - before < 20 << 20
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])

@@ -33,13 +33,13 @@ DISCONNECT_PACKET: Final = b"\xe0\x00"  # "normal disconnection" in both version
 class BatchClient(paho.Client):
     """paho's client with a `loop_read` for whole reads. A test lists the names of paho that it overrides and calls.
 
-    `on_batch` gets runs of PUBLISH packets. paho's own `on_message` is never called.
+    `on_batch` gets runs of PUBLISH packets. paho's own `on_message` is never called. For `kept_bytes` see Parser.
     """
 
-    def __init__(self, on_batch: OnBatch, *, v5: bool, **settings: Any) -> None:
+    def __init__(self, on_batch: OnBatch, *, v5: bool, kept_bytes: int, **settings: Any) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5 if v5 else paho.MQTTv311, **settings)
         self._on_batch = on_batch
-        self._parser = Parser(v5=v5)
+        self._parser = Parser(v5=v5, kept_bytes=kept_bytes)
         self.read_messages = 0  # messages of the latest loop_read
         self.protocol_error: ProtocolError | None = None
         self.lost_by = ""  # how the connection was lost, if MQTT did not say this

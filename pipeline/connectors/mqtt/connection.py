@@ -21,6 +21,7 @@ from pipeline.config.sources import MqttSource
 from pipeline.connectors.mqtt.client import BatchClient, OnBatch
 from pipeline.connectors.mqtt.login import dial, disconnected, prepare, refusal, silence
 from pipeline.errors import ConnectorError, OperatorError, RetryableError
+from pipeline.mqtt.framing import NO_LIMIT
 from pipeline.mqtt.reasons import PACKET_IDENTIFIER_IN_USE
 from pipeline.mqtt.subscriptions import Subscriptions, without_harm
 
@@ -44,19 +45,20 @@ class Connection:
        (in the broker's own words, never with the password), and RetryableError for everything else. Batches may arrive
        before it returns, because a persistent session has waiting messages.
     2. `on_batch` is called at once with the messages of each read, in order. It must not wait. `pause` stops reading.
+       A message with more than `kept_bytes` is cut: see pipeline/mqtt/parser.py.
     3. Call `acknowledge(mids)` in the order of arrival. It writes soon, all acknowledgements together.
     4. `ended` is set when the connection is gone, whoever ended it. `error` has the reason.
     5. `await close(deadline_seconds)` sends queued packets and DISCONNECT. The broker keeps the session.
     """
 
-    def __init__(self, source: MqttSource, clientid: str, on_batch: OnBatch) -> None:
+    def __init__(self, source: MqttSource, clientid: str, on_batch: OnBatch, *, kept_bytes: int = NO_LIMIT) -> None:
         self._source = source
         self._clientid = clientid
         self._loop = asyncio.get_running_loop()
         self._v5 = source.protocol == "5"
         settings: dict[str, Any] = {} if self._v5 else {"clean_session": False}
         settings["transport"] = source.transport
-        self._client = BatchClient(on_batch, v5=self._v5, client_id=clientid, **settings)
+        self._client = BatchClient(on_batch, v5=self._v5, kept_bytes=kept_bytes, client_id=clientid, **settings)
         self._connected: asyncio.Future[None] = self._loop.create_future()
         self._subscribed: asyncio.Future[None] = self._loop.create_future()
         self._asked: dict[int, tuple[Sequence[str], Properties | None]] = {}  # SUBSCRIBE packets without an answer

@@ -14,6 +14,7 @@ from pipeline.config import KafkaConfig, MqttSource
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.mqtt.connection import Connection
 from pipeline.errors import ConnectorError
+from pipeline.mqtt.packets import CUT, CutPayload
 from pipeline.mqtt.properties import SUBSCRIPTION_IDENTIFIER
 from tests.parts.played_kafka import DENIED, TOO_LARGE, PlayedKafka
 from tests.parts.sparkplug import BIRTH, DATA
@@ -231,3 +232,22 @@ def test_a_birth_is_acknowledged_when_kafka_has_its_names_too() -> None:
     assert "metrics" not in dict(empty.headers)
     assert before == []
     assert broker.acknowledged == [1]
+
+
+def test_a_message_that_was_too_large_to_keep_is_a_dead_letter() -> None:
+    """It tells the size and the digest of the whole, and the message is acknowledged when Kafka has the letter."""
+    bridge, kafka, broker = bridged()
+    kafka.dead_letter_bytes_max = 20_000
+    whole = CutPayload(300_000_000, "ab" * 32)
+    pairs = ((0x26, (b"a", b"b")), (CUT, whole))
+    bridge.on_batch([(b"t/d", b"x" * 50_000, QOS1, 1, pairs), message(2)])
+    (topic, letter, _), (other, *_) = kafka.sent
+    headers, before = dict(letter.headers), list(broker.acknowledged)
+    kafka.answer(None, None)
+
+    assert (topic, other) == ("tidegate.dead-letter", "mqtt.messages")
+    assert (headers["dead_letter.cause"], headers["topic"]) == (b"msg_size_too_large", b"t/d")
+    assert (headers["dead_letter.size"], headers["dead_letter.sha256"]) == (b"300000000", b"ab" * 32)
+    assert orjson.loads(headers["pub_props"])["User-Property"] == {"a": "b"}
+    assert 18_000 < len(letter.value) < 20_000
+    assert (before, broker.acknowledged) == ([], [1, 2])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import random
+import tracemalloc
 from itertools import pairwise
+from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt import client as paho
 
 from pipeline.mqtt.fields import ProtocolError, written_text, written_varint
-from pipeline.mqtt.packets import Packet, Publish, acknowledgements, packet
-from pipeline.mqtt.parser import Parser
+from pipeline.mqtt.packets import CUT, CutPayload, Packet, Publish, acknowledgements, packet
+from pipeline.mqtt.parser import KEPT_BYTES_MIN, Parser
 
 PINGRESP = b"\xd0\x00"
 
@@ -123,3 +126,73 @@ def test_paho_still_has_what_the_client_overrides_and_calls() -> None:
     assert all(callable(getattr(client, name)) for name in methods)
     assert all(hasattr(client, name) for name in attributes)
     assert {"command", "packet", "remaining_length", "pos"} <= client._in_packet.keys()
+
+
+LARGE = KEPT_BYTES_MIN * 2
+PAIR = b"\x26\x00\x01a\x00\x02bc"
+
+
+@given(
+    v5=st.booleans(),
+    payload=st.integers(KEPT_BYTES_MIN - 100, LARGE).map(lambda size: b"ab" * (size // 2)),
+    pairs=st.sampled_from([0, 1, KEPT_BYTES_MIN // len(PAIR), 2 * KEPT_BYTES_MIN // len(PAIR)]),
+    chance=st.randoms(use_true_random=False),
+)
+@settings(max_examples=30, deadline=None)
+def test_of_a_large_message_the_beginning_is_kept(v5: bool, payload: bytes, pairs: int, chance: random.Random) -> None:
+    """However the bytes are cut: with size and digest of its payload, also if its properties are larger than what is kept."""
+    before, after = (publish(topic, b"x", properties=b"" if v5 else None) for topic in (b"t/0", b"t/2"))
+    stream = before + publish(b"t/1", payload, mid=7, properties=PAIR * pairs if v5 else None) + after
+    cuts = [0, *sorted(chance.choices(range(len(stream) + 1), k=chance.choice([1, 3, 20]))), len(stream)]
+    parser = Parser(v5=v5, kept_bytes=KEPT_BYTES_MIN)
+
+    found: list[Any] = [each for a, b in pairwise(cuts) for each in flat(parser.feed(stream[a:b]))]
+
+    first, (topic, kept, flags, mid, properties), last = found
+    assert (first[0], topic, flags, mid, last[0]) == (b"t/0", b"t/1", 0x32, 7, b"t/2")
+    if properties and properties[-1][0] == CUT:
+        assert properties[-1][1] == CutPayload(len(payload), hashlib.sha256(payload).hexdigest())
+        assert payload.startswith(kept)
+    else:
+        assert (kept, len(properties)) == (payload, pairs if v5 else 0)
+
+
+def test_a_large_message_does_not_take_its_size() -> None:
+    """256 MB in reads of 256 KB: some brokers pass on whatever a device publishes."""
+    parser = Parser(v5=True, kept_bytes=1 << 20)
+    total = 64 << 20
+    head = written_text(b"t/1") + b"\x00\x07\x00"
+    tracemalloc.start()
+    try:
+        parser.feed(b"\x32" + written_varint(len(head) + total) + head)
+        chunk = bytes(1 << 18)
+        found = [each for _ in range(total // len(chunk)) for each in flat(parser.feed(chunk))]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    topic, payload, _, mid, properties = cast(Publish, found[0])
+    assert len(found) == 1
+    assert (topic, mid, properties[-1][1].size_bytes) == (b"t/1", 7, total)
+    assert len(payload) == (1 << 20) - len(head)
+    assert peak < 5 << 20
+
+
+@pytest.mark.parametrize(
+    "fields", [written_text(b"t") + b"\x00\x00\x00", written_text(b"t") + b"\x00\x01\xff\xff\xff\x7f"]
+)
+def test_a_large_message_with_wrong_fields_is_refused(fields: bytes) -> None:
+    """Without an identifier, and with properties that reach beyond it."""
+    parser = Parser(v5=True, kept_bytes=KEPT_BYTES_MIN)
+
+    with pytest.raises(ProtocolError, match="fields of a PUBLISH"):
+        parser.feed(b"\x32" + written_varint(len(fields) + LARGE) + fields + bytes(KEPT_BYTES_MIN))
+
+
+def test_too_many_properties_are_not_made() -> None:
+    """Of 400 KB they would be 20 MB: the message counts as too large, and has none."""
+    properties = b"\x26\x00\x00\x00\x00" * 80_000
+
+    found = flat(Parser(v5=True).feed(publish(b"t", b"x", properties=properties)))
+
+    assert found == [(b"t", b"x", 0x32, 1, ((CUT, CutPayload(1, hashlib.sha256(b"x").hexdigest())),))]
