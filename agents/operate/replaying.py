@@ -34,8 +34,6 @@ async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk:
     """Make the ledger's cuts of an aggregated action again, into the same keys."""
     assert job.writer is not None
     producer = Producer(config.kafka, process="replay")
-    await producer.connect()
-    stack.push_async_callback(producer.close, 10.0)
     again = Rewrite(config, job.writer, producer)
     cuts = await again.cuts(spans)
     talk.begin("reading", sum(cut.entry.records for cut in cuts))
@@ -44,6 +42,8 @@ async def _make_cuts_again(config: Config, job: Replay, spans: list[Span], talk:
         talk.note(_gone(cut))
     if await talk.agreed(_shown(planned, f"{job.compiled.parameters.bucket}, the same keys")):
         talk.begin("writing", planned.records)
+        await producer.connect()  # not before: a plan sends nothing, and needs no right to
+        stack.push_async_callback(producer.close, 10.0)
         await again.run(cuts, talk.progress)
         talk.end(f"{again.written} objects written, {again.removed} removed", _counted(again.left_out))
     return not again.gone

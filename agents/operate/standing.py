@@ -55,8 +55,10 @@ async def checks(config: Config) -> AsyncIterator[Check]:
                 title, "bad", str(error), "a ledger that can be read", "run `tidegate verify`, and mend what it finds"
             )
         except OperatorError as error:
-            denied = error.reason.endswith("authorization_failed")
-            advice = f"let this user READ the group {config.pipeline}.{name} and its topics" if denied else ""
+            denied = (
+                error.reason == "topic_authorization_failed"
+            )  # the checks of permissions tell a group that is denied
+            advice = "let this user READ the topics of the action" if denied else ""
             yield Check(title, "bad" if denied else "skipped", str(error), "an answer" if denied else "", advice)
         except TidegateError as error:
             yield Check(title, "skipped", str(error))

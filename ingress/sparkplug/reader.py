@@ -88,9 +88,7 @@ class TableReader:
     def _follow(self) -> None:
         """Read with one consumer, until the process stops or other certificates are there."""
         place = TopicPartition(self._kafka.aliases_topic, 0, self._next)
-        consumer = self._link.consumer(
-            "aliases", _SETTINGS | {"fetch.message.max.bytes": self._kafka.max_message_bytes}
-        )
+        consumer = self._link.reader("aliases", _SETTINGS | {"fetch.message.max.bytes": self._kafka.max_message_bytes})
         consumer.assign([place])
         look_at = time.monotonic() + LOOK_SECONDS
         asked: list[tuple[int, asyncio.Future[None]]] = []
@@ -151,9 +149,6 @@ class TableReader:
 
 
 _SETTINGS: Final[dict[str, Any]] = {
-    "group.id": "tidegate-aliases-reader",  # wanted by the client, used for nothing
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
     "auto.offset.reset": "earliest",
     "enable.partition.eof": True,
 }

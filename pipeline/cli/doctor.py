@@ -74,7 +74,7 @@ def _shown(check: Check) -> dict[str, str]:
 async def _checks(config: Config, api: str = "") -> AsyncIterator[Check]:
     from agents.operate import standing
     from pipeline.config.references import unresolved_secrets
-    from pipeline.doctor import Check, control, installation, kafka, mqtt, s3
+    from pipeline.doctor import Check, control, installation, kafka, mqtt, rights, s3
 
     for secret in unresolved_secrets(config):
         title, _, setting = str(secret).partition(": ")
@@ -94,6 +94,8 @@ async def _checks(config: Config, api: str = "") -> AsyncIterator[Check]:
     for check in of_kafka:
         yield check
     answers = of_kafka[0].state == "ok"
+    for check in await asyncio.to_thread(lambda: list(rights.check(config))) if answers else ():
+        yield check
     for check in await asyncio.to_thread(lambda: list(control.check(config, api, kafka_answers=answers))):
         yield check
     async for check in s3.check(config):

@@ -29,8 +29,6 @@ TROUBLE_SECONDS: Final = 5.0  # so long a deleted topic stays unnoticed, and an 
 SILENT_MAX: Final = 2  # looks in a row that get no answer, until Kafka is taken to be away
 CHANGES_REMEMBERED_MAX: Final = 1_000
 GONE: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED})
-# librdkafka asks for the group that it wants to have. A reader uses none, and needs no right to it. The answer comes at any time.
-OF_THE_GROUP: Final = KafkaError.GROUP_AUTHORIZATION_FAILED
 
 # The objects by key, and the revision.
 Publish = Callable[[dict[str, Stored], int], None]
@@ -155,7 +153,7 @@ class Follower:
                 self._take(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._reached((message.offset() or 0) - 1)
-            elif error.code() != OF_THE_GROUP:
+            else:
                 self._error = self._link.why(None, error, f"cannot read {self._place.topic}")
 
     def _refresh(self) -> None:
@@ -249,16 +247,13 @@ def opened_again(link: Link, name: str, consumer: Consumer, *others: Consumer) -
 def open_reader(link: Link, process: str) -> Consumer:
     """A consumer of what is committed, without a group and without commits. It tells when it reaches the end."""
     settings = {
-        "group.id": "tidegate-config-reader",  # wanted by the client, used for nothing
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 100,  # the end of a transaction wakes no fetch that waits
         "fetch.error.backoff.ms": 100,
     }
-    return link.consumer(process, settings)
+    return link.reader(process, settings)
 
 
 def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
@@ -278,7 +273,7 @@ def read_all(kafka: KafkaConfig, topic: str) -> list[Past]:
                 found += filter(None, [_read(message)])
             elif error.code() == KafkaError._PARTITION_EOF:
                 return found
-            elif not error.retriable() and error.code() != OF_THE_GROUP:
+            elif not error.retriable():
                 raise link.why(consumer, error, f"cannot read {topic}")
     finally:
         consumer.close()

@@ -86,7 +86,7 @@ class Log:
         """
         topics = (self._kafka.messages_topic, self._kafka.dead_letter_topic)
         link = Link(self._kafka, silent=True)
-        consumer = link.consumer("demo-proof", {"group.id": "tidegate-demo-proof"})
+        consumer = link.reader("demo-proof", {})
         try:
             known = consumer.list_topics(timeout=10).topics
             places = [(topic, number) for topic in topics if topic in known for number in known[topic].partitions]

@@ -27,7 +27,6 @@ def check(kafka: KafkaConfig, packet_bytes_max: Mapping[str, int | None]) -> Ite
     wanted = dict.fromkeys((kafka.messages_topic, kafka.events_topic, kafka.dead_letter_topic))
     allowed = permissions(kafka, wanted)
     for name in wanted:
-        yield from _permissions(name, allowed[name])
         if name not in topics and allowed[name] is None:
             advice = f"nothing, if we may make it: the first process to start does, with {kafka.partitions} partitions"
             yield Check(f"kafka:{name} topic", "warn", "not there", "a topic", advice)
@@ -35,25 +34,6 @@ def check(kafka: KafkaConfig, packet_bytes_max: Mapping[str, int | None]) -> Ite
     for name, topic in topics.items():
         yield _size(name, topic, kafka, packet_bytes_max)
         yield _retention(name, topic)
-
-
-def _permissions(name: str, allowed: frozenset[str] | None) -> Iterator[Check]:
-    """What the user may do with a topic. Nothing if Kafka does not tell."""
-    title = f"kafka:{name} permissions"
-    if allowed is None:
-        return
-    missing = sorted({"READ", "WRITE", "DESCRIBE"} - allowed)
-    if not missing:
-        yield Check(title, "ok", "this user may read and write")
-    elif "DESCRIBE" in missing or len(missing) == 2:
-        advice = f"give the user of kafka.authentication, or of kafka.ssl.certfile, an ACL for {', '.join(missing)}"
-        yield Check(
-            title, "bad", f"this user lacks {', '.join(missing)}", "READ for a worker, WRITE for an ingress", advice
-        )
-    else:
-        whose = "an ingress" if missing == ["READ"] else "a worker"
-        advice = f"nothing, if it is the user of {whose} alone"
-        yield Check(title, "warn", f"this user lacks {missing[0]}", "READ and WRITE", advice)
 
 
 def _partitions(kafka: KafkaConfig, topics: Mapping[str, FoundTopic]) -> Iterator[Check]:

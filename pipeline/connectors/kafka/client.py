@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from confluent_kafka import Producer as Librdkafka
 from confluent_kafka.admin import AdminClient
 
@@ -89,6 +89,24 @@ def failure(error: KafkaError, doing: str) -> ConnectorError:
     return RetryableError(message, reason=reason)
 
 
+class LoneConsumer(Consumer):
+    """A consumer in no group. librdkafka wants the name of one, and asks for it: that the user may not use it changes nothing."""
+
+    def poll(self, *args: Any, **more: Any) -> Message | None:
+        """As that of a consumer, without what is said about the group."""
+        message = super().poll(*args, **more)
+        return None if message is None or _is_of_the_group(message) else message
+
+    def consume(self, *args: Any, **more: Any) -> list[Message]:
+        """As that of a consumer, without what is said about the group."""
+        return [each for each in super().consume(*args, **more) if not _is_of_the_group(each)]
+
+
+def _is_of_the_group(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+
+
 class Link:
     """The state of the connection of some clients to one Kafka. Call its methods on the thread that polls these
     clients.
@@ -109,13 +127,18 @@ class Link:
     def admin(self, process: str) -> AdminClient:
         """A client that reads and creates topics. `process` is a part of its `client.id`.
 
-        This and the next two raise OperatorError or RetryableError if a file, a secret or a token is not there.
+        This and the next three raise OperatorError or RetryableError if a file, a secret or a token is not there.
         """
         return self._made(lambda settings: AdminClient(settings, logger=_LOGGER), process)
 
     def consumer(self, process: str, settings: dict[str, Any]) -> Consumer:
         """A client that reads records."""
         return self._made(lambda common: Consumer(common | settings, logger=_LOGGER), process)
+
+    def reader(self, process: str, settings: dict[str, Any]) -> LoneConsumer:
+        """A client that reads records without a consumer group, and commits nothing. The user needs no right to a group."""
+        own = {"group.id": f"tidegate-{process}", "enable.auto.commit": False, "enable.auto.offset.store": False}
+        return self._made(lambda common: LoneConsumer(common | own | settings, logger=_LOGGER), process)
 
     def producer(self, process: str, settings: dict[str, Any]) -> Librdkafka:
         """A client that writes records."""

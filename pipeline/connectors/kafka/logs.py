@@ -5,13 +5,13 @@ The group is not joined, and nothing is committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link, failure
 
 
 class FoundLog(NamedTuple):
@@ -33,11 +33,11 @@ class FoundLog(NamedTuple):
 def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) -> list[FoundLog]:
     """Each partition of the topics of `since_ms`, with the time that divides old records from young ones (ms since 1970).
 
-    A topic that does not exist has none. Blocks for some seconds at most; raises ConnectorError when Kafka does not answer.
+    A topic that does not exist has none. Blocks for some seconds at most; raises ConnectorError when Kafka does not answer, or
+    forbids this user the group.
     """
     link = Link(kafka, silent=True)
-    settings = {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "error"}
-    consumer = link.consumer("doctor", settings)
+    consumer = link.reader("doctor", {"auto.offset.reset": "error"})
     try:
         known = consumer.list_topics(timeout=ANSWER_SECONDS).topics
         found: list[FoundLog] = []
@@ -45,7 +45,7 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
             places = [TopicPartition(topic, number) for number in sorted(known[topic].partitions)]
             times = [TopicPartition(topic, place.partition, since_ms[topic]) for place in places]
             young = {each.partition: each.offset for each in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS)}
-            committed = {each.partition: each for each in consumer.committed(places, timeout=ANSWER_SECONDS)}
+            committed = _commits(link, group, places)
             for place in places:
                 number = place.partition
                 start, end = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
@@ -66,3 +66,22 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
         raise link.why(consumer, error.args[0], "cannot look at the partitions") from None
     finally:
         consumer.close()
+
+
+def _commits(link: Link, group: str, places: Sequence[TopicPartition]) -> dict[int, TopicPartition]:
+    """What the group has committed in these partitions of one topic, by partition.
+
+    A client of the group would ask until its time is over whether the user may use it, and never tell that the user may not.
+    """
+    admin = link.admin("doctor")
+    asked = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, [TopicPartition(each.topic, each.partition) for each in places])],
+        request_timeout=ANSWER_SECONDS,
+    )[group]
+    try:
+        found = asked.result(timeout=ANSWER_SECONDS)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise failure(error.args[0], f"cannot use the consumer group {group}") from None
+        raise
+    return {each.partition: each for each in found.topic_partitions}

@@ -86,6 +86,7 @@ class Producer:
         self._fatal_error: KafkaError | None = (
             None  # the reason of the last one: records that it fails only say "fatal"
         )
+        self._fatal_told = ""
         self._waiting: deque[tuple[str, Outgoing, OnDelivery]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -204,6 +205,7 @@ class Producer:
 
     def delivered(self) -> None:
         """Note that Kafka has acknowledged a record, and log this if it was away."""
+        self._fatal_told = ""
         self._link.answered()
 
     async def close(self, deadline_seconds: float = 10.0) -> int:
@@ -307,7 +309,10 @@ class Producer:
         """Take an event of librdkafka. A fatal error replaces the producer; the link takes all others."""
         if error.fatal():
             self._fatal, self._fatal_error = True, error
-            log.error("kafka.producer_replaced", error=str(failure(error, "the producer is replaced")))
+            told = str(failure(error, "the producer is replaced"))
+            if told != self._fatal_told:  # the next one may end for the same reason, a second later
+                log.error("kafka.producer_replaced", error=told)
+            self._fatal_told = told
         else:
             self._link.heard(error)
 

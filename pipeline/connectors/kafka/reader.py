@@ -145,14 +145,12 @@ def arriving(kafka: KafkaConfig) -> Generator[list[Record]]:
 @contextmanager
 def _consumer(kafka: KafkaConfig) -> Iterator[tuple[Link, Consumer]]:
     settings = {
-        "group.id": "tidegate-reader",
-        "enable.auto.commit": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
         "fetch.message.max.bytes": kafka.max_message_bytes,
     }
     link = Link(kafka, silent=True)  # the caller's error gives the reason
-    consumer = link.consumer("reader", settings)
+    consumer = link.reader("reader", settings)
     try:
         yield link, consumer
     except KafkaException as error:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 # Parts of librdkafka's reasons that nobody needs: the broker, the time of the attempt, the number of equal errors.
 _NOISE: Final = re.compile(
     r"^(?:[a-z_]+://)?\S+?/\S+: |^\S+?: (?=Connect to|Failed to resolve)|(?<=Connect to )ipv[46]#"
-    r"| \(after \d+ms in state .*\)$"
+    r"| \(after \d+ms in state .*\)$|^[A-Z]+ worker coordinator request failed: "
 )
 # The first that is found in a reason tells it.
 _WORDS: Final = (
@@ -18,6 +18,11 @@ _WORDS: Final = (
     (
         r"mechanism handshake failed: .*?supported mechanisms: *(?P<told>.*)",
         "it does not take the mechanism there, and offers: {told} (kafka.authentication.mechanism)",
+    ),
+    (
+        r"Failed to acquire (?:idempotence|transactional) PID.*Cluster authorization failed",
+        "the user of `kafka` needs WRITE on the topics that it writes to, and before Kafka 2.8 IDEMPOTENT_WRITE on the cluster"
+        " (kafka.authentication)",
     ),
     (r"Failed to acquire SASL OAUTHBEARER token: (?P<told>.*)", "{told}"),
     (
@@ -42,7 +47,7 @@ _SEARCHED: Final = tuple((re.compile(pattern, re.DOTALL), words) for pattern, wo
 _MISSING: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "the user of `kafka` needs DESCRIBE, and READ or WRITE, on the topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the user of `kafka` needs READ on the consumer group",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "the user of `kafka` needs CREATE and IDEMPOTENT_WRITE on the cluster",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "the user of `kafka` needs CREATE on the topic or on the cluster",
 }
 
 

@@ -54,8 +54,7 @@ def _watch(config: Callable[[], Config], traces: Traces, now_ms: Callable[[], in
 
 def _read(config: Callable[[], Config], traces: Traces, now_ms: Callable[[], int], closing: threading.Event) -> None:
     kafka = config().kafka
-    settings = {"group.id": "tidegate-traces", "enable.auto.commit": False, "fetch.wait.max.ms": 100}
-    consumer = Link(kafka, silent=True).consumer("traces", settings)
+    consumer = Link(kafka, silent=True).reader("traces", {"fetch.wait.max.ms": 100})
     try:
         _to_the_end(consumer, [kafka.messages_topic, kafka.events_topic])
         began, shown = time.monotonic(), 0

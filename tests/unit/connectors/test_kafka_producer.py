@@ -7,6 +7,7 @@ import gc
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
+from structlog.testing import capture_logs
 
 from ingress.window import Delivery, Window
 from pipeline.config import KafkaConfig
@@ -135,3 +136,17 @@ def test_a_refusal_leaves_nothing_in_memory() -> None:
 
     assert told == [KafkaError.MSG_SIZE_TOO_LARGE] * 3
     assert [each for each in gc.get_objects() if isinstance(each, KafkaException)] == []
+
+
+def test_a_producer_that_ends_again_for_the_same_reason_says_so_once() -> None:
+    """A user without the right to write ends each new producer after a second. One line tells it, until Kafka takes a record."""
+    producer = Producer(KAFKA, process="test")
+    error = KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed", fatal=True)
+
+    with capture_logs() as said:
+        for _ in range(3):
+            producer._on_error(error)
+        producer.delivered()
+        producer._on_error(error)
+
+    assert [each["event"] for each in said] == ["kafka.producer_replaced"] * 2
