@@ -22,6 +22,7 @@ async def run(config: Config, name: str, wanted: Range, into: str | None, talk: 
         store = await stack.enter_async_context(S3Store(config.connectors.s3[settings.connector]))
         job = Replay(config, name, prefix(into) if into is not None else "", store)
         spans = await asyncio.to_thread(ranges, config.kafka, job.compiled.topics, *wanted)
+        talk.begin("planning", 0)  # Kafka has answered
         for span in spans:
             if wanted.since.offset is not None and span.first > wanted.since.offset:
                 talk.note(f"{span.topic}/{span.partition}: Kafka no longer has records before offset {span.first}")

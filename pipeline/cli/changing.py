@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from pipeline.cli.waiting import waiting
 from pipeline.errors import CommandError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pipeline.control.plan import PlannedStep
 
 Result = TypeVar("Result")
-SILENT_SECONDS: Final = 3.0  # how long a command waits for Kafka before it says so
 By = Annotated[str, typer.Option(help="Who makes the change, for the history. Default: the user of this system.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would change. Exit status 1 if anything would.")
@@ -47,10 +47,9 @@ def on_topic(config: Path, work: Callable[[ConfigLog], Awaitable[Result]]) -> Re
     base = load_own(config)
 
     async def run() -> Result:
-        waiting = f"waiting for Kafka at {base.kafka.bootstrap_servers}"
-        told = asyncio.get_running_loop().call_later(SILENT_SECONDS, partial(typer.echo, waiting, err=True))
-        async with ConfigLog(base) as opened:
-            told.cancel()
+        async with AsyncExitStack() as stack:
+            with waiting(base.kafka.bootstrap_servers):
+                opened = await stack.enter_async_context(ConfigLog(base))
             return await work(opened)
 
     return asyncio.run(run())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 import typer
 
 from pipeline.cli.options import ConfigFile, single
+from pipeline.cli.waiting import waiting
 from pipeline.errors import ConfigError, TidegateError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _look(file: Path, *, connect: bool) -> _Report:
     from pipeline.control.whole import load_whole
 
     try:
-        config = load_whole(file) if connect else load_file(file)
+        config = load_whole(file, waiting) if connect else load_file(file)
     except ConfigError as error:
         return _Report(list(error.parts) or [error], connect)
     if found := problems(config):
@@ -108,10 +109,12 @@ def _look(file: Path, *, connect: bool) -> _Report:
 
 def _placed(config: Config, found: Iterable[Problem]) -> list[TidegateError]:
     """Each with the place of its setting in the file, and its path."""
-    return [
-        ConfigError(each.message, where=f"{config.places.of(each.path)}: {str(each).removesuffix(f': {each.message}')}")
-        for each in found
-    ]
+    return [ConfigError(each.message, where=": ".join(filter(None, _where(config, each)))) for each in found]
+
+
+def _where(config: Config, problem: Problem) -> tuple[str, str]:
+    """The place in the file, which objects in Kafka do not have, and the path."""
+    return config.places.of(problem.path), str(problem).removesuffix(f": {problem.message}")
 
 
 def _kafka(config: Config) -> str:
@@ -119,7 +122,8 @@ def _kafka(config: Config) -> str:
     from pipeline.errors import ConnectorError
 
     try:
-        require_topics(config.kafka)
+        with waiting(config.kafka.bootstrap_servers):
+            require_topics(config.kafka)
     except ConnectorError as error:
         return f"disconnected: {error}"
     return "connected"

@@ -8,13 +8,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline import dead_letter
 from pipeline.cli.options import ConfigFile, Output, group, parse_time, show_time, tell
+from pipeline.cli.waiting import waiting
 from pipeline.dead_letter import Letter
 from pipeline.errors import CommandError, NotFoundError
 
@@ -70,6 +71,13 @@ def _check_names(config: Config, wanted: Wanted) -> None:
         raise NotFoundError.among("dead letters, and no rule", wanted.rule, config.rules)
 
 
+def _heard(found: Iterator[FoundLetter], config: Config) -> Iterator[FoundLetter]:
+    """The same letters, of which the first is there: the topic is read for it. Says so if this takes long."""
+    with waiting(config.kafka.bootstrap_servers):
+        first = list(islice(found, 1))
+    return chain(first, found)
+
+
 # --- The commands
 
 
@@ -94,8 +102,8 @@ def list_letters(
     from pipeline.connectors.kafka.letters import letters
     from pipeline.control.whole import load_whole
 
-    wanted, settings = _wanted(places, action, rule, cause, since, again), load_whole(config)
-    found = letters(settings, wanted, runs=False)
+    wanted, settings = _wanted(places, action, rule, cause, since, again), load_whole(config, waiting)
+    found = _heard(letters(settings, wanted, runs=False), settings)
     if summary:
         counts = Counter((each.action or each.source, each.rule, each.cause) for each, _, _ in found)
         _print_summary(counts, output)
@@ -120,7 +128,8 @@ def show_letter(
     from pipeline.control.whole import load_whole
     from pipeline.sql.runtime.values import text_of
 
-    for letter, _, _ in letters(load_whole(config), _wanted([place], again=True), runs=False):
+    settings = load_whole(config, waiting)
+    for letter, _, _ in _heard(letters(settings, _wanted([place], again=True), runs=False), settings):
         whole = {
             **_facts(letter),
             "headers": {name: text_of(value) for name, value in dead_letter.original_headers(letter.record)},
@@ -154,8 +163,9 @@ def redrive(
 
     log.configure(level="error", stream=sys.stderr)
     wanted = _wanted(places, action, rule, cause, since, again)
-    settings = load_whole(config)
-    if not asyncio.run(_redrive(settings, letters(settings, wanted, runs=True), dry_run, unproven)):
+    settings = load_whole(config, waiting)
+    found = _heard(letters(settings, wanted, runs=True), settings)
+    if not asyncio.run(_redrive(settings, found, dry_run, unproven)):
         _check_names(settings, wanted)
 
 

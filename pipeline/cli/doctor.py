@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pipeline.cli.options import ConfigFile, single
+from pipeline.cli.waiting import waiting
 from pipeline.errors import ConnectorError
 from pipeline.hidden import without_secrets
 
@@ -48,7 +49,7 @@ def _known(file: Path) -> Config:
     from pipeline.control.whole import load_whole
 
     try:
-        return load_whole(file)
+        return load_whole(file, waiting)
     except ConnectorError:
         return load_file(file)
 
@@ -90,7 +91,8 @@ async def _checks(config: Config, api: str = "") -> AsyncIterator[Check]:
     for name, listener in config.sources.listener.items():
         packets[f"listener:{name}"] = listener.max_packet_size
         yield Check(f"listener:{name}", "skipped", "devices connect to the ingress; no broker has to queue messages")
-    of_kafka = await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets)))
+    with waiting(config.kafka.bootstrap_servers):
+        of_kafka = await asyncio.to_thread(lambda: list(kafka.check(config.kafka, packets)))
     for check in of_kafka:
         yield check
     answers = of_kafka[0].state == "ok"

@@ -7,11 +7,13 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from pipeline.cli.options import ConfigFile, Output, parse_time, show_time, single, tell
+from pipeline.cli.waiting import waiting
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def replay(
     from pipeline.operation import Range
 
     log.configure(level="warning", stream=sys.stderr)
-    settings, name = load_whole(config), action.removeprefix("s3:")
+    settings, name = load_whole(config, waiting), action.removeprefix("s3:")
     if name not in settings.actions.s3:
         raise NotFoundError.among("action", name, settings.actions.s3)
     require_secrets(settings, ("connectors", "s3", settings.actions.s3[name].connector), ("actions", "s3", name))
@@ -76,7 +78,9 @@ def replay(
         raise CommandError("expected --to after --from, found an end that is not: the range has no record")
     wanted = Range(since, until, tuple(partition or ()))
     talk = _Talk(output == "jsonl", plan, yes)
-    whole = asyncio.run(run(settings, name, wanted, into, talk))
+    with talk.silent:
+        talk.silent.enter_context(waiting(settings.kafka.bootstrap_servers))
+        whole = asyncio.run(run(settings, name, wanted, into, talk))
     sys.exit(talk.status if whole else 1)
 
 
@@ -106,9 +110,11 @@ class _Talk:
         self._yes = yes
         self._what, self._done, self._total, self._next = "", 0, 0, 0.0
         self.status = 0 if only_plan else 1  # until it is agreed to
+        self.silent = ExitStack()  # until there is something to say
 
     def begin(self, what: str, total: int) -> None:
         """Begin a part of the work, with about `total` records."""
+        self.silent.close()
         self._what, self._done, self._total = what, 0, total
         self._next = time.monotonic() + PROGRESS_SECONDS
 

@@ -11,24 +11,20 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.cli.options import Output, Vectors, group, only_one
+from pipeline.cli.waiting import waiting
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
     from pipeline.action import CompiledAction, RenderedObject
     from pipeline.config import Config
     from pipeline.rule_trial import Sample, Trial
-
-NO_ROWS: Final = {
-    "no_result": "no result: WHERE was false",
-    "not_matched": "not matched: FROM selects other topics",
-}
 
 app = group("Try a rule on an event before it runs.")
 
@@ -69,16 +65,15 @@ def try_rule(
     only_one({"--vectors": vectors, "--context": context, "--from-kafka": from_kafka or None})
     if vectors is not None:
         sys.exit(run_cases(rule_trial.run_rule_vectors, vectors, output))
-    settings = load_whole(config) if config else None
+    settings = load_whole(config, waiting) if config else None
     statement, actions = _what(sql, rule, settings)
     templates = {name: text for name, text in (("key", key), ("content", content)) if text is not None}
-    trials = (
-        rule_trial.try_rule(
-            statement, sample, actions=actions, templates=templates, schemas=schemas_of(settings) if settings else None
-        )
-        for sample in _samples(settings, rule, context, from_kafka)
-    )
-    sys.exit(max([_print(trial, output) for trial in trials], default=0))
+    schemas = schemas_of(settings) if settings else None
+    statuses = [0]
+    for sample in _samples(settings, rule, context, from_kafka):
+        trial = rule_trial.try_rule(statement, sample, actions=actions, templates=templates, schemas=schemas)
+        statuses.append(_print(trial, sample.fields, output))
+    sys.exit(max(statuses))
 
 
 def _what(sql: str | None, rule: str | None, config: Config | None) -> tuple[str, list[CompiledAction]]:
@@ -122,11 +117,13 @@ def _newest(config: Config, count: int) -> Iterator[Sample]:
     from pipeline.rule_trial import Sample
 
     read = message_reader(None, config.pipeline)
-    for record in newest(config.kafka, count):
+    with waiting(config.kafka.bootstrap_servers):
+        records = newest(config.kafka, count)
+    for record in records:
         yield Sample(read(record) if is_message(record) else event_columns(record, config.pipeline), record)
 
 
-def _print(trial: Trial, output: str) -> int:
+def _print(trial: Trial, fields: Mapping[str, Any], output: str) -> int:
     """Print a trial, and return the exit status."""
     from pipeline.cli.trying import shown
     from pipeline.rule_trial import to_vector
@@ -135,8 +132,10 @@ def _print(trial: Trial, output: str) -> int:
         print(_line(trial))
     elif trial.outcome == "error":
         print(f"error: {trial.error}")
-    elif trial.outcome != "rows":
-        print(NO_ROWS[trial.outcome])
+    elif trial.outcome == "no_result":
+        print("no result: WHERE was false")
+    elif trial.outcome == "not_matched":
+        print(f"not matched: {_not_matched(fields)}")
     for row, rendered in zip(trial.rows, trial.rendered, strict=True) if output == "text" else ():
         print(json.dumps(to_vector(row), ensure_ascii=False, indent=2))
         for name, made in rendered.objects.items():
@@ -144,6 +143,17 @@ def _print(trial: Trial, output: str) -> int:
         for name, text in rendered.texts.items():
             print(f"{name}: {shown(text)}")
     return 1 if trial.outcome == "error" else 0
+
+
+def _not_matched(fields: Mapping[str, Any]) -> str:
+    """Why FROM does not select an event with these fields."""
+    from pipeline.record import MESSAGE_EVENT
+
+    if (event := fields.get("event", MESSAGE_EVENT)) != MESSAGE_EVENT:
+        return f"FROM does not select the event {event}"
+    if "topic" not in fields:
+        return "FROM selects by topic or by event, and this one has no `topic` and no `event`"
+    return f"FROM does not select the topic {fields['topic']}"
 
 
 def _print_object(action: str, made: RenderedObject) -> None:

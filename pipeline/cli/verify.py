@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.options import ConfigFile, Output, single, tell
+from pipeline.cli.waiting import waiting
 from pipeline.errors import CommandError, NotFoundError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def verify(
     from pipeline.config.load import require_secrets
     from pipeline.control.whole import load_whole
 
-    settings = load_whole(config)
+    settings = load_whole(config, waiting)
     names = [name.removeprefix("s3:") for name in action or settings.actions.s3]
     for name in names:
         if name not in settings.actions.s3:

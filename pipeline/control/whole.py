@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pipeline.config import Config, load_file, parse
@@ -11,10 +13,16 @@ from pipeline.control.objects import own_settings
 from pipeline.errors import ConfigError
 
 
-def load_whole(path: Path | str) -> Config:
-    """The configuration as it is now. Blocks while it reads the topic. Raises ConfigError or ConnectorError."""
+def load_whole(path: Path | str, waiting: Callable[[str], AbstractContextManager[None]] | None = None) -> Config:
+    """The configuration as it is now. Blocks while it reads the topic: in `waiting`, which is given the addresses of Kafka.
+
+    Raises ConfigError or ConnectorError.
+    """
     base = load_file(path)
-    return asyncio.run(_now(base)) if base.control is not None else base
+    if base.control is None:
+        return base
+    with waiting(base.kafka.bootstrap_servers) if waiting else nullcontext():
+        return asyncio.run(_now(base))
 
 
 def load_own(path: Path | str) -> Config:

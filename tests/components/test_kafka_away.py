@@ -75,7 +75,7 @@ def address(config: Path) -> str:
     return config.read_text().split('bootstrap_servers: "')[1].split('"')[0]
 
 
-def test_a_command_gives_up_with_one_message(config: Path) -> None:
+def test_a_command_says_that_it_waits_and_gives_up_with_one_message(config: Path) -> None:
     """The message has the operation, address, setting and reason, the status is 2, and no library prints a line."""
     running = {words: start(config, *words) for words in COMMANDS}
 
@@ -85,9 +85,10 @@ def test_a_command_gives_up_with_one_message(config: Path) -> None:
 
     for words, (out, err, status) in ended.items():
         assert (words, out, status) == (words, "", 2)
-        assert len(err.splitlines()) == 1, (words, err)
-        assert err.startswith("error: cannot read: Kafka at "), (words, err)
-        assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in err
+        waiting, error = err.splitlines()
+        assert waiting == f"waiting for Kafka at {address(config)}"
+        assert error.startswith("error: cannot read: Kafka at "), (words, err)
+        assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in error
         assert "Connection refused" in err
 
 
@@ -113,7 +114,7 @@ def test_the_doctor_says_it_as_a_check(config: Path) -> None:
     out, err = start(config, "doctor").communicate(timeout=SECONDS_MAX)
 
     bad = [line for line in out.splitlines() if line.startswith("bad     kafka connection: ")]
-    assert err == ""
+    assert err == f"waiting for Kafka at {address(config)}\n"
     assert len(bad) == 1
     assert f"{address(config)} (kafka.bootstrap_servers) does not answer: " in bad[0]
     assert "s3:raw bucket sink" in out

@@ -144,6 +144,19 @@ def test_a_plan_of_a_replay_asks_for_no_right_to_write(secure: SecureKafka, s3: 
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_user_that_may_not_make_the_missing_topics_is_told(secure: SecureKafka) -> None:
+    """It has all rights that an ingress needs, and the topic does not exist: what lacks is CREATE, and neither READ nor WRITE."""
+    secure.allow_named("makes nothing", "topic", "not.made", "literal", ["Write"])
+    kafka = _section_of(secure, "makes nothing") | dict.fromkeys(
+        ("messages_topic", "events_topic", "dead_letter_topic"), "not.made"
+    )
+
+    with pytest.raises(
+        OperatorError, match=r"cannot create not\.made, which Kafka does not have: .*needs CREATE on the topic"
+    ):
+        ensure_topics(kafka_of(kafka))
+
+
 async def test_a_user_that_may_only_describe_a_group_is_told(secure: SecureKafka) -> None:
     """It could look at the group and never join it, and the consumer would ask again and again without a word."""
     kafka = _kafka_of(secure, "describes")

@@ -102,11 +102,16 @@ def test_a_rule_of_a_file_knows_its_schemas_and_shows_real_keys_of_aggregated_ac
     ("context", "expected"),
     [
         ({"topic": "t/1", "payload": '{"t": 1}'}, "no result: WHERE was false"),
-        ({"topic": "other", "payload": "{}"}, "not matched"),
+        ({"topic": "other", "payload": "{}"}, "not matched: FROM does not select the topic other"),
+        ({"event": "client.connected"}, "not matched: FROM does not select the event client.connected"),
+        (
+            {"payload": "{}"},
+            "not matched: FROM selects by topic or by event, and this one has no `topic` and no `event`",
+        ),
     ],
 )
 def test_no_row_has_its_reason(config: Path, context: dict[str, str], expected: str) -> None:
-    """A trial without rows says that WHERE was false or FROM selects other topics."""
+    """A trial without rows says that WHERE was false, or what FROM does not select."""
     done = tidegate("rule", "test", "-c", str(config), "--rule", "hot", "--context", "-", given=json.dumps(context))
 
     assert (done.returncode, expected in done.stdout) == (0, True)

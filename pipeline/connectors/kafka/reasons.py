@@ -47,6 +47,7 @@ _SEARCHED: Final = tuple((re.compile(pattern, re.DOTALL), words) for pattern, wo
 _MISSING: Final = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "the user of `kafka` needs DESCRIBE, and READ or WRITE, on the topic",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "the user of `kafka` needs READ on the consumer group",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "the user of `kafka` needs DESCRIBE and WRITE on the transactional id",
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: "the user of `kafka` needs CREATE on the topic or on the cluster",
 }
 

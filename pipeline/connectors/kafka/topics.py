@@ -34,6 +34,8 @@ BATCH_OVERHEAD_BYTES: Final = 512
 CONFIGURATION_REFUSED: Final = frozenset(
     {KafkaError.INVALID_CONFIG, KafkaError.POLICY_VIOLATION, KafkaError.INVALID_PARTITIONS}
 )
+# How Kafka says that the user may not make a topic.
+NOT_ALLOWED: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 # What a topic can go without: old records then stay for longer, or the history is shorter.
 DISPENSABLE: Final = frozenset({"segment.ms", "segment.bytes", "min.compaction.lag.ms"})
 RECORD_BYTES_MIN: Final = 1024
@@ -123,7 +125,6 @@ def ensure_aliases_topic(kafka: KafkaConfig, *, keep_trying: Callable[[], bool])
                 "retention.bytes": str(ALIASES_BYTES_MAX),
                 "segment.bytes": str(ALIASES_BYTES_MAX // 16),
             }
-            require_seen(admin, [topic])
             _create(admin, kafka, [topic], 1, settings)
             _wait_until_known(admin, [topic])
             log.info("kafka.topics_created", topics=[topic], partitions=1)
@@ -179,7 +180,6 @@ def _create_missing(admin: AdminClient, kafka: KafkaConfig) -> None:
     partitions = pair[0] if pair else kafka.partitions
     missing = [name for name in wanted if name not in found]
     if missing:
-        require_seen(admin, missing)
         _create(admin, kafka, missing, partitions)
         _wait_until_known(admin, missing)
         log.info("kafka.topics_created", topics=missing, partitions=partitions)
@@ -213,11 +213,13 @@ def _create(
     partitions: int,
     settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Create topics. Raises OperatorError if Kafka does not want them so.
+    """Create topics that are not in Kafka's list. Raises OperatorError if they are hidden from this user, or if Kafka does not
+    want them so.
 
     Where Kafka refuses -1 (the broker's default) as the number of replicas, a topic gets one. Where a provider has limits for
     DISPENSABLE settings, it goes without them.
     """
+    require_seen(admin, names)
     replicas = kafka.replication_factor
     config = {"max.message.bytes": str(kafka.max_message_bytes + BATCH_OVERHEAD_BYTES), **(settings or {})}
     while bad := _refusal(admin, [NewTopic(name, partitions, replicas, config=config) for name in names]):
@@ -231,6 +233,12 @@ def _create(
                 f"cannot create {', '.join(names)} with {partitions} partitions, {replicas} replicas and "
                 f"{_text(config)}: {reason_of(bad)} ({bad.name()}). See kafka.max_message_bytes, kafka.partitions and "
                 "kafka.replication_factor, or create the topics yourself",
+                reason=bad.name().lower(),
+            )
+        elif bad.code() in NOT_ALLOWED:
+            raise OperatorError(
+                f"cannot create {', '.join(names)}, which Kafka does not have: {bad.str()}: the user of `kafka` needs CREATE on"
+                f" the topic or on the cluster (kafka.authentication); or create it yourself ({bad.name()})",
                 reason=bad.name().lower(),
             )
         else:

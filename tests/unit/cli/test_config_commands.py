@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.action import warnings
+from pipeline.cli.check import _placed
 from pipeline.cli.doctor import _checks
 from pipeline.config import load_file
+from pipeline.config.load import load
 from tests.parts.commands import CONFIG, tidegate
 
 LINE = "connectors.s3.lake.secret_access_key: the environment variable TIDEGATE_TEST_UNSET is not set"
@@ -39,6 +42,17 @@ def test_check_fails_when_it_is_to_connect(config: Path) -> None:
     assert done.returncode == 1
     assert f"error: {config}:3:" in done.stderr
     assert LINE in done.stderr
+
+
+def test_a_warning_about_an_object_in_kafka_begins_with_its_path() -> None:
+    """It has no place in a file."""
+    rules = {"hot": {"sql": 'SELECT * FROM "never/#"', "actions": []}}
+    sources = {"mqtt": {"plant": {"server": "127.0.0.1:1", "topics": ["t/#"]}}}
+    config = load({"pipeline": "p", "kafka": {"bootstrap_servers": "127.0.0.1:1"}, "sources": sources, "rules": rules})
+
+    (found,) = _placed(config, warnings(config))
+
+    assert str(found).startswith("rules.hot.sql: ")
 
 
 @pytest.mark.parametrize(
