@@ -48,7 +48,7 @@ _AUDIT: Final = "config.changed"  # each of these lines is written
 _TRACEBACKS: Final = frozenset({"exception", "stack"})
 
 # Libraries that log more than changes of state at INFO.
-QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "botocore", "aiobotocore", "urllib3", "asyncio", "uvicorn.access")
+QUIET: Final = ("aiokafka", "faust", "mode", "kafka", "botocore", "aiobotocore", "urllib3", "asyncio", "uvicorn")
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -24,7 +24,7 @@ import orjson
 from pipeline import record as fields
 from pipeline.errors import EvaluationError, RecordError, located
 from pipeline.memo import Memo
-from pipeline.record import TOPIC, Record, names_events
+from pipeline.record import PROPERTIES, QOS, TOPIC, Record, names_events
 from pipeline.redriven import is_redriven, of_letter
 from pipeline.rule.batch import DeadLetter, RowBatch
 from pipeline.sql import Context, Event, Program, Row, compile_statement, share_payload
@@ -53,6 +53,9 @@ DECODED_BYTES_MIN: Final = 256
 LIST_BYTES: Final = 64
 MAP_BYTES: Final = 200
 ITEM_BYTES: Final = 40
+# Headers whose values are read as something, and what an error shows of one.
+HEADERS_READ: Final = frozenset({TOPIC, QOS, PROPERTIES})
+HEADER_SHOWN_MAX: Final = 100
 
 
 class RuleProgram(NamedTuple):
@@ -327,7 +330,21 @@ def _unreadable(batch: RowBatch, record: Record, error: Exception) -> None:
     """Add a record as a dead letter without a rule: a null header, a qos that is not a number."""
     if isinstance(error, RecordError):
         return _dead(batch, record, error.cause, str(error))
-    _dead(batch, record, RecordError.cause, f"the headers are not those that the ingress writes: {error}")
+    found = ", ".join(f"{name}: {_short(value)}" for name, value in record.headers if name in HEADERS_READ)
+    expected = f"`{TOPIC}` as text, `{QOS}` as a number, `{PROPERTIES}` as a JSON object"
+    _dead(
+        batch,
+        record,
+        RecordError.cause,
+        f"the headers are not those that the ingress writes: expected {expected}, found {found}",
+    )
+
+
+def _short(value: bytes | None) -> str:
+    """The value of a header. Another producer may write one without a value."""
+    if value is None:
+        return "null"
+    return repr(value if len(value) <= HEADER_SHOWN_MAX else value[:HEADER_SHOWN_MAX] + b"...")[1:]
 
 
 def _count(matched: dict[str, int], programs: Programs, records: int) -> None:

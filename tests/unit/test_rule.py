@@ -40,6 +40,25 @@ def test_a_record_that_cannot_be_evaluated_is_a_dead_letter_and_the_others_go_on
     assert result.dead[0].error
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ([("topic", None)], "found topic: null"),
+        ([("topic", b"t/1"), ("qos", b"high"), ("trace", b"\xff")], "found topic: 't/1', qos: 'high'"),
+        ([("topic", b"t/1"), ("pub_props", b"{" * 200)], "found topic: 't/1', pub_props: '" + "{" * 100 + "...'"),
+    ],
+)
+def test_headers_of_another_producer_are_told_as_they_are(headers: list[tuple[str, bytes]], found: str) -> None:
+    """The dead letter says which headers are read as what, and what this record has: not what Python thinks of it."""
+    result = RuleSet({"r": 'SELECT topic, qos, pub_props FROM "#"'}, node="n").evaluate(
+        [message(1, b"{}")._replace(headers=headers)]
+    )
+
+    (letter,) = result.dead
+    assert letter.cause == "record"
+    assert letter.error.endswith(f"expected `topic` as text, `qos` as a number, `pub_props` as a JSON object, {found}")
+
+
 def test_two_rules_may_make_rows_of_one_record() -> None:
     """Each rule sees its own id in metadata."""
     statement = 'SELECT metadata.rule_id AS id FROM "t/#"'
