@@ -47,6 +47,18 @@ async def written(store: S3Store) -> bool:
     return await store.get(bucket, "k") == b"1"
 
 
+async def test_an_access_key_that_the_store_does_not_know_is_told(s3: S3Part) -> None:
+    """versitygw answers 404 to it, and HEAD has no body: the bucket that is there is not called missing."""
+    if not s3.real:
+        pytest.skip("needs a store that checks access keys")
+    bucket = f"who-{uuid.uuid4().hex[:12]}"
+    s3.client().create_bucket(Bucket=bucket)
+
+    async with S3Store(connector(s3, access_key_id="nobody", secret_access_key="open-sesame")) as store:
+        with pytest.raises(OperatorError, match="the store does not know this access key; check `access_key_id`"):
+            await store.check(bucket)
+
+
 async def test_a_secret_file_is_read_again_when_the_store_refuses_it(s3: S3Part, tmp_path: Path) -> None:
     """A changed secret is used without a restart, and no message has a secret."""
     if not s3.real:

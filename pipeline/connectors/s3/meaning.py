@@ -23,6 +23,7 @@ _HEADERS: Final = (
 )
 _FULL: Final = "the store is full, or the quota of the bucket is used up; make room"
 _FORBIDDEN: Final = "the credentials may not do this; allow it in the policy of the key or of the bucket"
+_ACCESS_KEY: Final = "the store does not know this access key; check `access_key_id` of the connector"
 _UNKNOWN_REQUEST: Final = "the store does not know this kind of request; see docs/stores.md"
 
 CODES: Final[dict[str, str]] = {
@@ -30,7 +31,8 @@ CODES: Final[dict[str, str]] = {
     "AccessDenied": _FORBIDDEN,
     "AllAccessDisabled": _FORBIDDEN,
     "AccountProblem": "the account has a problem; ask the store's support",
-    "InvalidAccessKeyId": "the store does not know this access key; check `access_key_id` of the connector",
+    "InvalidAccessKeyId": _ACCESS_KEY,
+    "XAdminUserNotFound": _ACCESS_KEY,  # versitygw's word for it, with 404
     "SignatureDoesNotMatch": "the secret is not that of the access key, or a proxy changes requests; check `secret_access_key`",
     "InvalidBucketName": "no bucket can have this name; check `bucket` of the action",
     "NoSuchBucket": "there is no bucket of this name; create it, or check `bucket` of the action and `host` of the connector",

@@ -91,15 +91,18 @@ class S3Store:
     async def check(self, bucket: str) -> None:
         """Check a bucket. Returns if it can be used, even if the key may only write there.
 
-        The answer to HEAD has no body, so a second request finds the reason of a 403: a wrong secret, or missing rights.
+        The answer to HEAD has no body, so a second request finds the reason of a 403 or a 404: a wrong secret, an access key that
+        the store does not know, or missing rights.
         """
         try:
             await self._wire.of_bucket("HEAD", bucket)
         except OperatorError as error:
-            if error.reason not in {"403", "AccessDenied"}:
+            if error.reason not in {"403", "404", "AccessDenied"}:
                 raise
             with _passing("403", "AccessDenied", "AllAccessDisabled"):
                 await self._wire.of_bucket("GET", bucket, keys_query("", "", 1))
+            if error.reason == "404":
+                raise
 
     async def put(self, bucket: str, key: str, body: bytes, headers: Mapping[str, str]) -> str:
         """Write an object, and replace an existing one.
