@@ -16,6 +16,7 @@ import typer
 import yaml
 
 from pipeline.cli.main import app
+from pipeline.process.several import STOP_SECONDS
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -124,7 +125,7 @@ def test_a_unit_starts_a_command_that_exists(unit: Path) -> None:
         name, command, rest = root.resolve_command(context, words[1:])
         command.make_context(name, rest, parent=context)
     assert words[0] == "/usr/local/bin/tidegate"
-    assert int(settings["TimeoutStopSec"].removesuffix("s")) > 20
+    assert int(settings["TimeoutStopSec"].removesuffix("s")) > STOP_SECONDS
     assert settings["User"] not in ("", "root")
 
 
