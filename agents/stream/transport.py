@@ -223,6 +223,10 @@ def _told(error: Exception) -> ConnectorError:
     for kind in (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
         if kind.__name__ in repr(error):  # aiokafka gives some errors as the text of another one
             return failure(CodedError(kind.errno), "Kafka does not answer")
+    if isinstance(error, TimeoutError):
+        return RetryableError(
+            f"Kafka (kafka.bootstrap_servers) does not answer within {ANSWER_SECONDS:g} s", reason="timeout"
+        )
     return RetryableError(f"Kafka does not answer: {error!r}", reason="timeout")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agents.stream.transport import Consumer
+from agents.stream.transport import Consumer, _told
 
 
 class EndedError(Exception):
@@ -66,3 +66,8 @@ async def test_an_error_that_has_nothing_to_do_with_a_stop_is_not_hidden_by_it()
     """A fault stays one."""
     with pytest.raises(ValueError, match="broken"):
         await PlayedConsumer(ValueError("broken"), stops=True).drain()
+
+
+def test_a_question_that_gets_no_answer_says_how_long_it_waited() -> None:
+    """The action's status shows it: with the setting to look at, and without the name of an exception."""
+    assert str(_told(TimeoutError())) == "Kafka (kafka.bootstrap_servers) does not answer within 10 s"
