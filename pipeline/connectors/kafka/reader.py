@@ -6,8 +6,8 @@ This is for commands that read the present records. The worker must not miss a r
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -19,6 +19,7 @@ from pipeline.errors import NotFoundError, RecordsGoneError, RetryableError
 from pipeline.record import Record
 
 SILENCE_SECONDS_MAX: Final = 30.0
+LOOK_SECONDS: Final = 5.0  # of silence, after which Kafka is asked whether it still lets us read
 BATCH_RECORDS_MAX: Final = 5_000
 ARRIVING_SECONDS: Final = 0.5
 
@@ -206,6 +207,7 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
     ends = {(topic, partition): end for topic, partition, _, end in spans}
     consumer.assign([TopicPartition(topic, partition, first) for topic, partition, first, _ in spans])
     give_up = time.monotonic() + SILENCE_SECONDS_MAX
+    look_at = time.monotonic() + LOOK_SECONDS
     while ends:
         messages = consumer.consume(1000, timeout=0.5)
         for message in messages:
@@ -225,6 +227,7 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
                 del ends[place]  # also at its end, because the last offset may be a transaction marker and not a record
         if messages:  # counted from the caller's last request, because the caller may have waited long for the store
             give_up = time.monotonic() + SILENCE_SECONDS_MAX
+            look_at = time.monotonic() + LOOK_SECONDS
         elif time.monotonic() > give_up:
             waiting = ", ".join(
                 f"{topic}/{partition} up to offset {end - 1}" for (topic, partition), end in ends.items()
@@ -232,6 +235,18 @@ def _read(consumer: Consumer, spans: Sequence[Span]) -> Iterator[Record]:
             raise RetryableError(
                 f"Kafka sent nothing for {SILENCE_SECONDS_MAX:g} s; expected {waiting}", reason="timeout"
             )
+        elif time.monotonic() > look_at:
+            _require_allowed(consumer, {topic for topic, _ in ends})
+            look_at = time.monotonic() + LOOK_SECONDS
+
+
+def _require_allowed(consumer: Consumer, topics: Collection[str]) -> None:
+    """Raise OperatorError if Kafka hides a topic from us, or has it no longer. A consumer that waits for records is not told."""
+    for topic in topics:
+        with suppress(KafkaException):  # Kafka is away, and may be back before we give up
+            error = consumer.list_topics(topic, timeout=LOOK_SECONDS).topics[topic].error
+            if error is not None and error.code() in OPERATOR:
+                raise failure(error, f"cannot read {topic}")
 
 
 def record_of(message: Any) -> Record:
