@@ -115,7 +115,7 @@ class Source:
         """Wait until it is known whether to connect, and return this."""
         if self._lead is not None:
             await self._stand_by(self._lead)
-            if self._bridge.aliases is not None:
+            if self._bridge.aliases is not None and not self._stopping.is_set():
                 await self._bridge.aliases.caught_up(self._stopping)
         return not self._stopping.is_set()
 

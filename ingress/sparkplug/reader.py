@@ -125,7 +125,9 @@ class TableReader:
         try:
             return int(consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)[1])
         except KafkaException as error:
-            problem = self._link.why(consumer, error.args[0], f"cannot read {place.topic}")
+            problem = self._link.why(
+                consumer, _cause(consumer, place.topic, error.args[0]), f"cannot read {place.topic}"
+            )
             raise (
                 problem if isinstance(problem, OperatorError) else RetryableError(str(problem), reason="away")
             ) from None
@@ -146,6 +148,18 @@ class TableReader:
                 asked.set_exception(error)
 
         self._loop.call_soon_threadsafe(answer)
+
+
+def _cause(consumer: Consumer, topic: str, error: KafkaError) -> KafkaError:
+    """The same error. A partition is unknown also while no broker answers, so Kafka is asked whether there is the topic."""
+    if error.code() != KafkaError._UNKNOWN_PARTITION:
+        return error
+    try:
+        return consumer.list_topics(topic, timeout=ANSWER_SECONDS).topics[topic].error or KafkaError(
+            KafkaError._TIMED_OUT
+        )
+    except KafkaException as found:
+        return found.args[0]  # type: ignore[no-any-return]
 
 
 _SETTINGS: Final[dict[str, Any]] = {
