@@ -37,6 +37,7 @@ from pipeline.web.standing import own_report
 from pipeline.web.tracing.tail import tracing
 
 PORT: Final = 18083
+LOOK_SECONDS: Final = 1.0  # between two looks at what the reader of the configuration tells
 ANSWER_SECONDS: Final = 3  # for requests that are under way
 STOP_SECONDS: Final = 5  # until their connections are cut
 CONNECTIONS_MAX: Final = 1_000
@@ -132,6 +133,7 @@ async def serve(
             await stack.enter_async_context(following(config, services.board))
             await stack.enter_async_context(reporting(config, services.node, lambda: own_report(services)))
             await stack.enter_async_context(_sampling(services))
+            await stack.enter_async_context(_telling(config.kafka.bootstrap_servers, lambda: config_log.trouble))
             await stack.enter_async_context(tracing(lambda: config_log.snapshot.config, services.traces, _now_ms))
             if ready:
                 ready(address)
@@ -156,6 +158,31 @@ async def _sampling(services: Services) -> AsyncIterator[None]:
             await asyncio.sleep(STEP_SECONDS)
 
     task = asyncio.create_task(sample(), name="history")
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+@asynccontextmanager
+async def _telling(servers: str, trouble: Callable[[], str]) -> AsyncIterator[None]:
+    """In the block, the log has a line when the configuration in Kafka cannot be read, and one when it can be again.
+
+    The readers of this process are silent, and it has no producer that would tell.
+    """
+
+    async def tell() -> None:
+        before = ""
+        while True:
+            now = trouble()
+            if now and not before:
+                log.warning("kafka.disconnected", servers=servers, error=now)
+            elif before and not now:
+                log.info("kafka.connected", servers=servers)
+            before = now
+            await asyncio.sleep(LOOK_SECONDS)
+
+    task = asyncio.create_task(tell(), name="kafka")
     try:
         yield
     finally:

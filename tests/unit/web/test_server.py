@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+import structlog
 
 from pipeline.errors import CommandError
+from pipeline.web import server
 from pipeline.web.server import WebDoor
 from tests.parts.rest import Api
+from tests.parts.waiting import until
 
 CERTIFICATE = {"certfile": Path("cert.pem"), "keyfile": Path("key.pem")}
 
@@ -57,3 +60,18 @@ async def test_whoever_waits_for_the_process_needs_no_login() -> None:
         statuses.append((await api.client.get(ask)).status_code)
 
     assert statuses == [200, 503, 503]
+
+
+async def test_the_log_tells_that_kafka_is_away_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line for each change, whatever the reader of the configuration says in between."""
+    monkeypatch.setattr(server, "LOOK_SECONDS", 0.001)
+    left = ["", "Connection refused", "Connection refused", "timed out", "", ""]
+
+    with structlog.testing.capture_logs() as said:
+        async with server._telling("h:9092", lambda: left.pop(0) if left else ""):
+            await until(lambda: not left)
+
+    assert [(each["event"], each.get("error")) for each in said] == [
+        ("kafka.disconnected", "Connection refused"),
+        ("kafka.connected", None),
+    ]
