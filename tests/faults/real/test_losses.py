@@ -42,6 +42,7 @@ def proof(pipeline: Pipeline, *options: str) -> tuple[int, list[dict[str, Any]]]
 def doctor(pipeline: Pipeline) -> dict[str, Mapping[str, Any]]:
     """The check of each action's lag."""
     done = pipeline.command("doctor", "--output", "json")
+    assert done.stdout, done.stderr
     checks = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
     return {name: checks[f"lag of s3:{name}"] for name in ACTIONS}
 
