@@ -200,3 +200,19 @@ def test_a_group_costs_its_name_and_more() -> None:
     assert buffer.size_bytes - 2 * empty == len("longer name") - len("name")
     assert buffer.open_groups() == []
     assert buffer.open_groups(before=5) == []
+
+
+def test_rows_that_come_after_a_look_are_found_too() -> None:
+    """A chunk looks for the ends of its rows when it is asked, and again when rows came since, in either way."""
+    one, more = Lines(), Lines()
+    one.add(b"a\n", 1)
+    more.add_all(b"bb\nccc\n", [2, 3])
+    chunk, other = Chunk.of(one), Chunk.of(more)
+    ends = [list(chunk.ends)]
+    chunk.add(more)
+    ends.append(list(chunk.ends))
+    chunk.extend(other, 1, 2)
+    ends.append(list(chunk.ends))
+
+    assert ends == [[2], [2, 5, 9], [2, 5, 9, 13]]
+    assert (bytes(chunk.data), list(chunk.offsets)) == (b"a\nbb\nccc\nccc\n", [1, 2, 3, 3])
