@@ -22,12 +22,12 @@ from agents.sinks.patient_store import PatientStore
 from agents.sinks.writers import Outside
 from agents.stream import app as wiring
 from agents.stream.app import ActionApp
+from agents.stream.groups import require_group
 from agents.stream.sharing.consumers import WorkerFetches
 from agents.stream.stop import ANSWER_SECONDS_MAX, is_done_before
 from agents.stream.worker_log import ReadLog, SharedTopicIds, WorkerLog, watch
 from pipeline.action import CompiledAction
 from pipeline.config import Config
-from pipeline.connectors.kafka.permissions import require_group
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.kafka.reader import goes_to
 from pipeline.connectors.s3.store import S3Store

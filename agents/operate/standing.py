@@ -55,9 +55,8 @@ async def checks(config: Config) -> AsyncIterator[Check]:
                 title, "bad", str(error), "a ledger that can be read", "run `tidegate verify`, and mend what it finds"
             )
         except OperatorError as error:
-            denied = (
-                error.reason == "topic_authorization_failed"
-            )  # the checks of permissions tell a group that is denied
+            # The checks of permissions tell that a group is denied.
+            denied = error.reason == "topic_authorization_failed"
             advice = "let this user READ the topics of the action" if denied else ""
             yield Check(title, "bad" if denied else "skipped", str(error), "an answer" if denied else "", advice)
         except TidegateError as error:

@@ -11,7 +11,7 @@ import importlib
 import os
 from typing import Any
 
-from aiokafka import client, consumer, producer
+from aiokafka import admin, client, consumer, producer
 from aiokafka.abc import AbstractTokenProvider
 from faust import auth
 
@@ -97,4 +97,4 @@ class FreshClient(client.AIOKafkaClient):  # type: ignore[misc]
 
 def install() -> None:
     """Let every client of aiokafka in this process connect this way. aiokafka has no hook; it looks the class up by name."""
-    consumer.consumer.AIOKafkaClient = producer.producer.AIOKafkaClient = FreshClient
+    consumer.consumer.AIOKafkaClient = producer.producer.AIOKafkaClient = admin.client.AIOKafkaClient = FreshClient

@@ -12,8 +12,9 @@ from typing import Final
 from pipeline.config import Config
 from pipeline.config.listener import ListenerSource
 from pipeline.config.sources import ExHookSource, MqttSource
+from pipeline.connectors.kafka.groups import forbidden
 from pipeline.connectors.kafka.lead import TOPIC as LEAD_TOPIC
-from pipeline.connectors.kafka.permissions import group_permissions, permissions
+from pipeline.connectors.kafka.permissions import permissions
 from pipeline.doctor import Check
 from pipeline.errors import ConnectorError
 
@@ -31,13 +32,13 @@ def check(config: Config) -> Iterator[Check]:
     topics, groups = topics_of(config), groups_of(config)
     try:
         allowed = permissions(config.kafka, topics)
-        groups_allowed = group_permissions(config.kafka, groups)
     except ConnectorError:
         return  # the check of the connection to Kafka has told it
     for name, needs in topics.items():
         yield from check_topic(name, allowed[name], needs)
     of_messages = allowed[config.kafka.messages_topic]
-    yield from check_groups(groups, groups_allowed, may_read=_may_read(of_messages))
+    if of_messages is not None:  # otherwise Kafka tells nothing of users, or the topic is not there yet
+        yield from check_groups(groups, forbidden(config.kafka, groups), may_read=of_messages >= READ)
 
 
 def topics_of(config: Config) -> dict[str, Needs]:
@@ -88,32 +89,23 @@ def check_topic(name: str, allowed: frozenset[str] | None, needs: Needs) -> Iter
         yield Check(title, "bad", f"this user lacks {missing}", expected, advice)
 
 
-def check_groups(
-    groups: Mapping[str, str], allowed: Mapping[str, frozenset[str] | None], *, may_read: bool
-) -> Iterator[Check]:
-    """What the user may do with consumer groups: a line for each process that lacks some, and one for all others.
+def check_groups(groups: Mapping[str, str], denied: Sequence[str], *, may_read: bool) -> Iterator[Check]:
+    """What the user may do with consumer groups: a line for each process that is denied some, and one for all others.
 
     `may_read`: the user reads messages, so it is not that of an ingress alone.
     """
-    lacking: dict[str, list[str]] = {}
-    for name, process in groups.items():
-        if not _may_read(allowed[name]):
-            lacking.setdefault(process, []).append(name)
-    for process, names in lacking.items():
+    by_process: dict[str, list[str]] = {}
+    for name in denied:
+        by_process.setdefault(groups[name], []).append(name)
+    for process, names in by_process.items():
         advice = f"give this user an ACL for READ on {'it' if len(names) == 1 else 'them'}"
         is_bad = process == WORKER and may_read
         if not is_bad:
             advice += f"; nothing, if it is the user of {INGRESS if process == WORKER else WORKER} alone"
         found = f"this user lacks READ on the consumer group{'s' if len(names) > 1 else ''} {_shown(names)}"
         yield Check("kafka groups", "bad" if is_bad else "warn", found, f"READ for {process}", advice)
-    told = sum(allowed[name] is not None and _may_read(allowed[name]) for name in groups)
-    if told:
-        yield Check("kafka groups", "ok", f"this user may use {told} of {len(groups)} consumer groups")
-
-
-def _may_read(allowed: frozenset[str] | None) -> bool:
-    """Whether nothing is known against it."""
-    return allowed is None or allowed >= READ
+    if seen := len(groups) - len(denied):
+        yield Check("kafka groups", "ok", f"this user may look at {seen} of {len(groups)} consumer groups")
 
 
 def _shown(names: Sequence[str]) -> str:

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import yaml
 
+from agents.stream.groups import require_group
 from ingress.sparkplug.reader import TableReader
 from pipeline.config import KafkaConfig
 from pipeline.config.load import load, load_file
 from pipeline.connectors.kafka.client import Link
 from pipeline.connectors.kafka.logs import look_at_logs
-from pipeline.connectors.kafka.permissions import require_group
 from pipeline.connectors.kafka.producer import Producer
 from pipeline.connectors.kafka.reader import everything, newest
 from pipeline.connectors.kafka.topics import ensure_aliases_topic, ensure_lead_topic, ensure_topics

@@ -5,13 +5,14 @@ The group is not joined, and nothing is committed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
-from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link, failure
+from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
+from pipeline.connectors.kafka.groups import committed
 
 
 class FoundLog(NamedTuple):
@@ -45,11 +46,11 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
             places = [TopicPartition(topic, number) for number in sorted(known[topic].partitions)]
             times = [TopicPartition(topic, place.partition, since_ms[topic]) for place in places]
             young = {each.partition: each.offset for each in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS)}
-            committed = _commits(link, group, places)
+            commits = committed(link, group, places)
             for place in places:
                 number = place.partition
                 start, end = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
-                first_young, commit = young.get(number, -1), committed[number]
+                first_young, commit = young.get(number, -1), commits[number]
                 found.append(
                     FoundLog(
                         topic,
@@ -66,22 +67,3 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
         raise link.why(consumer, error.args[0], "cannot look at the partitions") from None
     finally:
         consumer.close()
-
-
-def _commits(link: Link, group: str, places: Sequence[TopicPartition]) -> dict[int, TopicPartition]:
-    """What the group has committed in these partitions of one topic, by partition.
-
-    A client of the group would ask until its time is over whether the user may use it, and never tell that the user may not.
-    """
-    admin = link.admin("doctor")
-    asked = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, [TopicPartition(each.topic, each.partition) for each in places])],
-        request_timeout=ANSWER_SECONDS,
-    )[group]
-    try:
-        found = asked.result(timeout=ANSWER_SECONDS)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            raise failure(error.args[0], f"cannot use the consumer group {group}") from None
-        raise
-    return {each.partition: each for each in found.topic_partitions}

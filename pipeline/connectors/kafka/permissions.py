@@ -5,13 +5,11 @@ A list of topics leaves out each topic that the user may not DESCRIBE. Kafka say
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection, Iterable
-from concurrent.futures import Future
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AclOperation, AdminClient
+from confluent_kafka.admin import AdminClient
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link, failure
@@ -28,31 +26,15 @@ def permissions(kafka: KafkaConfig, topics: Iterable[str]) -> dict[str, frozense
     asked = admin.describe_topics(
         TopicCollection(list(topics)), include_authorized_operations=True, request_timeout=ANSWER_SECONDS
     )
-    return {name: _operations(future, _DENIED) for name, future in asked.items()}
-
-
-def group_permissions(kafka: KafkaConfig, groups: Collection[str]) -> dict[str, frozenset[str] | None]:
-    """The operations that the user may do with each consumer group: "READ", …; empty for one that it may not even describe.
-
-    None: Kafka does not tell. Blocks. Raises ConnectorError if no client can be made.
-    """
-    if not groups:
-        return {}
-    admin = Link(kafka, silent=True).admin("doctor")
-    asked = admin.describe_consumer_groups(
-        list(groups), include_authorized_operations=True, request_timeout=ANSWER_SECONDS
-    )
-    return {name: _operations(future, KafkaError.GROUP_AUTHORIZATION_FAILED) for name, future in asked.items()}
-
-
-def _operations(asked: Future[Any], denied: int) -> frozenset[str] | None:
-    """The operations that Kafka tells; empty if it answers with the error `denied`."""
-    try:
-        told = asked.result(timeout=ANSWER_SECONDS).authorized_operations
-    except (KafkaException, TimeoutError) as error:
-        is_denied = isinstance(error, KafkaException) and error.args[0].code() == denied
-        return frozenset() if is_denied else None
-    return frozenset(each.name for each in told) if told else None
+    found: dict[str, frozenset[str] | None] = {}
+    for name, future in asked.items():
+        try:
+            told = future.result(timeout=ANSWER_SECONDS).authorized_operations
+            found[name] = frozenset(each.name for each in told) if told else None
+        except (KafkaException, TimeoutError) as error:
+            denied = isinstance(error, KafkaException) and error.args[0].code() == _DENIED
+            found[name] = frozenset() if denied else None
+    return found
 
 
 def transactions(kafka: KafkaConfig, transactional_id: str) -> str:
@@ -81,29 +63,3 @@ def require_seen(admin: AdminClient, topics: Iterable[str]) -> None:
                 raise failure(error.args[0], f"cannot use the topic {name}") from None
         except TimeoutError:
             continue
-
-
-async def require_group(kafka: KafkaConfig, group: str) -> None:
-    """Raise OperatorError if Kafka forbids this user the consumer group. It can be cancelled while Kafka does not answer.
-
-    aiokafka would ask again and again without a word. Nothing is asked of a Kafka without users.
-    """
-    if kafka.authentication is None and kafka.ssl.certfile is None:
-        return
-    admin = await asyncio.to_thread(Link(kafka, silent=True).admin, "group")  # it may fetch a token
-    asked = admin.describe_consumer_groups([group], include_authorized_operations=True, request_timeout=ANSWER_SECONDS)[
-        group
-    ]
-    try:
-        # Shielded: librdkafka answers its future in any case, which a cancelled one would refuse.
-        found = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(asked)), ANSWER_SECONDS)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            raise failure(error.args[0], f"cannot use the consumer group {group}") from None
-        return
-    except TimeoutError:
-        return  # Kafka is away, and the consumer waits for it
-    if (
-        found.authorized_operations and AclOperation.READ not in found.authorized_operations
-    ):  # it may DESCRIBE, and not join
-        raise failure(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), f"cannot use the consumer group {group}")

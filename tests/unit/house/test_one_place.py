@@ -1,4 +1,4 @@
-"""Three things happen in one place only: waits are calculated, clients of Kafka made, and structlog imported."""
+"""Some things are done in one place only: waits, clients of Kafka and what they ask about groups, the import of structlog."""
 
 from __future__ import annotations
 
@@ -36,6 +36,18 @@ def test_nobody_else_makes_a_client() -> None:
     }
 
     assert makers == named == {"pipeline/connectors/kafka/client.py"}
+
+
+def test_nobody_asks_librdkafka_about_groups() -> None:
+    """Its AdminClient ends the process when a group's coordinator goes away meanwhile. The one call is of aiokafka's client."""
+    asked = [
+        str(path.relative_to(ROOT))
+        for path in PRODUCT
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "consumer_group" in node.func.attr
+    ]
+
+    assert asked == ["agents/stream/groups.py"]
 
 
 def test_only_the_log_knows_structlog() -> None:
