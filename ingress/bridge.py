@@ -41,9 +41,7 @@ UNWANTED_MAX: Final = 20  # topics remembered for `take_unwanted`
 ASKED_MAX: Final = (
     200  # topics of a connection, because a broker that never names subscriptions must not be asked for ever
 )
-KEPT_BESIDES: Final = (
-    1 << 20
-)  # a packet is not exactly as large as its record: Kafka's client judges what is near the limit
+KEPT_BESIDES: Final = 1 << 20  # a packet is not as large as its record: Kafka's client judges what is near the limit
 QOS0_QUEUE_MAX: Final = 10_000  # number of outstanding messages from which on messages of QoS 0 are dropped
 
 

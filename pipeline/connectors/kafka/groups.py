@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -22,31 +23,31 @@ ASK_SECONDS: Final = 1.0, 3.0, 6.0
 AT_ONCE: Final = 8  # groups
 
 
-def committed(link: Link, group: str, places: Sequence[TopicPartition]) -> dict[int, TopicPartition]:
+def open_onlooker(link: Link, group: str) -> Consumer:
+    """A client that can ask about the group, and does not join it."""
+    return link.consumer("doctor", {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "error"})
+
+
+def committed(onlooker: Consumer, group: str, places: Sequence[TopicPartition]) -> dict[int, TopicPartition]:
     """What the group has committed in these partitions of one topic, by partition.
 
     Blocks for some seconds at most. Raises KafkaException, and OperatorError if this user may not look at the group.
     """
-    consumer = link.consumer("doctor", {"group.id": group, "enable.auto.commit": False, "auto.offset.reset": "error"})
-    try:
-        *early, last = ASK_SECONDS
-        for seconds in early:
-            try:
-                return _of(consumer, places, seconds)
-            except KafkaException:
-                _require_allowed(consumer, group)
-        return _of(consumer, places, last)
-    finally:
-        consumer.close()
+    *early, last = ASK_SECONDS
+    for seconds in early:
+        with suppress(KafkaException):
+            return _of(onlooker, places, seconds)
+        _require_allowed(onlooker, group)
+    return _of(onlooker, places, last)
 
 
-def _of(consumer: Consumer, places: Sequence[TopicPartition], seconds: float) -> dict[int, TopicPartition]:
-    return {each.partition: each for each in consumer.committed(list(places), timeout=seconds)}
+def _of(onlooker: Consumer, places: Sequence[TopicPartition], seconds: float) -> dict[int, TopicPartition]:
+    return {each.partition: each for each in onlooker.committed(list(places), timeout=seconds)}
 
 
-def _require_allowed(consumer: Consumer, group: str) -> None:
+def _require_allowed(onlooker: Consumer, group: str) -> None:
     """Raise OperatorError if Kafka has said meanwhile that it forbids the group."""
-    while (message := consumer.poll(0)) is not None:
+    while (message := onlooker.poll(0)) is not None:
         error = message.error()
         if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             raise failure(error, f"cannot use the consumer group {group}")
@@ -61,7 +62,11 @@ def forbidden(kafka: KafkaConfig, groups: Collection[str]) -> list[str]:
 
 def _is_forbidden(kafka: KafkaConfig, group: str) -> bool:
     try:
-        committed(Link(kafka, silent=True), group, [TopicPartition(kafka.messages_topic, 0)])
+        onlooker = open_onlooker(Link(kafka, silent=True), group)
+        try:
+            committed(onlooker, group, [TopicPartition(kafka.messages_topic, 0)])
+        finally:
+            onlooker.close()
     except OperatorError as error:
         return error.reason == "group_authorization_failed"
     except (ConnectorError, KafkaException):

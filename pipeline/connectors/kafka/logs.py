@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from pipeline.config import KafkaConfig
 from pipeline.connectors.kafka.client import ANSWER_SECONDS, Link
-from pipeline.connectors.kafka.groups import committed
+from pipeline.connectors.kafka.groups import committed, open_onlooker
 
 
 class FoundLog(NamedTuple):
@@ -38,7 +38,7 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
     forbids this user the group.
     """
     link = Link(kafka, silent=True)
-    consumer = link.reader("doctor", {"auto.offset.reset": "error"})
+    consumer = open_onlooker(link, group)
     try:
         known = consumer.list_topics(timeout=ANSWER_SECONDS).topics
         found: list[FoundLog] = []
@@ -46,7 +46,7 @@ def look_at_logs(kafka: KafkaConfig, group: str, since_ms: Mapping[str, int]) ->
             places = [TopicPartition(topic, number) for number in sorted(known[topic].partitions)]
             times = [TopicPartition(topic, place.partition, since_ms[topic]) for place in places]
             young = {each.partition: each.offset for each in consumer.offsets_for_times(times, timeout=ANSWER_SECONDS)}
-            commits = committed(link, group, places)
+            commits = committed(consumer, group, places)
             for place in places:
                 number = place.partition
                 start, end = consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
