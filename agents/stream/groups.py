@@ -51,8 +51,10 @@ async def require_group(kafka: KafkaConfig, group: str) -> None:
     except (AiokafkaError, OSError, TimeoutError):
         return  # Kafka is away, or too old to tell; the consumer waits for it
     else:
-        (code, *_, operations) = answer.groups[0]
-        may_join = code != GroupAuthorizationFailedError.errno and (operations == _UNTOLD or bool(operations & _READ))
+        may_join = all(
+            code != GroupAuthorizationFailedError.errno and (operations == _UNTOLD or operations & _READ)
+            for code, *_, operations in answer.groups
+        )
     finally:
         await client.close()
     if not may_join:
