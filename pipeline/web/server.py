@@ -10,8 +10,8 @@ import asyncio
 import ipaddress
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from pipeline.control.status_topic import following, node_name, reporting
 from pipeline.errors import CommandError, ConfigError
 from pipeline.log import get_logger
 from pipeline.operation import Operator
+from pipeline.process.beside import beside
 from pipeline.process.signals import stopping
 from pipeline.web.app import make
 from pipeline.web.desk import Services
@@ -132,8 +133,10 @@ async def serve(
             services.node = node_name("api")
             await stack.enter_async_context(following(config, services.board))
             await stack.enter_async_context(reporting(config, services.node, lambda: own_report(services)))
-            await stack.enter_async_context(_sampling(services))
-            await stack.enter_async_context(_telling(config.kafka.bootstrap_servers, lambda: config_log.trouble))
+            await stack.enter_async_context(beside(_sample(services), "history"))
+            await stack.enter_async_context(
+                beside(_tell(config.kafka.bootstrap_servers, lambda: config_log.trouble), "kafka")
+            )
             await stack.enter_async_context(tracing(lambda: config_log.snapshot.config, services.traces, _now_ms))
             if ready:
                 ready(address)
@@ -147,46 +150,28 @@ def services_of(config_log: Log, operator: Operator) -> Services:
     return Services(config_log, sessions, FirstUser(config_log, _now_ms), _now_ms, operator)
 
 
-@asynccontextmanager
-async def _sampling(services: Services) -> AsyncIterator[None]:
-    """In the block, the history gets a sample in each step."""
-
-    async def sample() -> None:
-        while True:
-            now = services.now_ms()
-            services.history.sample(now, services.board.reports(now))
-            await asyncio.sleep(STEP_SECONDS)
-
-    task = asyncio.create_task(sample(), name="history")
-    try:
-        yield
-    finally:
-        task.cancel()
+async def _sample(services: Services) -> None:
+    """Give the history a sample in each step."""
+    while True:
+        now = services.now_ms()
+        services.history.sample(now, services.board.reports(now))
+        await asyncio.sleep(STEP_SECONDS)
 
 
-@asynccontextmanager
-async def _telling(servers: str, trouble: Callable[[], str]) -> AsyncIterator[None]:
-    """In the block, the log has a line when the configuration in Kafka cannot be read, and one when it can be again.
+async def _tell(servers: str, trouble: Callable[[], str]) -> None:
+    """Write a line to the log when the configuration in Kafka cannot be read, and one when it can be again.
 
     The readers of this process are silent, and it has no producer that would tell.
     """
-
-    async def tell() -> None:
-        before = ""
-        while True:
-            now = trouble()
-            if now and not before:
-                log.warning("kafka.disconnected", servers=servers, error=now)
-            elif before and not now:
-                log.info("kafka.connected", servers=servers)
-            before = now
-            await asyncio.sleep(LOOK_SECONDS)
-
-    task = asyncio.create_task(tell(), name="kafka")
-    try:
-        yield
-    finally:
-        task.cancel()
+    before = ""
+    while True:
+        now = trouble()
+        if now and not before:
+            log.warning("kafka.disconnected", servers=servers, error=now)
+        elif before and not now:
+            log.info("kafka.connected", servers=servers)
+        before = now
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def run(services: Services, door: WebDoor, listening: socket.socket, stop: asyncio.Event) -> None:

@@ -6,11 +6,13 @@ A process without work logs nothing. This file does not know what the counters c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from prometheus_client import Counter, Gauge
+
+from pipeline.process.beside import beside
 
 LINE_SECONDS: Final = 60.0
 
@@ -18,16 +20,11 @@ LINE_SECONDS: Final = 60.0
 Say = Callable[[dict[str, int]], object]
 
 
-@asynccontextmanager
-async def telling(
+def telling(
     say: Say, done: Mapping[str, Counter], left: Mapping[str, Gauge], *, seconds: float = LINE_SECONDS
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """In the block, call `say` every `seconds` with the growth of each counter and the value of each gauge."""
-    task = asyncio.create_task(_tell(say, done, left, seconds), name="working")
-    try:
-        yield
-    finally:
-        task.cancel()
+    return beside(_tell(say, done, left, seconds), "working")
 
 
 async def _tell(say: Say, done: Mapping[str, Counter], left: Mapping[str, Gauge], seconds: float) -> None:

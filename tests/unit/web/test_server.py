@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from pipeline.errors import CommandError
+from pipeline.process.beside import beside
 from pipeline.web import server
 from pipeline.web.server import WebDoor
 from tests.parts.rest import Api
@@ -68,7 +69,7 @@ async def test_the_log_tells_that_kafka_is_away_and_back(monkeypatch: pytest.Mon
     left = ["", "Connection refused", "Connection refused", "timed out", "", ""]
 
     with structlog.testing.capture_logs() as said:
-        async with server._telling("h:9092", lambda: left.pop(0) if left else ""):
+        async with beside(server._tell("h:9092", lambda: left.pop(0) if left else ""), "kafka"):
             await until(lambda: not left)
 
     assert [(each["event"], each.get("error")) for each in said] == [
